@@ -1,0 +1,74 @@
+"""Run other programs; a failure names the program, its last lines, and the whole log."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local.errors import LocalError
+from local.paths import LOGS
+
+TAIL_LINES = 15
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    step: str,
+    log: str,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    standard_input: str | None = None,
+) -> str:
+    """Run a program and return its standard output; its error output is appended to a log file.
+
+    Args:
+        arguments: program and arguments; no shell reads them.
+        step: named in the error.
+        log: name of the file under `.local/logs`, without its ending.
+        environment: the whole environment of the program; None passes this process's own.
+
+    Raises:
+        LocalError: the program is missing or ended with another status than 0.
+    """
+    LOGS.mkdir(parents=True, exist_ok=True)
+    path = LOGS / f"{log}.log"
+    command = shlex.join(str(argument) for argument in arguments)
+    with path.open("a") as error_output:
+        error_output.write(f"$ {command}\n")
+        error_output.flush()
+        try:
+            finished = subprocess.run(
+                [str(argument) for argument in arguments],
+                cwd=cwd,
+                env=environment,
+                input=standard_input,
+                stdin=subprocess.DEVNULL if standard_input is None else None,
+                stdout=subprocess.PIPE,
+                stderr=error_output,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise LocalError(
+                step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it"
+            ) from error
+    if finished.returncode != 0:
+        tail = "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+        raise LocalError(
+            step,
+            expected=f"`{command[:200]}` to succeed",
+            seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),
+            next_command=f"less {path}",
+        )
+    return finished.stdout
+
+
+def succeeds(arguments: Sequence[str | Path]) -> bool:
+    """Whether a program exists and ends with status 0; its output is dropped."""
+    try:
+        return subprocess.run([str(a) for a in arguments], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,58 @@
+"""The two sets of local machines: `dev` is what `make up` brings up, `e2e` is what the tests bring up beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.paths import STATE
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Local machines on a network of their own, with a mirror of their own.
+
+    Attributes:
+        name: also the stack's name and the prefix of everything that podman holds for it.
+        network: the first three numbers of its /24 network.
+        machines: last number of each machine's address, by machine name; the control plane comes first.
+        debian: Debian release of the machines.
+    """
+
+    name: str
+    network: str
+    machines: dict[str, int]
+    debian: int = 12
+
+    @property
+    def subnet(self) -> str:
+        return f"{self.network}.0/24"
+
+    @property
+    def gateway(self) -> str:
+        """This host on the network of the machines."""
+        return f"{self.network}.1"
+
+    @property
+    def mirror_address(self) -> str:
+        return f"{self.network}.2"
+
+    @property
+    def directory(self) -> Path:
+        """Keys, certificates and generated stack file, mode 0700."""
+        return STATE / self.name
+
+    def address(self, machine: str) -> str:
+        return f"{self.network}.{self.machines[machine]}"
+
+    def container(self, machine: str) -> str:
+        """Name of the podman container that is the machine."""
+        return f"{self.name}-{machine}"
+
+
+DEV = Environment("dev", "192.168.56", {"node1": 109, "node2": 105, "node3": 106})
+E2E = Environment("e2e", "192.168.57", {"e2e1": 9, "e2e2": 5, "e2e3": 6})
+ENVIRONMENTS = {environment.name: environment for environment in (DEV, E2E)}
+
+MIRROR_HOST_NAME = "hub.example.test"
+"""Name under which machines reach the mirror; in their /etc/hosts and in its certificate."""
