@@ -1,0 +1,117 @@
+"""How a command reaches its host, and what to tell a person when it does not."""
+
+from __future__ import annotations
+
+import os
+
+import pulumi
+import pulumi_command.remote as remote
+
+from components.settings import Bastion, Host, Ssh
+
+
+class HostKeyMissingError(pulumi.RunError):
+    """The known_hosts file names no key for a host, and the host has no `hostKey`."""
+
+
+def connection_of(host: Host, ssh: Ssh) -> remote.ConnectionArgs:
+    """The connection of every command on a host. Its host key is always checked."""
+    return remote.ConnectionArgs(
+        host=str(host.address),
+        user=host.user or ssh.user,
+        port=host.port or ssh.port,
+        host_key=host_key_of(host, ssh),
+        private_key=_private_key(ssh),
+        agent_socket_path=_agent_socket(ssh),
+        dial_error_limit=ssh.dial_error_limit,
+        per_dial_timeout=ssh.per_dial_timeout,
+        proxy=_proxy(ssh.bastion, ssh) if ssh.bastion else None,
+    )
+
+
+def host_key_of(host: Host, ssh: Ssh) -> str:
+    """The host's SSH key: its `hostKey`, or the first line for its address in the known_hosts file.
+
+    Raises:
+        HostKeyMissingError: neither names one.
+    """
+    if host.host_key:
+        return host.host_key
+    assert ssh.known_hosts_file is not None, "the stack file is refused otherwise"
+    port = host.port or ssh.port
+    address = str(host.address) if port == 22 else f"[{host.address}]:{port}"
+    for line in ssh.known_hosts_file.read_text().splitlines():
+        names, _, key = line.partition(" ")
+        if address in names.split(","):
+            return key.strip()
+    raise HostKeyMissingError(
+        f"{host.name}: connect: expected a line for {address} in {ssh.known_hosts_file},\n"
+        f"  saw none.\n"
+        f"  Next: ssh-keyscan -t ed25519 -p {port} {host.address}, compare the fingerprint on the machine, add the line"
+    )
+
+
+def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
+    if ssh.private_key_file is None:
+        return None
+    if not ssh.private_key_file.is_file():
+        raise pulumi.RunError(
+            f"ssh.privateKeyFile: expected the private key at {ssh.private_key_file}, saw no such file.\n"
+            f"  Next: ssh-keygen -t ed25519 -f {ssh.private_key_file}, or remove the setting to use the SSH agent"
+        )
+    return pulumi.Output.secret(ssh.private_key_file.read_text())
+
+
+def _agent_socket(ssh: Ssh) -> str | None:
+    return os.environ.get("SSH_AUTH_SOCK") if ssh.private_key_file is None else None
+
+
+def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:
+    return remote.ProxyConnectionArgs(
+        host=bastion.address,
+        user=bastion.user,
+        port=bastion.port,
+        host_key=bastion.host_key,
+        private_key=_private_key(ssh),
+        agent_socket_path=_agent_socket(ssh),
+        dial_error_limit=ssh.dial_error_limit,
+        per_dial_timeout=ssh.per_dial_timeout,
+    )
+
+
+def explain_connection_failure(host: Host, step: str, ssh: Ssh) -> pulumi.ResourceHookBinding:
+    """A hook that says, for a host that could not be entered, what was expected, seen and is to be done."""
+    user, port = host.user or ssh.user, host.port or ssh.port
+    login = f"ssh -p {port} {user}@{host.address}"
+    advice = {
+        "unable to authenticate": (
+            f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
+            f"{login}; then add the public key to ~{user}/.ssh/authorized_keys. Debian 13 refuses an address that failed"
+            " often for some minutes",
+        ),
+        "host key mismatch": (
+            "the SSH host key that the stack pins",
+            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on the machine's console; if the machine was"
+            " made anew, put its key into the stack, otherwise someone may be in between",
+        ),
+        "connection refused": ("an SSH server", f"{login}; start ssh on the machine, or mend address and port"),
+        "timeout": ("an answer", f"ping {host.address}; start the machine, or mend its address"),
+        "no route to host": ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address"),
+        "a password is required": (
+            f"sudo without a password for {user}",
+            f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
+        ),
+        "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
+        "may not run sudo": (f"sudo for {user}", f"add {user} to the group sudo on the machine"),
+        "is not in the sudoers": (f"sudo for {user}", f"add {user} to the group sudo on the machine"),
+    }
+
+    def explain(arguments: pulumi.ErrorHookArgs) -> bool:
+        seen = "; ".join(arguments.errors)
+        for sign, (expected, next_command) in advice.items():
+            if sign in seen:
+                pulumi.log.error(f"{host.name}: {step}: expected {expected},\n  saw \"{sign}\".\n  Next: {next_command}")
+                break
+        return False
+
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{host.name}-{step}-explain", explain)])

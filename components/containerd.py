@@ -1,0 +1,112 @@
+"""Configuration of containerd, in the formats of its major versions 1 and 2, and of its registries."""
+
+from __future__ import annotations
+
+import base64
+
+from components._remote import File
+from components.settings import Registry, RegistryAccess, Settings
+
+CONFIG = "/etc/containerd/config.toml"
+CERTIFICATES = "/etc/containerd/certs.d"
+SOCKET = "unix:///run/containerd/containerd.sock"
+
+# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file, always:
+# the one in Docker's package disables the CRI plugin (containerd issue 8139).
+CONFIG_1 = """\
+version = 2
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{pause_image}"
+  restrict_oom_score_adj = {restrict_oom_score_adj}
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{certificates}"
+"""
+CONFIG_2 = """\
+version = 3
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "{pause_image}"
+
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{certificates}"
+
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = {restrict_oom_score_adj}
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+  SystemdCgroup = true
+"""
+CRICTL = f"""\
+runtime-endpoint: {SOCKET}
+image-endpoint: {SOCKET}
+timeout: 10
+"""
+
+
+def configuration_files(settings: Settings) -> list[File]:
+    """One file for each major version that a host may have, and crictl's."""
+    values = {
+        "pause_image": settings.pause_image,
+        "restrict_oom_score_adj": str(settings.containerd.restrict_oom_score_adj).lower(),
+        "certificates": CERTIFICATES,
+    }
+    return [
+        File(f"{CONFIG}.1", CONFIG_1.format(**values)),
+        File(f"{CONFIG}.2", CONFIG_2.format(**values)),
+        File("/etc/crictl.yaml", CRICTL),
+    ]
+
+
+def registry_files(settings: Settings) -> list[File]:
+    """CA certificates of the registries, and how those without a password are reached."""
+    files = []
+    for name, access in settings.containerd.registries.items():
+        if access.ca_file:
+            files.append(File(_ca_path(name), access.ca_file.read_text()))
+        if not access.username:
+            files.append(File(_hosts_path(name), _hosts_toml(name, access)))
+    return files
+
+
+def credential_files(settings: Settings, passwords: dict[Registry, str]) -> list[File]:
+    """How registries with a password are reached: the password as a header, which every 1.x and 2.x sends.
+
+    containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.
+    """
+    return [
+        File(_hosts_path(name), _hosts_toml(name, access, passwords[name]), mode="0600")
+        for name, access in settings.containerd.registries.items()
+        if access.username
+    ]
+
+
+def _hosts_path(registry: Registry) -> str:
+    return f"{CERTIFICATES}/{registry}/hosts.toml"
+
+
+def _ca_path(registry: Registry) -> str:
+    return f"{CERTIFICATES}/{registry}/ca.crt"
+
+
+def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None = None) -> str:
+    server = f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
+    lines = [f'server = "{server}"']
+    for url in access.mirrors or (server,):
+        lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
+        if access.ca_file:
+            lines.append(f'  ca = "{_ca_path(registry)}"')
+        if password is not None:
+            credentials = base64.b64encode(f"{access.username}:{password}".encode()).decode()
+            lines += [f'  [host."{url}".header]', f'    Authorization = ["Basic {credentials}"]']
+    return "\n".join(lines) + "\n"

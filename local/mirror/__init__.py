@@ -1,0 +1,1 @@
+"""The local mirror: packages and images for machines that have no way out."""

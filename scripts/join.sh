@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# The host is a Ready node of the cluster. Done means that the kubelet's own certificate opens the API of this cluster and
+# finds the node there; nothing less.
+. "$LIBRARY/lib.sh"
+
+CONFIG=/etc/kubernetes/kubeadm/config.yaml
+DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
+STARTED=$STATE/join-started
+KUBELET_CONF=/etc/kubernetes/kubelet.conf
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STARTED"
+
+staged_discovery=$STAGING/files$DISCOVERY
+discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
+
+node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
+node_is_ready() {
+  [[ $(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
+    --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{"\n"}{.status.conditions[?(@.type=="Ready")].message}' |
+    tee "$STAGING/ready" | head -n 1) == True ]] || { cat "$STAGING/ready" && return 1; }
+}
+of_this_cluster() {
+  [[ ! -f /etc/kubernetes/pki/ca.crt ]] ||
+    cmp --silent /etc/kubernetes/pki/ca.crt <(discovery_value certificate-authority-data | base64 --decode)
+}
+
+# A dead token would only show after the five minutes that kubeadm waits for the kubelet.
+check_token() {
+  local server status
+  server=$(discovery_value server)
+  status=$(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
+    --cacert <(discovery_value certificate-authority-data | base64 --decode) \
+    --header @<(printf 'Authorization: Bearer %s' "$(discovery_value token)") "$server/api" 2>"$STAGING/curl") ||
+    fail "the API server at $server to answer" "$(<"$STAGING/curl")" "curl --insecure $server/livez; open the port between the hosts"
+  [[ $status != 401 ]] ||
+    fail "a join token that is valid" "401 Unauthorized: it expired or was deleted" "pulumi up --replace '**$HOST_NAME-token'"
+}
+
+run_join() {
+  put "$DISCOVERY" || true # false only says that nothing changed
+  touch "$STARTED"
+  kubeadm join --config "$CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
+    fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"
+  rm -f "$DISCOVERY"
+  changed "kubeadm join is done"
+}
+
+# Before the kubelet has its certificate nothing is lost by starting over; after it the node may be in the cluster.
+clean_up_half_done() {
+  if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
+    fail "a join that went to its end, or none" "a join of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
+  fi
+  kubeadm reset --force >&2
+  rm -rf /etc/cni/net.d "$STARTED"
+  changed "the half-done join is reset"
+}
+
+of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
+if [[ $MODE == verify ]] && ! node_is_registered &>/dev/null; then
+  fail "the node $HOST_NAME in the cluster" "$(node_is_registered 2>&1 | tail -n 3)" "pulumi up --replace '**$HOST_NAME-join'; or: systemctl restart kubelet; journalctl -u kubelet"
+fi
+if ! node_is_registered &>/dev/null; then
+  check_token
+  [[ ! -e $STARTED ]] || clean_up_half_done
+  run_join
+fi
+wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+wait_for 300 "the node to be Ready" "crictl ps -a; journalctl -u kubelet -n 50" node_is_ready

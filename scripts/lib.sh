@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# What every step uses. Messages go to standard error; standard output is for what a step returns.
+
+# changed TEXT: the one line that a changed thing prints.
+changed() { printf '%s: %s\n' "$HOST_NAME" "$1" >&2; }
+
+# explain EXPECTED SEEN NEXT: the form of every error.
+explain() {
+  printf '%s: %s: expected %s,\n  saw %s\n  Next: %s\n' "$HOST_NAME" "$STEP" "$1" "${2//$'\n'/$'\n    '}" "$3"
+}
+
+# fail EXPECTED SEEN NEXT: end the step.
+fail() {
+  trap - ERR
+  explain "$@" >&2
+  exit 1
+}
+
+# put PATH: put the staged file in place; true when this changed it.
+put() {
+  local staged=$STAGING/files$1
+  if [[ -f $1 ]] && cmp --silent "$staged" "$1" && [[ $(stat --format %a "$staged") == "$(stat --format %a "$1")" ]]; then
+    return 1
+  fi
+  (umask 022 && mkdir -p "$(dirname "$1")")
+  install --mode "$(stat --format %a "$staged")" "$staged" "$1.new"
+  mv "$1.new" "$1"
+  changed "wrote $1"
+}
+
+# is_staged PATH: whether the stack asks for this file.
+is_staged() { [[ -f $STAGING/files$1 ]]; }
+
+# wait_for SECONDS EXPECTED NEXT COMMAND...: try once a second until the command succeeds.
+wait_for() {
+  local seconds=$1 expected=$2 next=$3 began=$SECONDS
+  shift 3
+  until "$@" &>/dev/null; do
+    if ((SECONDS - began >= seconds)); then
+      fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
+    fi
+    sleep 1
+  done
+}
+
+# apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
+apt_get() {
+  local output
+  if ! output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout=600 --option Dpkg::Options::=--force-confold \
+    --option Acquire::Retries=3 "$@" 2>&1); then
+    fail "apt-get $* to succeed" "$(grep --extended-regexp '^(E|W|Err)' <<<"$output" | tail -n 6)" "apt-get $*"
+  fi
+}
+
+# memory_mib, free_disk_mib DIRECTORY: whole MiB.
+memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
+free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
+
+unexpected_exit() {
+  explain "\`$3\` to succeed" "exit status $1 (line $2 of ${BASH_SOURCE[1]##*/})" "less /var/log/pulumi-kubeadm/$STEP.log" >&2
+}
+set -o errtrace
+trap 'unexpected_exit $? $LINENO "$BASH_COMMAND"' ERR

@@ -1,0 +1,8 @@
+# shellcheck shell=bash
+# The machine is a prepared host: everything but the cluster is there. The order of the parts is the order of the guide.
+. "$LIBRARY/lib.sh"
+
+for part in machine owner host_names kernel swap systemd repositories containerd kubernetes; do
+  # shellcheck source=/dev/null
+  . "$LIBRARY/prepare/$part.sh"
+done

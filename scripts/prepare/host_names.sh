@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# The machine has the stack's name, and knows all hosts of the stack by name.
+
+BEGIN_MARK="# begin pulumi-kubeadm"
+END_MARK="# end pulumi-kubeadm"
+
+if [[ $(hostname) != "$HOST_NAME" ]]; then
+  hostnamectl set-hostname "$HOST_NAME"
+  changed "host name is $HOST_NAME"
+fi
+
+# A clone's loop-back line carries the name of the machine it was made from; ours resolves to the node's address.
+wanted_hosts() {
+  sed -e "/^$BEGIN_MARK\$/,/^$END_MARK\$/d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
+  printf '%s\n%s%s\n' "$BEGIN_MARK" "$(<"$STAGING/files/etc/hosts")"$'\n' "$END_MARK"
+}
+
+wanted=$(wanted_hosts)
+if [[ $(</etc/hosts) != "$wanted" ]]; then
+  # Written in place: /etc/hosts may be a mount point, which cannot be renamed over.
+  printf '%s\n' "$wanted" >/etc/hosts
+  chmod 0644 /etc/hosts
+  changed "/etc/hosts names all hosts of the stack"
+fi

@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# Modules are loaded now and at boot, sysctls hold now and after boot.
+
+put /etc/modules-load.d/kubernetes.conf || true # false only says that nothing changed
+
+# What a module gives may be built into the kernel; then there is nothing to load.
+module_is_there() {
+  case $1 in
+    overlay) grep --quiet --word-regexp overlay /proc/filesystems ;;
+    br_netfilter) [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] ;;
+    *) [[ -d /sys/module/$1 ]] ;;
+  esac
+}
+for module in $MODULES; do
+  module_is_there "$module" || modprobe "$module" ||
+    fail "kernel module $module" "$(modprobe "$module" 2>&1)" "apt-get install linux-image-amd64, then reboot: cloud kernels lack modules"
+done
+
+sysctl_value() { tr --squeeze-repeats '[:space:]' ' ' <"/proc/sys/${1//.//}" | sed 's/ $//'; }
+sysctls_hold() {
+  local name value
+  while IFS='=' read -r name value; do
+    [[ $(sysctl_value "$name") == "$value" ]] || return 1
+  done < <(sed --quiet 's/ = /=/p' "$STAGING/files/etc/sysctl.d/99-kubernetes.conf")
+}
+put /etc/sysctl.d/99-kubernetes.conf || true # false only says that nothing changed
+if ! sysctls_hold; then
+  # Only ours: a line of the distribution that does not apply here must not stop us.
+  sysctl --quiet --load /etc/sysctl.d/99-kubernetes.conf >&2
+  changed "sysctls hold"
+fi
+sysctls_hold || fail "the sysctls of the stack" "$(sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file <(sed 's/ = .*//' /etc/sysctl.d/99-kubernetes.conf))" "grep -r . /etc/sysctl.d"

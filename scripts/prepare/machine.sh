@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# Looks only: what cannot work is said before anything is changed, all of it at once.
+
+findings=()
+find_wrong() { findings+=("$(explain "$@")"); }
+
+check_memory() {
+  [[ $ROLE == control-plane ]] || return 0
+  local memory
+  memory=$(memory_mib)
+  ((memory >= MINIMUM_MEMORY_MIB)) ||
+    find_wrong "at least $MINIMUM_MEMORY_MIB MiB of memory" "$memory MiB" "give the machine more memory"
+}
+
+check_disk() {
+  local free inodes
+  # What is installed already needs no room any more.
+  [[ -e $STATE/prepared ]] && return 0
+  free=$(free_disk_mib /var)
+  ((free >= MINIMUM_FREE_DISK_MIB)) ||
+    find_wrong "at least $MINIMUM_FREE_DISK_MIB MiB free under /var" "$free MiB" "df -h /var; du -xsh /var/*"
+  # Some file systems report 0 inodes in all, because they have no fixed number.
+  inodes=$(df --output=itotal,iavail /var | awk 'NR == 2 && $1 > 0 && $2 < 50000 {print $2}')
+  [[ -z $inodes ]] || find_wrong "at least 50000 free inodes under /var" "$inodes" "df -i /var"
+}
+
+check_system() {
+  command -v apt-get >/dev/null || find_wrong "Debian or a derivative with apt" "no apt-get" "cat /etc/os-release"
+  [[ -d /run/systemd/system ]] || find_wrong "systemd as the init system" "$(cat /proc/1/comm)" "ps -p 1"
+  if ((KUBERNETES_MINOR >= 35)) && [[ $ALLOW_CGROUP_V1 != true && $(stat --file-system --format %T /sys/fs/cgroup) != cgroup2fs ]]; then
+    find_wrong "cgroup v2, which Kubernetes 1.$KUBERNETES_MINOR needs" "cgroup v1" \
+      "boot with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in cluster.kubeletConfiguration"
+  fi
+}
+
+check_node_ip() {
+  ip -4 -oneline address show | grep --quiet --fixed-strings " $NODE_IP/" ||
+    find_wrong "the node's address $NODE_IP on one of the network cards" "$(hostname --all-ip-addresses)" "mend nodeIp of the host in the stack file"
+}
+
+check_memory
+check_disk
+check_system
+check_node_ip
+if ((${#findings[@]} > 0)); then
+  printf '%s\n' "${findings[@]}" >&2
+  trap - ERR
+  exit 1
+fi

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Sourced by the text that components/_remote.py sends. Runs one step at a time on this machine; a run that lost its SSH
+# session goes on to its end, and the next one waits for it.
+
+export STEP=$1 MODE=${2:-create}
+export LIBRARY=/usr/local/lib/pulumi-kubeadm STAGING=/run/pulumi-kubeadm/$1 STATE=/var/lib/pulumi-kubeadm
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+STEP_TIMEOUT_SECONDS=1200
+LOGS=/var/log/pulumi-kubeadm
+umask 077
+
+. "$LIBRARY/lib.sh"
+
+mkdir -p "$STATE" "$LOGS" /run/pulumi-kubeadm
+exec {lock}>/run/pulumi-kubeadm/lock
+flock --wait "$STEP_TIMEOUT_SECONDS" "$lock" ||
+  fail "no other run on this machine" "a run that holds /run/pulumi-kubeadm/lock" "fuser -v /run/pulumi-kubeadm/lock"
+rm -rf "$STAGING"
+mkdir -p "$STAGING"
+
+# stage MODE PATH CONTENT: lay a file ready for the step, which may put it in place.
+stage() {
+  install -D --mode "$1" /dev/null "$STAGING/files$2"
+  printf '%s' "$3" >"$STAGING/files$2"
+}
+
+# The step writes to files, not to the SSH session: it must not die of a broken pipe when the session is lost.
+run_step() {
+  local log=$LOGS/$STEP.log status=0
+  timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
+    bash -euo pipefail "$LIBRARY/$1.sh" </dev/null >"$STAGING/stdout" 2>"$log" || status=$?
+  # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
+  cut --characters=-4000 "$log" >&2
+  if ((status == 124 || status == 137)); then
+    explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
+  fi
+  cat "$STAGING/stdout"
+  rm -rf "$STAGING"
+  return "$status"
+}
