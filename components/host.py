@@ -32,6 +32,7 @@ class PreparedHost(pulumi.ComponentResource):
         *,
         cluster_id: str,
         images: list[str],
+        passwords: pulumi.Output[dict[str, str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Prepare a machine.
@@ -39,6 +40,7 @@ class PreparedHost(pulumi.ComponentResource):
         Args:
             cluster_id: project and stack; a machine belongs to one.
             images: what to pull early, under the names of their public registries.
+            passwords: of the image registries, by their names.
         """
         super().__init__("kubeadm:index:PreparedHost", host.name, None, opts)
         self.host = host
@@ -68,7 +70,6 @@ class PreparedHost(pulumi.ComponentResource):
             files=prepared_files(host, settings),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        passwords = _registry_passwords(settings)
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         with_password = {name: "" for name, access in settings.containerd.registries.items() if access.username}
         run_step(
@@ -110,17 +111,6 @@ def prepared_files(host: Host, settings: Settings) -> list[File]:
     files += containerd.registry_files(settings)
     files.append(configuration(host, settings))
     return files
-
-
-def _registry_passwords(settings: Settings) -> pulumi.Output[dict[str, str]]:
-    config = pulumi.Config()
-    return pulumi.Output.all(
-        **{
-            name: config.require_secret(access.password_key)
-            for name, access in settings.containerd.registries.items()
-            if access.username
-        }
-    )
 
 
 def _paths(files: list[File]) -> str:

@@ -1,0 +1,51 @@
+"""From admin.conf to a Kubernetes provider."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import yaml
+
+from components.control_plane import ControlPlane
+
+
+class ClusterAccess(pulumi.ComponentResource):
+    """The way into the cluster for everything that is applied to it.
+
+    Attributes:
+        provider: for every Kubernetes object of the stack.
+    """
+
+    provider: kubernetes.Provider
+
+    def __init__(
+        self, control_plane: ControlPlane, *, cluster_id: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("kubeadm:index:ClusterAccess", "cluster", None, opts)
+        self.provider = kubernetes.Provider(
+            "cluster",
+            kubeconfig=control_plane.kubeconfig.apply(checked_kubeconfig),
+            # Without it a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
+            cluster_identifier=cluster_id,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+    def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
+        """Options of an object in this cluster."""
+        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [])
+
+
+def checked_kubeconfig(content: str) -> str:
+    """The kubeconfig itself.
+
+    Raises:
+        pulumi.RunError: it names no cluster. The provider would silently take the operator's own one.
+    """
+    parsed = yaml.safe_load(content)
+    if not isinstance(parsed, dict) or not parsed.get("clusters"):
+        raise pulumi.RunError(
+            "kubeconfig: expected the admin.conf of the control plane, saw a text without clusters.\n"
+            "  Next: pulumi up --replace '**-kubeconfig'"
+        )
+    return content

@@ -1,0 +1,28 @@
+"""The namespaces that a stack uses and no one else makes."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.cluster_access import ClusterAccess
+from components.settings import Settings
+
+DASHBOARD = "kubernetes-dashboard"
+ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
+
+
+class Namespaces(pulumi.ComponentResource):
+    """Every namespace that dashboard, access rules or image pull secrets name exists."""
+
+    def __init__(
+        self, cluster: ClusterAccess, settings: Settings, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("kubeadm:index:Namespaces", "namespaces", None, opts)
+        names = {account.namespace for account in settings.access.service_accounts}
+        names |= set(settings.images.pull_secret_namespaces)
+        if settings.dashboard.enabled:
+            names.add(DASHBOARD)
+        for name in sorted(names - ALWAYS_THERE):
+            kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=cluster.options(self))
+        self.register_outputs({})
