@@ -1,0 +1,76 @@
+"""The container engine that local machines run in: podman as root, with runc and netavark."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+from local.commands import run, succeeds
+from local.debian import install_packages
+from local.environment import Environment
+from local.errors import LocalError
+from local.paths import REPOSITORY
+
+PACKAGES = {"podman": "podman", "runc": "runc", "iptables": "iptables", "ip": "iproute2", "ssh-keygen": "openssh-client"}
+"""Debian package by the program it is needed for. netavark does not start without iptables, whatever the network."""
+
+LABEL = "pulumi-kubeadm"
+"""Label on everything that podman holds for us; its value says for which environment of which checkout."""
+
+
+def ensure_engine() -> None:
+    """Podman, runc and netavark are installed and answer.
+
+    Raises:
+        LocalError: not root, no way to install them, or podman uses another kind of network than netavark.
+    """
+    step = "find a container engine"
+    if os.geteuid() != 0:
+        raise LocalError(
+            step,
+            expected="root, because local machines run systemd and mount file systems",
+            seen=f"user id {os.geteuid()}",
+            next_command="sudo make up",
+        )
+    missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    if "podman" in missing:
+        missing.append("netavark")
+    install_packages(missing, why="to run local machines in containers")
+    # CNI gives the host no address on an internal network, so nothing here could reach the machines.
+    backend = podman("info", "--format", "{{.Host.NetworkBackend}}", step=step).strip()
+    if backend != "netavark":
+        raise LocalError(
+            step,
+            expected="podman 4 or newer with the network backend netavark",
+            seen=f"network backend {backend or 'unknown'}",
+            next_command="install netavark and set network_backend in containers.conf; podman info",
+        )
+
+
+def podman(*arguments: str, step: str) -> str:
+    """Run podman and return its standard output.
+
+    Raises:
+        LocalError: podman failed.
+    """
+    # Debian 12's crun refuses hosts with hybrid cgroups; runc runs on all.
+    return run(["podman", "--runtime", "runc", *arguments], step=step, log="podman")
+
+
+def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
+    """What podman says about the container, network, volume or image of this name; None when there is none.
+
+    Raises:
+        LocalError: podman failed.
+    """
+    if not succeeds(["podman", kind, "exists", name]):
+        return None
+    found: dict[str, Any] = json.loads(podman(kind, "inspect", name, step=step))[0]
+    return found
+
+
+def owner(environment: Environment) -> str:
+    """Value of our label: the environment, and the checkout that it belongs to."""
+    return f"{environment.name} {REPOSITORY}"

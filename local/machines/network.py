@@ -1,0 +1,111 @@
+"""The network that the local machines of an environment and their mirror are on."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from local.commands import run
+from local.environment import Environment
+from local.errors import LocalError
+from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
+from local.paths import STATE
+
+
+def ensure_network(environment: Environment) -> None:
+    """A podman network with the environment's name and /24 subnet exists; there is no way out of it.
+
+    This host reaches its members at their addresses, and is `environment.gateway` to them, while at least one runs.
+
+    Raises:
+        LocalError: no container engine, not root, or the name or an address is taken by something else.
+    """
+    step = f"make the network {environment.subnet}"
+    ensure_engine()
+    with _one_at_a_time():
+        found = inspected("network", environment.name, step=step)
+        if found:
+            _check_is_ours(environment, found, step)
+            return
+        _check_is_free(environment, step)
+        podman(
+            *("network", "create", "--driver", "bridge", "--internal", "--disable-dns"),
+            *("--subnet", environment.subnet, "--gateway", environment.gateway),
+            *("--label", f"{LABEL}={owner(environment)}", environment.name),
+            step=step,
+        )
+
+
+def remove_network(environment: Environment) -> None:
+    """The network of the environment is gone; a network of that name that is not ours stays.
+
+    Raises:
+        LocalError: a container still uses it.
+    """
+    step = f"remove the network {environment.subnet}"
+    with _one_at_a_time():
+        found = inspected("network", environment.name, step=step)
+        if found and _owner_of(found) == owner(environment):
+            podman("network", "rm", environment.name, step=step)
+
+
+def _owner_of(network: dict[str, Any]) -> str:
+    label: str = (network.get("labels") or {}).get(LABEL, "")
+    return label
+
+
+def _check_is_ours(environment: Environment, network: dict[str, Any], step: str) -> None:
+    subnets = [subnet["subnet"] for subnet in network.get("subnets") or []]
+    if _owner_of(network) != owner(environment) or subnets != [environment.subnet]:
+        raise LocalError(
+            step,
+            expected=f"the name {environment.name} to be free among podman's networks",
+            seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
+            f" made by {_owner_of(network) or 'somebody else'}",
+            next_command=f"podman network inspect {environment.name}; podman network rm {environment.name}",
+        )
+
+
+def _check_is_free(environment: Environment, step: str) -> None:
+    wanted = ipaddress.ip_network(environment.subnet)
+    users = {
+        f"{what} uses {taken}": None
+        for what, taken in [*_routes(step), *_podman_subnets(step)]
+        if wanted.overlaps(ipaddress.ip_network(taken, strict=False))
+    }
+    if users:
+        raise LocalError(
+            step,
+            expected="no other user of these addresses",
+            seen="\n".join(users),
+            next_command="remove that user (VirtualBox's host-only network, for one), or change local/environment.py",
+        )
+
+
+def _routes(step: str) -> Iterator[tuple[str, str]]:
+    """Interfaces and the IPv4 networks behind them. A gateway's wide routes, a VPN's for one, give way to a /24."""
+    for route in json.loads(run(["ip", "-json", "-4", "route", "show"], step=step, log="network")):
+        wide = route["dst"] == "default" or ipaddress.ip_network(route["dst"]).prefixlen < 24
+        if not (wide and (route["dst"] == "default" or "gateway" in route)):
+            yield f"interface {route.get('dev', '(none)')}", route["dst"]
+
+
+def _podman_subnets(step: str) -> Iterator[tuple[str, str]]:
+    """Podman's networks; one without a running member has no interface yet."""
+    for name in podman("network", "ls", "--format", "{{.Name}}", step=step).split():
+        for subnet in (inspected("network", name, step=step) or {}).get("subnets") or []:
+            if ":" not in subnet["subnet"]:
+                yield f"podman's network {name}", subnet["subnet"]
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Mirror and machines may ask for the network at the same time."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "network.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
