@@ -1,0 +1,47 @@
+"""`python3 -m local COMMAND`, behind the Makefile."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from local import cluster, toolchain
+from local.errors import LocalError
+from local.paths import CACHE
+from local.report import step
+
+
+def clean_cache() -> None:
+    """Delete what was built: packages, images, machines' file systems, the tool chain."""
+    with step(f"{CACHE} is deleted"):
+        shutil.rmtree(CACHE, ignore_errors=True)
+
+
+COMMANDS = {
+    "up": cluster.up,
+    "down": cluster.down,
+    "status": cluster.status,
+    "preview": cluster.preview,
+    "tools": toolchain.install,
+    "clean-cache": clean_cache,
+}
+
+
+def main() -> int:
+    """Run one command; 1 when it failed, 130 when it was interrupted."""
+    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
+        print(f"usage: python3 -m local {'|'.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        COMMANDS[sys.argv[1]]()
+    except LocalError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

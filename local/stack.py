@@ -1,0 +1,207 @@
+"""A stack on local machines: its stack file, and Pulumi run on it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.commands import run
+from local.environment import Environment
+from local.errors import LocalError
+from local.mirror import MirrorAccess
+from local.paths import LOGS, REPOSITORY, STATE
+from local.report import Progress
+from local.toolchain import environment as tool_environment
+
+PROJECT = "kubeadm"
+DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
+USUAL_RESOURCES = 75
+"""Of a stack with three hosts; for the progress bar only."""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """The stack of an environment.
+
+    Attributes:
+        environment: its machines.
+        source: the committed stack file. What is particular to this host is added to a copy, so that git sees no change.
+    """
+
+    environment: Environment
+    source: Path
+
+    @property
+    def file(self) -> Path:
+        """The stack file in use."""
+        return self.environment.directory / f"Pulumi.{self.environment.name}.yaml"
+
+    def configure(self, access: MirrorAccess | None) -> None:
+        """Write the stack file: the committed one, and the mirror where one is used.
+
+        Args:
+            access: None where machines reach the public sources.
+        """
+        if self._is_current(access):
+            return
+        unfinished = self.file.with_suffix(".unfinished.yaml")
+        shutil.copyfile(self.source, unfinished)
+        self.pulumi("stack", "select", "--create", self.environment.name, step="select the stack")
+        if access:
+            settings = [f"{key}={value}" for key, value in mirror_settings(access).items()]
+            plain = [argument for setting in settings for argument in ("--plaintext", setting)]
+            configure = ["--stack", self.environment.name, "--config-file", str(unfinished)]
+            self.pulumi("config", "set-all", "--path", *configure, *plain, step="configure the mirror")
+            self.pulumi(
+                "config",
+                "set",
+                "--secret",
+                "registryPassword",
+                *configure,
+                step="configure the registry's password",
+                standard_input=access.password,
+            )
+        unfinished.rename(self.file)
+        self._basis.write_text(self._basis_of(access))
+
+    def up(self, progress: Progress | None = None, *arguments: str) -> str:
+        """Bring the stack up and return what Pulumi printed.
+
+        Raises:
+            LocalError: with Pulumi's diagnostics.
+        """
+        cancel_dead_update()
+        return self._run_update("up", "--yes", "--skip-preview", *arguments, progress=progress)
+
+    def preview(self) -> str:
+        """The preview, as Pulumi prints it."""
+        return self.pulumi("preview", "--diff", *self._selection, step="preview")
+
+    def destroy(self, progress: Progress | None = None) -> None:
+        """Delete what the stack made in the cluster, and forget the hosts."""
+        cancel_dead_update()
+        self._run_update("destroy", "--yes", "--skip-preview", progress=progress)
+
+    def output(self, name: str) -> Any:
+        """An output of the stack, in clear."""
+        command = ("stack", "output", name, "--show-secrets", "--json", "--stack", self.environment.name)
+        return json.loads(self.pulumi(*command, step=f"read the output {name}"))
+
+    def exists(self) -> bool:
+        """Whether the stack was ever brought up from this checkout."""
+        return any((STATE / "pulumi-state").rglob(f"stacks/{PROJECT}/{self.environment.name}.json"))
+
+    def pulumi(self, *arguments: str, step: str, standard_input: str | None = None) -> str:
+        """Run Pulumi with the tool chain of this checkout."""
+        return run(
+            ["pulumi", *arguments, "--non-interactive"],
+            step=step,
+            log=f"pulumi-{self.environment.name}",
+            cwd=REPOSITORY,
+            environment=tool_environment(),
+            standard_input=standard_input,
+        )
+
+    @property
+    def _selection(self) -> tuple[str, ...]:
+        return ("--stack", self.environment.name, "--config-file", str(self.file))
+
+    @property
+    def _basis(self) -> Path:
+        return self.file.with_suffix(".basis")
+
+    def _basis_of(self, access: MirrorAccess | None) -> str:
+        return json.dumps([self.source.read_text(), mirror_settings(access) if access else None])
+
+    def _is_current(self, access: MirrorAccess | None) -> bool:
+        return self.file.exists() and self._basis.exists() and self._basis.read_text() == self._basis_of(access)
+
+    def _run_update(self, command: str, *arguments: str, progress: Progress | None) -> str:
+        full = ["pulumi", command, *arguments, "--suppress-outputs", "--non-interactive", *self._selection]
+        printed, finished = [], 0
+        with _started(full, LOGS / f"pulumi-{self.environment.name}.log") as (process, lines):
+            for line in lines:
+                printed.append(line)
+                if DONE_LINE.match(line) and progress:
+                    finished += 1
+                    progress(min(finished / USUAL_RESOURCES, 0.99), " ".join(line.split()[1:4]))
+            status = process.wait()
+        text = "\n".join(printed)
+        if status != 0:
+            raise LocalError(
+                f"pulumi {command}",
+                expected=f"stack {self.environment.name} to converge",
+                seen=text[text.find("Diagnostics:") :] if "Diagnostics:" in text else text[-3000:],
+                next_command="remove the cause named above, then run the same command again",
+            )
+        return text
+
+
+class _started:
+    """A program whose lines are read while it runs and kept in a log."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self._command, self._log = command, log
+
+    def __enter__(self) -> tuple[subprocess.Popen[str], Iterator[str]]:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self._file = self._log.open("a")
+        environment = tool_environment()
+        program = shutil.which(self._command[0], path=environment["PATH"]) or self._command[0]
+        self._process = subprocess.Popen(
+            [program, *self._command[1:]],
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return self._process, self._lines()
+
+    def _lines(self) -> Iterator[str]:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._file.write(line)
+            self._file.flush()
+            yield line.rstrip("\n")
+
+    def __exit__(self, *_: object) -> None:
+        # Ctrl-C reached Pulumi too: it ends the step that runs, writes its state and gives its lock back.
+        self._process.wait()
+        self._file.close()
+
+
+def mirror_settings(access: MirrorAccess) -> dict[str, str]:
+    """What a stack file says to use the mirror, as paths and values of `pulumi config set --path`."""
+    registry = f'containerd.registries["{access.registry}"]'
+    keyring = {"keyring": str(access.keyring), "fingerprint": access.fingerprint}
+    repositories = {
+        "packages.repository": {"url": access.package_repository_url, **keyring},
+        "containerd.repository": {"url": access.containerd_repository_url, **keyring},
+    }
+    return {
+        **{f"{path}.{key}": value for path, each in repositories.items() for key, value in each.items()},
+        **{f'images.rewrite["{source}"]': target for source, target in access.rewrite.items()},
+        "containerd.package": "containerd.io",
+        f"{registry}.caFile": str(access.ca_file),
+        f"{registry}.username": access.username,
+        "calico.manifestUrl": access.calico_manifest_url,
+        "calico.manifestSha256": access.calico_manifest_sha256,
+        "dashboard.image": access.dashboard_image,
+        "dashboard.metricsScraperImage": access.metrics_scraper_image,
+    }
+
+
+def cancel_dead_update() -> None:
+    """Give back the lock of an update whose process was killed; the lock of a living one stays."""
+    for lock in (STATE / "pulumi-state").rglob("locks/**/*.json"):
+        process = json.loads(lock.read_text()).get("pid")
+        if not Path(f"/proc/{process}").exists():
+            lock.unlink()
