@@ -1,0 +1,143 @@
+"""One cluster on local machines, brought up by a real `pulumi up`, for all end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import cluster, machines, mirror
+from local.environment import E2E
+from local.mirror import MirrorAccess
+from local.paths import REPOSITORY
+from local.stack import LocalStack
+
+STACK = LocalStack(E2E, REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml")
+EVIDENCE = REPOSITORY / ".local" / "evidence"
+
+
+class Cluster:
+    """What a test may do with the cluster and its machines."""
+
+    def __init__(self, access: MirrorAccess) -> None:
+        self.access = access
+        self.stack = STACK
+        self.kubeconfig = E2E.directory / "kubeconfig"
+
+    def kubectl(self, *arguments: str, standard_input: str | None = None, check: bool = True) -> str:
+        """Standard output of kubectl with admin.conf."""
+        command = [str(mirror.kubectl()), "--kubeconfig", str(self.kubeconfig), "--request-timeout=60s", *arguments]
+        finished = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False, timeout=300)
+        assert not check or finished.returncode == 0, f"{' '.join(command)}: {finished.stderr}"
+        return finished.stdout if check else finished.stdout + finished.stderr
+
+    def get(self, *arguments: str) -> Any:
+        """Parsed JSON of `kubectl get`."""
+        return json.loads(self.kubectl("get", *arguments, "--output=json"))
+
+    def on(self, machine: str, script: str) -> str:
+        """Standard output of a script that root runs on a machine, past SSH, so that its log counts only the stack's."""
+        command = ["podman", "exec", "--interactive", E2E.container(machine), "bash", "-euo", "pipefail", "-s"]
+        return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
+
+    def logins(self, machine: str) -> int:
+        """SSH logins that a machine has seen."""
+        return int(self.on(machine, "journalctl --unit ssh --output cat | grep --count '^Accepted' || true"))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep what explains a failure."""
+    if exitstatus != 0 and "e2e" in {item.path.parent.name for item in session.items}:
+        collect_evidence()
+
+
+def collect_evidence() -> Path:
+    """Journals, kubelet and containerd logs, and pod states, in one folder."""
+    EVIDENCE.mkdir(parents=True, exist_ok=True)
+    for machine in E2E.machines:
+        for name, command in {
+            "journal": "journalctl --no-pager",
+            "steps": "tail -n +1 /var/log/pulumi-kubeadm/*",
+            "containers": "crictl ps --all; crictl images; df -h",
+        }.items():
+            with (EVIDENCE / f"{machine}.{name}.log").open("w") as file:
+                exec_ = ["podman", "exec", E2E.container(machine), "bash", "-c", command]
+                subprocess.run(exec_, stdout=file, stderr=subprocess.STDOUT, check=False)
+    kubeconfig = E2E.directory / "kubeconfig"
+    if kubeconfig.exists():
+        with (EVIDENCE / "pods.log").open("w") as file:
+            kubectl = [str(mirror.kubectl()), "--kubeconfig", str(kubeconfig), "--request-timeout=10s"]
+            for what in (["get", "nodes,pods,events", "--all-namespaces", "--output=wide"], ["describe", "nodes,pods", "-A"]):
+                subprocess.run([*kubectl, *what], stdout=file, stderr=subprocess.STDOUT, check=False)
+    return EVIDENCE
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Cluster]:
+    """The cluster; its machines are deleted afterwards, unless KEEP_MACHINES is set."""
+    cluster.take_down(STACK)
+    access = cluster.prepare_machines(E2E)
+    assert access is not None, "the end-to-end test runs against the local mirror"
+    try:
+        cluster.bring_up(STACK, access)
+        yield Cluster(access)
+    except BaseException:
+        collect_evidence()
+        raise
+    finally:
+        if not os.environ.get("KEEP_MACHINES"):
+            cluster.take_down(STACK)
+
+
+@pytest.fixture(scope="session")
+def pods(live: Cluster) -> dict[str, str]:
+    """A probe pod on each worker, in a namespace with a pull secret; node name to pod address."""
+    live.kubectl("apply", "--filename=-", standard_input=json.dumps(probe_objects(live.access.probe_image)))
+    live.kubectl("--namespace=shop", "rollout", "status", "daemonset/probe", "--timeout=120s")
+    found = live.get("--namespace=shop", "pods", "--selector=app=probe")["items"]
+    return {pod["spec"]["nodeName"]: pod["status"]["podIP"] for pod in found}
+
+
+def probe_objects(image: str) -> dict[str, Any]:
+    """A DaemonSet that answers HTTP on every node, and a service in front of it."""
+    labels = {"app": "probe"}
+    container = {"name": "probe", "image": image, "ports": [{"containerPort": 8080}]}
+    daemon_set = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "probe", "namespace": "shop"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [container], "tolerations": [{"operator": "Exists"}]},
+            },
+        },
+    }
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "probe", "namespace": "shop"},
+        "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    return {"apiVersion": "v1", "kind": "List", "items": [daemon_set, service]}
+
+
+def machine_names() -> list[str]:
+    """Every machine of the test."""
+    return list(E2E.machines)
+
+
+def worker_names() -> list[str]:
+    """Every machine but the control plane."""
+    return machine_names()[1:]
+
+
+def reboot(machine: str) -> None:
+    """Reboot a machine and return when SSH answers again."""
+    machines.reboot(E2E, machine)

@@ -1,0 +1,172 @@
+"""A cluster on three machines is what the guide promises. The tests run in the order of this file."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from local.environment import E2E
+from tests.e2e.conftest import Cluster, machine_names, reboot, worker_names
+
+VERSION = "1.36.3"
+
+
+def test_every_node_is_ready_at_the_pinned_version_and_with_its_own_address(live: Cluster) -> None:
+    """Nodes, versions and InternalIPs are those of the stack file."""
+    seen = {}
+    for node in live.get("nodes")["items"]:
+        conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
+        address = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
+        version = node["status"]["nodeInfo"]["kubeletVersion"]
+        seen[node["metadata"]["name"]] = (conditions["Ready"], version, address)
+    assert seen == {name: ("True", f"v{VERSION}", E2E.address(name)) for name in machine_names()}
+
+
+def test_the_control_plane_keeps_pods_away_only_where_it_can(live: Cluster) -> None:
+    """The taint is the guide's: PreferNoSchedule."""
+    taints = live.get("node", machine_names()[0])["spec"]["taints"]
+    assert taints == [{"key": "node-role.kubernetes.io/control-plane", "effect": "PreferNoSchedule"}]
+
+
+@pytest.mark.parametrize("machine", machine_names())
+def test_the_machine_is_prepared_as_the_guide_asks(live: Cluster, machine: str) -> None:
+    """Sysctls, modules, swap, holds, names and the pause image."""
+    sysctls = "net.bridge.bridge-nf-call-ip6tables net.bridge.bridge-nf-call-iptables net.ipv4.ip_forward"
+    others = "user.max_user_namespaces vm.swappiness"
+    assert live.on(machine, f"sysctl --values {sysctls} {others}").split() == ["1", "1", "1", "28633", "0"]
+    assert live.on(machine, "swapon --noheadings --show; grep -cE '^[^#].*\\sswap\\s' /etc/fstab || true").strip() == "0"
+    assert live.on(machine, "cat /etc/modules-load.d/kubernetes.conf").split() == ["overlay", "br_netfilter"]
+    assert live.on(machine, "apt-mark showhold").split() == ["kubeadm", "kubectl", "kubelet"]
+    assert live.on(machine, "hostname").strip() == machine
+    for name in machine_names():
+        assert live.on(machine, f"getent hosts {name}").split()[0] == E2E.address(name)
+    assert "DefaultTimeoutStopUSec=5s" in live.on(machine, "systemctl show --property DefaultTimeoutStopUSec")
+    assert "hub.example.test/gcr/pause:3.10.2" in live.on(machine, "containerd config dump")
+
+
+def test_a_pod_with_an_image_of_the_private_registry_starts_on_every_node(pods: dict[str, str]) -> None:
+    """Containerd has the credentials of the registry."""
+    assert sorted(pods) == sorted(machine_names())
+
+
+def test_without_its_password_the_registry_refuses(live: Cluster) -> None:
+    """The test above would prove nothing against an open registry."""
+    seen = live.on(machine_names()[0], "curl --silent --insecure --output /dev/null --write-out '%{http_code}' https://hub.example.test/v2/")
+    assert seen == "401"
+
+
+@pytest.mark.parametrize("worker", worker_names())
+def test_a_pod_resolves_names(live: Cluster, pods: dict[str, str], worker: str) -> None:
+    """Cluster DNS answers on each worker."""
+    assert live.kubectl("--namespace=shop", "exec", pod_on(live, worker), "--", "/probe", "resolve", "kubernetes.default.svc.cluster.local").strip()
+
+
+def test_pods_reach_each_other_across_nodes_and_through_a_service(live: Cluster, pods: dict[str, str]) -> None:
+    """HTTP between every pair of nodes, and through the ClusterIP."""
+    for source in pods:
+        name = pod_on(live, source)
+        for target, address in pods.items():
+            answer = live.kubectl("--namespace=shop", "exec", name, "--", "/probe", "get", f"http://{address}:8080/")
+            assert pod_on(live, target) in answer
+        assert "probe-" in live.kubectl("--namespace=shop", "exec", name, "--", "/probe", "get", "http://probe.shop/")
+
+
+def test_the_pull_secret_is_there_and_attached(live: Cluster) -> None:
+    """The namespace that asked for one."""
+    account = live.get("--namespace=shop", "serviceaccount", "default")
+    assert account["imagePullSecrets"] == [{"name": "registry-credentials"}]
+    assert live.get("--namespace=shop", "secret", "registry-credentials")["type"] == "kubernetes.io/dockerconfigjson"
+
+
+@pytest.mark.parametrize("machine", machine_names())
+def test_the_dashboard_answers_on_every_node_and_lets_nobody_in_without_a_token(live: Cluster, machine: str) -> None:
+    """NodePort 30009 with TLS: refused without a token and with a wrong one, open to admin-user."""
+    url = f"https://{E2E.address(machine)}:30009/api/v1/namespaces"
+    assert status_of(url, None) == 401
+    assert status_of(url, "wrong") == 401
+    token = live.kubectl(*live.stack.output("loginTokenCommand").split()[1:]).strip()
+    assert status_of(url, token) == 200
+
+
+def test_the_example_role_allows_what_it_says_and_nothing_else(live: Cluster) -> None:
+    """get, watch, list, create secrets."""
+    user = ("--as=secret-operator", "--all-namespaces")
+    allowed = {verb: live.kubectl("auth", "can-i", verb, "secrets", *user, check=False).splitlines()[-1] for verb in
+               ("get", "watch", "list", "create", "delete", "update")}
+    assert [verb for verb, answer in allowed.items() if answer == "yes"] == ["get", "watch", "list", "create"]
+    assert live.kubectl("auth", "can-i", "get", "pods", *user, check=False).splitlines()[-1] == "no"
+
+
+def test_no_secret_is_in_the_state_in_clear(live: Cluster) -> None:
+    """Password, admin key and join tokens are encrypted in Pulumi's state and absent from its output."""
+    exported = live.stack.pulumi("stack", "export", "--stack", "e2e", step="export the state")
+    key = live.on(machine_names()[0], "sed -n 's/.*client-key-data: //p' /etc/kubernetes/admin.conf").strip()
+    printed = "".join(path.read_text() for path in (E2E.directory.parent / "logs").glob("pulumi-e2e*.log"))
+    for canary in (live.access.password, key, "BEGIN OPENSSH PRIVATE KEY"):
+        assert canary not in exported
+        assert canary not in printed
+
+
+@pytest.mark.parametrize("machine", machine_names())
+def test_the_node_is_ready_again_after_a_reboot(live: Cluster, machine: str) -> None:
+    """Each machine is rebooted once; swap stays off."""
+    before = live.get("node", machine)["status"]["nodeInfo"]["bootID"], live.on(machine, "stat --format %Y /run")
+    reboot(machine)
+    assert live.on(machine, "stat --format %Y /run") != before[1]
+    wait_until_ready(live)
+    assert live.on(machine, "swapon --noheadings --show") == ""
+
+
+def test_a_second_up_changes_nothing_and_opens_no_connection(live: Cluster) -> None:
+    """Counted in the log of every sshd."""
+    before = {machine: live.logins(machine) for machine in machine_names()}
+    assert all(count > 0 for count in before.values()), "the log counts nothing"
+    live.stack.up(None, "--expect-no-changes")
+    assert {machine: live.logins(machine) for machine in machine_names()} == before
+
+
+def test_destroy_takes_the_objects_and_leaves_the_nodes(live: Cluster) -> None:
+    """By default the machines are forgotten, not reset."""
+    live.kubectl("--namespace=shop", "delete", "daemonset/probe", "service/probe")
+    live.stack.destroy()
+    assert "NotFound" in live.kubectl("get", "namespace", "kubernetes-dashboard", check=False)
+    assert len(live.get("nodes")["items"]) == len(machine_names())
+
+
+def pod_on(live: Cluster, node: str) -> str:
+    """Name of the probe's pod on a node."""
+    found = live.get("--namespace=shop", "pods", "--selector=app=probe", f"--field-selector=spec.nodeName={node}")
+    return str(found["items"][0]["metadata"]["name"])
+
+
+def status_of(url: str, token: str | None) -> int:
+    """HTTP status of a request with a bearer token; the dashboard's certificate is its own."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def wait_until_ready(live: Cluster) -> None:
+    """All nodes Ready and all pods of the system available, within four minutes of a reboot."""
+    deadline = time.monotonic() + 240
+    while True:
+        seen = live.kubectl("get", "nodes", "--output=json", check=False)
+        try:
+            nodes = json.loads(seen)["items"]
+        except ValueError:
+            nodes = []
+        ready = [n for n in nodes for c in n["status"]["conditions"] if c["type"] == "Ready" and c["status"] == "True"]
+        if len(ready) == len(machine_names()):
+            return
+        assert time.monotonic() < deadline, seen
+        time.sleep(2)  # polls the API server
