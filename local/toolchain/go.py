@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from local.commands import run
-from local.paths import CACHE, GO_BUILD, GO_MODULES
+from local.paths import GO_BUILD, GO_MODULES
 from local.toolchain.wheels import installed_wheel
 
 GO_VERSION = "1.26.6"
@@ -60,16 +60,15 @@ class GoProgram:
         return unfinished.rename(directory / self.name)
 
 
-def module_directory(go_path: str, version: str) -> Path:
-    """Where the sources of a module are after download; part of the build-only cache."""
-    run(
-        [go_tool(), "mod", "download", f"{go_path}@{version}"],
-        step=f"download {go_path}",
-        log="go-build",
-        cwd=CACHE,
-        environment={**go_environment(), "GOFLAGS": "-mod=mod"},
-    )
-    return GO_MODULES / f"{go_path}@{version}"
+def module_directory(module: Path, go_path: str) -> Path:
+    """Where the sources of a module are that the go.mod in `module` requires, verified by its go.sum.
+
+    Part of the build-only cache.
+    """
+    step = f"download {go_path}"
+    run([go_tool(), "mod", "download", go_path], step=step, log="go-build", cwd=module, environment=go_environment())
+    query = [go_tool(), "list", "-m", "-f", "{{.Dir}}", go_path]
+    return Path(run(query, step=step, log="go-build", cwd=module, environment=go_environment()).strip())
 
 
 def go_environment() -> dict[str, str]:

@@ -1,0 +1,35 @@
+"""The Python packages of the project, locked by hash, in `.venv`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+
+from local.commands import run
+from local.paths import CACHE, REPOSITORY, VIRTUAL_ENVIRONMENT
+from local.report import step
+from local.toolchain.wheels import installed_wheel
+
+UV_VERSION = "0.13.9"
+REQUIREMENTS = REPOSITORY / "requirements.txt"
+STAMP = VIRTUAL_ENVIRONMENT / "requirements.sha256"
+
+
+def install_python_packages() -> None:
+    """`.venv` holds exactly what requirements.txt names. Does nothing when it already does.
+
+    Raises:
+        LocalError: a package cannot be had, or has another hash.
+    """
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    with step("Python packages are installed"):
+        uv = installed_wheel("uv", UV_VERSION) / "uv"
+        environment = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VIRTUAL_ENVIRONMENT)}
+        create = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VIRTUAL_ENVIRONMENT]
+        run(create, step="create .venv", log="python", environment=environment)
+        sync = [uv, "pip", "sync", "--quiet", "--require-hashes", REQUIREMENTS]
+        run(sync, step="install Python packages", log="python", environment=environment)
+        STAMP.write_text(wanted)
