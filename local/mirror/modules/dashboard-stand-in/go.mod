@@ -1,0 +1,3 @@
+module dashboard-stand-in
+
+go 1.26.0
