@@ -79,7 +79,7 @@ def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:
     )
 
 
-def explain_connection_failure(host: Host, step: str, ssh: Ssh) -> pulumi.ResourceHookBinding:
+def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pulumi.ResourceHookBinding:
     """A hook that says, for a host that could not be entered, what was expected, seen and is to be done."""
     user, port = host.user or ssh.user, host.port or ssh.port
     login = f"ssh -p {port} {user}@{host.address}"
@@ -114,4 +114,4 @@ def explain_connection_failure(host: Host, step: str, ssh: Ssh) -> pulumi.Resour
                 break
         return False
 
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{host.name}-{step}-explain", explain)])
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-explain", explain)])

@@ -87,7 +87,7 @@ def run_step(
             pulumi.ResourceOptions(
                 delete_before_replace=True,
                 additional_secret_outputs=["stdout"] if returns_secret else [],
-                hooks=explain_connection_failure(host, step, settings.ssh),
+                hooks=explain_connection_failure(name, step, host, settings.ssh),
             ),
             opts,
         ),
