@@ -1,1 +1,17 @@
 """The local mirror: packages and images for machines that have no way out."""
+
+from local.mirror.build import build, clear_build_caches, kubectl, public_sources_reachable
+from local.mirror.serve import MirrorAccess, access, serve, stop
+from local.mirror.versions import KUBERNETES
+
+__all__ = [
+    "KUBERNETES",
+    "MirrorAccess",
+    "access",
+    "build",
+    "clear_build_caches",
+    "kubectl",
+    "public_sources_reachable",
+    "serve",
+    "stop",
+]

@@ -1,0 +1,150 @@
+"""Everything that the mirror serves, made on this host from Go modules and Debian packages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from local.debian import install_packages
+from local.errors import LocalError
+from local.mirror import apt_repository
+from local.mirror.content import PROGRAMS
+from local.mirror.images import Image, all_images
+from local.mirror.manifest import manifest_is_there, publish_manifest
+from local.mirror.packages import Package, all_packages
+from local.mirror.serve import ensure_image
+from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
+from local.report import say, step
+
+PUBLIC_SOURCES = ("https://pkgs.k8s.io/core:/stable:/v1.36/deb/Release", "https://registry.k8s.io/v2/")
+CONNECT_TIMEOUT_SECONDS = 5
+COLD_BYTES = 30 * 10**9
+"""Go's caches grow to 26 GB, and what is kept to 2 GB."""
+WARM_BYTES = 3 * 10**9
+MEMORY_BYTES = 4 * 2**30
+"""Compiling kube-apiserver needs 3 GiB. Hosts that call themselves 4 GiB have a little less."""
+MEMORY_TOLERANCE = 0.9
+COLD_SECONDS = 30 * 60
+WARM_SECONDS = 3 * 60
+HOST_PACKAGES = ("dpkg", "apt-utils", "gnupg", "openssl")
+KUBECTL = MIRROR / "bin" / "kubectl"
+
+
+def build(kubernetes_version: str) -> None:
+    """The mirror's packages, images and manifest are complete. What is already there is not made again.
+
+    Raises:
+        LocalError: too little disk or memory, or something does not build.
+    """
+    debian, images = all_packages(kubernetes_version), all_images(kubernetes_version)
+    missing: list[Package | Image] = [product for product in (*debian, *images) if not product.is_built()]
+    if missing or not manifest_is_there():
+        _make(kubernetes_version, missing)
+    install_packages(HOST_PACKAGES, why="to make package repositories")
+    with step("Package repositories are signed"):
+        for directory in {package.directory for package in debian}:
+            apt_repository.publish(directory, [package for package in debian if package.directory == directory])
+    _keep_kubectl(debian)
+    with step("The mirror's file system is made"):
+        ensure_image()
+    shutil.rmtree(PROGRAMS, ignore_errors=True)
+
+
+def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:
+    cold = bool(missing) and not GO_BUILD.exists()
+    _check_host(COLD_BYTES if cold else WARM_BYTES)
+    if cold:
+        say("  The public package and image sources cannot be reached: Kubernetes is built here, once.")
+    install_packages(HOST_PACKAGES, why="to make package repositories")
+    title = f"Kubernetes {kubernetes_version} is built: packages and images"
+    with step(title, estimate_seconds=COLD_SECONDS if cold else WARM_SECONDS) as progress:
+        if not manifest_is_there():
+            publish_manifest()
+        for number, product in enumerate(missing):
+            progress(number / len(missing), product.name)
+            product.build()
+
+
+def kubectl() -> Path:
+    """The kubectl that was built, or the one on PATH where nothing had to be built.
+
+    Raises:
+        LocalError: there is neither.
+    """
+    if KUBECTL.exists():
+        return KUBECTL
+    on_path = shutil.which("kubectl")
+    if not on_path:
+        raise LocalError("find kubectl", expected="kubectl on PATH", seen="none", next_command="make up")
+    return Path(on_path)
+
+
+def _keep_kubectl(debian: list[Package]) -> None:
+    """KUBECTL is the one in the package."""
+    package = next(package for package in debian if package.name == "kubectl")
+    if KUBECTL.exists() and KUBECTL.stat().st_mtime_ns >= package.file.stat().st_mtime_ns:
+        return
+    KUBECTL.parent.mkdir(parents=True, exist_ok=True)
+    source = next(content for content in package.contents if content.target == "/usr/bin/kubectl")
+    unfinished = KUBECTL.with_suffix(".unfinished")
+    shutil.copyfile(source.source(), unfinished)
+    unfinished.chmod(0o755)
+    unfinished.rename(KUBECTL)
+
+
+def _check_host(needed_bytes: int) -> None:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(CACHE).free
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    say(
+        f"  Building needs {needed_bytes / 1e9:.0f} GB of disk (free: {free / 1e9:.0f} GB)"
+        f" and {MEMORY_BYTES / 2**30:.0f} GiB of memory (there: {memory / 2**30:.0f} GiB)."
+    )
+    if free < needed_bytes:
+        raise LocalError(
+            "look for room to build in",
+            expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
+            seen=f"{free / 1e9:.0f} GB",
+            next_command="free some, or set XDG_CACHE_HOME to a directory on a larger disk",
+        )
+    if memory < MEMORY_BYTES * MEMORY_TOLERANCE:
+        raise LocalError(
+            "look for memory to build in",
+            expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
+            seen=f"{memory / 2**30:.1f} GiB",
+            next_command="build on a larger host and copy its cache directory",
+        )
+
+
+def public_sources_reachable() -> bool:
+    """Whether Kubernetes' own package repository and image registry answer this host."""
+    return all(_answers(address) for address in PUBLIC_SOURCES)
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(address, timeout=CONNECT_TIMEOUT_SECONDS).close()  # noqa: S310 - https
+    except urllib.error.HTTPError as error:
+        # A registry asks for a token; a proxy that refuses answers 403 or 502.
+        return error.code == 401
+    except OSError:
+        return False
+    return True
+
+
+def clear_build_caches() -> None:
+    """What only builds needed is gone: downloaded Go modules, compiled packages, binaries that are packaged by now."""
+    for directory in (GO_MODULES, GO_BUILD, PROGRAMS):
+        if directory.exists():
+            with step(f"Build-only cache {directory.name} is deleted"):
+                _delete_read_only(directory)
+
+
+def _delete_read_only(directory: Path) -> None:
+    """Go makes its modules read-only; root may delete them all the same, others must change that first."""
+    for root, _, _ in os.walk(directory):
+        Path(root).chmod(0o700)
+    shutil.rmtree(directory)

@@ -1,0 +1,92 @@
+"""What machines need to trust the mirror's image registry and to be let in: certificates and a password."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from local.commands import run, succeeds
+from local.debian import install_packages
+from local.environment import MIRROR_HOST_NAME, Environment
+
+USER = "puller"
+VALID_DAYS = 3650
+RENEWED_SECONDS = 7 * 24 * 3600
+"""A certificate that ends sooner is made anew."""
+
+
+class Credentials:
+    """Certificates and password of the mirror of one environment, in files of mode 0600 that are made when missing."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self.directory = environment.directory / "mirror"
+        self.authority = self.directory / "ca.pem"
+        self._certificate = self.directory / "server.pem"
+        self._password = self.directory / "password"
+
+    @property
+    def password(self) -> str:
+        return self._password.read_text()
+
+    def ensure(self) -> None:
+        """All files are there and the certificates are valid.
+
+        Raises:
+            LocalError: openssl or htpasswd failed.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (_is_valid(self.authority) and _is_valid(self._certificate)):
+            self._make_certificates()
+        if not self._password.exists():
+            _write_private(self._password, secrets.token_urlsafe(24))
+        hashed = self.directory / "htpasswd"
+        if not hashed.exists() or hashed.stat().st_mtime_ns < self._password.stat().st_mtime_ns:
+            _write_private(hashed, _bcrypt(self.password))
+
+    def _make_certificates(self) -> None:
+        names = f"subjectAltName=DNS:{MIRROR_HOST_NAME},IP:{self._environment.mirror_address}"
+        authority = [self.authority, self.directory / "ca.key"]
+        self._request(*authority, "Local mirror", "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
+        signed = ["-CA", self.authority, "-CAkey", self.directory / "ca.key"]
+        server = [self._certificate, self.directory / "server.key"]
+        usage = ("basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth")
+        self._request(*server, MIRROR_HOST_NAME, names, *usage, signed=signed)
+
+    def _request(
+        self, certificate: Path, key: Path, name: str, *extensions: str, signed: list[str | Path] | None = None
+    ) -> None:
+        unfinished = certificate.with_suffix(".unfinished")
+        key.unlink(missing_ok=True)
+        run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+                *("-config", "/dev/null", "-subj", f"/CN={name}", "-days", str(VALID_DAYS)),
+                *(argument for extension in extensions for argument in ("-addext", extension)),
+                *(signed or []),
+                *("-keyout", key, "-out", unfinished),
+            ],
+            step=f"make the certificate of {name}",
+            log="mirror",
+        )
+        key.chmod(0o600)
+        unfinished.rename(certificate)
+
+
+def _is_valid(certificate: Path) -> bool:
+    check = ["openssl", "x509", "-noout", "-checkend", str(RENEWED_SECONDS), "-in", certificate]
+    return certificate.exists() and succeeds(check)
+
+
+def _bcrypt(password: str) -> str:
+    install_packages(["apache2-utils"], why="to hash the image registry's password")
+    command = ["htpasswd", "-n", "-i", "-B", USER]
+    return run(command, step="hash the image registry's password", log="mirror", standard_input=password)
+
+
+def _write_private(path: Path, text: str) -> None:
+    unfinished = path.with_suffix(".unfinished")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    unfinished.rename(path)

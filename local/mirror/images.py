@@ -1,0 +1,172 @@
+"""The images that the mirror serves, under the names that a stack's rewriting of registries leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.mirror import programs, registry, versions
+from local.mirror.content import Content, calico_file, combined_key, content_key, program
+from local.mirror.layers import DEBIAN_RELEASE, LAYOUT, NETWORK_PACKAGES, debian_layer, files_layer
+from local.paths import MIRROR
+
+KUBERNETES_PREFIX = "gcr"
+DOCKER_PREFIX = "dockerhub"
+STAMPS = MIRROR / "images"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image for amd64.
+
+    Attributes:
+        repository: in the mirror's registry.
+        debian: whether a small Debian is under its files.
+        writable: directories that everyone may write to.
+        environment: beside PATH.
+        path: where programs are searched for before PATH.
+        user: that it runs as; root where empty.
+    """
+
+    repository: str
+    tag: str
+    contents: tuple[Content, ...]
+    debian: bool = False
+    writable: tuple[str, ...] = ("/tmp",)
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    path: str = PATH
+    directory: str = "/"
+    user: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def key(self) -> str:
+        base = (DEBIAN_RELEASE, NETWORK_PACKAGES) if self.debian else ()
+        settings = (self.entrypoint, self.command, self.environment, self.path, self.directory, self.user)
+        return combined_key(LAYOUT, base, self.writable, settings, content_key(self.contents))
+
+    def is_built(self) -> bool:
+        """Whether the registry holds it in full, made from the present content."""
+        is_current = self._stamp.exists() and self._stamp.read_text() == self.key
+        return is_current and registry.is_complete(self.repository, self.tag)
+
+    def build(self) -> None:
+        """The registry holds the image under its tag.
+
+        Raises:
+            LocalError: a program in it does not build, or Debian's packages cannot be had.
+        """
+        base = [debian_layer()] if self.debian else []
+        # Debian has a /tmp of its own.
+        writable = tuple(path for path in self.writable if not (self.debian and path == "/tmp"))
+        layers = [*base, files_layer(self.contents, writable)]
+        config = {
+            "Env": [f"PATH={self.path}", *self.environment],
+            "Entrypoint": list(self.entrypoint) or None,
+            "Cmd": list(self.command) or None,
+            "WorkingDir": self.directory,
+            "User": self.user,
+        }
+        image = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {name: value for name, value in config.items() if value},
+            "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
+        }
+        registry.tag_image(self.repository, self.tag, registry.put_json(image), layers)
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        self._stamp.write_text(self.key)
+
+    @property
+    def _stamp(self) -> Path:
+        return STAMPS / f"{self.name.replace('/', '_')}.key"
+
+
+def all_images(version: str) -> list[Image]:
+    """Every image that the mirror serves with a Kubernetes version."""
+    return [*_kubernetes(version), *_calico(), *_own()]
+
+
+def _kubernetes(version: str) -> list[Image]:
+    """What `kubeadm config images list` names. Static pods call their programs by name."""
+    built = {each.name: each for each in [*programs.kubernetes(version), *programs.others()]}
+
+    def image(name: str, tag: str, target: str, **settings: object) -> Image:
+        contents = (program(built[name], target),)
+        return Image(f"{KUBERNETES_PREFIX}/{name}", tag, contents, **settings)  # type: ignore[arg-type]
+
+    plain = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    return [
+        *(image(name, f"v{version}", f"/usr/local/bin/{name}") for name in plain),
+        image("kube-proxy", f"v{version}", "/usr/local/bin/kube-proxy", debian=True),
+        image("etcd", f"{versions.ETCD}-0", "/usr/local/bin/etcd"),
+        image("coredns", f"v{versions.COREDNS}", "/coredns", entrypoint=("/coredns",)),
+        image("pause", versions.PAUSE, "/pause", entrypoint=("/pause",), user="65535:65535"),
+    ]
+
+
+def _calico() -> list[Image]:
+    """As the Dockerfiles in Calico's repository lay them out, without BIRD: only VXLAN is served."""
+    built = {each.name: each for each in [*programs.calico(), *programs.others()]}
+    tag = f"v{versions.CALICO}"
+    plugins = "/opt/cni/bin"
+    calico = built["calico"]
+    return [
+        Image(
+            *(f"{DOCKER_PREFIX}/calico/node", tag),
+            (
+                program(built["calico-node"], "/usr/bin/calico-node"),
+                program(built["mountns"], "/usr/bin/mountns"),
+                calico_file("node/filesystem/etc", "/etc"),
+                calico_file("node/filesystem/sbin", "/usr/sbin"),
+            ),
+            debian=True,
+            command=("start_runit",),
+            environment=("SVDIR=/etc/service/enabled",),
+        ),
+        Image(
+            *(f"{DOCKER_PREFIX}/calico/cni", tag),
+            (
+                program(built["install"], f"{plugins}/install"),
+                # One program under two names, as in Calico's own image: it looks at the name it is called by.
+                *(program(calico, f"{plugins}/{name}") for name in ("calico", "calico-ipam")),
+                *(
+                    program(built[name], f"{plugins}/{name}")
+                    for name in ("loopback", "host-local", "portmap", "bandwidth", "tuning")
+                ),
+            ),
+            command=(f"{plugins}/install",),
+            path=f"{plugins}:{PATH}",
+            directory=plugins,
+        ),
+        Image(
+            *(f"{DOCKER_PREFIX}/calico/kube-controllers", tag),
+            tuple(program(built[name], f"/usr/bin/{name}") for name in ("kube-controllers", "check-status")),
+            writable=("/tmp", "/status", "/profiles"),
+            entrypoint=("/usr/bin/kube-controllers",),
+            user="999",
+        ),
+    ]
+
+
+def _own() -> list[Image]:
+    built = {each.name: each for each in programs.others()}
+    stand_in = (program(built["dashboard-stand-in"], "/dashboard-stand-in"),)
+    start = ("/dashboard-stand-in",)
+    return [
+        Image(f"{DOCKER_PREFIX}/dashboard-stand-in", versions.STAND_IN, stand_in, entrypoint=start),
+        Image(
+            *(f"{DOCKER_PREFIX}/metrics-scraper-stand-in", versions.STAND_IN, stand_in),
+            entrypoint=(*start, "metrics-scraper"),
+        ),
+        Image(
+            *(f"{DOCKER_PREFIX}/probe", versions.PROBE, (program(built["probe"], "/probe"),)),
+            entrypoint=("/probe",),
+        ),
+    ]

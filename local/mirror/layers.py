@@ -1,0 +1,92 @@
+"""Layers of images: our files, or a small Debian. Each is made once per content and kept in the registry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, cast
+
+from local.debian import archive_root
+from local.mirror.content import Content, combined_key, content_key
+from local.mirror.registry import Blob, BlobWriter, new_blob
+from local.paths import MIRROR
+
+KNOWN = MIRROR / "layers"
+"""For each key of content the layer that was made of it."""
+
+NETWORK_PACKAGES = (
+    *("iptables", "nftables", "ipset", "conntrack", "kmod"),
+    *("iproute2", "procps", "runit", "ca-certificates"),
+)
+"""What kube-proxy and Calico's node run; one layer for both, so that a machine pulls it once."""
+
+REMOVED = ("etc/service",)
+"""Debian's runit has a link there, where Calico has a directory."""
+
+DEBIAN_RELEASE = "bookworm"
+LAYOUT = "1"
+"""Changed whenever this module makes other layers of the same content."""
+
+
+def files_layer(contents: tuple[Content, ...], writable: tuple[str, ...] = ("/tmp",)) -> Blob:
+    """A layer with these files, owned by root, and with directories that everyone may write to."""
+
+    def write(writer: BlobWriter) -> None:
+        with tarfile.open(fileobj=cast("IO[bytes]", writer), mode="w|", format=tarfile.GNU_FORMAT) as archive:
+            for directory in writable:
+                entry = tarfile.TarInfo(directory[1:])
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o1777
+                archive.addfile(entry)
+            added: dict[Path, str] = {}
+            for content in contents:
+                for target, path in content.files():
+                    _add(archive, target, path, content.mode, added)
+
+    return _kept(combined_key("files", LAYOUT, content_key(contents), *writable), write)
+
+
+def debian_layer() -> Blob:
+    """A small Debian with NETWORK_PACKAGES. iptables is the one that uses nf_tables."""
+
+    def write(writer: BlobWriter) -> None:
+        with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".debian-") as scratch:
+            archive = Path(scratch) / "root.tar"
+            archive_root(DEBIAN_RELEASE, NETWORK_PACKAGES, archive, removed=REMOVED)
+            with archive.open("rb") as file:
+                shutil.copyfileobj(file, writer)
+
+    return _kept(combined_key("debian", LAYOUT, DEBIAN_RELEASE, *NETWORK_PACKAGES, *REMOVED), write)
+
+
+def _add(archive: tarfile.TarFile, target: str, path: Path, mode: int, added: dict[Path, str]) -> None:
+    """Add a file; one that is there under another name already is linked to that."""
+    entry = tarfile.TarInfo(target[1:])
+    entry.mode = mode
+    if path in added:
+        entry.type, entry.linkname = tarfile.LNKTYPE, added[path]
+        archive.addfile(entry)
+        return
+    added[path] = entry.name
+    entry.size = path.stat().st_size
+    with path.open("rb") as file:
+        archive.addfile(entry, file)
+
+
+def _kept(key: str, write: Callable[[BlobWriter], None]) -> Blob:
+    known = KNOWN / f"{key}.json"
+    if known.exists():
+        blob = Blob(**json.loads(known.read_text()))
+        if blob.is_there():
+            return blob
+    with new_blob() as writer:
+        write(writer)
+    KNOWN.mkdir(parents=True, exist_ok=True)
+    unfinished = known.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(asdict(writer.blob)))
+    unfinished.rename(known)
+    return writer.blob

@@ -1,0 +1,137 @@
+"""Content of the image registry, written as docker-registry keeps it on disk.
+
+The layout is the one that storage/paths.go of github.com/distribution/distribution describes, the same in its versions
+2 and 3. Writing it needs no registry that runs, and an interrupted write leaves nothing that a client would see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from local.paths import MIRROR
+
+STORAGE = MIRROR / "registry"
+"""rootdirectory of docker-registry."""
+
+V2 = STORAGE / "docker" / "registry" / "v2"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Something the registry holds.
+
+    Attributes:
+        digest: with its prefix sha256:.
+        size: in bytes.
+    """
+
+    digest: str
+    size: int
+
+    @property
+    def file(self) -> Path:
+        return _blob_directory(self.digest) / "data"
+
+    def is_there(self) -> bool:
+        """Whether the registry holds it in full."""
+        return self.file.exists() and self.file.stat().st_size == self.size
+
+    def descriptor(self, media_type: str) -> dict[str, Any]:
+        """As a manifest refers to it."""
+        return {"mediaType": media_type, "digest": self.digest, "size": self.size}
+
+
+class BlobWriter:
+    """A file that knows the digest of what was written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    @property
+    def blob(self) -> Blob:
+        return Blob(f"sha256:{self._digest.hexdigest()}", self.size)
+
+
+@contextmanager
+def new_blob() -> Iterator[BlobWriter]:
+    """What is written until the block ends is in the registry then; nothing is if it fails."""
+    MIRROR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".blob-") as scratch:
+        unfinished = Path(scratch) / "data"
+        with unfinished.open("wb") as file:
+            writer = BlobWriter(file)
+            yield writer
+        unfinished.chmod(0o644)
+        writer.blob.file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.replace(writer.blob.file)
+
+
+def put_json(value: object) -> Blob:
+    """The registry holds the value as JSON."""
+    with new_blob() as writer:
+        writer.write(json.dumps(value, sort_keys=True).encode())
+    return writer.blob
+
+
+def tag_image(repository: str, tag: str, config: Blob, layers: list[Blob]) -> None:
+    """The tag names an image of these layers. A client sees the old image or the new one."""
+    manifest = put_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": config.descriptor(CONFIG),
+            "layers": [layer.descriptor(LAYER) for layer in layers],
+        }
+    )
+    root = V2 / "repositories" / repository
+    for blob in (config, *layers):
+        _link(root / "_layers", blob.digest)
+    _link(root / "_manifests" / "revisions", manifest.digest)
+    tags = root / "_manifests" / "tags" / tag
+    _link(tags / "index", manifest.digest)
+    _write_link(tags / "current" / "link", manifest.digest)
+
+
+def is_complete(repository: str, tag: str) -> bool:
+    """Whether the tag is there with everything that it refers to."""
+    link = V2 / "repositories" / repository / "_manifests" / "tags" / tag / "current" / "link"
+    if not link.exists():
+        return False
+    data = _blob_directory(link.read_text()) / "data"
+    if not data.exists() or hashlib.sha256(data.read_bytes()).hexdigest() != link.read_text().removeprefix("sha256:"):
+        return False
+    manifest = json.loads(data.read_bytes())
+    return all(Blob(part["digest"], part["size"]).is_there() for part in (manifest["config"], *manifest["layers"]))
+
+
+def _blob_directory(digest: str) -> Path:
+    number = digest.removeprefix("sha256:")
+    return V2 / "blobs" / "sha256" / number[:2] / number
+
+
+def _link(directory: Path, digest: str) -> None:
+    _write_link(directory / "sha256" / digest.removeprefix("sha256:") / "link", digest)
+
+
+def _write_link(link: Path, digest: str) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = link.with_name("link.unfinished")
+    unfinished.write_text(digest)
+    unfinished.replace(link)

@@ -1,0 +1,186 @@
+"""The mirror of an environment: one container on its network, with a web server and an image registry."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.debian import archive_root
+from local.environment import MIRROR_HOST_NAME, Environment
+from local.errors import LocalError
+from local.machines.engine import LABEL, inspected, owner, podman
+from local.machines.network import ensure_network
+from local.mirror import versions
+from local.mirror.apt_repository import KEYRING, fingerprint
+from local.mirror.content import FILES, combined_key
+from local.mirror.credentials import USER, Credentials
+from local.mirror.images import DOCKER_PREFIX, KUBERNETES_PREFIX
+from local.mirror.manifest import CALICO_SHA256, CALICO_WEB_PATH
+from local.mirror.packages import WEB
+from local.mirror.registry import STORAGE
+from local.paths import MIRROR
+
+PACKAGES = ("bash", "nginx-light", "docker-registry")
+RELEASE = "bookworm"
+IMAGE = f"localhost/pulumi-kubeadm/mirror:{combined_key(RELEASE, *PACKAGES)[:12]}"
+START_SECONDS = 30
+POLL_SECONDS = 0.1
+CONTENT_KEY = "pulumi-kubeadm-content"
+"""Label of the container; another value means that it was started from other settings."""
+
+
+@dataclass(frozen=True)
+class MirrorAccess:
+    """What a stack has to be told to use a mirror.
+
+    Attributes:
+        package_repository_url: with `{minor}` where the minor version of Kubernetes goes, such as 1.36.
+        keyring: ASCII-armored public key of both package repositories, on this host.
+        fingerprint: of that key.
+        ca_file: certificate of the authority behind the image registry, on this host.
+        rewrite: prefix in the image registry by source registry.
+        dashboard_image: stands in for the Kubernetes Dashboard; named as before rewriting.
+        metrics_scraper_image: the same for its metrics scraper.
+        probe_image: for tests of the network, by its full name in the image registry.
+    """
+
+    package_repository_url: str
+    containerd_repository_url: str
+    keyring: Path
+    fingerprint: str
+    ca_file: Path
+    registry: str
+    username: str
+    password: str
+    rewrite: dict[str, str]
+    calico_manifest_url: str
+    calico_manifest_sha256: str
+    dashboard_image: str
+    metrics_scraper_image: str
+    probe_image: str
+
+
+def access(environment: Environment) -> MirrorAccess:
+    """How to use the mirror of an environment; its credentials are made when they are missing."""
+    credentials = Credentials(environment)
+    credentials.ensure()
+    return MirrorAccess(
+        package_repository_url=f"http://{MIRROR_HOST_NAME}/core:/stable:/v{{minor}}/deb/",
+        containerd_repository_url=f"http://{MIRROR_HOST_NAME}/containerd/deb/",
+        keyring=KEYRING,
+        fingerprint=fingerprint(),
+        ca_file=credentials.authority,
+        registry=MIRROR_HOST_NAME,
+        username=USER,
+        password=credentials.password,
+        rewrite={
+            "registry.k8s.io": f"{MIRROR_HOST_NAME}/{KUBERNETES_PREFIX}",
+            "docker.io": f"{MIRROR_HOST_NAME}/{DOCKER_PREFIX}",
+            "quay.io": f"{MIRROR_HOST_NAME}/quay",
+        },
+        calico_manifest_url=f"http://{environment.mirror_address}/{CALICO_WEB_PATH}",
+        calico_manifest_sha256=CALICO_SHA256,
+        dashboard_image=f"docker.io/dashboard-stand-in:{versions.STAND_IN}",
+        metrics_scraper_image=f"docker.io/metrics-scraper-stand-in:{versions.STAND_IN}",
+        probe_image=f"{MIRROR_HOST_NAME}/{DOCKER_PREFIX}/probe:{versions.PROBE}",
+    )
+
+
+def serve(environment: Environment) -> MirrorAccess:
+    """The mirror answers at `environment.mirror_address`; one that already does is left alone.
+
+    Raises:
+        LocalError: the container cannot be started, or does not answer within START_SECONDS.
+    """
+    ensure_network(environment)
+    ensure_image()
+    found = access(environment)
+    name, key = _container(environment), _key(found)
+    running = inspected("container", name, step="look for the mirror")
+    if not (running and running["State"]["Running"] and running["Config"]["Labels"].get(CONTENT_KEY) == key):
+        stop(environment)
+        _start(environment, key)
+    _wait_until_it_answers(environment, found)
+    return found
+
+
+def stop(environment: Environment) -> None:
+    """The mirror's container is gone; its credentials and content stay, and so does another checkout's container."""
+    name = _container(environment)
+    found = inspected("container", name, step="look for the mirror")
+    if found and found["Config"]["Labels"].get(LABEL) == owner(environment):
+        podman("rm", "--force", "--time", "5", name, step=f"stop {name}")
+
+
+def ensure_image() -> None:
+    """Podman holds the file system that mirrors run in."""
+    step = "make the mirror's file system"
+    if inspected("image", IMAGE, step=step):
+        return
+    MIRROR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".mirror-") as scratch:
+        archive = Path(scratch) / "root.tar"
+        archive_root(RELEASE, PACKAGES, archive)
+        podman("import", "--quiet", str(archive), IMAGE, step=step)
+
+
+def _start(environment: Environment, key: str) -> None:
+    mounts = {
+        WEB: "/srv/www",
+        STORAGE: "/srv/registry",
+        Credentials(environment).directory: "/srv/tls",
+        FILES / "server": "/etc/mirror",
+    }
+    podman(
+        *("run", "--detach", "--name", _container(environment), "--hostname", "mirror"),
+        *("--network", environment.name, "--ip", environment.mirror_address, "--read-only"),
+        *("--label", f"{LABEL}={owner(environment)}", "--label", f"{CONTENT_KEY}={key}"),
+        *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000", "--restart", "always"),
+        *(argument for source, target in mounts.items() for argument in ("--volume", f"{source}:{target}:ro")),
+        *(IMAGE, "/etc/mirror/start.sh"),
+        step=f"start {_container(environment)}",
+    )
+
+
+def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> None:
+    """Both servers answer, with the certificate and password that machines are given."""
+    deadline = time.monotonic() + START_SECONDS
+    authorization = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
+    registry = urllib.request.Request(  # noqa: S310 - a constant scheme
+        f"https://{environment.mirror_address}/v2/", headers={"Authorization": f"Basic {authorization}"}
+    )
+    context = ssl.create_default_context(cafile=str(found.ca_file))
+    # Nothing on the way to a network of this host is to be asked.
+    direct = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    opener = urllib.request.build_opener(*direct)
+    while True:
+        try:
+            for address in (registry, found.calico_manifest_url):
+                opener.open(address, timeout=START_SECONDS).close()
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:
+                name = _container(environment)
+                raise LocalError(
+                    f"start {name}",
+                    expected=f"web server and image registry at {environment.mirror_address}",
+                    seen=str(error),
+                    next_command=f"podman logs {name}",
+                ) from error
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def _key(found: MirrorAccess) -> str:
+    files = [path.read_text() for path in sorted((FILES / "server").iterdir())]
+    return combined_key(IMAGE, found.ca_file.read_text(), found.password, WEB, STORAGE, *files)[:16]
+
+
+def _container(environment: Environment) -> str:
+    return f"{environment.name}-mirror"
