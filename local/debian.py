@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from local.commands import run, succeeds
 from local.errors import LocalError
@@ -38,3 +39,49 @@ def is_installed(package: str) -> bool:
     """Whether dpkg has the package installed."""
     query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
     return succeeds(query) and run(query, step=f"look for {package}", log="apt") == "installed"
+
+
+UNWANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
+
+
+def debian_mirror() -> str:
+    """Address of the Debian mirror that this host's apt uses.
+
+    Raises:
+        LocalError: this host's apt has no Debian mirror.
+    """
+    step = "find a Debian mirror"
+    query = ["apt-get", "indextargets", "--format", "$(LABEL)|$(COMPONENT)|$(REPO_URI)", "Created-By: Packages"]
+    for line in run(query, step=step, log="apt").splitlines():
+        label, component, address = line.split("|", 2)
+        if (label, component) == ("Debian", "main"):
+            return address
+    raise LocalError(
+        step,
+        expected="a Debian mirror among the sources of apt, with its index",
+        seen="none",
+        next_command="apt-get update; add Debian to /etc/apt/sources.list.d if this host is another distribution",
+    )
+
+
+def archive_root(release: str, packages: Sequence[str], archive: Path, *, removed: Sequence[str] = ()) -> None:
+    """The archive is a tar of a small Debian with these packages and what they need, without documentation.
+
+    Args:
+        release: Debian's name of it, such as bookworm.
+        removed: paths without their leading slash that are deleted at the end.
+
+    Raises:
+        LocalError: a package does not exist or the mirror cannot be reached.
+    """
+    install_packages(["mmdebstrap"], why="to make small Debian file systems")
+    run(
+        [
+            *("mmdebstrap", "--variant=essential", "--format=tar", f"--include={','.join(packages)}"),
+            *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
+            *(f'--customize-hook=rm --recursive --force "$1/{path}"' for path in removed),
+            *(release, archive, debian_mirror()),
+        ],
+        step=f"make a Debian {release} with {' '.join(packages)}",
+        log="mmdebstrap",
+    )
