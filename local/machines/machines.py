@@ -1,0 +1,177 @@
+"""The machines of an environment: create, reboot, cut off, delete."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from local.commands import run, succeeds
+from local.environment import MIRROR_HOST_NAME, Environment
+from local.errors import LocalError
+from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
+from local.machines.network import ensure_network, remove_network
+from local.machines.root_file_system import ensure_image
+
+VOLUMES = ("containerd", "kubelet", "etcd")
+BOOT_SECONDS = 60
+POLL_SECONDS = 0.3
+
+
+def create(environment: Environment) -> None:
+    """Every machine of the environment runs, answers over SSH, and is in the known_hosts file.
+
+    A machine that is there already is left as it is; one that was stopped is started.
+
+    Raises:
+        LocalError: no container engine, addresses taken, or a machine that does not come up.
+    """
+    ensure_engine()
+    environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ensure_network(environment)
+    image = ensure_image(environment.debian)
+    _ensure_key(environment.directory / "id_ed25519", comment=environment.name)
+    with ThreadPoolExecutor() as pool:
+        keys = list(pool.map(lambda machine: _ensure_machine(environment, machine, image), environment.machines))
+    known_hosts = environment.directory / "known_hosts"
+    known_hosts.write_text(
+        "".join(f"{environment.address(name)} {key}\n" for name, key in zip(environment.machines, keys, strict=True))
+    )
+
+
+def delete(environment: Environment) -> None:
+    """Machines, their volumes and their network are gone."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda machine: delete_machine(environment, machine), environment.machines))
+    remove_network(environment)
+
+
+def delete_machine(environment: Environment, machine: str) -> None:
+    """A machine and its volumes are gone, as by a hard switch-off; what is not ours stays."""
+    step, name = f"delete {machine}", environment.container(machine)
+    found = inspected("container", name, step=step)
+    if found and not _is_ours(environment, found):
+        return
+    podman("rm", "--force", "--time", "0", "--ignore", name, step=step)
+    podman("volume", "rm", "--force", *(_volume(name, each) for each in VOLUMES), step=step)
+
+
+def reboot(environment: Environment, machine: str) -> None:
+    """A machine went down in order and answers again; its disks are as they were, /run is fresh."""
+    podman("restart", "--time", "60", environment.container(machine), step=f"reboot {machine}")
+    _wait_for_boot(environment, machine)
+
+
+def cut_off(environment: Environment, machine: str) -> None:
+    """A machine runs on, but its network cable is pulled."""
+    _on(environment, machine, "ip link set eth0 down")
+
+
+def reconnect(environment: Environment, machine: str) -> None:
+    """The network cable of a machine is plugged in again."""
+    # The route goes with the link; it is the one of image/machine-init.sh.
+    _on(environment, machine, f"ip link set eth0 up; ip route replace default via {environment.network}.254")
+
+
+def status(environment: Environment) -> list[str]:
+    """A line for each machine: name, address, and what podman says of it."""
+    lines = []
+    for machine in environment.machines:
+        found = inspected("container", environment.container(machine), step="look at the machines")
+        state = found["State"]["Status"] if found else "not there"
+        lines.append(f"  {machine:<8} {environment.address(machine):<16} {state}")
+    return lines
+
+
+def _on(environment: Environment, machine: str, script: str) -> str:
+    return podman("exec", environment.container(machine), "bash", "-euc", script, step=f"run a command on {machine}")
+
+
+def _volume(container: str, name: str) -> str:
+    return f"{container}-{name}"
+
+
+def _is_ours(environment: Environment, container: dict[str, dict[str, dict[str, str]]]) -> bool:
+    return container["Config"]["Labels"].get(LABEL) == owner(environment)
+
+
+def _ensure_key(path: Path, *, comment: str) -> None:
+    if not path.exists():
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path]
+        run(command, step="make an SSH key", log="machines")
+
+
+def _ensure_machine(environment: Environment, machine: str, image: str) -> str:
+    """Public SSH host key of the machine, which runs and answers."""
+    step, name = f"create {machine}", environment.container(machine)
+    found = inspected("container", name, step=step)
+    if found and not _is_ours(environment, found):
+        raise LocalError(
+            step,
+            expected=f"the name {name} to be free among podman's containers",
+            seen="a container of that name that belongs to something else",
+            next_command=f"podman rm --force {name}, if it is not needed",
+        )
+    if found and found["State"]["Status"] == "created":
+        # An earlier run ended before the machine's files were in place.
+        delete_machine(environment, machine)
+        found = None
+    if not found:
+        _create(environment, machine, image)
+        _put_files(environment, machine)
+    if not found or found["State"]["Status"] != "running":
+        podman("start", name, step=step)
+        _wait_for_boot(environment, machine)
+    return _on(environment, machine, "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").strip()
+
+
+def _create(environment: Environment, machine: str, image: str) -> None:
+    """Make the container. Each option is needed: docs/decisions.md, "Local machines"."""
+    name = environment.container(machine)
+    volumes = (("--volume", f"{_volume(name, each)}:/var/lib/{each}") for each in VOLUMES)
+    podman(
+        *("create", "--name", name, "--hostname", machine, "--label", f"{LABEL}={owner(environment)}"),
+        *("--privileged", "--cgroupns=private", "--systemd=false", "--restart", "always"),
+        *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"),
+        *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"),
+        *("--network", environment.name, "--ip", environment.address(machine), "--no-hosts", "--dns=none"),
+        *(option for volume in volumes for option in volume),
+        image,
+        step=f"create {machine}",
+    )
+
+
+def _put_files(environment: Environment, machine: str) -> None:
+    """What makes the machine this one: names, and an SSH host key of its own."""
+    files = {
+        "etc/hostname": f"{machine}\n",
+        "etc/hosts": (
+            f"127.0.0.1 localhost\n127.0.1.1 {machine}\n{environment.mirror_address} {MIRROR_HOST_NAME}\n"
+        ),
+        "etc/resolv.conf": f"nameserver {environment.mirror_address}\n",
+        "home/debian/.ssh/authorized_keys": (environment.directory / "id_ed25519.pub").read_text(),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        for path, content in files.items():
+            target = Path(scratch) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content)
+        (Path(scratch) / "etc/ssh").mkdir()
+        _ensure_key(Path(scratch) / "etc/ssh/ssh_host_ed25519_key", comment=machine)
+        podman("cp", f"{scratch}/.", f"{environment.container(machine)}:/", step=f"create {machine}")
+
+
+def _wait_for_boot(environment: Environment, machine: str) -> None:
+    name = environment.container(machine)
+    up = ["podman", "exec", name, "systemctl", "is-active", "--quiet", "ssh.service", "multi-user.target"]
+    deadline = time.monotonic() + BOOT_SECONDS
+    while not succeeds(up):
+        if time.monotonic() > deadline:
+            raise LocalError(
+                f"boot {machine}",
+                expected=f"an SSH server and multi-user.target within {BOOT_SECONDS} s",
+                seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),
+                next_command=f"podman exec -it {name} systemctl --failed",
+            )
+        time.sleep(POLL_SECONDS)
