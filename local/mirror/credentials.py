@@ -28,6 +28,7 @@ class Credentials:
 
     @property
     def password(self) -> str:
+        """Of USER, in clear."""
         return self._password.read_text()
 
     def ensure(self) -> None:

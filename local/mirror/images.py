@@ -7,7 +7,8 @@ from pathlib import Path
 
 from local.mirror import programs, registry, versions
 from local.mirror.content import Content, calico_file, combined_key, content_key, program
-from local.mirror.layers import DEBIAN_RELEASE, LAYOUT, NETWORK_PACKAGES, debian_layer, files_layer
+from local.mirror.debian_root import RELEASE
+from local.mirror.layers import LAYOUT, NETWORK_PACKAGES, debian_layer, files_layer
 from local.paths import MIRROR
 
 KUBERNETES_PREFIX = "gcr"
@@ -43,11 +44,13 @@ class Image:
 
     @property
     def name(self) -> str:
+        """Repository and tag."""
         return f"{self.repository}:{self.tag}"
 
     @property
     def key(self) -> str:
-        base = (DEBIAN_RELEASE, NETWORK_PACKAGES) if self.debian else ()
+        """Changes whenever the image does."""
+        base = (RELEASE, NETWORK_PACKAGES) if self.debian else ()
         settings = (self.entrypoint, self.command, self.environment, self.path, self.directory, self.user)
         return combined_key(LAYOUT, base, self.writable, settings, content_key(self.contents))
 

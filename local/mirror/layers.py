@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, cast
 
-from local.debian import archive_root
 from local.mirror.content import Content, combined_key, content_key
+from local.mirror.debian_root import RELEASE, archive_root
 from local.mirror.registry import Blob, BlobWriter, new_blob
 from local.paths import MIRROR
 
@@ -28,7 +28,6 @@ NETWORK_PACKAGES = (
 REMOVED = ("etc/service",)
 """Debian's runit has a link there, where Calico has a directory."""
 
-DEBIAN_RELEASE = "bookworm"
 LAYOUT = "1"
 """Changed whenever this module makes other layers of the same content."""
 
@@ -56,11 +55,11 @@ def debian_layer() -> Blob:
     def write(writer: BlobWriter) -> None:
         with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".debian-") as scratch:
             archive = Path(scratch) / "root.tar"
-            archive_root(DEBIAN_RELEASE, NETWORK_PACKAGES, archive, removed=REMOVED)
+            archive_root(NETWORK_PACKAGES, archive, removed=REMOVED)
             with archive.open("rb") as file:
                 shutil.copyfileobj(file, writer)
 
-    return _kept(combined_key("debian", LAYOUT, DEBIAN_RELEASE, *NETWORK_PACKAGES, *REMOVED), write)
+    return _kept(combined_key("debian", LAYOUT, RELEASE, *NETWORK_PACKAGES, *REMOVED), write)
 
 
 def _add(archive: tarfile.TarFile, target: str, path: Path, mode: int, added: dict[Path, str]) -> None:

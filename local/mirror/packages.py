@@ -45,10 +45,12 @@ class Package:
 
     @property
     def file(self) -> Path:
+        """Where it is, or will be."""
         return self.directory / f"{self.name}_{self.version.replace(':', '%3a')}_amd64.deb"
 
     @property
     def key(self) -> str:
+        """Changes whenever the package does."""
         script = (FILES / self.after_install).read_text() if self.after_install else ""
         return combined_key(self.control(), self.directories, self.settings, script, content_key(self.contents))
 

@@ -19,7 +19,14 @@ KUBERNETES_NAMES = (
     "kube-scheduler",
     "kube-proxy",
 )
-CNI_PLUGIN_PACKAGES = ("main/loopback", "main/bridge", "meta/portmap", "meta/bandwidth", "meta/tuning", "ipam/host-local")
+CNI_PLUGIN_PACKAGES = (
+    "main/loopback",
+    "main/bridge",
+    "meta/portmap",
+    "meta/bandwidth",
+    "meta/tuning",
+    "ipam/host-local",
+)
 CONTAINERD_NAMES = ("containerd", "containerd-shim-runc-v2", "ctr")
 
 

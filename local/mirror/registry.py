@@ -40,6 +40,7 @@ class Blob:
 
     @property
     def file(self) -> Path:
+        """Where the registry looks for it."""
         return _blob_directory(self.digest) / "data"
 
     def is_there(self) -> bool:
@@ -60,12 +61,14 @@ class BlobWriter:
         self.size = 0
 
     def write(self, data: bytes) -> int:
+        """Write on; returns the number of bytes, as files do."""
         self._digest.update(data)
         self.size += len(data)
         return self._file.write(data)
 
     @property
     def blob(self) -> Blob:
+        """What was written so far."""
         return Blob(f"sha256:{self._digest.hexdigest()}", self.size)
 
 

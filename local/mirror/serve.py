@@ -11,7 +11,6 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.debian import archive_root
 from local.environment import MIRROR_HOST_NAME, Environment
 from local.errors import LocalError
 from local.machines.engine import LABEL, inspected, owner, podman
@@ -20,6 +19,7 @@ from local.mirror import versions
 from local.mirror.apt_repository import KEYRING, fingerprint
 from local.mirror.content import FILES, combined_key
 from local.mirror.credentials import USER, Credentials
+from local.mirror.debian_root import RELEASE, archive_root
 from local.mirror.images import DOCKER_PREFIX, KUBERNETES_PREFIX
 from local.mirror.manifest import CALICO_SHA256, CALICO_WEB_PATH
 from local.mirror.packages import WEB
@@ -27,7 +27,6 @@ from local.mirror.registry import STORAGE
 from local.paths import MIRROR
 
 PACKAGES = ("bash", "nginx-light", "docker-registry")
-RELEASE = "bookworm"
 IMAGE = f"localhost/pulumi-kubeadm/mirror:{combined_key(RELEASE, *PACKAGES)[:12]}"
 START_SECONDS = 30
 POLL_SECONDS = 0.1
@@ -126,7 +125,7 @@ def ensure_image() -> None:
     MIRROR.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".mirror-") as scratch:
         archive = Path(scratch) / "root.tar"
-        archive_root(RELEASE, PACKAGES, archive)
+        archive_root(PACKAGES, archive)
         podman("import", "--quiet", str(archive), IMAGE, step=step)
 
 
@@ -152,7 +151,7 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
     """Both servers answer, with the certificate and password that machines are given."""
     deadline = time.monotonic() + START_SECONDS
     authorization = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
-    registry = urllib.request.Request(  # noqa: S310 - a constant scheme
+    registry = urllib.request.Request(
         f"https://{environment.mirror_address}/v2/", headers={"Authorization": f"Basic {authorization}"}
     )
     context = ssl.create_default_context(cafile=str(found.ca_file))
