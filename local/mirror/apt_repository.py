@@ -63,7 +63,7 @@ def ensure_key() -> Path:
 
 def fingerprint() -> str:
     """Fingerprint of the signing key: 40 hexadecimal digits."""
-    show = ["gpg", "--batch", "--homedir", KEYS, "--with-colons", "--show-keys", KEYRING]
+    show: list[str | Path] = ["gpg", "--batch", "--homedir", KEYS, "--with-colons", "--show-keys", KEYRING]
     return _first_fingerprint(run(show, step="read the signing key", log="packages"))
 
 

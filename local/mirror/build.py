@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.debian import install_packages
 from local.errors import LocalError
-from local.mirror import apt_repository
+from local.mirror import apt_repository, registry
 from local.mirror.content import PROGRAMS
 from local.mirror.images import Image, all_images
 from local.mirror.manifest import manifest_is_there, publish_manifest
@@ -39,8 +42,14 @@ def build(kubernetes_version: str) -> None:
     Raises:
         LocalError: too little disk or memory, or something does not build.
     """
+    with _one_at_a_time():
+        _build(kubernetes_version)
+
+
+def _build(kubernetes_version: str) -> None:
     debian, images = all_packages(kubernetes_version), all_images(kubernetes_version)
-    missing: list[Package | Image] = [product for product in (*debian, *images) if not product.is_built()]
+    products: list[Package | Image] = [*debian, *images]
+    missing = [product for product in products if not product.is_built()]
     if missing or not manifest_is_there():
         _make(kubernetes_version, missing)
     install_packages(HOST_PACKAGES, why="to make package repositories")
@@ -50,7 +59,18 @@ def build(kubernetes_version: str) -> None:
     _keep_kubectl(debian)
     with step("The mirror's file system is made"):
         ensure_image()
-    shutil.rmtree(PROGRAMS, ignore_errors=True)
+    registry.remove_unreferenced()
+    if PROGRAMS.exists():
+        shutil.rmtree(PROGRAMS)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """All checkouts of a user build into the same cache: a second build waits for the first."""
+    MIRROR.mkdir(parents=True, exist_ok=True)
+    with (MIRROR / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:

@@ -84,7 +84,7 @@ class Package:
             self._lay_out(root)
             unfinished = Path(scratch) / self.file.name
             # Uncompressed: packages travel over a bridge of this host only, and unpack in a third of the time.
-            build = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, unfinished]
+            build: list[str | Path] = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", root, unfinished]
             run(build, step=f"build the package {self.name}", log="packages")
             self.directory.mkdir(parents=True, exist_ok=True)
             self._stamp.unlink(missing_ok=True)

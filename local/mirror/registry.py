@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,6 +123,20 @@ def is_complete(repository: str, tag: str) -> bool:
         return False
     manifest = json.loads(data.read_bytes())
     return all(Blob(part["digest"], part["size"]).is_there() for part in (manifest["config"], *manifest["layers"]))
+
+
+def remove_unreferenced() -> None:
+    """The registry holds only what its tags refer to."""
+    wanted: set[str] = set()
+    for link in V2.glob("repositories/**/_manifests/tags/*/current/link"):
+        manifest = _blob_directory(link.read_text())
+        wanted.add(manifest.name)
+        if (manifest / "data").exists():
+            parts = json.loads((manifest / "data").read_bytes())
+            wanted.update(part["digest"].removeprefix("sha256:") for part in (parts["config"], *parts["layers"]))
+    for directory in V2.glob("blobs/sha256/*/*"):
+        if directory.name not in wanted:
+            shutil.rmtree(directory)
 
 
 def _blob_directory(digest: str) -> Path:

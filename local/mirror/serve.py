@@ -127,6 +127,11 @@ def ensure_image() -> None:
         archive = Path(scratch) / "root.tar"
         archive_root(PACKAGES, archive)
         podman("import", "--quiet", str(archive), IMAGE, step=step)
+    repository = IMAGE.rpartition(":")[0]
+    used = podman("ps", "--all", "--format", "{{.Image}}", step=step).split()
+    for old in podman("images", "--format", "{{.Repository}}:{{.Tag}}", repository, step=step).split():
+        if old != IMAGE and old not in used:
+            podman("rmi", old, step=step)
 
 
 def _start(environment: Environment, key: str) -> None:
