@@ -70,6 +70,8 @@ def _one_at_a_time() -> Iterator[None]:
     MIRROR.mkdir(parents=True, exist_ok=True)
     with (MIRROR / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left_by_a_killed_build in MIRROR.glob(".*-*"):
+            shutil.rmtree(left_by_a_killed_build)
         yield
 
 

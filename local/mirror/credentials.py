@@ -48,12 +48,12 @@ class Credentials:
 
     def _make_certificates(self) -> None:
         names = f"subjectAltName=DNS:{MIRROR_HOST_NAME},IP:{self._environment.mirror_address}"
-        authority = [self.authority, self.directory / "ca.key"]
-        self._request(*authority, "Local mirror", "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
-        signed = ["-CA", self.authority, "-CAkey", self.directory / "ca.key"]
-        server = [self._certificate, self.directory / "server.key"]
-        usage = ("basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth")
-        self._request(*server, MIRROR_HOST_NAME, names, *usage, signed=signed)
+        authority_key = self.directory / "ca.key"
+        of_authority = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
+        self._request(self.authority, authority_key, "Local mirror", *of_authority)
+        signed: list[str | Path] = ["-CA", self.authority, "-CAkey", authority_key]
+        of_server = (names, "basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth")
+        self._request(self._certificate, self.directory / "server.key", MIRROR_HOST_NAME, *of_server, signed=signed)
 
     def _request(
         self, certificate: Path, key: Path, name: str, *extensions: str, signed: list[str | Path] | None = None
@@ -76,7 +76,7 @@ class Credentials:
 
 
 def _is_valid(certificate: Path) -> bool:
-    check = ["openssl", "x509", "-noout", "-checkend", str(RENEWED_SECONDS), "-in", certificate]
+    check: list[str | Path] = ["openssl", "x509", "-noout", "-checkend", str(RENEWED_SECONDS), "-in", certificate]
     return certificate.exists() and succeeds(check)
 
 

@@ -28,7 +28,7 @@ def archive_root(packages: Sequence[str], archive: Path, *, removed: Sequence[st
             *("mmdebstrap", "--quiet", "--variant=essential", "--format=tar", f"--include={','.join(packages)}"),
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
             *(f'--customize-hook=rm --recursive --force "$1/{path}"' for path in removed),
-            *(CODENAMES[RELEASE], archive, *host_sources(RELEASE)),
+            *(CODENAMES[RELEASE], str(archive), *host_sources(RELEASE)),
         ],
         step=f"make a Debian {RELEASE} with {' '.join(packages)}",
         log="mmdebstrap",
