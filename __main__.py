@@ -29,9 +29,7 @@ control_plane = ControlPlane(hosts[settings.control_plane.name], settings)
 cluster = ClusterAccess(control_plane, cluster_id=cluster_id)
 
 network = Calico(cluster, settings)
-workers = [
-    Worker(hosts[host.name], control_plane, settings, after=network.configuration) for host in settings.workers
-]
+workers = [Worker(hosts[host.name], control_plane, settings, after=network.configuration) for host in settings.workers]
 
 namespaces = Namespaces(cluster, settings)
 if settings.dashboard.enabled:

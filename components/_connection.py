@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pulumi
-import pulumi_command.remote as remote
+from pulumi_command import remote
 
 from components.settings import Bastion, Host, Ssh
 
@@ -96,7 +96,10 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
         ),
         "connection refused": ("an SSH server", f"{login}; start ssh on the machine, or mend address and port"),
         "timeout": ("an answer", f"ping {host.address}; start the machine, or mend its address"),
-        "no route to host": ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address"),
+        "no route to host": (
+            "the machine to be reachable",
+            f"ping {host.address}; start the machine, or mend its address",
+        ),
         "a password is required": (
             f"sudo without a password for {user}",
             f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
@@ -110,7 +113,7 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
         seen = "; ".join(arguments.errors)
         for sign, (expected, next_command) in advice.items():
             if sign in seen:
-                pulumi.log.error(f"{host.name}: {step}: expected {expected},\n  saw \"{sign}\".\n  Next: {next_command}")
+                pulumi.log.error(f'{host.name}: {step}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}')
                 break
         return False
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import pulumi
-import pulumi_command.remote as remote
+from pulumi_command import remote
 
 from components._connection import connection_of, explain_connection_failure
 from components.settings import Host, Settings
@@ -97,7 +97,8 @@ def run_step(
 def prologue(step: str, values: Mapping[str, str]) -> str:
     """The variables of a step, exported to it, after which files may be staged."""
     assignments = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
-    return f"{assignments}. {LIBRARY}/run.sh {shlex.quote(step)}\n"
+    # "$@" hands on what CREATE or VERIFY says: the arguments of a sourced file are its own.
+    return f'{assignments}. {LIBRARY}/run.sh {shlex.quote(step)} "$@"\n'
 
 
 def staged(files: Sequence[File]) -> str:

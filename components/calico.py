@@ -29,9 +29,7 @@ class Calico(pulumi.ComponentResource):
 
     configuration: list[pulumi.Resource]
 
-    def __init__(
-        self, cluster: ClusterAccess, settings: Settings, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, cluster: ClusterAccess, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeadm:index:Calico", "calico", None, opts)
         objects = calico_objects(settings)
         first: list[pulumi.Resource] = [

@@ -23,9 +23,7 @@ class ControlPlane(pulumi.ComponentResource):
     host: Host
     kubeconfig: pulumi.Output[str]
 
-    def __init__(
-        self, prepared: PreparedHost, settings: Settings, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, prepared: PreparedHost, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeadm:index:ControlPlane", prepared.host.name, None, opts)
         self.host = prepared.host
         init = run_step(

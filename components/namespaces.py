@@ -15,9 +15,7 @@ ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
 class Namespaces(pulumi.ComponentResource):
     """Every namespace that dashboard, access rules or image pull secrets name exists."""
 
-    def __init__(
-        self, cluster: ClusterAccess, settings: Settings, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, cluster: ClusterAccess, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeadm:index:Namespaces", "namespaces", None, opts)
         names = {account.namespace for account in settings.access.service_accounts}
         names |= set(settings.images.pull_secret_namespaces)

@@ -39,9 +39,7 @@ class AccessRules(pulumi.ComponentResource):
 
     def _service_account(self, account: ServiceAccount) -> None:
         identity = {"name": account.name, "namespace": account.namespace}
-        kubernetes.core.v1.ServiceAccount(
-            f"{account.namespace}/{account.name}", metadata=identity, opts=self._options
-        )
+        kubernetes.core.v1.ServiceAccount(f"{account.namespace}/{account.name}", metadata=identity, opts=self._options)
         self._bind(account.name, account.cluster_role, [{"kind": "ServiceAccount", **identity}])
 
     def _user_role(self, role: UserRole) -> None:

@@ -20,18 +20,22 @@ DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 HOST_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 REGISTRY = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
 IMAGE = r"^[A-Za-z0-9._:/@-]+$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 
 DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL)]
 HostName = Annotated[str, StringConstraints(pattern=HOST_NAME)]
 Registry = Annotated[str, StringConstraints(pattern=REGISTRY)]
 ImageName = Annotated[str, StringConstraints(pattern=IMAGE)]
+LabelKey = Annotated[str, StringConstraints(pattern=LABEL_KEY)]
+LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s'\"]+$")]
 HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[^\s'\"]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _known_version(value: str) -> str:
-    if not re.fullmatch(r"1\.\d+\.\d+", value):
+    if not re.fullmatch(r"1\.[0-9]{1,3}\.[0-9]{1,3}", value):
         raise ValueError('a version is written as "1.36.3"')
     if not OLDEST_MINOR <= minor_of(value) <= NEWEST_MINOR:
         raise ValueError(f"versions 1.{OLDEST_MINOR} to 1.{NEWEST_MINOR} are known")
@@ -39,7 +43,11 @@ def _known_version(value: str) -> str:
 
 
 def _existing_file(value: Path) -> Path:
-    if not value.is_file():
+    try:
+        found = value.is_file()
+    except OSError as error:  # a directory that may not be entered, a name that is too long
+        raise ValueError(f"the file cannot be looked for: {error.strerror}") from error
+    if not found:
         raise ValueError("there is no such file; the path is relative to the directory of Pulumi.yaml")
     return value
 
@@ -102,7 +110,7 @@ class Host(Model):
     user: str | None = Field(None, pattern=r"^[a-z_][a-z0-9_-]*$")
     port: int | None = Field(None, ge=1, le=65535)
     host_key: str | None = Field(None, description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`")
-    labels: dict[str, str] = {}
+    labels: dict[LabelKey, LabelValue] = {}
     taints: tuple[Taint, ...] = ()
 
     @property
@@ -139,7 +147,9 @@ class AptRepository(Model):
     suite: str = Field("/", pattern=r"^[A-Za-z0-9._/-]+$", description="`/` for a flat repository")
     components: tuple[str, ...] = Field((), description="Empty for a flat repository")
     keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
-    fingerprint: str = Field(pattern=r"^[0-9A-F]{40}$", description="Of the key; what was fetched is checked against it")
+    fingerprint: str = Field(
+        pattern=r"^[0-9A-F]{40}$", description="Of the key; what was fetched is checked against it"
+    )
 
 
 PUBLIC_KUBERNETES_REPOSITORY = AptRepository(

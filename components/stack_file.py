@@ -48,7 +48,9 @@ def parse_settings(raw: Mapping[str, Any]) -> Settings:
     named = dict(raw)
     hosts = raw.get("hosts")
     if isinstance(hosts, dict):
-        named["hosts"] = {name: {"name": name, **host} if isinstance(host, dict) else host for name, host in hosts.items()}
+        named["hosts"] = {
+            name: {"name": name, **host} if isinstance(host, dict) else host for name, host in hosts.items()
+        }
     try:
         settings = Settings.model_validate(named)
     except ValidationError as error:
@@ -62,7 +64,9 @@ def parse_settings(raw: Mapping[str, Any]) -> Settings:
 def _problem(details: Any) -> str:
     path = ".".join(str(part) for part in details["loc"] if part != "[key]")
     found = details["input"]
-    shown = "" if details["type"] == "missing" or isinstance(found, dict) else f", found {found!r}"
+    # The value of an unknown key may be a password that was put into the wrong place.
+    says_enough = details["type"] in {"missing", "extra_forbidden"} or isinstance(found, dict)
+    shown = "" if says_enough else f", found {found!r}"
     return f"{path}: {details['msg'].removeprefix('Value error, ')}{shown}"
 
 
@@ -74,6 +78,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"hosts: exactly one host needs `role: control-plane`, found {len(control_planes)}"
             f" ({', '.join(control_planes) or 'none'})"
         )
+    for key, host in settings.hosts.items():
+        if key != host.name:
+            yield f"hosts.{key}.name: a host's name is its key, found {host.name!r}"
     for field in ("address", "internal_ip"):
         counted = Counter(getattr(host, field) for host in settings.hosts.values())
         for address in (address for address, times in counted.items() if times > 1):

@@ -28,7 +28,7 @@ def up() -> None:
     """
     started = time.monotonic()
     with exclusive():
-        machines.require_engine()
+        machines.ensure_engine()
         toolchain.install()
         access = prepare_machines(DEV)
         bring_up(DEV_STACK, access)
@@ -75,7 +75,7 @@ def take_down(stack: LocalStack) -> None:
         machines.delete(environment)
     if stack.exists():
         with step(f"Stack {environment.name} is removed"):
-            stack.pulumi("stack", "rm", "--yes", "--force", environment.name, step="remove the stack")
+            stack.pulumi("stack", "rm", "--yes", "--force", "--preserve-config", environment.name, step="remove the stack")
     run(["rm", "-rf", environment.directory], step="remove keys", log="commands")
 
 
@@ -87,7 +87,15 @@ def status() -> None:
     if kubeconfig.exists():
         say(
             run(
-                [mirror.kubectl(), "--kubeconfig", kubeconfig, "--request-timeout=10s", "get", "nodes", "--output=wide"],
+                [
+                    mirror.kubectl(),
+                    "--kubeconfig",
+                    kubeconfig,
+                    "--request-timeout=10s",
+                    "get",
+                    "nodes",
+                    "--output=wide",
+                ],
                 step="ask the API server",
                 log="kubectl",
             )

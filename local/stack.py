@@ -52,7 +52,8 @@ class LocalStack:
             return
         unfinished = self.file.with_suffix(".unfinished.yaml")
         shutil.copyfile(self.source, unfinished)
-        self.pulumi("stack", "select", "--create", self.environment.name, step="select the stack")
+        if not self.exists():
+            self._create()
         if access:
             settings = [f"{key}={value}" for key, value in mirror_settings(access).items()]
             plain = [argument for setting in settings for argument in ("--plaintext", setting)]
@@ -118,6 +119,14 @@ class LocalStack:
 
     def _basis_of(self, access: MirrorAccess | None) -> str:
         return json.dumps([self.source.read_text(), mirror_settings(access) if access else None])
+
+    def _create(self) -> None:
+        """Create the stack from a copy of the project: Pulumi would write into the committed stack file."""
+        project = self.environment.directory / "project"
+        project.mkdir(exist_ok=True)
+        shutil.copyfile(REPOSITORY / "Pulumi.yaml", project / "Pulumi.yaml")
+        command = ("--cwd", str(project), "stack", "init", "--no-select", self.environment.name)
+        self.pulumi(*command, step="create the stack")
 
     def _is_current(self, access: MirrorAccess | None) -> bool:
         return self.file.exists() and self._basis.exists() and self._basis.read_text() == self._basis_of(access)

@@ -13,6 +13,7 @@ kubeadm_images() {
   kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml 2>"$STAGING/kubeadm" ||
     fail "kubeadm to read its configuration" "$(<"$STAGING/kubeadm")" "kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml"
 }
+# shellcheck disable=SC2153 # the caller sets IMAGES
 images=$IMAGES
 if [[ $ROLE == control-plane ]]; then
   listed=$(kubeadm_images)

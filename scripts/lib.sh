@@ -57,7 +57,7 @@ memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
 free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 unexpected_exit() {
-  explain "\`$3\` to succeed" "exit status $1 (line $2 of ${BASH_SOURCE[1]##*/})" "less /var/log/pulumi-kubeadm/$STEP.log" >&2
+  explain "\`$4\` to succeed" "exit status $1 (${2##*/}, line $3)" "less /var/log/pulumi-kubeadm/$STEP.log" >&2
 }
 set -o errtrace
-trap 'unexpected_exit $? $LINENO "$BASH_COMMAND"' ERR
+trap 'unexpected_exit $? "${BASH_SOURCE[0]}" $LINENO "$BASH_COMMAND"' ERR

@@ -32,7 +32,9 @@ class Cluster:
     def kubectl(self, *arguments: str, standard_input: str | None = None, check: bool = True) -> str:
         """Standard output of kubectl with admin.conf."""
         command = [str(mirror.kubectl()), "--kubeconfig", str(self.kubeconfig), "--request-timeout=60s", *arguments]
-        finished = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False, timeout=300)
+        finished = subprocess.run(
+            command, input=standard_input, capture_output=True, text=True, check=False, timeout=300
+        )
         assert not check or finished.returncode == 0, f"{' '.join(command)}: {finished.stderr}"
         return finished.stdout if check else finished.stdout + finished.stderr
 
@@ -72,7 +74,10 @@ def collect_evidence() -> Path:
     if kubeconfig.exists():
         with (EVIDENCE / "pods.log").open("w") as file:
             kubectl = [str(mirror.kubectl()), "--kubeconfig", str(kubeconfig), "--request-timeout=10s"]
-            for what in (["get", "nodes,pods,events", "--all-namespaces", "--output=wide"], ["describe", "nodes,pods", "-A"]):
+            for what in (
+                ["get", "nodes,pods,events", "--all-namespaces", "--output=wide"],
+                ["describe", "nodes,pods", "-A"],
+            ):
                 subprocess.run([*kubectl, *what], stdout=file, stderr=subprocess.STDOUT, check=False)
     return EVIDENCE
 

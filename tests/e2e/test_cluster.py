@@ -39,7 +39,9 @@ def test_the_machine_is_prepared_as_the_guide_asks(live: Cluster, machine: str) 
     sysctls = "net.bridge.bridge-nf-call-ip6tables net.bridge.bridge-nf-call-iptables net.ipv4.ip_forward"
     others = "user.max_user_namespaces vm.swappiness"
     assert live.on(machine, f"sysctl --values {sysctls} {others}").split() == ["1", "1", "1", "28633", "0"]
-    assert live.on(machine, "swapon --noheadings --show; grep -cE '^[^#].*\\sswap\\s' /etc/fstab || true").strip() == "0"
+    assert (
+        live.on(machine, "swapon --noheadings --show; grep -cE '^[^#].*\\sswap\\s' /etc/fstab || true").strip() == "0"
+    )
     assert live.on(machine, "cat /etc/modules-load.d/kubernetes.conf").split() == ["overlay", "br_netfilter"]
     assert live.on(machine, "apt-mark showhold").split() == ["kubeadm", "kubectl", "kubelet"]
     assert live.on(machine, "hostname").strip() == machine
@@ -56,14 +58,25 @@ def test_a_pod_with_an_image_of_the_private_registry_starts_on_every_node(pods: 
 
 def test_without_its_password_the_registry_refuses(live: Cluster) -> None:
     """The test above would prove nothing against an open registry."""
-    seen = live.on(machine_names()[0], "curl --silent --insecure --output /dev/null --write-out '%{http_code}' https://hub.example.test/v2/")
+    seen = live.on(
+        machine_names()[0],
+        "curl --silent --insecure --output /dev/null --write-out '%{http_code}' https://hub.example.test/v2/",
+    )
     assert seen == "401"
 
 
 @pytest.mark.parametrize("worker", worker_names())
 def test_a_pod_resolves_names(live: Cluster, pods: dict[str, str], worker: str) -> None:
     """Cluster DNS answers on each worker."""
-    assert live.kubectl("--namespace=shop", "exec", pod_on(live, worker), "--", "/probe", "resolve", "kubernetes.default.svc.cluster.local").strip()
+    assert live.kubectl(
+        "--namespace=shop",
+        "exec",
+        pod_on(live, worker),
+        "--",
+        "/probe",
+        "resolve",
+        "kubernetes.default.svc.cluster.local",
+    ).strip()
 
 
 def test_pods_reach_each_other_across_nodes_and_through_a_service(live: Cluster, pods: dict[str, str]) -> None:
@@ -96,8 +109,10 @@ def test_the_dashboard_answers_on_every_node_and_lets_nobody_in_without_a_token(
 def test_the_example_role_allows_what_it_says_and_nothing_else(live: Cluster) -> None:
     """get, watch, list, create secrets."""
     user = ("--as=secret-operator", "--all-namespaces")
-    allowed = {verb: live.kubectl("auth", "can-i", verb, "secrets", *user, check=False).splitlines()[-1] for verb in
-               ("get", "watch", "list", "create", "delete", "update")}
+    allowed = {
+        verb: live.kubectl("auth", "can-i", verb, "secrets", *user, check=False).splitlines()[-1]
+        for verb in ("get", "watch", "list", "create", "delete", "update")
+    }
     assert [verb for verb, answer in allowed.items() if answer == "yes"] == ["get", "watch", "list", "create"]
     assert live.kubectl("auth", "can-i", "get", "pods", *user, check=False).splitlines()[-1] == "no"
 

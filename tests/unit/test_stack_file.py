@@ -1,0 +1,284 @@
+"""A stack file is taken whole, or refused with everything that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.settings import Settings
+from components.stack_file import SettingsError, parse_settings
+from tests.unit.stacks import Stack, smallest, with_workers
+
+HOSTILE = ["a b", 'a"b', "a'b", "$(reboot)", "`reboot`", "a\nb", "a\n", "a;b", "a\\b", "a,b=c", "", "\u0661"]
+
+
+def outcome(stack: dict[Any, Any]) -> Settings | list[str]:
+    """Settings, or why a stack is refused."""
+    try:
+        return parse_settings(stack)
+    except SettingsError as error:
+        return error.problems
+
+
+def problems(stack: Stack) -> list[str]:
+    """Why a stack is refused; empty when it is not."""
+    found = outcome(stack)
+    return [] if isinstance(found, Settings) else found
+
+
+def only_problem(stack: Stack) -> str:
+    """The one reason why a stack is refused."""
+    found = problems(stack)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_the_smallest_stack_needs_a_name_and_one_control_plane() -> None:
+    """Everything else has a default."""
+    settings = parse_settings(smallest())
+    assert settings.control_plane.name == "node1"
+    assert settings.workers == []
+    assert settings.pause_image == "registry.k8s.io/pause:3.10.2"
+
+
+@pytest.mark.parametrize("section", ["cluster", "hosts"])
+def test_a_stack_without_a_needed_section_is_refused(section: str) -> None:
+    """Cluster and hosts have no default."""
+    stack = smallest()
+    del stack[section]
+    assert only_problem(stack) == f"{section}: Field required"
+
+
+def test_all_problems_are_reported_at_once_each_with_its_path() -> None:
+    """Nobody has to mend a stack file one problem at a time."""
+    stack = with_workers("node2")
+    stack["cluster"]["kubernetesVersion"] = "1.99.0"
+    stack["hosts"]["node2"]["address"] = "192.0.2.300"
+    stack["calico"] = {"mtu": "large"}
+    stack["dashboards"] = {}
+    found = problems(stack)
+    paths = [problem.partition(": ")[0] for problem in found]
+    assert paths == ["cluster.kubernetesVersion", "hosts.node2.address", "calico.mtu", "dashboards"]
+    with pytest.raises(SettingsError) as error:
+        parse_settings(stack)
+    assert all(problem in str(error.value) for problem in found)
+    assert "nothing was touched" in str(error.value)
+
+
+def test_contradictions_are_reported_at_once_too() -> None:
+    """Those that no field can tell alone."""
+    stack = with_workers("node2", "node3")
+    stack["hosts"]["node1"]["role"] = "worker"
+    stack["hosts"]["node3"]["address"] = stack["hosts"]["node2"]["address"]
+    stack["calico"] = {"manifestUrl": "https://example.com/calico.yaml"}
+    found = problems(stack)
+    assert any("exactly one host needs `role: control-plane`, found 0 (none)" in problem for problem in found)
+    assert any("node2 and node3 have the same address 192.0.2.12" in problem for problem in found)
+    assert "calico: manifestUrl and manifestSha256 go together" in found
+
+
+def test_two_control_planes_are_refused_by_their_names() -> None:
+    """There is one."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    assert only_problem(stack).endswith("found 2 (node1, node2)")
+
+
+def test_no_hosts_at_all_are_refused() -> None:
+    """An empty mapping is not the same as a missing one."""
+    assert "found 0 (none)" in only_problem({**smallest(), "hosts": {}})
+
+
+def test_two_hosts_with_the_same_node_ip_are_refused() -> None:
+    """Their SSH addresses may differ all the same."""
+    stack = with_workers("node2", "node3")
+    for name in ("node2", "node3"):
+        stack["hosts"][name]["nodeIp"] = "198.51.100.7"
+    assert only_problem(stack) == "hosts: node2 and node3 have the same address 198.51.100.7"
+
+
+def test_pod_and_service_networks_that_overlap_are_refused() -> None:
+    """The first address of each is not all there is."""
+    stack = smallest()
+    stack["cluster"]["networking"] = {"podSubnet": "10.96.0.0/16", "serviceSubnet": "10.96.128.0/20"}
+    assert only_problem(stack).endswith("podSubnet 10.96.0.0/16 and serviceSubnet 10.96.128.0/20 overlap")
+
+
+@pytest.mark.parametrize(("network", "subnet"), [("podSubnet", "192.0.2.0/24"), ("serviceSubnet", "192.0.0.0/16")])
+def test_a_host_in_the_pod_or_service_network_is_refused(network: str, subnet: str) -> None:
+    """Its packets would never leave the node."""
+    stack = smallest()
+    stack["cluster"]["networking"] = {network: subnet}
+    expected = f"hosts.node1: its address 192.0.2.11 lies in cluster.networking.{network} {subnet}"
+    assert only_problem(stack) == expected
+
+
+def test_a_host_without_a_host_key_is_refused_with_the_command_that_reads_it() -> None:
+    """No machine is trusted on first use."""
+    stack = with_workers("node2")
+    del stack["hosts"]["node2"]["hostKey"]
+    problem = only_problem(stack)
+    assert problem.startswith("hosts.node2.hostKey: missing")
+    assert "ssh-keyscan -t ed25519 192.0.2.12" in problem
+
+
+def test_a_known_hosts_file_stands_for_every_missing_host_key(tmp_path: Path) -> None:
+    """The keys themselves are looked up when connections are made."""
+    (tmp_path / "known_hosts").touch()
+    stack = with_workers("node2")
+    del stack["hosts"]["node2"]["hostKey"]
+    stack["ssh"] = {"knownHostsFile": str(tmp_path / "known_hosts")}
+    assert problems(stack) == []
+
+
+@pytest.mark.parametrize("name", ["missing", "x" * 5000, "nul\0"])
+def test_a_file_that_cannot_be_there_is_refused(tmp_path: Path, name: str) -> None:
+    """Too long a name raises in the operating system, not in the validation."""
+    stack = {**smallest(), "ssh": {"knownHostsFile": f"{tmp_path}/{name}"}}
+    assert only_problem(stack).startswith("ssh.knownHostsFile: ")
+
+
+@pytest.mark.parametrize("version", ["1.23.17", "1.38.0", "v1.36.3", "1.36", "2.36.3", "1.36.3-1.1", "1.3\u0666.3"])
+def test_an_unknown_version_is_refused(version: str) -> None:
+    """Digits of other scripts are no digits here."""
+    stack = smallest()
+    stack["cluster"]["kubernetesVersion"] = version
+    assert only_problem(stack).startswith("cluster.kubernetesVersion: ")
+
+
+@pytest.mark.parametrize("version", ["1.24.3", "1.31.0", "1.36.3", "1.37.0"])
+def test_a_known_version_is_taken(version: str) -> None:
+    """From the oldest to the newest."""
+    stack = smallest()
+    stack["cluster"]["kubernetesVersion"] = version
+    assert parse_settings(stack).cluster.kubernetes_version == version
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        ((), "clutser"),
+        (("cluster",), "kubernetesversion"),
+        (("cluster", "networking"), "podsubnet"),
+        (("hosts", "node1"), "ip"),
+    ],
+)
+def test_an_unknown_key_is_refused_where_it_stands(place: tuple[str, ...], key: str) -> None:
+    """A misspelt key would otherwise be a default that nobody asked for."""
+    stack = smallest()
+    stack["cluster"]["networking"] = {}
+    inner = stack
+    for part in place:
+        inner = inner[part]
+    inner[key] = "x"
+    assert only_problem(stack).startswith(f"{'.'.join((*place, key))}: Extra inputs are not permitted")
+
+
+def test_a_password_in_the_wrong_place_is_not_repeated() -> None:
+    """It is a likely mistake, and messages end up in logs."""
+    stack = {**smallest(), "containerd": {"registries": {"hub.example.com": {"password": "swordfish"}}}}
+    problem = only_problem(stack)
+    assert problem.startswith("containerd.registries.hub.example.com.password: ")
+    assert "swordfish" not in problem
+
+
+def test_a_host_cannot_have_another_name_than_its_key() -> None:
+    """Two names would make two machines of one."""
+    stack = smallest()
+    stack["hosts"]["node1"]["name"] = "node9"
+    assert only_problem(stack).startswith("hosts.node1.name: ")
+
+
+def _rename_host(stack: Stack, value: str) -> None:
+    stack["hosts"][value] = stack["hosts"].pop("node1")
+
+
+def _set_label_key(stack: Stack, value: str) -> None:
+    stack["hosts"]["node1"]["labels"] = {value: "x"}
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(
+    "put",
+    [
+        pytest.param(_rename_host, id="host name"),
+        pytest.param(_set_label_key, id="label key"),
+        pytest.param(lambda stack, value: stack["cluster"].update(name=value), id="cluster name"),
+        pytest.param(lambda stack, value: stack["hosts"]["node1"].update(user=value), id="user"),
+        pytest.param(
+            lambda stack, value: stack.update(containerd={"registries": {value: {}}}),
+            id="registry",
+        ),
+        pytest.param(lambda stack, value: stack.update(containerd={"package": value}), id="package"),
+        pytest.param(lambda stack, value: stack.update(system={"modules": [value]}), id="module"),
+        pytest.param(lambda stack, value: stack.update(system={"sysctl": {value: 1}}), id="sysctl"),
+        pytest.param(lambda stack, value: stack["cluster"].update(ignorePreflightErrors=[value]), id="ignored error"),
+    ],
+)
+def test_a_hostile_name_is_refused(put: Callable[[Stack, str], Any], value: str) -> None:
+    """Scripts split these at spaces and commas."""
+    stack = smallest()
+    put(stack, value)
+    assert problems(stack)
+
+
+@pytest.mark.parametrize("value", [value for value in HOSTILE if value])
+def test_a_hostile_label_value_is_refused(value: str) -> None:
+    """A comma in it would make a second label; Kubernetes takes none of the others either."""
+    stack = smallest()
+    stack["hosts"]["node1"]["labels"] = {"example.com/zone": value}
+    assert only_problem(stack).startswith("hosts.node1.labels.example.com/zone: ")
+
+
+def test_ordinary_labels_are_taken() -> None:
+    """With and without a prefix, and an empty value."""
+    stack = smallest()
+    labels = {"zone": "a-1_B.2", "node-role.kubernetes.io/worker": "", "topology.kubernetes.io/rack": "7"}
+    stack["hosts"]["node1"]["labels"] = labels
+    assert parse_settings(stack).control_plane.labels == labels
+
+
+def _sections() -> st.SearchStrategy[dict[Any, Any]]:
+    scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(HOSTILE)
+    known = st.sampled_from(sorted(_names(Settings.model_json_schema())))
+    values = st.recursive(
+        scalars | st.sampled_from(["192.0.2.7", "10.0.0.0/8", "control-plane", "/dev/null", "https://example.com"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(known | st.text(), inner, max_size=4),
+        max_leaves=12,
+    )
+    return st.dictionaries(known | st.text() | st.integers(), values, max_size=6)
+
+
+def _names(schema: Any) -> set[str]:
+    found: set[str] = set()
+    if isinstance(schema, dict):
+        found |= set(schema.get("properties", {}))
+        for value in schema.values():
+            found |= _names(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            found |= _names(value)
+    return found
+
+
+@given(raw=_sections())
+def test_any_mapping_gives_settings_or_a_list_of_problems(raw: dict[Any, Any]) -> None:
+    """Never a traceback."""
+    assert isinstance(found := outcome(raw), Settings) or found
+
+
+@given(extra=_sections(), host=_sections())
+def test_any_change_of_a_valid_stack_gives_settings_or_a_list_of_problems(
+    extra: dict[Any, Any], host: dict[Any, Any]
+) -> None:
+    """Never a traceback, in what is only looked at when every field is right either."""
+    stack = json.loads(json.dumps(smallest())) | extra
+    if isinstance(stack["hosts"], dict):
+        stack["hosts"]["node2"] = {"address": "192.0.2.12", "hostKey": "x", **host}
+    assert isinstance(found := outcome(stack), Settings) or found
