@@ -86,13 +86,11 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
     advice = {
         "unable to authenticate": (
             f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
-            f"{login}; then add the public key to ~{user}/.ssh/authorized_keys. Debian 13 refuses an address that failed"
-            " often for some minutes",
+            f"{login}; add the public key to ~{user}/.ssh/authorized_keys. Debian 13 bars an address that fails often",
         ),
         "host key mismatch": (
             "the SSH host key that the stack pins",
-            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on the machine's console; if the machine was"
-            " made anew, put its key into the stack, otherwise someone may be in between",
+            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
         ),
         "connection refused": ("an SSH server", f"{login}; start ssh on the machine, or mend address and port"),
         "timeout": ("an answer", f"ping {host.address}; start the machine, or mend its address"),

@@ -76,7 +76,7 @@ def _fetched(url: str) -> bytes:
     except OSError as error:
         raise pulumi.RunError(
             f"manifest: expected {url} to be readable,\n  saw {error}.\n"
-            "  Next: copy the file to a place that can be reached, and set manifestUrl and manifestSha256 in the stack file"
+            "  Next: copy the file to where it can be reached, and set manifestUrl and manifestSha256 in the stack file"
         ) from error
 
 

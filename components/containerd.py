@@ -11,8 +11,8 @@ CONFIG = "/etc/containerd/config.toml"
 CERTIFICATES = "/etc/containerd/certs.d"
 SOCKET = "unix:///run/containerd/containerd.sock"
 
-# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file, always:
-# the one in Docker's package disables the CRI plugin (containerd issue 8139).
+# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file,
+# always: the one in Docker's package disables the CRI plugin (containerd issue 8139).
 CONFIG_1 = """\
 version = 2
 

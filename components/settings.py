@@ -157,7 +157,7 @@ PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
     keyring="https://pkgs.k8s.io/core:/stable:/v1.36/deb/Release.key",
     fingerprint="DE15B14486CD377B9E876E1A234654DA9A296436",
 )
-"""https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/. The newest key signs every minor: release issue 3818."""
+"""https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/. The newest key signs all: release issue 3818."""
 
 
 class Packages(Model):

@@ -103,7 +103,7 @@ def _network_overlaps(settings: Settings) -> Iterator[str]:
     networks = {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}
     if networking.pod_subnet.overlaps(networking.service_subnet):
         yield (
-            f"cluster.networking: podSubnet {networking.pod_subnet} and serviceSubnet {networking.service_subnet} overlap"
+            f"cluster.networking: podSubnet {networking.pod_subnet} overlaps serviceSubnet {networking.service_subnet}"
         )
     for host in settings.hosts.values():
         for name, network in networks.items():

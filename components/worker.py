@@ -44,9 +44,8 @@ class Worker(pulumi.ComponentResource):
             returns_secret=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[control_plane, prepared]),
         )
-        discovery = pulumi.Output.secret(token.stdout).apply(
-            lambda content: [File(kubeadm_config.DISCOVERY_PATH, content, mode="0600")]
-        )
+        secret_token: pulumi.Output[str] = pulumi.Output.secret(token.stdout)
+        discovery = secret_token.apply(lambda content: [File(kubeadm_config.DISCOVERY_PATH, content, mode="0600")])
         run_step(
             f"{host.name}-join",
             "join",

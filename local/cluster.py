@@ -75,7 +75,9 @@ def take_down(stack: LocalStack) -> None:
         machines.delete(environment)
     if stack.exists():
         with step(f"Stack {environment.name} is removed"):
-            stack.pulumi("stack", "rm", "--yes", "--force", "--preserve-config", environment.name, step="remove the stack")
+            stack.pulumi(
+                "stack", "rm", "--yes", "--force", "--preserve-config", environment.name, step="remove the stack"
+            )
     run(["rm", "-rf", environment.directory], step="remove keys", log="commands")
 
 

@@ -24,7 +24,10 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
     step = f"install {' '.join(missing)}"
     if not shutil.which("apt-get"):
         raise LocalError(
-            step, expected=f"{' '.join(missing)} {why}", seen="no apt-get on this host", next_command="install them by hand"
+            step,
+            expected=f"{' '.join(missing)} {why}",
+            seen="no apt-get on this host",
+            next_command="install them by hand",
         )
     if os.geteuid() != 0:
         raise LocalError(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up")

@@ -26,6 +26,7 @@ class Environment:
 
     @property
     def subnet(self) -> str:
+        """In the notation of CIDR."""
         return f"{self.network}.0/24"
 
     @property
@@ -35,6 +36,7 @@ class Environment:
 
     @property
     def mirror_address(self) -> str:
+        """Where the mirror is on the network."""
         return f"{self.network}.2"
 
     @property
@@ -43,6 +45,7 @@ class Environment:
         return STATE / self.name
 
     def address(self, machine: str) -> str:
+        """Address of a machine."""
         return f"{self.network}.{self.machines[machine]}"
 
     def container(self, machine: str) -> str:

@@ -31,7 +31,7 @@ class LocalStack:
 
     Attributes:
         environment: its machines.
-        source: the committed stack file. What is particular to this host is added to a copy, so that git sees no change.
+        source: the committed stack file. What is particular to this host is added to a copy.
     """
 
     environment: Environment
@@ -134,7 +134,7 @@ class LocalStack:
     def _run_update(self, command: str, *arguments: str, progress: Progress | None) -> str:
         full = ["pulumi", command, *arguments, "--suppress-outputs", "--non-interactive", *self._selection]
         printed, finished = [], 0
-        with _started(full, LOGS / f"pulumi-{self.environment.name}.log") as (process, lines):
+        with _Started(full, LOGS / f"pulumi-{self.environment.name}.log") as (process, lines):
             for line in lines:
                 printed.append(line)
                 if DONE_LINE.match(line) and progress:
@@ -152,7 +152,7 @@ class LocalStack:
         return text
 
 
-class _started:
+class _Started:
     """A program whose lines are read while it runs and kept in a log."""
 
     def __init__(self, command: list[str], log: Path) -> None:

@@ -14,7 +14,9 @@ COMMANDS = {"reboot": reboot, "cut-off": cut_off, "reconnect": reconnect, "delet
 def main(arguments: list[str]) -> int:
     """Run one command on one machine."""
     if len(arguments) != 3 or arguments[0] not in COMMANDS or arguments[1] not in ENVIRONMENTS:
-        print(f"usage: python3 -m local.machines {'|'.join(COMMANDS)} {'|'.join(ENVIRONMENTS)} MACHINE", file=sys.stderr)
+        print(
+            f"usage: python3 -m local.machines {'|'.join(COMMANDS)} {'|'.join(ENVIRONMENTS)} MACHINE", file=sys.stderr
+        )
         return 2
     command, environment, machine = arguments
     if machine not in ENVIRONMENTS[environment].machines:

@@ -13,7 +13,13 @@ from local.environment import Environment
 from local.errors import LocalError
 from local.paths import REPOSITORY
 
-PACKAGES = {"podman": "podman", "runc": "runc", "iptables": "iptables", "ip": "iproute2", "ssh-keygen": "openssh-client"}
+PACKAGES = {
+    "podman": "podman",
+    "runc": "runc",
+    "iptables": "iptables",
+    "ip": "iproute2",
+    "ssh-keygen": "openssh-client",
+}
 """Debian package by the program it is needed for. netavark does not start without iptables, whatever the network."""
 
 LABEL = "pulumi-kubeadm"

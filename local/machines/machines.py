@@ -98,7 +98,7 @@ def _is_ours(environment: Environment, container: dict[str, dict[str, dict[str, 
 
 def _ensure_key(path: Path, *, comment: str) -> None:
     if not path.exists():
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path]
+        command: list[str | Path] = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path]
         run(command, step="make an SSH key", log="machines")
 
 
@@ -146,9 +146,7 @@ def _put_files(environment: Environment, machine: str) -> None:
     """What makes the machine this one: names, and an SSH host key of its own."""
     files = {
         "etc/hostname": f"{machine}\n",
-        "etc/hosts": (
-            f"127.0.0.1 localhost\n127.0.1.1 {machine}\n{environment.mirror_address} {MIRROR_HOST_NAME}\n"
-        ),
+        "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {machine}\n{environment.mirror_address} {MIRROR_HOST_NAME}\n"),
         "etc/resolv.conf": f"nameserver {environment.mirror_address}\n",
         "home/debian/.ssh/authorized_keys": (environment.directory / "id_ed25519.pub").read_text(),
     }

@@ -23,7 +23,7 @@ PACKAGES = (
     *("gnupg", "gpgv", "iproute2", "iptables", "nftables", "conntrack", "ebtables", "ethtool", "socat", "kmod"),
     *("procps", "util-linux", "mount", "runc", "iputils-ping", "less", "netbase"),
 )
-"""What an ordinary small Debian virtual machine has, and what Kubernetes' packages depend on. containerd is the stack's."""
+"""What an ordinary small Debian server has, and what Kubernetes' packages depend on. containerd is the stack's."""
 
 SETTINGS_OF_APT = r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b"
 """Settings of this host's apt that decide whether its mirrors can be used at all."""

@@ -1,4 +1,4 @@
-"""The programs that a stack is run with: Python packages, Pulumi and its plugins, and Go where something must be built."""
+"""The programs that a stack is run with: Python packages, Pulumi and its plugins, and Go to build with."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def module_directory(module: Path, go_path: str) -> Path:
     """
     step = f"download {go_path}"
     run([go_tool(), "mod", "download", go_path], step=step, log="go-build", cwd=module, environment=go_environment())
-    query = [go_tool(), "list", "-m", "-f", "{{.Dir}}", go_path]
+    query: list[str | Path] = [go_tool(), "list", "-m", "-f", "{{.Dir}}", go_path]
     return Path(run(query, step=step, log="go-build", cwd=module, environment=go_environment()).strip())
 
 

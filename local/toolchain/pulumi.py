@@ -157,9 +157,11 @@ def _version_on_path() -> str | None:
 def _downloaded(tool: Tool, directory: Path) -> bool:
     """Whether the publisher could be reached and the program is in the directory now."""
     try:
-        with urllib.request.urlopen(tool.archive, timeout=CONNECT_TIMEOUT_SECONDS) as answer:  # noqa: S310 - https
-            with tarfile.open(fileobj=answer, mode="r|gz") as archive:
-                archive.extractall(directory / "archive", filter="data")
+        with (
+            urllib.request.urlopen(tool.archive, timeout=CONNECT_TIMEOUT_SECONDS) as answer,  # noqa: S310 - https
+            tarfile.open(fileobj=answer, mode="r|gz") as archive,
+        ):
+            archive.extractall(directory / "archive", filter="data")
     except OSError:
         return False
     found = [path for path in (directory / "archive").rglob("pulumi*") if path.is_file()]

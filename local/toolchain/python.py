@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from pathlib import Path
 
 from local.commands import run
 from local.paths import CACHE, REPOSITORY, VIRTUAL_ENVIRONMENT
@@ -28,8 +29,8 @@ def install_python_packages() -> None:
     with step("Python packages are installed"):
         uv = installed_wheel("uv", UV_VERSION) / "uv"
         environment = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VIRTUAL_ENVIRONMENT)}
-        create = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VIRTUAL_ENVIRONMENT]
+        create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VIRTUAL_ENVIRONMENT]
         run(create, step="create .venv", log="python", environment=environment)
-        sync = [uv, "pip", "sync", "--quiet", "--require-hashes", REQUIREMENTS]
+        sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--require-hashes", REQUIREMENTS]
         run(sync, step="install Python packages", log="python", environment=environment)
         STAMP.write_text(wanted)

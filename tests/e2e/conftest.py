@@ -43,7 +43,7 @@ class Cluster:
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def on(self, machine: str, script: str) -> str:
-        """Standard output of a script that root runs on a machine, past SSH, so that its log counts only the stack's."""
+        """Standard output of a script that root runs on a machine, past SSH, which counts the stack's logins."""
         command = ["podman", "exec", "--interactive", E2E.container(machine), "bash", "-euo", "pipefail", "-s"]
         return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
 

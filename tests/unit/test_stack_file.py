@@ -107,7 +107,7 @@ def test_pod_and_service_networks_that_overlap_are_refused() -> None:
     """The first address of each is not all there is."""
     stack = smallest()
     stack["cluster"]["networking"] = {"podSubnet": "10.96.0.0/16", "serviceSubnet": "10.96.128.0/20"}
-    assert only_problem(stack).endswith("podSubnet 10.96.0.0/16 and serviceSubnet 10.96.128.0/20 overlap")
+    assert only_problem(stack).endswith("podSubnet 10.96.0.0/16 overlaps serviceSubnet 10.96.128.0/20")
 
 
 @pytest.mark.parametrize(("network", "subnet"), [("podSubnet", "192.0.2.0/24"), ("serviceSubnet", "192.0.0.0/16")])

@@ -1,0 +1,146 @@
+"""The whole program, run without an engine; what it asked for is recorded."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from google.protobuf import json_format  # type: ignore[import-untyped]
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.stack import Stack, run_pulumi_func
+
+from tests.unit.stacks import Stack as StackFile
+
+PROGRAM = Path(__file__).parents[2] / "__main__.py"
+PROJECT = "kubeadm"
+
+PASSWORD = "canary-of-the-registry-password"  # noqa: S105
+PRIVATE_KEY = "canary-of-the-private-key"
+TOKEN = "canary-of-the-join-token"  # noqa: S105
+ADMIN = "canary-of-the-admin-conf"
+KUBECONFIG = f"clusters: [{{name: dev}}]\nusers: [{{name: {ADMIN}}}]\n"
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
+HIDDEN = "[secret]"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A resource that the program asked for."""
+
+    urn: str
+    request: Any
+
+    @property
+    def name(self) -> str:
+        """Its logical name."""
+        return str(self.request.name)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """All inputs, secrets too."""
+        plain: dict[str, Any] = unwrapped(self._wrapped, hide=False)
+        return plain
+
+    @property
+    def shown(self) -> str:
+        """The inputs that anyone may see, as text."""
+        return json.dumps(unwrapped(self._wrapped, hide=True))
+
+    def is_secret(self, name: str) -> bool:
+        """Whether an input is a secret as a whole."""
+        return bool(unwrapped(self._wrapped, hide=True).get(name) == HIDDEN)
+
+    @property
+    def _wrapped(self) -> Any:
+        return json_format.MessageToDict(self.request.object)
+
+
+def unwrapped(value: Any, *, hide: bool) -> Any:
+    """A value without the wrapping of secrets, or with each secret hidden."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            return HIDDEN if hide else unwrapped(value["value"], hide=hide)
+        return {key: unwrapped(inner, hide=hide) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [unwrapped(inner, hide=hide) for inner in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All that one run of the program asked for."""
+
+    resources: list[Registered]
+    outputs: dict[str, pulumi.Output[Any]]
+
+    @property
+    def commands(self) -> dict[str, Registered]:
+        """Remote commands by name."""
+        return {each.name: each for each in self.resources if each.request.type == "command:remote:Command"}
+
+    def of_type(self, kind: str) -> list[Registered]:
+        """Every resource of a type."""
+        return [each for each in self.resources if each.request.type == kind]
+
+
+class _Machines(mocks.Mocks):
+    """Answers as machines would; in a preview nothing is known of what they will print."""
+
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Identifier and outputs of a resource."""
+        outputs = dict(args.inputs)
+        if args.typ == "command:remote:Command":
+            outputs["stdout"] = rpc.UNKNOWN if self._preview else self._printed(args.name)
+        return "" if self._preview else f"{args.name}-id", outputs
+
+    @staticmethod
+    def _printed(name: str) -> str:
+        if name.endswith("-kubeconfig"):
+            return KUBECONFIG
+        return f"token: {TOKEN}\n" if name.endswith("-token") else ""
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """No function of a provider is used."""
+        raise AssertionError(f"the program called {args.token}")
+
+
+class _Monitor(mocks.MockMonitor):
+    """Keeps every request as it came, with its options."""
+
+    def __init__(self, machines: _Machines) -> None:
+        super().__init__(machines)
+        self.recorded: list[Registered] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        """Record a resource."""
+        if request.type != "pulumi:pulumi:Stack":
+            self.recorded.append(Registered(self.make_urn(request.parent, request.type, request.name), request))
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+def _run_program() -> None:
+    runpy.run_path(str(PROGRAM))
+
+
+def record(stack: StackFile, *, preview: bool) -> Recording:
+    """Run the program with a stack file."""
+    config = {f"{PROJECT}:{section}": json.dumps(value) for section, value in stack.items()}
+    secrets = {f"{PROJECT}:registryPassword": PASSWORD}
+    pulumi.runtime.set_all_config(config | secrets, list(secrets))
+    machines = _Machines(preview=preview)
+    monitor = _Monitor(machines)
+    pulumi.runtime.settings.ROOT.set(None)
+    pulumi.runtime.set_mocks(machines, project=PROJECT, stack="test", preview=preview, monitor=monitor)
+    pulumi.runtime.sync_await._sync_await(run_pulumi_func(_run_program))
+    root = pulumi.runtime.settings.get_root_resource()
+    assert isinstance(root, Stack)
+    return Recording(monitor.recorded, dict(root.outputs))

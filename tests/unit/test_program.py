@@ -1,0 +1,351 @@
+"""The whole program, of a stack with one control plane, two workers and a private registry with a password."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import _connection, _manifests, _remote
+from components.cluster_access import checked_kubeconfig
+from components.stack_file import parse_settings
+from tests.unit import recording
+from tests.unit.recording import Recording, record
+from tests.unit.stacks import CALICO_OBJECTS, KEY, Stack, full
+
+CANARIES = {
+    "registry password": recording.PASSWORD,
+    "registry login": base64.b64encode(f"robot:{recording.PASSWORD}".encode()).decode(),
+    "private key": recording.PRIVATE_KEY,
+    "join token": recording.TOKEN,
+    "admin.conf": recording.ADMIN,
+}
+
+
+def stack_of(directory: Path, *workers: str) -> Stack:
+    """A stack with a key file."""
+    (directory / "id_ed25519").write_text(recording.PRIVATE_KEY)
+    return full(directory, *workers) | {"ssh": {"user": "admin", "privateKeyFile": str(directory / "id_ed25519")}}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack's files are; every test of this module sees the same ones."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_cache_of_its_own(directory: Path) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_manifests, "CACHE", directory / "cache")
+        yield
+
+
+@pytest.fixture(scope="module")
+def applied(directory: Path) -> Recording:
+    """As `pulumi up` runs it."""
+    return record(stack_of(directory, "node2", "node3"), preview=False)
+
+
+@pytest.fixture(scope="module")
+def previewed(directory: Path) -> Recording:
+    """As `pulumi preview` runs it on an empty stack: no machine has answered."""
+    return record(stack_of(directory, "node2", "node3"), preview=True)
+
+
+@pytest.fixture(scope="module", params=["applied", "previewed"])
+def run(request: pytest.FixtureRequest) -> Recording:
+    """Both."""
+    found: Recording = request.getfixturevalue(request.param)
+    return found
+
+
+def test_each_host_has_few_commands(run: Recording) -> None:
+    """Each is a connection and a line in every preview."""
+    assert sorted(run.commands) == [
+        "node1-images",
+        "node1-init",
+        "node1-kubeconfig",
+        "node1-prepare",
+        "node2-images",
+        "node2-join",
+        "node2-prepare",
+        "node2-token",
+        "node3-images",
+        "node3-join",
+        "node3-prepare",
+        "node3-token",
+    ]
+
+
+def test_a_preview_shows_every_resource_that_up_makes(applied: Recording, previewed: Recording) -> None:
+    """Nothing hides behind an output that is not known yet."""
+    assert sorted(each.urn for each in previewed.resources) == sorted(each.urn for each in applied.resources)
+
+
+def test_every_object_of_the_calico_manifest_is_a_resource(run: Recording) -> None:
+    """In a preview too, and each below the network."""
+    found = {each.name for each in run.resources if "kubeadm:index:Calico$kubernetes:" in each.urn}
+    assert found == CALICO_OBJECTS
+
+
+def test_no_two_resources_share_a_urn(run: Recording) -> None:
+    """The engine would refuse the second."""
+    urns = [each.urn for each in run.resources]
+    assert len(urns) == len(set(urns))
+
+
+def test_what_is_run_on_a_host_never_changes(run: Recording) -> None:
+    """A changed `create` would run on every host again; what differs travels in standard input."""
+    assert {each.inputs["create"] for each in run.commands.values()} == {_remote.CREATE}
+    assert not [name for name, each in run.commands.items() if {"delete", "triggers", "environment"} & set(each.inputs)]
+
+
+def test_only_init_and_join_verify_on_a_change(run: Recording) -> None:
+    """They may never start over; the others do the same thing again."""
+    updates = {name: each.inputs["update"] for name, each in run.commands.items() if "update" in each.inputs}
+    assert updates == dict.fromkeys(["node1-init", "node2-join", "node3-join"], _remote.VERIFY)
+
+
+def test_every_command_has_the_options_that_keep_secrets_and_machines_safe(run: Recording) -> None:
+    """Standard output is not logged and not handed on; a replacement never runs beside what it replaces."""
+    for name, each in run.commands.items():
+        assert each.inputs["logging"] == "stderr", name
+        assert each.inputs["addPreviousOutputInEnv"] is False, name
+        assert each.request.deleteBeforeReplace, name
+        assert list(each.request.hooks.on_error) == [f"{name}-explain"]
+
+
+def test_every_connection_checks_the_host_key_and_is_secret(run: Recording) -> None:
+    """Each host has its own key."""
+    addresses = {
+        "node1": ("192.0.2.11", f"{KEY}1"),
+        "node2": ("192.0.2.12", f"{KEY}12"),
+        "node3": ("192.0.2.13", f"{KEY}13"),
+    }
+    for name, each in run.commands.items():
+        host = "node1" if name.endswith("-token") else name.partition("-")[0]
+        connection = each.inputs["connection"]
+        assert (connection["host"], connection["hostKey"]) == addresses[host], name
+        assert connection["user"] == "admin"
+        assert connection["privateKey"] == recording.PRIVATE_KEY
+        assert each.is_secret("connection"), name
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+def test_no_secret_is_in_an_input_that_is_shown(run: Recording, canary: str) -> None:
+    """Neither in commands nor in objects, nor in the provider."""
+    assert [each.urn for each in run.resources if CANARIES[canary] in each.shown] == []
+
+
+def test_the_secrets_are_there_where_they_belong(applied: Recording) -> None:
+    """The test above would prove nothing if they had got lost on the way."""
+    assert CANARIES["registry login"] in applied.commands["node2-images"].inputs["stdin"]
+    assert recording.TOKEN in applied.commands["node2-join"].inputs["stdin"]
+    (provider,) = applied.of_type("pulumi:providers:kubernetes")
+    assert recording.ADMIN in provider.inputs["kubeconfig"]
+    (secret,) = [each for each in applied.resources if each.name == "shop/registry-credentials"]
+    assert recording.PASSWORD in secret.inputs["stringData"][".dockerconfigjson"]
+
+
+def test_what_token_and_kubeconfig_print_is_secret(run: Recording) -> None:
+    """Of these two commands, and of no other that a person wants to read."""
+    secret = {name for name, each in run.commands.items() if "stdout" in each.request.additionalSecretOutputs}
+    assert secret == {"node1-kubeconfig", "node2-token", "node3-token"}
+
+
+def test_the_lines_of_prepared_files_are_shown(run: Recording) -> None:
+    """The one command without a secret; its diff is what a person reviews."""
+    assert "net.ipv4.ip_forward = 1" in run.commands["node2-prepare"].shown
+
+
+def test_the_exported_kubeconfig_is_a_secret(applied: Recording) -> None:
+    """`pulumi stack output` hides it."""
+
+    async def secret() -> bool:
+        return await applied.outputs["kubeconfig"].is_secret()
+
+    assert pulumi.runtime.sync_await._sync_await(secret())
+
+
+def test_the_provider_is_known_by_the_stack_and_not_by_its_kubeconfig(run: Recording) -> None:
+    """A renewed certificate would otherwise replace every object of the cluster."""
+    (provider,) = run.of_type("pulumi:providers:kubernetes")
+    assert provider.inputs["clusterIdentifier"] == "kubeadm/test"
+
+
+def test_every_object_uses_the_provider_of_the_cluster(run: Recording) -> None:
+    """The default provider would take the operator's own cluster."""
+    (provider,) = run.of_type("pulumi:providers:kubernetes")
+    objects = [each for each in run.resources if each.request.type.startswith("kubernetes:")]
+    assert objects
+    assert {each.request.provider.rpartition("::")[0] for each in objects} == {provider.urn}
+
+
+def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> None:
+    """And a token for a running control plane and a prepared machine."""
+    urns = {each.name: each.urn for each in run.resources}
+    for worker, other in (("node2", "node3"), ("node3", "node2")):
+        join = run.commands[f"{worker}-join"].request
+        assert list(join.propertyDependencies["stdin"].urns) == [urns[f"{worker}-token"]]
+        assert {urns[f"{worker}-images"], urns["ConfigMap:kube-system/calico-config"]} <= set(join.dependencies)
+        token = run.commands[f"{worker}-token"].request
+        assert {urns["node1-init"], urns[f"{worker}-images"]} <= set(token.dependencies)
+        assert not {urns[f"{other}-join"], urns[f"{other}-token"]} & {*join.dependencies, *token.dependencies}
+
+
+def test_workers_do_not_wait_for_calico_pods(run: Recording) -> None:
+    """Its pods need nodes: each would wait for the other."""
+    waited = set(run.commands["node2-join"].request.dependencies)
+    assert not [urn for urn in waited if "DaemonSet" in urn or "Deployment" in urn]
+
+
+def test_adding_a_worker_leaves_the_commands_of_the_others_alone(directory: Path, applied: Recording) -> None:
+    """Only `prepare` changes, by the line of /etc/hosts that names the new host."""
+    larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False)
+    changed = {name for name, each in applied.commands.items() if larger.commands[name].inputs != each.inputs}
+    assert changed == {"node1-prepare", "node2-prepare", "node3-prepare"}
+    for name in changed:
+        old = applied.commands[name].inputs["stdin"].splitlines()
+        new = larger.commands[name].inputs["stdin"].splitlines()
+        assert [line for line in new if line not in old] == ["192.0.2.14\tnode4"]
+        assert [line for line in old if line not in new] == []
+    assert {name for name in larger.commands if name not in applied.commands} == {
+        "node4-prepare",
+        "node4-images",
+        "node4-token",
+        "node4-join",
+    }
+
+
+def test_adding_a_worker_changes_no_object_of_the_cluster(directory: Path, applied: Recording) -> None:
+    """Workloads are not restarted for it."""
+    larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False)
+    before = {each.urn: each.inputs for each in applied.resources if each.request.type.startswith("kubernetes:")}
+    after = {each.urn: each.inputs for each in larger.resources if each.request.type.startswith("kubernetes:")}
+    assert before == after
+
+
+def test_a_new_registry_password_changes_only_the_second_command_of_each_host(
+    directory: Path, applied: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the image pull secret."""
+    monkeypatch.setattr(recording, "PASSWORD", "another password")
+    other = record(stack_of(directory, "node2", "node3"), preview=False)
+    before = {each.urn: each for each in applied.resources}
+    changed = {each.name for each in other.resources if each.inputs != before[each.urn].inputs}
+    assert changed == {"node1-images", "node2-images", "node3-images", "shop/registry-credentials"}
+
+
+def test_images_of_every_object_come_from_the_private_registry(applied: Recording) -> None:
+    """Calico and the dashboard; kubeadm's own are in its configuration."""
+    images = {
+        container["image"]
+        for each in applied.resources
+        if each.request.type.startswith("kubernetes:apps/")
+        for container in _manifests.containers(each.inputs)
+    }
+    assert len(images) == 5
+    assert {image.partition("/")[0] for image in images} == {"hub.example.com"}
+
+
+def test_calico_gets_the_pod_network_of_the_stack(applied: Recording) -> None:
+    """A variable that the manifest sets otherwise is replaced, not repeated."""
+    (daemon_set,) = applied.of_type("kubernetes:apps/v1:DaemonSet")
+    node = next(each for each in _manifests.containers(daemon_set.inputs) if each["name"] == "calico-node")
+    assert {variable["name"]: variable["value"] for variable in node["env"]} == {
+        "FELIX_HEALTHENABLED": "true",
+        "CALICO_IPV4POOL_VXLAN": "Always",
+        "CALICO_IPV4POOL_CIDR": "10.244.0.0/16",
+        "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
+    }
+    assert len(node["env"]) == 4
+
+
+def test_a_changed_manifest_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs in the cluster as root is what was checked."""
+    monkeypatch.setattr(_manifests, "CACHE", tmp_path / "cache")
+    stack = stack_of(tmp_path)
+    (tmp_path / "manifest.yaml").write_text("kind: Other\n")
+    calico = stack["calico"]
+    with pytest.raises(pulumi.RunError, match="expected sha256"):
+        _manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_manifest_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards its source may be out of reach."""
+    monkeypatch.setattr(_manifests, "CACHE", tmp_path / "cache")
+    calico = stack_of(tmp_path)["calico"]
+    first = _manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
+    (tmp_path / "manifest.yaml").unlink()
+    assert _manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"]) == first
+    assert len(first) == len(CALICO_OBJECTS)
+
+
+@pytest.mark.parametrize("content", ["", "clusters: []", "not a mapping", "users: []"])
+def test_a_kubeconfig_without_a_cluster_is_refused(content: str) -> None:
+    """The provider would silently take the operator's own one."""
+    with pytest.raises(pulumi.RunError, match="without clusters"):
+        checked_kubeconfig(content)
+
+
+@pytest.mark.parametrize(
+    ("port", "line"),
+    [
+        (22, f"192.0.2.11 {KEY}22"),
+        (22, f"node1,192.0.2.11 {KEY}22"),
+        (2222, f"[192.0.2.11]:2222 {KEY}22"),
+    ],
+)
+def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, line: str) -> None:
+    """By address, among several names, and with a port of its own."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"# comment\n192.0.2.1 {KEY}0\n192.0.2.111 {KEY}0\n\n{line}\n")
+    stack = stack_of(tmp_path)
+    del stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"] = {"knownHostsFile": str(known_hosts), "port": port}
+    settings = parse_settings(stack)
+    assert _connection.host_key_of(settings.control_plane, settings.ssh) == f"{KEY}22"
+
+
+def test_a_host_that_the_known_hosts_file_lacks_is_refused_with_a_next_step(tmp_path: Path) -> None:
+    """Never trusted on first use."""
+    (tmp_path / "known_hosts").write_text(f"[192.0.2.11]:2222 {KEY}22\n")
+    stack = stack_of(tmp_path)
+    del stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"] = {"knownHostsFile": str(tmp_path / "known_hosts")}
+    settings = parse_settings(stack)
+    with pytest.raises(_connection.HostKeyMissingError, match=r"node1: connect.*\n.*\n  Next: ssh-keyscan"):
+        _connection.host_key_of(settings.control_plane, settings.ssh)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
+        ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
+        ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
+        ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
+        ("sudo: a password is required", "expected sudo without a password for admin"),
+    ],
+)
+def test_a_host_that_cannot_be_entered_is_explained(
+    directory: Path, applied: Recording, monkeypatch: pytest.MonkeyPatch, error: str, expected: str
+) -> None:
+    """Expected, seen, and what to do next."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    settings = parse_settings(stack_of(directory))
+    _connection.explain_connection_failure("x", "prepare", settings.control_plane, settings.ssh)
+    (explain,) = hooks
+    assert explain(SimpleNamespace(errors=[error])) is False  # False: it is not tried again without end
+    (message,) = said
+    assert message.startswith(f"node1: prepare: {expected}")
+    assert "\n  Next: " in message
