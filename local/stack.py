@@ -184,6 +184,8 @@ class _Started:
     def __exit__(self, *_: object) -> None:
         # Ctrl-C reached Pulumi too: it ends the step that runs, writes its state and gives its lock back.
         self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
         self._file.close()
 
 

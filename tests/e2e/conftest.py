@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +44,26 @@ class Cluster:
 
     def on(self, machine: str, script: str) -> str:
         """Standard output of a script that root runs on a machine, past SSH, which counts the stack's logins."""
-        command = ["podman", "exec", "--interactive", E2E.container(machine), "bash", "-euo", "pipefail", "-s"]
-        return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
+        return on_machine(machine, script)
 
     def logins(self, machine: str) -> int:
         """SSH logins that a machine has seen."""
         return int(self.on(machine, "journalctl --unit ssh --output cat | grep --count '^Accepted' || true"))
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep what explains a failure."""
-    if exitstatus != 0 and "e2e" in {item.path.parent.name for item in session.items}:
-        collect_evidence()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what explains a failure, while the machines are still there."""
+    report = yield
+    if report.failed:
+        item.add_report_section(report.when, "evidence", str(collect_evidence()))
+    return report
+
+
+def on_machine(machine: str, script: str) -> str:
+    """Standard output of a script that root runs on a machine."""
+    command = ["podman", "exec", "--interactive", E2E.container(machine), "bash", "-euo", "pipefail", "-s"]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def collect_evidence() -> Path:
@@ -83,20 +91,24 @@ def collect_evidence() -> Path:
 
 
 @pytest.fixture(scope="session")
-def live() -> Iterator[Cluster]:
-    """The cluster; its machines are deleted afterwards, unless KEEP_MACHINES is set."""
+def machines_ready() -> Iterator[MirrorAccess]:
+    """Machines, their mirror and the stack file; deleted afterwards, unless KEEP_MACHINES is set."""
     cluster.take_down(STACK)
     access = cluster.prepare_machines(E2E)
     assert access is not None, "the end-to-end test runs against the local mirror"
+    STACK.configure(access)
     try:
-        cluster.bring_up(STACK, access)
-        yield Cluster(access)
-    except BaseException:
-        collect_evidence()
-        raise
+        yield access
     finally:
         if not os.environ.get("KEEP_MACHINES"):
             cluster.take_down(STACK)
+
+
+@pytest.fixture(scope="session")
+def live(machines_ready: MirrorAccess) -> Cluster:
+    """The cluster on the machines."""
+    cluster.bring_up(STACK, machines_ready)
+    return Cluster(machines_ready)
 
 
 @pytest.fixture(scope="session")
