@@ -57,6 +57,8 @@ memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
 free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 unexpected_exit() {
+  # What fails in a substitution is either looked at there, as in arguments of fail, or fails outside of it once more.
+  ((BASH_SUBSHELL == 0)) || return 0
   explain "\`$4\` to succeed" "exit status $1 (${2##*/}, line $3)" "less /var/log/pulumi-kubeadm/$STEP.log" >&2
 }
 set -o errtrace

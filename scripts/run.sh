@@ -37,5 +37,6 @@ run_step() {
   fi
   cat "$STAGING/stdout"
   rm -rf "$STAGING"
+  trap - ERR # the step has explained itself
   return "$status"
 }

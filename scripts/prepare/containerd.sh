@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
 
-if ! dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep --quiet '^installed$'; then
+if ! dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null; then
   apt_get install --no-install-recommends "$CONTAINERD_PACKAGE"
   changed "$CONTAINERD_PACKAGE is installed"
 fi

@@ -3,7 +3,8 @@
 
 KUBERNETES_PACKAGES=(kubeadm kubelet kubectl)
 
-installed_version() { dpkg-query --show --showformat '${Version}' "$1" 2>/dev/null; }
+# A package that was removed but not purged still has a version.
+installed_version() { dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'; }
 wanted_is_installed() {
   local package
   for package in "${KUBERNETES_PACKAGES[@]}"; do
@@ -18,7 +19,8 @@ if ! wanted_is_installed; then
       "set cluster.kubernetesVersion back: this version of the tool does not upgrade a running cluster"
   fi
   for package in "${KUBERNETES_PACKAGES[@]}"; do
-    apt-cache madison "$package" | grep --quiet " $KUBERNETES_VERSION-" ||
+    # Not `grep --quiet`: it ends at the first match, and apt-cache of a broken pipe.
+    apt-cache madison "$package" | grep " $KUBERNETES_VERSION-" >/dev/null ||
       fail "package $package $KUBERNETES_VERSION in the package repository" \
         "$(apt-cache madison "$package" | awk '{print $3}' | head -n 5 | paste --serial --delimiters ' ')" \
         "mend cluster.kubernetesVersion or packages.repository.url in the stack file"
@@ -28,7 +30,7 @@ if ! wanted_is_installed; then
   changed "Kubernetes $KUBERNETES_VERSION is installed"
 fi
 for package in "${KUBERNETES_PACKAGES[@]}"; do
-  if ! apt-mark showhold | grep --quiet --line-regexp "$package"; then
+  if ! apt-mark showhold | grep --line-regexp "$package" >/dev/null; then
     apt-mark hold "$package" >/dev/null
     changed "$package is held"
   fi

@@ -34,7 +34,7 @@ check_system() {
 }
 
 check_node_ip() {
-  ip -4 -oneline address show | grep --quiet --fixed-strings " $NODE_IP/" ||
+  ip -4 -oneline address show | grep --fixed-strings " $NODE_IP/" >/dev/null ||
     find_wrong "the node's address $NODE_IP on one of the network cards" "$(hostname --all-ip-addresses)" "mend nodeIp of the host in the stack file"
 }
 

@@ -138,6 +138,7 @@ def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> N
         ("nginx:1.27", "hub.test:5000/docker/library/nginx:1.27"),
         ("localhost/tool", "hub.test:5000/local/tool"),
         ("registry.test:8443/a/b@sha256:0", "hub.test:5000/port/a/b@sha256:0"),
+        ("registry:5000/a/b", "hub.test:5000/bare/a/b"),
         ("registry.test/a/b", "registry.test/a/b"),
         ("quay.io/a/b:1", "quay.io/a/b:1"),
         ("sub.registry.k8s.io/a", "sub.registry.k8s.io/a"),
@@ -150,6 +151,7 @@ def test_an_image_is_pulled_from_where_its_registry_is_rewritten_to(image: str, 
         "docker.io": "hub.test:5000/docker",
         "localhost": "hub.test:5000/local",
         "registry.test:8443": "hub.test:5000/port",
+        "registry:5000": "hub.test:5000/bare",
     }
     assert Images(rewrite=rewrite).rewritten(image) == pulled
 
@@ -208,10 +210,11 @@ def test_the_lines_of_a_file_stay_lines(tmp_path: Path) -> None:
     assert "\nsecond line\n" in staged([File("/etc/example", "first line\nsecond line\nthird line\n")])
 
 
-def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path) -> None:
+def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise every preview would show a change; and they arrive whole."""
     text = _remote.install_scripts()
     _remote.install_scripts.cache_clear()
+    monkeypatch.setattr("time.time", lambda: 0.0)
     assert _remote.install_scripts() == text
     finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-s"],

@@ -1,0 +1,144 @@
+"""A machine in a directory: the scripts themselves, run by bash, with every absolute path below that directory."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from components import _remote
+from components._remote import File, prologue, staged
+
+ABSOLUTE = re.compile(r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|usr/local/lib)\b)|(?<=STAGING/files)(?=/etc/)")
+"""Before a path that a script names. What a variable holds is relocated where the variable is set."""
+
+LIBRARY = "/usr/local/lib/pulumi-kubeadm"
+LIMIT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Machine:
+    """A root directory, programs that stand for those of a machine, and the relocated scripts."""
+
+    def __init__(self, root: Path, scripts: Path = _remote.SCRIPTS) -> None:
+        self.root = root
+        self._stubs = root / "stubs"
+        self._stubs.mkdir()
+        (root / "etc").mkdir()
+        for path in scripts.rglob("*.sh"):
+            copy = self.path(LIBRARY) / path.relative_to(scripts)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # The stubs go before the PATH that run.sh sets.
+            copy.write_text(self.relocated(path.read_text()).replace("export PATH=", f"export PATH={self._stubs}:"))
+
+    def path(self, absolute: str) -> Path:
+        """Where a path of the machine really is."""
+        return self.root / absolute.lstrip("/")
+
+    def relocated(self, text: str) -> str:
+        """The text with each absolute path below the root."""
+        return ABSOLUTE.sub(str(self.root), text)
+
+    def write(self, absolute: str, content: str) -> Path:
+        """Put a file on the machine."""
+        path = self.path(absolute)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        return path
+
+    def script(self, name: str, content: str) -> None:
+        """Add a step, or a part of one."""
+        self.write(f"{LIBRARY}/{name}.sh", content)
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Change a script of this machine, such as a time limit."""
+        path = self.path(f"{LIBRARY}/{name}.sh")
+        assert path.read_text().count(old) == 1
+        path.write_text(path.read_text().replace(old, new))
+
+    def stub(self, name: str, body: str = "") -> None:
+        """A program that writes its arguments down and does what the body says; it knows the machine as $ROOT."""
+        path = self._stubs / name
+        quoted = shlex.quote(str(self.root))
+        path.write_text(f'#!/bin/bash\nROOT={quoted}\nprintf "%s\\n" "{name} $*" >>"$ROOT/calls"\n{body}\n')
+        path.chmod(0o755)
+
+    def calls(self) -> list[str]:
+        """What stubs were called with, since the last time that this was asked."""
+        path = self.root / "calls"
+        found = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return found
+
+    def text(self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()) -> str:
+        """What the program would send for a step."""
+        moved = [File(str(self.path(file.path)), file.content, file.mode) for file in files]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_remote, "LIBRARY", str(self.path(LIBRARY)))
+            return f"{prologue(step, {'HOST_NAME': 'node1', **(values or {})})}{staged(moved)}run_step {step}\n"
+
+    def start(self, text: str, *arguments: str) -> subprocess.Popen[str]:
+        """Send a text as the program would, without waiting."""
+        command = _remote.CREATE.removeprefix("sudo -n ").split()
+        process = subprocess.Popen(
+            [*command, "--", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.root,
+            start_new_session=True,
+        )
+        assert process.stdin
+        process.stdin.write(text)
+        process.stdin.flush()
+        return process
+
+    def send(self, text: str, *arguments: str) -> Finished:
+        """Send a text and wait for its end."""
+        process = self.start(text, *arguments)
+        stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
+        return Finished(process.returncode, stdout, stderr)
+
+    def run(self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()) -> Finished:
+        """Run a step."""
+        return self.send(self.text(step, values, files))
+
+    def run_part(self, part: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()) -> Finished:
+        """Run one part of `prepare`, alone."""
+        self.script("part", f'. "$LIBRARY/lib.sh"\n. "$LIBRARY/prepare/{part}.sh"\n')
+        return self.run("part", values, files)
+
+
+def cut_off(process: subprocess.Popen[str]) -> None:
+    """What a lost SSH session does: the shell is gone, and nobody reads any more what it started."""
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=LIMIT_SECONDS)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so; fails after a while."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.01)

@@ -1,0 +1,91 @@
+"""The functions that every step uses."""
+
+from __future__ import annotations
+
+import pytest
+
+from components._remote import File
+from tests.scripts.machine import Machine
+
+PUT = '. "$LIBRARY/lib.sh"\nif put "$TARGET"; then echo changed; else echo same; fi\n'
+
+
+def put(machine: Machine, content: str, mode: str = "0644") -> str:
+    """Put a file in place; what the script saw of it."""
+    machine.script("put", PUT)
+    finished = machine.run(
+        "put", {"TARGET": str(machine.path("/etc/deep/file"))}, [File("/etc/deep/file", content, mode)]
+    )
+    assert finished.status == 0, finished.stderr
+    assert ("wrote" in finished.stderr) == (finished.stdout == "changed\n")
+    return finished.stdout.strip()
+
+
+def test_put_writes_a_file_with_its_mode_and_the_directories_above(machine: Machine) -> None:
+    """Others may enter them."""
+    assert put(machine, "content\n", "0640") == "changed"
+    path = machine.path("/etc/deep/file")
+    assert path.read_text() == "content\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_put_leaves_a_file_alone_that_is_as_it_should_be(machine: Machine) -> None:
+    """Not even its time changes."""
+    put(machine, "content\n")
+    before = machine.path("/etc/deep/file").stat()
+    assert put(machine, "content\n") == "same"
+    after = machine.path("/etc/deep/file").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize(("content", "mode"), [("other\n", "0644"), ("content", "0644"), ("content\n", "0600")])
+def test_put_changes_what_differs_in_content_or_mode(machine: Machine, content: str, mode: str) -> None:
+    """A missing line feed is a difference."""
+    put(machine, "content\n")
+    assert put(machine, content, mode) == "changed"
+    path = machine.path("/etc/deep/file")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == (content, int(mode, 8))
+
+
+def test_put_leaves_no_other_file_behind(machine: Machine) -> None:
+    """Programs read every file of such a directory."""
+    put(machine, "content\n")
+    assert [path.name for path in machine.path("/etc/deep").iterdir()] == ["file"]
+
+
+def test_wait_for_returns_as_soon_as_it_is_so(machine: Machine) -> None:
+    """At the second look here."""
+    machine.stub("look", '[[ $(grep --count look "$ROOT/calls") == 2 ]]')
+    machine.script("wait", '. "$LIBRARY/lib.sh"\nwait_for 20 "it to be so" "look" look\n')
+    assert machine.run("wait").status == 0
+    assert machine.calls() == ["look ", "look "]
+
+
+def test_wait_for_says_at_the_end_what_it_saw(machine: Machine) -> None:
+    """The last lines of what it tried."""
+    machine.stub("look", "echo still not; exit 1")
+    machine.script("wait", '. "$LIBRARY/lib.sh"\nwait_for 1 "it to be so" "look again" look\n')
+    finished = machine.run("wait")
+    assert finished.status == 1
+    assert finished.stderr == ("node1: wait: expected it to be so within 1 s,\n  saw still not\n  Next: look again\n")
+
+
+def test_apt_get_waits_for_others_and_never_asks(machine: Machine) -> None:
+    """unattended-upgrades holds the lock on a fresh machine."""
+    machine.stub("apt-get", "[[ $DEBIAN_FRONTEND == noninteractive ]]")
+    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get install thing\n')
+    assert machine.run("install").status == 0
+    (call,) = machine.calls()
+    assert "DPkg::Lock::Timeout=" in call
+    assert call.endswith(" install thing")
+
+
+def test_apt_get_shows_its_errors_and_nothing_else(machine: Machine) -> None:
+    """Out of a long output."""
+    machine.stub("apt-get", "echo Reading lists; echo 'E: Unable to locate package thing'; exit 100")
+    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get install thing\n')
+    finished = machine.run("install")
+    assert finished.status == 1
+    assert "saw E: Unable to locate package thing\n" in finished.stderr
+    assert "Reading lists" not in finished.stderr

@@ -1,0 +1,167 @@
+"""How a step is carried: its standard input, its end, its errors, and what a lost session does to it."""
+
+from __future__ import annotations
+
+import shlex
+import time
+
+import pytest
+
+from components._remote import File
+from tests.scripts.machine import Machine, cut_off, until
+
+LIBRARY = '. "$LIBRARY/lib.sh"\n'
+
+HOSTILE = 'it\'s "quoted" $(touch hacked) `touch hacked` \\ \n\ttwo  spaces; rm -rf / & %s\n\n'
+
+
+def test_a_step_returns_what_it_prints(machine: Machine) -> None:
+    """Messages stay apart from it."""
+    machine.script("hello", LIBRARY + 'echo "a result"\nchanged "something is so"\n')
+    finished = machine.run("hello")
+    assert finished.status == 0
+    assert finished.stdout == "a result\n"
+    assert finished.stderr == "node1: something is so\n"
+
+
+def test_hostile_values_and_files_arrive_as_they_are(machine: Machine) -> None:
+    """From the text that the program sends to the environment and the files of a step."""
+    machine.script("look", 'cp "$STAGING/files$TARGET" "$OUT/file"\nprintf "%s" "$VALUE" >"$OUT/value"\n')
+    out = machine.path("out")
+    out.mkdir()
+    values = {"VALUE": HOSTILE, "OUT": str(out), "TARGET": str(machine.path("/etc/a b"))}
+    finished = machine.run("look", values, [File("/etc/a b", HOSTILE, mode="0600")])
+    assert finished.status == 0, finished.stderr
+    assert (out / "value").read_text() == HOSTILE
+    assert (out / "file").read_text() == HOSTILE
+    assert not list(machine.root.rglob("hacked"))
+
+
+def test_staged_files_are_gone_afterwards(machine: Machine) -> None:
+    """Also when the step fails: there may be passwords among them."""
+    machine.script("fail", "exit 3\n")
+    machine.script("succeed", 'test -f "$STAGING/files$TARGET"\n')
+    values = {"TARGET": str(machine.path("/etc/x"))}
+    for step, status in (("succeed", 0), ("fail", 3)):
+        assert machine.run(step, values, [File("/etc/x", "secret")]).status == status
+        assert not machine.path(f"/run/pulumi-kubeadm/{step}").exists()
+
+
+def test_staged_files_are_for_root_alone(machine: Machine) -> None:
+    """Whatever mode they get in the end."""
+    machine.script("modes", 'stat --format %a "$STAGING" "$STAGING/files$TARGET"\n')
+    values = {"TARGET": str(machine.path("/etc/x"))}
+    assert machine.run("modes", values, [File("/etc/x", "content", mode="0644")]).stdout == "700\n644\n"
+
+
+@pytest.mark.parametrize(("arguments", "mode"), [((), "create"), (("verify",), "verify")])
+def test_a_step_knows_whether_it_only_verifies(machine: Machine, arguments: tuple[str, ...], mode: str) -> None:
+    """An init that is done must never start over."""
+    machine.script("mode", 'echo "$MODE $STEP $HOST_NAME"\n')
+    assert machine.send(machine.text("mode"), *arguments).stdout == f"{mode} mode node1\n"
+
+
+def test_a_failing_step_returns_its_status_and_says_what_to_do(machine: Machine) -> None:
+    """Expected, seen, next: once, and nothing after it."""
+    machine.script(
+        "broken", LIBRARY + 'fail "a thing to be so" "$(printf "one\\ntwo")" "look at it"\necho not reached\n'
+    )
+    finished = machine.run("broken")
+    assert finished.status == 1
+    assert finished.stdout == ""
+    assert finished.stderr == "node1: broken: expected a thing to be so,\n  saw one\n    two\n  Next: look at it\n"
+
+
+def test_a_command_that_fails_unexpectedly_is_named_with_its_place(machine: Machine) -> None:
+    """No step ends silently, and the explanation is the only one."""
+    machine.script("broken", LIBRARY + "inner() {\n  (exit 7)\n}\ninner\necho not reached\n")
+    finished = machine.run("broken")
+    assert finished.status == 7
+    assert finished.stderr.startswith("node1: broken: expected `( exit 7 )` to succeed,\n  saw exit status 7")
+    assert "(broken.sh, line 3)" in finished.stderr
+    assert finished.stderr.rstrip().endswith("/var/log/pulumi-kubeadm/broken.log")
+    assert finished.stderr.count("expected") == 1, finished.stderr
+
+
+def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> None:
+    """The time limit is shortened here."""
+    machine.replace("run", "STEP_TIMEOUT_SECONDS=1200", "STEP_TIMEOUT_SECONDS=0.3")
+    machine.replace("run", 'flock --wait "$STEP_TIMEOUT_SECONDS"', "flock --wait 5")
+    machine.script("endless", "sleep 60\n")
+    began = time.monotonic()
+    finished = machine.run("endless")
+    assert finished.status == 124
+    assert "node1: endless: expected the step to end within 0.3 s" in finished.stderr
+    assert time.monotonic() - began < 10
+
+
+def test_a_long_line_is_cut_before_it_reaches_the_session(machine: Machine) -> None:
+    """The command provider hangs on lines of more than 64 KiB; the log on the machine has it whole."""
+    machine.script("long", "printf '%*s' 100000 x >&2\n")
+    finished = machine.run("long")
+    assert len(finished.stderr) == 4001
+    assert machine.path("/var/log/pulumi-kubeadm/long.log").stat().st_size == 100000
+
+
+def test_a_step_reads_nothing_of_the_text_that_carries_it(machine: Machine) -> None:
+    """A program that asks would swallow the rest of it."""
+    machine.script("ask", "cat\n")
+    assert machine.run("ask").stdout == ""
+
+
+def test_a_step_whose_session_is_lost_runs_to_its_end(machine: Machine) -> None:
+    """Half a kubeadm init is worse than none."""
+    marks = machine.path("marks")
+    marks.mkdir()
+    machine.script(
+        "long",
+        f"cd {shlex.quote(str(marks))}\n"
+        "touch began\n"
+        "until [[ -e go-on ]]; do sleep 0.01; done\n"
+        "echo nobody reads this; echo nor this >&2\n"
+        "touch ended\n",
+    )
+    process = machine.start(machine.text("long"))
+    until((marks / "began").exists)
+    cut_off(process)
+    (marks / "go-on").touch()
+    until((marks / "ended").exists)
+
+
+def test_the_next_run_waits_for_one_whose_session_is_lost(machine: Machine) -> None:
+    """Two of them at once would step on each other's files."""
+    marks = machine.path("marks")
+    marks.mkdir()
+    machine.script(
+        "long",
+        f"cd {shlex.quote(str(marks))}\ntouch began\nuntil [[ -e go-on ]]; do sleep 0.01; done\necho first >>order\n",
+    )
+    machine.script("next", f"echo second >>{shlex.quote(str(marks))}/order\n")
+    lost = machine.start(machine.text("long"))
+    until((marks / "began").exists)
+    cut_off(lost)
+    second = machine.start(machine.text("next"))
+    time.sleep(0.3)  # long enough for a run that does not wait to be done
+    assert second.poll() is None
+    assert not (marks / "order").exists()
+    (marks / "go-on").touch()
+    second.communicate(timeout=20)
+    assert second.returncode == 0
+    assert (marks / "order").read_text() == "first\nsecond\n"
+
+
+def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
+    """And which machine it is."""
+    marks = machine.path("marks")
+    marks.mkdir()
+    machine.script("long", f"cd {shlex.quote(str(marks))}\ntouch began\nuntil [[ -e go-on ]]; do sleep 0.01; done\n")
+    machine.script("next", "true\n")
+    first = machine.start(machine.text("long"))
+    until((marks / "began").exists)
+    machine.replace("run", "STEP_TIMEOUT_SECONDS=1200", "STEP_TIMEOUT_SECONDS=0.2")
+    finished = machine.run("next")
+    (marks / "go-on").touch()
+    first.communicate(timeout=20)
+    assert finished.status == 1
+    assert finished.stderr.startswith("node1: next: expected no other run on this machine,")
+    assert first.returncode == 0
