@@ -124,6 +124,18 @@ class Machine:
         self.script("part", f'. "$LIBRARY/lib.sh"\n. "$LIBRARY/prepare/{part}.sh"\n')
         return self.run("part", values, files)
 
+    def run_part_twice(
+        self, part: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()
+    ) -> Finished:
+        """The second of two runs. Both succeed, the first one says what it changed, and the calls are the second's."""
+        first = self.run_part(part, values, files)
+        assert first.status == 0, first.stderr
+        assert first.stderr
+        self.calls()
+        second = self.run_part(part, values, files)
+        assert second.status == 0, second.stderr
+        return second
+
 
 def cut_off(process: subprocess.Popen[str]) -> None:
     """What a lost SSH session does: the shell is gone, and nobody reads any more what it started."""

@@ -14,6 +14,7 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from tests.unit.stacks import Stack as StackFile
+from tests.unit.stacks import full
 
 PROGRAM = Path(__file__).parents[2] / "__main__.py"
 PROJECT = "kubeadm"
@@ -125,6 +126,12 @@ class _Monitor(mocks.MockMonitor):
         if request.type != "pulumi:pulumi:Stack":
             self.recorded.append(Registered(self.make_urn(request.parent, request.type, request.name), request))
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+def stack_of(directory: Path, *workers: str) -> StackFile:
+    """A stack with a private registry and a key file, full of canaries."""
+    (directory / "id_ed25519").write_text(PRIVATE_KEY)
+    return full(directory, *workers) | {"ssh": {"user": "admin", "privateKeyFile": str(directory / "id_ed25519")}}
 
 
 def _run_program() -> None:

@@ -6,6 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from components.settings import Settings
+from components.stack_file import SettingsError, parse_settings
+
 Stack = dict[str, Any]
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"
@@ -90,3 +93,24 @@ def full(directory: Path, *workers: str, version: str = "1.36.3") -> Stack:
         "manifestSha256": hashlib.sha256(CALICO_MANIFEST.encode()).hexdigest(),
     }
     return stack
+
+
+def outcome(stack: dict[Any, Any]) -> Settings | list[str]:
+    """Settings, or why a stack is refused."""
+    try:
+        return parse_settings(stack)
+    except SettingsError as error:
+        return error.problems
+
+
+def problems(stack: Stack) -> list[str]:
+    """Why a stack is refused; empty when it is not."""
+    found = outcome(stack)
+    return [] if isinstance(found, Settings) else found
+
+
+def only_problem(stack: Stack) -> str:
+    """The one reason why a stack is refused."""
+    found = problems(stack)
+    assert len(found) == 1, found
+    return found[0]

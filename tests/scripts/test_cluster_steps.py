@@ -1,0 +1,182 @@
+"""Steps that make and join a cluster: done once, never again, and never over what someone still needs."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import yaml
+
+from components._remote import File
+from tests.scripts.machine import Machine
+
+VALUES = {"IGNORE_PREFLIGHT_ERRORS": "", "RESET_ON_FAILURE": "false"}
+MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
+STATE = "/var/lib/pulumi-kubeadm"
+CA = "certificate of the cluster\n"
+DISCOVERY = [
+    File(
+        "/etc/kubernetes/kubeadm/discovery.conf",
+        "    server: https://192.0.2.11:6443\n"
+        f"    certificate-authority-data: {base64.b64encode(CA.encode()).decode()}\n"
+        "    token: abcdef.0123456789abcdef\n",
+        mode="0600",
+    )
+]
+
+
+def kubeadm_calls(machine: Machine) -> list[str]:
+    """The first two words of each call of kubeadm, since the last time that this was asked."""
+    return [" ".join(call.split()[:2]) for call in machine.calls() if call.startswith("kubeadm")]
+
+
+@pytest.fixture
+def control_plane(machine: Machine) -> Machine:
+    """A prepared host whose kubeadm works; `up` says whether the cluster is complete."""
+    machine.stub(
+        "kubeadm",
+        'case $1 in\ninit) mkdir -p "$ROOT/etc/kubernetes"; touch "$ROOT/etc/kubernetes/admin.conf" "$ROOT/up" ;;\n'
+        'reset) rm -f "$ROOT/up" ;;\nesac',
+    )
+    machine.stub("kubectl", "[[ -e $ROOT/up ]]")
+    return machine
+
+
+def test_init_is_done_once(control_plane: Machine) -> None:
+    """The second run only looks."""
+    first = control_plane.run("init", VALUES)
+    assert (first.status, first.stderr) == (0, "node1: kubeadm init is done\n")
+    assert kubeadm_calls(control_plane) == ["kubeadm init"]
+    second = control_plane.run("init", VALUES)
+    assert (second.status, second.stderr, kubeadm_calls(control_plane)) == (0, "", [])
+
+
+def test_a_changed_init_of_a_machine_without_its_cluster_is_refused(control_plane: Machine) -> None:
+    """A machine that was made anew must not silently become another cluster."""
+    finished = control_plane.send(control_plane.text("init", MAY_RESET), "verify")
+    assert finished.status == 1
+    assert "expected the control plane that this stack made" in finished.stderr
+    assert kubeadm_calls(control_plane) == []
+
+
+def test_an_init_that_was_cut_short_is_left_for_a_person_to_judge(control_plane: Machine) -> None:
+    """Unless the stack allows the reset."""
+    control_plane.write(f"{STATE}/init-started", "")
+    finished = control_plane.run("init", VALUES)
+    assert finished.status == 1
+    assert "policy.resetOnFailure" in finished.stderr
+    assert kubeadm_calls(control_plane) == []
+    assert control_plane.run("init", MAY_RESET).status == 0
+    assert kubeadm_calls(control_plane) == ["kubeadm reset", "kubeadm init"]
+
+
+def test_an_init_whose_cluster_is_complete_is_never_reset(control_plane: Machine) -> None:
+    """Only its mark was missing."""
+    control_plane.write(f"{STATE}/init-started", "")
+    control_plane.write("/etc/kubernetes/admin.conf", "")
+    control_plane.write("/up", "")
+    assert control_plane.run("init", MAY_RESET).status == 0
+    assert kubeadm_calls(control_plane) == []
+    assert control_plane.path(f"{STATE}/initialized").exists()
+
+
+def test_a_failed_init_shows_the_end_of_what_kubeadm_said(control_plane: Machine) -> None:
+    """And leaves no mark of success."""
+    control_plane.stub("kubeadm", "printf 'a\\n\\nerror: port 6443 is in use\\n'; exit 1")
+    finished = control_plane.run("init", VALUES)
+    assert finished.status == 1
+    assert "    error: port 6443 is in use\n  Next: " in finished.stderr
+    assert not control_plane.path(f"{STATE}/initialized").exists()
+
+
+@pytest.fixture
+def worker(machine: Machine) -> Machine:
+    """A prepared host whose kubeadm works, and a control plane that lets it in."""
+    machine.stub(
+        "kubeadm",
+        'case $1 in\njoin) touch "$ROOT/etc/kubernetes/kubelet.conf" "$ROOT/joined" ;;\n'
+        'reset) rm -f "$ROOT/joined" "$ROOT/etc/kubernetes/kubelet.conf" ;;\nesac',
+    )
+    machine.stub("kubectl", "[[ -e $ROOT/joined ]] || exit 1\n[[ $* != *jsonpath* ]] || echo True")
+    machine.stub("curl", "printf 200")
+    return machine
+
+
+def test_a_worker_joins_once(worker: Machine) -> None:
+    """Its token is not left behind, and no list of processes shows it."""
+    first = worker.run("join", VALUES, DISCOVERY)
+    assert first.status == 0, first.stderr
+    calls = worker.calls()
+    assert len([call for call in calls if call.startswith("kubeadm join ")]) == 1
+    assert "0123456789abcdef" not in "".join(calls)
+    assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
+    second = worker.run("join", VALUES, DISCOVERY)
+    assert (second.status, second.stderr, kubeadm_calls(worker)) == (0, "", [])
+
+
+def test_a_token_that_expired_is_known_before_kubeadm_waits_for_it(worker: Machine) -> None:
+    """With the command that makes a new one."""
+    worker.stub("curl", "printf 401")
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 1
+    assert "pulumi up --replace '**node1-token'" in finished.stderr
+    assert kubeadm_calls(worker) == []
+
+
+def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
+    """Its certificate authority is another one."""
+    worker.write("/etc/kubernetes/pki/ca.crt", "another certificate\n")
+    finished = worker.run("join", MAY_RESET, DISCOVERY)
+    assert finished.status == 1
+    assert "expected a machine that is not in another cluster" in finished.stderr
+    assert kubeadm_calls(worker) == []
+
+
+def test_a_changed_join_never_joins_again(worker: Machine) -> None:
+    """A node that is gone is for a person to judge."""
+    finished = worker.send(worker.text("join", MAY_RESET, DISCOVERY), "verify")
+    assert finished.status == 1
+    assert "expected the node node1 in the cluster" in finished.stderr
+    assert kubeadm_calls(worker) == []
+
+
+def test_a_join_that_was_cut_short_early_starts_over(worker: Machine) -> None:
+    """Nothing is lost before the kubelet has its certificate."""
+    worker.write(f"{STATE}/join-started", "")
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+
+
+def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(worker: Machine) -> None:
+    """The node may be in the cluster by then."""
+    worker.write(f"{STATE}/join-started", "")
+    worker.write("/etc/kubernetes/kubelet.conf", "")
+    assert worker.run("join", VALUES, DISCOVERY).status == 1
+    assert kubeadm_calls(worker) == []
+    assert worker.run("join", MAY_RESET, DISCOVERY).status == 0
+    assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+
+
+def test_a_token_comes_with_server_and_certificate(machine: Machine) -> None:
+    """All that kubeadm needs to trust the control plane, in the form of a kubeconfig."""
+    machine.write("/etc/kubernetes/pki/ca.crt", CA)
+    machine.stub("kubeadm", "echo abcdef.0123456789abcdef")
+    machine.stub("kubectl", "printf https://192.0.2.11:6443")
+    finished = machine.run("token", {"WORKER_NAME": "node2"})
+    assert finished.status == 0, finished.stderr
+    found = yaml.safe_load(finished.stdout)
+    assert found["clusters"][0]["cluster"] == {
+        "server": "https://192.0.2.11:6443",
+        "certificate-authority-data": base64.b64encode(CA.encode()).decode(),
+    }
+    assert found["users"][0]["user"] == {"token": "abcdef.0123456789abcdef"}
+    assert any("--ttl 15m" in call for call in machine.calls())
+
+
+def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: Machine) -> None:
+    """The provider would take the operator's own cluster."""
+    machine.path("/etc/kubernetes").mkdir()
+    finished = machine.run("kubeconfig")
+    assert (finished.status, finished.stdout) == (1, "")
+    machine.write("/etc/kubernetes/admin.conf", "clusters:\n- name: dev\n")
+    assert machine.run("kubeconfig").stdout == "clusters:\n- name: dev\n"

@@ -1,0 +1,75 @@
+"""Images: pulled once, and explained where they cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripts.machine import Machine
+
+IMAGES = {
+    "ROLE": "worker",
+    "IMAGES": "hub.test/a:1\nhub.test/b:2",
+    "PAUSE_IMAGE": "hub.test/pause:3.10.2",
+    "REGISTRY_FILES": "",
+}
+
+
+@pytest.fixture
+def pulling(machine: Machine) -> Machine:
+    """A host that can pull everything; `pulled` lists what it has."""
+    machine.stub(
+        "crictl",
+        "case $1 in\n"
+        'inspecti) grep --quiet --line-regexp "$3" "$ROOT/pulled" ;;\n'
+        'pull) echo "$2" >>"$ROOT/pulled" ;;\nesac',
+    )
+    machine.stub("kubeadm", "printf 'hub.test/pause:3.10.2\\nhub.test/etcd:3\\n'")
+    return machine
+
+
+def pulls(machine: Machine) -> list[str]:
+    """What was tried to pull, since the last time that this was asked."""
+    return sorted(call.removeprefix("crictl pull ") for call in machine.calls() if call.startswith("crictl pull"))
+
+
+def test_images_are_pulled_once(pulling: Machine) -> None:
+    """A run that changes nothing needs no registry."""
+    assert pulling.run("images", IMAGES).stderr == "node1: images are pulled\n"
+    assert pulls(pulling) == ["hub.test/a:1", "hub.test/b:2"]
+    assert pulling.run("images", IMAGES).stderr == ""
+    assert pulls(pulling) == []
+
+
+def test_a_control_plane_also_pulls_what_kubeadm_names(pulling: Machine) -> None:
+    """The pause image among it, which has to be containerd's."""
+    assert pulling.run("images", IMAGES | {"ROLE": "control-plane"}).status == 0
+    assert pulls(pulling) == ["hub.test/a:1", "hub.test/b:2", "hub.test/etcd:3", "hub.test/pause:3.10.2"]
+
+
+def test_a_pause_image_that_kubeadm_does_not_name_is_an_error(pulling: Machine) -> None:
+    """The kubelet would delete the one that containerd uses."""
+    finished = pulling.run("images", IMAGES | {"ROLE": "control-plane", "PAUSE_IMAGE": "hub.test/pause:3.9"})
+    assert finished.status == 1
+    assert "saw hub.test/pause:3.10.2" in finished.stderr
+    assert pulls(pulling) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "tries", "advice"),
+    [
+        ("401 Unauthorized", 1, "pulumi config set --secret registryPassword"),
+        ("x509: certificate signed by unknown authority", 1, "caFile"),
+        ("manifest not found", 1, "images.rewrite"),
+        ("dial tcp: connection refused", 3, "curl -v https://hub.test/v2/"),
+    ],
+)
+def test_every_image_that_cannot_be_pulled_is_explained(pulling: Machine, error: str, tries: int, advice: str) -> None:
+    """All of them at once; only what may pass is tried again."""
+    pulling.stub("crictl", f'[[ $1 == pull ]] && echo "{error}" >&2\nexit 1')
+    finished = pulling.run("images", IMAGES)
+    assert finished.status == 1
+    for image in ("hub.test/a:1", "hub.test/b:2"):
+        assert f"expected image {image} to be pullable,\n  saw {error}\n" in finished.stderr
+    assert finished.stderr.count(advice) == 2
+    assert finished.stderr.count("expected") == 2
+    assert len(pulls(pulling)) == 2 * tries

@@ -1,0 +1,136 @@
+"""Parts of `prepare` that set up swap, names and systemd: they change what differs, and then nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from components._remote import File
+from tests.scripts.machine import Machine
+
+FSTAB = """\
+# /etc/fstab: static file system information.
+UUID=1 / ext4 errors=remount-ro 0 1
+UUID=2 none swap sw 0 0
+#UUID=3 none swap sw 0 0
+/swap.img\tnone\tswap\tsw\t0\t0
+//server/swap /mnt/swap cifs ro 0 0
+"""
+FSTAB_AFTERWARDS = FSTAB.replace("UUID=2", "#UUID=2").replace("/swap.img", "#/swap.img")
+
+HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate.example.com template\n::1\tlocalhost\n"
+
+
+@pytest.fixture
+def swapping(machine: Machine) -> Machine:
+    """A machine with swap, as the Debian installer leaves it."""
+    machine.write("/etc/fstab", FSTAB)
+    machine.write("/swaps", "/dev/sda2 partition 1G\n")
+    machine.stub("swapon", 'cat "$ROOT/swaps"')
+    machine.stub("swapoff", ': >"$ROOT/swaps"')
+    machine.stub(
+        "systemctl",
+        'case "$*" in\n'
+        '  "is-enabled swap.target") [[ -e $ROOT/masked ]] && echo masked || { echo static; exit 1; } ;;\n'
+        '  "--quiet mask swap.target") touch "$ROOT/masked" ;;\n'
+        "esac",
+    )
+    return machine
+
+
+def test_swap_goes_off_and_stays_off(swapping: Machine) -> None:
+    """Now, in fstab, and for what needs no line in fstab."""
+    finished = swapping.run_part("swap")
+    assert finished.status == 0, finished.stderr
+    assert swapping.path("/etc/fstab").read_text() == FSTAB_AFTERWARDS
+    assert swapping.path("/etc/fstab.before-kubernetes").read_text() == FSTAB
+    assert {"swapoff --all", "systemctl --quiet mask swap.target"} <= set(swapping.calls())
+
+
+def test_swap_lines_are_commented_out_once_and_only_once(swapping: Machine) -> None:
+    """The second run finds nothing to do, and the file as it was is kept."""
+    finished = swapping.run_part_twice("swap")
+    assert finished.stderr == ""
+    assert swapping.path("/etc/fstab").read_text() == FSTAB_AFTERWARDS
+    assert swapping.path("/etc/fstab.before-kubernetes").read_text() == FSTAB
+    assert not {"swapoff --all", "systemctl --quiet mask swap.target"} & set(swapping.calls())
+
+
+def test_a_swap_line_that_comes_later_is_commented_out_too(swapping: Machine) -> None:
+    """The first copy of fstab stays what it is."""
+    swapping.run_part_twice("swap")
+    swapping.write("/etc/fstab", f"{FSTAB_AFTERWARDS}/new none swap sw 0 0\n")
+    assert swapping.run_part("swap").status == 0
+    assert swapping.path("/etc/fstab").read_text() == f"{FSTAB_AFTERWARDS}#/new none swap sw 0 0\n"
+    assert swapping.path("/etc/fstab.before-kubernetes").read_text() == FSTAB
+
+
+def test_a_machine_without_fstab_is_fine(swapping: Machine) -> None:
+    """Containers and some images have none."""
+    swapping.path("/etc/fstab").unlink()
+    assert swapping.run_part("swap").status == 0
+    assert not swapping.path("/etc/fstab").exists()
+
+
+def test_swap_that_does_not_go_off_is_an_error(swapping: Machine) -> None:
+    """The script looks again."""
+    swapping.stub("swapoff")
+    finished = swapping.run_part("swap")
+    assert finished.status == 1
+    assert "node1: part: expected no swap,\n  saw /dev/sda2 partition 1G" in finished.stderr
+
+
+def hosts_file(content: str) -> list[File]:
+    """The stack's part of /etc/hosts."""
+    return [File("/etc/hosts", content)]
+
+
+@pytest.fixture
+def named(machine: Machine) -> Machine:
+    """A machine that still has the name of its template."""
+    machine.write("/etc/hosts", HOSTS)
+    machine.write("/name", "template\n")
+    machine.stub("hostname", 'cat "$ROOT/name"')
+    machine.stub("hostnamectl", 'echo "$2" >"$ROOT/name"')
+    return machine
+
+
+def test_the_hosts_of_the_stack_are_added_to_etc_hosts(named: Machine) -> None:
+    """What was there stays, but for the loop-back line of the old name."""
+    finished = named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n192.0.2.12\tnode2\n"))
+    assert finished.status == 0, finished.stderr
+    assert named.path("/name").read_text() == "node1\n"
+    assert named.path("/etc/hosts").read_text() == (
+        "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+        "# begin pulumi-kubeadm\n192.0.2.11\tnode1\n192.0.2.12\tnode2\n# end pulumi-kubeadm\n"
+    )
+
+
+def test_the_block_in_etc_hosts_is_replaced_and_not_repeated(named: Machine) -> None:
+    """What someone added below it stays too."""
+    assert named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n")).status == 0
+    path = named.path("/etc/hosts")
+    path.write_text(f"{path.read_text()}203.0.113.5\tprinter\n")
+    assert named.run_part("host_names", files=hosts_file("192.0.2.13\tnode3\n")).status == 0
+    assert path.read_text() == (
+        "127.0.0.1\tlocalhost\n::1\tlocalhost\n203.0.113.5\tprinter\n"
+        "# begin pulumi-kubeadm\n192.0.2.13\tnode3\n# end pulumi-kubeadm\n"
+    )
+
+
+def test_etc_hosts_is_written_in_place_and_only_when_it_differs(named: Machine) -> None:
+    """It may be a mount point; and nothing is said when nothing changes."""
+    before = named.path("/etc/hosts").stat().st_ino
+    finished = named.run_part_twice("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
+    assert finished.stderr == ""
+    assert named.path("/etc/hosts").stat().st_ino == before
+    assert named.calls() == ["hostname "]
+
+
+def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:
+    """A re-execution is harmless, but nothing to do each time."""
+    machine.stub("systemctl")
+    files = [File("/etc/systemd/system.conf.d/kubernetes.conf", "[Manager]\n")]
+    assert machine.run_part("systemd", files=files).status == 0
+    assert machine.calls() == ["systemctl daemon-reexec"]
+    assert machine.run_part("systemd", files=files).status == 0
+    assert machine.calls() == []

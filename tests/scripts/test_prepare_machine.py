@@ -1,0 +1,174 @@
+"""Parts of `prepare` that look at a machine, claim it and set its kernel up."""
+
+from __future__ import annotations
+
+import pytest
+
+from components._remote import File
+from tests.scripts.machine import Machine
+
+SYSCTLS = "net.ipv4.ip_forward = 1\nvm.swappiness = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n"
+
+
+@pytest.fixture
+def kernel(machine: Machine) -> Machine:
+    """A machine whose kernel has one module built in, can load another, and has other sysctls."""
+    machine.write("/proc/filesystems", "nodev\tproc\n\text4\n")
+    machine.write("/proc/sys/net/ipv4/ip_forward", "0\n")
+    machine.write("/proc/sys/vm/swappiness", "60\n")
+    machine.write("/proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n")
+    machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
+    machine.stub("modprobe", 'printf "nodev\\t%s\\n" "$1" >>"$ROOT/proc/filesystems"')
+    machine.stub(
+        "sysctl",
+        '[[ $1 == --quiet ]] && while IFS=" =" read -r name value; do\n'
+        '  echo "$value" >"$ROOT/proc/sys/${name//.//}"\ndone <"$3"',
+    )
+    return machine
+
+
+KERNEL_FILES = [
+    File("/etc/modules-load.d/kubernetes.conf", "overlay\nbr_netfilter\n"),
+    File("/etc/sysctl.d/99-kubernetes.conf", SYSCTLS),
+]
+
+
+def test_modules_are_loaded_and_sysctls_hold_now_and_after_a_reboot(kernel: Machine) -> None:
+    """A module that is built in is not loaded."""
+    finished = kernel.run_part("kernel", {"MODULES": "overlay br_netfilter"}, KERNEL_FILES)
+    assert finished.status == 0, finished.stderr
+    assert kernel.path("/proc/sys/net/ipv4/ip_forward").read_text() == "1\n"
+    assert kernel.path("/proc/sys/vm/swappiness").read_text() == "0\n"
+    assert kernel.path("/etc/sysctl.d/99-kubernetes.conf").read_text() == SYSCTLS
+    assert kernel.path("/etc/modules-load.d/kubernetes.conf").read_text() == "overlay\nbr_netfilter\n"
+    assert kernel.calls()[0] == "modprobe overlay"
+
+
+def test_modules_and_sysctls_that_hold_are_left_alone(kernel: Machine) -> None:
+    """Tabs of the kernel are no difference."""
+    finished = kernel.run_part_twice("kernel", {"MODULES": "overlay br_netfilter"}, KERNEL_FILES)
+    assert (finished.stderr, kernel.calls()) == ("", [])
+
+
+def test_a_sysctl_that_does_not_take_is_an_error(kernel: Machine) -> None:
+    """A container may not set every one of them."""
+    kernel.stub("sysctl", 'echo "vm.swappiness = 60"')
+    finished = kernel.run_part("kernel", {"MODULES": ""}, KERNEL_FILES)
+    assert finished.status == 1
+    assert "expected the sysctls of the stack,\n  saw vm.swappiness = 60\n" in finished.stderr
+
+
+def test_a_module_that_is_not_there_is_an_error(kernel: Machine) -> None:
+    """With what modprobe said."""
+    kernel.stub("modprobe", 'echo "modprobe: FATAL: Module $1 not found" >&2; exit 1')
+    finished = kernel.run_part("kernel", {"MODULES": "overlay"}, KERNEL_FILES)
+    assert finished.status == 1
+    expected = "node1: part: expected kernel module overlay,\n  saw modprobe: FATAL: Module overlay not found\n"
+    assert expected in finished.stderr
+    assert finished.stderr.count("expected") == 1
+
+
+def test_a_free_machine_becomes_the_stack_s(machine: Machine) -> None:
+    """And stays it."""
+    for _ in range(2):
+        assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"}).status == 0
+        assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "kubeadm/dev"
+
+
+def test_a_machine_of_another_stack_is_left_alone(machine: Machine) -> None:
+    """Two stacks with the same address would wreck each other's cluster."""
+    machine.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/production")
+    finished = machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"})
+    assert finished.status == 1
+    assert "saw the machine belongs to stack kubeadm/production" in finished.stderr
+    assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "kubeadm/production"
+
+
+@pytest.mark.parametrize("leftover", ["/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/etcd.yaml"])
+def test_a_machine_with_another_cluster_is_left_alone(machine: Machine, leftover: str) -> None:
+    """Whoever made it may still need it."""
+    machine.write(leftover, "x")
+    finished = machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"})
+    assert finished.status == 1
+    assert "expected a machine without Kubernetes" in finished.stderr
+    assert not machine.path("/var/lib/pulumi-kubeadm/owner").exists()
+
+
+def test_etcd_data_alone_are_another_cluster_too(machine: Machine) -> None:
+    """They are what cannot be made again."""
+    machine.path("/var/lib/etcd/member").mkdir(parents=True)
+    assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"}).status == 1
+
+
+MACHINE_VALUES = {
+    "ROLE": "control-plane",
+    "MINIMUM_MEMORY_MIB": "1700",
+    "MINIMUM_FREE_DISK_MIB": "4096",
+    "KUBERNETES_MINOR": "36",
+    "ALLOW_CGROUP_V1": "false",
+    "NODE_IP": "192.0.2.11",
+}
+
+
+@pytest.fixture
+def sound(machine: Machine) -> Machine:
+    """A machine on which everything is as it has to be."""
+    machine.write("/proc/meminfo", "MemTotal:        2097152 kB\nMemFree: 1 kB\n")
+    machine.path("/var").mkdir(exist_ok=True)
+    machine.path("/run/systemd/system").mkdir(parents=True)
+    machine.path("/sys/fs/cgroup").mkdir(parents=True)
+    machine.stub(
+        "df", 'case "$*" in\n*avail\\ --block*) printf "Avail\\n 9000\\n" ;;\n*) printf "I F\\n 1 60000\\n" ;;\nesac'
+    )
+    machine.stub("stat", "echo cgroup2fs")
+    machine.stub("apt-get")
+    machine.stub("hostname", "echo 192.0.2.11")
+    machine.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
+    return machine
+
+
+def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
+    """Nothing is said and nothing changed."""
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert (finished.status, finished.stderr) == (0, "")
+    assert "apt-get" not in " ".join(sound.calls())
+
+
+def test_all_that_is_wrong_with_a_machine_is_said_at_once(sound: Machine) -> None:
+    """Before anything is changed."""
+    sound.write("/proc/meminfo", "MemTotal:        1048576 kB\n")
+    sound.stub("df", 'case "$*" in\n*avail\\ --block*) printf "Avail\\n 100\\n" ;;\n*) printf "I F\\n 1 7\\n" ;;\nesac')
+    sound.stub("stat", "echo tmpfs")
+    finished = sound.run_part("machine", MACHINE_VALUES | {"NODE_IP": "192.0.2.1"})
+    assert finished.status == 1
+    expected = [line.partition("expected ")[2] for line in finished.stderr.splitlines() if "expected" in line]
+    assert expected == [
+        "at least 1700 MiB of memory,",
+        "at least 4096 MiB free under /var,".replace("/var", str(sound.path("/var"))),
+        "at least 50000 free inodes under /var,".replace("/var", str(sound.path("/var"))),
+        "cgroup v2, which Kubernetes 1.36 needs,",
+        "the node's address 192.0.2.1 on one of the network cards,",
+    ]
+
+
+@pytest.mark.parametrize(
+    "values", [{"ROLE": "worker"}, {"MINIMUM_MEMORY_MIB": "1024"}], ids=["a worker", "another minimum"]
+)
+def test_memory_counts_on_a_control_plane_by_the_minimum_of_the_stack(sound: Machine, values: dict[str, str]) -> None:
+    """The minimum is that of kubeadm for control planes."""
+    sound.write("/proc/meminfo", "MemTotal:        1048576 kB\n")
+    assert sound.run_part("machine", MACHINE_VALUES | values).status == 0
+
+
+@pytest.mark.parametrize("values", [{"KUBERNETES_MINOR": "34"}, {"ALLOW_CGROUP_V1": "true"}])
+def test_cgroup_v1_is_fine_where_kubernetes_takes_it(sound: Machine, values: dict[str, str]) -> None:
+    """Up to 1.34, and later where the stack says so."""
+    sound.stub("stat", "echo tmpfs")
+    assert sound.run_part("machine", MACHINE_VALUES | values).status == 0
+
+
+def test_a_prepared_machine_needs_no_free_disk(sound: Machine) -> None:
+    """Its packages and images are what took it."""
+    sound.stub("df", 'printf "Avail\\n 100\\n"')
+    sound.write("/var/lib/pulumi-kubeadm/prepared", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0

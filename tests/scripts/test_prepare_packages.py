@@ -1,0 +1,192 @@
+"""Parts of `prepare` that install: repositories, containerd, Kubernetes."""
+
+from __future__ import annotations
+
+import pytest
+
+from components._remote import File
+from tests.scripts.machine import Machine
+
+
+@pytest.fixture
+def with_packages(machine: Machine) -> Machine:
+    """A machine whose package repository has Kubernetes 1.36.3 and an older one."""
+    machine.stub(
+        "dpkg-query",
+        '[[ -e $ROOT/installed ]] || exit 1\nprintf "%s %s" "$(cat "$ROOT/status")" "$(cat "$ROOT/installed")"',
+    )
+    machine.write("/status", "installed")
+    machine.stub("apt-cache", 'printf " %s | %s | repository\\n" "$2" 1.36.3-1.1 "$2" 1.36.2-1.1')
+    machine.stub("apt-get", 'printf 1.36.3-1.1 >"$ROOT/installed"; printf installed >"$ROOT/status"')
+    machine.stub(
+        "apt-mark",
+        'case $1 in\nhold) echo "$2" >>"$ROOT/held" ;;\nshowhold) [[ ! -e $ROOT/held ]] || cat "$ROOT/held" ;;\nesac',
+    )
+    machine.stub("systemctl")
+    return machine
+
+
+KUBEADM_FILES = [File("/etc/kubernetes/kubeadm/config.yaml", "kind: x\n", mode="0600")]
+
+
+def test_kubernetes_is_installed_in_the_stack_s_version_and_held(with_packages: Machine) -> None:
+    """The second time there is nothing to do."""
+    values = {"KUBERNETES_VERSION": "1.36.3"}
+    first = with_packages.run_part("kubernetes", values, KUBEADM_FILES)
+    assert first.status == 0, first.stderr
+    calls = with_packages.calls()
+    assert any(call.endswith("kubeadm=1.36.3-* kubelet=1.36.3-* kubectl=1.36.3-*") for call in calls)
+    assert with_packages.path("/held").read_text().split() == ["kubeadm", "kubelet", "kubectl"]
+    assert with_packages.run_part("kubernetes", values, KUBEADM_FILES).stderr == ""
+    assert not [call for call in with_packages.calls() if call.startswith("apt-get") or " hold " in call]
+
+
+def test_packages_that_were_removed_are_installed_again(with_packages: Machine) -> None:
+    """Where their configuration was kept, dpkg still knows a version of them."""
+    with_packages.write("/installed", "1.36.3-1.1")
+    with_packages.write("/status", "config-files")
+    assert with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES).status == 0
+    assert with_packages.path("/status").read_text() == "installed"
+
+
+def test_a_long_list_of_versions_is_read_to_its_end(with_packages: Machine) -> None:
+    """Whoever stops reading at the first match breaks the pipe, and finds nothing."""
+    with_packages.stub(
+        "apt-cache",
+        'printf " %s | 1.36.3-1.1 | repository\\n" "$2"; for i in {1..20000}; do echo " $2 | 1.35.$i-1.1 | x"; done',
+    )
+    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES)
+    assert finished.status == 0, finished.stderr
+
+
+def test_a_version_that_the_repository_lacks_is_refused_with_those_it_has(with_packages: Machine) -> None:
+    """1.36.30 is not 1.36.3."""
+    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.30"}, KUBEADM_FILES)
+    assert finished.status == 1
+    assert "saw 1.36.3-1.1 1.36.2-1.1\n" in finished.stderr
+    assert not with_packages.path("/installed").exists()
+
+
+def test_a_node_of_a_running_cluster_is_not_upgraded(with_packages: Machine) -> None:
+    """Preparing a host is not the place for it."""
+    with_packages.write("/installed", "1.36.2-1.1")
+    with_packages.write("/etc/kubernetes/kubelet.conf", "x")
+    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES)
+    assert finished.status == 1
+    assert "saw 1.36.2-1.1 on a node of a running cluster" in finished.stderr
+    assert not [call for call in with_packages.calls() if call.startswith("apt-get")]
+
+
+@pytest.fixture
+def with_containerd(machine: Machine) -> Machine:
+    """A machine with containerd 1.7 from its distribution."""
+    machine.stub("dpkg-query", "echo installed")
+    machine.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.7.24~ds1 1.7.24~ds1-6"')
+    machine.stub(
+        "systemctl", 'case "$*" in *restart*) touch "$ROOT/running" ;; *is-active*) [[ -e $ROOT/running ]] ;; esac'
+    )
+    return machine
+
+
+CONTAINERD_VALUES = {"CONTAINERD_PACKAGE": "containerd", "REGISTRY_FILES": ""}
+CONTAINERD_FILES = [
+    File("/etc/containerd/config.toml.1", "version = 2\n"),
+    File("/etc/containerd/config.toml.2", "version = 3\n"),
+    File("/etc/crictl.yaml", "timeout: 10\n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "config"),
+    [
+        ("github.com/containerd/containerd 1.7.24~ds1 1.7.24~ds1-6", "version = 2\n"),
+        ("containerd.io 1.7.27 05044ec0a9a75232cad458027ca83437aae3f4da", "version = 2\n"),
+        ("github.com/containerd/containerd/v2 v2.1.4 75cb2b7193e4e490e9fbdc236c0e811ccaba3376", "version = 3\n"),
+    ],
+)
+def test_containerd_is_configured_in_the_format_of_its_version(
+    with_containerd: Machine, version: str, config: str
+) -> None:
+    """Debian's and Docker's packages spell their version differently."""
+    with_containerd.stub("containerd", f"echo 'containerd {version}'")
+    finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert finished.status == 0, finished.stderr
+    assert with_containerd.path("/etc/containerd/config.toml").read_text() == config
+
+
+def test_containerd_restarts_for_a_changed_configuration_and_for_nothing_else(with_containerd: Machine) -> None:
+    """A restart is not for free on a node that works."""
+    second = with_containerd.run_part_twice("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert second.stderr == ""
+    assert "systemctl restart containerd" not in with_containerd.calls()
+    changed = [File("/etc/containerd/config.toml.1", "version = 2 #\n"), *CONTAINERD_FILES[1:]]
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, changed).status == 0
+    assert "systemctl restart containerd" in with_containerd.calls()
+
+
+def test_an_unknown_containerd_is_refused(with_containerd: Machine) -> None:
+    """Rather than left with a configuration that it does not read."""
+    with_containerd.stub("containerd", "echo 'containerd github.com/containerd/containerd/v3 v3.0.0 x'")
+    finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert finished.status == 1
+    assert "expected containerd 1 or 2" in finished.stderr
+
+
+KEY = "DE15B14486CD377B9E876E1A234654DA9A296436"
+SOURCE = "/etc/apt/sources.list.d/kubernetes.list"
+KEYRING = "/etc/apt/keyrings/kubernetes.asc"
+
+
+def repository(machine: Machine, fingerprint: str = KEY, url: str = "-") -> tuple[dict[str, str], list[File]]:
+    """Values and files of one repository."""
+    values = {"KEYRINGS": f"{machine.path(KEYRING)} {fingerprint} {url}", "APT_SOURCES": str(machine.path(SOURCE))}
+    return values, [File(SOURCE, "deb x /\n"), File(KEYRING, "key\n")]
+
+
+@pytest.fixture
+def with_gpg(machine: Machine) -> Machine:
+    """A machine whose gpg sees the key of Kubernetes."""
+    machine.stub("gpg", f"printf 'pub:::\\nfpr:::::::::{KEY}:\\n'")
+    machine.stub("apt-get")
+    return machine
+
+
+def test_package_lists_are_read_when_a_repository_changed_and_not_otherwise(with_gpg: Machine) -> None:
+    """A run that changes nothing needs no network."""
+    values, files = repository(with_gpg)
+    assert with_gpg.run_part("repositories", values, files).status == 0
+    assert [call for call in with_gpg.calls() if call.endswith("update --error-on=any")]
+    second = with_gpg.run_part("repositories", values, files)
+    assert (second.status, second.stderr) == (0, "")
+    assert not [call for call in with_gpg.calls() if call.startswith("apt-get")]
+
+
+def test_package_lists_are_read_again_after_a_failure(with_gpg: Machine) -> None:
+    """The sources are in place by then, and would hide it."""
+    values, files = repository(with_gpg)
+    with_gpg.stub("apt-get", "exit 100")
+    assert with_gpg.run_part("repositories", values, files).status == 1
+    with_gpg.stub("apt-get")
+    with_gpg.calls()
+    assert with_gpg.run_part("repositories", values, files).status == 0
+    assert [call for call in with_gpg.calls() if call.endswith("update --error-on=any")]
+
+
+def test_a_key_with_another_fingerprint_is_never_put_in_place(with_gpg: Machine) -> None:
+    """Nor is the repository that it signs."""
+    values, files = repository(with_gpg, fingerprint="A" * 40)
+    finished = with_gpg.run_part("repositories", values, files)
+    assert finished.status == 1
+    assert f"expected a key with fingerprint {'A' * 40},\n  saw {KEY}" in finished.stderr
+    assert not with_gpg.path(KEYRING).exists()
+    assert not with_gpg.path(SOURCE).exists()
+
+
+def test_a_key_that_cannot_be_fetched_is_an_error_with_its_url(with_gpg: Machine) -> None:
+    """And with what curl said."""
+    with_gpg.stub("curl", "echo 'curl: (6) Could not resolve host' >&2; exit 6")
+    values, files = repository(with_gpg, url="https://example.com/key")
+    finished = with_gpg.run_part("repositories", values, files[:1])
+    assert finished.status == 1
+    assert "saw curl: (6) Could not resolve host" in finished.stderr
+    assert "curl -v https://example.com/key" in finished.stderr

@@ -1,0 +1,77 @@
+"""The way to a host and into the cluster: checked, and explained where it is closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import _connection
+from components.cluster_access import checked_kubeconfig
+from components.stack_file import parse_settings
+from tests.unit.stacks import KEY, smallest
+
+
+@pytest.mark.parametrize("content", ["", "clusters: []", "not a mapping", "users: []"])
+def test_a_kubeconfig_without_a_cluster_is_refused(content: str) -> None:
+    """The provider would silently take the operator's own one."""
+    with pytest.raises(pulumi.RunError, match="without clusters"):
+        checked_kubeconfig(content)
+
+
+@pytest.mark.parametrize(
+    ("port", "line"),
+    [
+        (22, f"192.0.2.11 {KEY}22"),
+        (22, f"node1,192.0.2.11 {KEY}22"),
+        (2222, f"[192.0.2.11]:2222 {KEY}22"),
+    ],
+)
+def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, line: str) -> None:
+    """By address, among several names, and with a port of its own."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"# comment\n192.0.2.1 {KEY}0\n192.0.2.111 {KEY}0\n\n{line}\n")
+    stack = smallest()
+    del stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"] = {"knownHostsFile": str(known_hosts), "port": port}
+    settings = parse_settings(stack)
+    assert _connection.host_key_of(settings.control_plane, settings.ssh) == f"{KEY}22"
+
+
+def test_a_host_that_the_known_hosts_file_lacks_is_refused_with_a_next_step(tmp_path: Path) -> None:
+    """Never trusted on first use."""
+    (tmp_path / "known_hosts").write_text(f"[192.0.2.11]:2222 {KEY}22\n")
+    stack = smallest()
+    del stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"] = {"knownHostsFile": str(tmp_path / "known_hosts")}
+    settings = parse_settings(stack)
+    with pytest.raises(_connection.HostKeyMissingError, match=r"node1: connect.*\n.*\n  Next: ssh-keyscan"):
+        _connection.host_key_of(settings.control_plane, settings.ssh)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
+        ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
+        ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
+        ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
+        ("sudo: a password is required", "expected sudo without a password for admin"),
+    ],
+)
+def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPatch, error: str, expected: str) -> None:
+    """Expected, seen, and what to do next."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
+    _connection.explain_connection_failure("x", "prepare", settings.control_plane, settings.ssh)
+    (explain,) = hooks
+    assert explain(SimpleNamespace(errors=[error])) is False  # False: it is not tried again without end
+    (message,) = said
+    assert message.startswith(f"node1: prepare: {expected}")
+    assert "\n  Next: " in message
