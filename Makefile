@@ -35,6 +35,8 @@ lint: ## Style, types, shell
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
+	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

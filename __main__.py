@@ -31,9 +31,9 @@ cluster = ClusterAccess(control_plane, cluster_id=cluster_id)
 network = Calico(cluster, settings)
 workers = [Worker(hosts[host.name], control_plane, settings, after=network.configuration) for host in settings.workers]
 
-namespaces = Namespaces(cluster, settings)
+namespaces = Namespaces(cluster, settings, after=[network])
 if settings.dashboard.enabled:
-    Dashboard(cluster, settings, after=[namespaces, network, *workers])
+    Dashboard(cluster, settings, after=[namespaces, *workers])
 AccessRules(cluster, settings, after=[namespaces])
 RegistrySecrets(cluster, settings, passwords=passwords, after=[namespaces])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
@@ -15,12 +17,24 @@ ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
 class Namespaces(pulumi.ComponentResource):
     """Every namespace that dashboard, access rules or image pull secrets name exists."""
 
-    def __init__(self, cluster: ClusterAccess, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        cluster: ClusterAccess,
+        settings: Settings,
+        *,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Make the namespaces.
+
+        Args:
+            after: the pod network. Pods cannot end without it, so it is deleted after the namespaces.
+        """
         super().__init__("kubeadm:index:Namespaces", "namespaces", None, opts)
         names = {account.namespace for account in settings.access.service_accounts}
         names |= set(settings.images.pull_secret_namespaces)
         if settings.dashboard.enabled:
             names.add(DASHBOARD)
         for name in sorted(names - ALWAYS_THERE):
-            kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=cluster.options(self))
+            kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=cluster.options(self, after=list(after)))
         self.register_outputs({})
