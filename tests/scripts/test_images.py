@@ -58,6 +58,7 @@ def test_a_pause_image_that_kubeadm_does_not_name_is_an_error(pulling: Machine) 
     ("error", "tries", "advice"),
     [
         ("401 Unauthorized", 1, "pulumi config set --secret registryPassword"),
+        ("403 Forbidden", 1, "pulumi config set --secret registryPassword"),
         ("x509: certificate signed by unknown authority", 1, "caFile"),
         ("manifest not found", 1, "images.rewrite"),
         ("dial tcp: connection refused", 3, "curl -v https://hub.test/v2/"),

@@ -21,8 +21,8 @@ def kernel(machine: Machine) -> Machine:
     machine.stub("modprobe", 'printf "nodev\\t%s\\n" "$1" >>"$ROOT/proc/filesystems"')
     machine.stub(
         "sysctl",
-        '[[ $1 == --quiet ]] && while IFS=" =" read -r name value; do\n'
-        '  echo "$value" >"$ROOT/proc/sys/${name//.//}"\ndone <"$3"',
+        'TAB=$(printf "\\t"); [[ $1 == --quiet ]] && while IFS=" =" read -r name value; do\n'
+        '  echo "${value// /$TAB}" >"$ROOT/proc/sys/${name//.//}"\ndone <"$3"',
     )
     return machine
 

@@ -164,6 +164,8 @@ def test_package_lists_are_read_when_a_repository_changed_and_not_otherwise(with
 def test_package_lists_are_read_again_after_a_failure(with_gpg: Machine) -> None:
     """The sources are in place by then, and would hide it."""
     values, files = repository(with_gpg)
+    assert with_gpg.run_part("repositories", values, files).status == 0
+    files[0] = File(SOURCE, "deb y /\n")
     with_gpg.stub("apt-get", "exit 100")
     assert with_gpg.run_part("repositories", values, files).status == 1
     with_gpg.stub("apt-get")
