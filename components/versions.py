@@ -11,9 +11,6 @@ PAUSE_TAGS = {24: "3.7", 25: "3.8", 26: "3.9", 31: "3.10", 34: "3.10.1", 36: "3.
 FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
 
-FIRST_MINOR_WITHOUT_MASTER_LABEL = 25
-"""Up to 1.24 the taint `node-role.kubernetes.io/master` is set as well: kubeadm issue 2200."""
-
 
 def minor_of(version: str) -> int:
     """The second number of a version such as "1.36.3"."""

@@ -86,11 +86,11 @@ def test_a_machine_that_is_down_is_named(machines_ready: MirrorAccess) -> None:
 
 def test_sudo_that_asks_for_a_password_is_named(machines_ready: MirrorAccess) -> None:
     """It does not hang."""
-    on_machine(SECOND, "mv /etc/sudoers.d/debian /root/debian.sudoers")
+    on_machine(SECOND, "mv /etc/sudoers.d/debian /var/tmp/debian.sudoers")
     try:
         seen = failure()
     finally:
-        on_machine(SECOND, "mv /root/debian.sudoers /etc/sudoers.d/debian")
+        on_machine(SECOND, "mv /var/tmp/debian.sudoers /etc/sudoers.d/debian")
     assert f"{SECOND}: prepare: expected sudo without a password for debian" in seen
 
 
