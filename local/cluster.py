@@ -36,21 +36,17 @@ def up() -> None:
     _summary(started)
 
 
-def prepare_machines(environment: Environment) -> MirrorAccess | None:
-    """Machines that answer, and the mirror they install from; None where they reach the public sources."""
+def prepare_machines(environment: Environment) -> MirrorAccess:
+    """Machines that answer, and the mirror they install from."""
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    public = mirror.public_sources_reachable()
-    if not public:
-        mirror.build(mirror.KUBERNETES)
+    mirror.build(mirror.KUBERNETES)
     with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
         machines.create(environment)
-    if public:
-        return None
     with step(f"Local mirror of {environment.name} answers"):
         return mirror.serve(environment)
 
 
-def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
+def bring_up(stack: LocalStack, access: MirrorAccess) -> None:
     """Run `pulumi up` and keep the kubeconfig."""
     with step(f"Stack file {stack.file.name} is written"):
         stack.configure(access)

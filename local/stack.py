@@ -42,32 +42,27 @@ class LocalStack:
         """The stack file in use."""
         return self.environment.directory / f"Pulumi.{self.environment.name}.yaml"
 
-    def configure(self, access: MirrorAccess | None) -> None:
-        """Write the stack file: the committed one, and the mirror where one is used.
-
-        Args:
-            access: None where machines reach the public sources.
-        """
+    def configure(self, access: MirrorAccess) -> None:
+        """Write the stack file: the committed one, and the mirror of this host."""
         if self._is_current(access):
             return
         unfinished = self.file.with_suffix(".unfinished.yaml")
         shutil.copyfile(self.source, unfinished)
         if not self.exists():
             self._create()
-        if access:
-            settings = [f"{key}={value}" for key, value in mirror_settings(access).items()]
-            plain = [argument for setting in settings for argument in ("--plaintext", setting)]
-            configure = ["--stack", self.environment.name, "--config-file", str(unfinished)]
-            self.pulumi("config", "set-all", "--path", *configure, *plain, step="configure the mirror")
-            self.pulumi(
-                "config",
-                "set",
-                "--secret",
-                "registryPassword",
-                *configure,
-                step="configure the registry's password",
-                standard_input=access.password,
-            )
+        settings = [f"{key}={value}" for key, value in mirror_settings(access).items()]
+        plain = [argument for setting in settings for argument in ("--plaintext", setting)]
+        configure = ["--stack", self.environment.name, "--config-file", str(unfinished)]
+        self.pulumi("config", "set-all", "--path", *configure, *plain, step="configure the mirror")
+        self.pulumi(
+            "config",
+            "set",
+            "--secret",
+            "registryPassword",
+            *configure,
+            step="configure the registry's password",
+            standard_input=access.password,
+        )
         unfinished.rename(self.file)
         self._basis.write_text(self._basis_of(access))
 
@@ -117,8 +112,8 @@ class LocalStack:
     def _basis(self) -> Path:
         return self.file.with_suffix(".basis")
 
-    def _basis_of(self, access: MirrorAccess | None) -> str:
-        return json.dumps([self.source.read_text(), mirror_settings(access) if access else None])
+    def _basis_of(self, access: MirrorAccess) -> str:
+        return json.dumps([self.source.read_text(), mirror_settings(access)])
 
     def _create(self) -> None:
         """Create the stack from a copy of the project: Pulumi would write into the committed stack file."""
@@ -128,7 +123,7 @@ class LocalStack:
         command = ("--cwd", str(project), "stack", "init", "--no-select", self.environment.name)
         self.pulumi(*command, step="create the stack")
 
-    def _is_current(self, access: MirrorAccess | None) -> bool:
+    def _is_current(self, access: MirrorAccess) -> bool:
         return self.file.exists() and self._basis.exists() and self._basis.read_text() == self._basis_of(access)
 
     def _run_update(self, command: str, *arguments: str, progress: Progress | None) -> str:

@@ -1,6 +1,6 @@
 """The local mirror: packages and images for machines that have no way out."""
 
-from local.mirror.build import build, clear_build_caches, kubectl, public_sources_reachable
+from local.mirror.build import build, clear_build_caches, kubectl
 from local.mirror.serve import MirrorAccess, access, serve, stop
 from local.mirror.versions import KUBERNETES
 
@@ -11,7 +11,6 @@ __all__ = [
     "build",
     "clear_build_caches",
     "kubectl",
-    "public_sources_reachable",
     "serve",
     "stop",
 ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +20,6 @@ from local.mirror.serve import ensure_image
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
 
-PUBLIC_SOURCES = ("https://pkgs.k8s.io/core:/stable:/v1.36/deb/Release", "https://registry.k8s.io/v2/")
-CONNECT_TIMEOUT_SECONDS = 5
 COLD_BYTES = 30 * 10**9
 """Go's caches grow to 26 GB, and what is kept to 2 GB."""
 WARM_BYTES = 3 * 10**9
@@ -79,7 +75,7 @@ def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:
     cold = bool(missing) and not GO_BUILD.exists()
     _check_host(COLD_BYTES if cold else WARM_BYTES)
     if cold:
-        say("  The public package and image sources cannot be reached: Kubernetes is built here, once.")
+        say("  Kubernetes is built here, once, for the mirror that the machines install from.")
     install_packages(HOST_PACKAGES, why="to make package repositories")
     title = f"Kubernetes {kubernetes_version} is built: packages and images"
     with step(title, estimate_seconds=COLD_SECONDS if cold else WARM_SECONDS) as progress:
@@ -139,22 +135,6 @@ def _check_host(needed_bytes: int) -> None:
             seen=f"{memory / 2**30:.1f} GiB",
             next_command="build on a larger host and copy its cache directory",
         )
-
-
-def public_sources_reachable() -> bool:
-    """Whether Kubernetes' own package repository and image registry answer this host."""
-    return all(_answers(address) for address in PUBLIC_SOURCES)
-
-
-def _answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(address, timeout=CONNECT_TIMEOUT_SECONDS).close()  # noqa: S310 - https
-    except urllib.error.HTTPError as error:
-        # A registry asks for a token; a proxy that refuses answers 403 or 502.
-        return error.code == 401
-    except OSError:
-        return False
-    return True
 
 
 def clear_build_caches() -> None:
