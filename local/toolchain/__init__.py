@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 from local.paths import STATE, TOOL_CHAIN_BIN, VIRTUAL_ENVIRONMENT
 from local.toolchain.pulumi import install_pulumi
@@ -14,26 +18,55 @@ __all__ = ["environment", "install", "install_python_packages"]
 
 def install() -> None:
     """Everything that running a stack needs is there; a second call takes no time."""
+    _make_private(STATE)
     install_python_packages()
     install_pulumi()
 
 
 def environment() -> dict[str, str]:
     """The environment that Pulumi runs with: our tools first, state and passphrase of this checkout."""
-    STATE.mkdir(exist_ok=True, mode=0o700)
-    state = STATE / "pulumi-state"
-    state.mkdir(exist_ok=True, mode=0o700)
-    passphrase = STATE / "passphrase"
-    if not passphrase.exists():
-        with os.fdopen(os.open(passphrase, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24))
+    home, state, passphrase = STATE / "pulumi-home", STATE / "pulumi-state", STATE / "passphrase"
+    for directory in (STATE, home, state):
+        _make_private(directory)
+    _make_passphrase(passphrase)
     path = [str(VIRTUAL_ENVIRONMENT / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]]
-    return {
+    variables = {
         **os.environ,
         "PATH": os.pathsep.join(path),
-        "PULUMI_HOME": str(STATE / "pulumi-home"),
+        "PULUMI_HOME": str(home),
         "PULUMI_BACKEND_URL": f"file://{state}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
+    # Pulumi 3.259 takes it before the file, and then cannot read this checkout's secrets.
+    variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
+    # The command provider asks the agent even where it has a key, and fails on a socket that nobody serves.
+    if not _answers(variables.get("SSH_AUTH_SOCK", "")):
+        variables.pop("SSH_AUTH_SOCK", None)
+    return variables
+
+
+def _make_private(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o700)
+
+
+def _make_passphrase(path: Path) -> None:
+    """The file is there, complete and of mode 0600; one that is there stays."""
+    if path.exists():
+        return
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+        file.write(secrets.token_urlsafe(24))
+        file.flush()
+        with suppress(FileExistsError):  # of a process that came first
+            os.link(file.name, path)
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(path)
+        except OSError:
+            return False
+    return True

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
 from local.paths import TOOL_CHAIN_BIN
 from local.report import say, step
+from local.toolchain.download import downloaded, unpack
 from local.toolchain.go import GoProgram, module_directory
 
 MODULES = Path(__file__).parent / "modules"
-SOURCES = "https://get.pulumi.com/releases"
-CONNECT_TIMEOUT_SECONDS = 5
 PULUMI_VERSION = "3.259.0"
 """The newest whose module the Go module registry serves."""
 KUBERNETES_VERSION = "4.25.0"
 KUBERNETES_PATH = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 COMMAND_VERSION = "1.2.1"
 SDK_PATH = "github.com/pulumi/pulumi/sdk/v3"
+SDK = "https://get.pulumi.com/releases/sdk"
+SDK_ARCHIVE = f"{SDK}/pulumi-v{PULUMI_VERSION}-linux-x64.tar.gz"
+SDK_CHECKSUMS = f"{SDK}/pulumi-{PULUMI_VERSION}-checksums.txt"
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,27 @@ class Tool:
     Attributes:
         name: as it has to be on PATH.
         version: the one that is pinned.
-        archive: of its publisher, for Linux on amd64; it holds the program and what belongs to it.
-        build: builds the same into a directory.
+        archive: address of its publisher's, for Linux on amd64.
+        checksums: address of the checksums that the publisher has of it.
+        build: builds its programs into a directory.
         seconds: what a build takes on two cores when nothing is cached.
+        more: programs that belong to it.
         substitute: what is built is not the same program.
     """
 
     name: str
     version: str
     archive: str
+    checksums: str
     build: Callable[[Path], object]
     seconds: int
+    more: tuple[str, ...] = ()
     substitute: bool = False
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """All that it consists of."""
+        return (self.name, *self.more)
 
 
 def _build_kubernetes_provider(directory: Path) -> None:
@@ -80,22 +92,35 @@ def _build_command_substitute(directory: Path) -> None:
     GoProgram("pulumi-resource-command", MODULES / "pulumi-resource-command", ".").build(directory)
 
 
-PLUGINS = f"{SOURCES}/plugins/pulumi-resource"
-SDK_ARCHIVE = f"{SOURCES}/sdk/pulumi-v{PULUMI_VERSION}-linux-x64.tar.gz"
+def _plugin(kind: str, version: str) -> tuple[str, str]:
+    """Addresses of a plugin and of its checksums, whose name is GoReleaser's default."""
+    release = f"https://github.com/pulumi/pulumi-{kind}/releases/download/v{version}"
+    archive = f"{release}/pulumi-resource-{kind}-v{version}-linux-amd64.tar.gz"
+    return archive, f"{release}/pulumi-{kind}_{version}_checksums.txt"
+
+
 TOOLS = (
-    Tool("pulumi", PULUMI_VERSION, SDK_ARCHIVE, _build_command_line, 240),
-    Tool("pulumi-language-python", PULUMI_VERSION, SDK_ARCHIVE, _build_language_host, 30),
+    Tool("pulumi", PULUMI_VERSION, SDK_ARCHIVE, SDK_CHECKSUMS, _build_command_line, 240),
+    Tool(
+        "pulumi-language-python",
+        PULUMI_VERSION,
+        SDK_ARCHIVE,
+        SDK_CHECKSUMS,
+        _build_language_host,
+        30,
+        more=("pulumi-language-python-exec",),
+    ),
     Tool(
         "pulumi-resource-kubernetes",
         KUBERNETES_VERSION,
-        f"{PLUGINS}-kubernetes-v{KUBERNETES_VERSION}-linux-amd64.tar.gz",
+        *_plugin("kubernetes", KUBERNETES_VERSION),
         _build_kubernetes_provider,
         360,
     ),
     Tool(
         "pulumi-resource-command",
         COMMAND_VERSION,
-        f"{PLUGINS}-command-v{COMMAND_VERSION}-linux-amd64.tar.gz",
+        *_plugin("command", COMMAND_VERSION),
         _build_command_substitute,
         60,
         substitute=True,
@@ -104,75 +129,91 @@ TOOLS = (
 
 
 def install_pulumi() -> None:
-    """Every tool is on PATH or in the tool chain's directory, in the version that is pinned here.
+    """Every tool is on PATH or in the tool chain's directory, in a version that fits.
 
     Raises:
-        LocalError: neither download nor build worked.
+        LocalError: an archive is not the published one, or neither download nor build worked.
     """
-    TOOL_CHAIN_BIN.mkdir(parents=True, exist_ok=True)
-    for tool in TOOLS:
-        if not _is_there(tool):
-            _install(tool)
-    if any(tool.substitute and _stamp(tool).read_text().endswith("built") for tool in TOOLS if _stamp(tool).exists()):
+    if not all(_is_there(tool) for tool in TOOLS):
+        with _scratch_directory() as scratch:
+            for tool in TOOLS:
+                if not _is_there(tool):
+                    _install(tool, scratch)
+    if any(tool.substitute and _stamp(tool).read_text().endswith("built") for tool in TOOLS):
         say("  Note: the command provider is a local substitute, because the real one cannot be downloaded here.")
 
 
 def _is_there(tool: Tool) -> bool:
-    if (TOOL_CHAIN_BIN / tool.name).exists() and _stamp(tool).exists():
+    if all((TOOL_CHAIN_BIN / program).exists() for program in tool.programs) and _stamp(tool).exists():
         return _stamp(tool).read_text().startswith(_wanted(tool))
-    return tool.name == "pulumi" and _version_on_path() == PULUMI_VERSION
+    return tool.archive == SDK_ARCHIVE and _fits_on_path(tool)
 
 
-def _install(tool: Tool) -> None:
+def _fits_on_path(tool: Tool) -> bool:
+    """Whether Pulumi on PATH is as new as ours, and the tool is beside it: the two are released together."""
+    pulumi = shutil.which("pulumi")
+    if pulumi is None or not all((Path(pulumi).resolve().parent / program).exists() for program in tool.programs):
+        return False
+    said = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
+    return _numbers(PULUMI_VERSION) <= _numbers(said) < _numbers("4")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+@contextmanager
+def _scratch_directory() -> Iterator[Path]:
+    """An empty directory beside the tools, of one installation at a time; a killed one leaves nothing for long."""
+    TOOL_CHAIN_BIN.mkdir(parents=True, exist_ok=True)
+    with (TOOL_CHAIN_BIN.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        scratch = TOOL_CHAIN_BIN.parent / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed installation left
+        scratch.mkdir()
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch)
+
+
+def _install(tool: Tool, scratch: Path) -> None:
     with step(f"{tool.name} {tool.version} is installed", estimate_seconds=tool.seconds):
-        with tempfile.TemporaryDirectory(dir=TOOL_CHAIN_BIN.parent) as scratch:
-            way = "downloaded" if _downloaded(tool, Path(scratch)) else "built"
-            if way == "built":
-                tool.build(Path(scratch))
-            for program in Path(scratch).iterdir():
-                program.replace(TOOL_CHAIN_BIN / program.name)
-        _stamp(tool).write_text(f"{_wanted(tool)} {way}")
+        archive = downloaded(tool.archive, tool.checksums, scratch)
+        if archive is None:
+            tool.build(scratch)
+            _take(tool, scratch, "built")
+        else:
+            for each in (each for each in TOOLS if each.archive == tool.archive):
+                _check(each, unpack(archive, each.programs, scratch))
+                _take(each, scratch, "downloaded")
+            archive.unlink()
+
+
+def _take(tool: Tool, directory: Path, way: str) -> None:
+    for program in tool.programs:
+        (directory / program).replace(TOOL_CHAIN_BIN / program)
+    _stamp(tool).write_text(f"{_wanted(tool)} {way}")
+
+
+def _check(tool: Tool, found: list[str]) -> None:
+    if set(found) != set(tool.programs):
+        raise LocalError(
+            f"unpack {tool.name}",
+            expected=f"{', '.join(tool.programs)} in {tool.archive}",
+            seen=", ".join(found) or "none of them",
+            next_command="report it: the publisher changed the archive",
+        )
 
 
 def _wanted(tool: Tool) -> str:
     """Changes when the version or our own sources of the tool do."""
     digest = hashlib.sha256(tool.version.encode())
     for path in sorted((MODULES / tool.name).rglob("*")):
-        if path.is_file() and path.suffix != ".json":
+        if path.is_file() and path.suffix != ".json" and not path.name.endswith("_test.go"):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 def _stamp(tool: Tool) -> Path:
     return TOOL_CHAIN_BIN / f".{tool.name}.stamp"
-
-
-def _version_on_path() -> str | None:
-    if not shutil.which("pulumi"):
-        return None
-    said = subprocess.run(["pulumi", "version"], capture_output=True, text=True, check=False).stdout
-    return said.strip().removeprefix("v")
-
-
-def _downloaded(tool: Tool, directory: Path) -> bool:
-    """Whether the publisher could be reached and the program is in the directory now."""
-    try:
-        with (
-            urllib.request.urlopen(tool.archive, timeout=CONNECT_TIMEOUT_SECONDS) as answer,  # noqa: S310 - https
-            tarfile.open(fileobj=answer, mode="r|gz") as archive,
-        ):
-            archive.extractall(directory / "archive", filter="data")
-    except OSError:
-        return False
-    found = [path for path in (directory / "archive").rglob("pulumi*") if path.is_file()]
-    for path in found:
-        path.replace(directory / path.name)
-    shutil.rmtree(directory / "archive")
-    if not (directory / tool.name).exists():
-        raise LocalError(
-            f"download {tool.name}",
-            expected=f"{tool.name} in {tool.archive}",
-            seen=", ".join(path.name for path in found),
-            next_command="report it: the publisher changed the archive",
-        )
-    return True

@@ -1,0 +1,84 @@
+"""Archives of a publisher, checked against the checksums that it publishes beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import tarfile
+import urllib.request
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from local.errors import LocalError
+
+TIMEOUT_SECONDS = 5
+"""For a connection and for each wait for data."""
+
+ALGORITHMS = {64: "sha256", 128: "sha512"}
+"""By the number of hexadecimal digits."""
+
+
+def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
+    """The archive as a file in the directory; None where it, or what it should be, cannot be had.
+
+    Args:
+        archive: its address.
+        checksums: address of the file in the format of sha256sum that names it.
+        directory: where it is put.
+
+    Raises:
+        LocalError: the archive is another one than the checksums say.
+    """
+    name = PurePosixPath(archive).name
+    target = directory / name
+    try:
+        with urllib.request.urlopen(checksums, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - https, or a test's
+            published = published_digest(answer.read().decode(), name)
+        if published is None:
+            return None
+        with (
+            urllib.request.urlopen(archive, timeout=TIMEOUT_SECONDS) as answer,  # noqa: S310 - https, or a test's
+            target.open("wb") as file,
+        ):
+            shutil.copyfileobj(answer, file)
+            if answer.length:  # bytes that never came, of which copyfileobj says nothing
+                raise http.client.IncompleteRead(b"", answer.length)
+    except (OSError, http.client.HTTPException, UnicodeDecodeError):
+        target.unlink(missing_ok=True)
+        return None
+    with target.open("rb") as file:
+        seen = hashlib.file_digest(file, ALGORITHMS[len(published)]).hexdigest()
+    if seen != published:
+        target.unlink()
+        raise LocalError(
+            f"download {name}",
+            expected=f"the checksum {published} of {checksums}",
+            seen=seen,
+            next_command=f"curl --remote-name {archive}; a proxy on the way may answer in the publisher's place",
+        )
+    return target
+
+
+def published_digest(checksums: str, name: str) -> str | None:
+    """The digest of a file in a list as sha256sum or sha512sum writes it; None where the list has none of them."""
+    for line in checksums.splitlines():
+        digest, _, named = line.strip().partition(" ")
+        if named.strip().removeprefix("*").removeprefix("./") == name and len(digest) in ALGORITHMS:
+            return digest.lower()
+    return None
+
+
+def unpack(archive: Path, programs: Collection[str], directory: Path) -> list[str]:
+    """Put the wanted programs of an archive into a directory, executable; return the names of those that it had."""
+    found = []
+    with tarfile.open(archive) as content:
+        for member in content:
+            name = PurePosixPath(member.name).name
+            source = content.extractfile(member) if name in programs and member.isfile() else None
+            if source is not None:
+                with source, (directory / name).open("wb") as file:
+                    shutil.copyfileobj(source, file)
+                (directory / name).chmod(0o755)
+                found.append(name)
+    return found
