@@ -7,11 +7,8 @@ import os
 import pulumi
 from pulumi_command import remote
 
+from components._host_keys import known_host_key
 from components.settings import Bastion, Host, Ssh
-
-
-class HostKeyMissingError(pulumi.RunError):
-    """The known_hosts file names no key for a host, and the host has no `hostKey`."""
 
 
 def connection_of(host: Host, ssh: Ssh) -> remote.ConnectionArgs:
@@ -30,25 +27,13 @@ def connection_of(host: Host, ssh: Ssh) -> remote.ConnectionArgs:
 
 
 def host_key_of(host: Host, ssh: Ssh) -> str:
-    """The host's SSH key: its `hostKey`, or the first line for its address in the known_hosts file.
-
-    Raises:
-        HostKeyMissingError: neither names one.
-    """
+    """The host's SSH key: its `hostKey`, or the first line for its address in the known_hosts file."""
     if host.host_key:
         return host.host_key
     assert ssh.known_hosts_file is not None, "the stack file is refused otherwise"
-    port = host.port or ssh.port
-    address = str(host.address) if port == 22 else f"[{host.address}]:{port}"
-    for line in ssh.known_hosts_file.read_text().splitlines():
-        names, _, key = line.partition(" ")
-        if address in names.split(","):
-            return key.strip()
-    raise HostKeyMissingError(
-        f"{host.name}: connect: expected a line for {address} in {ssh.known_hosts_file},\n"
-        f"  saw none.\n"
-        f"  Next: ssh-keyscan -t ed25519 -p {port} {host.address}, compare the fingerprint on the machine, add the line"
-    )
+    key = known_host_key(ssh.known_hosts_file, str(host.address), host.port or ssh.port)
+    assert key is not None, "the stack file is refused otherwise"
+    return key
 
 
 def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:

@@ -94,16 +94,15 @@ def test_both_roles_write_yaml_that_kubeadm_can_tell_apart(version: str) -> None
 def test_kubeadm_configuration_of_the_stack_is_merged_mapping_by_mapping() -> None:
     """What is not named stays, what is named wins."""
     stack = smallest()
-    stack["cluster"]["clusterConfiguration"] = {"networking": {"dnsDomain": "x.test"}, "apiServer": {"certSANs": ["a"]}}
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["a"]}}
+    stack["cluster"]["kubeProxyConfiguration"] = {"conntrack": {"min": 1}, "mode": "nftables"}
     settings = parse_settings(stack)
     text = content_of(prepared_files(settings.control_plane, settings), "/etc/kubernetes/kubeadm/config.yaml")
-    cluster = list(yaml.safe_load_all(text))[1]
-    assert cluster["networking"] == {
-        "podSubnet": "10.244.0.0/16",
-        "serviceSubnet": "10.96.0.0/12",
-        "dnsDomain": "x.test",
-    }
+    _, cluster, _, kube_proxy = yaml.safe_load_all(text)
     assert cluster["apiServer"] == {"certSANs": ["a"]}
+    assert cluster["clusterName"] == "dev"
+    assert kube_proxy["conntrack"] == {"min": 1}
+    assert kube_proxy["mode"] == "nftables"
 
 
 def test_containerd_configuration_follows_the_stack() -> None:

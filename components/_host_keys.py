@@ -1,0 +1,30 @@
+"""SSH host keys from a known_hosts file, in the format of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from pathlib import Path
+
+
+def known_host_key(file: Path, address: str, port: int) -> str | None:
+    """Type and key of the first line for an address; None where there is none. Revoked keys are passed over."""
+    wanted = address if port == 22 else f"[{address}]:{port}"
+    for line in file.read_text(errors="replace").splitlines():
+        names, _, key = line.strip().partition(" ")
+        if not names.startswith(("#", "@")) and any(_matches(name, wanted) for name in names.split(",")):
+            return key.strip()
+    return None
+
+
+def _matches(name: str, wanted: str) -> bool:
+    """A name is plain, or `|1|salt|hash` where HashKnownHosts is on."""
+    if not name.startswith("|1|"):
+        return name == wanted
+    try:
+        salt, expected = (base64.b64decode(part) for part in name.removeprefix("|1|").split("|"))
+    except (ValueError, binascii.Error):
+        return False
+    return hmac.compare_digest(hmac.new(salt, wanted.encode(), hashlib.sha1).digest(), expected)

@@ -1,0 +1,79 @@
+"""What no field of a stack file can tell alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from components._host_keys import known_host_key
+from components.settings import Settings
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """Every contradiction of a stack file, one line each: path in the file, what is wrong, what was found."""
+    yield from _roles(settings)
+    yield from _names_and_addresses(settings)
+    yield from _network_overlaps(settings)
+    yield from _host_keys(settings)
+    if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
+        yield "calico: manifestUrl and manifestSha256 go together"
+
+
+def _roles(settings: Settings) -> Iterator[str]:
+    control_planes = [host for host in settings.hosts.values() if host.role == "control-plane"]
+    if len(control_planes) == 1:
+        (host,) = control_planes
+        if host.gone:
+            yield f"hosts.{host.name}.gone: a cluster cannot lose its only control plane; make another stack"
+        if host.taints:
+            yield f"hosts.{host.name}.taints: those of the control plane are cluster.controlPlaneTaints"
+        return
+    found = f"found {len(control_planes)} ({', '.join(host.name for host in control_planes) or 'none'})"
+    yield f"hosts: exactly one host needs `role: control-plane`, {found}"
+    if control_planes and not settings.cluster.control_plane_endpoint:
+        yield "cluster.controlPlaneEndpoint: missing; several control planes need a common name or address"
+    if control_planes and len(control_planes) % 2 == 0:
+        yield f"hosts: etcd needs an odd number of control planes, {found}"
+
+
+def _names_and_addresses(settings: Settings) -> Iterator[str]:
+    for key, host in settings.hosts.items():
+        if key != host.name:
+            yield f"hosts.{key}.name: a host's name is its key, found {host.name!r}"
+    for field in ("address", "internal_ip"):
+        counted = Counter(getattr(host, field) for host in settings.hosts.values())
+        for address in (address for address, times in counted.items() if times > 1):
+            names = [host.name for host in settings.hosts.values() if getattr(host, field) == address]
+            yield f"hosts: {' and '.join(names)} have the same address {address}"
+    owners = {host.address: host.name for host in settings.hosts.values()}
+    for host in settings.hosts.values():
+        owner = owners.get(host.internal_ip, host.name)
+        if owner != host.name:
+            yield f"hosts.{host.name}.nodeIp: {host.internal_ip} is the address of {owner}"
+
+
+def _network_overlaps(settings: Settings) -> Iterator[str]:
+    networking = settings.cluster.networking
+    networks = {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}
+    if networking.pod_subnet.overlaps(networking.service_subnet):
+        yield (
+            f"cluster.networking: podSubnet {networking.pod_subnet} overlaps serviceSubnet {networking.service_subnet}"
+        )
+    for host in settings.hosts.values():
+        for name, network in networks.items():
+            if IPv4Network(host.internal_ip).overlaps(network):
+                yield f"hosts.{host.name}: its address {host.internal_ip} lies in cluster.networking.{name} {network}"
+
+
+def _host_keys(settings: Settings) -> Iterator[str]:
+    file = settings.ssh.known_hosts_file
+    for host in settings.hosts.values():
+        port = host.port or settings.ssh.port
+        if host.host_key or (file and known_host_key(file, str(host.address), port)):
+            continue
+        where = f"and {file} has no line for {host.address}" if file else "and there is no ssh.knownHostsFile"
+        yield (
+            f"hosts.{host.name}.hostKey: missing, {where}; read it with"
+            f" `ssh-keyscan -t ed25519 -p {port} {host.address}` and compare its fingerprint on the machine"
+        )

@@ -1,0 +1,38 @@
+"""All that a stack can say, as pydantic models, validated at once and before any resource exists.
+
+Field names are those of Kubernetes and kubeadm. Secrets are not here: they are stack settings of their own, marked as
+secret, and a model only holds the name of such a setting.
+"""
+
+from components.settings._types import Registry
+from components.settings.access import Access, Rule, ServiceAccount, UserRole
+from components.settings.addons import Calico, Dashboard
+from components.settings.cluster import Cluster, Networking, Taint
+from components.settings.hosts import Bastion, Host, Ssh
+from components.settings.packages import AptRepository, Containerd, Images, Packages, RegistryAccess
+from components.settings.stack import Settings
+from components.settings.system import Policy, System
+
+__all__ = [
+    "Access",
+    "AptRepository",
+    "Bastion",
+    "Calico",
+    "Cluster",
+    "Containerd",
+    "Dashboard",
+    "Host",
+    "Images",
+    "Networking",
+    "Packages",
+    "Policy",
+    "Registry",
+    "RegistryAccess",
+    "Rule",
+    "ServiceAccount",
+    "Settings",
+    "Ssh",
+    "System",
+    "Taint",
+    "UserRole",
+]

@@ -1,0 +1,99 @@
+"""The cluster: everything that kubeadm is told."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from components.settings._types import DnsLabel, HostName, LabelKey, LabelValue, Model
+from components.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
+
+OWNED_BY_SETTINGS = {
+    "clusterConfiguration": {
+        "apiVersion": "nothing: it follows the version",
+        "kind": "nothing",
+        "clusterName": "cluster.name",
+        "kubernetesVersion": "cluster.kubernetesVersion",
+        "controlPlaneEndpoint": "cluster.controlPlaneEndpoint",
+        "networking": "cluster.networking",
+        "imageRepository": "images.rewrite",
+    },
+    "kubeletConfiguration": {"apiVersion": "nothing", "kind": "nothing", "cgroupDriver": "nothing: it is systemd"},
+    "kubeProxyConfiguration": {"apiVersion": "nothing", "kind": "nothing"},
+}
+"""Keys of kubeadm's documents that have a setting of their own, and which one."""
+
+
+def _known_version(value: str) -> str:
+    if not re.fullmatch(r"1\.[0-9]{1,3}\.[0-9]{1,3}", value):
+        raise ValueError('a version is written as "1.36.3"')
+    if not OLDEST_MINOR <= minor_of(value) <= NEWEST_MINOR:
+        raise ValueError(f"versions 1.{OLDEST_MINOR} to 1.{NEWEST_MINOR} are known")
+    return value
+
+
+def _without_owned_keys(section: str) -> AfterValidator:
+    def check(value: dict[str, Any]) -> dict[str, Any]:
+        owned = {key: instead for key, instead in OWNED_BY_SETTINGS[section].items() if key in value}
+        if owned:
+            raise ValueError("; ".join(f"{key} is not set here, use {instead}" for key, instead in owned.items()))
+        return value
+
+    return AfterValidator(check)
+
+
+KubernetesVersion = Annotated[str, AfterValidator(_known_version)]
+
+
+class Taint(Model):
+    """A node taint, as Kubernetes writes it."""
+
+    key: LabelKey = Field(description="Such as `node-role.kubernetes.io/control-plane`")
+    value: LabelValue = Field("", description="May be empty")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(description="What it does to pods")
+
+    def __str__(self) -> str:
+        """As `kubectl taint` writes it."""
+        return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
+
+
+class Networking(Model):
+    """Networks of the cluster; kubeadm's `networking`. They cannot be changed once the cluster exists."""
+
+    pod_subnet: IPv4Network = Field(IPv4Network("10.244.0.0/16"), description="Addresses of pods")
+    service_subnet: IPv4Network = Field(IPv4Network("10.96.0.0/12"), description="Addresses of services")
+    dns_domain: HostName = Field("cluster.local", description="DNS domain of services")
+
+
+class Cluster(Model):
+    """What makes one cluster: everything kubeadm is told."""
+
+    name: DnsLabel = Field(description="Name of the cluster; kubeadm's `clusterName`")
+    kubernetes_version: KubernetesVersion = Field("1.36.3", description="Without a leading v; a change is an upgrade")
+    control_plane_endpoint: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9.-]+(:[0-9]+)?$",
+        description="Stable name or address of the API, with port; the control plane's address by default",
+    )
+    networking: Networking = Field(Networking(), description="Networks of the cluster")
+    control_plane_taints: tuple[Taint, ...] = Field(
+        (Taint(key="node-role.kubernetes.io/control-plane", effect="PreferNoSchedule"),),
+        description="Taints of the control plane; an empty list lets pods run there",
+    )
+    ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")], ...] = Field(
+        (), description="kubeadm's checks that may fail, by name"
+    )
+    cluster_configuration: Annotated[dict[str, Any], _without_owned_keys("clusterConfiguration")] = Field(
+        {}, description="Merged into kubeadm's ClusterConfiguration"
+    )
+    kubelet_configuration: Annotated[dict[str, Any], _without_owned_keys("kubeletConfiguration")] = Field(
+        {}, description="Merged into KubeletConfiguration"
+    )
+    kube_proxy_configuration: Annotated[dict[str, Any], _without_owned_keys("kubeProxyConfiguration")] = Field(
+        # The system's nf_conntrack_max stays as it is unless the stack says otherwise: 0 leaves it alone.
+        {"conntrack": {"maxPerCore": 0}},
+        description="Merged into KubeProxyConfiguration",
+    )

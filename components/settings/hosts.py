@@ -1,0 +1,64 @@
+"""The machines of a stack, and how they are reached."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from components.settings._types import ExistingFile, HostName, LabelKey, LabelValue, Model, UserName
+from components.settings.cluster import Taint
+from components.settings.system import Sysctls
+
+PrivateKeyFile = Annotated[Path, AfterValidator(Path.expanduser)]
+"""Not checked before it is used: a preview needs no key."""
+
+
+class Host(Model):
+    """A machine that the stack names. Its name is its key in the file."""
+
+    name: HostName = Field(description="The key under which the host stands; need not be repeated")
+    address: IPv4Address = Field(description="Where SSH answers")
+    role: Literal["control-plane", "worker"] = Field("worker", description="What it is in the cluster")
+    node_ip: IPv4Address | None = Field(None, description="Address of the node in the cluster; `address` by default")
+    user: UserName | None = Field(None, description="SSH user, instead of `ssh.user`")
+    port: int | None = Field(None, ge=1, le=65535, description="SSH port, instead of `ssh.port`")
+    host_key: str | None = Field(
+        None,
+        pattern=r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$",
+        description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`",
+    )
+    labels: dict[LabelKey, LabelValue] = Field({}, description="Labels of the node")
+    taints: tuple[Taint, ...] = Field((), description="Taints of the node; a worker's only")
+    sysctl: Sysctls = Field({}, description="Kernel settings of this host, beside and instead of `system.sysctl`")
+    gone: bool = Field(
+        False, description="The machine is dead: its node is taken out of the cluster, and nothing connects to it"
+    )
+
+    @property
+    def internal_ip(self) -> IPv4Address:
+        """The address that the node has in the cluster."""
+        return self.node_ip or self.address
+
+
+class Bastion(Model):
+    """A machine that SSH connections go through."""
+
+    address: str = Field(pattern=r"^[A-Za-z0-9.-]+$", description="Name or address")
+    host_key: str = Field(description="Its SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`")
+    user: UserName = Field("root", description="SSH user on it")
+    port: int = Field(22, ge=1, le=65535, description="SSH port of it")
+
+
+class Ssh(Model):
+    """How machines are reached. Without a key file the agent of $SSH_AUTH_SOCK is asked."""
+
+    user: UserName = Field("root", description="A user other than root needs sudo without a password")
+    port: int = Field(22, ge=1, le=65535, description="SSH port of the machines")
+    private_key_file: PrivateKeyFile | None = Field(None, description="Relative to the directory of Pulumi.yaml")
+    known_hosts_file: ExistingFile | None = Field(None, description="Host keys of hosts without a `hostKey`")
+    bastion: Bastion | None = Field(None, description="Where connections go through")
+    dial_error_limit: int = Field(8, ge=1, le=100, description="Failed connection attempts before a host is given up")
+    per_dial_timeout: int = Field(5, ge=1, le=120, description="Seconds for one connection attempt")

@@ -1,0 +1,77 @@
+"""Where packages and images come from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from components.settings._types import DnsLabel, ExistingFile, HttpUrl, ImageName, Model, Registry
+
+
+class AptRepository(Model):
+    """A signed apt repository."""
+
+    url: HttpUrl = Field(description="`{minor}` in it becomes the Kubernetes minor version, such as 1.36")
+    suite: str = Field("/", pattern=r"^[A-Za-z0-9._/-]+$", description="`/` for a flat repository")
+    components: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")], ...] = Field(
+        (), description="Empty for a flat repository"
+    )
+    keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
+    fingerprint: str = Field(
+        pattern=r"^[0-9A-F]{40}$", description="Of the key; what was fetched is checked against it"
+    )
+
+
+PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
+    url="https://pkgs.k8s.io/core:/stable:/v{minor}/deb/",
+    keyring="https://pkgs.k8s.io/core:/stable:/v1.36/deb/Release.key",
+    fingerprint="DE15B14486CD377B9E876E1A234654DA9A296436",
+)
+"""https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/. The newest key signs all: release issue 3818."""
+
+
+class Packages(Model):
+    """kubeadm, kubelet, kubectl."""
+
+    repository: AptRepository = Field(PUBLIC_KUBERNETES_REPOSITORY, description="The public one by default")
+
+
+class RegistryAccess(Model):
+    """How one image registry is talked to."""
+
+    ca_file: ExistingFile | None = Field(None, description="Certificate of the authority that signed the registry's")
+    username: str | None = Field(None, pattern=r"^[A-Za-z0-9._@-]+$", description="None for a registry without login")
+    password_key: str = Field(
+        "registryPassword",
+        pattern=r"^[A-Za-z][A-Za-z0-9]*$",
+        description="Name of the stack's secret that holds the password: `pulumi config set --secret NAME`",
+    )
+    mirrors: tuple[HttpUrl, ...] = Field(
+        (), description="Asked instead, in this order. A mirror gets no password: name it as a registry for one"
+    )
+
+
+class Containerd(Model):
+    """The container runtime."""
+
+    package: str = Field("containerd", pattern=r"^[a-z0-9.+-]+$", description="`containerd.io` is Docker's package")
+    repository: AptRepository | None = Field(None, description="None takes the package of the distribution")
+    pause_image: ImageName | None = Field(None, description="kubeadm's own by default, from where images come from")
+    registries: dict[Registry, RegistryAccess] = Field({}, description="Image registries by name")
+    restrict_oom_score_adj: bool = Field(False, description="For machines that may not lower OOM scores")
+
+
+class Images(Model):
+    """Rewriting of image names, alike for everything that is pulled."""
+
+    rewrite: dict[Registry, ImageName] = Field({}, description="Source registry to prefix: `registry.k8s.io: hub/gcr`")
+    pull_secret_namespaces: tuple[DnsLabel, ...] = Field((), description="Namespaces that get an image pull secret")
+
+    def rewritten(self, image: str) -> str:
+        """The name under which an image is pulled; a name without a registry is Docker Hub's."""
+        first, _, rest = image.partition("/")
+        if not rest or not ("." in first or ":" in first or first == "localhost"):
+            first, rest = "docker.io", image if rest else f"library/{image}"
+        prefix = self.rewrite.get(first)
+        return f"{prefix}/{rest}" if prefix else image
