@@ -1,35 +1,42 @@
 """A Kubernetes cluster on the machines of a stack, in the order in which it comes to be."""
 
-import pulumi
-
 from components.calico import Calico, calico_images
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.dashboard import Dashboard
 from components.host import PreparedHost
+from components.last_update import load_last_update
+from components.lifetime import Lifetime
 from components.namespaces import Namespaces
+from components.node_labels import NodeLabels
 from components.outputs import export_outputs
+from components.plan import announce_plan
 from components.rbac import AccessRules
 from components.registry_passwords import registry_passwords
 from components.registry_secrets import RegistrySecrets
+from components.running_cluster import refuse_impossible_changes
 from components.stack_file import load_settings
-from components.worker import Worker
+from components.worker import join_workers
 
 settings = load_settings()  # raises once, with every problem of the stack file
-cluster_id = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+last = load_last_update()
+refuse_impossible_changes(settings, last)
+announce_plan(settings, last)
+
+lifetime = Lifetime(settings)
 passwords = registry_passwords(settings)
 images = calico_images(settings)
-
 hosts = {
-    name: PreparedHost(host, settings, cluster_id=cluster_id, images=images, passwords=passwords)
+    name: PreparedHost(host, settings, last, images=images, passwords=passwords, lives_in=lifetime)
     for name, host in settings.hosts.items()
 }
 
-control_plane = ControlPlane(hosts[settings.control_plane.name], settings)
-cluster = ClusterAccess(control_plane, cluster_id=cluster_id)
+control_plane = ControlPlane(hosts[settings.control_plane.name], settings, last)
+cluster = ClusterAccess(control_plane)
 
 network = Calico(cluster, settings)
-workers = [Worker(hosts[host.name], control_plane, settings, after=network.configuration) for host in settings.workers]
+workers = join_workers(hosts, control_plane, settings, last, after=network.configuration, lives_in=lifetime)
+NodeLabels(cluster, settings, workers)
 
 namespaces = Namespaces(cluster, settings, after=[network])
 if settings.dashboard.enabled:

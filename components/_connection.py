@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 from pulumi_command import remote
@@ -34,6 +36,17 @@ def host_key_of(host: Host, ssh: Ssh) -> str:
     key = known_host_key(ssh.known_hosts_file, str(host.address), host.port or ssh.port)
     assert key is not None, "the stack file is refused otherwise"
     return key
+
+
+def is_same_machine(recorded: Mapping[str, Any], host: Host, ssh: Ssh) -> bool:
+    """Whether a recorded connection leads to the same machine, whatever key opens it."""
+    now = {
+        "host": str(host.address),
+        "user": host.user or ssh.user,
+        "port": host.port or ssh.port,
+        "hostKey": host_key_of(host, ssh),
+    }
+    return all(recorded.get(name) == value for name, value in now.items())
 
 
 def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:

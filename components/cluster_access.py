@@ -7,6 +7,7 @@ import pulumi_kubernetes as kubernetes
 import yaml
 
 from components.control_plane import ControlPlane
+from components.host import cluster_id
 
 
 class ClusterAccess(pulumi.ComponentResource):
@@ -18,15 +19,13 @@ class ClusterAccess(pulumi.ComponentResource):
 
     provider: kubernetes.Provider
 
-    def __init__(
-        self, control_plane: ControlPlane, *, cluster_id: str, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, control_plane: ControlPlane, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeadm:index:ClusterAccess", "cluster", None, opts)
         self.provider = kubernetes.Provider(
             "cluster",
             kubeconfig=control_plane.kubeconfig.apply(checked_kubeconfig),
             # Without it a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
-            cluster_identifier=cluster_id,
+            cluster_identifier=cluster_id(),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

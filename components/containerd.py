@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from components._remote import File
+from components._step import File
 from components.settings import Registry, RegistryAccess, Settings
 
 CONFIG = "/etc/containerd/config.toml"
@@ -79,15 +79,19 @@ def registry_files(settings: Settings) -> list[File]:
     return files
 
 
+def registries_with_password(settings: Settings) -> list[Registry]:
+    """Names of the registries that want a login."""
+    return [name for name, access in settings.containerd.registries.items() if access.username]
+
+
 def credential_files(settings: Settings, passwords: dict[Registry, str]) -> list[File]:
     """How registries with a password are reached: the password as a header, which every 1.x and 2.x sends.
 
     containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.
     """
     return [
-        File(_hosts_path(name), _hosts_toml(name, access, passwords[name]), mode="0600")
-        for name, access in settings.containerd.registries.items()
-        if access.username
+        File(_hosts_path(name), _hosts_toml(name, settings.containerd.registries[name], passwords[name]), mode="0600")
+        for name in registries_with_password(settings)
     ]
 
 
@@ -102,11 +106,12 @@ def _ca_path(registry: Registry) -> str:
 def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None = None) -> str:
     server = f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
     lines = [f'server = "{server}"']
-    for url in access.mirrors or (server,):
+    for url in (*access.mirrors, server):
         lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
         if access.ca_file:
             lines.append(f'  ca = "{_ca_path(registry)}"')
-        if password is not None:
+        # The password is the registry's: a mirror that is another host does not get it.
+        if password is not None and url == server:
             credentials = base64.b64encode(f"{access.username}:{password}".encode()).decode()
             lines += [f'  [host."{url}".header]', f'    Authorization = ["Basic {credentials}"]']
     return "\n".join(lines) + "\n"

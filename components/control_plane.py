@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pulumi
 
+from components import kubeadm_config
 from components._remote import run_step
+from components._step import Step
 from components.host import PreparedHost
+from components.last_update import LastUpdate
 from components.settings import Host, Settings
 
 
 class ControlPlane(pulumi.ComponentResource):
-    """A prepared host that runs the control plane of a cluster.
+    """A prepared host that runs the control plane of a cluster, in the version and with the settings of the stack.
 
     The API is ready, everything that kubeadm makes is there and the node is registered. A later change of the stack
-    verifies this and never initialises again.
+    upgrades or reconfigures what runs, and never initialises again.
 
     Attributes:
         host: where join tokens are made.
@@ -23,28 +26,48 @@ class ControlPlane(pulumi.ComponentResource):
     host: Host
     kubeconfig: pulumi.Output[str]
 
-    def __init__(self, prepared: PreparedHost, settings: Settings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        prepared: PreparedHost,
+        settings: Settings,
+        last: LastUpdate,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("kubeadm:index:ControlPlane", prepared.host.name, None, opts)
         self.host = prepared.host
         init = run_step(
-            f"{self.host.name}-init",
-            "init",
-            self.host,
+            init_step(settings),
             settings,
-            values={
-                "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
-                "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
-            },
+            last,
             verify_on_update=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )
         fetched = run_step(
-            f"{self.host.name}-kubeconfig",
-            "kubeconfig",
-            self.host,
+            kubeconfig_step(settings),
             settings,
+            last,
             returns_secret=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[init]),
         )
         self.kubeconfig = pulumi.Output.secret(fetched.stdout)
         self.register_outputs({"kubeconfig": self.kubeconfig})
+
+
+def init_step(settings: Settings) -> Step:
+    """kubeadm init; later the upgrade of the control plane, and the changes of what kubeadm was told."""
+    host = settings.control_plane
+    values = {
+        "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
+        "CONTROL_PLANE_TAINTS": "\n".join(str(taint) for taint in settings.cluster.control_plane_taints),
+        **kubeadm_config.digests(settings),
+        "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
+        "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
+        "DRAIN_TIMEOUT_SECONDS": str(settings.policy.drain_timeout_seconds),
+    }
+    return Step(f"{host.name}-init", "init", host, values)
+
+
+def kubeconfig_step(settings: Settings) -> Step:
+    """admin.conf; with inputs that never change, so that what depends on it is known in a preview."""
+    host = settings.control_plane
+    return Step(f"{host.name}-kubeconfig", "kubeconfig", host)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pulumi
 
 from components import containerd, kubeadm_config, kubernetes_packages
-from components._remote import File, run_step
+from components._remote import forget, run_step
+from components._step import File, Step
+from components.last_update import LastUpdate
 from components.settings import Host, Settings
 from components.versions import minor_of
+
+HOSTS_FILE = "/etc/hosts"
 
 
 class PreparedHost(pulumi.ComponentResource):
     """A machine that has everything but the cluster.
 
     Its name is the stack's, modules and sysctls hold now and after a reboot, swap is off, containerd runs, kubeadm,
-    kubelet and kubectl are there in the stack's version and held, and the first images are pulled.
+    kubelet and kubectl are there in the stack's version and held, and the first images are pulled. Packages of a node
+    that runs are left to its upgrade.
 
     Two commands: one without a secret, whose preview shows the lines of each file that changes, and one with the
-    passwords of the registries.
+    passwords of the registries. A host that leaves the stack is reset.
 
     Attributes:
         host: as the stack file says it.
@@ -29,75 +36,104 @@ class PreparedHost(pulumi.ComponentResource):
         self,
         host: Host,
         settings: Settings,
+        last: LastUpdate,
         *,
-        cluster_id: str,
         images: list[str],
         passwords: pulumi.Output[dict[str, str]],
+        lives_in: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Prepare a machine.
 
         Args:
-            cluster_id: project and stack; a machine belongs to one.
             images: what to pull early, under the names of their public registries.
             passwords: of the image registries, by their names.
+            lives_in: the cluster. When all of it is destroyed, hosts are not reset, unless the stack's policy says so.
         """
         super().__init__("kubeadm:index:PreparedHost", host.name, None, opts)
         self.host = host
-        role = {"ROLE": host.role}
-        repositories = kubernetes_packages.repositories(settings)
-        prepare = run_step(
-            f"{host.name}-prepare",
-            "prepare",
-            host,
-            settings,
-            with_scripts=True,
-            values=role
-            | {
-                "CLUSTER_ID": cluster_id,
-                "NODE_IP": str(host.internal_ip),
-                "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
-                "KUBERNETES_MINOR": str(minor_of(settings.cluster.kubernetes_version)),
-                "ALLOW_CGROUP_V1": str(settings.cluster.kubelet_configuration.get("failCgroupV1") is False).lower(),
-                "CONTAINERD_PACKAGE": settings.containerd.package,
-                "MODULES": " ".join(settings.system.modules),
-                "MINIMUM_FREE_DISK_MIB": str(settings.system.minimum_free_disk_mib),
-                "MINIMUM_MEMORY_MIB": str(settings.system.minimum_memory_mib),
-                "KEYRINGS": "\n".join(repository.keyring_line for repository in repositories),
-                "APT_SOURCES": " ".join(repository.source.path for repository in repositories),
-                "REGISTRY_FILES": _paths(containerd.registry_files(settings)),
-            },
-            files=prepared_files(host, settings),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        prepare, pull = prepare_step(host, settings, last), images_step(host, settings, images)
+        if host.gone:
+            for step in (prepare, pull):
+                if step.name in last.commands:
+                    forget(step, settings, opts=pulumi.ResourceOptions(parent=self))
+            self.register_outputs({})
+            return
+        end = None if settings.policy.reset_on_destroy else lives_in
+        prepared = run_step(prepare, settings, last, opts=pulumi.ResourceOptions(parent=self, deleted_with=end))
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
-        with_password = {name: "" for name, access in settings.containerd.registries.items() if access.username}
         run_step(
-            f"{host.name}-images",
-            "images",
-            host,
+            pull,
             settings,
-            values=role
-            | {
-                "IMAGES": "\n".join(settings.images.rewritten(image) for image in images),
-                "PAUSE_IMAGE": settings.pause_image,
-                "REGISTRY_FILES": _paths(containerd.credential_files(settings, with_password)),
-            },
-            secret_files=credentials if with_password else (),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[prepare]),
+            last,
+            secret_files=credentials if containerd.registries_with_password(settings) else None,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )
         self.register_outputs({})
+
+
+def prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
+    """Everything on a machine that is no secret.
+
+    /etc/hosts names the other hosts. A host that is added later does not touch the others for it: the names that a
+    machine was given stay until something else changes on it.
+    """
+    step = _prepare_step(host, settings)
+    name_lines = last.file(step.name, HOSTS_FILE)
+    recorded = last.commands.get(step.name)
+    if name_lines is None or recorded is None:
+        return step
+    files = [dataclasses.replace(file, content=name_lines) if file.path == HOSTS_FILE else file for file in step.files]
+    with_known_names = dataclasses.replace(step, files=files)
+    return with_known_names if with_known_names.text() == recorded.stdin else step
+
+
+def _prepare_step(host: Host, settings: Settings) -> Step:
+    repositories = kubernetes_packages.repositories(settings)
+    version = settings.cluster.kubernetes_version
+    values = {
+        "ROLE": host.role,
+        "CLUSTER_ID": cluster_id(),
+        "NODE_IP": str(host.internal_ip),
+        "KUBERNETES_VERSION": version,
+        "KUBERNETES_MINOR": str(minor_of(version)),
+        "ALLOW_CGROUP_V1": str(settings.cluster.kubelet_configuration.get("failCgroupV1") is False).lower(),
+        "CONTAINERD_PACKAGE": settings.containerd.package,
+        "MODULES": " ".join(settings.system.modules),
+        "MINIMUM_FREE_DISK_MIB": str(settings.system.minimum_free_disk_mib),
+        "MINIMUM_MEMORY_MIB": str(settings.system.minimum_memory_mib),
+        "KEYRINGS": "\n".join(repository.keyring_line for repository in repositories),
+        "APT_SOURCES": " ".join(repository.source.path for repository in repositories),
+        "REGISTRY_FILES": _paths(containerd.registry_files(settings)),
+    }
+    # A control plane that leaves takes the cluster with it: that is `pulumi destroy`, and needs the policy.
+    undo = "reset" if host.role == "worker" or settings.policy.reset_on_destroy else None
+    files = prepared_files(host, settings)
+    return Step(f"{host.name}-prepare", "prepare", host, values, files, undo=undo, with_scripts=True)
+
+
+def images_step(host: Host, settings: Settings, images: list[str]) -> Step:
+    """The passwords of the registries, and the first images."""
+    with_password = dict.fromkeys(containerd.registries_with_password(settings), "")
+    values = {
+        "ROLE": host.role,
+        "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
+        "IMAGES": "\n".join(settings.images.rewritten(image) for image in images),
+        "KUBEADM_PAUSE_IMAGE": "" if settings.containerd.pause_image else settings.pause_image,
+        "REGISTRY_FILES": _paths(containerd.credential_files(settings, with_password)),
+    }
+    return Step(f"{host.name}-images", "images", host, values)
 
 
 def prepared_files(host: Host, settings: Settings) -> list[File]:
     """Every file without a secret that the stack puts on a host."""
     system = settings.system
-    hosts = "".join(f"{each.internal_ip}\t{each.name}\n" for each in settings.hosts.values())
-    sysctls = "".join(f"{name} = {value}\n" for name, value in system.sysctl.items())
+    names = "".join(f"{each.internal_ip}\t{each.name}\n" for each in settings.hosts.values() if not each.gone)
+    sysctls = "".join(f"{name} = {value}\n" for name, value in {**system.sysctl, **host.sysctl}.items())
     is_control_plane = host.role == "control-plane"
     configuration = kubeadm_config.init_configuration if is_control_plane else kubeadm_config.join_configuration
     files = [
-        File("/etc/hosts", hosts),
+        File(HOSTS_FILE, names),
         File("/etc/modules-load.d/kubernetes.conf", "".join(f"{module}\n" for module in system.modules)),
         File("/etc/sysctl.d/99-kubernetes.conf", sysctls),
         File(
@@ -111,6 +147,11 @@ def prepared_files(host: Host, settings: Settings) -> list[File]:
     files += containerd.registry_files(settings)
     files.append(configuration(host, settings))
     return files
+
+
+def cluster_id() -> str:
+    """Project and stack: a machine belongs to one."""
+    return f"{pulumi.get_project()}/{pulumi.get_stack()}"
 
 
 def _paths(files: list[File]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
-from components._remote import File
+from components._step import File
 from components.containerd import SOCKET
 from components.settings import Host, Settings, Taint
 from components.versions import kubeadm_api_version
@@ -15,48 +16,80 @@ from components.versions import kubeadm_api_version
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
 API_PORT = 6443
+OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}
+"""What an upgrade changes in the ClusterConfiguration."""
 
 
 def init_configuration(host: Host, settings: Settings) -> File:
     """What `kubeadm init` reads on the control plane."""
-    cluster = settings.cluster
-    api_version = kubeadm_api_version(cluster.kubernetes_version)
-    image_repository = settings.images.rewritten("registry.k8s.io/x").removesuffix("/x")
     init = {
-        "apiVersion": api_version,
+        "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
         "kind": "InitConfiguration",
         # kubeadm makes one token in any case; ours are made for each join.
         "bootstrapTokens": [{"ttl": "1m0s", "description": "made by kubeadm init, of no use"}],
         "localAPIEndpoint": {"advertiseAddress": str(host.internal_ip), "bindPort": API_PORT},
-        "nodeRegistration": _node_registration(host, settings, cluster.control_plane_taints),
+        "nodeRegistration": _node_registration(host, settings, settings.cluster.control_plane_taints),
     }
-    cluster_configuration = {
-        "apiVersion": api_version,
+    documents = [
+        init,
+        _cluster_configuration(settings),
+        _kubelet_configuration(settings),
+        _kube_proxy_configuration(settings),
+    ]
+    return File(PATH, _yaml(documents), mode="0600")
+
+
+def digests(settings: Settings) -> dict[str, str]:
+    """For each document that a running cluster can be told anew: changes when the document does, the version apart."""
+    cluster = {key: value for key, value in _cluster_configuration(settings).items() if key not in OF_THE_VERSION}
+    return {
+        "CLUSTER_CONFIGURATION_SHA256": _sha256(cluster),
+        **kubelet_digest(settings),
+        "KUBE_PROXY_CONFIGURATION_SHA256": _sha256(_kube_proxy_configuration(settings)),
+    }
+
+
+def kubelet_digest(settings: Settings) -> dict[str, str]:
+    """As `digests`, for what every node's kubelet is told."""
+    return {"KUBELET_CONFIGURATION_SHA256": _sha256(_kubelet_configuration(settings))}
+
+
+def _cluster_configuration(settings: Settings) -> dict[str, Any]:
+    cluster = settings.cluster
+    document = {
+        "apiVersion": kubeadm_api_version(cluster.kubernetes_version),
         "kind": "ClusterConfiguration",
         "clusterName": cluster.name,
         "kubernetesVersion": f"v{cluster.kubernetes_version}",
-        "controlPlaneEndpoint": cluster.control_plane_endpoint or f"{host.internal_ip}:{API_PORT}",
-        "imageRepository": image_repository,
+        "controlPlaneEndpoint": endpoint(settings),
+        "imageRepository": settings.images.rewritten("registry.k8s.io/x").removesuffix("/x"),
         "networking": {
             "podSubnet": str(cluster.networking.pod_subnet),
             "serviceSubnet": str(cluster.networking.service_subnet),
             "dnsDomain": cluster.networking.dns_domain,
         },
     }
-    kubelet = {
+    return merged(document, cluster.cluster_configuration)
+
+
+def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
+    document = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "cgroupDriver": "systemd",
         "failSwapOn": False,
     }
-    kube_proxy = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
-    documents = [
-        init,
-        merged(cluster_configuration, cluster.cluster_configuration),
-        merged(kubelet, cluster.kubelet_configuration),
-        merged(kube_proxy, cluster.kube_proxy_configuration),
-    ]
-    return File(PATH, _yaml(documents), mode="0600")
+    return merged(document, settings.cluster.kubelet_configuration)
+
+
+def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
+    document = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
+    return merged(document, settings.cluster.kube_proxy_configuration)
+
+
+def endpoint(settings: Settings) -> str:
+    """Where the API of the cluster answers, with its port."""
+    return settings.cluster.control_plane_endpoint or f"{settings.control_plane.internal_ip}:{API_PORT}"
 
 
 def join_configuration(host: Host, settings: Settings) -> File:
@@ -81,8 +114,6 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _node_registration(host: Host, settings: Settings, taints: tuple[Taint, ...]) -> dict[str, Any]:
     arguments = {"node-ip": str(host.internal_ip)}
-    if host.labels:
-        arguments["node-labels"] = ",".join(f"{key}={value}" for key, value in sorted(host.labels.items()))
     return {
         "name": host.name,
         "criSocket": SOCKET,
@@ -96,6 +127,10 @@ def _extra_arguments(arguments: dict[str, str], settings: Settings) -> dict[str,
     if kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta3"):
         return arguments
     return [{"name": name, "value": value} for name, value in arguments.items()]
+
+
+def _sha256(document: dict[str, Any]) -> str:
+    return hashlib.sha256(_yaml([document]).encode()).hexdigest()
 
 
 def _yaml(documents: list[dict[str, Any]]) -> str:

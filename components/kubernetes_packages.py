@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from components._remote import File
+from components._step import File
 from components.settings import AptRepository, Settings
 
 

@@ -5,7 +5,7 @@
 TRIES=3
 
 for file in $REGISTRY_FILES; do
-  put "$file" || true # false only says that nothing changed; containerd reads these at each pull
+  put "$file" # containerd reads these at each pull
 done
 
 # kubeadm knows best which images a control plane needs; containerd's pause image has to be the same as kubeadm's.
@@ -15,10 +15,11 @@ kubeadm_images() {
 }
 # shellcheck disable=SC2153 # the caller sets IMAGES
 images=$IMAGES
-if [[ $ROLE == control-plane ]]; then
+# On a node that is to be upgraded kubeadm is still the old one: the upgrade pulls what the new one wants.
+if [[ $ROLE == control-plane && $(kubeadm version --output short) == "v$KUBERNETES_VERSION" ]]; then
   listed=$(kubeadm_images)
-  grep --quiet --line-regexp --fixed-strings "$PAUSE_IMAGE" <<<"$listed" ||
-    fail "kubeadm to name the pause image $PAUSE_IMAGE" "$(grep pause <<<"$listed")" "report it: the table in components/versions.py is wrong"
+  [[ -z $KUBEADM_PAUSE_IMAGE ]] || grep --quiet --line-regexp --fixed-strings "$KUBEADM_PAUSE_IMAGE" <<<"$listed" ||
+    fail "kubeadm to name the pause image $KUBEADM_PAUSE_IMAGE" "$(grep pause <<<"$listed")" "report it: the table in components/versions.py is wrong"
   images+=$'\n'$listed
 fi
 

@@ -1,7 +1,10 @@
 # shellcheck shell=bash
-# The host is the control plane of a running cluster. admin.conf proves nothing, kubeadm writes it early: done means that
+# The host is the control plane of a running cluster, in the version and with the settings of the stack. admin.conf proves nothing, kubeadm writes it early: done means that
 # the API is ready, all that kubeadm makes is there, and the node is registered. Our mark is written last.
 . "$LIBRARY/lib.sh"
+. "$LIBRARY/packages.sh"
+. "$LIBRARY/nodes.sh"
+. "$LIBRARY/kubelet.sh"
 
 CONFIG=/etc/kubernetes/kubeadm/config.yaml
 STARTED=$STATE/init-started
@@ -44,4 +47,16 @@ if [[ ! -e $DONE ]]; then
 fi
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
 wait_for 60 "the cluster to have all that kubeadm makes" "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
-touch "$DONE"
+if [[ ! -e $DONE ]]; then
+  printf '%s' "$KUBERNETES_VERSION" >"$STATE/control-plane-version"
+  printf '%s' "$CLUSTER_CONFIGURATION_SHA256" >"$STATE/cluster-configuration"
+  printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$STATE/kubelet-configuration"
+  printf '%s' "$KUBE_PROXY_CONFIGURATION_SHA256" >"$STATE/kube-proxy-configuration"
+  printf '%s' "$CONTROL_PLANE_TAINTS" >"$STATE/taints"
+  touch "$DONE"
+fi
+for part in upgrade reconfigure; do
+  # shellcheck source=/dev/null
+  . "$LIBRARY/init/$part.sh"
+done
+apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$STATE/taints"

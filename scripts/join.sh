@@ -1,12 +1,16 @@
 # shellcheck shell=bash
-# The host is a Ready node of the cluster. Done means that the kubelet's own certificate opens the API of this cluster and
+# The host is a Ready node of the cluster, in the version and with the settings of the stack. Done means that the kubelet's own certificate opens the API of this cluster and
 # finds the node there; nothing less.
 . "$LIBRARY/lib.sh"
+. "$LIBRARY/packages.sh"
+. "$LIBRARY/nodes.sh"
+. "$LIBRARY/kubelet.sh"
 
 CONFIG=/etc/kubernetes/kubeadm/config.yaml
 DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
 STARTED=$STATE/join-started
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
+CONFIGURATION_MARK=$STATE/kubelet-configuration
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STARTED"
 
 staged_discovery=$STAGING/files$DISCOVERY
@@ -32,15 +36,17 @@ check_token() {
     --header @<(printf 'Authorization: Bearer %s' "$(discovery_value token)") "$server/api" 2>"$STAGING/curl") ||
     fail "the API server at $server to answer" "$(<"$STAGING/curl")" "curl --insecure $server/livez; open the port between the hosts"
   [[ $status != 401 ]] ||
-    fail "a join token that is valid" "401 Unauthorized: it expired or was deleted" "pulumi up --replace '**$HOST_NAME-token'"
+    fail "a join token that is valid" "401 Unauthorized: it expired or was deleted" \
+      "pulumi up; if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up, take it away, pulumi up"
 }
 
 run_join() {
-  put "$DISCOVERY" || true # false only says that nothing changed
+  put "$DISCOVERY"
   touch "$STARTED"
   kubeadm join --config "$CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
-    fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"
+    { rm -f "$DISCOVERY" && fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"; }
   rm -f "$DISCOVERY"
+  printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$CONFIGURATION_MARK"
   changed "kubeadm join is done"
 }
 
@@ -55,13 +61,30 @@ clean_up_half_done() {
 }
 
 of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
-if [[ $MODE == verify ]] && ! node_is_registered &>/dev/null; then
-  fail "the node $HOST_NAME in the cluster" "$(node_is_registered 2>&1 | tail -n 3)" "pulumi up --replace '**$HOST_NAME-join'; or: systemctl restart kubelet; journalctl -u kubelet"
-fi
 if ! node_is_registered &>/dev/null; then
   check_token
   [[ ! -e $STARTED ]] || clean_up_half_done
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+
+export KUBECONFIG=$KUBELET_CONF
+runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+upgrade_node() {
+  install_held kubeadm
+  kubeadm upgrade node >"$STAGING/upgrade" 2>&1 ||
+    fail "kubeadm upgrade node to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" "mend what it names, then pulumi up"
+  install_held kubelet kubectl
+  systemctl daemon-reload
+  systemctl restart kubelet
+  wait_for 300 "the kubelet to run in version $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
+  changed "the node runs Kubernetes $KUBERNETES_VERSION"
+}
+
+runs_in_version || upgrade_node
+if [[ $(<"$CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  restart_kubelet
+  printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$CONFIGURATION_MARK"
+fi
 wait_for 300 "the node to be Ready" "crictl ps -a; journalctl -u kubelet -n 50" node_is_ready
+give_back "$HOST_NAME"

@@ -16,15 +16,19 @@ fail() {
   exit 1
 }
 
-# put PATH: put the staged file in place; true when this changed it.
+# put PATH: put the staged file in place; PUT is "changed" when this changed it. Never part of a condition, in which bash
+# would go on after a write that failed.
 put() {
   local staged=$STAGING/files$1
+  PUT=same
   if [[ -f $1 ]] && cmp --silent "$staged" "$1" && [[ $(stat --format %a "$staged") == "$(stat --format %a "$1")" ]]; then
-    return 1
+    return
   fi
   (umask 022 && mkdir -p "$(dirname "$1")")
   install --mode "$(stat --format %a "$staged")" "$staged" "$1.new"
   mv "$1.new" "$1"
+  # shellcheck disable=SC2034 # callers read it
+  PUT=changed
   changed "wrote $1"
 }
 

@@ -25,11 +25,13 @@ stage() {
   printf '%s' "$3" >"$STAGING/files$2"
 }
 
-# The step writes to files, not to the SSH session: it must not die of a broken pipe when the session is lost.
+# run_step SCRIPT [UNDO]: run the script, or what undoes it when the command is deleted. It writes to files, not to the SSH
+# session: it must not die of a broken pipe when the session is lost.
 run_step() {
-  local log=$LOGS/$STEP.log status=0
+  local script=$1 log=$LOGS/$STEP.log status=0
+  [[ $MODE != delete ]] || script=$2
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
-    bash -euo pipefail "$LIBRARY/$1.sh" </dev/null >"$STAGING/stdout" 2>"$log" || status=$?
+    bash -euo pipefail "$LIBRARY/$script.sh" </dev/null >"$STAGING/stdout" 2>"$log" || status=$?
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
   cut --characters=-4000 "$log" >&2
   if ((status == 124 || status == 137)); then

@@ -12,14 +12,15 @@ major=$(containerd_major)
   fail "containerd 1 or 2" "$(containerd --version)" "choose another package with containerd.package in the stack file"
 mv "$STAGING/files/etc/containerd/config.toml.$major" "$STAGING/files/etc/containerd/config.toml"
 
-if put /etc/containerd/config.toml; then restart_containerd=yes; fi
+put /etc/containerd/config.toml
+restart_containerd=$PUT
 for file in $REGISTRY_FILES; do
-  put "$file" || true # false only says that nothing changed; containerd reads these at each pull
+  put "$file" # containerd reads these at each pull
 done
 systemctl --quiet enable containerd
-if [[ ${restart_containerd:-} == yes ]] || ! systemctl --quiet is-active containerd; then
+if [[ $restart_containerd == changed ]] || ! systemctl --quiet is-active containerd; then
   systemctl restart containerd ||
     fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
   changed "containerd is restarted"
 fi
-put /etc/crictl.yaml || true # false only says that nothing changed
+put /etc/crictl.yaml

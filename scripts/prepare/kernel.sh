@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Modules are loaded now and at boot, sysctls hold now and after boot.
 
-put /etc/modules-load.d/kubernetes.conf || true # false only says that nothing changed
+put /etc/modules-load.d/kubernetes.conf
 
 # What a module gives may be built into the kernel; then there is nothing to load.
 module_is_there() {
@@ -23,7 +23,7 @@ sysctls_hold() {
     [[ $(sysctl_value "$name") == "$value" ]] || return 1
   done < <(sed --quiet 's/ = /=/p' "$STAGING/files/etc/sysctl.d/99-kubernetes.conf")
 }
-put /etc/sysctl.d/99-kubernetes.conf || true # false only says that nothing changed
+put /etc/sysctl.d/99-kubernetes.conf
 if ! sysctls_hold; then
   # Only ours: a line of the distribution that does not apply here must not stop us.
   sysctl --quiet --load /etc/sysctl.d/99-kubernetes.conf >&2

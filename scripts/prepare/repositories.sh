@@ -22,11 +22,13 @@ while read -r path fingerprint url; do
   [[ $url == - ]] || fetch_keyring "$path" "$url"
   grep --quiet --line-regexp "$fingerprint" <<<"$(fingerprints_of "$STAGING/files$path")" ||
     fail "a key with fingerprint $fingerprint" "$(fingerprints_of "$STAGING/files$path" | head -n 3)" "compare the fingerprint with the one that the repository's owner publishes"
-  if put "$path"; then repositories_changed=yes; fi
+  put "$path"
+  [[ $PUT == same ]] || repositories_changed=yes
 done <<<"$KEYRINGS"
 
 for source in $APT_SOURCES; do
-  if put "$source"; then repositories_changed=yes; fi
+  put "$source"
+  [[ $PUT == same ]] || repositories_changed=yes
 done
 # The lists are read anew only when something changed or they are missing: a run that changes nothing needs no network.
 if [[ ${repositories_changed:-} == yes || ! -e $STATE/package-lists-are-read ]]; then

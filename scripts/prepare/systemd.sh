@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # A reboot does not hang on containerd's shims.
 
-if put /etc/systemd/system.conf.d/kubernetes.conf; then
-  systemctl daemon-reexec
-fi
+put /etc/systemd/system.conf.d/kubernetes.conf
+[[ $PUT == same ]] || systemctl daemon-reexec

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from components import _remote
-from components._remote import File, prologue, staged
+from components import _remote, _step
+from components._step import File, prologue, staged
 
 ABSOLUTE = re.compile(r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|usr/local/lib)\b)|(?<=STAGING/files)(?=/etc/)")
 """Before a path that a script names. What a variable holds is relocated where the variable is set."""
@@ -35,7 +35,7 @@ class Finished:
 class Machine:
     """A root directory, programs that stand for those of a machine, and the relocated scripts."""
 
-    def __init__(self, root: Path, scripts: Path = _remote.SCRIPTS) -> None:
+    def __init__(self, root: Path, scripts: Path = _step.SCRIPTS) -> None:
         self.root = root
         self._stubs = root / "stubs"
         self._stubs.mkdir()
@@ -85,12 +85,15 @@ class Machine:
         path.unlink(missing_ok=True)
         return found
 
-    def text(self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()) -> str:
+    def text(
+        self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = (), undo: str = ""
+    ) -> str:
         """What the program would send for a step."""
         moved = [File(str(self.path(file.path)), file.content, file.mode) for file in files]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_remote, "LIBRARY", str(self.path(LIBRARY)))
-            return f"{prologue(step, {'HOST_NAME': 'node1', **(values or {})})}{staged(moved)}run_step {step}\n"
+            patch.setattr(_step, "LIBRARY", str(self.path(LIBRARY)))
+            variables = {"HOST_NAME": "node1", **(values or {})}
+            return f"{prologue(step, variables)}{staged(moved)}run_step {step} {undo}\n"
 
     def start(self, text: str, *arguments: str) -> subprocess.Popen[str]:
         """Send a text as the program would, without waiting."""

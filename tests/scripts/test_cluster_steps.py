@@ -7,10 +7,19 @@ import base64
 import pytest
 import yaml
 
-from components._remote import File
+from components._step import File
 from tests.scripts.machine import Machine
 
-VALUES = {"IGNORE_PREFLIGHT_ERRORS": "", "RESET_ON_FAILURE": "false"}
+VALUES = {
+    "KUBERNETES_VERSION": "1.36.3",
+    "IGNORE_PREFLIGHT_ERRORS": "",
+    "RESET_ON_FAILURE": "false",
+    "CLUSTER_CONFIGURATION_SHA256": "a",
+    "KUBELET_CONFIGURATION_SHA256": "b",
+    "KUBE_PROXY_CONFIGURATION_SHA256": "c",
+    "CONTROL_PLANE_TAINTS": "node-role.kubernetes.io/control-plane:PreferNoSchedule",
+    "DRAIN_TIMEOUT_SECONDS": "60",
+}
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
@@ -23,6 +32,9 @@ DISCOVERY = [
         mode="0600",
     )
 ]
+
+
+NODE_IS_READY = 'case "$*" in *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;; esac'
 
 
 def kubeadm_calls(machine: Machine) -> list[str]:
@@ -38,7 +50,7 @@ def control_plane(machine: Machine) -> Machine:
         'case $1 in\ninit) mkdir -p "$ROOT/etc/kubernetes"; touch "$ROOT/etc/kubernetes/admin.conf" "$ROOT/up" ;;\n'
         'reset) rm -f "$ROOT/up" ;;\nesac',
     )
-    machine.stub("kubectl", "[[ -e $ROOT/up ]]")
+    machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
     return machine
 
 
@@ -97,7 +109,7 @@ def worker(machine: Machine) -> Machine:
         'case $1 in\njoin) touch "$ROOT/etc/kubernetes/kubelet.conf" "$ROOT/joined" ;;\n'
         'reset) rm -f "$ROOT/joined" "$ROOT/etc/kubernetes/kubelet.conf" ;;\nesac',
     )
-    machine.stub("kubectl", "[[ -e $ROOT/joined ]] || exit 1\n[[ $* != *jsonpath* ]] || echo True")
+    machine.stub("kubectl", f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("curl", "printf 200")
     return machine
 
@@ -119,7 +131,7 @@ def test_a_token_that_expired_is_known_before_kubeadm_waits_for_it(worker: Machi
     worker.stub("curl", "printf 401")
     finished = worker.run("join", VALUES, DISCOVERY)
     assert finished.status == 1
-    assert "pulumi up --replace '**node1-token'" in finished.stderr
+    assert "set gone: true for node1 in the stack file" in finished.stderr
     assert kubeadm_calls(worker) == []
 
 
@@ -132,12 +144,11 @@ def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
     assert kubeadm_calls(worker) == []
 
 
-def test_a_changed_join_never_joins_again(worker: Machine) -> None:
-    """A node that is gone is for a person to judge."""
+def test_a_machine_that_was_made_anew_joins_on_a_change_too(worker: Machine) -> None:
+    """To join destroys nothing; without a valid token it does not come to it."""
     finished = worker.send(worker.text("join", MAY_RESET, DISCOVERY), "verify")
-    assert finished.status == 1
-    assert "expected the node node1 in the cluster" in finished.stderr
-    assert kubeadm_calls(worker) == []
+    assert finished.status == 0, finished.stderr
+    assert kubeadm_calls(worker) == ["kubeadm join"]
 
 
 def test_a_join_that_was_cut_short_early_starts_over(worker: Machine) -> None:
@@ -157,12 +168,15 @@ def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(
     assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
 
 
+MEMBERSHIP = {"WORKER_NAME": "node2", "KUBERNETES_VERSION": "1.36.3", "TAINTS": "", "DRAIN_TIMEOUT_SECONDS": "60"}
+
+
 def test_a_token_comes_with_server_and_certificate(machine: Machine) -> None:
     """All that kubeadm needs to trust the control plane, in the form of a kubeconfig."""
     machine.write("/etc/kubernetes/pki/ca.crt", CA)
     machine.stub("kubeadm", "echo abcdef.0123456789abcdef")
-    machine.stub("kubectl", "printf https://192.0.2.11:6443")
-    finished = machine.run("token", {"WORKER_NAME": "node2"})
+    machine.stub("kubectl", "[[ $1 != get ]] || exit 1\nprintf https://192.0.2.11:6443")
+    finished = machine.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     found = yaml.safe_load(finished.stdout)
     assert found["clusters"][0]["cluster"] == {
@@ -171,6 +185,87 @@ def test_a_token_comes_with_server_and_certificate(machine: Machine) -> None:
     }
     assert found["users"][0]["user"] == {"token": "abcdef.0123456789abcdef"}
     assert any("--ttl 15m" in call for call in machine.calls())
+
+
+def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:
+    """It needs none."""
+    machine.write("/etc/kubernetes/pki/ca.crt", CA)
+    machine.stub("kubectl", NODE_IS_READY)
+    finished = machine.run("membership", MEMBERSHIP)
+    assert finished.status == 0, finished.stderr
+    assert yaml.safe_load(finished.stdout)["users"][0]["user"] == {"token": None}
+
+
+def test_a_node_of_another_version_is_drained_for_its_upgrade(machine: Machine) -> None:
+    """It is marked first, so that it is given back even if this is cut short."""
+    machine.write("/etc/kubernetes/pki/ca.crt", CA)
+    machine.stub("kubectl", NODE_IS_READY)
+    finished = machine.run("membership", MEMBERSHIP | {"KUBERNETES_VERSION": "1.37.1"})
+    assert finished.status == 0, finished.stderr
+    verbs = [call.split()[1] for call in machine.calls()]
+    assert verbs.index("annotate") < verbs.index("cordon") < verbs.index("drain")
+
+
+def test_a_drain_that_cannot_finish_names_the_pods_and_what_keeps_them(machine: Machine) -> None:
+    """A disruption budget, for one."""
+    machine.stub(
+        "kubectl",
+        'case "$*" in\ndrain*) echo "error: would violate the disruption budget" >&2; exit 1 ;;\n'
+        '*ownerReferences*) printf "ReplicaSet shop/web-1\\nDaemonSet kube-system/calico\\n shop/bare\\n" ;;\n'
+        "*Ready*) echo True ;;\nesac",
+    )
+    finished = machine.run("leave", MEMBERSHIP)
+    assert finished.status == 1
+    assert "expected node node2 to drain within 60 s" in finished.stderr
+    assert "pods that stay: shop/web-1 shop/bare\n" in finished.stderr
+    assert "would violate the disruption budget" in finished.stderr
+    assert not [call for call in machine.calls() if "delete node" in call]
+
+
+def test_a_node_that_leaves_is_drained_and_deleted(machine: Machine) -> None:
+    """In this order; a second run finds nothing to do."""
+    left = 'case "$*" in "delete node"*) touch "$ROOT/left" ;; "get node"*) [[ ! -e $ROOT/left ]] || exit 1 ;; esac'
+    machine.stub("kubectl", f"{left}\n{NODE_IS_READY}")
+    assert machine.run("leave", MEMBERSHIP).status == 0
+    verbs = [call.split()[1] for call in machine.calls()]
+    assert verbs.index("drain") < verbs.index("delete")
+    second = machine.run("leave", MEMBERSHIP)
+    assert (second.status, second.stderr) == (0, "")
+
+
+def test_the_node_of_a_machine_that_is_down_is_deleted_without_a_drain(machine: Machine) -> None:
+    """Its pods could not end."""
+    machine.stub("kubectl", 'case "$*" in *Ready*) echo Unknown ;; esac')
+    assert machine.run("leave", MEMBERSHIP).status == 0
+    verbs = [call.split()[1] for call in machine.calls()]
+    assert "drain" not in verbs
+    assert "delete" in verbs
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "expected"),
+    [
+        ("", "a=b:NoSchedule", ["--overwrite node node2 a=b:NoSchedule"]),
+        ("a=b:NoSchedule", "", ["node node2 a:NoSchedule-"]),
+        (
+            "a:NoSchedule\nc:NoExecute",
+            "a:NoSchedule\nc:NoSchedule",
+            ["node node2 c:NoExecute-", "--overwrite node node2 c:NoSchedule"],
+        ),
+        ("a:NoSchedule", "a:NoSchedule", []),
+    ],
+)
+def test_taints_follow_the_stack_and_those_of_others_stay(
+    machine: Machine, before: str, wanted: str, expected: list[str]
+) -> None:
+    """Only what we set before is taken away."""
+    machine.write("/etc/kubernetes/pki/ca.crt", CA)
+    machine.write(f"{STATE}/taints-of-node2", before)
+    machine.stub("kubectl", NODE_IS_READY)
+    assert machine.run("membership", MEMBERSHIP | {"TAINTS": wanted}).status == 0
+    calls = [call.removeprefix("kubectl taint ") for call in machine.calls() if call.startswith("kubectl taint")]
+    assert calls == expected
+    assert machine.path(f"{STATE}/taints-of-node2").read_text() == wanted
 
 
 def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: Machine) -> None:

@@ -9,7 +9,8 @@ from tests.scripts.machine import Machine
 IMAGES = {
     "ROLE": "worker",
     "IMAGES": "hub.test/a:1\nhub.test/b:2",
-    "PAUSE_IMAGE": "hub.test/pause:3.10.2",
+    "KUBERNETES_VERSION": "1.36.3",
+    "KUBEADM_PAUSE_IMAGE": "hub.test/pause:3.10.2",
     "REGISTRY_FILES": "",
 }
 
@@ -23,7 +24,10 @@ def pulling(machine: Machine) -> Machine:
         'inspecti) grep --quiet --line-regexp "$3" "$ROOT/pulled" ;;\n'
         'pull) echo "$2" >>"$ROOT/pulled" ;;\nesac',
     )
-    machine.stub("kubeadm", "printf 'hub.test/pause:3.10.2\\nhub.test/etcd:3\\n'")
+    machine.stub(
+        "kubeadm",
+        "if [[ $1 == version ]]; then echo v1.36.3; else printf 'hub.test/pause:3.10.2\\nhub.test/etcd:3\\n'; fi",
+    )
     return machine
 
 
@@ -48,10 +52,22 @@ def test_a_control_plane_also_pulls_what_kubeadm_names(pulling: Machine) -> None
 
 def test_a_pause_image_that_kubeadm_does_not_name_is_an_error(pulling: Machine) -> None:
     """The kubelet would delete the one that containerd uses."""
-    finished = pulling.run("images", IMAGES | {"ROLE": "control-plane", "PAUSE_IMAGE": "hub.test/pause:3.9"})
+    finished = pulling.run("images", IMAGES | {"ROLE": "control-plane", "KUBEADM_PAUSE_IMAGE": "hub.test/pause:3.9"})
     assert finished.status == 1
     assert "saw hub.test/pause:3.10.2" in finished.stderr
     assert pulls(pulling) == []
+
+
+def test_a_pause_image_of_the_stack_need_not_be_kubeadms(pulling: Machine) -> None:
+    """Whoever names one knows why."""
+    assert pulling.run("images", IMAGES | {"ROLE": "control-plane", "KUBEADM_PAUSE_IMAGE": ""}).status == 0
+
+
+def test_images_of_a_new_version_are_left_to_the_upgrade(pulling: Machine) -> None:
+    """The old kubeadm does not know their tags."""
+    values = IMAGES | {"ROLE": "control-plane", "KUBERNETES_VERSION": "1.37.1"}
+    assert pulling.run("images", values).status == 0
+    assert pulls(pulling) == ["hub.test/a:1", "hub.test/b:2"]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from components._remote import File
+from components._step import File
 from tests.scripts.machine import Machine
 
-PUT = '. "$LIBRARY/lib.sh"\nif put "$TARGET"; then echo changed; else echo same; fi\n'
+PUT = '. "$LIBRARY/lib.sh"\nput "$TARGET"\necho "$PUT"\n'
 
 
 def put(machine: Machine, content: str, mode: str = "0644") -> str:
@@ -46,6 +46,15 @@ def test_put_changes_what_differs_in_content_or_mode(machine: Machine, content: 
     assert put(machine, content, mode) == "changed"
     path = machine.path("/etc/deep/file")
     assert (path.read_text(), path.stat().st_mode & 0o777) == (content, int(mode, 8))
+
+
+def test_a_put_that_cannot_write_ends_the_step(machine: Machine) -> None:
+    """Nothing that follows may rely on a file that is not there."""
+    machine.write("/etc/deep", "a file where a directory should be")
+    machine.script("put", PUT)
+    finished = machine.run("put", {"TARGET": str(machine.path("/etc/deep/file"))}, [File("/etc/deep/file", "x")])
+    assert finished.status != 0
+    assert finished.stdout == ""
 
 
 def test_put_leaves_no_other_file_behind(machine: Machine) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from components._remote import File
+from components._step import File
 from tests.scripts.machine import Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib.sh"\n'

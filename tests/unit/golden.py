@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from components._remote import File
+from components._step import File
 
 DIRECTORY = Path(__file__).parent / "golden"
 

@@ -64,12 +64,12 @@ def test_each_host_has_few_commands(run: Recording) -> None:
         "node1-prepare",
         "node2-images",
         "node2-join",
+        "node2-membership",
         "node2-prepare",
-        "node2-token",
         "node3-images",
         "node3-join",
+        "node3-membership",
         "node3-prepare",
-        "node3-token",
     ]
 
 
@@ -93,7 +93,27 @@ def test_no_two_resources_share_a_urn(run: Recording) -> None:
 def test_what_is_run_on_a_host_never_changes(run: Recording) -> None:
     """A changed `create` would run on every host again; what differs travels in standard input."""
     assert {each.inputs["create"] for each in run.commands.values()} == {_remote.CREATE}
-    assert not [name for name, each in run.commands.items() if {"delete", "triggers", "environment"} & set(each.inputs)]
+    assert not [name for name, each in run.commands.items() if {"triggers", "environment"} & set(each.inputs)]
+
+
+def test_only_a_host_that_leaves_and_its_node_have_something_to_undo(run: Recording) -> None:
+    """And when the whole cluster goes, they are forgotten with it, without a visit."""
+    undone = {name: each for name, each in run.commands.items() if "delete" in each.inputs}
+    assert sorted(undone) == ["node2-membership", "node2-prepare", "node3-membership", "node3-prepare"]
+    assert {each.inputs["delete"] for each in undone.values()} == {_remote.DELETE}
+    (lifetime,) = run.of_type("kubeadm:index:Lifetime")
+    assert {each.request.deletedWith for each in undone.values()} == {lifetime.urn}
+    assert {each.inputs["stdin"].splitlines()[-1] for each in undone.values()} == {
+        "run_step prepare reset",
+        "run_step membership leave",
+    }
+
+
+def test_a_node_is_taken_out_of_the_cluster_before_its_machine_is_reset(run: Recording) -> None:
+    """Deletion goes against dependencies: what drains depends on what resets."""
+    urns = {each.name: each.urn for each in run.resources}
+    for worker in ("node2", "node3"):
+        assert urns[f"{worker}-prepare"] in run.commands[f"{worker}-membership"].request.dependencies
 
 
 def test_only_init_and_join_verify_on_a_change(run: Recording) -> None:
@@ -119,7 +139,7 @@ def test_every_connection_checks_the_host_key_and_is_secret(run: Recording) -> N
         "node3": ("192.0.2.13", f"{KEY}13"),
     }
     for name, each in run.commands.items():
-        host = "node1" if name.endswith("-token") else name.partition("-")[0]
+        host = "node1" if name.endswith("-membership") else name.partition("-")[0]
         connection = each.inputs["connection"]
         assert (connection["host"], connection["hostKey"]) == addresses[host], name
         assert connection["user"] == "admin"
@@ -146,7 +166,7 @@ def test_the_secrets_are_there_where_they_belong(applied: Recording) -> None:
 def test_what_token_and_kubeconfig_print_is_secret(run: Recording) -> None:
     """Of these two commands, and of no other that a person wants to read."""
     secret = {name for name, each in run.commands.items() if "stdout" in each.request.additionalSecretOutputs}
-    assert secret == {"node1-kubeconfig", "node2-token", "node3-token"}
+    assert secret == {"node1-kubeconfig", "node2-membership", "node3-membership"}
 
 
 def test_the_lines_of_prepared_files_are_shown(run: Recording) -> None:
@@ -182,54 +202,17 @@ def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> N
     urns = {each.name: each.urn for each in run.resources}
     for worker, other in (("node2", "node3"), ("node3", "node2")):
         join = run.commands[f"{worker}-join"].request
-        assert list(join.propertyDependencies["stdin"].urns) == [urns[f"{worker}-token"]]
+        assert list(join.propertyDependencies["stdin"].urns) == [urns[f"{worker}-membership"]]
         assert {urns[f"{worker}-images"], urns["ConfigMap:kube-system/calico-config"]} <= set(join.dependencies)
-        token = run.commands[f"{worker}-token"].request
+        token = run.commands[f"{worker}-membership"].request
         assert {urns["node1-init"], urns[f"{worker}-images"]} <= set(token.dependencies)
-        assert not {urns[f"{other}-join"], urns[f"{other}-token"]} & {*join.dependencies, *token.dependencies}
+        assert not {urns[f"{other}-join"], urns[f"{other}-membership"]} & {*join.dependencies, *token.dependencies}
 
 
 def test_workers_do_not_wait_for_calico_pods(run: Recording) -> None:
     """Its pods need nodes: each would wait for the other."""
     waited = set(run.commands["node2-join"].request.dependencies)
     assert not [urn for urn in waited if "DaemonSet" in urn or "Deployment" in urn]
-
-
-def test_adding_a_worker_leaves_the_commands_of_the_others_alone(directory: Path, applied: Recording) -> None:
-    """Only `prepare` changes, by the line of /etc/hosts that names the new host."""
-    larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False)
-    changed = {name for name, each in applied.commands.items() if larger.commands[name].inputs != each.inputs}
-    assert changed == {"node1-prepare", "node2-prepare", "node3-prepare"}
-    for name in changed:
-        old = applied.commands[name].inputs["stdin"].splitlines()
-        new = larger.commands[name].inputs["stdin"].splitlines()
-        assert [line for line in new if line not in old] == ["192.0.2.14\tnode4"]
-        assert [line for line in old if line not in new] == []
-    assert {name for name in larger.commands if name not in applied.commands} == {
-        "node4-prepare",
-        "node4-images",
-        "node4-token",
-        "node4-join",
-    }
-
-
-def test_adding_a_worker_changes_no_object_of_the_cluster(directory: Path, applied: Recording) -> None:
-    """Workloads are not restarted for it."""
-    larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False)
-    before = {each.urn: each.inputs for each in applied.resources if each.request.type.startswith("kubernetes:")}
-    after = {each.urn: each.inputs for each in larger.resources if each.request.type.startswith("kubernetes:")}
-    assert before == after
-
-
-def test_a_new_registry_password_changes_only_the_second_command_of_each_host(
-    directory: Path, applied: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the image pull secret."""
-    monkeypatch.setattr(recording, "PASSWORD", "another password")
-    other = record(stack_of(directory, "node2", "node3"), preview=False)
-    before = {each.urn: each for each in applied.resources}
-    changed = {each.name for each in other.resources if each.inputs != before[each.urn].inputs}
-    assert changed == {"node1-images", "node2-images", "node3-images", "shop/registry-credentials"}
 
 
 def test_images_of_every_object_come_from_the_private_registry(applied: Recording) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components import _remote, containerd
-from components._remote import File, prologue, staged
+from components import _remote, _step, containerd
+from components._step import File, prologue, staged
 from components.host import prepared_files
 from components.settings import Images, Settings
 from components.stack_file import parse_settings
@@ -164,7 +164,7 @@ def bytes_given_back(directory: Path, content: str) -> tuple[bytes, bytes]:
     """A value and a file's content, after prologue and staging went through a real bash."""
     (directory / "run.sh").write_text('stage() { printf "%s" "$3" >"$2"; }\n')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_remote, "LIBRARY", str(directory))
+        patch.setattr(_step, "LIBRARY", str(directory))
         text = prologue("step", {"VALUE": content}) + staged([File(str(directory / "file"), content)])
     # Read as on a host: from standard input, strictly.
     subprocess.run(
@@ -194,7 +194,7 @@ def test_any_text_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, con
 
 def test_a_step_gets_its_name_and_the_arguments_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sourced file has arguments of its own: without care it never learns that it is to verify."""
-    monkeypatch.setattr(_remote, "LIBRARY", str(tmp_path))
+    monkeypatch.setattr(_step, "LIBRARY", str(tmp_path))
     (tmp_path / "run.sh").write_text('printf "%s," "$@"\n')
     for command, expected in [(_remote.CREATE, "init,"), (_remote.VERIFY, "init,verify,")]:
         arguments = command.removeprefix("sudo -n ").split()
@@ -211,13 +211,13 @@ def test_the_lines_of_a_file_stay_lines(tmp_path: Path) -> None:
 
 def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise every preview would show a change; and they arrive whole."""
-    text = _remote.install_scripts()
-    _remote.install_scripts.cache_clear()
+    text = _step.install_scripts()
+    _step.install_scripts.cache_clear()
     monkeypatch.setattr("time.time", lambda: 0.0)
-    assert _remote.install_scripts() == text
+    assert _step.install_scripts() == text
     finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-s"],
-        input=text.replace(_remote.LIBRARY, str(tmp_path / "library")),
+        input=text.replace(_step.LIBRARY, str(tmp_path / "library")),
         text=True,
         check=True,
         timeout=20,
@@ -226,6 +226,4 @@ def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path, monkeypat
     arrived = {
         str(path.relative_to(tmp_path / "library")): path.read_text() for path in (tmp_path / "library").rglob("*.sh")
     }
-    assert arrived == {
-        str(path.relative_to(_remote.SCRIPTS)): path.read_text() for path in _remote.SCRIPTS.rglob("*.sh")
-    }
+    assert arrived == {str(path.relative_to(_step.SCRIPTS)): path.read_text() for path in _step.SCRIPTS.rglob("*.sh")}

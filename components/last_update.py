@@ -1,0 +1,64 @@
+"""What the last update left in the state of the stack: the program's only memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pulumi
+
+from components._step import Told, told
+
+
+@dataclass(frozen=True)
+class RecordedCommand:
+    """A remote command as it last succeeded.
+
+    Attributes:
+        stdin: may hold secrets: what is shown of it comes from `told`, without secret files.
+        connection: the fields of a connection, as the provider names them.
+    """
+
+    stdin: str
+    connection: Mapping[str, Any]
+
+    @cached_property
+    def told(self) -> Told:
+        """What the step was told."""
+        return told(self.stdin)
+
+
+@dataclass(frozen=True)
+class LastUpdate:
+    """The remote commands of a stack by name; none before the first update."""
+
+    commands: Mapping[str, RecordedCommand] = field(default_factory=dict)
+
+    def value(self, name: str, variable: str) -> str | None:
+        """A variable that a command was given; None where there is no such command or variable."""
+        recorded = self.commands.get(name)
+        return recorded.told.values.get(variable) if recorded else None
+
+    def file(self, name: str, path: str) -> str | None:
+        """A file that a command was given; None where there is no such command or file."""
+        recorded = self.commands.get(name)
+        return recorded.told.files.get(path) if recorded else None
+
+
+def load_last_update() -> LastUpdate:
+    """The state of the current stack, read before anything is registered.
+
+    The engine serves `readStackResourceOutputs` since 2018 (pkg/resource/deploy/builtins.go); it has no function of its
+    own in the Python SDK. It sees each command as it last succeeded, also after an update that failed half-way.
+    """
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
+    return LastUpdate(
+        {
+            urn.rpartition("::")[2]: RecordedCommand(each["outputs"]["stdin"], each["outputs"]["connection"])
+            for urn, each in found.get("outputs", {}).items()
+            if each["type"] == "command:remote:Command"
+        }
+    )

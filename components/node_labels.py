@@ -1,0 +1,40 @@
+"""Labels of the nodes."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.cluster_access import ClusterAccess
+from components.settings import Settings
+from components.worker import Worker
+
+
+class NodeLabels(pulumi.ComponentResource):
+    """Each node has the labels of its host, beside those that others gave it. Nothing restarts for them.
+
+    Applied to the API and not given to the kubelet, which may not set labels such as node-role.kubernetes.io/worker.
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterAccess,
+        settings: Settings,
+        workers: list[Worker],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("kubeadm:index:NodeLabels", "labels", None, opts)
+        joined = {worker.host.name: [worker] for worker in workers}
+        for host in settings.hosts.values():
+            if host.labels and not host.gone:
+                kubernetes.core.v1.NodePatch(
+                    host.name,
+                    metadata={
+                        "name": host.name,
+                        "labels": dict(host.labels),
+                        # One owner of these fields, whatever the resource is called.
+                        "annotations": {"pulumi.com/patchFieldManager": "pulumi-kubeadm-labels"},
+                    },
+                    opts=cluster.options(self, after=[*joined.get(host.name, [])]),
+                )
+        self.register_outputs({})

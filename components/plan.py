@@ -1,0 +1,134 @@
+"""What an update will do to the nodes, in words: what a reviewer reads first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pulumi
+
+from components._connection import is_same_machine
+from components._step import Step
+from components.control_plane import init_step
+from components.host import prepare_step
+from components.last_update import LastUpdate, RecordedCommand
+from components.settings import Host, Settings
+from components.worker import is_member, join_step, membership_name, membership_step
+
+EFFECTS = {
+    "/etc/containerd/config.toml": "containerd restarts, pods keep running",
+    "/etc/systemd/system.conf.d/kubernetes.conf": "systemd reads it at once",
+    "/etc/sysctl.d/99-kubernetes.conf": "holds at once, nothing restarts",
+    "/etc/modules-load.d/kubernetes.conf": "modules are loaded at once",
+    "/etc/hosts": "nothing restarts",
+    "/etc/crictl.yaml": "nothing restarts",
+    "/etc/kubernetes/kubeadm/config.yaml": "for kubeadm only",
+}
+OTHER_EFFECTS = {
+    "/etc/apt/": "package lists are read anew",
+    "/etc/containerd/certs.d/": "holds from the next pull on, nothing restarts",
+}
+"""By the beginning of a path."""
+
+
+def announce_plan(settings: Settings, last: LastUpdate) -> None:
+    """The plan is in the log of the preview and of the update, above everything else where the diff is shown."""
+    pulumi.log.info("\n".join([f"Plan for cluster {settings.cluster.name}:", *plan(settings, last)]))
+
+
+def plan(settings: Settings, last: LastUpdate) -> list[str]:
+    """One line for each thing that will be done to a node; one line in all where nothing is."""
+    lines = [
+        *_control_plane(settings, last),
+        *(line for host in settings.workers for line in _worker(host, settings, last)),
+        *_leaving(settings, last),
+    ]
+    return [f"  {line}" for line in lines] or ["  nothing is done to any node"]
+
+
+def _control_plane(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    host, step = settings.control_plane, init_step(settings)
+    if step.name not in last.commands:
+        version = settings.cluster.kubernetes_version
+        yield f"{host.name}: is prepared and becomes the control plane, Kubernetes {version}"
+        return
+    yield from _prepared(host, settings, last)
+    changed = _changed_values(step, last.commands[step.name])
+    if "KUBERNETES_VERSION" in changed:
+        yield (
+            f"{host.name}: etcd is saved, then the control plane is {_upgraded(step, last)}: drained, restarted,"
+            " uncordoned; the API does not answer for a moment"
+        )
+    elif {"CLUSTER_CONFIGURATION_SHA256"} & changed:
+        yield f"{host.name}: the parts of the control plane whose arguments change restart"
+    if "KUBELET_CONFIGURATION_SHA256" in changed and "KUBERNETES_VERSION" not in changed:
+        yield f"{host.name}: kubelet restarts, pods keep running"
+    if "KUBE_PROXY_CONFIGURATION_SHA256" in changed:
+        yield "every node: kube-proxy restarts, one node after the other"
+    if "CONTROL_PLANE_TAINTS" in changed:
+        yield f"{host.name}: taints change"
+
+
+def _worker(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]:
+    if host.gone:
+        if membership_name(host) in last.commands:
+            yield f"{host.name}: is gone: its node is deleted; nothing connects to the machine"
+        return
+    if not is_member(host, last):
+        yield f"{host.name}: is prepared and joins, Kubernetes {settings.cluster.kubernetes_version}"
+        return
+    yield from _prepared(host, settings, last)
+    step = join_step(host, settings)
+    changed = _changed_values(step, last.commands[step.name])
+    if "KUBERNETES_VERSION" in changed:
+        at_once = settings.policy.max_unavailable
+        turn = f"{at_once} worker{'s' if at_once > 1 else ''} at a time"
+        yield f"{host.name}: is drained, {_upgraded(step, last)}, and uncordoned; {turn}"
+    elif "KUBELET_CONFIGURATION_SHA256" in changed:
+        yield f"{host.name}: kubelet restarts, pods keep running"
+    membership = membership_step(host, settings, last)
+    if "TAINTS" in _changed_values(membership, last.commands[membership.name]):
+        yield f"{host.name}: taints change"
+
+
+def _prepared(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]:
+    step = prepare_step(host, settings, last)
+    recorded = last.commands.get(step.name)
+    if recorded is None:
+        return
+    if recorded.stdin != step.text():
+        before = recorded.told.files
+        after = {file.path: file.content for file in step.files}
+        paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+        names = dict.fromkeys(path.removesuffix(".1").removesuffix(".2") for path in paths)
+        for name in names:
+            yield f"{host.name}: {name} changes: {_effect(name)}"
+        if not names:
+            yield f"{host.name}: is looked at again, no file changes"
+    elif not is_same_machine(recorded.connection, host, settings.ssh):
+        yield f"{host.name}: is reached in another way, and looked at again"
+
+
+def _leaving(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    known = {host.name for host in settings.hosts.values()}
+    names = [name.removesuffix("-prepare") for name in last.commands if name.endswith("-prepare")]
+    for name in sorted(set(names) - known):
+        if f"{name}-membership" in last.commands:
+            seconds = settings.policy.drain_timeout_seconds
+            yield f"{name}: is drained within {seconds} s, its node is deleted, the machine is reset"
+        else:
+            yield f"{name}: leaves the stack"
+
+
+def _changed_values(step: Step, recorded: RecordedCommand) -> set[str]:
+    before, after = recorded.told.values, {"HOST_NAME": step.host.name, **step.values}
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
+def _upgraded(step: Step, last: LastUpdate) -> str:
+    return f"upgraded from {last.value(step.name, 'KUBERNETES_VERSION')} to {step.values['KUBERNETES_VERSION']}"
+
+
+def _effect(path: str) -> str:
+    return EFFECTS.get(path) or next(
+        (effect for beginning, effect in OTHER_EFFECTS.items() if path.startswith(beginning)), "nothing restarts"
+    )

@@ -1,0 +1,93 @@
+"""Changes of a stack file that a running cluster cannot follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from components import kubeadm_config
+from components.control_plane import init_step
+from components.host import prepare_step
+from components.last_update import LastUpdate
+from components.settings import Settings
+from components.stack_file import SettingsError
+from components.versions import minor_of
+from components.worker import is_member, join_name
+
+FIXED = {
+    "clusterName": "cluster.name",
+    "controlPlaneEndpoint": "cluster.controlPlaneEndpoint (or the address of the control plane)",
+    "networking": "cluster.networking",
+}
+"""Of the ClusterConfiguration: kubeadm writes them into certificates, kubeconfigs and objects, and never again."""
+
+
+def refuse_impossible_changes(settings: Settings, last: LastUpdate) -> None:
+    """The stack file says nothing that the cluster of the last update cannot become.
+
+    Raises:
+        SettingsError: with every change that cannot be made, and the way out.
+    """
+    problems = list(_problems(settings, last))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _problems(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    initialised = [name.removesuffix("-init") for name in last.commands if name.endswith("-init")]
+    if not initialised:
+        return
+    (control_plane,) = initialised
+    if control_plane != settings.control_plane.name:
+        yield (
+            f"hosts: the control plane of this cluster is {control_plane}, found {settings.control_plane.name};"
+            " it cannot move: make another stack, or destroy this one first"
+        )
+        return
+    yield from _fixed(settings, last)
+    yield from _versions(settings, last)
+
+
+def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    name = f"{settings.control_plane.name}-prepare"
+    before = _cluster_configuration(last.file(name, kubeadm_config.PATH))
+    files = prepare_step(settings.control_plane, settings, last).files
+    after = _cluster_configuration(next(file.content for file in files if file.path == kubeadm_config.PATH))
+    for key, path in FIXED.items():
+        if before and before.get(key) != after.get(key):
+            yield (
+                f"{path}: cannot be changed once the cluster exists, found {_short(after.get(key))}, the cluster has"
+                f" {_short(before.get(key))}; set it back, or destroy the cluster first"
+            )
+
+
+def _versions(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    wanted = settings.cluster.kubernetes_version
+    names = [init_step(settings).name, *(join_name(host) for host in settings.workers if is_member(host, last))]
+    running = {version for name in names if (version := last.value(name, "KUBERNETES_VERSION"))}
+    if not running:
+        return
+    oldest, newest = min(running, key=_numbers), max(running, key=_numbers)
+    if _numbers(wanted) < _numbers(newest):
+        yield f"cluster.kubernetesVersion: kubeadm cannot go back from {newest} to {wanted}; set it to {newest}"
+    elif minor_of(wanted) > minor_of(oldest) + 1:
+        steps = ", then ".join(f"1.{minor}.x" for minor in range(minor_of(oldest) + 1, minor_of(wanted)))
+        yield (
+            f"cluster.kubernetesVersion: kubeadm upgrades one minor version at a time, found {wanted}, the cluster has"
+            f" {oldest}; go to {steps}, then to {wanted}, with `pulumi up` after each"
+        )
+
+
+def _cluster_configuration(text: str | None) -> dict[str, Any]:
+    documents = yaml.safe_load_all(text or "")
+    return next((each for each in documents if each and each.get("kind") == "ClusterConfiguration"), {})
+
+
+def _short(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False).removesuffix("...\n").strip()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# The control plane runs in the stack's version. The mark is written last, so an upgrade that was cut short goes on.
+
+VERSION_MARK=$STATE/control-plane-version
+SNAPSHOTS=$STATE/etcd-snapshots
+
+# In the etcd container: its image has the etcdctl that fits. Its data directory is the same path on the host.
+save_etcd() {
+  local container snapshot=/var/lib/etcd/before-$KUBERNETES_VERSION.db
+  container=$(crictl ps --quiet --name '^etcd$' | head -n 1)
+  crictl exec "$container" etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/kubernetes/pki/etcd/ca.crt \
+    --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key \
+    snapshot save "$snapshot" >"$STAGING/etcdctl" 2>&1 ||
+    fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" "crictl logs $container; then pulumi up"
+  mkdir -p "$SNAPSHOTS"
+  mv "$snapshot" "$SNAPSHOTS/"
+  changed "etcd is saved: $SNAPSHOTS/${snapshot##*/}"
+}
+
+runs_in_version() { [[ $(node_condition "$HOST_NAME") == True && $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+
+upgrade_control_plane() {
+  [[ -e $SNAPSHOTS/before-$KUBERNETES_VERSION.db ]] || save_etcd
+  install_held kubeadm
+  kubeadm upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
+    fail "kubeadm upgrade apply v$KUBERNETES_VERSION to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" \
+      "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS"
+  changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
+}
+
+upgrade_node() {
+  drain "$HOST_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+  install_held kubelet kubectl
+  systemctl daemon-reload
+  systemctl restart kubelet
+  wait_for 300 "the node to be Ready with kubelet $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
+}
+
+if [[ $(<"$VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
+  upgrade_control_plane
+  runs_in_version || upgrade_node
+  printf '%s' "$KUBERNETES_VERSION" >"$VERSION_MARK"
+fi
+give_back "$HOST_NAME"

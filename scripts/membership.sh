@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# The control plane's side of a worker. Returns what its join needs: server, CA, and a fresh token while it is no Ready
+# node. A node of another version is drained, for its machine to upgrade it.
+. "$LIBRARY/lib.sh"
+. "$LIBRARY/nodes.sh"
+
+JOIN_TOKEN_TTL=15m
+export KUBECONFIG=/etc/kubernetes/admin.conf
+mark=$STATE/taints-of-$WORKER_NAME
+
+token=
+if kubectl get node "$WORKER_NAME" &>/dev/null; then
+  apply_taints "$WORKER_NAME" "$TAINTS" "$mark"
+  if [[ $(node_version "$WORKER_NAME") != "v$KUBERNETES_VERSION" ]]; then
+    drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+  fi
+else
+  printf '%s' "$TAINTS" >"$mark" # the kubelet registers with them
+fi
+if [[ $(node_condition "$WORKER_NAME") != True ]]; then
+  token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||
+    fail "a join token" "$(<"$STAGING/kubeadm")" "kubeadm token create"
+fi
+server=$(kubectl config view --minify --output jsonpath='{.clusters[0].cluster.server}')
+cat <<KUBECONFIG
+apiVersion: v1
+kind: Config
+clusters:
+- name: cluster
+  cluster:
+    server: $server
+    certificate-authority-data: $(base64 --wrap 0 /etc/kubernetes/pki/ca.crt)
+users:
+- name: joining-node
+  user:
+    token: $token
+contexts:
+- name: join
+  context:
+    cluster: cluster
+    user: joining-node
+current-context: join
+KUBECONFIG

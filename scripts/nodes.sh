@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# What is done to a node from outside: drained and given back, taints. KUBECONFIG says with which rights.
+
+# On a node that we cordoned: one that a person cordoned stays so.
+DRAINED=pulumi-kubeadm/drained
+
+node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
+node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
+
+# drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted.
+drain() {
+  local node=$1 next=$2
+  if [[ $(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}') != true ]]; then
+    kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
+    kubectl cordon "$node" >/dev/null
+  fi
+  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${DRAIN_TIMEOUT_SECONDS}s" >"$STAGING/drain" 2>&1 ||
+    fail "node $node to drain within $DRAIN_TIMEOUT_SECONDS s" "$(pods_that_stay "$node")"$'\n'"$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)" "$next"
+  changed "$node is drained"
+}
+
+pods_that_stay() {
+  printf 'pods that stay: '
+  kubectl get pods --all-namespaces --field-selector "spec.nodeName=$1" --output \
+    'jsonpath={range .items[*]}{.metadata.ownerReferences[0].kind} {.metadata.namespace}/{.metadata.name}{"\n"}{end}' |
+    awk '$1 != "DaemonSet" && $1 != "Node" {print $NF}' | paste --serial --delimiters ' '
+}
+
+# give_back NODE: it takes pods again, if it was us who kept them away.
+give_back() {
+  [[ $(kubectl get node "$1" --output "jsonpath={.metadata.annotations.pulumi-kubeadm/drained}") == true ]] || return 0
+  kubectl uncordon "$1" >/dev/null
+  kubectl annotate node "$1" "$DRAINED-" >/dev/null
+  changed "$1 takes pods again"
+}
+
+# apply_taints NODE WANTED MARK: the node has the wanted taints, one a line; of others only those go that we set before,
+# which MARK remembers.
+apply_taints() {
+  local node=$1 wanted=$2 mark=$3 taint before
+  before=$([[ ! -f $mark ]] || cat "$mark")
+  while read -r taint; do
+    [[ -n $taint ]] || continue
+    grep --quiet --line-regexp --fixed-strings "$taint" <<<"$wanted" && continue
+    # It may be gone already.
+    if kubectl taint node "$node" "$(untaint "$taint")" &>/dev/null; then changed "$node has no taint $taint any more"; fi
+  done <<<"$before"
+  while read -r taint; do
+    [[ -n $taint ]] || continue
+    grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" && continue
+    kubectl taint --overwrite node "$node" "$taint" >/dev/null
+    changed "$node has the taint $taint"
+  done <<<"$wanted"
+  printf '%s' "$wanted" >"$mark"
+}
+
+# key=value:effect or key:effect, as kubectl wants it for removal.
+untaint() { printf '%s:%s-' "${1%%[=:]*}" "${1##*:}"; }

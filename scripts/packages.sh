@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Packages of Kubernetes, for the steps that install and upgrade them.
+
+# A package that was removed but not purged still has a version.
+installed_version() { dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'; }
+
+# are_installed PACKAGE...: whether they are there in the stack's version.
+are_installed() {
+  local package
+  for package in "$@"; do
+    [[ $(installed_version "$package") == "$KUBERNETES_VERSION"-* ]] || return 1
+  done
+}
+
+# install_held PACKAGE...: they are there in the stack's version, and stay in it.
+install_held() {
+  local package
+  if ! are_installed "$@"; then
+    for package in "$@"; do
+      # Not `grep --quiet`: it ends at the first match, and apt-cache of a broken pipe.
+      apt-cache madison "$package" | grep " $KUBERNETES_VERSION-" >/dev/null ||
+        fail "package $package $KUBERNETES_VERSION in the package repository" \
+          "$(apt-cache madison "$package" | awk '{print $3}' | head -n 5 | paste --serial --delimiters ' ')" \
+          "mend cluster.kubernetesVersion or packages.repository.url in the stack file"
+    done
+    apt_get install --no-install-recommends --allow-change-held-packages --allow-downgrades "${@/%/=$KUBERNETES_VERSION-*}"
+    changed "$* $KUBERNETES_VERSION installed"
+  fi
+  for package in "$@"; do
+    if ! apt-mark showhold | grep --line-regexp "$package" >/dev/null; then
+      apt-mark hold "$package" >/dev/null
+      changed "$package is held"
+    fi
+  done
+  are_installed "$@" || fail "$* $KUBERNETES_VERSION" "$(for package in "$@"; do installed_version "$package"; done)" "apt-cache policy $*"
+}

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it.
+. "$LIBRARY/lib.sh"
+
+if [[ ! -f $STATE/owner ]]; then
+  changed "the machine belongs to no stack: nothing is reset"
+  exit 0
+fi
+[[ $(<"$STATE/owner") == "$CLUSTER_ID" ]] ||
+  fail "a machine of stack $CLUSTER_ID" "it belongs to stack $(<"$STATE/owner")" "pulumi state delete '**$HOST_NAME-prepare' forgets it without a reset"
+
+if command -v kubeadm >/dev/null; then
+  kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >"$STAGING/reset" 2>&1 ||
+    fail "kubeadm reset to succeed" "$(tail -n 10 "$STAGING/reset")" "kubeadm reset --force"
+fi
+systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
+
+# What kube-proxy and Calico leave in the kernel; rules of others stay.
+for version in iptables ip6tables; do
+  command -v "$version" >/dev/null || continue
+  "$version-save" | grep --invert-match --extended-regexp 'KUBE-|cali[-:]|cali-' | "$version-restore"
+done
+for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0|tunl0@)/ {sub(/@.*/, "", $1); print $1}'); do
+  # tunl0 belongs to the kernel and stays.
+  ip link delete "$link" 2>/dev/null || true
+done
+rm -rf /etc/cni/net.d /var/lib/cni /var/lib/etcd /var/lib/kubelet /etc/kubernetes /var/lib/calico /var/run/calico /var/log/calico
+
+for package in kubeadm kubelet kubectl; do
+  apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short
+done
+sed --in-place=.unfinished -e '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/d' /etc/hosts
+rm -f /etc/hosts.unfinished
+rm -rf /etc/modules-load.d/kubernetes.conf /etc/sysctl.d/99-kubernetes.conf /etc/systemd/system.conf.d/kubernetes.conf \
+  /etc/containerd/certs.d /etc/crictl.yaml /etc/apt/keyrings/kubernetes.asc /etc/apt/keyrings/containerd.asc
+for source in $APT_SOURCES; do
+  rm -f "$source"
+done
+if [[ -f /etc/fstab.before-kubernetes ]]; then
+  mv /etc/fstab.before-kubernetes /etc/fstab
+fi
+systemctl --quiet unmask swap.target
+rm -rf "$STATE"
+changed "the machine is reset"

@@ -1,0 +1,181 @@
+"""The plan in words, and changes that a running cluster cannot follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components import _manifests
+from components.last_update import LastUpdate, RecordedCommand
+from components.plan import plan
+from components.running_cluster import refuse_impossible_changes
+from components.stack_file import SettingsError, parse_settings
+from tests.unit import recording
+from tests.unit.recording import Recording, record, stack_of
+from tests.unit.stacks import KEY, Stack
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the stack's files are."""
+    found = tmp_path_factory.mktemp("stack")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_manifests, "CACHE", found / "cache")
+        yield found
+
+
+def state_of(run: Recording) -> LastUpdate:
+    """What a run of the program would leave in the state."""
+    return LastUpdate(
+        {
+            name: RecordedCommand(each.inputs.get("stdin", ""), each.inputs["connection"])
+            for name, each in run.commands.items()
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def last(directory: Path) -> LastUpdate:
+    """One control plane and two workers of 1.35.4."""
+    return state_of(record(stack_of(directory, "node2", "node3", version="1.35.4"), preview=False))
+
+
+@pytest.fixture
+def stack(directory: Path) -> Stack:
+    """The same stack file."""
+    return stack_of(directory, "node2", "node3", version="1.35.4")
+
+
+def planned(stack: Stack, last: LastUpdate) -> list[str]:
+    """The lines of the plan, without their indentation."""
+    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
+    return [line.strip() for line in plan(parse_settings(stack), last)]
+
+
+def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
+    """Who becomes what."""
+    assert planned(stack, LastUpdate()) == [
+        "node1: is prepared and becomes the control plane, Kubernetes 1.35.4",
+        "node2: is prepared and joins, Kubernetes 1.35.4",
+        "node3: is prepared and joins, Kubernetes 1.35.4",
+    ]
+
+
+def test_a_stack_file_that_did_not_change_does_nothing(stack: Stack, last: LastUpdate) -> None:
+    """One line says so."""
+    assert planned(stack, last) == ["nothing is done to any node"]
+
+
+def test_a_changed_file_is_named_with_what_it_restarts(stack: Stack, last: LastUpdate) -> None:
+    """A sysctl restarts nothing, another pause image restarts containerd."""
+    stack["hosts"]["node2"]["sysctl"] = {"vm.overcommit_memory": 1}
+    assert planned(stack, last) == ["node2: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"]
+    stack["hosts"]["node2"]["sysctl"] = {}
+    stack["containerd"]["pauseImage"] = "hub.example.com/pause:1"
+    assert planned(stack, last) == [
+        f"node{number}: /etc/containerd/config.toml changes: containerd restarts, pods keep running"
+        for number in (1, 2, 3)
+    ]
+
+
+def test_an_upgrade_says_its_order(stack: Stack, last: LastUpdate) -> None:
+    """etcd, control plane, then worker after worker."""
+    stack["cluster"]["kubernetesVersion"] = "1.36.3"
+    lines = [line for line in planned(stack, last) if "changes:" not in line]
+    effect = "drained, restarted, uncordoned; the API does not answer for a moment"
+    assert lines == [
+        f"node1: etcd is saved, then the control plane is upgraded from 1.35.4 to 1.36.3: {effect}",
+        "node2: is drained, upgraded from 1.35.4 to 1.36.3, and uncordoned; 1 worker at a time",
+        "node3: is drained, upgraded from 1.35.4 to 1.36.3, and uncordoned; 1 worker at a time",
+    ]
+
+
+def test_hosts_that_come_and_go_are_told(stack: Stack, last: LastUpdate) -> None:
+    """One dead, one removed, one new."""
+    stack["hosts"]["node4"] = {"address": "192.0.2.14", "hostKey": f"{KEY}14"}
+    stack["hosts"]["node2"]["gone"] = True
+    del stack["hosts"]["node3"]
+    assert planned(stack, last) == [
+        "node2: is gone: its node is deleted; nothing connects to the machine",
+        "node4: is prepared and joins, Kubernetes 1.35.4",
+        "node3: is drained within 300 s, its node is deleted, the machine is reset",
+    ]
+
+
+def test_kubelet_and_api_server_are_told_apart(stack: Stack, last: LastUpdate) -> None:
+    """Which of them restarts, and where."""
+    stack["cluster"]["kubeletConfiguration"] = {"maxPods": 50}
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["api.example.com"]}}
+    assert [line for line in planned(stack, last) if "changes:" not in line] == [
+        "node1: the parts of the control plane whose arguments change restart",
+        "node1: kubelet restarts, pods keep running",
+        "node2: kubelet restarts, pods keep running",
+        "node3: kubelet restarts, pods keep running",
+    ]
+
+
+def impossible(stack: Stack, last: LastUpdate) -> list[str]:
+    """Why a running cluster cannot follow."""
+    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
+    try:
+        refuse_impossible_changes(parse_settings(stack), last)
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        ("1.35.5", None),
+        ("1.36.3", None),
+        ("1.37.0", "one minor version at a time, found 1.37.0, the cluster has 1.35.4; go to 1.36.x, then to 1.37.0"),
+        ("1.34.9", "kubeadm cannot go back from 1.35.4 to 1.34.9"),
+        ("1.35.3", "kubeadm cannot go back from 1.35.4 to 1.35.3"),
+    ],
+)
+def test_a_version_that_kubeadm_cannot_reach_is_refused(
+    stack: Stack, last: LastUpdate, version: str, problem: str | None
+) -> None:
+    """With the steps that lead there."""
+    stack["cluster"]["kubernetesVersion"] = version
+    found = impossible(stack, last)
+    assert (problem is None) == (found == [])
+    assert all(problem in each for each in found if problem)
+    assert impossible(stack, LastUpdate()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("controlPlaneEndpoint", "api.example.com:6443", "cluster.controlPlaneEndpoint"),
+        ("networking", {"podSubnet": "10.1.0.0/16"}, "cluster.networking"),
+        ("name", "other", "cluster.name"),
+    ],
+)
+def test_what_kubeadm_writes_once_cannot_be_changed(
+    stack: Stack, last: LastUpdate, key: str, value: object, path: str
+) -> None:
+    """Said in the preview, and not by a cluster that fell apart."""
+    stack["cluster"][key] = value
+    (problem,) = impossible(stack, last)
+    assert problem.startswith(f"{path}")
+    assert "cannot be changed once the cluster exists" in problem
+
+
+def test_the_control_plane_cannot_move(stack: Stack, last: LastUpdate) -> None:
+    """Its name is in the state."""
+    stack["hosts"]["node1"]["role"] = "worker"
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    (problem,) = impossible(stack, last)
+    assert problem.startswith("hosts: the control plane of this cluster is node1, found node2")
+
+
+def test_no_secret_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
+    """What the state holds of the join is not repeated."""
+    stack["cluster"]["kubernetesVersion"] = "1.36.3"
+    assert recording.TOKEN not in "\n".join(planned(stack, last))
+    assert recording.TOKEN in last.commands["node2-join"].stdin
