@@ -7,8 +7,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from local import machines, mirror, toolchain
+from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
 from local.errors import LocalError
@@ -30,14 +31,18 @@ def up() -> None:
     with exclusive():
         machines.ensure_engine()
         toolchain.install()
-        access = prepare_machines(DEV)
+        access = _prepare_dev()
         bring_up(DEV_STACK, access)
         mirror.clear_build_caches()
     _summary(started)
 
 
 def prepare_machines(environment: Environment) -> MirrorAccess:
-    """Machines that answer, and the mirror they install from."""
+    """Machines that answer, and the mirror they install from.
+
+    Raises:
+        LocalError: the mirror does not build, or the machines cannot be made.
+    """
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     mirror.build(mirror.KUBERNETES)
     with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
@@ -46,15 +51,43 @@ def prepare_machines(environment: Environment) -> MirrorAccess:
         return mirror.serve(environment)
 
 
-def bring_up(stack: LocalStack, access: MirrorAccess) -> None:
-    """Run `pulumi up` and keep the kubeconfig."""
+def _prepare_dev() -> MirrorAccess | None:
+    """Machines that answer, and the mirror they install from; None: they use the public sources.
+
+    Which of both is decided when the first machine is made, and kept: a host that is offline for an hour, or online for
+    the first time, changes nothing on machines that are there.
+    """
+    way_out = machines.has_way_out(DEV)
+    if way_out is None:
+        way_out = public_sources.are_reachable(public_sources.sources_of(DEV_STACK.source, DEV.debian))
+    if not way_out:
+        return prepare_machines(DEV)
+    with step(f"Local machines of {DEV.name} answer", estimate_seconds=40):
+        machines.create(DEV, way_out=True)
+    return None
+
+
+def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
+    """Run `pulumi up`, and keep the kubeconfig and the control plane's kubectl.
+
+    Args:
+        stack: whose machines answer.
+        access: the mirror that they install from; None: the public sources.
+    """
     with step(f"Stack file {stack.file.name} is written"):
         stack.configure(access)
     with step(f"Stack {stack.environment.name} is up", estimate_seconds=90) as progress:
         stack.up(progress)
+    control_plane = next(iter(stack.environment.machines))
+    machines.copy_from(stack.environment, control_plane, "/usr/bin/kubectl", kubectl(stack.environment))
     kubeconfig = stack.environment.directory / "kubeconfig"
     with os.fdopen(os.open(kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(stack.output("kubeconfig"))
+
+
+def kubectl(environment: Environment) -> Path:
+    """The kubectl of the cluster's own version; there once the cluster is up."""
+    return environment.directory / "bin" / "kubectl"
 
 
 def down() -> None:
@@ -87,7 +120,7 @@ def status() -> None:
         say(
             run(
                 [
-                    mirror.kubectl(),
+                    kubectl(DEV),
                     "--kubeconfig",
                     kubeconfig,
                     "--request-timeout=10s",
@@ -126,11 +159,11 @@ def exclusive() -> Iterator[None]:
 def _summary(started: float) -> None:
     address = DEV_STACK.output("dashboardAddress")
     token_command = DEV_STACK.output("loginTokenCommand")
-    kubeconfig = (DEV.directory / "kubeconfig").relative_to(REPOSITORY)
+    directory = DEV.directory.relative_to(REPOSITORY)
     say(f"\nThe cluster is up, after {elapsed(started)}.\n")
     status()
     say(
-        f"  kubectl:      export KUBECONFIG=$PWD/{kubeconfig} PATH=$PATH:{mirror.kubectl().parent}\n"
+        f"  kubectl:      export KUBECONFIG=$PWD/{directory}/kubeconfig PATH=$PWD/{directory}/bin:$PATH\n"
         f"  dashboard:    {address}\n"
         f"  login token:  {token_command}\n"
         "  go on:        make preview, make status, make down; edit Pulumi.dev.yaml and run make up again"

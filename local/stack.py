@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local import public_sources
 from local.commands import run
 from local.environment import Environment
 from local.errors import LocalError
@@ -42,27 +43,21 @@ class LocalStack:
         """The stack file in use."""
         return self.environment.directory / f"Pulumi.{self.environment.name}.yaml"
 
-    def configure(self, access: MirrorAccess) -> None:
-        """Write the stack file: the committed one, and the mirror of this host."""
+    def configure(self, access: MirrorAccess | None) -> None:
+        """Write the stack file: the committed one, and where its machines install from; None: the public sources."""
         if self._is_current(access):
             return
         unfinished = self.file.with_suffix(".unfinished.yaml")
         shutil.copyfile(self.source, unfinished)
         if not self.exists():
             self._create()
-        settings = [f"{key}={value}" for key, value in mirror_settings(access).items()]
+        settings = [f"{key}={value}" for key, value in self._settings(access).items()]
         plain = [argument for setting in settings for argument in ("--plaintext", setting)]
         configure = ["--stack", self.environment.name, "--config-file", str(unfinished)]
-        self.pulumi("config", "set-all", "--path", *configure, *plain, step="configure the mirror")
-        self.pulumi(
-            "config",
-            "set",
-            "--secret",
-            "registryPassword",
-            *configure,
-            step="configure the registry's password",
-            standard_input=access.password,
-        )
+        self.pulumi("config", "set-all", "--path", *configure, *plain, step="configure the sources")
+        if access:
+            command = ("config", "set", "--secret", "registryPassword", *configure)
+            self.pulumi(*command, step="configure the registry's password", standard_input=access.password)
         unfinished.rename(self.file)
         self._basis.write_text(self._basis_of(access))
 
@@ -112,8 +107,11 @@ class LocalStack:
     def _basis(self) -> Path:
         return self.file.with_suffix(".basis")
 
-    def _basis_of(self, access: MirrorAccess) -> str:
-        return json.dumps([self.source.read_text(), mirror_settings(access)])
+    def _basis_of(self, access: MirrorAccess | None) -> str:
+        return json.dumps([self.source.read_text(), self._settings(access)])
+
+    def _settings(self, access: MirrorAccess | None) -> dict[str, str]:
+        return mirror_settings(access) if access else public_sources.settings(self.environment.debian)
 
     def _create(self) -> None:
         """Create the stack from a copy of the project: Pulumi would write into the committed stack file."""
@@ -123,7 +121,7 @@ class LocalStack:
         command = ("--cwd", str(project), "stack", "init", "--no-select", self.environment.name)
         self.pulumi(*command, step="create the stack")
 
-    def _is_current(self, access: MirrorAccess) -> bool:
+    def _is_current(self, access: MirrorAccess | None) -> bool:
         return self.file.exists() and self._basis.exists() and self._basis.read_text() == self._basis_of(access)
 
     def _run_update(self, command: str, *arguments: str, progress: Progress | None) -> str:

@@ -19,21 +19,27 @@ BOOT_SECONDS = 60
 POLL_SECONDS = 0.3
 
 
-def create(environment: Environment) -> None:
+def create(environment: Environment, *, way_out: bool = False) -> None:
     """Every machine of the environment runs, answers over SSH, and is in the known_hosts file.
 
     A machine that is there already is left as it is; one that was stopped is started.
+
+    Args:
+        environment: whose machines they are.
+        way_out: whether they reach what this host reaches, and ask its name servers.
 
     Raises:
         LocalError: no container engine, addresses taken, or a machine that does not come up.
     """
     ensure_engine()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ensure_network(environment)
+    ensure_network(environment, way_out=way_out)
     image = ensure_image(environment.debian)
     _ensure_key(environment.directory / "id_ed25519", comment=environment.name)
     with ThreadPoolExecutor() as pool:
-        keys = list(pool.map(lambda machine: _ensure_machine(environment, machine, image), environment.machines))
+        keys = list(
+            pool.map(lambda machine: _ensure_machine(environment, machine, image, way_out), environment.machines)
+        )
     known_hosts = environment.directory / "known_hosts"
     known_hosts.write_text(
         "".join(f"{environment.address(name)} {key}\n" for name, key in zip(environment.machines, keys, strict=True))
@@ -70,8 +76,16 @@ def cut_off(environment: Environment, machine: str) -> None:
 
 def reconnect(environment: Environment, machine: str) -> None:
     """The network cable of a machine is plugged in again."""
-    # The route goes with the link; it is the one of image/machine-init.sh.
-    _on(environment, machine, f"ip link set eth0 up; ip route replace default via {environment.network}.254")
+    # The route goes with the link; image/machine-init.sh wrote it down.
+    _on(environment, machine, "ip link set eth0 up; ip route replace $(cat /run/default-route)")
+
+
+def copy_from(environment: Environment, machine: str, path: str, target: Path) -> None:
+    """A file of a machine is at `target`, with the same mode; complete when it is there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(".unfinished")
+    podman("cp", f"{environment.container(machine)}:{path}", str(unfinished), step=f"copy {path} from {machine}")
+    unfinished.rename(target)
 
 
 def status(environment: Environment) -> list[str]:
@@ -102,7 +116,7 @@ def _ensure_key(path: Path, *, comment: str) -> None:
         run(command, step="make an SSH key", log="machines")
 
 
-def _ensure_machine(environment: Environment, machine: str, image: str) -> str:
+def _ensure_machine(environment: Environment, machine: str, image: str, way_out: bool) -> str:
     """Public SSH host key of the machine, which runs and answers."""
     step, name = f"create {machine}", environment.container(machine)
     found = inspected("container", name, step=step)
@@ -118,15 +132,15 @@ def _ensure_machine(environment: Environment, machine: str, image: str) -> str:
         delete_machine(environment, machine)
         found = None
     if not found:
-        _create(environment, machine, image)
-        _put_files(environment, machine)
+        _create(environment, machine, image, way_out)
+        _put_files(environment, machine, way_out)
     if not found or found["State"]["Status"] != "running":
         podman("start", name, step=step)
         _wait_for_boot(environment, machine)
     return _on(environment, machine, "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").strip()
 
 
-def _create(environment: Environment, machine: str, image: str) -> None:
+def _create(environment: Environment, machine: str, image: str, way_out: bool) -> None:
     """Make the container. Each option is needed: docs/decisions.md, "Local machines"."""
     name = environment.container(machine)
     volumes = (("--volume", f"{_volume(name, each)}:/var/lib/{each}") for each in VOLUMES)
@@ -135,21 +149,25 @@ def _create(environment: Environment, machine: str, image: str) -> None:
         *("--privileged", "--cgroupns=private", "--systemd=false", "--restart", "always"),
         *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"),
         *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"),
-        *("--network", environment.name, "--ip", environment.address(machine), "--no-hosts", "--dns=none"),
+        *("--network", environment.name, "--ip", environment.address(machine), "--no-hosts"),
+        # Without it podman gives the machine this host's name servers.
+        *(() if way_out else ("--dns=none",)),
         *(option for volume in volumes for option in volume),
         image,
         step=f"create {machine}",
     )
 
 
-def _put_files(environment: Environment, machine: str) -> None:
+def _put_files(environment: Environment, machine: str, way_out: bool) -> None:
     """What makes the machine this one: names, and an SSH host key of its own."""
     files = {
         "etc/hostname": f"{machine}\n",
-        "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {machine}\n{environment.mirror_address} {MIRROR_HOST_NAME}\n"),
-        "etc/resolv.conf": f"nameserver {environment.mirror_address}\n",
+        "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {machine}\n",
         "home/debian/.ssh/authorized_keys": (environment.directory / "id_ed25519.pub").read_text(),
     }
+    if not way_out:
+        files["etc/hosts"] += f"{environment.mirror_address} {MIRROR_HOST_NAME}\n"
+        files["etc/resolv.conf"] = f"nameserver {environment.mirror_address}\n"
     with tempfile.TemporaryDirectory() as scratch:
         for path, content in files.items():
             target = Path(scratch) / path

@@ -16,13 +16,18 @@ from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
 from local.paths import STATE
 
 
-def ensure_network(environment: Environment) -> None:
-    """A podman network with the environment's name and /24 subnet exists; there is no way out of it.
+def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
+    """A podman network with the environment's name and /24 subnet exists, with a way out of it or without.
 
     This host reaches its members at their addresses, and is `environment.gateway` to them, while at least one runs.
 
+    Args:
+        environment: whose network it is.
+        way_out: whether members reach what this host reaches, by address translation.
+
     Raises:
-        LocalError: no container engine, not root, or the name or an address is taken by something else.
+        LocalError: no container engine, not root, or the name or an address is taken by something else; or the network
+            is in use and of the other kind.
     """
     step = f"make the network {environment.subnet}"
     ensure_engine()
@@ -30,14 +35,27 @@ def ensure_network(environment: Environment) -> None:
         found = inspected("network", environment.name, step=step)
         if found:
             _check_is_ours(environment, found, step)
-            return
+            if _leads_out(found) == way_out:
+                return
+            _check_is_unused(environment, found, step)
+            podman("network", "rm", environment.name, step=step)
         _check_is_free(environment, step)
         podman(
-            *("network", "create", "--driver", "bridge", "--internal", "--disable-dns"),
+            *("network", "create", "--driver", "bridge", "--disable-dns"),
+            *(() if way_out else ("--internal",)),
             *("--subnet", environment.subnet, "--gateway", environment.gateway),
             *("--label", f"{LABEL}={owner(environment)}", environment.name),
             step=step,
         )
+
+
+def has_way_out(environment: Environment) -> bool | None:
+    """Whether what is on the environment's network has a way out of it; None while nothing is on it."""
+    step = f"look at the network {environment.subnet}"
+    found = inspected("network", environment.name, step=step)
+    if not found or _owner_of(found) != owner(environment) or not _members(environment, step):
+        return None
+    return _leads_out(found)
 
 
 def remove_network(environment: Environment) -> None:
@@ -67,6 +85,26 @@ def _check_is_ours(environment: Environment, network: dict[str, Any], step: str)
             seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
             f" made by {_owner_of(network) or 'somebody else'}",
             next_command=f"podman network inspect {environment.name}; podman network rm {environment.name}",
+        )
+
+
+def _leads_out(network: dict[str, Any]) -> bool:
+    return not network.get("internal")
+
+
+def _members(environment: Environment, step: str) -> list[str]:
+    """Containers on the network, running or not."""
+    return podman("ps", "--all", "--filter", f"network={environment.name}", "--format", "{{.Names}}", step=step).split()
+
+
+def _check_is_unused(environment: Environment, network: dict[str, Any], step: str) -> None:
+    members = _members(environment, step)
+    if members:
+        raise LocalError(
+            step,
+            expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
+            seen=f"one {'with' if _leads_out(network) else 'without'} a way out, used by {', '.join(members)}",
+            next_command="make down, if these machines are not needed",
         )
 
 

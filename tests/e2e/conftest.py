@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local import cluster, machines, mirror
+from local import cluster, machines
 from local.environment import E2E
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
@@ -31,7 +31,7 @@ class Cluster:
 
     def kubectl(self, *arguments: str, standard_input: str | None = None, check: bool = True) -> str:
         """Standard output of kubectl with admin.conf."""
-        command = [str(mirror.kubectl()), "--kubeconfig", str(self.kubeconfig), "--request-timeout=60s", *arguments]
+        command = [str(cluster.kubectl(E2E)), "--kubeconfig", str(self.kubeconfig), "--request-timeout=60s", *arguments]
         finished = subprocess.run(
             command, input=standard_input, capture_output=True, text=True, check=False, timeout=300
         )
@@ -81,7 +81,7 @@ def collect_evidence() -> Path:
     kubeconfig = E2E.directory / "kubeconfig"
     if kubeconfig.exists():
         with (EVIDENCE / "pods.log").open("w") as file:
-            kubectl = [str(mirror.kubectl()), "--kubeconfig", str(kubeconfig), "--request-timeout=10s"]
+            kubectl = [str(cluster.kubectl(E2E)), "--kubeconfig", str(kubeconfig), "--request-timeout=10s"]
             for what in (
                 ["get", "nodes,pods,events", "--all-namespaces", "--output=wide"],
                 ["describe", "nodes,pods", "-A"],

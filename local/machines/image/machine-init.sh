@@ -14,10 +14,13 @@ fi
 cp /proc/sys/kernel/random/uuid /run/boot-id
 mount --bind /run/boot-id /proc/sys/kernel/random/boot_id
 
-# kube-proxy's cluster addresses need a route before they are translated. Nobody answers at the last address of the
-# network, so what really leads out of it ends with "no route to host".
-address=$(ip -4 -oneline address show dev eth0 | awk '{print $4}')
-ip route replace default via "${address%.*}.254"
+# kube-proxy's cluster addresses need a route before they are translated. Where the network has none out of it, nobody
+# answers at its last address, so what really leads out of it ends with "no route to host".
+if [[ -z $(ip -4 route show default) ]]; then
+  address=$(ip -4 -oneline address show dev eth0 | awk '{print $4}')
+  ip route add default via "${address%.*}.254"
+fi
+ip -4 route show default >/run/default-route
 
 # Where the host's kernel has everything built in, there is no /lib/modules; modprobe then has to know what is there.
 modules=/lib/modules/$(uname --kernel-release)

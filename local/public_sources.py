@@ -1,0 +1,85 @@
+"""The public package repositories and image registries: whether this host reaches them, and how a stack uses them.
+
+The Kubernetes repository and the registries are what a stack uses that says nothing else (components/settings.py).
+containerd comes from Docker's repository: Kubernetes 1.36 needs containerd 2, and Debian 12 and 13 have 1.6 and 1.7.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.machines.debian_sources import CODENAMES
+from local.paths import REPOSITORY
+from local.report import say
+
+TIMEOUT_SECONDS = 4
+"""For all sources together: they are asked at the same time."""
+
+KUBERNETES = "https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release"
+REGISTRIES = ("https://registry.k8s.io/v2/", "https://registry-1.docker.io/v2/")
+CONTAINERD = "https://download.docker.com/linux/debian"
+CONTAINERD_FINGERPRINT = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
+"""Of the key at CONTAINERD/gpg: https://docs.docker.com/engine/install/debian/, section "Install from a package"."""
+
+
+def sources_of(stack_file: Path, debian: int) -> list[str]:
+    """An address of each public source that a stack needs; it answers where the source can be used.
+
+    Args:
+        stack_file: names the version of Kubernetes.
+        debian: release of the machines.
+    """
+    # Without a YAML parser in the standard library: both files are ours, and a test reads them with one.
+    minor = re.findall(r"(?m)^ *kubernetesVersion: (\d+\.\d+)\.", stack_file.read_text())[0]
+    manifests = re.findall(r"(?m)^ *url: (\S+)$", (REPOSITORY / "manifests" / "sources.yaml").read_text())
+    containerd = f"{CONTAINERD}/dists/{CODENAMES[debian]}/Release"
+    return [KUBERNETES.format(minor=minor), *REGISTRIES, containerd, *manifests]
+
+
+def are_reachable(sources: Sequence[str], timeout_seconds: float = TIMEOUT_SECONDS) -> bool:
+    """Whether this host reaches each of the sources, so that machines can use them; a line of output says so."""
+    pool = ThreadPoolExecutor(len(sources))
+    answers = {pool.submit(_answers, source, timeout_seconds): source for source in sources}
+    finished, _ = wait(answers, timeout_seconds)
+    # A name server that is silent holds a request longer than any timeout of it.
+    pool.shutdown(wait=False, cancel_futures=True)
+    silent = [source for request, source in answers.items() if request not in finished or not request.result()]
+    if silent:
+        names = ", ".join(dict.fromkeys(urlsplit(source).netloc for source in silent))
+        say(f"  Machines install from a local mirror: {names} cannot be reached from this host.")
+    else:
+        say("  Machines install from the public sources: all can be reached from this host.")
+    return not silent
+
+
+def settings(debian: int) -> dict[str, str]:
+    """What a stack file says to install from the public sources, as paths and values of `pulumi config set --path`."""
+    return {
+        "containerd.package": "containerd.io",
+        "containerd.repository.url": CONTAINERD,
+        "containerd.repository.suite": CODENAMES[debian],
+        "containerd.repository.components[0]": "stable",
+        "containerd.repository.keyring": f"{CONTAINERD}/gpg",
+        "containerd.repository.fingerprint": CONTAINERD_FINGERPRINT,
+    }
+
+
+def _answers(source: str, timeout_seconds: float) -> bool:
+    """Whether the source itself answers. A registry asks who is there (401) before it says more."""
+    # A proxy of this host is not one of the machines.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(source, timeout=timeout_seconds).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code == http.client.UNAUTHORIZED
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
