@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lint configuration clean-cache
+.PHONY: help up down status preview tools test e2e lint configuration new-stack clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ lint: ## Style, types, shell
 configuration: ## Write docs/configuration.md and the editors' schema anew, from the settings
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
+
+new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys, write Pulumi.NAME.yaml
+	@$(PYTHON) -m local.toolchain
+	@$(BIN)/python -m operations new-stack $(NAME)
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from operations import configuration
+from operations import configuration, new_stack
 from operations.errors import OperationError
 
 COMMANDS = {
     "configuration": configuration,
+    "new-stack": new_stack,
 }
 
 
