@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lint clean-cache
+.PHONY: help up down status preview tools test e2e lint configuration new-stack clean-cache
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## A real cluster on three local machines
 	@$(PYTHON) -m local up
@@ -35,8 +35,17 @@ lint: ## Style, types, shell
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m operations configuration --check
 	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
 	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
+
+configuration: ## Write docs/configuration.md and the editors' schema anew, from the settings
+	@$(PYTHON) -m local.toolchain
+	@$(BIN)/python -m operations configuration
+
+new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys, write Pulumi.NAME.yaml
+	@$(PYTHON) -m local.toolchain
+	@$(BIN)/python -m operations new-stack $(NAME)
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

@@ -1,0 +1,43 @@
+"""`python -m operations COMMAND`: a module per command.
+
+A command's module has a docstring, whose first line is its help, and two functions: `add_arguments(parser)`, and
+`run(arguments)`, which raises OperationError where a person has to do something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from operations import configuration, new_stack
+from operations.errors import OperationError
+
+COMMANDS = {
+    "configuration": configuration,
+    "new-stack": new_stack,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 1 when it failed, 2 when it was called wrongly, 130 when it was interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m operations", description="What one runs beside `pulumi up`.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        summary = (module.__doc__ or "").partition("\n")[0]
+        command = commands.add_parser(name, help=summary, description=summary)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except OperationError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""SSH host keys, read from machines."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+from dataclasses import dataclass
+
+from operations.errors import OperationError
+
+KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+"""In the order in which one is chosen. `ssh-rsa` would ask for signatures with SHA-1, which servers refuse."""
+
+ANSWER_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """A public key of a machine.
+
+    Attributes:
+        type: as in known_hosts, such as `ssh-ed25519`.
+        key: in base64.
+    """
+
+    type: str
+    key: str
+
+    def __str__(self) -> str:
+        """As a stack file has it."""
+        return f"{self.type} {self.key}"
+
+    @property
+    def fingerprint(self) -> str:
+        """As ssh and ssh-keygen show it."""
+        digest = hashlib.sha256(base64.b64decode(self.key)).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def read_host_key(host: str, address: str, port: int) -> HostKey:
+    """The key that a machine shows to whoever connects; whether it is the right one, a person has to say.
+
+    Args:
+        host: its name, for the error.
+        address: where SSH answers.
+        port: of SSH.
+
+    Raises:
+        OperationError: nothing answers, or it has no key of a type that is supported.
+    """
+    step, command = f"{host}: read the SSH host key", ["ssh-keyscan", "-T", str(ANSWER_SECONDS), "-p", str(port)]
+    try:
+        found = subprocess.run(
+            [*command, "-t", "ed25519,ecdsa", "--", address], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise OperationError(
+            step, expected="the program ssh-keyscan", seen=str(error), next_command="apt-get install openssh-client"
+        ) from error
+    lines = [line.split() for line in found.stdout.splitlines() if not line.startswith("#")]
+    keys = {words[1]: HostKey(words[1], words[2]) for words in lines if len(words) == 3}
+    for key_type in KEY_TYPES:
+        if key_type in keys:
+            return keys[key_type]
+    raise OperationError(
+        step,
+        expected=f"an SSH server with an Ed25519 or ECDSA key at {address}, port {port}",
+        # What a server says of itself, and not of its keys, stands behind a "#".
+        seen="\n".join(line for line in found.stderr.splitlines() if not line.startswith("#"))
+        or f"no answer within {ANSWER_SECONDS} seconds",
+        next_command=f"see whether `ssh -p {port} {address}` answers; for machines behind a bastion, run ssh-keyscan"
+        " there and write the stack file as Pulumi.staging.yaml is",
+    )
