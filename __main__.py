@@ -1,6 +1,7 @@
 """A Kubernetes cluster on the machines of a stack, in the order in which it comes to be."""
 
 from components.calico import Calico, calico_images
+from components.certificates import warn_of_expiry
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.dashboard import Dashboard
@@ -22,6 +23,7 @@ settings = load_settings()  # raises once, with every problem of the stack file
 last = load_last_update()
 refuse_impossible_changes(settings, last)
 announce_plan(settings, last)
+warn_of_expiry(settings, last)
 
 lifetime = Lifetime(settings)
 passwords = registry_passwords(settings)

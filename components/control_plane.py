@@ -21,10 +21,12 @@ class ControlPlane(pulumi.ComponentResource):
     Attributes:
         host: where join tokens are made.
         kubeconfig: content of admin.conf, a secret.
+        printed: what the step `init` returned last.
     """
 
     host: Host
     kubeconfig: pulumi.Output[str]
+    printed: pulumi.Output[str]
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class ControlPlane(pulumi.ComponentResource):
             returns_secret=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[init]),
         )
+        self.printed = init.stdout
         self.kubeconfig = pulumi.Output.secret(fetched.stdout)
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
@@ -60,6 +63,7 @@ def init_step(settings: Settings) -> Step:
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "CONTROL_PLANE_TAINTS": "\n".join(str(taint) for taint in settings.cluster.control_plane_taints),
         **kubeadm_config.digests(settings),
+        **_generation(settings),
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
         "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
         "DRAIN_TIMEOUT_SECONDS": str(settings.policy.drain_timeout_seconds),
@@ -68,6 +72,10 @@ def init_step(settings: Settings) -> Step:
 
 
 def kubeconfig_step(settings: Settings) -> Step:
-    """admin.conf; with inputs that never change, so that what depends on it is known in a preview."""
+    """admin.conf. Its inputs change only with its certificate, so that what depends on it is known in a preview."""
     host = settings.control_plane
-    return Step(f"{host.name}-kubeconfig", "kubeconfig", host)
+    return Step(f"{host.name}-kubeconfig", "kubeconfig", host, _generation(settings))
+
+
+def _generation(settings: Settings) -> dict[str, str]:
+    return {"CERTIFICATE_GENERATION": str(settings.cluster.certificate_generation)}

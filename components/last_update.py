@@ -19,10 +19,12 @@ class RecordedCommand:
     Attributes:
         stdin: may hold secrets: what is shown of it comes from `told`, without secret files.
         connection: the fields of a connection, as the provider names them.
+        stdout: what it printed; may be a secret too.
     """
 
     stdin: str
     connection: Mapping[str, Any]
+    stdout: str
 
     @cached_property
     def told(self) -> Told:
@@ -57,7 +59,9 @@ def load_last_update() -> LastUpdate:
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
     return LastUpdate(
         {
-            urn.rpartition("::")[2]: RecordedCommand(each["outputs"]["stdin"], each["outputs"]["connection"])
+            urn.rpartition("::")[2]: RecordedCommand(
+                **{name: each["outputs"][name] for name in ("stdin", "connection", "stdout")}
+            )
             for urn, each in found.get("outputs", {}).items()
             if each["type"] == "command:remote:Command"
         }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pulumi
 
+from components.certificates import expiry_dates
 from components.control_plane import ControlPlane
 from components.settings import Settings
 
 
 def export_outputs(control_plane: ControlPlane, settings: Settings) -> None:
-    """Export kubeconfig (a secret), nodes, dashboard address and the command that makes a login token."""
+    """Export kubeconfig (a secret), nodes, expiry of certificates, dashboard address, and how to get a login token."""
     pulumi.export("kubeconfig", control_plane.kubeconfig)
     pulumi.export(
         "nodes",
@@ -22,6 +23,7 @@ def export_outputs(control_plane: ControlPlane, settings: Settings) -> None:
             for host in settings.hosts.values()
         },
     )
+    pulumi.export("certificateExpiry", control_plane.printed.apply(expiry_dates))
     if settings.dashboard.enabled:
         pulumi.export(
             "dashboardAddress", f"https://{settings.control_plane.internal_ip}:{settings.dashboard.node_port}"

@@ -64,6 +64,8 @@ def _control_plane(settings: Settings, last: LastUpdate) -> Iterator[str]:
         yield f"{host.name}: kubelet restarts, pods keep running"
     if "KUBE_PROXY_CONFIGURATION_SHA256" in changed:
         yield "every node: kube-proxy restarts, one node after the other"
+    if "CERTIFICATE_GENERATION" in changed:
+        yield f"{host.name}: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
     if "CONTROL_PLANE_TAINTS" in changed:
         yield f"{host.name}: taints change"
 

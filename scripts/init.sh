@@ -9,7 +9,7 @@
 CONFIG=/etc/kubernetes/kubeadm/config.yaml
 STARTED=$STATE/init-started
 DONE=$STATE/initialized
-RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd $STARTED"
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STARTED"
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
@@ -25,7 +25,7 @@ reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
     fail "an init that went to its end, or none" "an init of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   kubeadm reset --force >&2
-  rm -rf /etc/cni/net.d /var/lib/etcd "$STARTED"
+  rm -rf /etc/cni/net.d /var/lib/etcd/* "$STARTED"
   changed "the half-done init is reset"
 }
 
@@ -53,9 +53,10 @@ if [[ ! -e $DONE ]]; then
   printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$STATE/kubelet-configuration"
   printf '%s' "$KUBE_PROXY_CONFIGURATION_SHA256" >"$STATE/kube-proxy-configuration"
   printf '%s' "$CONTROL_PLANE_TAINTS" >"$STATE/taints"
+  printf '%s' "$CERTIFICATE_GENERATION" >"$STATE/certificate-generation"
   touch "$DONE"
 fi
-for part in upgrade reconfigure; do
+for part in upgrade reconfigure certificates; do
   # shellcheck source=/dev/null
   . "$LIBRARY/init/$part.sh"
 done

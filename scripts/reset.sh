@@ -17,14 +17,19 @@ systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a mac
 
 # What kube-proxy and Calico leave in the kernel; rules of others stay.
 for version in iptables ip6tables; do
-  command -v "$version" >/dev/null || continue
-  "$version-save" | grep --invert-match --extended-regexp 'KUBE-|cali[-:]|cali-' | "$version-restore"
+  # A kernel may lack one of the two.
+  if rules=$("$version-save" 2>/dev/null) && [[ -n $rules ]]; then
+    sed --regexp-extended '/KUBE-|cali[-:]/d' <<<"$rules" | "$version-restore"
+  fi
 done
 for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0|tunl0@)/ {sub(/@.*/, "", $1); print $1}'); do
   # tunl0 belongs to the kernel and stays.
   ip link delete "$link" 2>/dev/null || true
 done
-rm -rf /etc/cni/net.d /var/lib/cni /var/lib/etcd /var/lib/kubelet /etc/kubernetes /var/lib/calico /var/run/calico /var/log/calico
+# Some of these may be mount points, which stay.
+for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico /var/log/calico; do
+  [[ ! -d $directory ]] || find "$directory" -mindepth 1 -delete
+done
 
 for package in kubeadm kubelet kubectl; do
   apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short

@@ -83,6 +83,11 @@ class Cluster(Model):
         (Taint(key="node-role.kubernetes.io/control-plane", effect="PreferNoSchedule"),),
         description="Taints of the control plane; an empty list lets pods run there",
     )
+    certificate_generation: int = Field(
+        0,
+        ge=0,
+        description="Raised by one, all certificates of the control plane are renewed; kubeadm's live for a year",
+    )
     ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")], ...] = Field(
         (), description="kubeadm's checks that may fail, by name"
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from local import cluster, machines
 from local.environment import E2E
+from local.errors import LocalError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
@@ -88,6 +91,31 @@ def collect_evidence() -> Path:
             ):
                 subprocess.run([*kubectl, *what], stdout=file, stderr=subprocess.STDOUT, check=False)
     return EVIDENCE
+
+
+def configure(*arguments: str) -> None:
+    """Change the stack file in use, as `pulumi config` does."""
+    command = ("config", *arguments, "--stack", E2E.name, "--config-file", str(STACK.file))
+    STACK.pulumi(*command, step="change a setting")
+
+
+@contextmanager
+def setting(path: str, value: str) -> Iterator[None]:
+    """The stack file with another value, for a while."""
+    kept = STACK.file.with_suffix(".kept")
+    shutil.copyfile(STACK.file, kept)
+    configure("set", "--path", path, value)
+    try:
+        yield
+    finally:
+        kept.replace(STACK.file)
+
+
+def failure() -> str:
+    """What a person sees when `pulumi up` fails."""
+    with pytest.raises(LocalError) as error:
+        STACK.up()
+    return str(error.value)
 
 
 @pytest.fixture(scope="session")

@@ -5,39 +5,13 @@ After each cause is gone the same stack converges: test_cluster.py brings it up 
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import pytest
 
 from local.environment import E2E
-from local.errors import LocalError
 from local.mirror import MirrorAccess
-from tests.e2e.conftest import STACK, on_machine
+from tests.e2e.conftest import failure, on_machine, setting
 
 SECOND = list(E2E.machines)[1]
-
-
-@contextmanager
-def setting(path: str, value: str) -> Iterator[None]:
-    """The stack file with another value, for a while."""
-    kept = STACK.file.with_suffix(".kept")
-    shutil.copyfile(STACK.file, kept)
-    command = ("config", "set", "--path", path, value, "--stack", "e2e", "--config-file", str(STACK.file))
-    STACK.pulumi(*command, step="change a setting")
-    try:
-        yield
-    finally:
-        kept.replace(STACK.file)
-
-
-def failure() -> str:
-    """What a person sees when `pulumi up` fails."""
-    with pytest.raises(LocalError) as error:
-        STACK.up()
-    return str(error.value)
 
 
 def test_a_stack_without_a_control_plane_is_refused_before_anything_is_touched(machines_ready: MirrorAccess) -> None:

@@ -19,6 +19,7 @@ VALUES = {
     "KUBE_PROXY_CONFIGURATION_SHA256": "c",
     "CONTROL_PLANE_TAINTS": "node-role.kubernetes.io/control-plane:PreferNoSchedule",
     "DRAIN_TIMEOUT_SECONDS": "60",
+    "CERTIFICATE_GENERATION": "0",
 }
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
 STATE = "/var/lib/pulumi-kubeadm"
@@ -47,10 +48,12 @@ def control_plane(machine: Machine) -> Machine:
     """A prepared host whose kubeadm works; `up` says whether the cluster is complete."""
     machine.stub(
         "kubeadm",
-        'case $1 in\ninit) mkdir -p "$ROOT/etc/kubernetes"; touch "$ROOT/etc/kubernetes/admin.conf" "$ROOT/up" ;;\n'
+        'case $1 in\ninit) mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
+        'touch admin.conf controller-manager.conf scheduler.conf pki/apiserver.crt pki/etcd/server.crt "$ROOT/up" ;;\n'
         'reset) rm -f "$ROOT/up" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
+    machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     return machine
 
 
@@ -58,6 +61,7 @@ def test_init_is_done_once(control_plane: Machine) -> None:
     """The second run only looks."""
     first = control_plane.run("init", VALUES)
     assert (first.status, first.stderr) == (0, "node1: kubeadm init is done\n")
+    assert "certificate etcd/server 2027-11-24\n" in first.stdout
     assert kubeadm_calls(control_plane) == ["kubeadm init"]
     second = control_plane.run("init", VALUES)
     assert (second.status, second.stderr, kubeadm_calls(control_plane)) == (0, "", [])

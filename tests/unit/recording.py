@@ -25,6 +25,8 @@ TOKEN = "canary-of-the-join-token"  # noqa: S105
 ADMIN = "canary-of-the-admin-conf"
 KUBECONFIG = f"clusters: [{{name: dev}}]\nusers: [{{name: {ADMIN}}}]\n"
 
+EXPIRY = "2100-01-01"
+
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 HIDDEN = "[secret]"
@@ -131,13 +133,18 @@ class _Machines(mocks.Mocks):
     def _printed(name: str) -> str:
         if name.endswith("-kubeconfig"):
             return KUBECONFIG
+        if name.endswith("-init"):
+            return f"certificate apiserver {EXPIRY}\n"
         return f"token: {TOKEN}\n" if name.endswith("-membership") else ""
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """The state of the stack, as an earlier run left it."""
         assert args.token.endswith(":readStackResourceOutputs"), args.token
         resources = self._before.resources if self._before else []
-        outputs = {each.urn: {"type": each.request.type, "outputs": each.inputs} for each in resources}
+        outputs = {
+            each.urn: {"type": each.request.type, "outputs": each.inputs | {"stdout": self._printed(each.name)}}
+            for each in resources
+        }
         return {"name": args.args["stackName"], "outputs": outputs}, []
 
 

@@ -80,6 +80,10 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
         section("cluster", kubeletConfiguration={"maxPods": 50}),
         {"node1-prepare", "node1-init", "node2-join", "node3-join"},
     ),
+    "the generation of certificates": (
+        section("cluster", certificateGeneration=1),
+        names("node1", "init", "kubeconfig"),
+    ),
     "the host key of a worker": (host("node2", hostKey=f"{KEY}99"), names("node2", "prepare", "images", "join")),
     "the MTU of the pod network": (section("calico", mtu=1400), {"ConfigMap:kube-system/calico-config"}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pulumi
 import pytest
 
 from components import _manifests
+from components.certificates import expiry_warning
 from components.last_update import LastUpdate, RecordedCommand
 from components.plan import plan
 from components.running_cluster import refuse_impossible_changes
@@ -31,7 +33,9 @@ def state_of(run: Recording) -> LastUpdate:
     """What a run of the program would leave in the state."""
     return LastUpdate(
         {
-            name: RecordedCommand(each.inputs.get("stdin", ""), each.inputs["connection"])
+            name: RecordedCommand(
+                each.inputs.get("stdin", ""), each.inputs["connection"], recording._Machines._printed(name)
+            )
             for name, each in run.commands.items()
         }
     )
@@ -179,3 +183,25 @@ def test_no_secret_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
     stack["cluster"]["kubernetesVersion"] = "1.36.3"
     assert recording.TOKEN not in "\n".join(planned(stack, last))
     assert recording.TOKEN in last.commands["node2-join"].stdin
+
+
+@pytest.mark.parametrize(("day", "warned"), [("2099-11-02", False), ("2099-11-03", True), ("2100-06-01", True)])
+def test_certificates_that_expire_within_sixty_days_are_warned_of(
+    stack: Stack, last: LastUpdate, day: str, warned: bool
+) -> None:
+    """With the setting that renews them; the update that renews them warns no more."""
+    today = dt.date.fromisoformat(day)
+    warning = expiry_warning(parse_settings(stack), last, today)
+    assert (warning is not None) == warned
+    assert warning is None or "apiserver on 2100-01-01" in warning
+    assert warning is None or "cluster.certificateGeneration from 0 to 1" in warning
+    stack["cluster"]["certificateGeneration"] = 1
+    assert expiry_warning(parse_settings(stack), last, today) is None
+
+
+def test_a_renewal_reads_the_kubeconfig_anew(stack: Stack, last: LastUpdate) -> None:
+    """And says that the control plane restarts."""
+    stack["cluster"]["certificateGeneration"] = 1
+    assert planned(stack, last) == [
+        "node1: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
+    ]
