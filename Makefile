@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lint configuration new-stack clean-cache
+.PHONY: help up down status preview tools test e2e lint configuration new-stack preview-comment clean-cache
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## A real cluster on three local machines
 	@$(PYTHON) -m local up
@@ -46,6 +46,10 @@ configuration: ## Write docs/configuration.md and the editors' schema anew, from
 new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys, write Pulumi.NAME.yaml
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations new-stack $(NAME)
+
+preview-comment: ## STACK=...: a preview as the comment of a pull request; of `ci` from a fresh clone
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations preview-comment $(STACK) $(if $(filter ci,$(STACK)),--empty-state) $(ARGS)
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

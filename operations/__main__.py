@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from operations import configuration, new_stack
+from operations import configuration, new_stack, preview_comment
 from operations.errors import OperationError
 
 COMMANDS = {
     "configuration": configuration,
     "new-stack": new_stack,
+    "preview-comment": preview_comment,
 }
 
 
