@@ -44,6 +44,16 @@ def test_images_are_pulled_once(pulling: Machine) -> None:
     assert pulls(pulling) == []
 
 
+def test_a_containerd_without_its_cri_is_one_error_and_not_one_for_each_image(pulling: Machine) -> None:
+    """It may be disabled, or have failed to load."""
+    pulling.stub("crictl", "echo 'unknown service runtime.v1.ImageService' >&2; exit 1")
+    pulling.replace("images", "wait_for 30", "wait_for 0")
+    finished = pulling.run("images", IMAGES)
+    assert finished.status == 1
+    assert finished.stderr.count("expected") == 1
+    assert "expected containerd to serve its CRI within 0 s,\n  saw unknown service" in finished.stderr
+
+
 def test_a_control_plane_also_pulls_what_kubeadm_names(pulling: Machine) -> None:
     """The pause image among it, which has to be containerd's."""
     assert pulling.run("images", IMAGES | {"ROLE": "control-plane"}).status == 0
@@ -82,7 +92,7 @@ def test_images_of_a_new_version_are_left_to_the_upgrade(pulling: Machine) -> No
 )
 def test_every_image_that_cannot_be_pulled_is_explained(pulling: Machine, error: str, tries: int, advice: str) -> None:
     """All of them at once; only what may pass is tried again."""
-    pulling.stub("crictl", f'[[ $1 == pull ]] && echo "{error}" >&2\nexit 1')
+    pulling.stub("crictl", f'[[ $1 == info ]] && exit 0\n[[ $1 == pull ]] && echo "{error}" >&2\nexit 1')
     finished = pulling.run("images", IMAGES)
     assert finished.status == 1
     for image in ("hub.test/a:1", "hub.test/b:2"):
