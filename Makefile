@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lint configuration new-stack preview-comment clean-cache
+.PHONY: help up down status preview tools test e2e lint configuration new-stack preview-comment drift repair clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,14 @@ new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys,
 preview-comment: ## STACK=...: a preview as the comment of a pull request; of `ci` from a fresh clone
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m operations preview-comment $(STACK) $(if $(filter ci,$(STACK)),--empty-state) $(ARGS)
+
+drift: ## STACK=...: where hosts are not as the last update left them, read-only
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations drift $(STACK)
+
+repair: ## STACK=... HOST=...: put a host back to what the last update left on it
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations repair $(STACK) $(HOST)
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

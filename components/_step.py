@@ -99,8 +99,15 @@ def told(text: str) -> Told:
     return Told(values, files)
 
 
+def told_again(text: str, script: str) -> str:
+    """Standard input that runs another script with what a recorded command was told, and leaves nothing on the host."""
+    place = "/run/pulumi-kubeadm-scripts"
+    assignments_and_files = text[text.find("export ") : text.rfind("run_step ")].replace(LIBRARY, place)
+    return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{assignments_and_files}run_step {script}\n"
+
+
 @cache
-def install_scripts() -> str:
+def install_scripts(directory: str = LIBRARY) -> str:
     """Commands that unpack `scripts/` on a host: the same text as long as the scripts are the same."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -111,6 +118,6 @@ def install_scripts() -> str:
             archive.addfile(entry, io.BytesIO(content))
     text = base64.b64encode(gzip.compress(packed.getvalue(), mtime=0)).decode()
     return (
-        f"install --directory --mode 0755 {LIBRARY}\n"
-        f"base64 --decode <<<{text} | tar --extract --gzip --no-same-owner --directory {LIBRARY}\n"
+        f"install --directory --mode 0755 {directory}\n"
+        f"base64 --decode <<<{text} | tar --extract --gzip --no-same-owner --directory {directory}\n"
     )

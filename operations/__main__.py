@@ -9,13 +9,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from operations import configuration, new_stack, preview_comment
+from operations import configuration, drift, new_stack, preview_comment, repair
 from operations.errors import OperationError
 
 COMMANDS = {
     "configuration": configuration,
+    "drift": drift,
     "new-stack": new_stack,
     "preview-comment": preview_comment,
+    "repair": repair,
 }
 
 

@@ -3,7 +3,8 @@
 # session goes on to its end, and the next one waits for it.
 
 export STEP=$1 MODE=${2:-create}
-export LIBRARY=/usr/local/lib/pulumi-kubeadm STAGING=/run/pulumi-kubeadm/$1 STATE=/var/lib/pulumi-kubeadm
+LIBRARY=$(dirname "${BASH_SOURCE[0]}")
+export LIBRARY STAGING=/run/pulumi-kubeadm/$1 STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 STEP_TIMEOUT_SECONDS=1200

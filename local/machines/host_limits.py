@@ -30,6 +30,4 @@ def ensure_host_limits() -> None:
             seen=f"{seen}, and it cannot be raised from here: {error.strerror}",
             next_command=f"sysctl fs.inotify.max_user_instances={NEEDED_INSTANCES}, outside of this container",
         ) from error
-    say(
-        f"  fs.inotify.max_user_instances of this host is raised from {seen} to {NEEDED_INSTANCES}, until it is rebooted."
-    )
+    say(f"  fs.inotify.max_user_instances of this host is raised from {seen} to {NEEDED_INSTANCES}, until a reboot.")

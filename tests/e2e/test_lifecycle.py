@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -15,6 +17,7 @@ import pytest
 from local import cluster, machines
 from local.environment import E2E
 from local.errors import LocalError
+from local.paths import REPOSITORY
 from local.stack import LocalStack
 from tests.e2e.conftest import STACK, Cluster, configure, failure, machine_names, setting
 
@@ -150,6 +153,26 @@ def test_labels_and_taints_that_are_taken_away_go(live: Cluster) -> None:
     assert [taint["key"] for taint in node["spec"]["taints"]] == ["by-hand"]
 
 
+def test_drift_is_found_in_one_visit_to_each_host_and_repaired(live: Cluster) -> None:
+    """Files, sysctls, holds and services; the look itself changes nothing."""
+    assert operation("drift") == (0, "".join(f"{machine}: as it should be\n" for machine in machine_names()))
+    live.on(THIRD, "sysctl --quiet vm.dirty_ratio=20; apt-mark unhold kubelet; echo '# by hand' >>/etc/crictl.yaml")
+    live.on(SECOND, "systemctl disable --quiet kubelet; echo '192.0.2.9 node9' >>/etc/hosts")
+    before = logins(live)
+    status, seen = operation("drift")
+    assert status == 1
+    assert visits(live, before) == dict.fromkeys(machine_names(), 1)
+    assert f"{FIRST}: as it should be\n" in seen
+    assert "sysctl vm.dirty_ratio: expected 33, saw 20" in seen
+    assert "package kubelet: expected it to be held, saw it not held" in seen
+    assert "+# by hand" in seen
+    assert "service kubelet: expected it to start at boot, saw disabled" in seen
+    assert "node9" not in seen, "lines of others in /etc/hosts are theirs"
+    for machine in (SECOND, THIRD):
+        assert operation("repair", machine)[0] == 0
+    assert operation("drift")[0] == 0
+
+
 def test_certificates_are_renewed_by_one_setting(live: Cluster) -> None:
     """The new kubeconfig works, and the API with it."""
     serial = "openssl x509 -noout -serial -in /etc/kubernetes/pki/apiserver.crt"
@@ -208,6 +231,13 @@ def test_machines_are_reset_by_a_destroy_that_may_and_carry_a_new_cluster_afterw
         )
     cluster.bring_up(STACK, live.access)
     assert node_names(live) == [FIRST, SECOND, THIRD]
+
+
+def operation(command: str, *arguments: str) -> tuple[int, str]:
+    """Exit status and standard output of `python -m operations`."""
+    full = [sys.executable, "-m", "operations", command, E2E.name, *arguments]
+    finished = subprocess.run(full, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+    return finished.returncode, finished.stdout
 
 
 def guarded(image: str) -> dict[str, object]:

@@ -227,3 +227,21 @@ def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path, monkeypat
         str(path.relative_to(tmp_path / "library")): path.read_text() for path in (tmp_path / "library").rglob("*.sh")
     }
     assert arrived == {str(path.relative_to(_step.SCRIPTS)): path.read_text() for path in _step.SCRIPTS.rglob("*.sh")}
+
+
+def test_what_a_recorded_command_was_told_is_told_to_another_script(tmp_path: Path) -> None:
+    """From a directory that is gone afterwards; the installed scripts are neither used nor changed."""
+    settings = parse_settings(smallest())
+    text = prepare_text(settings)
+    again = _step.told_again(text, "drift")
+    assert _step.LIBRARY not in again
+    assert again.splitlines()[-1] == "run_step drift"
+    assert _step.told(again) == _step.told(text)
+    assert "delete" not in again
+
+
+def prepare_text(settings: Settings) -> str:
+    """Standard input of the first command of the control plane."""
+    host = settings.control_plane
+    step = _step.Step("node1-prepare", "prepare", host, {"A": "1"}, prepared_files(host, settings), "reset", True)
+    return step.text()

@@ -1,0 +1,111 @@
+"""A stack without its program: its stack file, and the state that its last update left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.settings import Settings
+from components.stack_file import SECTIONS, SettingsError, parse_settings
+from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
+from local.toolchain import environment as local_environment
+from operations._stack_schema import PREFIX
+from operations.errors import OperationError
+
+
+@dataclass(frozen=True)
+class SelectedStack:
+    """A stack that a command is about.
+
+    Attributes:
+        name: as Pulumi knows it.
+        file: its stack file; of a stack on local machines the generated one.
+        environment: that Pulumi runs with.
+    """
+
+    name: str
+    file: Path
+    environment: Mapping[str, str]
+
+    def settings(self) -> Settings:
+        """What the stack file says.
+
+        Raises:
+            OperationError: it is not valid.
+        """
+        config = (yaml.safe_load(self.file.read_text()) or {}).get("config", {})
+        try:
+            return parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
+        except SettingsError as error:
+            step, next_command = f"read {self.file.name}", "mend the stack file"
+            raise OperationError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+
+    def recorded_inputs(self) -> dict[str, str]:
+        """Standard input of each remote command of the last update, by name, but for those with a secret in it.
+
+        Raises:
+            OperationError: the state cannot be read.
+        """
+        resources = json.loads(self.pulumi("stack", "export"))["deployment"].get("resources", [])
+        found = {
+            each["urn"].rpartition("::")[2]: each["inputs"].get("stdin")
+            for each in resources
+            if each["type"] == "command:remote:Command"
+        }
+        return {name: text for name, text in found.items() if isinstance(text, str)}
+
+    def output(self, name: str) -> Any:
+        """An output of the stack, in clear.
+
+        Raises:
+            OperationError: there is none.
+        """
+        return json.loads(self.pulumi("stack", "output", name, "--show-secrets", "--json"))
+
+    def pulumi(self, *arguments: str) -> str:
+        """What Pulumi prints.
+
+        Raises:
+            OperationError: it failed.
+        """
+        command = ["pulumi", *arguments, "--stack", self.name, "--non-interactive"]
+        finished = subprocess.run(
+            command, cwd=REPOSITORY, env=dict(self.environment), capture_output=True, text=True, check=False
+        )
+        if finished.returncode != 0:
+            raise OperationError(
+                f"pulumi {' '.join(arguments)}",
+                expected="it to succeed",
+                seen=finished.stderr or finished.stdout,
+                next_command=" ".join(command),
+            )
+        return finished.stdout
+
+
+def selected_stack(name: str) -> SelectedStack:
+    """A stack by its name: one on local machines, or one whose stack file is beside Pulumi.yaml.
+
+    Raises:
+        OperationError: there is no such stack file.
+    """
+    generated = STATE / name / f"Pulumi.{name}.yaml"
+    if generated.exists():
+        return SelectedStack(name, generated, local_environment())
+    file = REPOSITORY / f"Pulumi.{name}.yaml"
+    if not file.exists():
+        raise OperationError(
+            f"find the stack {name}",
+            expected=f"a file {file.name}",
+            seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",
+            next_command=f"make new-stack NAME={name}",
+        )
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]])
+    return SelectedStack(name, file, {**os.environ, "PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "true"})
