@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lint configuration new-stack preview-comment drift repair clean-cache
+.PHONY: help up down status preview tools test e2e lint configuration new-stack preview-comment drift repair bench clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ drift: ## STACK=...: where hosts are not as the last update left them, read-only
 repair: ## STACK=... HOST=...: put a host back to what the last update left on it
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m operations repair $(STACK) $(HOST)
+
+bench: ## How long previews take as a stack grows
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m tests.bench.preview
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

@@ -118,10 +118,10 @@ def test_settings_of_a_running_cluster_are_applied_where_they_belong(live: Clust
     pods = pod_uids(live)
     for path, value in {
         f"hosts.{SECOND}.labels.zone": "a",
-        f"hosts.{SECOND}.labels['node-role.kubernetes.io/worker']": "",
+        f'hosts.{SECOND}.labels["node-role.kubernetes.io/worker"]': "yes",
         f"hosts.{SECOND}.taints[0].key": "dedicated",
         f"hosts.{SECOND}.taints[0].effect": "PreferNoSchedule",
-        f"hosts.{THIRD}.sysctl['vm.dirty_ratio']": "33",
+        f'hosts.{THIRD}.sysctl["vm.dirty_ratio"]': "33",
         "cluster.kubeletConfiguration.maxPods": "77",
         "cluster.clusterConfiguration.apiServer.extraArgs[0].name": "max-requests-inflight",
         "cluster.clusterConfiguration.apiServer.extraArgs[0].value": "432",
