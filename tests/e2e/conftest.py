@@ -100,11 +100,11 @@ def configure(*arguments: str) -> None:
 
 
 @contextmanager
-def setting(path: str, value: str) -> Iterator[None]:
+def setting(path: str, value: str, *options: str) -> Iterator[None]:
     """The stack file with another value, for a while."""
     kept = STACK.file.with_suffix(".kept")
     shutil.copyfile(STACK.file, kept)
-    configure("set", "--path", path, value)
+    configure("set", "--path", *options, path, value)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from local.environment import E2E
 from local.errors import LocalError
 from local.paths import REPOSITORY
 from local.stack import LocalStack
+from local.toolchain import environment as tool_environment
+from operations._preview import Preview, Selection, preview
 from tests.e2e.conftest import STACK, Cluster, configure, failure, machine_names, setting
 
 FIRST, SECOND, THIRD = machine_names()
@@ -111,6 +114,39 @@ def test_a_worker_that_is_added_costs_one_visit_to_the_control_plane_and_none_to
     assert visits(live, before)[FIRST] == 1
     assert visits(live, before)[SECOND] == 0
     assert live.on(THIRD, f"getent hosts {SECOND}").split()[0] == E2E.address(SECOND)
+
+
+def test_a_preview_shows_the_lines_that_change_and_connects_to_no_host(live: Cluster) -> None:
+    """With the real engine: the plan, the lines of a file, and no resource that need not be looked at."""
+    before = logins(live)
+    with setting(f'hosts.{SECOND}.sysctl["vm.dirty_ratio"]', "34"):
+        seen = previewed()
+    assert touched(seen) == {f"{SECOND}-prepare"}
+    assert re.search(r"^\s*\+.*vm\.dirty_ratio = 34$", seen.diff, re.MULTILINE)
+    assert seen.plan.splitlines()[1:] == [
+        f"  {SECOND}: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"
+    ]
+    with setting('containerd.registries["docker.io"].mirrors[0]', "https://mirror.example.test"):
+        seen = previewed()
+    assert touched(seen) == {f"{machine}-prepare" for machine in machine_names()}
+    assert re.search(r'^\s*\+.*\[host."https://mirror.example.test"\]$', seen.diff, re.MULTILINE)
+    assert visits(live, before) == dict.fromkeys(machine_names(), 0)
+
+
+def test_a_preview_of_another_ssh_key_or_password_frightens_nobody(live: Cluster) -> None:
+    """What may appear, and that no secret does."""
+    other = E2E.directory / "another_key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    images = {f"{machine}-images" for machine in machine_names()}
+    with setting("ssh.privateKeyFile", str(other)):
+        seen = previewed()
+    undone = {f"{worker}-{step}" for worker in (SECOND, THIRD) for step in ("prepare", "membership")}
+    assert touched(seen) == undone | images
+    assert "PRIVATE KEY" not in seen.diff
+    with setting("registryPassword", "a-rotated-password", "--secret"):
+        seen = previewed()
+    assert touched(seen) == images | {"shop/registry-credentials"}
+    assert "a-rotated-password" not in seen.diff
 
 
 def test_settings_of_a_running_cluster_are_applied_where_they_belong(live: Cluster) -> None:
@@ -231,6 +267,19 @@ def test_machines_are_reset_by_a_destroy_that_may_and_carry_a_new_cluster_afterw
         )
     cluster.bring_up(STACK, live.access)
     assert node_names(live) == [FIRST, SECOND, THIRD]
+
+
+def previewed() -> Preview:
+    """What the real engine says that an update would do."""
+    arguments = ("--stack", E2E.name, "--config-file", str(STACK.file))
+    seen = preview(Selection(REPOSITORY, arguments, tool_environment()))
+    assert not seen.errors
+    return seen
+
+
+def touched(seen: Preview) -> set[str]:
+    """Names of the resources that would be created, updated, replaced or deleted."""
+    return {urn.rpartition("::")[2] for urn in seen.touched}
 
 
 def operation(command: str, *arguments: str) -> tuple[int, str]:
