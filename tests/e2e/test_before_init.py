@@ -5,6 +5,7 @@ After each cause is gone the same stack converges: test_cluster.py brings it up 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,16 +22,36 @@ SECOND = list(E2E.machines)[1]
 
 
 @contextmanager
-def setting(path: str, value: str) -> Iterator[None]:
+def setting(path: str, value: str, *, kind: str = "--plaintext") -> Iterator[None]:
     """The stack file with another value, for a while."""
     kept = STACK.file.with_suffix(".kept")
     shutil.copyfile(STACK.file, kept)
-    command = ("config", "set", "--path", path, value, "--stack", "e2e", "--config-file", str(STACK.file))
-    STACK.pulumi(*command, step="change a setting")
+    command = ("config", "set", "--path", kind, path, "--stack", "e2e", "--config-file", str(STACK.file))
+    STACK.pulumi(*command, step="change a setting", standard_input=value)
     try:
         yield
     finally:
         kept.replace(STACK.file)
+
+
+@contextmanager
+def small_var(machine: str, free_mib: int) -> Iterator[None]:
+    """A machine whose /var is a file system of its own, full but for so much; what is written to it is lost."""
+    on_machine(
+        machine,
+        f"""
+        mkdir --parents /mnt/var
+        mount -t tmpfs -o size=2g,mode=755 tmpfs /mnt/var
+        cp --archive --one-file-system /var/. /mnt/var
+        mount --move /mnt/var /var
+        free=$(df --output=avail --block-size=1M /var | tail -n 1)
+        fallocate --length $((free - {free_mib}))MiB /var/filler
+        """,
+    )
+    try:
+        yield
+    finally:
+        on_machine(machine, "umount --lazy /var")
 
 
 def failure() -> str:
@@ -102,6 +123,28 @@ def test_too_little_disk_is_said_before_anything_is_installed(machines_ready: Mi
     assert f"{SECOND}: prepare: expected at least 99999999 MiB free under /var" in seen
 
 
+def test_a_full_disk_is_said_before_anything_is_installed(machines_ready: MirrorAccess) -> None:
+    """With the stack's own minimum, and what df says."""
+    on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
+    with small_var(SECOND, free_mib=20):
+        seen = failure()
+        assert on_machine(SECOND, "command -v kubeadm containerd || true") == ""
+    assert re.search(rf"{SECOND}: prepare: expected at least 4096 MiB free under /var,\s+saw [12]\d MiB", seen), seen
+
+
+@pytest.mark.parametrize("free_mib", [0, 20])
+def test_a_disk_that_fills_up_meanwhile_is_named_by_the_step_that_met_it(
+    machines_ready: MirrorAccess, free_mib: int
+) -> None:
+    """When not even a log can be written, and when there is room for a log but for no package."""
+    on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
+    with small_var(SECOND, free_mib), setting("system.minimumFreeDiskMib", "0"):
+        seen = failure()
+    assert f"{SECOND}: prepare: expected" in seen
+    assert re.search("No space left on device|enough free space", seen), seen
+    assert "Next: " in seen
+
+
 def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAccess) -> None:
     """With the versions that are."""
     with setting("cluster.kubernetesVersion", "1.36.99"):
@@ -110,10 +153,17 @@ def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAcce
     assert "saw 1.36.3-1.1" in seen
 
 
-def test_a_wrong_registry_password_is_named_and_not_shown(machines_ready: MirrorAccess) -> None:
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("registryPassword", "--secret"), ('containerd.registries["hub.example.test"].username', "--plaintext")],
+)
+def test_a_wrong_registry_password_or_user_is_named_and_no_password_is_shown(
+    machines_ready: MirrorAccess, path: str, kind: str
+) -> None:
     """With the command that sets it."""
-    with setting('containerd.registries["hub.example.test"].username', "somebody"):
+    with setting(path, "something-else", kind=kind):
         seen = failure()
     assert f"{SECOND}: images: expected image hub.example.test/" in seen
     assert "pulumi config set --secret registryPassword" in seen
     assert machines_ready.password not in seen
+    assert kind == "--plaintext" or "something-else" not in seen
