@@ -43,7 +43,7 @@ def small_var(machine: str, free_mib: int) -> Iterator[None]:
         mkdir --parents /mnt/var
         mount -t tmpfs -o size=2g,mode=755 tmpfs /mnt/var
         cp --archive --one-file-system /var/. /mnt/var
-        mount --move /mnt/var /var
+        mount --bind /mnt/var /var
         free=$(df --output=avail --block-size=1M /var | tail -n 1)
         fallocate --length $((free - {free_mib}))MiB /var/filler
         """,
@@ -51,7 +51,7 @@ def small_var(machine: str, free_mib: int) -> Iterator[None]:
     try:
         yield
     finally:
-        on_machine(machine, "umount --lazy /var")
+        on_machine(machine, "umount --lazy /var /mnt/var")
 
 
 def failure() -> str:

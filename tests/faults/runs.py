@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from local import cluster
@@ -17,6 +18,7 @@ from local.paths import LOGS, REPOSITORY, STATE
 from tests.faults.machines import FAULTS, on_machine, stack
 
 UP_SECONDS = 600
+PATIENCE_SECONDS = 40
 POLL_SECONDS = 0.05
 PROGRAM_LOGS = [LOGS / f"pulumi-{FAULTS.name}.log", LOGS / "podman.log"]
 
@@ -24,12 +26,12 @@ PROGRAM_LOGS = [LOGS / f"pulumi-{FAULTS.name}.log", LOGS / "podman.log"]
 class Run:
     """A `make up` that runs, in a process group of its own as a shell gives it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *settings: str) -> None:
         self._output = directory / "output"
         self._began_at = {log: log.stat().st_size for log in PROGRAM_LOGS if log.exists()}
         with self._output.open("w") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.machines"],
+                [sys.executable, "-m", "tests.faults.machines", *settings],
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -53,8 +55,12 @@ class Run:
             time.sleep(POLL_SECONDS)
 
     def interrupt(self, signal_number: signal.Signals) -> None:
-        """The whole group got the signal and has ended."""
+        """The whole group got the signal and has ended; who pressed Ctrl-C does it again when it takes long."""
         os.killpg(self._process.pid, signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_SECONDS)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal_number)
         assert self._process.wait(UP_SECONDS) != 0, self.seen()[-3000:]
 
     def error(self) -> str:
