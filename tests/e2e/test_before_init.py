@@ -39,16 +39,18 @@ def small_var(machine: str, free_mib: int) -> Iterator[None]:
     """A machine whose /var is a file system of its own, full but for so much; what is written to it is lost."""
     on_machine(
         machine,
-        f"""
+        """
         mkdir --parents /mnt/var
-        mount -t tmpfs -o size=2g,mode=755 tmpfs /mnt/var
+        mount -t tmpfs -o size=300m,mode=755 tmpfs /mnt/var
         cp --archive --one-file-system /var/. /mnt/var
         mount --bind /mnt/var /var
-        free=$(df --output=avail --block-size=1M /var | tail -n 1)
-        fallocate --length $((free - {free_mib}))MiB /var/filler
         """,
     )
     try:
+        # The write ends where the file system does, as it should.
+        on_machine(
+            machine, f"head --bytes {free_mib}M /dev/zero >/var/room; cat /dev/zero >/var/filler || rm /var/room"
+        )
         yield
     finally:
         on_machine(machine, "umount --lazy /var /mnt/var")
