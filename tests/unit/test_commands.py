@@ -21,7 +21,7 @@ def test_a_program_that_runs_to_its_end_is_waited_for_when_the_run_is_interrupte
     """The interrupt is raised when the program has ended."""
     monkeypatch.setattr(commands, "LOGS", tmp_path)
     began, ended = tmp_path / "began", tmp_path / "ended"
-    program = f"import pathlib, time; pathlib.Path({str(began)!r}).touch(); time.sleep(1); pathlib.Path({str(ended)!r}).touch()"
+    touch = "import pathlib, sys, time; [(pathlib.Path(path).touch(), time.sleep(0.5)) for path in sys.argv[1:]]"
 
     def press_ctrl_c() -> None:
         while not began.exists():
@@ -33,7 +33,7 @@ def test_a_program_that_runs_to_its_end_is_waited_for_when_the_run_is_interrupte
     pressed.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            run([sys.executable, "-c", program], step="wait", log="wait", to_its_end=True)
+            run([sys.executable, "-c", touch, began, ended], step="wait", log="wait", to_its_end=True)
     finally:
         pressed.join()
         signal.signal(signal.SIGINT, before)
