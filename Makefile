@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lint configuration new-stack preview-comment drift repair bench clean-cache
+.PHONY: help up down status preview tools test e2e faults lint configuration new-stack preview-comment drift repair bench clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: ## Unit and script tests: no root, no network once installed
 e2e: ## The real thing: local machines of its own, a cluster, reboots, faults
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/e2e --exitfirst
+
+faults: ## Interrupted runs and half-done machines, each brought to its end; about 25 minutes
+	@$(PYTHON) -m local tools
+	@$(BIN)/pytest tests/faults --exitfirst
 
 lint: ## Style, types, shell
 	@$(PYTHON) -m local.toolchain

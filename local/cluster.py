@@ -21,7 +21,7 @@ from local.stack import LocalStack, cancel_dead_update
 DEV_STACK = LocalStack(DEV, REPOSITORY / "Pulumi.dev.yaml")
 
 
-def up() -> None:
+def up(stack: LocalStack = DEV_STACK) -> None:
     """Bring up the local machines and the cluster on them, and say how to use it.
 
     Raises:
@@ -31,10 +31,10 @@ def up() -> None:
     with exclusive():
         machines.ensure_engine()
         toolchain.install()
-        access = _prepare_dev()
-        bring_up(DEV_STACK, access)
+        access = _prepare(stack)
+        bring_up(stack, access)
         mirror.clear_build_caches()
-    _summary(started)
+    _summary(stack, started)
 
 
 def prepare_machines(environment: Environment) -> MirrorAccess:
@@ -51,19 +51,20 @@ def prepare_machines(environment: Environment) -> MirrorAccess:
         return mirror.serve(environment)
 
 
-def _prepare_dev() -> MirrorAccess | None:
+def _prepare(stack: LocalStack) -> MirrorAccess | None:
     """Machines that answer, and the mirror they install from; None: they use the public sources.
 
     Which of both is decided when the first machine is made, and kept: a host that is offline for an hour, or online for
     the first time, changes nothing on machines that are there.
     """
-    way_out = machines.has_way_out(DEV)
+    environment = stack.environment
+    way_out = machines.has_way_out(environment)
     if way_out is None:
-        way_out = public_sources.are_reachable(public_sources.sources_of(DEV_STACK.source, DEV.debian))
+        way_out = public_sources.are_reachable(public_sources.sources_of(stack.source, environment.debian))
     if not way_out:
-        return prepare_machines(DEV)
-    with step(f"Local machines of {DEV.name} answer", estimate_seconds=40):
-        machines.create(DEV, way_out=True)
+        return prepare_machines(environment)
+    with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
+        machines.create(environment, way_out=True)
     return None
 
 
@@ -111,16 +112,16 @@ def take_down(stack: LocalStack) -> None:
     run(["rm", "-rf", environment.directory], step="remove keys", log="commands")
 
 
-def status() -> None:
+def status(environment: Environment = DEV) -> None:
     """Print the state of the machines and the nodes."""
-    for line in machines.status(DEV):
+    for line in machines.status(environment):
         say(line)
-    kubeconfig = DEV.directory / "kubeconfig"
+    kubeconfig = environment.directory / "kubeconfig"
     if kubeconfig.exists():
         say(
             run(
                 [
-                    kubectl(DEV),
+                    kubectl(environment),
                     "--kubeconfig",
                     kubeconfig,
                     "--request-timeout=10s",
@@ -156,12 +157,12 @@ def exclusive() -> Iterator[None]:
         yield
 
 
-def _summary(started: float) -> None:
-    address = DEV_STACK.output("dashboardAddress")
-    token_command = DEV_STACK.output("loginTokenCommand")
-    directory = DEV.directory.relative_to(REPOSITORY)
+def _summary(stack: LocalStack, started: float) -> None:
+    address = stack.output("dashboardAddress")
+    token_command = stack.output("loginTokenCommand")
+    directory = stack.environment.directory.relative_to(REPOSITORY)
     say(f"\nThe cluster is up, after {elapsed(started)}.\n")
-    status()
+    status(stack.environment)
     say(
         f"  kubectl:      export KUBECONFIG=$PWD/{directory}/kubeconfig PATH=$PWD/{directory}/bin:$PATH\n"
         f"  dashboard:    {address}\n"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from local.errors import LocalError
@@ -21,6 +23,7 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     standard_input: str | None = None,
+    to_its_end: bool = False,
 ) -> str:
     """Run a program and return its standard output; its error output is appended to a log file.
 
@@ -29,6 +32,7 @@ def run(
         step: named in the error.
         log: name of the file under `.local/logs`, without its ending.
         environment: the whole environment of the program; None passes this process's own.
+        to_its_end: an interrupted run waits for the program, and the signal does not reach it.
 
     Raises:
         LocalError: the program is missing or ended with another status than 0.
@@ -40,7 +44,8 @@ def run(
         error_output.write(f"$ {command}\n")
         error_output.flush()
         try:
-            finished = subprocess.run(
+            start = partial(
+                subprocess.run,
                 [str(argument) for argument in arguments],
                 cwd=cwd,
                 env=environment,
@@ -50,7 +55,9 @@ def run(
                 stderr=error_output,
                 text=True,
                 check=False,
+                start_new_session=to_its_end,
             )
+            finished = _waited_for(start) if to_its_end else start()
         except FileNotFoundError as error:
             raise LocalError(
                 step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it"
@@ -64,6 +71,12 @@ def run(
             next_command=f"less {path}",
         )
     return finished.stdout
+
+
+def _waited_for(start: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
+    """What a program ended with. In the main thread subprocess.run would kill it a moment after Ctrl-C."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(start).result()
 
 
 def succeeds(arguments: Sequence[str | Path]) -> bool:

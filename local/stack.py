@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from local.environment import Environment
 from local.errors import LocalError
 from local.mirror import MirrorAccess
 from local.paths import LOGS, REPOSITORY, STATE
-from local.report import Progress
+from local.report import Progress, say
 from local.toolchain import environment as tool_environment
 
 PROJECT = "kubeadm"
@@ -174,9 +175,21 @@ class _Started:
             self._file.flush()
             yield line.rstrip("\n")
 
-    def __exit__(self, *_: object) -> None:
-        # Ctrl-C reached Pulumi too: it ends the step that runs, writes its state and gives its lock back.
+    def _end(self) -> None:
+        """Pulumi has ended; what it had to say is in the log, so that it was never held up by a full pipe."""
+        for _ in self._lines():
+            pass
         self._process.wait()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt:
+            # It reached Pulumi too, which writes its state and gives its lock back.
+            say(
+                "\n  Pulumi ends the steps that run, which may take minutes. Ctrl-C again gives them up; both are safe."
+            )
+            with suppress(KeyboardInterrupt):
+                self._end()
+        self._end()
         if self._process.stdout:
             self._process.stdout.close()
         self._file.close()

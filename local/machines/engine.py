@@ -62,7 +62,8 @@ def podman(*arguments: str, step: str) -> str:
         LocalError: podman failed.
     """
     # Debian 12's crun refuses hosts with hybrid cgroups; runc runs on all.
-    return run(["podman", "--runtime", "runc", *arguments], step=step, log="podman")
+    # A start that is cut short leaves an address allocated that nothing gives back (podman 4.3.1, netavark).
+    return run(["podman", "--runtime", "runc", *arguments], step=step, log="podman", to_its_end=True)
 
 
 def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:

@@ -138,7 +138,7 @@ def _ensure_machine(environment: Environment, machine: str, image: str, way_out:
         _put_files(environment, machine, way_out)
     if not found or found["State"]["Status"] != "running":
         podman("start", name, step=step)
-        _wait_for_boot(environment, machine)
+    _wait_for_boot(environment, machine)
     return _on(environment, machine, "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").strip()
 
 

@@ -34,7 +34,8 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join(path),
         "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        # Without sidecar files: one that is half written when Pulumi is killed makes the whole state unreadable.
+        "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -93,18 +93,18 @@ def collect_evidence() -> Path:
     return EVIDENCE
 
 
-def configure(*arguments: str) -> None:
+def configure(*arguments: str, standard_input: str | None = None) -> None:
     """Change the stack file in use, as `pulumi config` does."""
     command = ("config", *arguments, "--stack", E2E.name, "--config-file", str(STACK.file))
-    STACK.pulumi(*command, step="change a setting")
+    STACK.pulumi(*command, step="change a setting", standard_input=standard_input)
 
 
 @contextmanager
-def setting(path: str, value: str, *options: str) -> Iterator[None]:
+def setting(path: str, value: str, *, kind: str = "--plaintext") -> Iterator[None]:
     """The stack file with another value, for a while."""
     kept = STACK.file.with_suffix(".kept")
     shutil.copyfile(STACK.file, kept)
-    configure("set", "--path", *options, path, value)
+    configure("set", "--path", kind, path, standard_input=value)
     try:
         yield
     finally:

@@ -5,13 +5,38 @@ After each cause is gone the same stack converges: test_cluster.py brings it up 
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from local.environment import E2E
 from local.mirror import MirrorAccess
 from tests.e2e.conftest import failure, on_machine, setting
 
 SECOND = list(E2E.machines)[1]
+
+
+@contextmanager
+def small_var(machine: str, free_mib: int) -> Iterator[None]:
+    """A machine whose /var is a file system of its own, full but for so much; what is written to it is lost."""
+    on_machine(
+        machine,
+        """
+        mkdir --parents /mnt/var
+        mount -t tmpfs -o size=300m,mode=755 tmpfs /mnt/var
+        cp --archive --one-file-system /var/. /mnt/var
+        mount --bind /mnt/var /var
+        """,
+    )
+    try:
+        # The write ends where the file system does, as it should.
+        on_machine(
+            machine, f"head --bytes {free_mib}M /dev/zero >/var/room; cat /dev/zero >/var/filler || rm /var/room"
+        )
+        yield
+    finally:
+        on_machine(machine, "umount --lazy /var /mnt/var")
 
 
 def test_a_stack_without_a_control_plane_is_refused_before_anything_is_touched(machines_ready: MirrorAccess) -> None:
@@ -76,6 +101,28 @@ def test_too_little_disk_is_said_before_anything_is_installed(machines_ready: Mi
     assert f"{SECOND}: prepare: expected at least 99999999 MiB free under /var" in seen
 
 
+def test_a_full_disk_is_said_before_anything_is_installed(machines_ready: MirrorAccess) -> None:
+    """With the stack's own minimum, and what df says."""
+    on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
+    with small_var(SECOND, free_mib=20):
+        seen = failure()
+        assert on_machine(SECOND, "command -v kubeadm containerd || true") == ""
+    assert re.search(rf"{SECOND}: prepare: expected at least 4096 MiB free under /var,\s+saw [12]\d MiB", seen), seen
+
+
+@pytest.mark.parametrize("free_mib", [0, 20])
+def test_a_disk_that_fills_up_meanwhile_is_named_by_the_step_that_met_it(
+    machines_ready: MirrorAccess, free_mib: int
+) -> None:
+    """When not even a log can be written, and when there is room for a log but for no package."""
+    on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
+    with small_var(SECOND, free_mib), setting("system.minimumFreeDiskMib", "0"):
+        seen = failure()
+    assert f"{SECOND}: prepare: expected" in seen
+    assert re.search("No space left on device|enough free space", seen), seen
+    assert "Next: " in seen
+
+
 def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAccess) -> None:
     """With the versions that are."""
     with setting("cluster.kubernetesVersion", "1.36.99"):
@@ -84,10 +131,17 @@ def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAcce
     assert "saw 1.36.3-1.1" in seen
 
 
-def test_a_wrong_registry_password_is_named_and_not_shown(machines_ready: MirrorAccess) -> None:
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("registryPassword", "--secret"), ('containerd.registries["hub.example.test"].username', "--plaintext")],
+)
+def test_a_wrong_registry_password_or_user_is_named_and_no_password_is_shown(
+    machines_ready: MirrorAccess, path: str, kind: str
+) -> None:
     """With the command that sets it."""
-    with setting('containerd.registries["hub.example.test"].username', "somebody"):
+    with setting(path, "something-else", kind=kind):
         seen = failure()
     assert f"{SECOND}: images: expected image hub.example.test/" in seen
     assert "pulumi config set --secret registryPassword" in seen
     assert machines_ready.password not in seen
+    assert kind == "--plaintext" or "something-else" not in seen

@@ -143,7 +143,7 @@ def test_a_preview_of_another_ssh_key_or_password_frightens_nobody(live: Cluster
     undone = {f"{worker}-{step}" for worker in (SECOND, THIRD) for step in ("prepare", "membership")}
     assert touched(seen) == undone | images
     assert "PRIVATE KEY" not in seen.diff
-    with setting("registryPassword", "a-rotated-password", "--secret"):
+    with setting("registryPassword", "a-rotated-password", kind="--secret"):
         seen = previewed()
     assert touched(seen) == images | {"shop/registry-credentials"}
     assert "a-rotated-password" not in seen.diff

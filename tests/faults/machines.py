@@ -1,0 +1,53 @@
+"""The stack of `make up` on machines of its own, so that a cluster of `make up` is left alone.
+
+`python -m tests.faults.machines [LINE OF ITS STACK FILE]...` brings it up as `make up` would.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from local import cluster
+from local.environment import DEV, Environment
+from local.errors import LocalError
+from local.paths import STATE
+from local.stack import LocalStack
+
+FAULTS = Environment("faults", "192.168.59", {"node1": 9, "node2": 5, "node3": 6})
+
+
+def stack(*settings: str) -> LocalStack:
+    """The stack; its file is that of `make up` with these machines' addresses, and more lines of settings."""
+    text = cluster.DEV_STACK.source.read_text()
+    for machine in DEV.machines:
+        text = text.replace(f"{DEV.address(machine)}", FAULTS.address(machine))
+    text = text.replace(f".local/{DEV.name}/", f".local/{FAULTS.name}/").replace(f"name: {DEV.name}", "name: faults")
+    text += "".join(f"  {line}\n" for line in settings)
+    source = STATE / "faults-source.yaml"
+    source.parent.mkdir(mode=0o700, exist_ok=True)
+    if not source.exists() or source.read_text() != text:
+        source.write_text(text)
+    return LocalStack(FAULTS, source)
+
+
+def on_machine(machine: str, script: str) -> str:
+    """Standard output of a script that root runs on a machine; empty when it failed."""
+    command = ["podman", "exec", "--interactive", FAULTS.container(machine), "bash", "-euo", "pipefail", "-s"]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=120).stdout
+
+
+def main() -> int:
+    """What `python3 -m local up` does."""
+    try:
+        cluster.up(stack(*sys.argv[1:]))
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Runs of `make up` that end before their end, and what is to be true after one that did not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from local import cluster
+from local.paths import LOGS, REPOSITORY, STATE
+from tests.faults.machines import FAULTS, on_machine, stack
+
+UP_SECONDS = 600
+PATIENCE_SECONDS = 40
+POLL_SECONDS = 0.05
+PROGRAM_LOGS = [LOGS / f"pulumi-{FAULTS.name}.log", LOGS / "podman.log"]
+
+
+class Run:
+    """A `make up` that runs, in a process group of its own as a shell gives it."""
+
+    def __init__(self, directory: Path, *settings: str) -> None:
+        self._output = directory / "output"
+        self._began_at = {log: log.stat().st_size for log in PROGRAM_LOGS if log.exists()}
+        with self._output.open("w") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.machines", *settings],
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # As in the foreground of a terminal; what a shell starts in the background ignores Ctrl-C.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+            )
+
+    def seen(self) -> str:
+        """What a person saw so far, and what the logs of Pulumi and podman hold of this run."""
+        logs = [log.read_bytes()[self._began_at.get(log, 0) :] for log in PROGRAM_LOGS if log.exists()]
+        return self._output.read_text() + b"".join(logs).decode(errors="replace")
+
+    def wait_for(self, reached: Callable[[Run], bool]) -> None:
+        """The point is reached, and the run goes on."""
+        deadline = time.monotonic() + UP_SECONDS
+        while not reached(self):
+            assert self._process.poll() is None, f"the run ended before the point:\n{self.seen()[-3000:]}"
+            assert time.monotonic() < deadline, self.seen()[-3000:]
+            time.sleep(POLL_SECONDS)
+
+    def interrupt(self, signal_number: signal.Signals) -> None:
+        """The whole group got the signal and has ended; who pressed Ctrl-C does it again when it takes long."""
+        os.killpg(self._process.pid, signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE_SECONDS)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal_number)
+        assert self._process.wait(UP_SECONDS) != 0, self.seen()[-3000:]
+
+    def error(self) -> str:
+        """What a person reads when the run has failed."""
+        assert self._process.wait(UP_SECONDS) == 1, self.seen()[-3000:]
+        return self._output.read_text()
+
+    def succeed(self) -> None:
+        """The run went to its end."""
+        assert self._process.wait(UP_SECONDS) == 0, self.seen()[-3000:]
+
+
+def shows(pattern: str) -> Callable[[Run], bool]:
+    """The point at which a line was printed."""
+    return lambda run: re.search(pattern, run.seen()) is not None
+
+
+def exists_on(machine: str, path: str) -> Callable[[Run], bool]:
+    """The point at which a file is on a machine."""
+    return lambda _: on_machine(machine, f"[[ -e {path} ]] && echo yes") == "yes\n"
+
+
+def assert_converged() -> None:
+    """Nodes are Ready, Pulumi has nothing to do, and no lock, pending operation or half-made thing is there."""
+    kubectl = [str(cluster.kubectl(FAULTS)), "--kubeconfig", str(FAULTS.directory / "kubeconfig")]
+    nodes = json.loads(subprocess.check_output([*kubectl, "get", "nodes", "--output=json"], text=True))["items"]
+    ready = {
+        node["metadata"]["name"]: each["status"]
+        for node in nodes
+        for each in node["status"]["conditions"]
+        if each["type"] == "Ready"
+    }
+    assert ready == dict.fromkeys(FAULTS.machines, "True")
+    stack().up(None, "--expect-no-changes")
+    exported = stack().pulumi("stack", "export", "--stack", FAULTS.name, step="export the state")
+    assert not json.loads(exported)["deployment"].get("pending_operations")
+    assert not list((STATE / "pulumi-state").rglob(f"locks/**/{FAULTS.name}/*.json"))
+    assert not list(FAULTS.directory.rglob("*.unfinished*"))
+    containers = ["podman", "ps", "--all", "--external", "--filter", f"name={FAULTS.name}-", "--format", "{{.Names}}"]
+    wanted = {*(FAULTS.container(machine) for machine in FAULTS.machines), f"{FAULTS.name}-mirror"}
+    assert set(subprocess.check_output(containers, text=True).split()) == wanted
+    for machine in FAULTS.machines:
+        assert on_machine(machine, "ls /run/pulumi-kubeadm").split() == ["lock"]

@@ -1,0 +1,84 @@
+"""An init or a join that was cut short is not taken for done: it is named with the way back, or reset where allowed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local import machines
+from tests.faults.machines import FAULTS, on_machine
+from tests.faults.runs import Run, assert_converged, exists_on
+
+POLICY = "kubeadm:policy: {resetOnFailure: true}"
+CONTROL_PLANE, WORKER = list(FAULTS.machines)[:2]
+INIT_IS_HALF_DONE = exists_on(CONTROL_PLANE, "/etc/kubernetes/manifests/etcd.yaml")
+JOIN_IS_HALF_DONE = exists_on(WORKER, "/etc/kubernetes/kubelet.conf")
+
+
+def kill_kubeadm(machine: str) -> None:
+    """The step on the machine goes on and sees kubeadm fail; the kubelet that kubeadm started is stopped."""
+    on_machine(machine, "kill -KILL $(pidof kubeadm); systemctl stop kubelet")
+
+
+def cut_power(machine: str) -> None:
+    """The machine is switched off and on again; the kubelet does not come back by itself."""
+    subprocess.run(["podman", "kill", FAULTS.container(machine)], check=True, capture_output=True)
+    machines.create(FAULTS)
+    on_machine(machine, "systemctl stop kubelet")
+
+
+def interrupted(run: Run, reached: Callable[[Run], bool], machine: str, by: Callable[[str], None]) -> str:
+    """What a run says during which something happened to a machine; its node is not in the cluster."""
+    run.wait_for(reached)
+    by(machine)
+    seen = run.error()
+    if machine != CONTROL_PLANE:
+        kubectl = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+        on_machine(CONTROL_PLANE, f"{kubectl} delete node {machine} --ignore-not-found")
+    return seen
+
+
+def follow(seen: str, machine: str) -> None:
+    """What the error tells to run on the machine was run there, by the user of the stack."""
+    told = re.search(rf"Next: on {machine}: (sudo sh -c '[^']+')", seen)
+    assert told, seen
+    user = ["podman", "exec", "--user", "debian", FAULTS.container(machine), "bash", "-c", told[1]]
+    finished = subprocess.run(user, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.parametrize("by", [kill_kubeadm, cut_power])
+def test_a_half_done_init_or_join_is_named_with_the_command_that_resets_it(
+    no_machines: None, tmp_path: Path, by: Callable[[str], None]
+) -> None:
+    """After that command `make up` converges."""
+    seen = interrupted(Run(tmp_path), INIT_IS_HALF_DONE, CONTROL_PLANE, by)
+    assert f"{CONTROL_PLANE}: init: expected " in seen
+    seen = Run(tmp_path).error()
+    assert f"{CONTROL_PLANE}: init: expected an init that went to its end, or none" in seen
+    assert "saw an init of this stack that was cut short" in seen
+    follow(seen, CONTROL_PLANE)
+
+    seen = interrupted(Run(tmp_path), JOIN_IS_HALF_DONE, WORKER, by)
+    assert f"{WORKER}: join: expected " in seen
+    seen = Run(tmp_path).error()
+    assert f"{WORKER}: join: expected a join that went to its end, or none" in seen
+    assert "saw a join of this stack that was cut short" in seen
+    follow(seen, WORKER)
+
+    Run(tmp_path).succeed()
+    assert_converged()
+
+
+def test_with_the_policy_a_plain_up_resets_what_is_half_done(no_machines: None, tmp_path: Path) -> None:
+    """Nobody has to log in."""
+    interrupted(Run(tmp_path, POLICY), INIT_IS_HALF_DONE, CONTROL_PLANE, cut_power)
+    interrupted(Run(tmp_path, POLICY), JOIN_IS_HALF_DONE, WORKER, cut_power)
+    assert "the half-done init is reset" in on_machine(CONTROL_PLANE, "cat /var/log/pulumi-kubeadm/init.log")
+    Run(tmp_path, POLICY).succeed()
+    assert "the half-done join is reset" in on_machine(WORKER, "cat /var/log/pulumi-kubeadm/join.log")
+    assert_converged()

@@ -1,0 +1,49 @@
+"""Programs that may not be cut short are out of reach of Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from local import commands
+from local.commands import run
+
+
+def test_a_program_that_runs_to_its_end_is_waited_for_when_the_run_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interrupt is raised when the program has ended."""
+    monkeypatch.setattr(commands, "LOGS", tmp_path)
+    began, ended = tmp_path / "began", tmp_path / "ended"
+    touch = "import pathlib, sys, time; [(pathlib.Path(path).touch(), time.sleep(0.5)) for path in sys.argv[1:]]"
+
+    def press_ctrl_c() -> None:
+        while not began.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    pressed = threading.Thread(target=press_ctrl_c)
+    pressed.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run([sys.executable, "-c", touch, began, ended], step="wait", log="wait", to_its_end=True)
+    finally:
+        pressed.join()
+        signal.signal(signal.SIGINT, before)
+    assert ended.exists()
+
+
+def test_a_program_that_runs_to_its_end_is_not_in_the_terminals_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the terminal's signals, or those to the group of `make`, would end it."""
+    monkeypatch.setattr(commands, "LOGS", tmp_path)
+    program = "import os; print(os.getsid(0) == os.getpid())"
+    assert run([sys.executable, "-c", program], step="look", log="look", to_its_end=True) == "True\n"
