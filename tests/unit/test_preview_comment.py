@@ -130,13 +130,14 @@ def test_resources_that_come_and_go_are_named_and_a_changed_secret_is_not_silent
     """What a reviewer has to know even where nothing can be displayed."""
     same = {"u::s::t::changed": {"password": SECRET}}
     found = differences(
-        {"u::s::t::old": {"a": [1]}, **same}, {"u::s::t::new": {"a": [1]}, **same}, {"u::s::t::changed"}
+        {"u::s::t::old": {"a": [1]}, **same}, {"u::s::t::new": {"a": [1], "b": SECRET}, **same}, {"u::s::t::changed"}
     )
     assert found.splitlines() == [
         "!!! changed  (t) changes: a secret, or what is only known later",
         "+++ new  (t) is new",
         "+    a:",
         "+      - 1",
+        "+    b: [secret]",
         "--- old  (t) is deleted",
     ]
 

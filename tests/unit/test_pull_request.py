@@ -152,6 +152,7 @@ def test_the_command_writes_what_fits_and_prints_everything(
     assert "line 19999" in output.out
     assert "Written to https://example.com/new" in output.err
     assert "hunter2" not in output.out + output.err + comment["body"]
+    assert all("GITHUB_TOKEN" not in call["environment"] for call in pulumi.calls())
 
 
 def test_nothing_is_written_unless_it_is_asked_for(
