@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.paths import STATE
@@ -16,13 +17,13 @@ class Environment:
         name: also the stack's name and the prefix of everything that podman holds for it.
         network: the first three numbers of its /24 network.
         machines: last number of each machine's address, by machine name; the control plane comes first.
-        debian: Debian release of the machines.
+        debian: Debian releases of the machines, in their order; the last one is that of all that follow, too.
     """
 
     name: str
     network: str
     machines: dict[str, int]
-    debian: int = 12
+    debian: tuple[int, ...] = (12,)
 
     @property
     def subnet(self) -> str:
@@ -47,6 +48,14 @@ class Environment:
     def address(self, machine: str) -> str:
         """Address of a machine."""
         return f"{self.network}.{self.machines[machine]}"
+
+    def debian_of(self, machine: str) -> int:
+        """Debian release of a machine."""
+        return self.debian[min(list(self.machines).index(machine), len(self.debian) - 1)]
+
+    def with_debian(self, releases: Sequence[int]) -> Environment:
+        """The same machines with other Debian releases, one for all or one for each."""
+        return replace(self, debian=tuple(releases))
 
     def container(self, machine: str) -> str:
         """Name of the podman container that is the machine."""

@@ -30,10 +30,10 @@ def create(environment: Environment) -> None:
     ensure_engine()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     ensure_network(environment)
-    image = ensure_image(environment.debian)
+    images = {debian: ensure_image(debian) for debian in sorted(set(map(environment.debian_of, environment.machines)))}
     _ensure_key(environment.directory / "id_ed25519", comment=environment.name)
     with ThreadPoolExecutor() as pool:
-        keys = list(pool.map(lambda machine: _ensure_machine(environment, machine, image), environment.machines))
+        keys = list(pool.map(lambda machine: _ensure_machine(environment, machine, images), environment.machines))
     known_hosts = environment.directory / "known_hosts"
     known_hosts.write_text(
         "".join(f"{environment.address(name)} {key}\n" for name, key in zip(environment.machines, keys, strict=True))
@@ -102,7 +102,7 @@ def _ensure_key(path: Path, *, comment: str) -> None:
         run(command, step="make an SSH key", log="machines")
 
 
-def _ensure_machine(environment: Environment, machine: str, image: str) -> str:
+def _ensure_machine(environment: Environment, machine: str, images: dict[int, str]) -> str:
     """Public SSH host key of the machine, which runs and answers."""
     step, name = f"create {machine}", environment.container(machine)
     found = inspected("container", name, step=step)
@@ -118,7 +118,7 @@ def _ensure_machine(environment: Environment, machine: str, image: str) -> str:
         delete_machine(environment, machine)
         found = None
     if not found:
-        _create(environment, machine, image)
+        _create(environment, machine, images[environment.debian_of(machine)])
         _put_files(environment, machine)
     if not found or found["State"]["Status"] != "running":
         podman("start", name, step=step)
