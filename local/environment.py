@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from local.paths import STATE
@@ -17,13 +17,15 @@ class Environment:
         name: also the stack's name and the prefix of everything that podman holds for it.
         network: the first three numbers of its /24 network.
         machines: last number of each machine's address, by machine name; the control plane comes first.
-        debian: Debian releases of the machines, in their order; the last one is that of all that follow, too.
+        debian: Debian release of the machines.
+        debian_exceptions: machines of other releases.
     """
 
     name: str
     network: str
     machines: dict[str, int]
-    debian: tuple[int, ...] = (12,)
+    debian: int = 12
+    debian_exceptions: dict[str, int] = field(default_factory=dict)
 
     @property
     def subnet(self) -> str:
@@ -51,11 +53,14 @@ class Environment:
 
     def debian_of(self, machine: str) -> int:
         """Debian release of a machine."""
-        return self.debian[min(list(self.machines).index(machine), len(self.debian) - 1)]
+        return self.debian_exceptions.get(machine, self.debian)
 
     def with_debian(self, releases: Sequence[int]) -> Environment:
-        """The same machines with other Debian releases, one for all or one for each."""
-        return replace(self, debian=tuple(releases))
+        """These machines with other Debian releases, in their order; the last one is that of all that follow."""
+        exceptions = {
+            machine: releases[number] for number, machine in enumerate(self.machines) if number < len(releases) - 1
+        }
+        return replace(self, debian=releases[-1], debian_exceptions=exceptions)
 
     def container(self, machine: str) -> str:
         """Name of the podman container that is the machine."""

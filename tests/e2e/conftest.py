@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from local import cluster, machines, mirror
-from local.environment import E2E
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
+from tests.e2e.cell import CELL
 
-STACK = LocalStack(E2E, REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml")
+E2E = CELL.environment
+STACK = LocalStack(E2E, CELL.stack_file())
 EVIDENCE = REPOSITORY / ".local" / "evidence"
 
 
@@ -31,7 +32,13 @@ class Cluster:
 
     def kubectl(self, *arguments: str, standard_input: str | None = None, check: bool = True) -> str:
         """Standard output of kubectl with admin.conf."""
-        command = [str(mirror.kubectl()), "--kubeconfig", str(self.kubeconfig), "--request-timeout=60s", *arguments]
+        command = [
+            str(mirror.kubectl(CELL.kubernetes)),
+            "--kubeconfig",
+            str(self.kubeconfig),
+            "--request-timeout=60s",
+            *arguments,
+        ]
         finished = subprocess.run(
             command, input=standard_input, capture_output=True, text=True, check=False, timeout=300
         )
@@ -81,7 +88,7 @@ def collect_evidence() -> Path:
     kubeconfig = E2E.directory / "kubeconfig"
     if kubeconfig.exists():
         with (EVIDENCE / "pods.log").open("w") as file:
-            kubectl = [str(mirror.kubectl()), "--kubeconfig", str(kubeconfig), "--request-timeout=10s"]
+            kubectl = [str(mirror.kubectl(CELL.kubernetes)), "--kubeconfig", str(kubeconfig), "--request-timeout=10s"]
             for what in (
                 ["get", "nodes,pods,events", "--all-namespaces", "--output=wide"],
                 ["describe", "nodes,pods", "-A"],
@@ -94,7 +101,7 @@ def collect_evidence() -> Path:
 def machines_ready() -> Iterator[MirrorAccess]:
     """Machines, their mirror and the stack file; deleted afterwards, unless KEEP_MACHINES is set."""
     cluster.take_down(STACK)
-    access = cluster.prepare_machines(E2E)
+    access = CELL.access(cluster.prepare_machines(E2E, CELL.kubernetes))
     STACK.configure(access)
     try:
         yield access

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from local.environment import E2E
 from local.errors import LocalError
 from local.mirror import MirrorAccess
-from tests.e2e.conftest import STACK, on_machine
+from tests.e2e.cell import CELL
+from tests.e2e.conftest import E2E, STACK, on_machine
 
 SECOND = list(E2E.machines)[1]
 
@@ -104,10 +104,11 @@ def test_too_little_disk_is_said_before_anything_is_installed(machines_ready: Mi
 
 def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAccess) -> None:
     """With the versions that are."""
-    with setting("cluster.kubernetesVersion", "1.36.99"):
+    missing = f"1.{CELL.minor}.99"
+    with setting("cluster.kubernetesVersion", missing):
         seen = failure()
-    assert f"{SECOND}: prepare: expected package kubeadm 1.36.99 in the package repository" in seen
-    assert "saw 1.36.3-1.1" in seen
+    assert f"{SECOND}: prepare: expected package kubeadm {missing} in the package repository" in seen
+    assert f"saw {CELL.kubernetes}-1.1" in seen
 
 
 def test_a_wrong_registry_password_is_named_and_not_shown(machines_ready: MirrorAccess) -> None:

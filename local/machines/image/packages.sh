@@ -6,6 +6,7 @@ root=$1
 shift
 
 export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
+apt-get clean # of what mmdebstrap has just installed
 apt-get --yes --quiet=2 --no-install-recommends --download-only install "$@"
 mkdir "$root/var/lib/debian-packages"
 mv "$root"/var/cache/apt/archives/*.deb "$root/var/lib/debian-packages"
