@@ -26,9 +26,9 @@ test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/pytest tests/unit tests/scripts
 
-e2e: ## The real thing: local machines of its own, a cluster, reboots, faults
+e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,13 choose another version and systems
 	@$(PYTHON) -m local tools
-	@$(BIN)/pytest tests/e2e --exitfirst
+	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest tests/e2e --exitfirst
 
 faults: ## Interrupted runs and half-done machines, each brought to its end; about 25 minutes
 	@$(PYTHON) -m local tools

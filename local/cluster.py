@@ -37,14 +37,14 @@ def up(stack: LocalStack = DEV_STACK) -> None:
     _summary(stack, started)
 
 
-def prepare_machines(environment: Environment) -> MirrorAccess:
+def prepare_machines(environment: Environment, kubernetes: str = mirror.KUBERNETES) -> MirrorAccess:
     """Machines that answer, and the mirror they install from.
 
     Raises:
         LocalError: the mirror does not build, or the machines cannot be made.
     """
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    mirror.build(mirror.KUBERNETES)
+    mirror.build(kubernetes)
     with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
         machines.create(environment)
     with step(f"Local mirror of {environment.name} answers"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from local.paths import STATE
@@ -17,12 +18,14 @@ class Environment:
         network: the first three numbers of its /24 network.
         machines: last number of each machine's address, by machine name; the control plane comes first.
         debian: Debian release of the machines.
+        debian_exceptions: machines of other releases.
     """
 
     name: str
     network: str
     machines: dict[str, int]
     debian: int = 12
+    debian_exceptions: dict[str, int] = field(default_factory=dict)
 
     @property
     def subnet(self) -> str:
@@ -47,6 +50,17 @@ class Environment:
     def address(self, machine: str) -> str:
         """Address of a machine."""
         return f"{self.network}.{self.machines[machine]}"
+
+    def debian_of(self, machine: str) -> int:
+        """Debian release of a machine."""
+        return self.debian_exceptions.get(machine, self.debian)
+
+    def with_debian(self, releases: Sequence[int]) -> Environment:
+        """These machines with other Debian releases, in their order; the last one is that of all that follow."""
+        exceptions = {
+            machine: releases[number] for number, machine in enumerate(self.machines) if number < len(releases) - 1
+        }
+        return replace(self, debian=releases[-1], debian_exceptions=exceptions)
 
     def container(self, machine: str) -> str:
         """Name of the podman container that is the machine."""

@@ -199,14 +199,15 @@ def mirror_settings(access: MirrorAccess) -> dict[str, str]:
     """What a stack file says to use the mirror, as paths and values of `pulumi config set --path`."""
     registry = f'containerd.registries["{access.registry}"]'
     keyring = {"keyring": str(access.keyring), "fingerprint": access.fingerprint}
-    repositories = {
-        "packages.repository": {"url": access.package_repository_url, **keyring},
-        "containerd.repository": {"url": access.containerd_repository_url, **keyring},
-    }
+    repositories = {"packages.repository": {"url": access.package_repository_url, **keyring}}
+    containerd = {}
+    if access.containerd_repository_url:
+        repositories["containerd.repository"] = {"url": access.containerd_repository_url, **keyring}
+        containerd["containerd.package"] = "containerd.io"
     return {
         **{f"{path}.{key}": value for path, each in repositories.items() for key, value in each.items()},
         **{f'images.rewrite["{source}"]': target for source, target in access.rewrite.items()},
-        "containerd.package": "containerd.io",
+        **containerd,
         f"{registry}.caFile": str(access.ca_file),
         f"{registry}.username": access.username,
         "calico.manifestUrl": access.calico_manifest_url,

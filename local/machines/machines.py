@@ -36,12 +36,14 @@ def create(environment: Environment, *, way_out: bool = False) -> None:
     ensure_host_limits()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     ensure_network(environment, way_out=way_out)
-    image = ensure_image(environment.debian)
+    images = {debian: ensure_image(debian) for debian in sorted(set(map(environment.debian_of, environment.machines)))}
     _ensure_key(environment.directory / "id_ed25519", comment=environment.name)
+
+    def ensure(machine: str) -> str:
+        return _ensure_machine(environment, machine, images[environment.debian_of(machine)], way_out)
+
     with ThreadPoolExecutor() as pool:
-        keys = list(
-            pool.map(lambda machine: _ensure_machine(environment, machine, image, way_out), environment.machines)
-        )
+        keys = list(pool.map(ensure, environment.machines))
     known_hosts = environment.directory / "known_hosts"
     known_hosts.write_text(
         "".join(f"{environment.address(name)} {key}\n" for name, key in zip(environment.machines, keys, strict=True))

@@ -16,7 +16,7 @@ from local.report import step as reported
 
 REPOSITORY_NAME = "localhost/pulumi-kubeadm/machine"
 SHELL_FILES = Path(__file__).parent / "image"
-TOOLS = ("mmdebstrap", "debian-archive-keyring", "zstd")
+TOOLS = ("mmdebstrap", "debian-archive-keyring", "apt-utils", "zstd")
 
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "apt", "ca-certificates", "curl"),
@@ -24,6 +24,9 @@ PACKAGES = (
     *("procps", "util-linux", "mount", "runc", "iputils-ping", "less", "netbase"),
 )
 """What an ordinary small Debian server has, and what Kubernetes' packages depend on. containerd is the stack's."""
+
+INSTALLABLE = ("containerd",)
+"""What machines can install from their own Debian although they reach no mirror: its packages are on their disks."""
 
 SETTINGS_OF_APT = r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b"
 """Settings of this host's apt that decide whether its mirrors can be used at all."""
@@ -56,7 +59,7 @@ def ensure_image(debian: int) -> str:
 
 def image_name(debian: int) -> str:
     """Name of the image by the recipe as it is now."""
-    recipe = hashlib.sha256(repr((debian, PACKAGES)).encode())
+    recipe = hashlib.sha256(repr((debian, PACKAGES, INSTALLABLE)).encode())
     for path in sorted(SHELL_FILES.iterdir()):
         recipe.update(path.name.encode() + b"\0" + path.read_bytes())
     return f"{REPOSITORY_NAME}:{debian}-{recipe.hexdigest()[:12]}"
@@ -92,6 +95,7 @@ def _archive(debian: int) -> Path:
         [
             *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
             *(f"--aptopt={setting}" for setting in _settings_of_host_apt(step)),
+            f'--customize-hook={SHELL_FILES / "packages.sh"} "$1" {" ".join(INSTALLABLE)}',
             f"--customize-hook={SHELL_FILES / 'customize.sh'}",
             *(CODENAMES[debian], unfinished),
             *host_sources(debian),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from local.commands import run
 from local.debian import install_packages
 from local.errors import LocalError
 from local.mirror import apt_repository, registry
@@ -17,6 +19,7 @@ from local.mirror.images import Image, all_images
 from local.mirror.manifest import manifest_is_there, publish_manifest
 from local.mirror.packages import Package, all_packages
 from local.mirror.serve import ensure_image
+from local.mirror.versions import KUBERNETES
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
 
@@ -29,30 +32,44 @@ MEMORY_TOLERANCE = 0.9
 COLD_SECONDS = 30 * 60
 WARM_SECONDS = 3 * 60
 HOST_PACKAGES = ("dpkg", "apt-utils", "gnupg", "openssl")
-KUBECTL = MIRROR / "bin" / "kubectl"
+KUBECTL = MIRROR / "bin"
 
 
-def build(kubernetes_version: str) -> None:
-    """The mirror's packages, images and manifest are complete. What is already there is not made again.
+def build(*kubernetes_versions: str) -> None:
+    """The mirror holds packages, images and manifest for these versions, side by side.
+
+    What is already there is not made again. Versions of other minors that were built before stay.
 
     Raises:
-        LocalError: too little disk or memory, or something does not build.
+        LocalError: an unknown version, too little disk or memory, or something does not build.
     """
     with _one_at_a_time():
-        _build(kubernetes_version)
+        for version in kubernetes_versions:
+            _make_missing(version)
+        install_packages(HOST_PACKAGES, why="to make package repositories")
+        with step("Package repositories are signed"):
+            _publish(kubernetes_versions)
+        for version in kubernetes_versions:
+            _keep_kubectl(version)
+        _tidy()
 
 
-def _build(kubernetes_version: str) -> None:
-    debian, images = all_packages(kubernetes_version), all_images(kubernetes_version)
-    products: list[Package | Image] = [*debian, *images]
+def _make_missing(kubernetes_version: str) -> None:
+    products: list[Package | Image] = [*all_packages(kubernetes_version), *all_images(kubernetes_version)]
     missing = [product for product in products if not product.is_built()]
     if missing or not manifest_is_there():
         _make(kubernetes_version, missing)
-    install_packages(HOST_PACKAGES, why="to make package repositories")
-    with step("Package repositories are signed"):
-        for directory in {package.directory for package in debian}:
-            apt_repository.publish(directory, [package for package in debian if package.directory == directory])
-    _keep_kubectl(debian)
+
+
+def _publish(kubernetes_versions: tuple[str, ...]) -> None:
+    # containerd's package belongs to every version, and is one file.
+    debian = {package.file: package for version in kubernetes_versions for package in all_packages(version)}.values()
+    for directory in {package.directory for package in debian}:
+        apt_repository.publish(directory, [package for package in debian if package.directory == directory])
+
+
+def _tidy() -> None:
+    """The file system that the mirror starts from is there, and what only the build needed is gone."""
     with step("The mirror's file system is made"):
         ensure_image()
     registry.remove_unreferenced()
@@ -86,31 +103,32 @@ def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:
             product.build()
 
 
-def kubectl() -> Path:
-    """The kubectl that was built, or the one on PATH where nothing had to be built.
+def kubectl(kubernetes_version: str = KUBERNETES) -> Path:
+    """The kubectl that was built with a Kubernetes version, or the one on PATH where nothing had to be built.
 
     Raises:
         LocalError: there is neither.
     """
-    if KUBECTL.exists():
-        return KUBECTL
+    built = KUBECTL / kubernetes_version / "kubectl"
+    if built.exists():
+        return built
     on_path = shutil.which("kubectl")
     if not on_path:
         raise LocalError("find kubectl", expected="kubectl on PATH", seen="none", next_command="make up")
     return Path(on_path)
 
 
-def _keep_kubectl(debian: list[Package]) -> None:
-    """KUBECTL is the one in the package."""
-    package = next(package for package in debian if package.name == "kubectl")
-    if KUBECTL.exists() and KUBECTL.stat().st_mtime_ns >= package.file.stat().st_mtime_ns:
+def _keep_kubectl(kubernetes_version: str) -> None:
+    """The kubectl for this host is the one in the package."""
+    package = next(package for package in all_packages(kubernetes_version) if package.name == "kubectl")
+    kept = KUBECTL / kubernetes_version / "kubectl"
+    if kept.exists() and kept.stat().st_mtime_ns >= package.file.stat().st_mtime_ns:
         return
-    KUBECTL.parent.mkdir(parents=True, exist_ok=True)
-    source = next(content for content in package.contents if content.target == "/usr/bin/kubectl")
-    unfinished = KUBECTL.with_suffix(".unfinished")
-    shutil.copyfile(source.source(), unfinished)
-    unfinished.chmod(0o755)
-    unfinished.rename(KUBECTL)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".kubectl-") as scratch:
+        run(["dpkg-deb", "--extract", package.file, scratch], step="unpack kubectl", log="packages")
+        (Path(scratch) / "usr/bin/kubectl").rename(kept)
+    kept.touch()
 
 
 def _check_host(needed_bytes: int) -> None:

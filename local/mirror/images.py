@@ -98,19 +98,22 @@ def all_images(version: str) -> list[Image]:
 
 def _kubernetes(version: str) -> list[Image]:
     """What `kubeadm config images list` names. Static pods call their programs by name."""
-    built = {each.name: each for each in [*programs.kubernetes(version), *programs.others()]}
+    chosen = versions.release(version)
+    built = {each.name: each for each in [*programs.kubernetes(version), programs.coredns(version), *programs.others()]}
 
     def image(name: str, tag: str, target: str, **settings: object) -> Image:
         contents = (program(built[name], target),)
         return Image(f"{KUBERNETES_PREFIX}/{name}", tag, contents, **settings)  # type: ignore[arg-type]
 
+    etcd = tuple(program(each, f"/usr/local/bin/{each.name}") for each in programs.etcd(version))
+
     plain = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
     return [
         *(image(name, f"v{version}", f"/usr/local/bin/{name}") for name in plain),
         image("kube-proxy", f"v{version}", "/usr/local/bin/kube-proxy", debian=True),
-        image("etcd", f"{versions.ETCD}-0", "/usr/local/bin/etcd"),
-        image("coredns", f"v{versions.COREDNS}", "/coredns", entrypoint=("/coredns",)),
-        image("pause", versions.PAUSE, "/pause", entrypoint=("/pause",), user="65535:65535"),
+        Image(f"{KUBERNETES_PREFIX}/etcd", f"{chosen.etcd}-0", etcd),
+        image("coredns", f"v{chosen.coredns}", "/coredns", entrypoint=("/coredns",)),
+        image("pause", chosen.pause, "/pause", entrypoint=("/pause",), user="65535:65535"),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.mirror import versions
+from local.mirror.versions import release
 from local.toolchain.go import GoProgram
 
 MODULES = Path(__file__).parent / "modules"
@@ -39,18 +40,31 @@ def kubernetes(version: str) -> list[GoProgram]:
         for package in ("k8s.io/component-base", "k8s.io/client-go/pkg/version")
         for name, value in values.items()
     )
-    module = MODULES / f"kubernetes-{version}"
-    return [GoProgram(name, module, f"k8s.io/kubernetes/cmd/{name}", stamps) for name in KUBERNETES_NAMES]
+    module, go = MODULES / f"kubernetes-{version}", release(version).go
+    return [GoProgram(name, module, f"k8s.io/kubernetes/cmd/{name}", stamps, go) for name in KUBERNETES_NAMES]
+
+
+def etcd(version: str) -> list[GoProgram]:
+    """The etcd that belongs to a Kubernetes version, and what is in its image to save and restore it."""
+    chosen = release(version)
+    module = MODULES / f"etcd-{chosen.etcd}"
+    programs = {"etcd": "server", "etcdutl": "etcdutl", **({"etcdctl": "etcdctl"} if chosen.has_etcdctl else {})}
+    return [GoProgram(name, module, f"go.etcd.io/etcd/{path}/v3", (), chosen.go) for name, path in programs.items()]
+
+
+def coredns(version: str) -> GoProgram:
+    """The CoreDNS that belongs to a Kubernetes version."""
+    chosen = release(version)
+    module = MODULES / f"coredns-{chosen.coredns}"
+    return GoProgram("coredns", module, "github.com/coredns/coredns", (), chosen.go)
 
 
 def others() -> list[GoProgram]:
-    """What a cluster needs beside Kubernetes itself, and the programs of our own images."""
+    """What a cluster needs whatever its Kubernetes version is, and the programs of our own images."""
     cri_tools = "github.com/kubernetes-sigs/cri-tools"
     containerd = "github.com/containerd/containerd/v2"
     containerd_stamps = ((f"{containerd}/version.Version", f"v{versions.CONTAINERD}"),)
     return [
-        GoProgram("etcd", MODULES / "etcd", "go.etcd.io/etcd/server/v3"),
-        GoProgram("coredns", MODULES / "coredns", "github.com/coredns/coredns"),
         GoProgram(
             "crictl",
             MODULES / "cri-tools",

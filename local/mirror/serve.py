@@ -40,6 +40,7 @@ class MirrorAccess:
 
     Attributes:
         package_repository_url: with `{minor}` where the minor version of Kubernetes goes, such as 1.36.
+        containerd_repository_url: None leaves the machines with their distribution's containerd.
         keyring: ASCII-armored public key of both package repositories, on this host.
         fingerprint: of that key.
         ca_file: certificate of the authority behind the image registry, on this host.
@@ -50,7 +51,7 @@ class MirrorAccess:
     """
 
     package_repository_url: str
-    containerd_repository_url: str
+    containerd_repository_url: str | None
     keyring: Path
     fingerprint: str
     ca_file: Path

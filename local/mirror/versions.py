@@ -1,14 +1,42 @@
-"""What the mirror holds. Each version is what the newest Kubernetes here names or was tested with."""
+"""What the mirror holds: with each Kubernetes version what its kubeadm names, and beside it one version of the rest."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from local.errors import LocalError
+
 KUBERNETES = "1.36.3"
-ETCD = "3.6.8"
-"""kubeadm 1.36.3, app/constants/constants.go, DefaultEtcdVersion."""
-COREDNS = "1.14.2"
-"""kubeadm 1.36.3, app/constants/constants.go, CoreDNSVersion."""
-PAUSE = "3.10.2"
-"""kubeadm 1.36.3, app/constants/constants.go, PauseVersion."""
+"""The version that local machines get unless another one is asked for."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What belongs to one Kubernetes version, and how it is built.
+
+    The versions of etcd, CoreDNS and pause are those of its kubeadm: cmd/kubeadm/app/constants/constants.go,
+    DefaultEtcdVersion, CoreDNSVersion, PauseVersion.
+
+    Attributes:
+        go: the Go of its time, where a newer one changes what it does.
+        has_etcdctl: whether etcdctl of that etcd can be had as a Go module; the etcd image lacks it otherwise.
+    """
+
+    etcd: str
+    coredns: str
+    pause: str
+    go: str | None = None
+    has_etcdctl: bool = True
+
+
+RELEASES = {
+    # Since Go 1.26 URLs are parsed more strictly, and kubeadm 1.24's preflight check HTTPProxyCIDR fails.
+    "1.24.3": Release(etcd="3.5.3", coredns="1.8.6", pause="3.7", go="1.21.13", has_etcdctl=False),
+    "1.34.4": Release(etcd="3.6.5", coredns="1.12.1", pause="3.10.1"),
+    "1.35.4": Release(etcd="3.6.6", coredns="1.13.1", pause="3.10.1"),
+    "1.36.3": Release(etcd="3.6.8", coredns="1.14.2", pause="3.10.2"),
+}
+
 CONTAINERD = "2.2.0"
 CNI_PLUGINS = "1.9.0"
 CRI_TOOLS = "1.30.0"
@@ -17,3 +45,19 @@ CALICO_MODULE = "v1.11.0-cni-plugin.0.20250813170300-a0db560f0520"
 """The state of Calico's repository at its release 3.28.5: its manifests name images of that version."""
 STAND_IN = "1"
 PROBE = "1"
+
+
+def release(kubernetes: str) -> Release:
+    """What belongs to a Kubernetes version.
+
+    Raises:
+        LocalError: the mirror cannot make that version.
+    """
+    if kubernetes not in RELEASES:
+        raise LocalError(
+            f"build Kubernetes {kubernetes}",
+            expected=f"one of {', '.join(RELEASES)}",
+            seen=kubernetes,
+            next_command="choose one of these, or add it to RELEASES in local/mirror/versions.py with its modules",
+        )
+    return RELEASES[kubernetes]

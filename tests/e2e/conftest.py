@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from local import cluster, machines
-from local.environment import E2E
 from local.errors import LocalError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
+from tests.e2e.cell import CELL
 
-STACK = LocalStack(E2E, REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml")
+E2E = CELL.environment
+STACK = LocalStack(E2E, CELL.stack_file())
 EVIDENCE = REPOSITORY / ".local" / "evidence"
 
 
@@ -122,7 +123,7 @@ def failure() -> str:
 def machines_ready() -> Iterator[MirrorAccess]:
     """Machines, their mirror and the stack file; deleted afterwards, unless KEEP_MACHINES is set."""
     cluster.take_down(STACK)
-    access = cluster.prepare_machines(E2E)
+    access = CELL.access(cluster.prepare_machines(E2E, CELL.kubernetes))
     STACK.configure(access)
     try:
         yield access

@@ -10,9 +10,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local.environment import E2E
+import pytest
+
 from local.mirror import MirrorAccess
-from tests.e2e.conftest import failure, on_machine, setting
+from tests.e2e.cell import CELL
+from tests.e2e.conftest import E2E, failure, on_machine, setting
 
 SECOND = list(E2E.machines)[1]
 
@@ -125,10 +127,11 @@ def test_a_disk_that_fills_up_meanwhile_is_named_by_the_step_that_met_it(
 
 def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAccess) -> None:
     """With the versions that are."""
-    with setting("cluster.kubernetesVersion", "1.36.99"):
+    missing = f"1.{CELL.minor}.99"
+    with setting("cluster.kubernetesVersion", missing):
         seen = failure()
-    assert f"{SECOND}: prepare: expected package kubeadm 1.36.99 in the package repository" in seen
-    assert "saw 1.36.3-1.1" in seen
+    assert f"{SECOND}: prepare: expected package kubeadm {missing} in the package repository" in seen
+    assert f"saw {CELL.kubernetes}-1.1" in seen
 
 
 @pytest.mark.parametrize(

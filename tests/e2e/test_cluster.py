@@ -10,10 +10,10 @@ import urllib.request
 
 import pytest
 
-from local.environment import E2E
-from tests.e2e.conftest import Cluster, machine_names, reboot, worker_names
+from tests.e2e.cell import CELL
+from tests.e2e.conftest import E2E, Cluster, machine_names, reboot, worker_names
 
-VERSION = "1.36.3"
+VERSION = CELL.kubernetes
 
 
 def test_every_node_is_ready_at_the_pinned_version_and_with_its_own_address(live: Cluster) -> None:
@@ -47,7 +47,7 @@ def test_the_machine_is_prepared_as_the_guide_asks(live: Cluster, machine: str) 
     for name in machine_names():
         assert live.on(machine, f"getent hosts {name}").split()[0] == E2E.address(name)
     assert "DefaultTimeoutStopUSec=5s" in live.on(machine, "systemctl show --property DefaultTimeoutStopUSec")
-    assert "hub.example.test/gcr/pause:3.10.2" in live.on(machine, "containerd config dump")
+    assert f"hub.example.test/gcr/pause:{CELL.release.pause}" in live.on(machine, "containerd config dump")
 
 
 def test_a_pod_with_an_image_of_the_private_registry_starts_on_every_node(pods: dict[str, str]) -> None:

@@ -16,8 +16,8 @@ rm --force "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/hosts" "$r
 : >"$root/etc/machine-id"
 rm --force "$root/var/lib/dbus/machine-id"
 
-# Debian's mirror cannot be reached from the machines; only what a stack adds can.
-: >"$root/etc/apt/sources.list"
+# Debian's mirror cannot be reached from the machines; what packages.sh has laid on their disk can, as from a DVD.
+echo "deb [trusted=yes] file:/var/lib/debian-packages ./" >"$root/etc/apt/sources.list"
 rm --force "$root"/etc/apt/sources.list.d/* "$root/etc/apt/apt.conf.d/99mmdebstrap"
 
 # A container has no first terminal, and draws no clock or kernel messages of its own.

@@ -1,0 +1,75 @@
+"""Kubernetes version and Debian releases of the end-to-end tests: `make e2e KUBERNETES=1.24.3 DEBIAN=11,12`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from components.versions import knows_fail_cgroup_v1
+from local import mirror
+from local.environment import E2E, Environment
+from local.mirror import MirrorAccess
+from local.mirror.versions import Release, release
+from local.paths import REPOSITORY, STATE
+
+STACK_FILE = REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml"
+LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD = 25
+"""The guide's time, when Debian's containerd was current; newer versions run on that of the mirror."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination that is tested.
+
+    Attributes:
+        debian: releases of the machines in their order, the last one for all that follow.
+    """
+
+    kubernetes: str = mirror.KUBERNETES
+    debian: tuple[int, ...] = (E2E.debian,)
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Cell:
+        """The cell that KUBERNETES and DEBIAN name; where they are empty, the default one."""
+        debian = tuple(int(number) for number in variables.get("DEBIAN", "").split(",") if number)
+        return cls(variables.get("KUBERNETES") or cls.kubernetes, debian or cls.debian)
+
+    @property
+    def minor(self) -> int:
+        """Of Kubernetes."""
+        return int(self.kubernetes.split(".")[1])
+
+    @property
+    def environment(self) -> Environment:
+        """The machines."""
+        return E2E.with_debian(self.debian)
+
+    @property
+    def release(self) -> Release:
+        """What the mirror holds with this Kubernetes version."""
+        return release(self.kubernetes)
+
+    def access(self, access: MirrorAccess) -> MirrorAccess:
+        """The mirror, without its containerd where the distribution's is tested."""
+        if self.minor > LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD:
+            return access
+        return replace(access, containerd_repository_url=None)
+
+    def stack_file(self) -> Path:
+        """The committed stack file, with the version of this cell and what that version knows."""
+        stack = yaml.safe_load(STACK_FILE.read_text())
+        cluster = stack["config"]["kubeadm:cluster"]
+        cluster["kubernetesVersion"] = self.kubernetes
+        if not knows_fail_cgroup_v1(self.kubernetes):
+            cluster["kubeletConfiguration"].pop("failCgroupV1")
+        STATE.mkdir(exist_ok=True, mode=0o700)
+        path = STATE / STACK_FILE.name
+        path.write_text(yaml.safe_dump(stack, sort_keys=False))
+        return path
+
+
+CELL = Cell.of(os.environ)

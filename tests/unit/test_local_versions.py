@@ -1,0 +1,56 @@
+"""Versions and systems of the local mirror and machines."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.environment import E2E
+from local.errors import LocalError
+from local.mirror import programs
+from local.mirror.images import all_images
+from local.mirror.packages import all_packages
+from local.mirror.versions import RELEASES, release
+from tests.e2e.cell import Cell
+
+
+@pytest.mark.parametrize("kubernetes", RELEASES)
+def test_everything_of_a_version_has_its_module(kubernetes: str) -> None:
+    """With a checksum file, without which nothing is downloaded."""
+    for program in [*programs.kubernetes(kubernetes), *programs.etcd(kubernetes), programs.coredns(kubernetes)]:
+        assert (program.module / "go.mod").exists(), program.module
+        assert (program.module / "go.sum").exists(), program.module
+        assert program.go_version == release(kubernetes).go
+
+
+def test_versions_are_side_by_side_in_the_mirror() -> None:
+    """No file and no tag of one version is another one's, but for what they share."""
+    shared_files = {package.file for package in all_packages("1.24.3")} & {
+        package.file for package in all_packages("1.36.3")
+    }
+    assert {file.name.partition("_")[0] for file in shared_files} == {"containerd.io"}
+    shared_images = {image.name for image in all_images("1.24.3")} & {image.name for image in all_images("1.36.3")}
+    assert not [name for name in shared_images if name.startswith("gcr/")]
+
+
+def test_each_version_brings_the_images_that_its_kubeadm_names() -> None:
+    """Read from constants.go of 1.24.3."""
+    names = {image.name for image in all_images("1.24.3")}
+    assert {"gcr/etcd:3.5.3-0", "gcr/coredns:v1.8.6", "gcr/pause:3.7", "gcr/kube-proxy:v1.24.3"} <= names
+
+
+def test_an_unknown_version_is_refused_with_those_that_there_are() -> None:
+    """Before anything is compiled."""
+    with pytest.raises(LocalError, match=r"1\.24\.3, 1\.34\.4, 1\.35\.4, 1\.36\.3"):
+        all_packages("1.23.0")
+
+
+def test_machines_have_the_debian_releases_of_the_cell_in_their_order() -> None:
+    """The last one goes on."""
+    cell = Cell.of({"KUBERNETES": "1.24.3", "DEBIAN": "11,12"})
+    assert [cell.environment.debian_of(machine) for machine in E2E.machines] == [11, 12, 12]
+    assert [Cell.of({"DEBIAN": "13"}).environment.debian_of(machine) for machine in E2E.machines] == [13, 13, 13]
+
+
+def test_without_a_choice_the_cell_is_the_default_one() -> None:
+    """`make e2e` passes empty variables."""
+    assert Cell.of({"KUBERNETES": "", "DEBIAN": ""}) == Cell.of({}) == Cell("1.36.3", (12,))
