@@ -16,13 +16,12 @@ from collections.abc import Iterator
 import pytest
 
 from local import cluster, machines
-from local.environment import E2E
 from local.errors import LocalError
 from local.paths import REPOSITORY
 from local.stack import LocalStack
 from local.toolchain import environment as tool_environment
 from operations._preview import Preview, Selection, preview
-from tests.e2e.conftest import STACK, Cluster, configure, failure, machine_names, setting
+from tests.e2e.conftest import E2E, STACK, Cluster, configure, failure, machine_names, setting
 
 FIRST, SECOND, THIRD = machine_names()
 

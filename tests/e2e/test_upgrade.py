@@ -1,0 +1,209 @@
+"""From 1.35 to 1.36 on running machines: one edit of the stack file, while a service is asked all the time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from local import cluster, mirror
+from local.paths import REPOSITORY
+from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, on_machine
+from tests.e2e.test_lifecycle import logins, previewed, visits
+
+OLD, NEW = "1.35.4", "1.36.3"
+FIRST, SECOND, THIRD = machine_names()
+NODE_PORT = 30080
+PAUSE_SECONDS = 0.05
+"""Between two requests."""
+CUT_SHORT = "from tests.e2e.conftest import STACK; STACK.up()"
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Cluster]:
+    """A control plane and two workers of the old version, with a service of two replicas."""
+    cluster.take_down(STACK)
+    mirror.build(NEW)
+    access = cluster.prepare_machines(E2E, OLD)
+    STACK.configure(access)
+    configure("set", "--path", "cluster.kubernetesVersion", OLD)
+    cluster.bring_up(STACK, access)
+    found = Cluster(access)
+    found.kubectl("apply", "--filename=-", standard_input=json.dumps(service(access.probe_image)))
+    found.kubectl("rollout", "status", "deployment/asked", "--timeout=120s")
+    yield found
+    cluster.take_down(STACK)
+
+
+def test_the_preview_of_an_upgrade_says_its_order(live: Cluster) -> None:
+    """etcd, control plane, one worker, the other one."""
+    configure("set", "--path", "cluster.kubernetesVersion", NEW)
+    told = [line.strip() for line in previewed().plan.splitlines() if "upgraded from" in line]
+    assert [line.partition(":")[0] for line in told] == [FIRST, SECOND, THIRD]
+    assert all(f"upgraded from {OLD} to {NEW}" in line for line in told)
+
+
+def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(live: Cluster) -> None:
+    """Killed when the first worker has the new version; no node that is done is touched again."""
+    with asked() as requests:
+        began = time.monotonic()
+        killed = subprocess.Popen([sys.executable, "-c", CUT_SHORT], cwd=REPOSITORY, start_new_session=True)
+        wait_for(lambda: versions(live).get(SECOND) == NEW and not is_unschedulable(live, SECOND), seconds=900)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+        assert versions(live)[FIRST] == NEW
+        before = logins(live)
+        applied = on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version")
+        live.stack.up()
+        taken = time.monotonic() - began
+    assert versions(live) == dict.fromkeys(machine_names(), NEW)
+    assert on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version") == applied
+    assert visits(live, before)[SECOND] <= 1, "at most to look whether what was killed had succeeded"
+    print(f"upgrade: {taken:.0f} s, {requests.answered} requests answered, {requests.lost} lost")
+    assert requests.answered > 1000
+    assert requests.lost == 0, requests.errors[:5]
+
+
+def test_after_an_upgrade_everything_is_of_the_new_version(live: Cluster) -> None:
+    """API server, packages, package repository, holds; nothing stays drained, and etcd was saved."""
+    assert f"v{NEW}" in live.kubectl("version")
+    for machine in machine_names():
+        assert not is_unschedulable(live, machine)
+        held = on_machine(
+            machine, "apt-mark showhold; dpkg-query --show --showformat '${Version}\\n' kubeadm kubelet kubectl"
+        )
+        assert held.split() == ["kubeadm", "kubectl", "kubelet", *[f"{NEW}-1.1"] * 3]
+        assert "v1.36/deb" in on_machine(machine, "cat /etc/apt/sources.list.d/kubernetes.list")
+    assert on_machine(FIRST, "ls /var/lib/pulumi-kubeadm/etcd-snapshots").split() == [f"before-{NEW}.db"]
+    live.stack.up(None, "--expect-no-changes")
+
+
+class Requests:
+    """What became of the requests to the service.
+
+    Attributes:
+        answered: how many had an answer.
+        lost: how many had none.
+        errors: why, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.errors: list[str] = []
+
+    @property
+    def lost(self) -> int:
+        """Requests without an answer."""
+        return len(self.errors)
+
+    def ask(self, url: str) -> None:
+        """One request, on a connection of its own."""
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                self.answered += 1
+        except (OSError, urllib.error.URLError) as error:
+            self.errors.append(f"{time.strftime('%T')} {error}")
+
+
+@contextmanager
+def asked() -> Iterator[Requests]:
+    """Somebody asks the service all the time, through the node port of the control plane."""
+    requests, ended = Requests(), threading.Event()
+    url = f"http://{E2E.address(FIRST)}:{NODE_PORT}/"
+
+    def ask() -> None:
+        while not ended.wait(PAUSE_SECONDS):
+            requests.ask(url)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield requests
+    finally:
+        ended.set()
+        thread.join()
+
+
+def versions(live: Cluster) -> dict[str, str]:
+    """Version of each node's kubelet; empty while the API server does not answer."""
+    seen = live.kubectl("get", "nodes", "--output=json", check=False)
+    try:
+        nodes = json.loads(seen)["items"]
+    except ValueError:
+        return {}
+    return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v") for node in nodes}
+
+
+def is_unschedulable(live: Cluster, node: str) -> bool:
+    """Whether a node takes no pods."""
+    return bool(live.get("node", node)["spec"].get("unschedulable"))
+
+
+def wait_for(condition: object, seconds: int) -> None:
+    """Wait until something is so; fails after a while."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(1)  # polls the API server
+
+
+def service(image: str) -> dict[str, object]:
+    """Two replicas on two nodes, one of which always runs, behind a node port."""
+    labels = {"app": "asked"}
+    pod = {
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels},
+            }
+        ],
+        "containers": [
+            {
+                "name": "probe",
+                "image": image,
+                "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+                # As a service must that is to lose nothing: it answers until nobody asks it any more.
+                "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
+            }
+        ],
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "asked", "namespace": "default"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+    budget = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "asked", "namespace": "default"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
+    }
+    port = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "asked", "namespace": "default"},
+        "spec": {
+            "type": "NodePort",
+            "selector": labels,
+            "ports": [{"port": 80, "targetPort": 8080, "nodePort": NODE_PORT}],
+        },
+    }
+    return {"apiVersion": "v1", "kind": "List", "items": [deployment, budget, port]}
