@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.paths import TOOL_CHAIN_BIN
+from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
+from operations._stacks import selected_stack
 from operations.errors import OperationError
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PLAN = "Plan"
 """What the program says about the whole of a change begins with this word."""
 
@@ -59,10 +57,13 @@ class Selection:
 
 
 def of_stack(stack: str) -> Selection:
-    """A stack as its backend knows it; this process's environment says which backend that is."""
-    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    return Selection(REPOSITORY, ("--stack", stack), environment)
+    """A stack as its backend knows it: that of this checkout for local machines, or who runs this has chosen one.
+
+    Raises:
+        OperationError: there is no such stack file.
+    """
+    selected = selected_stack(stack)
+    return Selection(REPOSITORY, ("--stack", stack, "--config-file", str(selected.file)), selected.environment)
 
 
 @contextmanager

@@ -6,11 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
+from local.paths import REPOSITORY
 from operations._reference import reference
 from operations._stack_schema import stack_schema
 from operations.errors import OperationError
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,17 +6,16 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from components.stack_file import SettingsError, parse_settings
+from local.paths import REPOSITORY
 from operations._host_keys import HostKey, read_host_key
 from operations._stack_schema import PREFIX
 from operations.errors import OperationError
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
 
 INTRODUCTION = """\

@@ -10,11 +10,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from local.paths import REPOSITORY
 from operations import _preview
 from operations._comment import Comparison, comment, counted, marker
 from operations._differences import differences
 from operations._github import PullRequest
-from operations._preview import REPOSITORY, Preview
+from operations._preview import Preview
 from operations.errors import OperationError
 
 

@@ -14,12 +14,12 @@ from jsonschema import Draft202012Validator
 
 from components.settings import Settings
 from components.stack_file import parse_settings
+from local.paths import REPOSITORY
 from operations import configuration
 from operations._stack_schema import PREFIX
 from operations.errors import OperationError
 from tests.unit.stacks import KEY
 
-REPOSITORY = configuration.REPOSITORY
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
 HEADER = "# yaml-language-server: $schema=docs/stack.schema.json"
 

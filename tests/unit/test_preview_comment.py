@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from local.paths import REPOSITORY
 from operations import __main__ as operations
-from operations import _preview
+from operations import _preview, _stacks
 from operations._comment import LIMIT, Comparison, comment
 from operations._differences import differences
 from tests.unit.fake_pulumi import SECRET, FakePulumi, diagnostic, resource, summary
@@ -32,7 +33,9 @@ def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePulumi:
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(_preview, "TOOL_CHAIN_BIN", directory)
+    monkeypatch.setattr(_stacks, "TOOL_CHAIN_BIN", directory)
+    monkeypatch.setattr(_stacks, "REPOSITORY", tmp_path)
+    (tmp_path / "Pulumi.shop.yaml").touch()
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "GITHUB_TOKEN", "GITHUB_REPOSITORY"):
         monkeypatch.delenv(name, raising=False)
     return FakePulumi(directory)
@@ -179,7 +182,9 @@ def test_a_stack_is_previewed_in_the_backend_of_who_runs_it(
     printed(capsys)
     (call,) = pulumi.calls()
     assert call["environment"]["PULUMI_BACKEND_URL"] == "s3://state"
-    assert "--config-file" not in call["arguments"]
+    given = Path(call["arguments"][call["arguments"].index("--config-file") + 1])
+    assert given.name == "Pulumi.shop.yaml"
+    assert given.exists()
 
 
 def test_an_empty_state_needs_no_login_and_leaves_the_stack_file_alone(
@@ -195,7 +200,7 @@ def test_an_empty_state_needs_no_login_and_leaves_the_stack_file_alone(
         assert call["environment"]["PULUMI_BACKEND_URL"].startswith("file://")
         assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in call["environment"]
     given = Path(preview["arguments"][preview["arguments"].index("--config-file") + 1])
-    assert not given.is_relative_to(_preview.REPOSITORY)
+    assert not given.is_relative_to(REPOSITORY)
     assert not given.exists()
 
 

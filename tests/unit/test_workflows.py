@@ -22,7 +22,7 @@ def jobs(path: Path) -> dict[str, dict[str, Any]]:
 
 def test_there_are_workflows() -> None:
     """The tests below look at each of them."""
-    assert {path.name for path in WORKFLOWS} == {"check.yml", "drift.yml", "preview.yml"}
+    assert {path.name for path in WORKFLOWS} >= {"check.yml", "drift.yml", "preview.yml"}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -54,20 +54,24 @@ def test_jobs_end_and_do_not_pile_up(path: Path) -> None:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_steps_run_targets_of_the_makefile_and_no_text_of_a_pull_request(path: Path) -> None:
     """A title or a branch that is put into a script is run as one; in a variable it is only text."""
-    targets = re.findall(r"^([a-z0-9-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
     for job in jobs(path).values():
         for script in (step["run"] for step in job["steps"] if "run" in step):
             assert "${{" not in script
-            made = re.findall(r"^make ([a-z0-9-]+)\b", script, re.MULTILINE)
-            assert len(made) == 1
-            assert made[0] in targets
+            called = re.findall(r"\bmake ([a-z-]+)", script)
+            assert called
+            assert set(called) <= set(targets)
 
 
-def test_secrets_reach_the_step_that_needs_them_only() -> None:
-    """And no pull request of a fork."""
-    preview = jobs(REPOSITORY / ".github" / "workflows" / "preview.yml")
-    assert "secrets." not in str(preview["ci"])
-    stacks = preview["stacks"]
-    assert "head.repo.full_name == github.repository" in stacks["if"]
-    assert "secrets." not in str({key: value for key, value in stacks.items() if key != "steps"})
-    assert ["secrets." in str(step) for step in stacks["steps"]] == [False, False, True]
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_secrets_reach_the_step_that_needs_them_only(path: Path) -> None:
+    """Not the installation of anything, and not the other jobs."""
+    for job in jobs(path).values():
+        assert "secrets." not in str({key: value for key, value in job.items() if key != "steps"})
+        assert not any("secrets." in str(step) for step in job["steps"][:-1])
+
+
+def test_a_pull_request_of_a_fork_gets_no_secret() -> None:
+    """Its code is a stranger's."""
+    for job in jobs(REPOSITORY / ".github" / "workflows" / "preview.yml").values():
+        assert "secrets." not in str(job) or "head.repo.full_name == github.repository" in job["if"]
