@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 
 from components._host_keys import known_host_key
 from components.settings import Settings
+from components.versions import calico_is_tested_with, knows_fail_cgroup_v1
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -16,8 +17,17 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _names_and_addresses(settings)
     yield from _network_overlaps(settings)
     yield from _host_keys(settings)
+    yield from _versions(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
+
+
+def _versions(settings: Settings) -> Iterator[str]:
+    version, calico = settings.cluster.kubernetes_version, settings.calico
+    if "failCgroupV1" in settings.cluster.kubelet_configuration and not knows_fail_cgroup_v1(version):
+        yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know it; take it away"
+    if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
+        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; choose another one of the two"
 
 
 def _roles(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,7 @@ from components._remote import forget, run_step
 from components._step import File, Step
 from components.last_update import LastUpdate
 from components.settings import Host, Settings
-from components.versions import minor_of
+from components.versions import oldest_containerd, refuses_cgroup_v1
 
 HOSTS_FILE = "/etc/hosts"
 
@@ -91,14 +91,15 @@ def prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
 def _prepare_step(host: Host, settings: Settings) -> Step:
     repositories = kubernetes_packages.repositories(settings)
     version = settings.cluster.kubernetes_version
+    cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     values = {
         "ROLE": host.role,
         "CLUSTER_ID": cluster_id(),
         "NODE_IP": str(host.internal_ip),
         "KUBERNETES_VERSION": version,
-        "KUBERNETES_MINOR": str(minor_of(version)),
-        "ALLOW_CGROUP_V1": str(settings.cluster.kubelet_configuration.get("failCgroupV1") is False).lower(),
+        "CGROUP_V1_IS_REFUSED": str(refuses_cgroup_v1(version) and not cgroup_v1_is_wanted).lower(),
         "CONTAINERD_PACKAGE": settings.containerd.package,
+        "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
         "MODULES": " ".join(settings.system.modules),
         "MINIMUM_FREE_DISK_MIB": str(settings.system.minimum_free_disk_mib),
         "MINIMUM_MEMORY_MIB": str(settings.system.minimum_memory_mib),

@@ -1,6 +1,19 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
 
+# Said before anything is installed: what is there, or what would be.
+containerd_version() {
+  if command -v containerd >/dev/null; then
+    containerd --version | awk '{print $3}'
+  else
+    apt-cache policy "$CONTAINERD_PACKAGE" | awk '$1 == "Candidate:" {print $2}'
+  fi
+}
+seen_version=$(containerd_version)
+dpkg --compare-versions "${seen_version#v}" ge "$OLDEST_CONTAINERD" ||
+  fail "containerd $OLDEST_CONTAINERD or newer, which Kubernetes $KUBERNETES_VERSION needs" "${seen_version:-none}" \
+    "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
+
 if ! dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null; then
   apt_get install --no-install-recommends "$CONTAINERD_PACKAGE"
   changed "$CONTAINERD_PACKAGE is installed"

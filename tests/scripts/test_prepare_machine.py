@@ -104,8 +104,8 @@ MACHINE_VALUES = {
     "ROLE": "control-plane",
     "MINIMUM_MEMORY_MIB": "1700",
     "MINIMUM_FREE_DISK_MIB": "4096",
-    "KUBERNETES_MINOR": "36",
-    "ALLOW_CGROUP_V1": "false",
+    "KUBERNETES_VERSION": "1.36.3",
+    "CGROUP_V1_IS_REFUSED": "true",
     "NODE_IP": "192.0.2.11",
 }
 
@@ -160,11 +160,10 @@ def test_memory_counts_on_a_control_plane_by_the_minimum_of_the_stack(sound: Mac
     assert sound.run_part("machine", MACHINE_VALUES | values).status == 0
 
 
-@pytest.mark.parametrize("values", [{"KUBERNETES_MINOR": "34"}, {"ALLOW_CGROUP_V1": "true"}])
-def test_cgroup_v1_is_fine_where_kubernetes_takes_it(sound: Machine, values: dict[str, str]) -> None:
+def test_cgroup_v1_is_fine_where_kubernetes_takes_it(sound: Machine) -> None:
     """Up to 1.34, and later where the stack says so."""
     sound.stub("stat", "echo tmpfs")
-    assert sound.run_part("machine", MACHINE_VALUES | values).status == 0
+    assert sound.run_part("machine", MACHINE_VALUES | {"CGROUP_V1_IS_REFUSED": "false"}).status == 0
 
 
 def test_a_prepared_machine_needs_no_free_disk(sound: Machine) -> None:

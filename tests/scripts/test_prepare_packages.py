@@ -88,7 +88,12 @@ def with_containerd(machine: Machine) -> Machine:
     return machine
 
 
-CONTAINERD_VALUES = {"CONTAINERD_PACKAGE": "containerd", "REGISTRY_FILES": ""}
+CONTAINERD_VALUES = {
+    "CONTAINERD_PACKAGE": "containerd",
+    "REGISTRY_FILES": "",
+    "KUBERNETES_VERSION": "1.36.3",
+    "OLDEST_CONTAINERD": "1.6",
+}
 CONTAINERD_FILES = [
     File("/etc/containerd/config.toml.1", "version = 2\n"),
     File("/etc/containerd/config.toml.2", "version = 3\n"),
@@ -112,6 +117,19 @@ def test_containerd_is_configured_in_the_format_of_its_version(
     finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
     assert finished.status == 0, finished.stderr
     assert with_containerd.path("/etc/containerd/config.toml").read_text() == config
+
+
+def test_a_containerd_that_kubernetes_refuses_is_refused_before_it_is_installed(machine: Machine) -> None:
+    """Debian 11's, for one; with the way out."""
+    machine.stub("apt-cache", "printf 'containerd:\\n  Installed: (none)\\n  Candidate: 1.4.13~ds1-1~deb11u4\\n'")
+    machine.stub("apt-get")
+    # Whether this host has a containerd does not matter to the machine.
+    machine.replace("prepare/containerd", "command -v containerd >/dev/null", "false")
+    finished = machine.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert finished.status == 1
+    assert "expected containerd 1.6 or newer, which Kubernetes 1.36.3 needs,\n  saw 1.4.13" in finished.stderr
+    assert "containerd.repository" in finished.stderr
+    assert not [call for call in machine.calls() if call.startswith("apt-get")]
 
 
 def test_containerd_restarts_for_a_changed_configuration_and_for_nothing_else(with_containerd: Machine) -> None:

@@ -242,3 +242,19 @@ def test_a_host_cannot_have_another_name_than_its_key() -> None:
     stack = smallest()
     stack["hosts"]["node1"]["name"] = "node9"
     assert only_problem(stack).startswith("hosts.node1.name: ")
+
+
+def test_a_kubelet_setting_that_the_version_does_not_know_is_refused() -> None:
+    """The kubelet would not start."""
+    stack = with_workers(version="1.24.3")
+    stack["cluster"]["kubeletConfiguration"] = {"failCgroupV1": False}
+    assert only_problem(stack).startswith("cluster.kubeletConfiguration.failCgroupV1: the kubelet of 1.24.3")
+    stack["cluster"]["kubernetesVersion"] = "1.36.3"
+    assert problems(stack) == []
+
+
+@pytest.mark.parametrize(("calico", "version", "refused"), [("3.32.1", "1.33.0", True), ("3.32.1", "1.36.3", False)])
+def test_a_calico_that_is_not_tested_with_the_version_is_refused(calico: str, version: str, refused: bool) -> None:
+    """Where its makers say so."""
+    stack = with_workers(version=version) | {"calico": {"version": calico}}
+    assert bool(problems(stack)) == refused
