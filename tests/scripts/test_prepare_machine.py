@@ -146,7 +146,7 @@ def test_all_that_is_wrong_with_a_machine_is_said_at_once(sound: Machine) -> Non
         "at least 1700 MiB of memory,",
         "at least 4096 MiB free under /var,".replace("/var", str(sound.path("/var"))),
         "at least 50000 free inodes under /var,".replace("/var", str(sound.path("/var"))),
-        "cgroup v2, which Kubernetes 1.36 needs,",
+        "cgroup v2, which Kubernetes 1.36.3 needs,",
         "the node's address 192.0.2.1 on one of the network cards,",
     ]
 
