@@ -105,7 +105,6 @@ def membership_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
         "WORKER_NAME": host.name,
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "TAINTS": "\n".join(str(taint) for taint in host.taints),
-        "DRAIN_TIMEOUT_SECONDS": str(settings.policy.drain_timeout_seconds),
         # A token lives for minutes. One that was not used in the update that made it is made anew.
         "ATTEMPT": str(_attempt(host, last)),
     }

@@ -56,6 +56,7 @@ if [[ ! -e $DONE ]]; then
   printf '%s' "$CERTIFICATE_GENERATION" >"$STATE/certificate-generation"
   touch "$DONE"
 fi
+printf '%s' "$DRAIN_TIMEOUT_SECONDS" >"$DRAIN_TIMEOUT"
 for part in upgrade reconfigure certificates; do
   # shellcheck source=/dev/null
   . "$LIBRARY/init/$part.sh"

@@ -7,15 +7,19 @@ DRAINED=pulumi-kubeadm/drained
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 
+# On the control plane, from the policy of the last update: what removes a worker is told what was right when it joined.
+DRAIN_TIMEOUT=$STATE/drain-timeout-seconds
+
 # drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted.
 drain() {
-  local node=$1 next=$2
+  local node=$1 next=$2 seconds
+  seconds=$(<"$DRAIN_TIMEOUT")
   if [[ $(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}') != true ]]; then
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
     kubectl cordon "$node" >/dev/null
   fi
-  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${DRAIN_TIMEOUT_SECONDS}s" >"$STAGING/drain" 2>&1 ||
-    fail "node $node to drain within $DRAIN_TIMEOUT_SECONDS s" "$(pods_that_stay "$node")"$'\n'"$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)" "$next"
+  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" >"$STAGING/drain" 2>&1 ||
+    fail "node $node to drain within $seconds s" "$(pods_that_stay "$node")"$'\n'"$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)" "$next"
   changed "$node is drained"
 }
 

@@ -172,7 +172,15 @@ def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(
     assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
 
 
-MEMBERSHIP = {"WORKER_NAME": "node2", "KUBERNETES_VERSION": "1.36.3", "TAINTS": "", "DRAIN_TIMEOUT_SECONDS": "60"}
+MEMBERSHIP = {"WORKER_NAME": "node2", "KUBERNETES_VERSION": "1.36.3", "TAINTS": ""}
+
+
+@pytest.fixture
+def initialised(machine: Machine) -> Machine:
+    """A control plane that drains for a minute."""
+    machine.write(f"{STATE}/drain-timeout-seconds", "60")
+    machine.write("/etc/kubernetes/pki/ca.crt", CA)
+    return machine
 
 
 def test_a_token_comes_with_server_and_certificate(machine: Machine) -> None:
@@ -200,48 +208,47 @@ def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:
     assert yaml.safe_load(finished.stdout)["users"][0]["user"] == {"token": None}
 
 
-def test_a_node_of_another_version_is_drained_for_its_upgrade(machine: Machine) -> None:
+def test_a_node_of_another_version_is_drained_for_its_upgrade(initialised: Machine) -> None:
     """It is marked first, so that it is given back even if this is cut short."""
-    machine.write("/etc/kubernetes/pki/ca.crt", CA)
-    machine.stub("kubectl", NODE_IS_READY)
-    finished = machine.run("membership", MEMBERSHIP | {"KUBERNETES_VERSION": "1.37.1"})
+    initialised.stub("kubectl", NODE_IS_READY)
+    finished = initialised.run("membership", MEMBERSHIP | {"KUBERNETES_VERSION": "1.37.1"})
     assert finished.status == 0, finished.stderr
-    verbs = [call.split()[1] for call in machine.calls()]
+    verbs = [call.split()[1] for call in initialised.calls()]
     assert verbs.index("annotate") < verbs.index("cordon") < verbs.index("drain")
 
 
-def test_a_drain_that_cannot_finish_names_the_pods_and_what_keeps_them(machine: Machine) -> None:
+def test_a_drain_that_cannot_finish_names_the_pods_and_what_keeps_them(initialised: Machine) -> None:
     """A disruption budget, for one."""
-    machine.stub(
+    initialised.stub(
         "kubectl",
         'case "$*" in\ndrain*) echo "error: would violate the disruption budget" >&2; exit 1 ;;\n'
         '*ownerReferences*) printf "ReplicaSet shop/web-1\\nDaemonSet kube-system/calico\\n shop/bare\\n" ;;\n'
         "*Ready*) echo True ;;\nesac",
     )
-    finished = machine.run("leave", MEMBERSHIP)
+    finished = initialised.run("leave", MEMBERSHIP)
     assert finished.status == 1
     assert "expected node node2 to drain within 60 s" in finished.stderr
     assert "pods that stay: shop/web-1 shop/bare\n" in finished.stderr
     assert "would violate the disruption budget" in finished.stderr
-    assert not [call for call in machine.calls() if "delete node" in call]
+    assert not [call for call in initialised.calls() if "delete node" in call]
 
 
-def test_a_node_that_leaves_is_drained_and_deleted(machine: Machine) -> None:
+def test_a_node_that_leaves_is_drained_and_deleted(initialised: Machine) -> None:
     """In this order; a second run finds nothing to do."""
     left = 'case "$*" in "delete node"*) touch "$ROOT/left" ;; "get node"*) [[ ! -e $ROOT/left ]] || exit 1 ;; esac'
-    machine.stub("kubectl", f"{left}\n{NODE_IS_READY}")
-    assert machine.run("leave", MEMBERSHIP).status == 0
-    verbs = [call.split()[1] for call in machine.calls()]
+    initialised.stub("kubectl", f"{left}\n{NODE_IS_READY}")
+    assert initialised.run("leave", MEMBERSHIP).status == 0
+    verbs = [call.split()[1] for call in initialised.calls()]
     assert verbs.index("drain") < verbs.index("delete")
-    second = machine.run("leave", MEMBERSHIP)
+    second = initialised.run("leave", MEMBERSHIP)
     assert (second.status, second.stderr) == (0, "")
 
 
-def test_the_node_of_a_machine_that_is_down_is_deleted_without_a_drain(machine: Machine) -> None:
+def test_the_node_of_a_machine_that_is_down_is_deleted_without_a_drain(initialised: Machine) -> None:
     """Its pods could not end."""
-    machine.stub("kubectl", 'case "$*" in *Ready*) echo Unknown ;; esac')
-    assert machine.run("leave", MEMBERSHIP).status == 0
-    verbs = [call.split()[1] for call in machine.calls()]
+    initialised.stub("kubectl", 'case "$*" in *Ready*) echo Unknown ;; esac')
+    assert initialised.run("leave", MEMBERSHIP).status == 0
+    verbs = [call.split()[1] for call in initialised.calls()]
     assert "drain" not in verbs
     assert "delete" in verbs
 
@@ -260,16 +267,15 @@ def test_the_node_of_a_machine_that_is_down_is_deleted_without_a_drain(machine: 
     ],
 )
 def test_taints_follow_the_stack_and_those_of_others_stay(
-    machine: Machine, before: str, wanted: str, expected: list[str]
+    initialised: Machine, before: str, wanted: str, expected: list[str]
 ) -> None:
     """Only what we set before is taken away."""
-    machine.write("/etc/kubernetes/pki/ca.crt", CA)
-    machine.write(f"{STATE}/taints-of-node2", before)
-    machine.stub("kubectl", NODE_IS_READY)
-    assert machine.run("membership", MEMBERSHIP | {"TAINTS": wanted}).status == 0
-    calls = [call.removeprefix("kubectl taint ") for call in machine.calls() if call.startswith("kubectl taint")]
+    initialised.write(f"{STATE}/taints-of-node2", before)
+    initialised.stub("kubectl", NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": wanted}).status == 0
+    calls = [call.removeprefix("kubectl taint ") for call in initialised.calls() if call.startswith("kubectl taint")]
     assert calls == expected
-    assert machine.path(f"{STATE}/taints-of-node2").read_text() == wanted
+    assert initialised.path(f"{STATE}/taints-of-node2").read_text() == wanted
 
 
 def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: Machine) -> None:
