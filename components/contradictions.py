@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Network
+from typing import Any
 
 from components._host_keys import known_host_key
 from components.settings import Settings
-from components.versions import calico_is_tested_with, knows_fail_cgroup_v1
+from components.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -24,10 +25,32 @@ def contradictions(settings: Settings) -> Iterator[str]:
 
 def _versions(settings: Settings) -> Iterator[str]:
     version, calico = settings.cluster.kubernetes_version, settings.calico
+    yield from _extra_arguments(settings)
     if "failCgroupV1" in settings.cluster.kubelet_configuration and not knows_fail_cgroup_v1(version):
         yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know it; take it away"
     if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
         yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; choose another one of the two"
+
+
+def _extra_arguments(settings: Settings) -> Iterator[str]:
+    """kubeadm reads a list of names and values from v1beta4 on, and a mapping before; each value is a string."""
+    is_list = kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta4")
+    for part, content in settings.cluster.cluster_configuration.items():
+        arguments = content.get("extraArgs") if isinstance(content, dict) else None
+        if arguments is None:
+            continue
+        path = f"cluster.clusterConfiguration.{part}.extraArgs"
+        if isinstance(arguments, list) != is_list:
+            wanted = "a list of `{name: ..., value: ...}`" if is_list else "a mapping of names to values"
+            yield f"{path}: {wanted} in Kubernetes {settings.cluster.kubernetes_version}, found {arguments!r}"
+        elif is_list and not all(_is_argument(each) for each in arguments):
+            yield f'{path}: name and value are strings, such as `{{name: v, value: "4"}}`, found {arguments!r}'
+        elif not is_list and not all(isinstance(value, str) for value in arguments.values()):
+            yield f'{path}: values are strings, such as `v: "4"`, found {arguments!r}'
+
+
+def _is_argument(each: Any) -> bool:
+    return isinstance(each, dict) and set(each) == {"name", "value"} and all(isinstance(v, str) for v in each.values())
 
 
 def _roles(settings: Settings) -> Iterator[str]:

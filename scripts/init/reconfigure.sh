@@ -12,15 +12,24 @@ phase() {
 api_server() { crictl ps --quiet --name '^kube-apiserver$' | head -n 1; }
 api_server_is_another() { [[ -n $(api_server) && $(api_server) != "$1" ]] && api_is_ready; }
 
+# The old certificate is there until there is a new one: without it the API server could not start again.
+renew_api_certificate() {
+  cp --preserve /etc/kubernetes/pki/apiserver.{crt,key} "$STAGING/"
+  rm /etc/kubernetes/pki/apiserver.{crt,key}
+  if ! kubeadm init phase certs apiserver --config "$CONFIG" >"$STAGING/phase" 2>&1; then
+    cp --preserve "$STAGING"/apiserver.{crt,key} /etc/kubernetes/pki/
+    fail "a certificate for the API server" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase certs apiserver --config $CONFIG"
+  fi
+}
+
 # kubeadm writes certificate and manifests; the kubelet restarts what has another manifest.
 reconfigure_cluster() {
   local before manifest
   before=$(api_server)
   manifest=$(</etc/kubernetes/manifests/kube-apiserver.yaml)
-  rm -f /etc/kubernetes/pki/apiserver.{crt,key}
-  phase certs apiserver
   phase control-plane all
   phase etcd local
+  renew_api_certificate
   if [[ $(</etc/kubernetes/manifests/kube-apiserver.yaml) != "$manifest" ]]; then
     wait_for 180 "the API server to restart with its new arguments" "crictl ps -a --name kube-apiserver; crictl logs \$(crictl ps -aq --name kube-apiserver | head -n 1)" \
       api_server_is_another "$before"

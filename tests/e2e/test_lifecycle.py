@@ -158,8 +158,8 @@ def test_settings_of_a_running_cluster_are_applied_where_they_belong(live: Clust
         f"hosts.{SECOND}.taints[0].effect": "PreferNoSchedule",
         f'hosts.{THIRD}.sysctl["vm.dirty_ratio"]': "33",
         "cluster.kubeletConfiguration.maxPods": "77",
-        "cluster.clusterConfiguration.apiServer.extraArgs[0].name": "max-requests-inflight",
-        "cluster.clusterConfiguration.apiServer.extraArgs[0].value": "432",
+        "cluster.clusterConfiguration.apiServer.extraArgs[0].name": "tls-min-version",
+        "cluster.clusterConfiguration.apiServer.extraArgs[0].value": "VersionTLS13",
     }.items():
         configure("set", "--path", path, value)
     live.stack.up()
@@ -170,7 +170,7 @@ def test_settings_of_a_running_cluster_are_applied_where_they_belong(live: Clust
     until(lambda: {each["status"]["capacity"]["pods"] for each in live.get("nodes")["items"]} == {"77"})
     assert live.on(THIRD, "sysctl --values vm.dirty_ratio").strip() == "33"
     command = live.get("--namespace=kube-system", "pod", f"kube-apiserver-{FIRST}")["spec"]["containers"][0]["command"]
-    assert "--max-requests-inflight=432" in command
+    assert "--tls-min-version=VersionTLS13" in command
     assert pods.items() <= pod_uids(live).items()
     live.stack.up(None, "--expect-no-changes")
 

@@ -258,3 +258,24 @@ def test_a_calico_that_is_not_tested_with_the_version_is_refused(calico: str, ve
     """Where its makers say so."""
     stack = with_workers(version=version) | {"calico": {"version": calico}}
     assert bool(problems(stack)) == refused
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments", "problem"),
+    [
+        ("1.36.3", [{"name": "v", "value": "4"}], None),
+        ("1.36.3", [{"name": "v", "value": 4}], "name and value are strings"),
+        ("1.36.3", ["v=4"], "name and value are strings"),
+        ("1.36.3", {"v": "4"}, "a list of"),
+        ("1.24.3", {"v": "4"}, None),
+        ("1.24.3", {"v": 4}, "values are strings"),
+        ("1.24.3", [{"name": "v", "value": "4"}], "a mapping of names to values"),
+    ],
+)
+def test_extra_arguments_have_the_form_of_their_kubeadm(version: str, arguments: object, problem: str | None) -> None:
+    """kubeadm's own message comes when the control plane is already being changed."""
+    stack = with_workers(version=version)
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": arguments}, "certificatesDir": "/x"}
+    found = problems(stack)
+    assert bool(found) == (problem is not None)
+    assert problem is None or (problem in found[0] and "apiServer.extraArgs" in found[0])
