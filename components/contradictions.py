@@ -40,12 +40,12 @@ def _extra_arguments(settings: Settings) -> Iterator[str]:
         if arguments is None:
             continue
         path = f"cluster.clusterConfiguration.{part}.extraArgs"
-        if isinstance(arguments, list) != is_list:
+        if not isinstance(arguments, list if is_list else dict):
             wanted = "a list of `{name: ..., value: ...}`" if is_list else "a mapping of names to values"
             yield f"{path}: {wanted} in Kubernetes {settings.cluster.kubernetes_version}, found {arguments!r}"
-        elif is_list and not all(_is_argument(each) for each in arguments):
+        elif isinstance(arguments, list) and not all(_is_argument(each) for each in arguments):
             yield f'{path}: name and value are strings, such as `{{name: v, value: "4"}}`, found {arguments!r}'
-        elif not is_list and not all(isinstance(value, str) for value in arguments.values()):
+        elif isinstance(arguments, dict) and not all(isinstance(value, str) for value in arguments.values()):
             yield f'{path}: values are strings, such as `v: "4"`, found {arguments!r}'
 
 

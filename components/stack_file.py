@@ -80,7 +80,8 @@ def parse_settings(
 
 
 def _problem(details: Any) -> str:
-    path = [part for part in details["loc"] if part != "[key]"]
+    # pydantic marks a key that is wrong by this word after it; someone may call a key so.
+    path = list(details["loc"][:-1] if details["loc"][-1] == "[key]" and len(details["loc"]) > 1 else details["loc"])
     place = ".".join(str(part) for part in path)
     if details["type"] == "extra_forbidden":
         # Its value is not repeated: it may be a password that was put into the wrong place.

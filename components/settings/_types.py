@@ -29,17 +29,26 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 OneLine = Annotated[str, StringConstraints(pattern=r"^[^\r\n]*$")]
 
 
-def _existing_file(value: Path) -> Path:
+def _expanded(value: Path) -> Path:
     try:
-        path = value.expanduser()
+        return value.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no such user: {error}") from error
+
+
+def _existing_file(value: Path) -> Path:
+    path = _expanded(value)
+    try:
         found = path.is_file()
-    except (OSError, RuntimeError) as error:  # a directory that may not be entered, a name too long, no such user
-        raise ValueError(f"the file cannot be looked for: {error}") from error
+    except OSError as error:  # a directory that may not be entered, a name that is too long
+        raise ValueError(f"the file cannot be looked for: {error.strerror}") from error
     if not found:
         raise ValueError("there is no such file; the path is relative to the directory of Pulumi.yaml")
     return path
 
 
+FilePath = Annotated[Path, AfterValidator(_expanded)]
+"""Not looked for before it is used."""
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 
 

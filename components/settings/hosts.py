@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from components.settings._types import ExistingFile, HostName, LabelKey, LabelValue, Model, UserName
+from components.settings._types import ExistingFile, FilePath, HostName, LabelKey, LabelValue, Model, UserName
 from components.settings.cluster import Taint
 from components.settings.system import Sysctls
-
-PrivateKeyFile = Annotated[Path, AfterValidator(Path.expanduser)]
-"""Not checked before it is used: a preview needs no key."""
 
 
 class Host(Model):
@@ -57,7 +53,7 @@ class Ssh(Model):
 
     user: UserName = Field("root", description="A user other than root needs sudo without a password")
     port: int = Field(22, ge=1, le=65535, description="SSH port of the machines")
-    private_key_file: PrivateKeyFile | None = Field(None, description="Relative to the directory of Pulumi.yaml")
+    private_key_file: FilePath | None = Field(None, description="Relative to the directory of Pulumi.yaml")
     known_hosts_file: ExistingFile | None = Field(None, description="Host keys of hosts without a `hostKey`")
     bastion: Bastion | None = Field(None, description="Where connections go through")
     dial_error_limit: int = Field(8, ge=1, le=100, description="Failed connection attempts before a host is given up")

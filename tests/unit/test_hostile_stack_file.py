@@ -14,7 +14,22 @@ from components.settings import Settings
 from components.stack_file import parse_settings
 from tests.unit.stacks import Stack, only_problem, outcome, problems, smallest
 
-HOSTILE = ["a b", 'a"b', "a'b", "$(reboot)", "`reboot`", "a\nb", "a\n", "a;b", "a\\b", "a,b=c", "", "\u0661"]
+HOSTILE = [
+    "[key]",
+    "~nobody/x",
+    "a b",
+    'a"b',
+    "a'b",
+    "$(reboot)",
+    "`reboot`",
+    "a\nb",
+    "a\n",
+    "a;b",
+    "a\\b",
+    "a,b=c",
+    "",
+    "\u0661",
+]
 
 
 def _rename_host(stack: Stack, value: str) -> None:

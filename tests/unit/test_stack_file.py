@@ -270,6 +270,7 @@ def test_a_calico_that_is_not_tested_with_the_version_is_refused(calico: str, ve
         ("1.24.3", {"v": "4"}, None),
         ("1.24.3", {"v": 4}, "values are strings"),
         ("1.24.3", [{"name": "v", "value": "4"}], "a mapping of names to values"),
+        ("1.24.3", "v=4", "a mapping of names to values"),
     ],
 )
 def test_extra_arguments_have_the_form_of_their_kubeadm(version: str, arguments: object, problem: str | None) -> None:
@@ -279,3 +280,9 @@ def test_extra_arguments_have_the_form_of_their_kubeadm(version: str, arguments:
     found = problems(stack)
     assert bool(found) == (problem is not None)
     assert problem is None or (problem in found[0] and "apiServer.extraArgs" in found[0])
+
+
+def test_the_home_directory_of_nobody_is_refused() -> None:
+    """In any file name."""
+    stack = {**smallest(), "ssh": {"privateKeyFile": "~nobody-of-this-name/key"}}
+    assert only_problem(stack).startswith("ssh.privateKeyFile: there is no such user")
