@@ -90,6 +90,11 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
             "the SSH host key that the stack pins",
             f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
         ),
+        # x/crypto's words for a session whose machine, network or sshd went away.
+        "exited without exit status": (
+            "the SSH session to last as long as the step",
+            f"{login}; once it answers: pulumi up, which waits for a step that still runs",
+        ),
         "connection refused": ("an SSH server", f"{login}; start ssh on the machine, or mend address and port"),
         "timeout": ("an answer", f"ping {host.address}; start the machine, or mend its address"),
         "no route to host": (

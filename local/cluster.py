@@ -16,7 +16,7 @@ from local.errors import LocalError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY, STATE
 from local.report import elapsed, say, step
-from local.stack import LocalStack, cancel_dead_update
+from local.stack import LocalStack
 
 DEV_STACK = LocalStack(DEV, REPOSITORY / "Pulumi.dev.yaml")
 
@@ -104,7 +104,7 @@ def take_down(stack: LocalStack) -> None:
         mirror.stop(environment)
         machines.delete(environment)
     if stack.exists():
-        cancel_dead_update()
+        stack.forget_dead_update()
         with step(f"Stack {environment.name} is removed"):
             stack.pulumi(
                 "stack", "rm", "--yes", "--force", "--preserve-config", environment.name, step="remove the stack"

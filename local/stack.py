@@ -68,7 +68,7 @@ class LocalStack:
         Raises:
             LocalError: with Pulumi's diagnostics.
         """
-        cancel_dead_update()
+        self.forget_dead_update()
         return self._run_update("up", "--yes", "--skip-preview", *arguments, progress=progress)
 
     def preview(self) -> str:
@@ -77,7 +77,7 @@ class LocalStack:
 
     def destroy(self, progress: Progress | None = None) -> None:
         """Delete what the stack made in the cluster, and forget the hosts."""
-        cancel_dead_update()
+        self.forget_dead_update()
         self._run_update("destroy", "--yes", "--skip-preview", progress=progress)
 
     def output(self, name: str) -> Any:
@@ -88,6 +88,27 @@ class LocalStack:
     def exists(self) -> bool:
         """Whether the stack was ever brought up from this checkout."""
         return any((STATE / "pulumi-state").rglob(f"stacks/{PROJECT}/{self.environment.name}.json"))
+
+    def forget_dead_update(self) -> None:
+        """What an update left whose process was killed is gone: its lock, and the operations that it had begun.
+
+        Pulumi would warn of these for ever. Each may be begun again: scripts look first, and objects are applied. The
+        lock of an update that lives stays.
+        """
+        dead = [
+            lock
+            for lock in (STATE / "pulumi-state").rglob(f"locks/**/{PROJECT}/{self.environment.name}/*.json")
+            if not Path(f"/proc/{json.loads(lock.read_text()).get('pid')}").exists()
+        ]
+        for lock in dead:
+            lock.unlink()
+        if not dead or not self.exists():
+            return
+        selected = ("--stack", self.environment.name)
+        state = json.loads(self.pulumi("stack", "export", *selected, step="read the state"))
+        if state["deployment"].pop("pending_operations", None):
+            command = ("stack", "import", *selected)
+            self.pulumi(*command, step="forget what a killed update had begun", standard_input=json.dumps(state))
 
     def pulumi(self, *arguments: str, step: str, standard_input: str | None = None) -> str:
         """Run Pulumi with the tool chain of this checkout."""
@@ -215,11 +236,3 @@ def mirror_settings(access: MirrorAccess) -> dict[str, str]:
         "dashboard.image": access.dashboard_image,
         "dashboard.metricsScraperImage": access.metrics_scraper_image,
     }
-
-
-def cancel_dead_update() -> None:
-    """Give back the lock of an update whose process was killed; the lock of a living one stays."""
-    for lock in (STATE / "pulumi-state").rglob("locks/**/*.json"):
-        process = json.loads(lock.read_text()).get("pid")
-        if not Path(f"/proc/{process}").exists():
-            lock.unlink()

@@ -32,9 +32,11 @@ run_step() {
   local script=$1 log=$LOGS/$STEP.log status=0
   [[ $MODE != delete ]] || script=$2
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
-    bash -euo pipefail "$LIBRARY/$script.sh" </dev/null >"$STAGING/stdout" 2>"$log" || status=$?
+    bash -euo pipefail "$LIBRARY/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
+  # A full disk has no room for it; what the step says of that is told all the same.
+  cp "$STAGING/log" "$log" 2>/dev/null || true
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
-  cut --characters=-4000 "$log" >&2
+  cut --characters=-4000 "$STAGING/log" >&2
   if ((status == 124 || status == 137)); then
     explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
   fi

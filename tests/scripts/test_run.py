@@ -103,6 +103,15 @@ def test_a_long_line_is_cut_before_it_reaches_the_session(machine: Machine) -> N
     assert machine.path("/var/log/pulumi-kubeadm/long.log").stat().st_size == 100000
 
 
+def test_what_a_step_says_is_told_where_there_is_no_room_for_a_log(machine: Machine) -> None:
+    """A full disk is such a place; a log that cannot be opened stands for it here."""
+    log = machine.path("/var/log/pulumi-kubeadm/broken.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.symlink_to("/no/such/directory/log")
+    machine.script("broken", LIBRARY + "fail 'room' 'none' 'df'\n")
+    assert machine.run("broken").stderr == "node1: broken: expected room,\n  saw none\n  Next: df\n"
+
+
 def test_a_step_reads_nothing_of_the_text_that_carries_it(machine: Machine) -> None:
     """A program that asks would swallow the rest of it."""
     machine.script("ask", "cat\n")

@@ -58,6 +58,7 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     [
         ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
         ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
+        ("wait: remote command exited without exit status or exit signal", "expected the SSH session to last"),
         ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
         ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
         ("sudo: a password is required", "expected sudo without a password for admin"),

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from components.stack_file import parse_settings
-from local import public_sources
+from local import cluster, machines, public_sources
 from local.cluster import DEV_STACK
 from local.environment import Environment
 from local.errors import LocalError
@@ -178,6 +178,28 @@ def test_where_machines_are_their_network_says_what_they_install_from(podman: Pr
     assert network.has_way_out(HERE) is None
     podman.members = "here-node1\n"
     assert network.has_way_out(HERE) is way_out
+
+
+@pytest.mark.parametrize(
+    ("kept", "reachable", "made"),
+    [
+        (None, True, "machines with a way out"),
+        (None, False, "machines and a mirror"),
+        (True, False, "machines with a way out"),
+        (False, True, "machines and a mirror"),
+    ],
+)
+def test_nothing_is_built_where_public_sources_are_used(
+    monkeypatch: pytest.MonkeyPatch, kept: bool | None, reachable: bool, made: str
+) -> None:
+    """What machines that are there were made for goes before what can be reached today."""
+    done = []
+    monkeypatch.setattr(machines, "has_way_out", lambda _: kept)
+    monkeypatch.setattr(public_sources, "are_reachable", lambda _: reachable)
+    monkeypatch.setattr(machines, "create", lambda _, **__: done.append("machines with a way out"))
+    monkeypatch.setattr(cluster, "prepare_machines", lambda _: done.append("machines and a mirror"))
+    cluster._prepare(DEV_STACK)
+    assert done == [made]
 
 
 HERE = Environment("here", "192.0.2", {"node1": 9})
