@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e faults lint configuration new-stack preview-comment drift repair bench clean-cache
+.PHONY: help up down status preview tools test e2e faults lint configuration new-stack preview-comment drift repair \
+	token kubeconfig images mirror bench clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,8 +14,16 @@ up: ## A real cluster on three local machines
 down: ## Delete the local machines; what was built stays
 	@$(PYTHON) -m local down
 
-status: ## Machines and nodes
+# A variable counts where it was given to make: USER and KUBECONFIG are in most shells' environments.
+given = $(if $(filter command line,$(origin $(1))),$(2) "$($(1))")
+
+status: ## Machines and nodes; with STACK=... [KUBECONFIG=file] what is wrong with that cluster, and what to do
+ifdef STACK
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations status $(STACK) $(call given,KUBECONFIG,--kubeconfig)
+else
 	@$(PYTHON) -m local status
+endif
 
 preview: ## What `make up` would change, line by line
 	@$(PYTHON) -m local preview
@@ -66,6 +75,23 @@ repair: ## STACK=... HOST=...: put a host back to what the last update left on i
 bench: ## How long previews take as a stack grows
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m tests.bench.preview
+
+token: ## STACK=... USER=reader [DURATION=1h]: a login token of a service account of the stack
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations token $(STACK) $(or $(call given,USER),reader) $(call given,DURATION,--duration)
+
+kubeconfig: ## STACK=... [USER=reader] [FILE=~/.kube/config] [DURATION=1h]: add a user to a kubeconfig
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations kubeconfig $(STACK) $(call given,USER,--user) $(call given,FILE,--file) \
+		$(call given,DURATION,--duration)
+
+images: ## STACK=...: every image that the stack pulls, by registry and tag
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations images $(STACK)
+
+mirror: ## STACK=... TO=registry[/prefix]: copy these images, verified by digest; run again, it goes on
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations mirror $(STACK) $(TO)
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache

@@ -31,8 +31,7 @@ class Namespaces(pulumi.ComponentResource):
             after: the pod network. Pods cannot end without it, so it is deleted after the namespaces.
         """
         super().__init__("kubeadm:index:Namespaces", "namespaces", None, opts)
-        names = {account.namespace for account in settings.access.service_accounts}
-        names |= set(settings.images.pull_secret_namespaces)
+        names = settings.access.namespaces | set(settings.images.pull_secret_namespaces)
         if settings.dashboard.enabled:
             names.add(DASHBOARD)
         for name in sorted(names - ALWAYS_THERE):

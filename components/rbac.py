@@ -8,13 +8,15 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.cluster_access import ClusterAccess
-from components.settings import ServiceAccount, Settings, UserRole
+from components.settings import Role, ServiceAccount, Settings
 
 API_GROUP = "rbac.authorization.k8s.io"
 
+Subject = dict[str, str]
+
 
 class AccessRules(pulumi.ComponentResource):
-    """The stack's service accounts, cluster roles and bindings. No long-lived token is made for any of them."""
+    """The stack's service accounts, roles and bindings. A token that does not expire is only made on request."""
 
     def __init__(
         self,
@@ -27,34 +29,91 @@ class AccessRules(pulumi.ComponentResource):
         """Apply the access rules.
 
         Args:
-            after: the namespaces of the service accounts.
+            after: the namespaces of service accounts and roles.
         """
         super().__init__("kubeadm:index:AccessRules", "access", None, opts)
+        self._cluster = cluster
         self._options = cluster.options(self, after=list(after))
         for account in settings.access.service_accounts:
             self._service_account(account)
-        for role in settings.access.user_roles:
-            self._user_role(role)
+        for role in settings.access.roles:
+            self._role(role)
         self.register_outputs({})
 
     def _service_account(self, account: ServiceAccount) -> None:
         identity = {"name": account.name, "namespace": account.namespace}
-        kubernetes.core.v1.ServiceAccount(f"{account.namespace}/{account.name}", metadata=identity, opts=self._options)
-        self._bind(account.name, account.cluster_role, [{"kind": "ServiceAccount", **identity}])
+        made = kubernetes.core.v1.ServiceAccount(
+            f"{account.namespace}/{account.name}", metadata=identity, opts=self._options
+        )
+        subjects = [{"kind": "ServiceAccount", **identity}]
+        if account.cluster_role:
+            self._bind(account.name, None, "ClusterRole", account.cluster_role, subjects)
+        for namespace, cluster_role in account.namespace_roles.items():
+            self._bind(account.name, namespace, "ClusterRole", cluster_role, subjects)
+        if account.long_lived_token:
+            self._long_lived_token(account, made)
 
-    def _user_role(self, role: UserRole) -> None:
+    def _long_lived_token(self, account: ServiceAccount, made: pulumi.Resource) -> None:
+        name = f"{account.name}-token"
+        pulumi.log.warn(
+            f"access: {account.namespace}/{account.name} has a token that never expires, in secret {name}:"
+            f" whoever reads it has it for good. `make token USER={account.name}` makes short ones;"
+            " without longLivedToken this one is deleted"
+        )
+        kubernetes.core.v1.Secret(
+            f"{account.namespace}/{name}",
+            metadata={
+                "name": name,
+                "namespace": account.namespace,
+                "annotations": {"kubernetes.io/service-account.name": account.name},
+            },
+            type="kubernetes.io/service-account-token",
+            opts=pulumi.ResourceOptions.merge(
+                self._cluster.options(self, after=[made]),
+                # The cluster writes the token into it: it is no business of the program, and no text for its state.
+                pulumi.ResourceOptions(ignore_changes=["data"], additional_secret_outputs=["data"]),
+            ),
+        )
+
+    def _role(self, role: Role) -> None:
         rules = [
             {"apiGroups": list(rule.api_groups), "resources": list(rule.resources), "verbs": list(rule.verbs)}
             for rule in role.rules
         ]
-        kubernetes.rbac.v1.ClusterRole(role.name, metadata={"name": role.name}, rules=rules, opts=self._options)
-        self._bind(role.name, role.name, [{"kind": "User", "name": user, "apiGroup": API_GROUP} for user in role.users])
+        if role.namespace:
+            kubernetes.rbac.v1.Role(
+                f"{role.namespace}/{role.name}",
+                metadata={"name": role.name, "namespace": role.namespace},
+                rules=rules,
+                opts=self._options,
+            )
+        else:
+            kubernetes.rbac.v1.ClusterRole(role.name, metadata={"name": role.name}, rules=rules, opts=self._options)
+        kind = "Role" if role.namespace else "ClusterRole"
+        self._bind(role.name, role.namespace, kind, role.name, _subjects(role))
 
-    def _bind(self, name: str, cluster_role: str, subjects: list[dict[str, str]]) -> None:
-        kubernetes.rbac.v1.ClusterRoleBinding(
-            name,
-            metadata={"name": name},
-            role_ref={"apiGroup": API_GROUP, "kind": "ClusterRole", "name": cluster_role},
-            subjects=subjects,
-            opts=self._options,
-        )
+    def _bind(self, name: str, namespace: str | None, kind: str, role: str, subjects: list[Subject]) -> None:
+        role_ref = {"apiGroup": API_GROUP, "kind": kind, "name": role}
+        # What a binding binds to cannot be changed, and its name is fixed.
+        options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(delete_before_replace=True))
+        if namespace:
+            kubernetes.rbac.v1.RoleBinding(
+                f"{namespace}/{name}",
+                metadata={"name": name, "namespace": namespace},
+                role_ref=role_ref,
+                subjects=subjects,
+                opts=options,
+            )
+        else:
+            kubernetes.rbac.v1.ClusterRoleBinding(
+                name, metadata={"name": name}, role_ref=role_ref, subjects=subjects, opts=options
+            )
+
+
+def _subjects(role: Role) -> list[Subject]:
+    accounts = [each.partition("/") for each in role.service_accounts]
+    return [
+        *({"kind": "User", "name": name, "apiGroup": API_GROUP} for name in role.users),
+        *({"kind": "Group", "name": name, "apiGroup": API_GROUP} for name in role.groups),
+        *({"kind": "ServiceAccount", "name": name, "namespace": namespace} for namespace, _, name in accounts),
+    ]

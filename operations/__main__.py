@@ -9,15 +9,31 @@ from __future__ import annotations
 import argparse
 import sys
 
-from operations import configuration, drift, new_stack, preview_comment, repair
+from operations import (
+    configuration,
+    drift,
+    images,
+    kubeconfig,
+    mirror,
+    new_stack,
+    preview_comment,
+    repair,
+    status,
+    token,
+)
 from operations.errors import OperationError
 
 COMMANDS = {
     "configuration": configuration,
     "drift": drift,
+    "images": images,
+    "kubeconfig": kubeconfig,
+    "mirror": mirror,
     "new-stack": new_stack,
     "preview-comment": preview_comment,
     "repair": repair,
+    "status": status,
+    "token": token,
 }
 
 

@@ -70,6 +70,14 @@ class SelectedStack:
         """
         return json.loads(self.pulumi("stack", "output", name, "--show-secrets", "--json"))
 
+    def secret(self, name: str) -> str:
+        """A secret of the stack file, in clear.
+
+        Raises:
+            OperationError: there is none, or it cannot be decrypted.
+        """
+        return self.pulumi("config", "get", name, "--config-file", str(self.file)).removesuffix("\n")
+
     def pulumi(self, *arguments: str) -> str:
         """What Pulumi prints.
 

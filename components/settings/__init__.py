@@ -5,7 +5,7 @@ secret, and a model only holds the name of such a setting.
 """
 
 from components.settings._types import Registry
-from components.settings.access import Access, Rule, ServiceAccount, UserRole
+from components.settings.access import Access, Role, Rule, ServiceAccount
 from components.settings.addons import Calico, Dashboard
 from components.settings.cluster import Cluster, Networking, Taint
 from components.settings.hosts import Bastion, Host, Ssh
@@ -28,11 +28,11 @@ __all__ = [
     "Policy",
     "Registry",
     "RegistryAccess",
+    "Role",
     "Rule",
     "ServiceAccount",
     "Settings",
     "Ssh",
     "System",
     "Taint",
-    "UserRole",
 ]

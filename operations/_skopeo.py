@@ -1,0 +1,116 @@
+"""Images in registries, read and copied with skopeo: https://github.com/containers/skopeo."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from components.settings import Settings
+from operations.errors import OperationError
+
+LOOPBACK_NAMES = {"localhost"}
+
+
+class Skopeo:
+    """Skopeo with the certificates and passwords of a stack's hosts, and the logins of the person who runs it."""
+
+    def __init__(self, settings: Settings, passwords: dict[str, str], scratch: Path) -> None:
+        """Lay out what skopeo reads.
+
+        Args:
+            passwords: of the registries that want a login, by name.
+            scratch: a directory that only its owner may enter.
+
+        Raises:
+            OperationError: there is no skopeo.
+        """
+        program = shutil.which("skopeo")
+        if program is None:
+            raise OperationError(
+                "copy images", expected="the program skopeo", seen="none in PATH", next_command="apt-get install skopeo"
+            )
+        self._program, self._scratch = program, scratch
+        self._registries = settings.containerd.registries
+        self._logins = scratch / "auth.json"
+        self._logins.touch(mode=0o600)
+        self._logins.write_text(json.dumps({"auths": _logins(settings, passwords)}))
+        for name, access in self._registries.items():
+            if access.ca_file:
+                certificates = scratch / name
+                certificates.mkdir()
+                shutil.copyfile(access.ca_file, certificates / "ca.crt")
+
+    def digest(self, image: str) -> str | None:
+        """Of the manifest behind a name, or of the list of manifests; None where there is none or no way to it."""
+        finished = self._run("inspect", "--raw", *self._way("", image), f"docker://{image}")
+        if finished.returncode != 0:
+            return None
+        return f"sha256:{hashlib.sha256(finished.stdout).hexdigest()}"
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an image with all its architectures; blobs that the target has are not sent again.
+
+        Raises:
+            OperationError: with what skopeo says.
+        """
+        ways = [*self._way("src-", source), *self._way("dest-", target)]
+        options = ["--all", "--preserve-digests", "--retry-times", "2"]
+        finished = self._run("copy", *options, *ways, f"docker://{source}", f"docker://{target}")
+        if finished.returncode != 0:
+            raise OperationError(
+                f"copy {source}",
+                expected=f"skopeo to write {target}",
+                seen=_last_lines(finished.stderr),
+                next_command=f"skopeo login {target.partition('/')[0]}, then the same command again: it goes on",
+            )
+
+    def why_not(self, image: str) -> str:
+        """What skopeo says of an image that cannot be read."""
+        return _last_lines(self._run("inspect", "--raw", *self._way("", image), f"docker://{image}").stderr)
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        command = [self._program, arguments[0], "--authfile", str(self._logins), *arguments[1:]]
+        return subprocess.run(command, capture_output=True, check=False)
+
+    def _way(self, side: str, image: str) -> list[str]:
+        registry = image.partition("/")[0]
+        if is_loopback(registry):
+            return [f"--{side}tls-verify=false"]
+        access = self._registries.get(registry)
+        return [f"--{side}cert-dir", str(self._scratch / registry)] if access and access.ca_file else []
+
+
+def is_loopback(registry: str) -> bool:
+    """A registry on this host may do without TLS, as for containerd and Docker."""
+    host = registry.rpartition(":")[0] or registry
+    try:
+        return host in LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Those that `skopeo login`, `podman login` or `docker login` keep in a file, and the stack's over them."""
+    run_time = os.environ.get("XDG_RUNTIME_DIR", f"/run/containers/{os.getuid()}")
+    files = [
+        Path.home() / ".docker" / "config.json",
+        Path(os.environ.get("REGISTRY_AUTH_FILE", f"{run_time}/containers/auth.json")),
+    ]
+    found: dict[str, dict[str, str]] = {}
+    for file in files:
+        if file.exists():
+            found |= json.loads(file.read_text()).get("auths", {})
+    for name, password in passwords.items():
+        pair = f"{settings.containerd.registries[name].username}:{password}"
+        found[name] = {"auth": base64.b64encode(pair.encode()).decode()}
+    return found
+
+
+def _last_lines(text: bytes) -> str:
+    return "\n".join(text.decode(errors="replace").strip().splitlines()[-3:])

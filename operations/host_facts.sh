@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# Prints what `make status` wants to know of a host, one fact a line: name, tab, value. Changes nothing.
+# The caller sets PAUSE_IMAGE.
+
+RECENT='15 minutes ago'
+
+fact() { printf '%s\t%s\n' "$1" "$(tr '\n\t' '  ' <<<"$2" | cut --characters -400)"; }
+
+# A program that fails or is missing is a fact too: its words are the value.
+said() { timeout 10 "$@" 2>&1 || true; }
+
+last_line_with() {
+  said journalctl --unit "$1" --since "$RECENT" --no-pager --output cat | grep --extended-regexp --ignore-case "$2" |
+    tail --lines 1 || true # no such line is no error
+}
+
+fact containerd "$(said systemctl is-active containerd)"
+fact containerd_log "$(last_line_with containerd 'level=(error|fatal)|^containerd: ')"
+fact kubelet "$(said systemctl is-active kubelet)"
+fact cri "$(if timeout 15 crictl info &>/dev/null; then echo serves; else said crictl info; fi)"
+fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' /etc/containerd/config.toml 2>&1 || true)" # none is well
+fact pause_configured "$(said containerd config dump | sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
+fact pause_present "$(if timeout 15 crictl inspecti --quiet "$PAUSE_IMAGE" &>/dev/null; then echo yes; else echo no; fi)"
+fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
+fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
+fact stop_timeout "$(said busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
+fact conntrack_max "$(said sysctl --values net.netfilter.nf_conntrack_max)"
+fact joined "$(if [[ -e /etc/kubernetes/kubelet.conf ]]; then echo yes; else echo no; fi)"
+fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp 'unauthorized|expired|invalid for this cluster' \
+  /var/log/pulumi-kubeadm/*join* | tail --lines 1 || true)" # a host that never tried has no log

@@ -1,0 +1,37 @@
+"""List every image that the stack pulls, by registry and tag."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import groupby
+
+from components.kubeadm_images import tags_are_known
+from operations._image_list import stack_images
+from operations._stacks import selected_stack
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command can be told."""
+    parser.add_argument("stack", help="name of the stack")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """The names that hosts pull, and where each comes from, are on standard output.
+
+    Raises:
+        pulumi.RunError: Calico's manifest cannot be fetched.
+    """
+    settings = selected_stack(arguments.stack).settings()
+    images = sorted(stack_images(settings), key=lambda image: image.pulled)
+    for registry, group in groupby(images, key=lambda image: image.pulled.partition("/")[0]):
+        print(f"{registry}:")
+        for image in group:
+            print(f"  {image.pulled}{'' if image.public == image.pulled else f'  (from {image.public})'}")
+    version = settings.cluster.kubernetes_version
+    if not tags_are_known(version):
+        print(
+            f"etcd and CoreDNS: the tags of another patch of {version}; exact is, on the control plane:"
+            " kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml",
+            file=sys.stderr,
+        )

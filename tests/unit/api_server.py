@@ -1,0 +1,97 @@
+"""An API server on loopback, with TLS and recorded answers, and the kubeconfig of a user with a certificate."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+Answers = dict[str, tuple[int, Any]]
+
+
+@dataclass
+class ApiServer:
+    """A server that runs.
+
+    Attributes:
+        kubeconfig: of its administrator, as kubeadm writes it.
+        answers: status and JSON by path, without the query; any other path is 404.
+        requests: method, path and body of each request.
+    """
+
+    kubeconfig: dict[str, Any]
+    answers: Answers = field(default_factory=dict)
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[ApiServer]:
+    """A server that lets in only whoever has its certificate, until the end of the block."""
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    subject = ["-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    subprocess.run([*command, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    authority = base64.b64encode(certificate.read_bytes()).decode()
+    url = f"https://127.0.0.1:{server.server_port}"
+    user = {"client-certificate-data": authority, "client-key-data": base64.b64encode(key.read_bytes()).decode()}
+    found = ApiServer(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "k", "cluster": {"server": url, "certificate-authority-data": authority}}],
+            "users": [{"name": "kubernetes-admin", "user": user}],
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "kubernetes-admin"}}],
+            "current-context": "c",
+        }
+    )
+    _Handler.api = found
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    api: ApiServer
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        self.api.requests.append((self.command, self.path, body))
+        status, content = self.api.answers.get(self.path.partition("?")[0], (404, {"message": "not recorded"}))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    do_GET = do_POST = _answer  # noqa: N815  # names that http.server looks for
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as in the class above
+        """The test says what it wants to know."""

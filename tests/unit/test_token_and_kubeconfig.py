@@ -1,0 +1,185 @@
+"""Login tokens and kubeconfigs: what they hold, how long they are valid, and what they leave alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.stack_file import parse_settings
+from operations import __main__, kubeconfig, token
+from operations._api import Api
+from operations._kubeconfig_file import Kubeconfig, merge_into
+from operations._login_token import seconds_of
+from operations.errors import OperationError
+from tests.unit import api_server
+from tests.unit.api_server import ApiServer
+from tests.unit.stacks import smallest
+
+TOKEN_PATH = "/api/v1/namespaces/default/serviceaccounts/reader/token"  # noqa: S105  # a path
+TOKEN = "canary-of-the-login-token"  # noqa: S105
+ENTRIES: Kubeconfig = {
+    "clusters": [{"name": "shop", "cluster": {"server": "https://192.0.2.1:6443"}}],
+    "users": [{"name": "jo@shop", "user": {"token": "new"}}],
+    "contexts": [{"name": "jo@shop", "context": {"cluster": "shop", "user": "jo@shop"}}],
+    "current-context": "jo@shop",
+}
+
+
+class Stack:
+    """A stack whose cluster is the recorded one."""
+
+    name = "shop"
+
+    def __init__(self, server: ApiServer) -> None:
+        self.settings = lambda: parse_settings(smallest())
+        self.output = lambda _: json.dumps(server.kubeconfig)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
+    """A cluster that makes tokens for two hours, whatever it is asked."""
+    with api_server.serving(tmp_path) as running:
+        until = (datetime.now(UTC) + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        running.answers[TOKEN_PATH] = (201, {"status": {"token": TOKEN, "expirationTimestamp": until}})
+        for module in (token, kubeconfig):
+            monkeypatch.setattr(module, "selected_stack", lambda _: Stack(running))
+        yield running
+
+
+def test_a_token_alone_is_on_standard_output_and_its_lifetime_beside_it(
+    server: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lifetime is what the API server granted, and not what was asked for."""
+    assert __main__.main(["token", "shop", "reader", "--duration", "8h"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{TOKEN}\n"
+    assert "default/reader: valid for 2 h 0 min, until " in printed.err
+    ((method, path, body),) = server.requests
+    assert (method, path, body["spec"]) == ("POST", TOKEN_PATH, {"expirationSeconds": 28800})
+
+
+def test_an_unknown_user_is_answered_with_those_there_are(
+    server: ApiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is asked of the cluster."""
+    assert __main__.main(["token", "shop", "nobody"]) == 1
+    assert "saw admin-user, reader" in capsys.readouterr().err
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("duration", "seconds"), [("10m", 600), ("1h", 3600), ("2d", 172800), ("900s", 900)])
+def test_a_duration_is_a_number_with_a_unit(duration: str, seconds: int) -> None:
+    """As Kubernetes writes it, and days."""
+    assert seconds_of(duration) == seconds
+
+
+@pytest.mark.parametrize("duration", ["", "1", "9m", "-1h", "1h30m", "forever", "0h"])
+def test_a_duration_that_is_none_or_too_short_is_refused(duration: str) -> None:
+    """Before the cluster is asked."""
+    with pytest.raises(OperationError, match="10m or more"):
+        seconds_of(duration)
+
+
+def test_a_kubeconfig_of_a_user_holds_a_token_and_no_key_of_the_administrator(
+    server: ApiServer, tmp_path: Path
+) -> None:
+    """It leads to the cluster of the stack."""
+    file = tmp_path / "new" / "config"
+    assert __main__.main(["kubeconfig", "shop", "--user", "reader", "--file", str(file)]) == 0
+    written = yaml.safe_load(file.read_text())
+    assert written["users"] == [{"name": "reader@shop", "user": {"token": TOKEN}}]
+    assert written["current-context"] == "reader@shop"
+    assert Api.of(file.read_text()).server == server.kubeconfig["clusters"][0]["cluster"]["server"]
+    assert server.kubeconfig["users"][0]["user"]["client-key-data"] not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_user_it_is_the_administrators(server: ApiServer, tmp_path: Path) -> None:
+    """And no token is made."""
+    file = tmp_path / "config"
+    assert __main__.main(["kubeconfig", "shop", "--file", str(file)]) == 0
+    assert yaml.safe_load(file.read_text())["users"][0]["user"] == server.kubeconfig["users"][0]["user"]
+    assert server.requests == []
+
+
+def test_other_entries_keep_their_content_and_order(tmp_path: Path) -> None:
+    """Entries of the same names are replaced where they are; the current context stays."""
+    file = tmp_path / "config"
+    other = {"name": "zoo", "cluster": {"server": "https://192.0.2.9"}}
+    old: Kubeconfig = {
+        "preferences": {"colors": True},
+        "clusters": [other, {"name": "shop", "cluster": {"server": "old"}}, other | {"name": "a"}],
+    }
+    old |= {"users": [{"name": "jo@shop", "user": {"token": "old"}}], "contexts": None, "current-context": "zoo"}
+    file.write_text(yaml.safe_dump(old, sort_keys=False))
+    file.chmod(0o644)
+    merge_into(file, ENTRIES)
+    merged = yaml.safe_load(file.read_text())
+    assert merged["clusters"] == [other, ENTRIES["clusters"][0], other | {"name": "a"}]
+    assert merged["users"] == ENTRIES["users"]
+    assert merged["contexts"] == ENTRIES["contexts"]
+    assert (merged["current-context"], merged["preferences"]) == ("zoo", {"colors": True})
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["config"]
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "clusters: {a: b}", "clusters: [{}]", "{", "\x00"])
+def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(tmp_path: Path, content: str) -> None:
+    """Whatever it is."""
+    file = tmp_path / "config"
+    file.write_text(content)
+    with pytest.raises(OperationError, match="to be a kubeconfig"):
+        merge_into(file, ENTRIES)
+    assert file.read_text() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["config"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """As people have them to a folder that is synchronized."""
+    target, link = tmp_path / "target", tmp_path / "link"
+    link.symlink_to(target)
+    merge_into(link, ENTRIES)
+    assert link.is_symlink()
+    assert yaml.safe_load(target.read_text())["users"] == ENTRIES["users"]
+
+
+def test_a_file_that_kubectl_writes_to_is_left_alone(tmp_path: Path) -> None:
+    """It locks with the same file; the lock is not ours to take away."""
+    lock = tmp_path / "config.lock"
+    lock.touch()
+    with pytest.raises(OperationError, match="no other program"):
+        merge_into(tmp_path / "config", ENTRIES)
+    assert lock.exists()
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize("content", ["", "a: b", "clusters: []", "{", "users: [{name: secret-of-mine}]"])
+def test_a_kubeconfig_without_what_is_needed_is_refused_without_repeating_it(content: str) -> None:
+    """What is in it may be a key."""
+    with pytest.raises(OperationError, match="read the kubeconfig") as error:
+        Api.of(content)
+    assert "secret-of-mine" not in str(error.value)
+
+
+def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, tmp_path: Path) -> None:
+    """TLS is checked against the authority of the kubeconfig, and no other."""
+    (tmp_path / "other").mkdir()
+    with api_server.serving(tmp_path / "other") as other:
+        mixed = json.loads(json.dumps(server.kubeconfig))
+        mixed["clusters"][0]["cluster"]["server"] = other.kubeconfig["clusters"][0]["cluster"]["server"]
+        with pytest.raises(OperationError, match="certificate verify failed"):
+            Api.of(json.dumps(mixed)).get("/version")
+        assert other.requests == []
+
+
+def test_a_refusal_says_what_to_do(server: ApiServer) -> None:
+    """In the words of the API server, and ours."""
+    server.answers["/api/v1/nodes"] = (403, {"message": 'nodes is forbidden: User "jo" cannot list'})
+    with pytest.raises(OperationError, match="kubectl auth can-i --list") as error:
+        Api.of(json.dumps(server.kubeconfig)).get("/api/v1/nodes")
+    assert 'User "jo" cannot list' in str(error.value)
