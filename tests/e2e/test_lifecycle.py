@@ -118,12 +118,12 @@ def test_a_worker_that_is_added_costs_one_visit_to_the_control_plane_and_none_to
 def test_a_preview_shows_the_lines_that_change_and_connects_to_no_host(live: Cluster) -> None:
     """With the real engine: the plan, the lines of a file, and no resource that need not be looked at."""
     before = logins(live)
-    with setting(f'hosts.{SECOND}.sysctl["vm.dirty_ratio"]', "34"):
+    with setting(f'hosts.{THIRD}.sysctl["vm.dirty_ratio"]', "34"):
         seen = previewed()
-    assert touched(seen) == {f"{SECOND}-prepare"}
+    assert touched(seen) == {f"{THIRD}-prepare"}
     assert re.search(r"^\s*\+.*vm\.dirty_ratio = 34$", seen.diff, re.MULTILINE)
     assert seen.plan.splitlines()[1:] == [
-        f"  {SECOND}: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"
+        f"  {THIRD}: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"
     ]
     with setting('containerd.registries["docker.io"].mirrors[0]', "https://mirror.example.test"):
         seen = previewed()
