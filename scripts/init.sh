@@ -6,7 +6,7 @@
 CONFIG=/etc/kubernetes/kubeadm/config.yaml
 STARTED=$STATE/init-started
 DONE=$STATE/initialized
-RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd $STARTED"
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STARTED"
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
@@ -22,7 +22,8 @@ reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
     fail "an init that went to its end, or none" "an init of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   kubeadm reset --force >&2
-  rm -rf /etc/cni/net.d /var/lib/etcd "$STARTED"
+  # Its directory may be a disk of its own.
+  rm -rf /etc/cni/net.d /var/lib/etcd/* "$STARTED"
   changed "the half-done init is reset"
 }
 
