@@ -25,6 +25,7 @@ reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
     fail "an init that went to its end, or none" "an init of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   kubeadm reset --force >&2
+  # Its directory may be a disk of its own.
   rm -rf /etc/cni/net.d /var/lib/etcd/* "$STARTED"
   changed "the half-done init is reset"
 }

@@ -7,6 +7,6 @@ if [[ -f $STATE/owner && $(<"$STATE/owner") != "$CLUSTER_ID" ]]; then
 fi
 if [[ ! -f $STATE/owner && -n $(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit 2>/dev/null) ]]; then
   fail "a machine without Kubernetes" "files of another cluster in /etc/kubernetes or /var/lib/etcd" \
-    "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd /etc/kubernetes"
+    "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes"
 fi
 [[ -f $STATE/owner ]] || printf '%s' "$CLUSTER_ID" >"$STATE/owner"
