@@ -152,7 +152,10 @@ def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys
 @pytest.mark.parametrize(
     ("message", "next_command"),
     [
-        ("container runtime network not ready: cni plugin not initialized", "pulumi up --refresh applies it again"),
+        (
+            "container runtime network not ready: cni plugin not initialized",
+            "--field-selector spec.nodeName=node2: the next one writes the CNI configuration anew",
+        ),
         ("container runtime is down", "systemctl restart containerd on node2"),
         ("kubelet says something new", "journalctl --unit kubelet on node2"),
     ],
