@@ -168,6 +168,8 @@ def test_a_metrics_scraper_that_the_api_server_cannot_reach(live: Cluster) -> No
     selector = {"podSelector": {"matchLabels": {"app": "dashboard-metrics-scraper"}}, "policyTypes": ["Ingress"]}
     policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": selector}
     with applied(live, policy):
+        # A new pod: the API server keeps its connection to the old one, which no policy cuts.
+        live.kubectl("--namespace", DASHBOARD, "delete", "pod", "--selector=app=dashboard-metrics-scraper")
         assert_named(
             "dashboard: metrics scraper: expected the API server to reach it", "metricsScraperHostNetwork: true"
         )
