@@ -209,9 +209,10 @@ def test_an_image_without_credentials(look: Look, why: str) -> None:
     look.items("/api/v1/pods")[0] = pod(
         "shop", state={"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}
     )
-    look.items("/api/v1/events").append(event("Failed", f"failed to pull: {why}"))
+    said = [f'Failed to pull image "hub.example.com/it:1": {why}', "Error: ErrImagePull", "Error: ImagePullBackOff"]
+    look.items("/api/v1/events").extend(event("Failed", each) for each in said)
     printed = look.printed()
-    assert f"pod shop/it: expected credentials for hub.example.com,\n  saw Failed: failed to pull: {why}" in printed
+    assert f"pod shop/it: expected credentials for hub.example.com,\n  saw Failed: {said[0]}" in printed
     assert "images.pullSecretNamespaces" in printed
 
 
