@@ -55,8 +55,9 @@ def _not_ready(name: str, ready: Json) -> OperationError:
     next_command = f"journalctl --unit kubelet on {name}"
     if "cni" in message.lower() or "network plugin" in message.lower():
         next_command = (
-            "kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide;"
-            " the pod network is missing or does not start: pulumi up --refresh applies it again"
+            "kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
+            f" --field-selector spec.nodeName={name}: the next one writes the CNI configuration anew;"
+            " if none comes, pulumi up --refresh applies the pod network again"
         )
     elif "container runtime" in message.lower():
         next_command = f"systemctl restart containerd on {name}; journalctl --unit containerd says why it ended"

@@ -47,7 +47,7 @@ def _runtime(host: Host, facts: Facts) -> Iterator[OperationError]:
         yield OperationError(
             f"{host.name}: containerd",
             expected="the service containerd to run",
-            seen=f"{facts['containerd']}. {facts['containerd_log']}",
+            seen=f"{facts['containerd']} {facts['containerd_log']}",
             next_command="systemctl restart containerd on the host; journalctl --unit containerd says why it ended",
         )
     elif facts["cri"] != "serves":
@@ -93,8 +93,8 @@ def _kubelet(host: Host, facts: Facts) -> Iterator[OperationError]:
             f"{host.name}: pod network",
             expected="a CNI configuration in /etc/cni/net.d, which calico-node writes",
             seen="none; the node stays NotReady",
-            next_command="kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide;"
-            " pulumi up --refresh applies Calico again",
+            next_command="kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
+            f" --field-selector spec.nodeName={host.name}: the next one writes it; if none comes: pulumi up --refresh",
         )
 
 

@@ -38,7 +38,7 @@ def _pod(pod: Json, said: list[str]) -> Iterator[OperationError]:
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         waiting = container.get("state", {}).get("waiting", {})
         if waiting.get("reason") in PULLS:
-            yield _image(step, namespace, container["image"], _why(waiting, said, "Failed"))
+            yield _image(step, namespace, container["image"], _why(waiting, said))
         elif waiting.get("reason") == "CrashLoopBackOff" or _ended_badly(container):
             yield _crash(step, namespace, name, container)
     conditions = {each["type"]: each for each in status.get("conditions", [])}
@@ -65,9 +65,9 @@ def _ended_badly(container: Json) -> bool:
     return bool(ended and ended.get("exitCode") and container.get("restartCount"))
 
 
-def _why(waiting: Json, said: list[str], reason: str) -> str:
-    """The kubelet's own words; ImagePullBackOff itself only says that it waits."""
-    causes = [line for line in said if line.startswith(f"{reason}:") and "ImagePullBackOff" not in line]
+def _why(waiting: Json, said: list[str]) -> str:
+    """The kubelet's own words. `Error: ErrImagePull` and the back-off itself only say that it failed."""
+    causes = [line for line in said if line.startswith("Failed: Failed to pull image")]
     return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
 
 

@@ -15,7 +15,7 @@ last_line_with() {
 }
 
 fact containerd "$(said systemctl is-active containerd)"
-fact containerd_log "$(last_line_with containerd 'level=(error|fatal)|^containerd: ')"
+fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(said systemctl is-active kubelet)"
 fact cri "$(if timeout 15 crictl info &>/dev/null; then echo serves; else said crictl info; fi)"
 fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' /etc/containerd/config.toml 2>&1 || true)" # none is well

@@ -82,6 +82,7 @@ def _summary(state: ClusterState) -> str:
         ready = [each["status"] for each in node["status"]["conditions"] if each["type"] == "Ready"]
         version = node["status"]["nodeInfo"]["kubeletVersion"]
         lines.append(f"{node['metadata']['name']:24} {version:10} {'Ready' if ready == ['True'] else 'NotReady'}")
-    pods = state.pods or []
-    running = sum(pod["status"].get("phase") in {"Running", "Succeeded"} for pod in pods)
-    return "\n".join([*lines, f"{running} of {len(pods)} pods run"])
+    if state.pods is not None:
+        running = sum(pod["status"].get("phase") in {"Running", "Succeeded"} for pod in state.pods)
+        lines.append(f"{running} of {len(state.pods)} pods run")
+    return "\n".join(lines)

@@ -152,7 +152,10 @@ def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys
 @pytest.mark.parametrize(
     ("message", "next_command"),
     [
-        ("container runtime network not ready: cni plugin not initialized", "pulumi up --refresh applies it again"),
+        (
+            "container runtime network not ready: cni plugin not initialized",
+            "--field-selector spec.nodeName=node2: the next one writes the CNI configuration anew",
+        ),
         ("container runtime is down", "systemctl restart containerd on node2"),
         ("kubelet says something new", "journalctl --unit kubelet on node2"),
     ],
@@ -206,9 +209,10 @@ def test_an_image_without_credentials(look: Look, why: str) -> None:
     look.items("/api/v1/pods")[0] = pod(
         "shop", state={"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}
     )
-    look.items("/api/v1/events").append(event("Failed", f"failed to pull: {why}"))
+    said = [f'Failed to pull image "hub.example.com/it:1": {why}', "Error: ErrImagePull", "Error: ImagePullBackOff"]
+    look.items("/api/v1/events").extend(event("Failed", each) for each in said)
     printed = look.printed()
-    assert f"pod shop/it: expected credentials for hub.example.com,\n  saw Failed: failed to pull: {why}" in printed
+    assert f"pod shop/it: expected credentials for hub.example.com,\n  saw Failed: {said[0]}" in printed
     assert "images.pullSecretNamespaces" in printed
 
 
