@@ -143,7 +143,7 @@ def test_a_second_run_copies_only_what_is_missing(
     assert __main__.main(["mirror", "mirrored", f"{TARGET}/copy"]) == 0
     printed = capsys.readouterr().out
     assert [line.split()[1].rpartition("/")[2] for line in printed.splitlines() if "  copied  " in line] == [
-        f"pause:{versions.PAUSE}"
+        f"pause:{versions.release(versions.KUBERNETES).pause}"
     ]
     assert printed.count("  there  ") == 11
 
