@@ -25,6 +25,8 @@ from local.report import say, step
 
 COLD_BYTES = 30 * 10**9
 """Go's caches grow to 26 GB, and what is kept to 2 GB."""
+VERSION_BYTES = 10 * 10**9
+"""By how much one more Kubernetes version makes both grow, at most."""
 WARM_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 2**30
 """Compiling kube-apiserver needs 3 GiB. Hosts that call themselves 4 GiB have a little less."""
@@ -90,12 +92,13 @@ def _one_at_a_time() -> Iterator[None]:
 
 def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:
     cold = bool(missing) and not GO_BUILD.exists()
-    _check_host(COLD_BYTES if cold else WARM_BYTES)
+    new_version = any(product.name == "kubelet" for product in missing)
+    _check_host(COLD_BYTES if cold else VERSION_BYTES if new_version else WARM_BYTES)
     if cold:
         say("  Kubernetes is built here, once, for the mirror that the machines install from.")
     install_packages(HOST_PACKAGES, why="to make package repositories")
     title = f"Kubernetes {kubernetes_version} is built: packages and images"
-    with step(title, estimate_seconds=COLD_SECONDS if cold else WARM_SECONDS) as progress:
+    with step(title, estimate_seconds=COLD_SECONDS if cold or new_version else WARM_SECONDS) as progress:
         if not manifest_is_there():
             publish_manifest()
         for number, product in enumerate(missing):
