@@ -2,6 +2,7 @@
 # Looks only. Returns a line, or a difference in lines, for each thing that is not as the last update left it.
 . "$LIBRARY/lib.sh"
 . "$LIBRARY/packages.sh"
+. "$LIBRARY/kernel.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
@@ -30,12 +31,11 @@ look_at_files() {
 look_at_kernel() {
   local name value seen module
   while IFS='=' read -r name value; do
-    seen=$(tr --squeeze-repeats '[:space:]' ' ' <"/proc/sys/${name//.//}" | sed 's/ $//')
+    seen=$(sysctl_value "$name")
     [[ $seen == "$value" ]] || differs "sysctl $name" "$value" "$seen"
-  done < <(sed --quiet 's/ = /=/p' "$STAGING/files/etc/sysctl.d/99-kubernetes.conf")
+  done < <(wanted_sysctls)
   for module in $MODULES; do
-    [[ -d /sys/module/$module ]] || grep --quiet --word-regexp "$module" /proc/filesystems ||
-      differs "kernel module $module" "it to be loaded"
+    module_is_there "$module" || differs "kernel module $module" "it to be loaded"
   done
   [[ -z $(swapon --noheadings --show) ]] || differs swap none "$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')"
 }

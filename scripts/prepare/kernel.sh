@@ -1,27 +1,20 @@
 # shellcheck shell=bash
 # Modules are loaded now and at boot, sysctls hold now and after boot.
 
+. "$LIBRARY/kernel.sh"
+
 put /etc/modules-load.d/kubernetes.conf
 
-# What a module gives may be built into the kernel; then there is nothing to load.
-module_is_there() {
-  case $1 in
-    overlay) grep --quiet --word-regexp overlay /proc/filesystems ;;
-    br_netfilter) [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] ;;
-    *) [[ -d /sys/module/$1 ]] ;;
-  esac
-}
 for module in $MODULES; do
   module_is_there "$module" || modprobe "$module" ||
     fail "kernel module $module" "$(modprobe "$module" 2>&1)" "apt-get install linux-image-amd64, then reboot: cloud kernels lack modules"
 done
 
-sysctl_value() { tr --squeeze-repeats '[:space:]' ' ' <"/proc/sys/${1//.//}" | sed 's/ $//'; }
 sysctls_hold() {
   local name value
   while IFS='=' read -r name value; do
     [[ $(sysctl_value "$name") == "$value" ]] || return 1
-  done < <(sed --quiet 's/ = /=/p' "$STAGING/files/etc/sysctl.d/99-kubernetes.conf")
+  done < <(wanted_sysctls)
 }
 put /etc/sysctl.d/99-kubernetes.conf
 if ! sysctls_hold; then
