@@ -2,8 +2,8 @@
 # kubeadm, kubelet and kubectl are there in the stack's version, held, and so is kubeadm's configuration.
 . "$LIBRARY/packages.sh"
 
-# A node that runs is upgraded by its own step, in its turn.
-if [[ ! -e /etc/kubernetes/kubelet.conf ]]; then
+# A node that runs in another version is upgraded by its own step, in its turn.
+if [[ ! -e /etc/kubernetes/kubelet.conf ]] || are_installed kubeadm kubelet kubectl; then
   install_held kubeadm kubelet kubectl
 fi
 
