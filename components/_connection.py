@@ -112,6 +112,9 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
 
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
         seen = "; ".join(arguments.errors)
+        # A step that ran has explained itself, and may quote a connection of its own that was refused.
+        if f"{step}: expected " in seen:
+            return False
         for sign, (expected, next_command) in advice.items():
             if sign in seen:
                 pulumi.log.error(f'{host.name}: {step}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}')

@@ -8,8 +8,7 @@ for file in $REGISTRY_FILES; do
   put "$file" # containerd reads these at each pull
 done
 
-cri_is_served() { crictl info; }
-wait_for 30 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" cri_is_served
+containerd_serves
 
 # kubeadm knows best which images a control plane needs; containerd's pause image has to be the same as kubeadm's.
 kubeadm_images() {

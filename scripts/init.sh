@@ -40,6 +40,7 @@ run_init() {
 if [[ $MODE == verify && ! -e $DONE ]]; then
   fail "the control plane that this stack made" "no mark of it at $DONE" "pulumi up --replace '**$HOST_NAME-init' makes a new cluster"
 fi
+containerd_serves
 if [[ ! -e $DONE ]]; then
   if [[ -e $STARTED ]] && ! cluster_is_complete; then
     reset_half_done

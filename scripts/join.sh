@@ -60,6 +60,7 @@ clean_up_half_done() {
   changed "the half-done join is reset"
 }
 
+containerd_serves
 of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
 if ! node_is_registered &>/dev/null; then
   check_token

@@ -47,6 +47,11 @@ wait_for() {
   done
 }
 
+# containerd_serves: it may still be starting, after a reboot for one, or have its CRI disabled.
+containerd_serves() {
+  wait_for 60 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" crictl info
+}
+
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
   local output

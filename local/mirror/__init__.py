@@ -1,6 +1,6 @@
 """The local mirror: packages and images for machines that have no way out."""
 
-from local.mirror.build import build, clear_build_caches, kubectl
+from local.mirror.build import build, clear_build_caches
 from local.mirror.serve import MirrorAccess, access, serve, stop
 from local.mirror.versions import KUBERNETES
 
@@ -10,7 +10,6 @@ __all__ = [
     "access",
     "build",
     "clear_build_caches",
-    "kubectl",
     "serve",
     "stop",
 ]

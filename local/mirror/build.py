@@ -5,12 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.commands import run
 from local.debian import install_packages
 from local.errors import LocalError
 from local.mirror import apt_repository, registry
@@ -19,7 +17,6 @@ from local.mirror.images import Image, all_images
 from local.mirror.manifest import manifest_is_there, publish_manifest
 from local.mirror.packages import Package, all_packages
 from local.mirror.serve import ensure_image
-from local.mirror.versions import KUBERNETES
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
 
@@ -34,7 +31,6 @@ MEMORY_TOLERANCE = 0.9
 COLD_SECONDS = 30 * 60
 WARM_SECONDS = 3 * 60
 HOST_PACKAGES = ("dpkg", "apt-utils", "gnupg", "openssl")
-KUBECTL = MIRROR / "bin"
 
 
 def build(*kubernetes_versions: str) -> None:
@@ -51,8 +47,6 @@ def build(*kubernetes_versions: str) -> None:
         install_packages(HOST_PACKAGES, why="to make package repositories")
         with step("Package repositories are signed"):
             _publish(kubernetes_versions)
-        for version in kubernetes_versions:
-            _keep_kubectl(version)
         _tidy()
 
 
@@ -106,34 +100,6 @@ def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:
             product.build()
 
 
-def kubectl(kubernetes_version: str = KUBERNETES) -> Path:
-    """The kubectl that was built with a Kubernetes version, or the one on PATH where nothing had to be built.
-
-    Raises:
-        LocalError: there is neither.
-    """
-    built = KUBECTL / kubernetes_version / "kubectl"
-    if built.exists():
-        return built
-    on_path = shutil.which("kubectl")
-    if not on_path:
-        raise LocalError("find kubectl", expected="kubectl on PATH", seen="none", next_command="make up")
-    return Path(on_path)
-
-
-def _keep_kubectl(kubernetes_version: str) -> None:
-    """The kubectl for this host is the one in the package."""
-    package = next(package for package in all_packages(kubernetes_version) if package.name == "kubectl")
-    kept = KUBECTL / kubernetes_version / "kubectl"
-    if kept.exists() and kept.stat().st_mtime_ns >= package.file.stat().st_mtime_ns:
-        return
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".kubectl-") as scratch:
-        run(["dpkg-deb", "--extract", package.file, scratch], step="unpack kubectl", log="packages")
-        (Path(scratch) / "usr/bin/kubectl").rename(kept)
-    kept.touch()
-
-
 def _check_host(needed_bytes: int) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(CACHE).free
@@ -160,10 +126,11 @@ def _check_host(needed_bytes: int) -> None:
 
 def clear_build_caches() -> None:
     """What only builds needed is gone: downloaded Go modules, compiled packages, binaries that are packaged by now."""
-    for directory in (GO_MODULES, GO_BUILD, PROGRAMS):
-        if directory.exists():
-            with step(f"Build-only cache {directory.name} is deleted"):
-                _delete_read_only(directory)
+    with _one_at_a_time():
+        for directory in (GO_MODULES, GO_BUILD, PROGRAMS):
+            if directory.exists():
+                with step(f"Build-only cache {directory.name} is deleted"):
+                    _delete_read_only(directory)
 
 
 def _delete_read_only(directory: Path) -> None:

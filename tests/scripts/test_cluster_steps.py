@@ -53,6 +53,7 @@ def control_plane(machine: Machine) -> Machine:
         'reset) rm -f "$ROOT/up" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
+    machine.stub("crictl")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     return machine
 
@@ -115,6 +116,7 @@ def worker(machine: Machine) -> Machine:
     )
     machine.stub("kubectl", f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("curl", "printf 200")
+    machine.stub("crictl")
     return machine
 
 

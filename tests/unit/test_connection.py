@@ -77,3 +77,16 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     (message,) = said
     assert message.startswith(f"node1: prepare: {expected}")
     assert "\n  Next: " in message
+
+
+def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it quotes, such as containerd's refused connection, is not SSH's."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    settings = parse_settings(smallest())
+    _connection.explain_connection_failure("x", "init", settings.control_plane, settings.ssh)
+    error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
+    assert hooks[0](SimpleNamespace(errors=[error])) is False
+    assert said == []
