@@ -34,6 +34,16 @@ upgrade_node() {
   systemctl daemon-reload
   systemctl restart kubelet
   wait_for 300 "the node to be Ready with kubelet $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
+  wait_for 300 "the API server to be ready for some time" "crictl ps -a; journalctl -u kubelet -n 50" api_has_settled
+}
+
+# A new kubelet starts the static pods anew, some time after it said that the node is Ready.
+api_has_settled() {
+  local look
+  for ((look = 0; look < 20; look++)); do
+    api_is_ready || return 1
+    sleep 1
+  done
 }
 
 if [[ $(<"$VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
