@@ -73,7 +73,7 @@ export KUBECONFIG=$KUBELET_CONF
 runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
 upgrade_node() {
   install_held kubeadm
-  kubeadm upgrade node >"$STAGING/upgrade" 2>&1 ||
+  kubeadm upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
     fail "kubeadm upgrade node to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" "mend what it names, then pulumi up"
   install_held kubelet kubectl
   systemctl daemon-reload

@@ -58,7 +58,8 @@ def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(liv
     with asked() as requests:
         began = time.monotonic()
         killed = subprocess.Popen([sys.executable, "-c", CUT_SHORT], cwd=REPOSITORY, start_new_session=True)
-        wait_for(lambda: versions(live).get(SECOND) == NEW and not is_unschedulable(live, SECOND), seconds=900)
+        wait_for(lambda: is_done(live, SECOND) or killed.poll() is not None, seconds=900)
+        assert killed.poll() is None, "it ended before it could be killed"
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
         assert versions(live)[FIRST] == NEW
@@ -142,6 +143,11 @@ def versions(live: Cluster) -> dict[str, str]:
     except ValueError:
         return {}
     return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v") for node in nodes}
+
+
+def is_done(live: Cluster, node: str) -> bool:
+    """Whether a node has the new version and takes pods."""
+    return versions(live).get(node) == NEW and not is_unschedulable(live, node)
 
 
 def is_unschedulable(live: Cluster, node: str) -> bool:
