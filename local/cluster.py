@@ -136,7 +136,9 @@ def status(environment: Environment = DEV) -> None:
 
 
 def preview() -> None:
-    """Print what `pulumi up` would change."""
+    """Print what `make up` would change."""
+    if DEV_STACK.exists():
+        DEV_STACK.configure(None if machines.has_way_out(DEV) else mirror.access(DEV))
     say(DEV_STACK.preview())
 
 

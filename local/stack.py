@@ -23,7 +23,9 @@ from local.toolchain import environment as tool_environment
 
 PROJECT = "kubeadm"
 DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
-USUAL_RESOURCES = 75
+PLUGIN_WARNING = "warning: using pulumi-resource-"
+"""Pulumi says of each plugin that it is on PATH, where this project puts it."""
+USUAL_RESOURCES = 79
 """Of a stack with three hosts; for the progress bar only."""
 
 
@@ -72,8 +74,13 @@ class LocalStack:
         return self._run_update("up", "--yes", "--skip-preview", *arguments, progress=progress)
 
     def preview(self) -> str:
-        """The preview, as Pulumi prints it."""
-        return self.pulumi("preview", "--diff", *self._selection, step="preview")
+        """The plan in words and the preview, as Pulumi prints them.
+
+        Raises:
+            LocalError: with Pulumi's diagnostics.
+        """
+        lines = self._run_update("preview", "--diff", progress=None).splitlines()
+        return "\n".join(line for line in lines if not line.startswith(PLUGIN_WARNING))
 
     def destroy(self, progress: Progress | None = None) -> None:
         """Delete what the stack made in the cluster, and forget the hosts."""
