@@ -105,7 +105,7 @@ class LocalStack:
         dead = [
             lock
             for lock in (STATE / "pulumi-state").rglob(f"locks/**/{PROJECT}/{self.environment.name}/*.json")
-            if not Path(f"/proc/{json.loads(lock.read_text()).get('pid')}").exists()
+            if not _is_alive(json.loads(lock.read_text()).get("pid"))
         ]
         for lock in dead:
             lock.unlink()
@@ -221,6 +221,15 @@ class _Started:
         if self._process.stdout:
             self._process.stdout.close()
         self._file.close()
+
+
+def _is_alive(process: int | None) -> bool:
+    """Whether a process runs; one that ended and that nobody asked for its status since does not."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    return "State:\tZ" not in status
 
 
 def mirror_settings(access: MirrorAccess) -> dict[str, str]:

@@ -62,6 +62,7 @@ def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(liv
         assert killed.poll() is None, "it ended before it could be killed"
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
+        wait_for(lambda: not processes_of(killed.pid), seconds=30)
         assert versions(live)[FIRST] == NEW
         before = logins(live)
         applied = on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version")
@@ -133,6 +134,13 @@ def asked() -> Iterator[Requests]:
     finally:
         ended.set()
         thread.join()
+
+
+def processes_of(group: int) -> list[str]:
+    """Processes of a group that have not ended, by state and name; those that nobody collects have."""
+    command = ["ps", "-e", "-o", "pgid=,stat=,comm="]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if line.split()[0] == str(group) and not line.split()[1].startswith("Z")]
 
 
 def versions(live: Cluster) -> dict[str, str]:
