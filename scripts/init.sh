@@ -28,6 +28,7 @@ reset_half_done() {
   # Its directory may be a disk of its own.
   rm -rf /etc/cni/net.d /var/lib/etcd/* "$STARTED"
   changed "the half-done init is reset"
+  containerd_serves # after a power cut it may have ended while pods were removed
 }
 
 run_init() {

@@ -58,6 +58,7 @@ clean_up_half_done() {
   kubeadm reset --force >&2
   rm -rf /etc/cni/net.d "$STARTED"
   changed "the half-done join is reset"
+  containerd_serves # after a power cut it may have ended while pods were removed
 }
 
 containerd_serves

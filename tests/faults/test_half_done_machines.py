@@ -26,7 +26,9 @@ def kill_kubeadm(machine: str) -> None:
 
 def cut_power(machine: str) -> None:
     """The machine is switched off and on again; the kubelet does not come back by itself."""
-    subprocess.run(["podman", "kill", FAULTS.container(machine)], check=True, capture_output=True)
+    # At once, as without power. After `podman kill` its restart policy would start the machine beside us.
+    command = ["podman", "stop", "--time", "0", FAULTS.container(machine)]
+    subprocess.run(command, check=True, capture_output=True)
     machines.create(FAULTS)
     on_machine(machine, "systemctl stop kubelet")
 
