@@ -22,9 +22,8 @@ for version in iptables ip6tables; do
     sed --regexp-extended '/KUBE-|cali[-:]/d' <<<"$rules" | "$version-restore"
   fi
 done
-for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0|tunl0@)/ {sub(/@.*/, "", $1); print $1}'); do
-  # tunl0 belongs to the kernel and stays.
-  ip link delete "$link" 2>/dev/null || true
+for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}'); do
+  ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
 # Some of these may be mount points, which stay.
 for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico /var/log/calico; do

@@ -19,7 +19,7 @@ import pytest
 from local import cluster, mirror
 from local.paths import REPOSITORY
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, on_machine
-from tests.e2e.test_lifecycle import logins, previewed, visits
+from tests.e2e.test_lifecycle import logins, previewed, until, visits
 
 OLD, NEW = "1.35.4", "1.36.3"
 FIRST, SECOND, THIRD = machine_names()
@@ -58,11 +58,11 @@ def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(liv
     with asked() as requests:
         began = time.monotonic()
         killed = subprocess.Popen([sys.executable, "-c", CUT_SHORT], cwd=REPOSITORY, start_new_session=True)
-        wait_for(lambda: is_done(live, SECOND) or killed.poll() is not None, seconds=900)
+        until(lambda: is_done(live, SECOND) or killed.poll() is not None, seconds=900)
         assert killed.poll() is None, "it ended before it could be killed"
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
-        wait_for(lambda: not processes_of(killed.pid), seconds=30)
+        until(lambda: not processes_of(killed.pid), seconds=30)
         assert versions(live)[FIRST] == NEW
         before = logins(live)
         applied = on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version")
@@ -161,15 +161,6 @@ def is_done(live: Cluster, node: str) -> bool:
 def is_unschedulable(live: Cluster, node: str) -> bool:
     """Whether a node takes no pods."""
     return bool(live.get("node", node)["spec"].get("unschedulable"))
-
-
-def wait_for(condition: object, seconds: int) -> None:
-    """Wait until something is so; fails after a while."""
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(1)  # polls the API server
 
 
 def service(image: str) -> dict[str, object]:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components import _manifests
 from tests.unit import recording
 from tests.unit.recording import Recording, record, stack_of
 from tests.unit.stacks import KEY, Stack
 
 Change = Callable[[Stack], Any]
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the stack's files are."""
-    found = tmp_path_factory.mktemp("stack")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_manifests, "CACHE", found / "cache")
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pulumi
 import pytest
 
-from components import _manifests
 from components.certificates import expiry_warning
 from components.last_update import LastUpdate, RecordedCommand
 from components.plan import plan
@@ -18,15 +16,6 @@ from components.stack_file import SettingsError, parse_settings
 from tests.unit import recording
 from tests.unit.recording import Recording, record, stack_of
 from tests.unit.stacks import KEY, Stack
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the stack's files are."""
-    found = tmp_path_factory.mktemp("stack")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_manifests, "CACHE", found / "cache")
-        yield found
 
 
 def state_of(run: Recording) -> LastUpdate:
