@@ -55,6 +55,11 @@ def ensure_engine() -> None:
         )
 
 
+def is_installed() -> bool:
+    """Whether podman is there; where it is not, nothing of ours can be in it."""
+    return shutil.which("podman") is not None
+
+
 def podman(*arguments: str, step: str) -> str:
     """Run podman and return its standard output.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from local.commands import run, succeeds
 from local.environment import MIRROR_HOST_NAME, Environment
 from local.errors import LocalError
-from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
+from local.machines.engine import LABEL, ensure_engine, inspected, is_installed, owner, podman
 from local.machines.host_limits import ensure_host_limits
 from local.machines.network import ensure_network, remove_network
 from local.machines.root_file_system import ensure_image
@@ -52,6 +52,8 @@ def create(environment: Environment, *, way_out: bool = False) -> None:
 
 def delete(environment: Environment) -> None:
     """Machines, their volumes and their network are gone."""
+    if not is_installed():
+        return
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda machine: delete_machine(environment, machine), environment.machines))
     remove_network(environment)
