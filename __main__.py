@@ -2,6 +2,7 @@
 
 from components.calico import Calico, calico_images
 from components.certificates import warn_of_expiry
+from components.clones import warn_of_clones
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.dashboard import Dashboard
@@ -32,6 +33,7 @@ hosts = {
     name: PreparedHost(host, settings, last, images=images, passwords=passwords, lives_in=lifetime)
     for name, host in settings.hosts.items()
 }
+warn_of_clones(hosts, settings)
 
 control_plane = ControlPlane(hosts[settings.control_plane.name], settings, last)
 cluster = ClusterAccess(control_plane)

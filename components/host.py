@@ -28,9 +28,11 @@ class PreparedHost(pulumi.ComponentResource):
 
     Attributes:
         host: as the stack file says it.
+        machine_id: of the machine; None for a host that is gone.
     """
 
     host: Host
+    machine_id: pulumi.Output[str] | None
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class PreparedHost(pulumi.ComponentResource):
             lives_in: the cluster. When all of it is destroyed, hosts are not reset, unless the stack's policy says so.
         """
         super().__init__("kubeadm:index:PreparedHost", host.name, None, opts)
-        self.host = host
+        self.host, self.machine_id = host, None
         prepare, pull = prepare_step(host, settings, last), images_step(host, settings, images)
         if host.gone:
             for step in (prepare, pull):
@@ -61,6 +63,7 @@ class PreparedHost(pulumi.ComponentResource):
             return
         end = None if settings.policy.reset_on_destroy else lives_in
         prepared = run_step(prepare, settings, last, opts=pulumi.ResourceOptions(parent=self, deleted_with=end))
+        self.machine_id = prepared.stdout
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         run_step(
             pull,

@@ -12,6 +12,7 @@ STARTED=$STATE/join-started
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 CONFIGURATION_MARK=$STATE/kubelet-configuration
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STARTED"
+CLOCK_TOLERANCE_SECONDS=60
 
 staged_discovery=$STAGING/files$DISCOVERY
 discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
@@ -25,6 +26,19 @@ node_is_ready() {
 of_this_cluster() {
   [[ ! -f /etc/kubernetes/pki/ca.crt ]] ||
     cmp --silent /etc/kubernetes/pki/ca.crt <(discovery_value certificate-authority-data | base64 --decode)
+}
+
+# A clock that is wrong makes certificates invalid, which reads as a server that cannot be trusted.
+check_clock() {
+  local server there seconds
+  server=$(discovery_value server)
+  # Without a look at its certificate, which may not be valid yet by this clock; a server that is silent is the next check's.
+  there=$(curl --silent --insecure --head --max-time 20 "$server/livez" | sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
+  [[ -n $there ]] || return 0
+  seconds=$(($(date +%s) - $(date --date "$there" +%s)))
+  ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
+    fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" "$seconds s of difference: here $(date --utc), there $there" \
+      "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
 }
 
 # A dead token would only show after the five minutes that kubeadm waits for the kubelet.
@@ -64,6 +78,7 @@ clean_up_half_done() {
 containerd_serves
 of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
 if ! node_is_registered &>/dev/null; then
+  check_clock
   check_token
   [[ ! -e $STARTED ]] || clean_up_half_done
   run_join

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # The machine is a prepared host: everything but the cluster is there. The order of the parts is the order of the guide.
+# Returns the machine-id, which clones share.
 . "$LIBRARY/lib.sh"
 
 for part in machine owner host_names kernel swap systemd repositories containerd kubernetes; do
   # shellcheck source=/dev/null
   . "$LIBRARY/prepare/$part.sh"
 done
+cat /etc/machine-id

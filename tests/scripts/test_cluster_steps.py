@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import re
 
 import pytest
 import yaml
@@ -130,6 +132,18 @@ def test_a_worker_joins_once(worker: Machine) -> None:
     assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
     second = worker.run("join", VALUES, DISCOVERY)
     assert (second.status, second.stderr, kubeadm_calls(worker)) == (0, "", [])
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_clock_that_is_wrong_is_named_before_the_join(worker: Machine, minutes: int) -> None:
+    """Certificates are not valid by it."""
+    there = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
+    worker.stub("curl", f"printf 'HTTP/2 401 \\r\\ndate: {there:%a, %d %b %Y %T} GMT\\r\\n\\r\\n'")
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 1
+    assert "node1: join: expected a clock within 60 s of the control plane's" in finished.stderr
+    assert re.search(rf"saw {'-' * (minutes > 0)}(599|600|601) s of difference", finished.stderr)
+    assert kubeadm_calls(worker) == []
 
 
 def test_a_token_that_expired_is_known_before_kubeadm_waits_for_it(worker: Machine) -> None:

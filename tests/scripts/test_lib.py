@@ -98,3 +98,12 @@ def test_apt_get_shows_its_errors_and_nothing_else(machine: Machine) -> None:
     assert finished.status == 1
     assert "saw E: Unable to locate package thing\n" in finished.stderr
     assert "Reading lists" not in finished.stderr
+
+
+def test_packages_that_were_left_half_configured_are_named_with_the_way_out(machine: Machine) -> None:
+    """An apt-get that lost its power."""
+    machine.stub("apt-get", "echo \"E: dpkg was interrupted, you must manually run 'dpkg --configure -a'\"; exit 100")
+    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get install thing\n')
+    finished = machine.run("install")
+    assert finished.status == 1
+    assert finished.stderr.endswith("  Next: dpkg --configure -a\n")
