@@ -43,6 +43,7 @@ def prepare_machines(environment: Environment, kubernetes: str = mirror.KUBERNET
     Raises:
         LocalError: the mirror does not build, or the machines cannot be made.
     """
+    machines.ensure_engine()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     mirror.build(kubernetes)
     with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
