@@ -31,6 +31,7 @@ def install_python_packages() -> None:
         environment = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VIRTUAL_ENVIRONMENT)}
         create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VIRTUAL_ENVIRONMENT]
         run(create, step="create .venv", log="python", environment=environment)
-        sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--require-hashes", REQUIREMENTS]
+        # uv brings certificates of its own; a network that opens TLS has its CA in the host's store.
+        sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--system-certs", "--require-hashes", REQUIREMENTS]
         run(sync, step="install Python packages", log="python", environment=environment)
         STAMP.write_text(wanted)
