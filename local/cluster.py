@@ -137,9 +137,20 @@ def status(environment: Environment = DEV) -> None:
 
 
 def preview() -> None:
-    """Print what `make up` would change."""
-    if DEV_STACK.exists():
-        DEV_STACK.configure(None if machines.has_way_out(DEV) else mirror.access(DEV))
+    """Print what `make up` would change.
+
+    Raises:
+        LocalError: it was never run here, so that there are no machines whose keys a stack file could name.
+    """
+    if not DEV_STACK.exists():
+        raise LocalError(
+            "preview",
+            expected=f"the stack {DEV.name} that `make up` makes",
+            seen="none in this checkout",
+            next_command="make up; or, for a preview without machines: make preview-comment STACK=ci",
+        )
+    toolchain.install()
+    DEV_STACK.configure(None if machines.has_way_out(DEV) else mirror.access(DEV))
     say(DEV_STACK.preview())
 
 
