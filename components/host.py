@@ -10,6 +10,7 @@ from components import containerd, kubeadm_config, kubernetes_packages
 from components._remote import forget, run_step
 from components._step import File, Step
 from components.last_update import LastUpdate
+from components.proxy import proxy_files, proxy_variables
 from components.settings import Host, Settings
 from components.versions import oldest_containerd, refuses_cgroup_v1
 
@@ -107,6 +108,7 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
         "MINIMUM_FREE_DISK_MIB": str(settings.system.minimum_free_disk_mib),
         "MINIMUM_MEMORY_MIB": str(settings.system.minimum_memory_mib),
         "KEYRINGS": "\n".join(repository.keyring_line for repository in repositories),
+        "PROXY_VARIABLES": "\n".join(f"{name}={value}" for name, value in proxy_variables(settings).items()),
         "APT_SOURCES": " ".join(repository.source.path for repository in repositories),
         "REGISTRY_FILES": _paths(containerd.registry_files(settings)),
     }
@@ -147,6 +149,7 @@ def prepared_files(host: Host, settings: Settings) -> list[File]:
     ]
     for repository in kubernetes_packages.repositories(settings):
         files += [repository.source, *([repository.keyring] if repository.keyring else [])]
+    files += proxy_files(settings)
     files += containerd.configuration_files(settings)
     files += containerd.registry_files(settings)
     files.append(configuration(host, settings))

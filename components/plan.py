@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pulumi
 
+from components import proxy
 from components._connection import is_same_machine
 from components._step import Step
 from components.control_plane import init_step
@@ -16,6 +17,8 @@ from components.worker import is_member, join_step, membership_name, membership_
 
 EFFECTS = {
     "/etc/containerd/config.toml": "containerd restarts, pods keep running",
+    proxy.CONTAINERD: "containerd restarts, pods keep running",
+    proxy.APT: "holds from the next package on, nothing restarts",
     "/etc/systemd/system.conf.d/kubernetes.conf": "systemd reads it at once",
     "/etc/sysctl.d/99-kubernetes.conf": "holds at once, nothing restarts",
     "/etc/modules-load.d/kubernetes.conf": "modules are loaded at once",

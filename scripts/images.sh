@@ -4,6 +4,7 @@
 
 TRIES=3
 
+remove_leftovers
 for file in $REGISTRY_FILES; do
   put "$file" # containerd reads these at each pull
 done

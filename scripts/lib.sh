@@ -35,6 +35,21 @@ put() {
 # is_staged PATH: whether the stack asks for this file.
 is_staged() { [[ -f $STAGING/files$1 ]]; }
 
+# remove_leftovers: what an earlier run of this step put and the stack does not ask for any more is gone. What another step
+# puts now stays.
+remove_leftovers() {
+  local lists=$STATE/files path
+  mkdir -p "$lists" "$STAGING/files"
+  find "$STAGING/files" -type f -printf '/%P\n' | sort >"$STAGING/asked-for"
+  touch "$lists/$STEP"
+  while read -r path; do
+    [[ -e $path ]] || continue
+    rm "$path"
+    changed "removed $path"
+  done < <(comm -23 "$lists/$STEP" <(find "$lists" -type f ! -name "$STEP" -exec sort "$STAGING/asked-for" {} +))
+  mv "$STAGING/asked-for" "$lists/$STEP"
+}
+
 # wait_for SECONDS EXPECTED NEXT COMMAND...: try once a second until the command succeeds.
 wait_for() {
   local seconds=$1 expected=$2 next=$3 began=$SECONDS

@@ -3,7 +3,7 @@
 # Returns the machine-id, which clones share.
 . "$LIBRARY/lib.sh"
 
-for part in machine owner host_names kernel swap systemd repositories containerd kubernetes; do
+for part in machine owner leftovers host_names kernel swap systemd repositories containerd kubernetes; do
   # shellcheck source=/dev/null
   . "$LIBRARY/prepare/$part.sh"
 done

@@ -35,14 +35,16 @@ for package in kubeadm kubelet kubectl; do
 done
 sed --in-place=.unfinished -e '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/d' /etc/hosts
 rm -f /etc/hosts.unfinished
-rm -rf /etc/modules-load.d/kubernetes.conf /etc/sysctl.d/99-kubernetes.conf /etc/systemd/system.conf.d/kubernetes.conf \
-  /etc/containerd/certs.d /etc/crictl.yaml /etc/apt/keyrings/kubernetes.asc /etc/apt/keyrings/containerd.asc
-for source in $APT_SOURCES; do
-  rm -f "$source"
-done
+# Everything that was put there; the list is written before the first of them is. A machine whose preparation was cut short
+# before that has none.
+if [[ -d $STATE/files ]]; then
+  find "$STATE/files" -type f -exec sort --unique {} + | grep --invert-match '^/etc/hosts$' | xargs --delimiter '\n' rm -f
+fi
+rm -rf /etc/containerd/certs.d
 if [[ -f /etc/fstab.before-kubernetes ]]; then
   mv /etc/fstab.before-kubernetes /etc/fstab
 fi
 systemctl --quiet unmask swap.target
+systemctl daemon-reload
 rm -rf "$STATE"
 changed "the machine is reset"

@@ -10,6 +10,7 @@ from components.settings.addons import Calico, Dashboard
 from components.settings.cluster import Cluster, Networking, Taint
 from components.settings.hosts import Bastion, Host, Ssh
 from components.settings.packages import AptRepository, Containerd, Images, Packages, RegistryAccess
+from components.settings.proxy import Proxy
 from components.settings.stack import Settings
 from components.settings.system import Policy, System
 
@@ -26,6 +27,7 @@ __all__ = [
     "Networking",
     "Packages",
     "Policy",
+    "Proxy",
     "Registry",
     "RegistryAccess",
     "Role",

@@ -10,6 +10,7 @@ from components.settings.addons import Calico, Dashboard
 from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
 from components.settings.packages import Containerd, Images, Packages
+from components.settings.proxy import Proxy
 from components.settings.system import Policy, System
 from components.versions import pause_tag
 
@@ -23,6 +24,9 @@ class Settings(Model):
     packages: Packages = Field(Packages(), description="Package repository of kubeadm, kubelet and kubectl")
     containerd: Containerd = Field(Containerd(), description="Package and registries of the container runtime")
     images: Images = Field(Images(), description="Where images come from instead of their public registries")
+    proxy: Proxy = Field(
+        Proxy(), description="How repositories and registries are reached where there is no direct way"
+    )
     calico: Calico = Field(Calico(), description="The pod network")
     dashboard: Dashboard = Field(Dashboard(), description="The Kubernetes Dashboard")
     access: Access = Field(Access(), description="Service accounts, roles and bindings")

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
 
+CONTAINERD_PROXY=/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf
+
 # Said before anything is installed: what is there, or what would be.
 containerd_version() {
   if command -v containerd >/dev/null; then
@@ -26,14 +28,19 @@ major=$(containerd_major)
 mv "$STAGING/files/etc/containerd/config.toml.$major" "$STAGING/files/etc/containerd/config.toml"
 
 put /etc/containerd/config.toml
-restart_containerd=$PUT
+if is_staged "$CONTAINERD_PROXY"; then put "$CONTAINERD_PROXY"; fi
 for file in $REGISTRY_FILES; do
   put "$file" # containerd reads these at each pull
 done
 systemctl --quiet enable containerd
-if [[ $restart_containerd == changed ]] || ! systemctl --quiet is-active containerd; then
+# What it was started with, and not what this run changed: an earlier run may have ended before the restart.
+mark=$STATE/containerd-runs-with
+configuration=$({ cat /etc/containerd/config.toml && if [[ -e $CONTAINERD_PROXY ]]; then cat "$CONTAINERD_PROXY"; fi; } | sha256sum)
+if [[ ! -e $mark || $(<"$mark") != "$configuration" ]] || ! systemctl --quiet is-active containerd; then
+  systemctl daemon-reload
   systemctl restart containerd ||
     fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
+  printf '%s' "$configuration" >"$mark"
   changed "containerd is restarted"
 fi
 put /etc/crictl.yaml

@@ -1,38 +1,45 @@
 # shellcheck shell=bash
 # Package repositories are there, each trusted by its own key and by no other.
 
+APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy
+
 # KEYRINGS has a line per repository: keyring path, fingerprint, and the URL to fetch it from or "-" where it is staged.
 fingerprints_of() { gpg --batch --quiet --no-options --homedir "$STAGING" --show-keys --with-colons "$1" 2>/dev/null | awk -F: '$1 == "fpr" {print $10}'; }
 
 fetch_keyring() {
-  local path=$1 url=$2
+  local path=$1 url=$2 proxy=()
   mkdir -p "$(dirname "$STAGING/files$path")"
-  curl --silent --show-error --fail --location --retry 2 --max-time 30 --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
+  [[ -z $PROXY_VARIABLES ]] || mapfile -t proxy <<<"$PROXY_VARIABLES"
+  env "${proxy[@]}" curl --silent --show-error --fail --location --retry 2 --max-time 30 --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
     fail "the repository's key at $url" "$(<"$STAGING/curl")" "curl -v $url"
   chmod 0644 "$STAGING/files$path"
 }
+
+if is_staged "$APT_PROXY"; then put "$APT_PROXY"; fi
 
 command -v gpg >/dev/null || {
   apt_get update
   apt_get install --no-install-recommends gnupg
 }
 
+read_by_apt=()
 while read -r path fingerprint url; do
   [[ -n $path ]] || continue
   [[ $url == - ]] || fetch_keyring "$path" "$url"
   grep --quiet --line-regexp "$fingerprint" <<<"$(fingerprints_of "$STAGING/files$path")" ||
     fail "a key with fingerprint $fingerprint" "$(fingerprints_of "$STAGING/files$path" | head -n 3)" "compare the fingerprint with the one that the repository's owner publishes"
   put "$path"
-  [[ $PUT == same ]] || repositories_changed=yes
+  read_by_apt+=("$path")
 done <<<"$KEYRINGS"
 
 for source in $APT_SOURCES; do
   put "$source"
-  [[ $PUT == same ]] || repositories_changed=yes
+  read_by_apt+=("$source")
 done
-# The lists are read anew only when something changed or they are missing: a run that changes nothing needs no network.
-if [[ ${repositories_changed:-} == yes || ! -e $STATE/package-lists-are-read ]]; then
-  rm -f "$STATE/package-lists-are-read"
+# The lists are read anew only when these files are others than at the last time: a run that changes nothing needs no network.
+mark=$STATE/package-lists-are-read
+repositories=$(cat "${read_by_apt[@]}" | sha256sum)
+if [[ ! -e $mark || $(<"$mark") != "$repositories" ]]; then
   apt_get update --error-on=any
-  touch "$STATE/package-lists-are-read"
+  printf '%s' "$repositories" >"$mark"
 fi

@@ -107,3 +107,37 @@ def test_packages_that_were_left_half_configured_are_named_with_the_way_out(mach
     finished = machine.run("install")
     assert finished.status == 1
     assert finished.stderr.endswith("  Next: dpkg --configure -a\n")
+
+
+LEFTOVERS = '. "$LIBRARY/lib.sh"\nremove_leftovers\nfor file in $FILES; do put "$file"; done\n'
+
+
+def put_all(machine: Machine, step: str, *paths: str) -> None:
+    """Run a step that puts these files, and nothing else."""
+    machine.script(step, LEFTOVERS)
+    values = {"FILES": " ".join(str(machine.path(path)) for path in paths)}
+    finished = machine.run(step, values, [File(path, "x\n") for path in paths])
+    assert finished.status == 0, finished.stderr
+
+
+def test_what_a_step_put_and_the_stack_does_not_ask_for_any_more_goes(machine: Machine) -> None:
+    """A file that somebody else wrote stays."""
+    machine.write("/etc/of-others", "")
+    put_all(machine, "one", "/etc/a", "/etc/b")
+    put_all(machine, "one", "/etc/b")
+    assert not machine.path("/etc/a").exists()
+    assert machine.path("/etc/b").exists()
+    assert machine.path("/etc/of-others").exists()
+
+
+def test_a_file_that_another_step_puts_now_stays(machine: Machine) -> None:
+    """A registry that got a password, or lost it, in whichever order the steps run."""
+    put_all(machine, "one", "/etc/a")
+    put_all(machine, "two", "/etc/a")
+    put_all(machine, "one", "/etc/b")
+    assert machine.path("/etc/a").exists()
+    put_all(machine, "one", "/etc/a")
+    put_all(machine, "two")
+    assert machine.path("/etc/a").exists()
+    put_all(machine, "one")
+    assert not machine.path("/etc/a").exists()

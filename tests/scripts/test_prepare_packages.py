@@ -142,6 +142,25 @@ def test_containerd_restarts_for_a_changed_configuration_and_for_nothing_else(wi
     assert "systemctl restart containerd" in with_containerd.calls()
 
 
+CONTAINERD_PROXY = "/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf"
+
+
+def test_containerd_restarts_for_another_proxy_also_when_the_run_before_ended_too_early(
+    with_containerd: Machine,
+) -> None:
+    """The file is in place by then, and would hide it."""
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES).status == 0
+    files = [*CONTAINERD_FILES, File(CONTAINERD_PROXY, "[Service]\n")]
+    with_containerd.stub("systemctl", '[[ "$*" != *restart* ]]')
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, files).status == 1
+    with_containerd.stub("systemctl")
+    with_containerd.calls()
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, files).status == 0
+    calls = with_containerd.calls()
+    assert calls.index("systemctl daemon-reload") < calls.index("systemctl restart containerd")
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, files).stderr == ""
+
+
 def test_an_unknown_containerd_is_refused(with_containerd: Machine) -> None:
     """Rather than left with a configuration that it does not read."""
     with_containerd.stub("containerd", "echo 'containerd github.com/containerd/containerd/v3 v3.0.0 x'")
@@ -157,7 +176,11 @@ KEYRING = "/etc/apt/keyrings/kubernetes.asc"
 
 def repository(machine: Machine, fingerprint: str = KEY, url: str = "-") -> tuple[dict[str, str], list[File]]:
     """Values and files of one repository."""
-    values = {"KEYRINGS": f"{machine.path(KEYRING)} {fingerprint} {url}", "APT_SOURCES": str(machine.path(SOURCE))}
+    values = {
+        "KEYRINGS": f"{machine.path(KEYRING)} {fingerprint} {url}",
+        "APT_SOURCES": str(machine.path(SOURCE)),
+        "PROXY_VARIABLES": "",
+    }
     return values, [File(SOURCE, "deb x /\n"), File(KEYRING, "key\n")]
 
 
@@ -210,3 +233,14 @@ def test_a_key_that_cannot_be_fetched_is_an_error_with_its_url(with_gpg: Machine
     assert finished.status == 1
     assert "saw curl: (6) Could not resolve host" in finished.stderr
     assert "curl -v https://example.com/key" in finished.stderr
+
+
+def test_a_key_is_fetched_through_the_proxy_of_the_stack(with_gpg: Machine) -> None:
+    """apt reads its own file; curl is told by variables."""
+    with_gpg.stub("curl", 'printf "%s %s" "$https_proxy" "$no_proxy" >"$ROOT/told"')
+    values, files = repository(with_gpg, url="https://example.com/key")
+    values["PROXY_VARIABLES"] = "https_proxy=http://proxy.example.com:3128\nno_proxy=localhost,*.example.com"
+    apt = "/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy"
+    with_gpg.run_part("repositories", values, [*files, File(apt, "Acquire\n")])
+    assert with_gpg.path("/told").read_text() == "http://proxy.example.com:3128 localhost,*.example.com"
+    assert with_gpg.path(apt).read_text() == "Acquire\n"

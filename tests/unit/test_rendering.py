@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from components import _remote, _step, containerd
 from components._step import File, prologue, staged
 from components.host import prepared_files
+from components.proxy import proxy_files
 from components.settings import Images, Settings
-from components.stack_file import parse_settings
+from components.stack_file import SettingsError, parse_settings
 from tests.unit.golden import as_text, assert_golden
 from tests.unit.stacks import CA, full, smallest, with_workers
 
@@ -112,6 +113,30 @@ def test_containerd_configuration_follows_the_stack() -> None:
         "containerd": {"restrictOomScoreAdj": True},
     }
     assert_golden("containerd.txt", as_text(containerd.configuration_files(parse_settings(stack))))
+
+
+def test_a_proxy_is_told_to_apt_and_containerd_and_to_nothing_else() -> None:
+    """Golden; apt is told of single hosts that are reached directly, for it knows no networks."""
+    stack = smallest() | {
+        "proxy": {
+            "http": "http://proxy.example.com:3128",
+            "https": "http://proxy.example.com:3128",
+            "noProxy": ["hub.example.com", ".example.org", "192.0.2.0/24"],
+        }
+    }
+    settings = parse_settings(stack)
+    assert_golden("proxy.txt", as_text(proxy_files(settings)))
+    told = [
+        file.path for file in prepared_files(settings.control_plane, settings) if "proxy.example.com" in file.content
+    ]
+    assert told == [file.path for file in proxy_files(settings)]
+    assert proxy_files(parse_settings(smallest())) == []
+
+
+def test_a_password_in_the_address_of_a_proxy_is_refused() -> None:
+    """It would stand in plain files."""
+    with pytest.raises(SettingsError, match=r"proxy.http: "):
+        parse_settings(smallest() | {"proxy": {"http": "http://jo:secret@proxy.example.com:3128"}})
 
 
 def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> None:
