@@ -16,6 +16,7 @@ from components.settings import Settings
 from components.stack_file import parse_settings
 from local import machines
 from local import mirror as local_mirror
+from local.debian import install_packages
 from local.environment import E2E
 from local.machines.engine import podman
 from local.mirror import versions
@@ -47,6 +48,7 @@ class StackOf:
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Of an empty registry at TARGET; the local mirror's content is at SOURCE."""
     machines.ensure_engine()
+    install_packages(["skopeo"], why="to copy images")
     local_mirror.build(local_mirror.KUBERNETES)
     ensure_image()
     empty = tmp_path_factory.mktemp("registry")
