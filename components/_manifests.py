@@ -31,21 +31,6 @@ def own_objects(name: str) -> list[Manifest]:
     return [document for document in yaml.safe_load_all((MANIFESTS / name).read_text()) if document]
 
 
-def source(name: str, version: str) -> tuple[str, str]:
-    """URL and SHA-256 of an upstream manifest, from manifests/sources.yaml.
-
-    Raises:
-        pulumi.RunError: this version is not listed.
-    """
-    versions = yaml.safe_load((MANIFESTS / "sources.yaml").read_text())[name]
-    if version not in versions:
-        raise pulumi.RunError(
-            f"{name}.version: expected one of {', '.join(versions)}, saw {version}.\n"
-            f"  Next: add it to manifests/sources.yaml, or set {name}.manifestUrl and {name}.manifestSha256"
-        )
-    return versions[version]["url"], versions[version]["sha256"]
-
-
 def fetched_objects(url: str, sha256: str) -> list[Manifest]:
     """Objects of an upstream manifest; fetched once and kept by its checksum.
 

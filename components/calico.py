@@ -11,10 +11,10 @@ from components._manifests import (
     containers,
     fetched_objects,
     register,
-    source,
     with_rewritten_images,
 )
 from components.cluster_access import ClusterAccess
+from components.manifest_sources import manifest_sources
 from components.settings import Settings
 
 WORKLOADS = {"DaemonSet", "Deployment"}
@@ -65,7 +65,7 @@ def calico_source(settings: Settings) -> tuple[str, str]:
     calico = settings.calico
     if calico.manifest_url and calico.manifest_sha256:
         return calico.manifest_url, calico.manifest_sha256
-    return source("calico", calico.version)
+    return manifest_sources("calico")[calico.version]
 
 
 def calico_images(settings: Settings) -> list[str]:

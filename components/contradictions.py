@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
 from components._host_keys import known_host_key
+from components.manifest_sources import manifest_sources
 from components.settings import Settings
 from components.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version
 
@@ -28,6 +28,12 @@ def _versions(settings: Settings) -> Iterator[str]:
     yield from _extra_arguments(settings)
     if "failCgroupV1" in settings.cluster.kubelet_configuration and not knows_fail_cgroup_v1(version):
         yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know it; take it away"
+    if calico.manifest_url is None and calico.version not in manifest_sources("calico"):
+        listed = " or ".join(manifest_sources("calico"))
+        yield (
+            f"calico.version: expected {listed}, found {calico.version!r}; for another one set manifestUrl and"
+            " manifestSha256 too, or add it to manifests/sources.yaml"
+        )
     if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
         yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; choose another one of the two"
 
@@ -74,16 +80,16 @@ def _names_and_addresses(settings: Settings) -> Iterator[str]:
     for key, host in settings.hosts.items():
         if key != host.name:
             yield f"hosts.{key}.name: a host's name is its key, found {host.name!r}"
-    for field in ("address", "internal_ip"):
-        counted = Counter(getattr(host, field) for host in settings.hosts.values())
-        for address in (address for address, times in counted.items() if times > 1):
-            names = [host.name for host in settings.hosts.values() if getattr(host, field) == address]
+    hosts = list(settings.hosts.values())
+    for address in dict.fromkeys(host.address for host in hosts):
+        names = [host.name for host in hosts if host.address == address]
+        if len(names) > 1:
             yield f"hosts: {' and '.join(names)} have the same address {address}"
-    owners = {host.address: host.name for host in settings.hosts.values()}
-    for host in settings.hosts.values():
-        owner = owners.get(host.internal_ip, host.name)
-        if owner != host.name:
-            yield f"hosts.{host.name}.nodeIp: {host.internal_ip} is the address of {owner}"
+    for number, host in enumerate(hosts):
+        owners = [each.name for each in hosts if each != host and each.address == host.node_ip]
+        owners += [each.name for each in hosts[:number] if host.node_ip and each.node_ip == host.node_ip]
+        if owners:
+            yield f"hosts.{host.name}.nodeIp: {host.node_ip} is the address of {' and '.join(owners)}"
 
 
 def _network_overlaps(settings: Settings) -> Iterator[str]:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-HOST_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
-REGISTRY = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
-IMAGE = r"^[A-Za-z0-9._:/@-]+$"
-LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-USER = r"^[a-z_][a-z0-9_-]*$"
+from components.settings import _patterns
 
-DnsLabel = Annotated[str, StringConstraints(pattern=DNS_LABEL)]
-HostName = Annotated[str, StringConstraints(pattern=HOST_NAME)]
-Registry = Annotated[str, StringConstraints(pattern=REGISTRY)]
-ImageName = Annotated[str, StringConstraints(pattern=IMAGE)]
-LabelKey = Annotated[str, StringConstraints(pattern=LABEL_KEY)]
-LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE)]
-UserName = Annotated[str, StringConstraints(pattern=USER)]
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s'\"]+$")]
-HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[^\s'\"]+$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-OneLine = Annotated[str, StringConstraints(pattern=r"^[^\r\n]*$")]
+DnsLabel = Annotated[str, StringConstraints(pattern=_patterns.DNS_LABEL)]
+HostName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=253)]
+MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=64)]
+"""HOST_NAME_MAX of Linux is 64."""
+Registry = Annotated[str, StringConstraints(pattern=_patterns.REGISTRY)]
+ImageName = Annotated[str, StringConstraints(pattern=_patterns.IMAGE)]
+LabelKey = Annotated[str, StringConstraints(pattern=_patterns.LABEL_KEY)]
+LabelValue = Annotated[str, StringConstraints(pattern=_patterns.LABEL_VALUE)]
+UserName = Annotated[str, StringConstraints(pattern=_patterns.USER)]
+HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL)]
+HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL)]
+Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
+OneLine = Annotated[str, StringConstraints(pattern=_patterns.ONE_LINE)]
+
+
+def _with_length(value: Any) -> Any:
+    if isinstance(value, str) and "/" not in value:
+        raise ValueError(f"a network has a length, such as {value}/16")
+    return value
+
+
+Network = Annotated[IPv4Network, BeforeValidator(_with_length)]
 
 
 def _expanded(value: Path) -> Path:

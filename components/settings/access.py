@@ -7,12 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from components.settings import _patterns
 from components.settings._types import DnsLabel, Model
 
-RoleName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9:.-]{0,251}[a-z0-9])?$")]
-AccountName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-]
+RoleName = Annotated[str, StringConstraints(pattern=_patterns.ROLE)]
+AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT)]
 
 
 class Rule(Model):

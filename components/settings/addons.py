@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.settings import _patterns
 from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256
 
 
 class Calico(Model):
     """The pod network. The environment of calico/node decides; see its reference for the meaning of each value."""
 
-    version: str = Field("3.28.5", pattern=r"^\d+\.\d+\.\d+$", description="One that manifests/sources.yaml lists")
+    version: str = Field("3.28.5", pattern=_patterns.VERSION, description="One that manifests/sources.yaml lists")
     manifest_url: HttpsOrFileUrl | None = Field(None, description="Instead of the one in manifests/sources.yaml")
     manifest_sha256: Sha256 | None = Field(None, description="Of what is at `manifestUrl`; both or none")
     vxlan_mode: Literal["Always", "CrossSubnet"] = Field(
@@ -20,7 +21,7 @@ class Calico(Model):
     )
     mtu: int = Field(0, ge=0, le=9000, description="Bytes; 0 lets Calico find it")
     ip_autodetection_method: str = Field(
-        "kubernetes-internal-ip", pattern=r"^[A-Za-z0-9=.,*/-]+$", description="How a node's address is found"
+        "kubernetes-internal-ip", pattern=_patterns.DETECTION, description="How a node's address is found"
     )
 
 

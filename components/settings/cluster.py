@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from components.settings._types import DnsLabel, HostName, LabelKey, LabelValue, Model
+from components.settings import _patterns
+from components.settings._types import DnsLabel, HostName, LabelKey, LabelValue, Model, Network
 from components.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
 
 OWNED_BY_SETTINGS = {
@@ -63,8 +64,8 @@ class Taint(Model):
 class Networking(Model):
     """Networks of the cluster; kubeadm's `networking`. They cannot be changed once the cluster exists."""
 
-    pod_subnet: IPv4Network = Field(IPv4Network("10.244.0.0/16"), description="Addresses of pods")
-    service_subnet: IPv4Network = Field(IPv4Network("10.96.0.0/12"), description="Addresses of services")
+    pod_subnet: Network = Field(IPv4Network("10.244.0.0/16"), description="Addresses of pods")
+    service_subnet: Network = Field(IPv4Network("10.96.0.0/12"), description="Addresses of services")
     dns_domain: HostName = Field("cluster.local", description="DNS domain of services")
 
 
@@ -75,7 +76,7 @@ class Cluster(Model):
     kubernetes_version: KubernetesVersion = Field("1.36.3", description="Without a leading v; a change is an upgrade")
     control_plane_endpoint: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9.-]+(:[0-9]+)?$",
+        pattern=_patterns.ENDPOINT,
         description="Stable name or address of the API, with port; the control plane's address by default",
     )
     networking: Networking = Field(Networking(), description="Networks of the cluster")
@@ -88,7 +89,7 @@ class Cluster(Model):
         ge=0,
         description="Raised by one, all certificates of the control plane are renewed; kubeadm's live for a year",
     )
-    ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")], ...] = Field(
+    ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=_patterns.PREFLIGHT)], ...] = Field(
         (), description="kubeadm's checks that may fail, by name"
     )
     cluster_configuration: Annotated[dict[str, Any], _without_owned_keys("clusterConfiguration")] = Field(

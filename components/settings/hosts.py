@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.settings._types import ExistingFile, FilePath, HostName, LabelKey, LabelValue, Model, UserName
+from components.settings import _patterns
+from components.settings._types import ExistingFile, FilePath, LabelKey, LabelValue, MachineName, Model, UserName
 from components.settings.cluster import Taint
 from components.settings.system import Sysctls
 
@@ -15,7 +16,7 @@ from components.settings.system import Sysctls
 class Host(Model):
     """A machine that the stack names. Its name is its key in the file."""
 
-    name: HostName = Field(description="The key under which the host stands; need not be repeated")
+    name: MachineName = Field(description="The key under which the host stands; need not be repeated")
     address: IPv4Address = Field(description="Where SSH answers")
     role: Literal["control-plane", "worker"] = Field("worker", description="What it is in the cluster")
     node_ip: IPv4Address | None = Field(None, description="Address of the node in the cluster; `address` by default")
@@ -23,7 +24,7 @@ class Host(Model):
     port: int | None = Field(None, ge=1, le=65535, description="SSH port, instead of `ssh.port`")
     host_key: str | None = Field(
         None,
-        pattern=r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$",
+        pattern=_patterns.HOST_KEY,
         description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`",
     )
     labels: dict[LabelKey, LabelValue] = Field({}, description="Labels of the node")
@@ -42,8 +43,10 @@ class Host(Model):
 class Bastion(Model):
     """A machine that SSH connections go through."""
 
-    address: str = Field(pattern=r"^[A-Za-z0-9.-]+$", description="Name or address")
-    host_key: str = Field(description="Its SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`")
+    address: str = Field(pattern=_patterns.NAME_OR_ADDRESS, description="Name or address")
+    host_key: str = Field(
+        pattern=_patterns.HOST_KEY, description="Its SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`"
+    )
     user: UserName = Field("root", description="SSH user on it")
     port: int = Field(22, ge=1, le=65535, description="SSH port of it")
 

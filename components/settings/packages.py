@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from components.settings import _patterns
 from components.settings._types import DnsLabel, ExistingFile, HttpUrl, ImageName, Model, Registry
 
 
@@ -13,13 +14,13 @@ class AptRepository(Model):
     """A signed apt repository."""
 
     url: HttpUrl = Field(description="`{minor}` in it becomes the Kubernetes minor version, such as 1.36")
-    suite: str = Field("/", pattern=r"^[A-Za-z0-9._/-]+$", description="`/` for a flat repository")
-    components: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")], ...] = Field(
+    suite: str = Field("/", pattern=_patterns.SUITE, description="`/` for a flat repository")
+    components: tuple[Annotated[str, StringConstraints(pattern=_patterns.COMPONENT)], ...] = Field(
         (), description="Empty for a flat repository"
     )
     keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
     fingerprint: str = Field(
-        pattern=r"^[0-9A-F]{40}$", description="Of the key; what was fetched is checked against it"
+        pattern=_patterns.FINGERPRINT, description="Of the key; what was fetched is checked against it"
     )
 
 
@@ -41,10 +42,10 @@ class RegistryAccess(Model):
     """How one image registry is talked to."""
 
     ca_file: ExistingFile | None = Field(None, description="Certificate of the authority that signed the registry's")
-    username: str | None = Field(None, pattern=r"^[A-Za-z0-9._@-]+$", description="None for a registry without login")
+    username: str | None = Field(None, pattern=_patterns.REGISTRY_USER, description="None for a registry without login")
     password_key: str = Field(
         "registryPassword",
-        pattern=r"^[A-Za-z][A-Za-z0-9]*$",
+        pattern=_patterns.SETTING,
         description="Name of the stack's secret that holds the password: `pulumi config set --secret NAME`",
     )
     mirrors: tuple[HttpUrl, ...] = Field(
@@ -55,7 +56,7 @@ class RegistryAccess(Model):
 class Containerd(Model):
     """The container runtime."""
 
-    package: str = Field("containerd", pattern=r"^[a-z0-9.+-]+$", description="`containerd.io` is Docker's package")
+    package: str = Field("containerd", pattern=_patterns.PACKAGE, description="`containerd.io` is Docker's package")
     repository: AptRepository | None = Field(None, description="None takes the package of the distribution")
     pause_image: ImageName | None = Field(None, description="kubeadm's own by default, from where images come from")
     registries: dict[Registry, RegistryAccess] = Field({}, description="Image registries by name")

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from components.settings import _patterns
 from components.settings._types import Model
 
 # Without a user and a password: they would stand in plain files and in the journal of every host.
-ProxyUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s'\"%@/]+/?$")]
-Destination = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:/*_-]+$")]
+ProxyUrl = Annotated[str, StringConstraints(pattern=_patterns.PROXY)]
+Destination = Annotated[str, StringConstraints(pattern=_patterns.DESTINATION)]
 
 
 class Proxy(Model):

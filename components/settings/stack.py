@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from components.settings._types import HostName, Model
+from components.settings._types import MachineName, Model
 from components.settings.access import Access
 from components.settings.addons import Calico, Dashboard
 from components.settings.cluster import Cluster
@@ -19,7 +19,7 @@ class Settings(Model):
     """All that one stack file can say."""
 
     cluster: Cluster = Field(description="Name, version and networks of the cluster, and what is handed to kubeadm")
-    hosts: dict[HostName, Host] = Field(description="Machines by host name")
+    hosts: dict[MachineName, Host] = Field(description="Machines by host name")
     ssh: Ssh = Field(Ssh(), description="How the machines are reached")
     packages: Packages = Field(Packages(), description="Package repository of kubeadm, kubelet and kubectl")
     containerd: Containerd = Field(Containerd(), description="Package and registries of the container runtime")

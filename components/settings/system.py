@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from components.settings import _patterns
 from components.settings._types import Model, OneLine
 
-Sysctls = dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]+$")], int | OneLine]
+Sysctls = dict[Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)], int | OneLine]
 
 
 class System(Model):
@@ -24,7 +25,7 @@ class System(Model):
         },
         description="Kernel settings by name, now and after a reboot",
     )
-    modules: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")], ...] = Field(
+    modules: tuple[Annotated[str, StringConstraints(pattern=_patterns.MODULE)], ...] = Field(
         ("overlay", "br_netfilter"), description="Kernel modules that are loaded, now and after a reboot"
     )
     default_timeout_stop_sec: int = Field(5, ge=1, description="Seconds; keeps a reboot from hanging on shims")

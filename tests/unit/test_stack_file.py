@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from components.settings import Settings
+from components.settings._patterns import WORDS
 from components.stack_file import SettingsError, parse_settings
 from tests.unit.stacks import KEY, full, only_problem, problems, smallest, with_workers
 
@@ -23,7 +27,7 @@ def test_a_stack_without_a_needed_section_is_refused(section: str) -> None:
     """Cluster and hosts have no default."""
     stack = smallest()
     del stack[section]
-    assert only_problem(stack) == f"{section}: Field required"
+    assert only_problem(stack) == f"{section}: missing"
 
 
 def test_all_problems_are_reported_at_once_each_with_its_path() -> None:
@@ -71,7 +75,7 @@ def test_two_hosts_with_the_same_node_ip_are_refused() -> None:
     stack = with_workers("node2", "node3")
     for name in ("node2", "node3"):
         stack["hosts"][name]["nodeIp"] = "198.51.100.7"
-    assert only_problem(stack) == "hosts: node2 and node3 have the same address 198.51.100.7"
+    assert only_problem(stack) == "hosts.node3.nodeIp: 198.51.100.7 is the address of node2"
 
 
 def test_pod_and_service_networks_that_overlap_are_refused() -> None:
@@ -257,7 +261,7 @@ def test_a_kubelet_setting_that_the_version_does_not_know_is_refused() -> None:
 def test_a_calico_that_is_not_tested_with_the_version_is_refused(calico: str, version: str, refused: bool) -> None:
     """Where its makers say so."""
     stack = with_workers(version=version) | {"calico": {"version": calico}}
-    assert bool(problems(stack)) == refused
+    assert any("is not tested with Kubernetes" in problem for problem in problems(stack)) == refused
 
 
 @pytest.mark.parametrize(
@@ -286,3 +290,58 @@ def test_the_home_directory_of_nobody_is_refused() -> None:
     """In any file name."""
     stack = {**smallest(), "ssh": {"privateKeyFile": "~nobody-of-this-name/key"}}
     assert only_problem(stack).startswith("ssh.privateKeyFile: there is no such user")
+
+
+def test_every_pattern_of_a_setting_is_said_in_words() -> None:
+    """An error never shows a regular expression."""
+    assert set(patterns_of(Settings.model_json_schema())) == set(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "problem"),
+    [
+        ("hosts", ["node1"], "hosts: expected a mapping of names to values, found ['node1']"),
+        ("cluster", {"name": "dev", "kubernetesVersion": 1.36}, "quotes, found 1.36"),
+        (
+            "cluster",
+            {"name": "dev", "networking": {"podSubnet": "10.1.0.0"}},
+            "a network has a length, such as 10.1.0.0/16",
+        ),
+        ("cluster", {"name": "dev", "controlPlaneEndpoint": "api.example.com:65536"}, "found 'api.example.com:65536'"),
+        ("system", {"sysctl": {"vm.swappiness": None}}, "system.sysctl.vm.swappiness: expected a whole number or text"),
+        ("policy", {"drainTimeoutSeconds": "5m"}, "policy.drainTimeoutSeconds: expected a whole number, found '5m'"),
+        ("dashboard", {"nodePort": 80}, "dashboard.nodePort: expected at least 30000, found 80"),
+        ("calico", {"version": "3.99.0"}, "calico.version: expected 3.28.5, found '3.99.0'"),
+        (
+            "packages",
+            {"repository": {"url": "https://x", "keyring": 1, "fingerprint": "A" * 40}},
+            "packages.repository.keyring: ",
+        ),
+    ],
+)
+def test_a_value_that_is_wrong_is_answered_in_words(section: str, value: object, problem: str) -> None:
+    """Once, with what is expected and what was found."""
+    assert problem in only_problem({**smallest(), section: value})
+
+
+def test_a_host_name_that_is_wrong_is_one_problem() -> None:
+    """It is a key and a field."""
+    stack = smallest()
+    stack["hosts"]["Node1"] = stack["hosts"].pop("node1")
+    assert "lower-case letters" in only_problem(stack)
+    stack["hosts"] = {"a." + "b" * 63: next(iter(stack["hosts"].values()))}
+    assert "at most 64 characters" in only_problem(stack)
+
+
+def patterns_of(schema: Any) -> Iterator[str]:
+    """Every pattern in a schema, of values and of keys."""
+    if isinstance(schema, list):
+        schema = dict(enumerate(schema))
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "pattern":
+                yield value
+            elif key == "patternProperties":
+                yield from value
+            if not isinstance(value, str):
+                yield from patterns_of(value)

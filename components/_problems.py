@@ -1,0 +1,123 @@
+"""What pydantic finds wrong with a stack file, in words: path in the file, what is allowed, what was found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from components.settings import Settings
+from components.settings._patterns import WORDS
+
+WANTED = {
+    "dict_type": "a mapping of names to values",
+    "model_type": "a mapping of names to values",
+    "tuple_type": "a list",
+    "string_type": "text; a number or a word such as yes becomes text in quotes",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "path_type": "the path of a file",
+    "ip_v4_address": "an IPv4 address, such as 192.0.2.11",
+    "ip_v4_network": "an IPv4 network as its first address and its length, such as 10.244.0.0/16",
+    "literal_error": "{expected}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "string_too_long": "at most {max_length} characters",
+}
+"""By pydantic's type of an error; https://docs.pydantic.dev/latest/errors/validation_errors/."""
+WORDS_OF_OUR_OWN = "value_error"
+
+
+def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
+    """One line for each place that is wrong."""
+    texts: dict[str, dict[str, None]] = {}
+    shown: dict[str, str] = {}
+    for details in error.errors():
+        path = _path(details, raw)
+        place = ".".join(str(part) for part in path)
+        if details["type"] == "extra_forbidden":
+            text = unknown_key(str(path[-1]), known_keys(path[:-1]))
+        else:
+            text = _wanted(details)
+        texts.setdefault(place, {})[text] = None
+        shown[place] = _found(details)
+    # A host's name is its key in the file, where the problem stands already.
+    names = {f"hosts.{name}.name" for name in raw.get("hosts") or () if f"hosts.{name}" in texts}
+    return [
+        f"{place}: {' or '.join(wanted).replace(' or expected ', ' or ')}{shown[place]}"
+        for place, wanted in texts.items()
+        if place not in names
+    ]
+
+
+def _path(details: ErrorDetails, raw: Mapping[str, Any]) -> list[int | str]:
+    """Keys of the file that lead to the place; pydantic adds names of its own types to them."""
+    node: Any = raw
+    path: list[int | str] = []
+    for part in details["loc"]:
+        is_there = part in node if isinstance(node, Mapping) else isinstance(node, list | tuple)
+        if not is_there:
+            return [*path, part] if details["type"] == "missing" else path
+        node = node[part]
+        path.append(part)
+    return path
+
+
+def _wanted(details: ErrorDetails) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "missing":
+        return "missing"
+    if kind == WORDS_OF_OUR_OWN:
+        return details["msg"].removeprefix("Value error, ")
+    words = WORDS.get(context.get("pattern", "")) or WANTED.get(kind, details["msg"])
+    return f"expected {words.format(**context)}"
+
+
+def _found(details: ErrorDetails) -> str:
+    """The value; never that of an unknown key, which may be a password in the wrong place."""
+    says_enough = details["type"] in {"missing", "extra_forbidden"} or isinstance(details["input"], dict)
+    return "" if says_enough else f", found {details['input']!r}"
+
+
+def unknown_key(name: str, known: Collection[str]) -> str:
+    """That a key is unknown, and the known one that is nearest."""
+    folded = {key.lower(): key for key in known}
+    close = difflib.get_close_matches(name.lower(), folded, n=1)
+    hint = f"did you mean `{folded[close[0]]}`?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
+    return f"unknown key; {hint}"
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Settings.model_json_schema()
+
+
+def known_keys(path: Sequence[int | str]) -> list[str]:
+    """The keys that a stack file may have at a place of it."""
+    node = _schema()
+    for part in path:
+        node = _inner(node, part)
+    return list(_resolved(node).get("properties", {}))
+
+
+def _inner(node: dict[str, Any], part: int | str) -> dict[str, Any]:
+    node = _resolved(node)
+    of_any_key = next(iter(node.get("patternProperties", {}).values()), None)
+    found = node.get("properties", {}).get(part) or node.get("items") or of_any_key
+    return found if isinstance(found, dict) else {}
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """What a reference leads to; of alternatives the one that is a model."""
+    for alternative in node.get("anyOf", ()):
+        if "$ref" in alternative:
+            node = alternative
+    name = node.get("$ref", "").rpartition("/")[2]
+    return dict(_schema()["$defs"][name]) if name else node

@@ -1,0 +1,63 @@
+"""The patterns that values of a stack file follow, and what each of them asks for in words."""
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+HOST_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
+REGISTRY = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
+IMAGE = r"^[A-Za-z0-9._:/@-]+$"
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+USER = r"^[a-z_][a-z0-9_-]*$"
+HTTP_URL = r"^https?://[^\s'\"]+$"
+HTTPS_OR_FILE_URL = r"^(https?|file)://[^\s'\"]+$"
+SHA256 = r"^[0-9a-f]{64}$"
+FINGERPRINT = r"^[0-9A-F]{40}$"
+ONE_LINE = r"^[^\r\n]*$"
+HOST_KEY = r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$"
+NAME_OR_ADDRESS = r"^[A-Za-z0-9.-]+$"
+ENDPOINT = r"^[A-Za-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"
+PROXY = r"^https?://[^\s'\"%@/]+/?$"
+DESTINATION = r"^[A-Za-z0-9.:/*_-]+$"
+VERSION = r"^\d+\.\d+\.\d+$"
+PACKAGE = r"^[a-z0-9.+-]+$"
+MODULE = r"^[a-z0-9_]+$"
+SYSCTL = r"^[a-z0-9_.-]+$"
+SETTING = r"^[A-Za-z][A-Za-z0-9]*$"
+PREFLIGHT = r"^[A-Za-z0-9-]+$"
+REGISTRY_USER = r"^[A-Za-z0-9._@-]+$"
+SUITE = r"^[A-Za-z0-9._/-]+$"
+COMPONENT = r"^[A-Za-z0-9._-]+$"
+DETECTION = r"^[A-Za-z0-9=.,*/-]+$"
+ROLE = r"^[a-z0-9]([a-z0-9:.-]{0,251}[a-z0-9])?$"
+ACCOUNT = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
+WORDS = {
+    DNS_LABEL: "lower-case letters, digits and `-`, at most 63, neither first nor last a `-`",
+    HOST_NAME: "a host name: lower-case letters, digits, `-` and `.`, at most 63 between two dots",
+    REGISTRY: "a registry's host name, with its port if it has one, and without `https://`",
+    IMAGE: "an image name, without spaces",
+    LABEL_KEY: "a key such as `zone` or `example.com/zone`",
+    LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
+    USER: "a user name of Linux",
+    HTTP_URL: "an address that begins with `http://` or `https://`",
+    HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file://`",
+    SHA256: "64 hexadecimal digits",
+    FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, capitals, no spaces",
+    ONE_LINE: "one line of text",
+    HOST_KEY: "a public key as known_hosts has it, such as `ssh-ed25519 AAAA...`",
+    ENDPOINT: "a host name or an address, with a port if it has one, and without `https://`",
+    NAME_OR_ADDRESS: "a host name or an address",
+    PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",
+    DESTINATION: "a host name, a `.domain` or a network",
+    VERSION: "a version such as 3.28.5",
+    PACKAGE: "the name of a Debian package",
+    MODULE: "the name of a kernel module",
+    SYSCTL: "the name of a sysctl, such as vm.swappiness",
+    SETTING: "a name of letters and digits",
+    PREFLIGHT: "the name of one of kubeadm's checks",
+    REGISTRY_USER: "a user name, without spaces",
+    SUITE: "a suite, such as `stable`, or `/` for a flat repository",
+    COMPONENT: "a component, such as `main`",
+    DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",
+    ROLE: "a name of Kubernetes' access rules: lower-case letters, digits, `-`, `.` and `:`",
+    ACCOUNT: "a service account as `namespace/name`",
+}
