@@ -10,15 +10,27 @@ node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kube
 # On the control plane, from the policy of the last update: what removes a worker is told what was right when it joined.
 DRAIN_TIMEOUT=$STATE/drain-timeout-seconds
 
-# drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted.
+# drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted. A
+# machine that dies meanwhile can end no pod, and is not waited for.
 drain() {
-  local node=$1 next=$2 seconds
+  local node=$1 next=$2 seconds draining
   seconds=$(<"$DRAIN_TIMEOUT")
   if [[ $(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}') != true ]]; then
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
     kubectl cordon "$node" >/dev/null
   fi
-  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" >"$STAGING/drain" 2>&1 ||
+  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" >"$STAGING/drain" 2>&1 &
+  draining=$!
+  while kill -0 "$draining" 2>/dev/null; do
+    if [[ $(node_condition "$node") == Unknown ]]; then
+      kill "$draining"
+      wait "$draining" || true # the signal is its status
+      changed "$node does not answer any more: its pods are not waited for"
+      return
+    fi
+    sleep 1
+  done
+  wait "$draining" ||
     fail "node $node to drain within $seconds s" "$(pods_that_stay "$node")"$'\n'"$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)" "$next"
   changed "$node is drained"
 }

@@ -269,6 +269,19 @@ def test_the_node_of_a_machine_that_is_down_is_deleted_without_a_drain(initialis
     assert "delete" in verbs
 
 
+def test_a_machine_that_dies_while_it_is_drained_is_not_waited_for(initialised: Machine) -> None:
+    """As one that was switched off a moment before: its node is Ready until the control plane misses it."""
+    initialised.stub(
+        "kubectl",
+        'case "$*" in\ndrain*) touch "$ROOT/draining"; exec sleep 300 ;;\n'
+        "*Ready*) if [[ -e $ROOT/draining ]]; then echo Unknown; else echo True; fi ;;\nesac",
+    )
+    finished = initialised.run("leave", MEMBERSHIP)
+    assert finished.status == 0, finished.stderr
+    assert "node2 does not answer any more: its pods are not waited for\n" in finished.stderr
+    assert [call for call in initialised.calls() if "delete node" in call]
+
+
 @pytest.mark.parametrize(
     ("before", "wanted", "expected"),
     [
