@@ -12,7 +12,7 @@ from components._step import File, Step
 from components.last_update import LastUpdate
 from components.proxy import proxy_files, proxy_variables
 from components.settings import Host, Settings
-from components.versions import oldest_containerd, refuses_cgroup_v1
+from components.versions import FIRST_CONTAINERD_WITH_CERTS_D, oldest_containerd, refuses_cgroup_v1
 
 HOSTS_FILE = "/etc/hosts"
 
@@ -103,7 +103,7 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": str(refuses_cgroup_v1(version) and not cgroup_v1_is_wanted).lower(),
         "CONTAINERD_PACKAGE": settings.containerd.package,
-        "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
+        **_needed_containerd(settings),
         "MODULES": " ".join(settings.system.modules),
         "MINIMUM_FREE_DISK_MIB": str(settings.system.minimum_free_disk_mib),
         "MINIMUM_MEMORY_MIB": str(settings.system.minimum_memory_mib),
@@ -116,6 +116,15 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
     undo = "reset" if host.role == "worker" or settings.policy.reset_on_destroy else None
     files = prepared_files(host, settings)
     return Step(f"{host.name}-prepare", "prepare", host, values, files, undo=undo, with_scripts=True)
+
+
+def _needed_containerd(settings: Settings) -> dict[str, str]:
+    """The oldest containerd that will do, and what it is needed for."""
+    version = settings.cluster.kubernetes_version
+    oldest, needed_for = oldest_containerd(version), f"Kubernetes {version}"
+    if settings.containerd.registries and oldest < FIRST_CONTAINERD_WITH_CERTS_D:
+        oldest, needed_for = FIRST_CONTAINERD_WITH_CERTS_D, "the stack's registries"
+    return {"OLDEST_CONTAINERD": f"{oldest[0]}.{oldest[1]}", "CONTAINERD_IS_NEEDED_FOR": needed_for}
 
 
 def images_step(host: Host, settings: Settings, images: list[str]) -> Step:

@@ -17,27 +17,32 @@ NEWEST_MINOR = 37
 PAUSE_TAGS = {24: "3.7", 25: "3.8", 26: "3.9", 31: "3.10", 34: "3.10.1", 36: "3.10.2"}
 """constants.go, PauseVersion."""
 
-COREDNS_TAGS = {
-    24: "v1.8.6",
-    25: "v1.9.3",
-    27: "v1.10.1",
-    29: "v1.11.1",
-    31: "v1.11.3",
-    33: "v1.12.0",
-    34: "v1.12.1",
-    35: "v1.13.1",
-    36: "v1.14.2",
-    37: "v1.14.6",
+ETCD_AND_COREDNS = {
+    "1.24.3": ("3.5.3-0", "v1.8.6"),
+    "1.25.16": ("3.5.9-0", "v1.9.3"),
+    "1.26.15": ("3.5.10-0", "v1.9.3"),
+    "1.27.16": ("3.5.12-0", "v1.10.1"),
+    "1.28.15": ("3.5.15-0", "v1.10.1"),
+    "1.29.15": ("3.5.16-0", "v1.11.1"),
+    "1.30.14": ("3.5.15-0", "v1.11.3"),
+    "1.31.13": ("3.5.15-0", "v1.11.3"),
+    "1.32.9": ("3.5.16-0", "v1.11.3"),
+    "1.33.5": ("3.5.21-0", "v1.12.0"),
+    "1.34.4": ("3.6.5-0", "v1.12.1"),
+    "1.35.4": ("3.6.6-0", "v1.13.1"),
+    "1.36.3": ("3.6.8-0", "v1.14.2"),
+    "1.37.2": ("3.7.0-0", "v1.14.6"),
 }
-"""Up to 1.33 github.com/coredns/deployment, kubernetes/CoreDNS-k8s_version.md; then constants.go, CoreDNSVersion, of
-1.34.4, 1.35.4, 1.36.3 and 1.37.2."""
+"""Tags by Kubernetes version: its cmd/kubeadm/app/constants/constants.go, DefaultEtcdVersion and CoreDNSVersion.
 
-ETCD_LINES = {24: "3.5", 34: "3.6", 37: "3.7"}
-"""constants.go, DefaultEtcdVersion: 3.5.3 in 1.24.3, 3.5.16 in 1.32, 3.6.5 in 1.34.4, 3.7.0 in 1.37.2. Patch releases
-change the tag: only `kubeadm config images list` of that release says it."""
+Patches of one minor version may differ; of one that is not here, the tags of its minor version are assumed.
+"""
 
 FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
+
+FIRST_CONTAINERD_WITH_CERTS_D = (1, 5)
+"""containerd reads a registry's directory of /etc/containerd/certs.d from 1.5 on: its docs/hosts.md."""
 
 CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
 """kubelet 1.26 wants CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
@@ -46,12 +51,6 @@ before, CRI v1alpha2 was enough. 1.37 still accepts 1.x, with a warning of kubea
 FIRST_MINOR_THAT_KNOWS_FAIL_CGROUP_V1 = 31
 FIRST_MINOR_THAT_REFUSES_CGROUP_V1 = 35
 """kubelet's `failCgroupV1` is true by default from 1.35 on: https://kubernetes.io/docs/concepts/architecture/cgroups/."""
-
-CONTROL_PLANE_TAINT_KEYS = {
-    24: ("node-role.kubernetes.io/master", "node-role.kubernetes.io/control-plane"),
-    25: ("node-role.kubernetes.io/control-plane",),
-}
-"""Those that kubeadm itself sets: app/util/config/initconfiguration.go of 1.24.3; kubeadm issue 2200 for 1.25."""
 
 CALICO_MINORS = {"3.31": (32, 35), "3.32": (34, 36), "3.33": (35, 37)}
 """Oldest and newest minor of Kubernetes that a Calico line is tested with, by its page "System requirements for
@@ -73,14 +72,15 @@ def pause_tag(version: str) -> str:
     return _since(PAUSE_TAGS, version)
 
 
-def coredns_tag(version: str) -> str:
-    """Tag of the CoreDNS image that kubeadm of this minor's first releases names."""
-    return _since(COREDNS_TAGS, version)
+def etcd_and_coredns_tags(version: str) -> tuple[str, str]:
+    """Tags of the images of etcd and CoreDNS that kubeadm of this version names."""
+    of_its_minor = (tags for known, tags in ETCD_AND_COREDNS.items() if minor_of(known) == minor_of(version))
+    return ETCD_AND_COREDNS.get(version) or next(of_its_minor)
 
 
-def etcd_line(version: str) -> str:
-    """First two numbers of the etcd that kubeadm of this version runs."""
-    return _since(ETCD_LINES, version)
+def etcd_and_coredns_tags_are_known(version: str) -> bool:
+    """Whether they are those of this very version, and not of another patch of its minor."""
+    return version in ETCD_AND_COREDNS
 
 
 def oldest_containerd(version: str) -> tuple[int, int]:
@@ -96,11 +96,6 @@ def knows_fail_cgroup_v1(version: str) -> bool:
 def refuses_cgroup_v1(version: str) -> bool:
     """Whether kubelet stops on a host with cgroup v1 unless it is told not to."""
     return minor_of(version) >= FIRST_MINOR_THAT_REFUSES_CGROUP_V1
-
-
-def control_plane_taint_keys(version: str) -> tuple[str, ...]:
-    """Keys of the taints that kubeadm gives a control plane when it is told of none."""
-    return _since(CONTROL_PLANE_TAINT_KEYS, version)
 
 
 def calico_is_tested_with(calico: str, kubernetes: str) -> bool | None:

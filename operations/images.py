@@ -6,7 +6,7 @@ import argparse
 import sys
 from itertools import groupby
 
-from components.kubeadm_images import tags_are_known
+from components.versions import etcd_and_coredns_tags_are_known
 from operations._image_list import stack_images
 from operations._stacks import selected_stack
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
         for image in group:
             print(f"  {image.pulled}{'' if image.public == image.pulled else f'  (from {image.public})'}")
     version = settings.cluster.kubernetes_version
-    if not tags_are_known(version):
+    if not etcd_and_coredns_tags_are_known(version):
         print(
             f"etcd and CoreDNS: the tags of another patch of {version}; exact is, on the control plane:"
             " kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml",

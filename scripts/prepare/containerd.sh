@@ -13,7 +13,7 @@ containerd_version() {
 }
 seen_version=$(containerd_version)
 dpkg --compare-versions "${seen_version#v}" ge "$OLDEST_CONTAINERD" ||
-  fail "containerd $OLDEST_CONTAINERD or newer, which Kubernetes $KUBERNETES_VERSION needs" "${seen_version:-none}" \
+  fail "containerd $OLDEST_CONTAINERD or newer, for $CONTAINERD_IS_NEEDED_FOR" "${seen_version:-none}" \
     "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
 
 if ! dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null; then

@@ -91,7 +91,7 @@ def with_containerd(machine: Machine) -> Machine:
 CONTAINERD_VALUES = {
     "CONTAINERD_PACKAGE": "containerd",
     "REGISTRY_FILES": "",
-    "KUBERNETES_VERSION": "1.36.3",
+    "CONTAINERD_IS_NEEDED_FOR": "Kubernetes 1.36.3",
     "OLDEST_CONTAINERD": "1.6",
 }
 CONTAINERD_FILES = [
@@ -127,7 +127,7 @@ def test_a_containerd_that_kubernetes_refuses_is_refused_before_it_is_installed(
     machine.replace("prepare/containerd", "command -v containerd >/dev/null", "false")
     finished = machine.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
     assert finished.status == 1
-    assert "expected containerd 1.6 or newer, which Kubernetes 1.36.3 needs,\n  saw 1.4.13" in finished.stderr
+    assert "expected containerd 1.6 or newer, for Kubernetes 1.36.3,\n  saw 1.4.13" in finished.stderr
     assert "containerd.repository" in finished.stderr
     assert not [call for call in machine.calls() if call.startswith("apt-get")]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from components import _remote, _step, containerd
 from components._step import File, prologue, staged
-from components.host import prepared_files
+from components.host import _needed_containerd, prepared_files
 from components.proxy import proxy_files
 from components.settings import Images, Settings
 from components.stack_file import SettingsError, parse_settings
@@ -137,6 +137,20 @@ def test_a_password_in_the_address_of_a_proxy_is_refused() -> None:
     """It would stand in plain files."""
     with pytest.raises(SettingsError, match=r"proxy.http: "):
         parse_settings(smallest() | {"proxy": {"http": "http://jo:secret@proxy.example.com:3128"}})
+
+
+@pytest.mark.parametrize(
+    ("version", "registries", "told"),
+    [("1.24.3", {}, "1.4"), ("1.24.3", {"hub.example.com": {}}, "1.5"), ("1.36.3", {"hub.example.com": {}}, "1.6")],
+)
+def test_a_containerd_that_would_not_read_the_registries_is_too_old(
+    version: str, registries: dict[str, object], told: str
+) -> None:
+    """Debian 11's 1.4 serves Kubernetes 1.24, and would pull without CA and password."""
+    settings = parse_settings(with_workers(version=version) | {"containerd": {"registries": registries}})
+    needed = _needed_containerd(settings)
+    assert needed["OLDEST_CONTAINERD"] == told
+    assert ("registries" in needed["CONTAINERD_IS_NEEDED_FOR"]) == (told == "1.5")
 
 
 def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> None:

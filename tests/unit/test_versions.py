@@ -15,10 +15,10 @@ def test_every_minor_has_a_value_in_every_table(minor: int) -> None:
     """A version that settings accept never ends in a KeyError."""
     version = f"1.{minor}.0"
     assert versions.pause_tag(version)
-    assert versions.coredns_tag(version).startswith("v1.")
-    assert versions.etcd_line(version).startswith("3.")
+    etcd, coredns = versions.etcd_and_coredns_tags(version)
+    assert etcd.startswith("3.")
+    assert coredns.startswith("v1.")
     assert versions.oldest_containerd(version) >= (1, 4)
-    assert "node-role.kubernetes.io/control-plane" in versions.control_plane_taint_keys(version)
 
 
 @pytest.mark.parametrize("kubernetes", RELEASES)
@@ -26,8 +26,8 @@ def test_the_tables_agree_with_what_is_built_of_that_release(kubernetes: str) ->
     """The local mirror's versions are read from kubeadm of exactly that release."""
     built = RELEASES[kubernetes]
     assert versions.pause_tag(kubernetes) == built.pause
-    assert versions.coredns_tag(kubernetes) == f"v{built.coredns}"
-    assert versions.etcd_line(kubernetes) == built.etcd.rpartition(".")[0]
+    assert versions.etcd_and_coredns_tags(kubernetes) == (f"{built.etcd}-0", f"v{built.coredns}")
+    assert versions.etcd_and_coredns_tags_are_known(kubernetes)
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,10 @@ def test_the_pause_image_changes_with_the_right_minor(version: str, tag: str) ->
     assert versions.pause_tag(version) == tag
 
 
-@pytest.mark.parametrize(
-    ("version", "line"), [("1.33.9", "3.5"), ("1.34.0", "3.6"), ("1.36.3", "3.6"), ("1.37.0", "3.7")]
-)
-def test_the_etcd_line_changes_with_the_right_minor(version: str, line: str) -> None:
-    """These are the upgrades before which a snapshot matters most."""
-    assert versions.etcd_line(version) == line
+def test_a_patch_that_is_not_listed_is_taken_for_another_one_of_its_minor() -> None:
+    """And known to be a guess."""
+    assert versions.etcd_and_coredns_tags("1.34.0") == versions.etcd_and_coredns_tags("1.34.4")
+    assert not versions.etcd_and_coredns_tags_are_known("1.34.0")
 
 
 @pytest.mark.parametrize(("version", "api"), [("1.30.9", "v1beta3"), ("1.31.0", "v1beta4"), ("1.37.0", "v1beta4")])
@@ -70,12 +68,6 @@ def test_cgroup_v1_is_refused_from_1_35_on_and_the_way_out_is_known_before() -> 
     """A kubelet that does not know the field rejects it."""
     assert [versions.knows_fail_cgroup_v1(f"1.{minor}.0") for minor in (30, 31)] == [False, True]
     assert [versions.refuses_cgroup_v1(f"1.{minor}.0") for minor in (34, 35)] == [False, True]
-
-
-def test_1_24_taints_its_control_plane_under_two_keys() -> None:
-    """Both have to go for pods to be scheduled there."""
-    assert len(versions.control_plane_taint_keys("1.24.3")) == 2
-    assert len(versions.control_plane_taint_keys("1.25.0")) == 1
 
 
 def test_calico_is_tested_with_some_versions_and_of_old_lines_nothing_is_said() -> None:
