@@ -11,7 +11,7 @@ from local.commands import run, succeeds
 from local.environment import MIRROR_HOST_NAME, Environment
 from local.errors import LocalError
 from local.machines.engine import LABEL, ensure_engine, inspected, is_installed, owner, podman
-from local.machines.host_limits import ensure_host_limits
+from local.machines.host_kernel import ensure_host_kernel
 from local.machines.network import ensure_network, remove_network
 from local.machines.root_file_system import ensure_image
 
@@ -33,7 +33,7 @@ def create(environment: Environment, *, way_out: bool = False) -> None:
         LocalError: no container engine, addresses taken, or a machine that does not come up.
     """
     ensure_engine()
-    ensure_host_limits()
+    ensure_host_kernel()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     ensure_network(environment, way_out=way_out)
     images = {debian: ensure_image(debian) for debian in sorted(set(map(environment.debian_of, environment.machines)))}

@@ -1,9 +1,10 @@
-"""Limits of this host that its local machines share."""
+"""What local machines need of this host's kernel, which is theirs too."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from local.commands import run
 from local.errors import LocalError
 from local.report import say
 
@@ -11,13 +12,28 @@ INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 NEEDED_INSTANCES = 512
 """A machine takes about 20, for systemd, kubelet, containerd and Calico; Debian's limit is 128 for all of root's."""
 
+BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+"""Of the module br_netfilter, the only one that nothing loads by itself. A machine has no modules of its own."""
 
-def ensure_host_limits() -> None:
-    """The machines of several environments fit on this host, until it is rebooted.
+
+def ensure_host_kernel() -> None:
+    """The machines of several environments fit on this host, and bridges filter, until it is rebooted.
 
     Raises:
-        LocalError: the limit is too low and cannot be raised from here.
+        LocalError: a limit is too low and cannot be raised from here, or a module cannot be loaded.
     """
+    _ensure_limit()
+    _ensure_bridge_filter()
+
+
+def _ensure_bridge_filter() -> None:
+    if BRIDGE_FILTER.exists():
+        return
+    run(["modprobe", "br_netfilter"], step="load the kernel module br_netfilter on this host", log="machines")
+    say("  The kernel module br_netfilter is loaded on this host, until a reboot.")
+
+
+def _ensure_limit() -> None:
     seen = int(INOTIFY_INSTANCES.read_text())
     if seen >= NEEDED_INSTANCES:
         return
