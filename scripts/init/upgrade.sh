@@ -35,6 +35,10 @@ upgrade_node() {
   systemctl restart kubelet
   wait_for 300 "the node to be Ready with kubelet $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
   wait_for 300 "the API server to be ready for some time" "crictl ps -a; journalctl -u kubelet -n 50" api_has_settled
+  # The controllers began anew too. Where they are late, pods of the next node end before services leave them out. That
+  # they brought the new kube-proxy to every node shows that they are not; a node that is down never gets it.
+  kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
+    changed "kube-proxy is not on every node in its new version yet"
 }
 
 # A new kubelet starts the static pods anew, some time after it said that the node is Ready.
