@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from local import cluster, toolchain
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import CACHE
 from local.report import step
 
@@ -34,7 +34,7 @@ def main() -> int:
         return 2
     try:
         COMMANDS[sys.argv[1]]()
-    except LocalError as error:
+    except StepError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from pathlib import Path
 from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY, STATE
 from local.report import elapsed, say, step
@@ -25,7 +25,7 @@ def up(stack: LocalStack = DEV_STACK) -> None:
     """Bring up the local machines and the cluster on them, and say how to use it.
 
     Raises:
-        LocalError: with the step, what was expected and seen, and what to do next.
+        StepError: with the step, what was expected and seen, and what to do next.
     """
     started = time.monotonic()
     with exclusive():
@@ -41,7 +41,7 @@ def prepare_machines(environment: Environment, kubernetes: str = mirror.KUBERNET
     """Machines that answer, and the mirror they install from.
 
     Raises:
-        LocalError: the mirror does not build, or the machines cannot be made.
+        StepError: the mirror does not build, or the machines cannot be made.
     """
     machines.ensure_engine()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -140,10 +140,10 @@ def preview() -> None:
     """Print what `make up` would change.
 
     Raises:
-        LocalError: it was never run here, so that there are no machines whose keys a stack file could name.
+        StepError: it was never run here, so that there are no machines whose keys a stack file could name.
     """
     if not DEV_STACK.exists():
-        raise LocalError(
+        raise StepError(
             "preview",
             expected=f"the stack {DEV.name} that `make up` makes",
             seen="none in this checkout",
@@ -162,7 +162,7 @@ def exclusive() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LocalError(
+            raise StepError(
                 "start",
                 expected="no other make in this checkout",
                 seen="another one that runs",

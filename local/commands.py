@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import LOGS
 
 TAIL_LINES = 15
@@ -35,7 +35,7 @@ def run(
         to_its_end: an interrupted run waits for the program, and the signal does not reach it.
 
     Raises:
-        LocalError: the program is missing or ended with another status than 0.
+        StepError: the program is missing or ended with another status than 0.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / f"{log}.log"
@@ -59,12 +59,12 @@ def run(
             )
             finished = _waited_for(start) if to_its_end else start()
         except FileNotFoundError as error:
-            raise LocalError(
+            raise StepError(
                 step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it"
             ) from error
     if finished.returncode != 0:
         tail = "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-        raise LocalError(
+        raise StepError(
             step,
             expected=f"`{command[:200]}` to succeed",
             seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.commands import run, succeeds
-from local.errors import LocalError
+from local.errors import StepError
 from local.report import say
 
 
@@ -16,21 +16,21 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
     """Install the packages that are missing, and say which and why.
 
     Raises:
-        LocalError: this is no Debian-like host, the user is not root, or apt-get failed.
+        StepError: this is no Debian-like host, the user is not root, or apt-get failed.
     """
     missing = [package for package in packages if not is_installed(package)]
     if not missing:
         return
     step = f"install {' '.join(missing)}"
     if not shutil.which("apt-get"):
-        raise LocalError(
+        raise StepError(
             step,
             expected=f"{' '.join(missing)} {why}",
             seen="no apt-get on this host",
             next_command="install them by hand",
         )
     if os.geteuid() != 0:
-        raise LocalError(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up")
+        raise StepError(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up")
     say(f"  Installing from Debian {why}: {' '.join(missing)}")
     apt_get = ["apt-get", "--quiet", "--yes", "--option", "DPkg::Lock::Timeout=300"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -51,7 +51,7 @@ def debian_mirror() -> str:
     """Address of the Debian mirror that this host's apt uses.
 
     Raises:
-        LocalError: this host's apt has no Debian mirror.
+        StepError: this host's apt has no Debian mirror.
     """
     step = "find a Debian mirror"
     query = ["apt-get", "indextargets", "--format", "$(LABEL)|$(COMPONENT)|$(REPO_URI)", "Created-By: Packages"]
@@ -59,7 +59,7 @@ def debian_mirror() -> str:
         label, component, address = line.split("|", 2)
         if (label, component) == ("Debian", "main"):
             return address
-    raise LocalError(
+    raise StepError(
         step,
         expected="a Debian mirror among the sources of apt, with its index",
         seen="none",
@@ -75,7 +75,7 @@ def archive_root(release: str, packages: Sequence[str], archive: Path, *, remove
         removed: paths without their leading slash that are deleted at the end.
 
     Raises:
-        LocalError: a package does not exist or the mirror cannot be reached.
+        StepError: a package does not exist or the mirror cannot be reached.
     """
     install_packages(["mmdebstrap"], why="to make small Debian file systems")
     run(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class LocalError(Exception):
-    """Something on this host is not as a step needs it.
+class StepError(Exception):
+    """Something is not as a step needs it.
 
     Attributes:
-        step: what was being done, as its line of output names it.
+        step: what was being done, with the name of the host where there is one.
         expected: the state the step needs.
         seen: the state that was found; may be several lines.
         next_command: what to run or change next.

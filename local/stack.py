@@ -12,7 +12,7 @@ from typing import Any
 from local import public_sources
 from local.commands import run
 from local.environment import Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror import MirrorAccess
 from local.paths import LOGS, REPOSITORY, STATE
 from local.report import Progress
@@ -66,7 +66,7 @@ class LocalStack:
         """Bring the stack up and return what Pulumi printed.
 
         Raises:
-            LocalError: with Pulumi's diagnostics.
+            StepError: with Pulumi's diagnostics.
         """
         self.forget_dead_update()
         return self._run_update("up", "--yes", "--skip-preview", *arguments, progress=progress)
@@ -75,7 +75,7 @@ class LocalStack:
         """The plan in words and the preview, as Pulumi prints them.
 
         Raises:
-            LocalError: with Pulumi's diagnostics.
+            StepError: with Pulumi's diagnostics.
         """
         lines = self._run_update("preview", "--diff", progress=None).splitlines()
         return "\n".join(line for line in lines if not line.startswith(PLUGIN_WARNING))
@@ -163,7 +163,7 @@ class LocalStack:
             status = process.wait()
         text = "\n".join(printed)
         if status != 0:
-            raise LocalError(
+            raise StepError(
                 f"pulumi {command}",
                 expected=f"stack {self.environment.name} to converge",
                 seen=text[text.find("Diagnostics:") :] if "Diagnostics:" in text else text[-3000:],

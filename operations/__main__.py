@@ -1,7 +1,7 @@
 """`python -m operations COMMAND`: a module per command.
 
 A command's module has a docstring, whose first line is its help, and two functions: `add_arguments(parser)`, and
-`run(arguments)`, which raises OperationError where a person has to do something.
+`run(arguments)`, which raises StepError where a person has to do something.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from local.errors import StepError
 from operations import (
     configuration,
     drift,
@@ -21,7 +22,6 @@ from operations import (
     status,
     token,
 )
-from operations.errors import OperationError
 
 COMMANDS = {
     "configuration": configuration,
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         parsed.run(parsed)
-    except OperationError as error:
+    except StepError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

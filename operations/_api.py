@@ -15,14 +15,14 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import yaml
 
-from operations.errors import OperationError
+from local.errors import StepError
 
 ANSWER_SECONDS = 20
 
 Json = dict[str, Any]
 
 
-class ApiError(OperationError):
+class ApiError(StepError):
     """The API server answered with a refusal.
 
     Attributes:
@@ -55,7 +55,7 @@ class Api:
         """The cluster and user of a kubeconfig's current context.
 
         Raises:
-            OperationError: it is no kubeconfig, or names files and programs instead of holding what is needed.
+            StepError: it is no kubeconfig, or names files and programs instead of holding what is needed.
         """
         try:
             cluster, user = _current(yaml.safe_load(kubeconfig))
@@ -66,7 +66,7 @@ class Api:
                 return cls(cluster["server"], tls, authority, None)
             return cls(cluster["server"], tls, authority, user["token"])
         except (yaml.YAMLError, KeyError, TypeError, ValueError, StopIteration, OSError) as error:
-            raise OperationError(
+            raise StepError(
                 "read the kubeconfig",
                 expected="server, authority and user of its current context, all in the file itself",
                 seen=f"{type(error).__name__}: {error}" if not isinstance(error, yaml.YAMLError) else "no YAML",
@@ -78,7 +78,7 @@ class Api:
 
         Raises:
             ApiError: refused.
-            OperationError: no answer.
+            StepError: no answer.
         """
         answer: Json = json.loads(self._asked("GET", path + (f"?{urlencode(query)}" if query else "")))
         return answer
@@ -110,7 +110,7 @@ class Api:
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
-            raise OperationError(
+            raise StepError(
                 step,
                 expected=f"the API server at {self.server} to answer",
                 seen=str(error) or type(error).__name__,

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import yaml
 
 from components.settings import Settings
+from local.errors import StepError
 from operations._api import Json
 from operations._cluster_state import ClusterState
-from operations.errors import OperationError
 
 ROLE_TAINTS = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
 """1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
 
-def cluster_problems(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def cluster_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     """Everything that is wrong with what belongs to no workload."""
     yield from state.refusals
     yield from _nodes(state, settings)
@@ -24,13 +24,13 @@ def cluster_problems(state: ClusterState, settings: Settings) -> Iterator[Operat
     yield from _access(state, settings)
 
 
-def _nodes(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def _nodes(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     if state.nodes is None:
         return
     nodes = {node["metadata"]["name"]: node for node in state.nodes}
     for host in settings.hosts.values():
         if host.name not in nodes and not host.gone:
-            yield OperationError(
+            yield StepError(
                 f"{host.name}: node",
                 expected="a node of the cluster",
                 seen=f"only {', '.join(nodes)}",
@@ -42,7 +42,7 @@ def _nodes(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
             yield _not_ready(name, ready or {"message": "no condition Ready"})
     calico = [each for each in state.daemon_sets or [] if each["metadata"]["name"] == "calico-node"]
     if state.daemon_sets is not None and not calico:
-        yield OperationError(
+        yield StepError(
             "pod network",
             expected="the DaemonSet kube-system/calico-node",
             seen="none; nodes without a CNI configuration stay NotReady",
@@ -50,7 +50,7 @@ def _nodes(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
         )
 
 
-def _not_ready(name: str, ready: Json) -> OperationError:
+def _not_ready(name: str, ready: Json) -> StepError:
     message = str(ready.get("message", ""))
     next_command = f"journalctl --unit kubelet on {name}"
     if "cni" in message.lower() or "network plugin" in message.lower():
@@ -63,10 +63,10 @@ def _not_ready(name: str, ready: Json) -> OperationError:
         next_command = f"systemctl restart containerd on {name}; journalctl --unit containerd says why it ended"
     elif ready.get("status") == "Unknown":
         next_command = f"see whether {name} runs and kubelet on it: systemctl status kubelet"
-    return OperationError(f"{name}: node", expected="it to be Ready", seen=message, next_command=next_command)
+    return StepError(f"{name}: node", expected="it to be Ready", seen=message, next_command=next_command)
 
 
-def _taints(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def _taints(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     taints = settings.cluster.control_plane_taints
     wanted: set[tuple[str, str]] = {(taint.key, taint.effect) for taint in taints if taint.key in ROLE_TAINTS}
     for node in state.nodes or []:
@@ -77,7 +77,7 @@ def _taints(state: ClusterState, settings: Settings) -> Iterator[OperationError]
         if found != wanted:
             undo = [f"kubectl taint nodes {name} {key}:{effect}-" for key, effect in sorted(found - wanted)]
             redo = [f"kubectl taint nodes {name} {key}=:{effect}" for key, effect in sorted(wanted - found)]
-            yield OperationError(
+            yield StepError(
                 f"{name}: control-plane taint",
                 expected=_taint_text(wanted),
                 seen=_taint_text(found),
@@ -89,13 +89,13 @@ def _taint_text(taints: set[tuple[str, str]]) -> str:
     return ", ".join(f"{key}:{effect}" for key, effect in sorted(taints)) or "none"
 
 
-def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     if state.kube_proxy is None:
         return
     wanted = settings.cluster.kube_proxy_configuration.get("conntrack", {}).get("maxPerCore")
     found = (yaml.safe_load(state.kube_proxy).get("conntrack") or {}).get("maxPerCore")
     if wanted is not None and found != wanted:
-        yield OperationError(
+        yield StepError(
             "kube-proxy",
             expected=f"conntrack.maxPerCore {wanted}"
             + (", which leaves the system's nf_conntrack_max alone" if wanted == 0 else ""),
@@ -105,7 +105,7 @@ def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[OperationEr
         )
 
 
-def _access(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def _access(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     """Bindings of the stack's service accounts that someone took away."""
     if state.cluster_bindings is None or state.bindings is None:
         return
@@ -115,7 +115,7 @@ def _access(state: ClusterState, settings: Settings) -> Iterator[OperationError]
         roles = [(None, account.cluster_role)] if account.cluster_role else []
         for where, role in [*roles, *account.namespace_roles.items()]:
             if (where, account.name, role) not in there:
-                yield OperationError(
+                yield StepError(
                     f"RBAC: service account {account.namespace}/{account.name}",
                     expected=f"a binding to {role} {'in ' + where if where else 'in the whole cluster'}",
                     seen="none; what it asks for is forbidden",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from components.namespaces import DASHBOARD
+from local.errors import StepError
 from operations._api import Api, ApiError, Json
-from operations.errors import OperationError
 
 SCRAPER_PROXY = f"/api/v1/namespaces/{DASHBOARD}/services/http:dashboard-metrics-scraper:8000/proxy/"
 UNREACHABLE = {502, 503, 504}
@@ -31,17 +31,17 @@ class ClusterState:
     bindings: list[Json] | None = None
     kube_proxy: str | None = None
     scraper_failure: str = ""
-    refusals: list[OperationError] = field(default_factory=list)
+    refusals: list[StepError] = field(default_factory=list)
 
 
 def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
     """Look at a cluster.
 
     Raises:
-        OperationError: the API server does not answer, or does not know the user.
+        StepError: the API server does not answer, or does not know the user.
     """
     api.text("/readyz")
-    refusals: list[OperationError] = []
+    refusals: list[StepError] = []
 
     def items(path: str, **query: str) -> list[Json] | None:
         try:
@@ -71,16 +71,16 @@ def _scraper_failure(api: Api) -> str:
         api.text(SCRAPER_PROXY)
     except ApiError as error:
         return error.seen if error.status in UNREACHABLE else ""
-    except OperationError as error:  # the API server answers all else: it is the way to the pod that does not
+    except StepError as error:  # the API server answers all else: it is the way to the pod that does not
         return error.seen
     return ""
 
 
-def _explained(error: ApiError) -> OperationError:
+def _explained(error: ApiError) -> StepError:
     if error.status != 403:
         return error
     resource = error.step.rpartition("/")[2]
-    return OperationError(
+    return StepError(
         f"RBAC: {error.step}",
         expected=f"the user of the kubeconfig to be allowed to list {resource}",
         seen=error.seen,

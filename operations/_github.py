@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from operations.errors import OperationError
+from local.errors import StepError
 
 PAGE = 100
 """Comments per request, the most that the API gives."""
@@ -40,7 +40,7 @@ class PullRequest:
             Its address for people.
 
         Raises:
-            OperationError: the API refuses, or cannot be reached.
+            StepError: the API refuses, or cannot be reached.
         """
         existing = next((each for each in self._comments() if each["body"].startswith(marker)), None)
         if existing:
@@ -80,6 +80,6 @@ class PullRequest:
         except OSError as error:
             raise self._error(str(error), f"see whether {self.api} can be reached from here") from error
 
-    def _error(self, seen: str, next_command: str) -> OperationError:
+    def _error(self, seen: str, next_command: str) -> StepError:
         step = f"comment on pull request {self.number} of {self.repository}"
-        return OperationError(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command)
+        return StepError(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
+from local.errors import StepError
 from operations._ssh import run_as_root
-from operations.errors import OperationError
 
 FACTS = Path(__file__).parent / "host_facts.sh"
 
@@ -19,14 +19,14 @@ def facts_of(host: Host, settings: Settings) -> dict[str, str]:
     """What operations/host_facts.sh says of a host.
 
     Raises:
-        OperationError: it does not let us in.
+        StepError: it does not let us in.
     """
     script = f"PAUSE_IMAGE={shlex.quote(settings.pause_image)}\n{FACTS.read_text()}"
     lines = run_as_root(host, settings.ssh, script).splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 
 
-def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool | None) -> Iterator[OperationError]:
+def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool | None) -> Iterator[StepError]:
     """Everything that is wrong on a host.
 
     Args:
@@ -42,9 +42,9 @@ def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool
     yield from _system(host, settings, facts)
 
 
-def _runtime(host: Host, facts: Facts) -> Iterator[OperationError]:
+def _runtime(host: Host, facts: Facts) -> Iterator[StepError]:
     if facts["containerd"] != "active":
-        yield OperationError(
+        yield StepError(
             f"{host.name}: containerd",
             expected="the service containerd to run",
             seen=f"{facts['containerd']} {facts['containerd_log']}",
@@ -52,7 +52,7 @@ def _runtime(host: Host, facts: Facts) -> Iterator[OperationError]:
         )
     elif facts["cri"] != "serves":
         disabled = facts["cri_disabled"]
-        yield OperationError(
+        yield StepError(
             f"{host.name}: containerd",
             expected="containerd to serve the CRI, which kubelet talks to",
             seen=f"its CRI plugin is disabled: {disabled}" if disabled else facts["cri"],
@@ -60,10 +60,10 @@ def _runtime(host: Host, facts: Facts) -> Iterator[OperationError]:
         )
 
 
-def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[OperationError]:
+def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]:
     step, image = f"{host.name}: pause image", settings.pause_image
     if facts["pause_configured"] != image:
-        yield OperationError(
+        yield StepError(
             step,
             expected=f"containerd to start pods with {image}",
             seen=facts["pause_configured"] or "none configured",
@@ -71,7 +71,7 @@ def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[Opera
         )
     elif facts["pause_present"] != "yes":
         registry = image.partition("/")[0]
-        yield OperationError(
+        yield StepError(
             step,
             expected=f"{image} on the host; without it no pod starts",
             seen=facts["pause_log"] or "it is not there",
@@ -80,16 +80,16 @@ def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[Opera
         )
 
 
-def _kubelet(host: Host, facts: Facts) -> Iterator[OperationError]:
+def _kubelet(host: Host, facts: Facts) -> Iterator[StepError]:
     if facts["joined"] == "yes" and facts["kubelet"] != "active":
-        yield OperationError(
+        yield StepError(
             f"{host.name}: kubelet",
             expected="the service kubelet to run",
             seen=facts["kubelet"],
             next_command="systemctl restart kubelet on the host; journalctl --unit kubelet says why it ended",
         )
     if facts["joined"] == "yes" and not facts["cni"]:
-        yield OperationError(
+        yield StepError(
             f"{host.name}: pod network",
             expected="a CNI configuration in /etc/cni/net.d, which calico-node writes",
             seen="none; the node stays NotReady",
@@ -98,26 +98,26 @@ def _kubelet(host: Host, facts: Facts) -> Iterator[OperationError]:
         )
 
 
-def _join(host: Host, facts: Facts, *, is_node: bool | None) -> Iterator[OperationError]:
+def _join(host: Host, facts: Facts, *, is_node: bool | None) -> Iterator[StepError]:
     if facts["joined"] == "yes" or is_node:
         return
     if facts["join_log"]:
-        yield OperationError(
+        yield StepError(
             f"{host.name}: join token",
             expected="the cluster to accept the token of the join",
             seen=facts["join_log"],
             next_command="pulumi up: it mints a new token for each join; the clocks of both hosts must agree",
         )
     else:
-        yield OperationError(
+        yield StepError(
             f"{host.name}: join", expected="a node of the cluster", seen="never joined", next_command="pulumi up"
         )
 
 
-def _system(host: Host, settings: Settings, facts: Facts) -> Iterator[OperationError]:
+def _system(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]:
     seconds = settings.system.default_timeout_stop_sec
     if facts["stop_timeout"] != f"t {seconds * 1_000_000}":
-        yield OperationError(
+        yield StepError(
             f"{host.name}: reboot",
             expected=f"DefaultTimeoutStopSec of systemd to be {seconds} s, so that containerd's shims do not hold it",
             seen=_seconds(facts["stop_timeout"]),
@@ -125,7 +125,7 @@ def _system(host: Host, settings: Settings, facts: Facts) -> Iterator[OperationE
         )
     wanted = settings.system.sysctl.get("net.netfilter.nf_conntrack_max")
     if wanted is not None and facts["conntrack_max"] != str(wanted):
-        yield OperationError(
+        yield StepError(
             f"{host.name}: connection tracking",
             expected=f"net.netfilter.nf_conntrack_max to be {wanted}",
             seen=f"{facts['conntrack_max']}; kube-proxy sets it unless its conntrack.maxPerCore is 0",

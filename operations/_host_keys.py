@@ -7,7 +7,7 @@ import hashlib
 import subprocess
 from dataclasses import dataclass
 
-from operations.errors import OperationError
+from local.errors import StepError
 
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 """In the order in which one is chosen. `ssh-rsa` would ask for signatures with SHA-1, which servers refuse."""
@@ -47,7 +47,7 @@ def read_host_key(host: str, address: str, port: int) -> HostKey:
         port: of SSH.
 
     Raises:
-        OperationError: nothing answers, or it has no key of a type that is supported.
+        StepError: nothing answers, or it has no key of a type that is supported.
     """
     step, command = f"{host}: read the SSH host key", ["ssh-keyscan", "-T", str(ANSWER_SECONDS), "-p", str(port)]
     try:
@@ -55,7 +55,7 @@ def read_host_key(host: str, address: str, port: int) -> HostKey:
             [*command, "-t", "ed25519,ecdsa", "--", address], capture_output=True, text=True, check=False
         )
     except FileNotFoundError as error:
-        raise OperationError(
+        raise StepError(
             step, expected="the program ssh-keyscan", seen=str(error), next_command="apt-get install openssh-client"
         ) from error
     lines = [line.split() for line in found.stdout.splitlines() if not line.startswith("#")]
@@ -63,7 +63,7 @@ def read_host_key(host: str, address: str, port: int) -> HostKey:
     for key_type in KEY_TYPES:
         if key_type in keys:
             return keys[key_type]
-    raise OperationError(
+    raise StepError(
         step,
         expected=f"an SSH server with an Ed25519 or ECDSA key at {address}, port {port}",
         # What a server says of itself, and not of its keys, stands behind a "#".

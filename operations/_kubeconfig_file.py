@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from operations.errors import OperationError
+from local.errors import StepError
 
 Kubeconfig = dict[str, Any]
 
@@ -24,7 +24,7 @@ def merge_into(file: Path, entries: Kubeconfig) -> None:
     Its other entries and keys stay, in their order; its current context too, if it has one. Comments do not.
 
     Raises:
-        OperationError: the file is no kubeconfig, or another program writes to it.
+        StepError: the file is no kubeconfig, or another program writes to it.
     """
     target = file.resolve()  # a link stays a link
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,7 +63,7 @@ def _read(file: Path) -> Kubeconfig:
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError):
         is_kubeconfig = False
     if not is_kubeconfig:
-        raise OperationError(
+        raise StepError(
             "write the kubeconfig",
             expected=f"{file} to be a kubeconfig",
             seen="another file; it is left as it is",
@@ -79,7 +79,7 @@ def _locked(file: Path) -> Iterator[None]:
     try:
         os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
-        raise OperationError(
+        raise StepError(
             "write the kubeconfig",
             expected="no other program to write to it",
             seen=f"the lock {lock}",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.settings import ServiceAccount, Settings
+from local.errors import StepError
 from operations._api import Api
-from operations.errors import OperationError
 
 DEFAULT_DURATION = "1h"
 SHORTEST_SECONDS = 600
@@ -44,7 +44,7 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
     """A new token of a service account of the stack.
 
     Raises:
-        OperationError: there is no such account, or the duration is none.
+        StepError: there is no such account, or the duration is none.
     """
     account = _account(settings, user)
     name = f"{account.namespace}/{account.name}"
@@ -63,12 +63,12 @@ def seconds_of(duration: str) -> int:
     """Seconds of a duration such as 30m, 1h or 2d.
 
     Raises:
-        OperationError: it is none, or too short.
+        StepError: it is none, or too short.
     """
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", duration)
     seconds = int(found[1]) * UNITS[found[2]] if found else 0
     if seconds < SHORTEST_SECONDS:
-        raise OperationError(
+        raise StepError(
             "read the duration",
             expected="10m or more, with one of the units s, m, h, d",
             seen=duration,
@@ -82,7 +82,7 @@ def _account(settings: Settings, user: str) -> ServiceAccount:
     for account in known:
         if user in {account.name, f"{account.namespace}/{account.name}"}:
             return account
-    raise OperationError(
+    raise StepError(
         f"look for the user {user}",
         expected="a service account in kubeadm:access of the stack file",
         seen=", ".join(account.name for account in known) or "none",

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.errors import StepError
 from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
 from operations._stacks import selected_stack
-from operations.errors import OperationError
 
 PLAN = "Plan"
 """What the program says about the whole of a change begins with this word."""
@@ -60,7 +60,7 @@ def of_stack(stack: str) -> Selection:
     """A stack as its backend knows it: that of this checkout for local machines, or who runs this has chosen one.
 
     Raises:
-        OperationError: there is no such stack file.
+        StepError: there is no such stack file.
     """
     selected = selected_stack(stack)
     return Selection(REPOSITORY, ("--stack", stack, "--config-file", str(selected.file)), selected.environment)
@@ -71,11 +71,11 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
     """A stack of which nothing exists yet, in a backend of its own: no login, no secret, gone after the block.
 
     Raises:
-        OperationError: there is no such stack file.
+        StepError: there is no such stack file.
     """
     source = project / f"Pulumi.{stack}.yaml"
     if not source.exists():
-        raise OperationError(
+        raise StepError(
             f"preview {stack}",
             expected=f"a file {source.name}",
             seen="none",
@@ -127,7 +127,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     program = shutil.which("pulumi", path=environment["PATH"])
     if not program:
-        raise OperationError(
+        raise StepError(
             "run pulumi", expected="the program pulumi", seen="none in PATH", next_command="make tools installs it"
         )
     finished = subprocess.run(
@@ -140,7 +140,7 @@ def _run(
         check=False,
     )
     if check and finished.returncode != 0:
-        raise OperationError(
+        raise StepError(
             f"pulumi {' '.join(arguments[:2])}",
             expected="it to succeed",
             seen=finished.stderr,

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from components.settings import Settings
-from operations.errors import OperationError
+from local.errors import StepError
 
 LOOPBACK_NAMES = {"localhost"}
 
@@ -28,11 +28,11 @@ class Skopeo:
             scratch: a directory that only its owner may enter.
 
         Raises:
-            OperationError: there is no skopeo.
+            StepError: there is no skopeo.
         """
         program = shutil.which("skopeo")
         if program is None:
-            raise OperationError(
+            raise StepError(
                 "copy images", expected="the program skopeo", seen="none in PATH", next_command="apt-get install skopeo"
             )
         self._program, self._scratch = program, scratch
@@ -57,13 +57,13 @@ class Skopeo:
         """Copy an image with all its architectures; blobs that the target has are not sent again.
 
         Raises:
-            OperationError: with what skopeo says.
+            StepError: with what skopeo says.
         """
         ways = [*self._way("src-", source), *self._way("dest-", target)]
         options = ["--all", "--preserve-digests", "--retry-times", "2"]
         finished = self._run("copy", *options, *ways, f"docker://{source}", f"docker://{target}")
         if finished.returncode != 0:
-            raise OperationError(
+            raise StepError(
                 f"copy {source}",
                 expected=f"skopeo to write {target}",
                 seen=_last_lines(finished.stderr),

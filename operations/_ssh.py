@@ -9,7 +9,7 @@ from pathlib import Path
 from components._connection import host_key_of
 from components._remote import CREATE
 from components.settings import Host, Ssh
-from operations.errors import OperationError
+from local.errors import StepError
 
 CONNECT_SECONDS = 10
 
@@ -18,7 +18,7 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> str:
     """What a bash script prints that root runs on a host.
 
     Raises:
-        OperationError: the host does not let us in, or the script failed.
+        StepError: the host does not let us in, or the script failed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         known_hosts = Path(scratch) / "known_hosts"
@@ -27,7 +27,7 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> str:
         finished = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         user, port = host.user or ssh.user, host.port or ssh.port
-        raise OperationError(
+        raise StepError(
             f"{host.name}: run a script over SSH",
             expected="it to succeed",
             seen=finished.stderr or f"exit status {finished.returncode}",

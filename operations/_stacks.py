@@ -15,10 +15,10 @@ import yaml
 
 from components.settings import Settings
 from components.stack_file import SECTIONS, SettingsError, parse_settings
+from local.errors import StepError
 from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
 from local.toolchain import environment as local_environment
 from operations._stack_schema import PREFIX
-from operations.errors import OperationError
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class SelectedStack:
         """What the stack file says.
 
         Raises:
-            OperationError: it is not valid.
+            StepError: it is not valid.
         """
         config = (yaml.safe_load(self.file.read_text()) or {}).get("config", {})
         try:
             return parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
         except SettingsError as error:
             step, next_command = f"read {self.file.name}", "mend the stack file"
-            raise OperationError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+            raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
 
     def recorded_inputs(self) -> dict[str, str]:
         """Standard input of each remote command of the last update, by name, but for those with a secret in it.
 
         Raises:
-            OperationError: the state cannot be read.
+            StepError: the state cannot be read.
         """
         resources = json.loads(self.pulumi("stack", "export"))["deployment"].get("resources", [])
         found = {
@@ -66,7 +66,7 @@ class SelectedStack:
         """An output of the stack, in clear.
 
         Raises:
-            OperationError: there is none.
+            StepError: there is none.
         """
         return json.loads(self.pulumi("stack", "output", name, "--show-secrets", "--json"))
 
@@ -74,7 +74,7 @@ class SelectedStack:
         """A secret of the stack file, in clear.
 
         Raises:
-            OperationError: there is none, or it cannot be decrypted.
+            StepError: there is none, or it cannot be decrypted.
         """
         return self.pulumi("config", "get", name, "--config-file", str(self.file)).removesuffix("\n")
 
@@ -82,14 +82,14 @@ class SelectedStack:
         """What Pulumi prints.
 
         Raises:
-            OperationError: it failed.
+            StepError: it failed.
         """
         command = ["pulumi", *arguments, "--stack", self.name, "--non-interactive"]
         finished = subprocess.run(
             command, cwd=REPOSITORY, env=dict(self.environment), capture_output=True, text=True, check=False
         )
         if finished.returncode != 0:
-            raise OperationError(
+            raise StepError(
                 f"pulumi {' '.join(arguments)}",
                 expected="it to succeed",
                 seen=finished.stderr or finished.stdout,
@@ -102,14 +102,14 @@ def selected_stack(name: str) -> SelectedStack:
     """A stack by its name: one on local machines, or one whose stack file is beside Pulumi.yaml.
 
     Raises:
-        OperationError: there is no such stack file.
+        StepError: there is no such stack file.
     """
     generated = STATE / name / f"Pulumi.{name}.yaml"
     if generated.exists():
         return SelectedStack(name, generated, local_environment())
     file = REPOSITORY / f"Pulumi.{name}.yaml"
     if not file.exists():
-        raise OperationError(
+        raise StepError(
             f"find the stack {name}",
             expected=f"a file {file.name}",
             seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from components.dashboard import METRICS_SCRAPER
 from components.namespaces import DASHBOARD
 from components.settings import Settings
+from local.errors import StepError
 from operations._api import Json
 from operations._cluster_state import ClusterState
-from operations.errors import OperationError
 
 NO_CREDENTIALS = ("401", "403", "unauthorized", "forbidden", "no basic auth", "authorization failed", "access denied")
 PULLS = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
 
 
-def workload_problems(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def workload_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     """Everything that is wrong with what runs on the nodes; each cause once, with the pods that have it."""
     said: dict[tuple[str, str], list[str]] = defaultdict(list)
     for event in state.events or []:
@@ -32,7 +32,7 @@ def workload_problems(state: ClusterState, settings: Settings) -> Iterator[Opera
         yield from _dashboard(state, settings)
 
 
-def _pod(pod: Json, said: list[str]) -> Iterator[OperationError]:
+def _pod(pod: Json, said: list[str]) -> Iterator[StepError]:
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     step, status = f"pod {namespace}/{name}", pod["status"]
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
@@ -45,7 +45,7 @@ def _pod(pod: Json, said: list[str]) -> Iterator[OperationError]:
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("reason") == "Unschedulable":
         message = scheduled.get("message", "")
-        yield OperationError(
+        yield StepError(
             step,
             expected="a node that takes the pod",
             seen=message,
@@ -71,19 +71,19 @@ def _why(waiting: Json, said: list[str]) -> str:
     return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
 
 
-def _image(step: str, namespace: str, image: str, why: str) -> OperationError:
+def _image(step: str, namespace: str, image: str, why: str) -> StepError:
     registry = image.partition("/")[0]
     if any(sign in why.lower() for sign in NO_CREDENTIALS):
         next_command = (
             f"add {namespace} to images.pullSecretNamespaces, or {registry} with its username to containerd.registries;"
             " pulumi config set --secret registryPassword; pulumi up"
         )
-        return OperationError(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
+        return StepError(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
     next_command = f"crictl pull {image} on the node; copy it with make mirror, or mend images.rewrite"
-    return OperationError(step, expected=f"image {image} to be pullable", seen=why, next_command=next_command)
+    return StepError(step, expected=f"image {image} to be pullable", seen=why, next_command=next_command)
 
 
-def _crash(step: str, namespace: str, name: str, container: Json) -> OperationError:
+def _crash(step: str, namespace: str, name: str, container: Json) -> StepError:
     ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
     what, next_command = "it", f"kubectl --namespace {namespace} logs {name} --previous"
     if namespace == DASHBOARD:
@@ -93,7 +93,7 @@ def _crash(step: str, namespace: str, name: str, container: Json) -> OperationEr
             f" kubectl auth can-i --list --namespace {DASHBOARD}"
             f" --as system:serviceaccount:{DASHBOARD}:kubernetes-dashboard"
         )
-    return OperationError(
+    return StepError(
         step,
         expected=f"{what} to keep running",
         seen=f"a crash loop: {container['restartCount']} restarts, exit status {ended.get('exitCode', 'unknown')}"
@@ -102,9 +102,9 @@ def _crash(step: str, namespace: str, name: str, container: Json) -> OperationEr
     )
 
 
-def _sandbox(step: str, why: str) -> OperationError:
+def _sandbox(step: str, why: str) -> StepError:
     is_image = "sandbox image" in why or "pause" in why
-    return OperationError(
+    return StepError(
         step,
         expected="the pause image to be pullable on its node" if is_image else "a sandbox for the pod",
         seen=why,
@@ -114,7 +114,7 @@ def _sandbox(step: str, why: str) -> OperationError:
     )
 
 
-def _dashboard(state: ClusterState, settings: Settings) -> Iterator[OperationError]:
+def _dashboard(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     if state.deployments is None:
         return
     found = {each["metadata"]["name"]: each for each in state.deployments}
@@ -122,20 +122,20 @@ def _dashboard(state: ClusterState, settings: Settings) -> Iterator[OperationErr
     for name in (DASHBOARD, METRICS_SCRAPER):
         if name not in found:
             next_command = "pulumi up --refresh applies it again"
-            yield OperationError(f"deployment {name}", expected="it to exist", seen="none", next_command=next_command)
+            yield StepError(f"deployment {name}", expected="it to exist", seen="none", next_command=next_command)
     if scraper is None:
         return
     wanted = settings.dashboard.metrics_scraper_host_network
     has = bool(scraper["spec"]["template"]["spec"].get("hostNetwork"))
     if has != wanted:
-        yield OperationError(
+        yield StepError(
             "dashboard: metrics scraper",
             expected="the host's network, as the stack says" if wanted else "the pod network, as the stack says",
             seen="the host's network" if has else "no host network",
             next_command="pulumi up --refresh",
         )
     elif state.scraper_failure and scraper["status"].get("availableReplicas"):
-        yield OperationError(
+        yield StepError(
             "dashboard: metrics scraper",
             expected="the API server to reach it",
             seen=f"{state.scraper_failure}{'' if has else '; it has no host network'}",

@@ -6,10 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
+from local.errors import StepError
 from local.paths import REPOSITORY
 from operations._reference import reference
 from operations._stack_schema import stack_schema
-from operations.errors import OperationError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write both files, or check them.
 
     Raises:
-        OperationError: a file does not follow from the settings.
+        StepError: a file does not follow from the settings.
     """
     for path, text in generated().items():
         if arguments.check:
@@ -44,7 +44,7 @@ def _check(path: Path, text: str) -> None:
     if path.exists() and path.read_text() == text:
         return
     name = path.relative_to(REPOSITORY)
-    raise OperationError(
+    raise StepError(
         f"check {name}",
         expected="the text that follows from components/settings",
         seen="another one" if path.exists() else "no such file",

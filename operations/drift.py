@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from components._step import told_again
 from components.settings import Host, Settings
+from local.errors import StepError
 from operations._ssh import run_as_root
 from operations._stacks import selected_stack
-from operations.errors import OperationError
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -23,14 +23,14 @@ def run(arguments: argparse.Namespace) -> None:
     """One read-only SSH connection to each host; what differs is printed, host by host.
 
     Raises:
-        OperationError: a host differs, or could not be looked at.
+        StepError: a host differs, or could not be looked at.
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
     hosts = [host for host in settings.hosts.values() if not host.gone and f"{host.name}-prepare" in recorded]
     if not hosts:
         expected, next_command = "hosts of an earlier update in its state", f"pulumi up --stack {stack.name}"
-        raise OperationError("look for drift", expected=expected, seen="none", next_command=next_command)
+        raise StepError("look for drift", expected=expected, seen="none", next_command=next_command)
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
         found = list(pool.map(lambda host: _look(host, settings, recorded[f"{host.name}-prepare"]), hosts))
     for host, lines in zip(hosts, found, strict=True):
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     different = [host.name for host, lines in zip(hosts, found, strict=True) if lines]
     if different:
-        raise OperationError(
+        raise StepError(
             "look for drift",
             expected="every host as the last update left it",
             seen=f"{', '.join(different)} not",
@@ -51,5 +51,5 @@ def _look(host: Host, settings: Settings, recorded: str) -> str:
     """What differs on a host; an error of its own does not hide the other hosts'."""
     try:
         return run_as_root(host, settings.ssh, told_again(recorded, "drift"))
-    except OperationError as error:
+    except StepError as error:
         return str(error)

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     """The file has a context USER@STACK with all that belongs to it; what else is in the file stays.
 
     Raises:
-        OperationError: there is no such user, the cluster does not answer, or the file cannot be merged into.
+        StepError: there is no such user, the cluster does not answer, or the file cannot be merged into.
     """
     stack = selected_stack(arguments.stack)
     admin = stack.output("kubeconfig")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from components.containerd import registries_with_password
 from components.settings import Settings
+from local.errors import StepError
 from operations._image_list import StackImage, mirrored_to, stack_images
 from operations._skopeo import Skopeo
 from operations._stacks import SelectedStack, selected_stack
-from operations.errors import OperationError
 
 TARGET = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]*[a-z0-9])?")
 
@@ -27,11 +27,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Each image is at the target under the digest of its source, and what the stack file has to say is printed.
 
     Raises:
-        OperationError: skopeo is missing, or images could not be copied; the others were.
+        StepError: skopeo is missing, or images could not be copied; the others were.
     """
     target = arguments.target
     if not TARGET.fullmatch(target):
-        raise OperationError(
+        raise StepError(
             "read the target",
             expected="registry or registry/prefix",
             seen=target,
@@ -48,11 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
         for image in stack_images(mirrored):
             try:
                 print(f"  {_mirror(skopeo, image, today[image.public])}  {image.pulled}", flush=True)
-            except OperationError as error:
+            except StepError as error:
                 print(f"  FAILED  {image.pulled}", flush=True)
                 failures.append(error)
     if failures:
-        raise OperationError(
+        raise StepError(
             f"mirror to {target}",
             expected="every image to be copied",
             seen="\n".join(str(error) for error in failures),
@@ -72,7 +72,7 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
     if not digest:
         if there and today == image.pulled:
             return "there  "
-        raise OperationError(
+        raise StepError(
             f"read {image.public}",
             expected=f"one of {', '.join(sources)} to be readable",
             seen=skopeo.why_not(sources[0]) if sources else "no other name",
@@ -83,7 +83,7 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
     skopeo.copy(source, image.pulled)
     seen = skopeo.digest(image.pulled)
     if seen != digest:
-        raise OperationError(
+        raise StepError(
             f"copy {source}",
             expected=f"{image.pulled} with digest {digest}",
             seen=str(seen),

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from components.stack_file import SettingsError, parse_settings
+from local.errors import StepError
 from local.paths import REPOSITORY
 from operations._host_keys import HostKey, read_host_key
 from operations._stack_schema import PREFIX
-from operations.errors import OperationError
 
 STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
 
@@ -36,17 +36,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Pulumi.NAME.yaml is there, valid, and was not there before.
 
     Raises:
-        OperationError: it was, a host does not answer, or an answer cannot be used and nobody is there to correct it.
+        StepError: it was, a host does not answer, or an answer cannot be used and nobody is there to correct it.
     """
     path = REPOSITORY / f"Pulumi.{arguments.name}.yaml"
     step = f"make the stack {arguments.name}"
     if not re.fullmatch(STACK_NAME, arguments.name):
         seen = "another character, or more than a hundred"
         expected = "a name of letters, digits, `-`, `_` and `.`"
-        raise OperationError(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2")
+        raise StepError(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2")
     if path.exists():
         seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"
-        raise OperationError(step, expected="a name that is free", seen=seen, next_command=next_command)
+        raise StepError(step, expected="a name that is free", seen=seen, next_command=next_command)
     print(INTRODUCTION)
     text = stack_file(answers(arguments.name))
     config = yaml.safe_load(text)["config"]
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         parse_settings({key.removeprefix(PREFIX): value for key, value in config.items()})
     except SettingsError as error:
         next_command = "answer again: the same command"
-        raise OperationError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+        raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
     with path.open("x") as file:
         file.write(text)
     print(f"\nWrote {path.name}. Next:")
@@ -109,7 +109,7 @@ def _until_taken(question: Callable[[], bool]) -> bool:
     while True:
         try:
             return question()
-        except OperationError as error:
+        except StepError as error:
             if not sys.stdin.isatty():
                 raise
             print(f"{error}\n")
@@ -120,7 +120,7 @@ def _ask(question: str, default: str = "") -> str:
         answer = input(question).strip()
     except EOFError as error:
         next_command = "an empty line after the last host; nothing was written"
-        raise OperationError(
+        raise StepError(
             "read the answers", expected=f"one to `{question.strip()}`", seen="their end", next_command=next_command
         ) from error
     if not sys.stdin.isatty():
@@ -172,7 +172,7 @@ def _problems(stack: Stack, mention: str) -> list[str]:
 def _refuse_if(problems: list[str], answer: str) -> None:
     if problems:
         next_command = "answer again; nothing was written"
-        raise OperationError(
+        raise StepError(
             f"take `{answer}`",
             expected="an answer that can be used",
             seen="\n".join(problems),

@@ -10,13 +10,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from local.errors import StepError
 from local.paths import REPOSITORY
 from operations import _preview
 from operations._comment import Comparison, comment, counted, marker
 from operations._differences import differences
 from operations._github import PullRequest
 from operations._preview import Preview
-from operations.errors import OperationError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the comment; with `post` it is also on the pull request.
 
     Raises:
-        OperationError: the preview failed, which the comment says too; or it could not be posted.
+        StepError: the preview failed, which the comment says too; or it could not be posted.
     """
     found, comparison = _of_empty_state(arguments) if arguments.empty_state else _of_backend(arguments.stack)
     print(comment(arguments.stack, found, comparison, limit=sys.maxsize))
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         address = _pull_request(arguments.post).write(marker(arguments.stack), text)
         print(f"Written to {address}", file=sys.stderr)
     if found.errors:
-        raise OperationError(
+        raise StepError(
             f"preview {arguments.stack}",
             expected="it to succeed",
             seen="\n".join(found.errors),
@@ -97,7 +97,7 @@ def _at(commit: str, stack: str) -> Preview:
 def _git(*arguments: str) -> None:
     finished = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
-        raise OperationError(
+        raise StepError(
             f"git {' '.join(arguments[:2])}",
             expected="it to succeed",
             seen=finished.stderr,
@@ -109,7 +109,7 @@ def _pull_request(number: int) -> PullRequest:
     """From the variables that a GitHub Actions job has; the token it is given on purpose."""
     missing = [name for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY") if not os.environ.get(name)]
     if missing:
-        raise OperationError(
+        raise StepError(
             f"comment on pull request {number}",
             expected="$GITHUB_TOKEN and $GITHUB_REPOSITORY",
             seen=f"nothing in {' and '.join(missing)}",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from local.errors import StepError
 from operations._ssh import run_as_root
 from operations._stacks import selected_stack
-from operations.errors import OperationError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +19,13 @@ def run(arguments: argparse.Namespace) -> None:
     """The step `prepare` of the last update has run on the host once more; what was right is left alone.
 
     Raises:
-        OperationError: there is no such host, or the step failed.
+        StepError: there is no such host, or the step failed.
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
     host, text = settings.hosts.get(arguments.host), recorded.get(f"{arguments.host}-prepare")
     if host is None or text is None:
-        raise OperationError(
+        raise StepError(
             f"repair {arguments.host}",
             expected=f"a host of stack {stack.name} that an update prepared",
             seen=f"{', '.join(name for name in settings.hosts if f'{name}-prepare' in recorded) or 'none'}",

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.settings import Host, Settings
+from local.errors import StepError
 from operations._api import Api
 from operations._cluster_checks import cluster_problems
 from operations._cluster_state import ClusterState, cluster_state
 from operations._host_checks import facts_of, host_problems
 from operations._stacks import SelectedStack, selected_stack
 from operations._workload_checks import workload_problems
-from operations.errors import OperationError
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Cluster and hosts are looked at, and not changed; each problem is printed as soon as all are known.
 
     Raises:
-        OperationError: something is wrong.
+        StepError: something is wrong.
     """
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     for problem in problems:
         print(f"\n{str(problem).replace('STACK=...', f'STACK={stack.name}')}")
     if problems:
-        raise OperationError(
+        raise StepError(
             f"status of {stack.name}",
             expected="nothing to be wrong",
             seen=f"{len(problems)} problem(s), all of them above",
@@ -51,27 +51,25 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
 
 
-def _cluster(
-    stack: SelectedStack, settings: Settings, kubeconfig: Path | None
-) -> tuple[ClusterState, list[OperationError]]:
+def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) -> tuple[ClusterState, list[StepError]]:
     """What the cluster says of itself; hosts are looked at even where it says nothing."""
     try:
         content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
         state = cluster_state(Api.of(content), with_dashboard=settings.dashboard.enabled)
     except OSError as error:
-        raise OperationError(
+        raise StepError(
             "read the kubeconfig", expected=f"the file {kubeconfig}", seen=str(error), next_command="KUBECONFIG=FILE"
         ) from error
-    except OperationError as error:
+    except StepError as error:
         return ClusterState(), [error]
     return state, [*cluster_problems(state, settings), *workload_problems(state, settings)]
 
 
-def _host(host: Host, settings: Settings, state: ClusterState) -> Iterable[OperationError]:
+def _host(host: Host, settings: Settings, state: ClusterState) -> Iterable[StepError]:
     is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
     try:
         return list(host_problems(host, settings, facts_of(host, settings), is_node=is_node))
-    except OperationError as error:
+    except StepError as error:
         return [error]
 
 

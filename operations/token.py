@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> None:
     """A token, and nothing else, is on standard output.
 
     Raises:
-        OperationError: there is no such service account, or the cluster does not answer.
+        StepError: there is no such service account, or the cluster does not answer.
     """
     stack = selected_stack(arguments.stack)
     token = login_token(Api.of(stack.output("kubeconfig")), stack.settings(), arguments.user, arguments.duration)

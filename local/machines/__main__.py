@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from local.environment import ENVIRONMENTS
-from local.errors import LocalError
+from local.errors import StepError
 from local.machines import cut_off, delete_machine, reboot, reconnect
 
 COMMANDS = {"reboot": reboot, "cut-off": cut_off, "reconnect": reconnect, "delete": delete_machine}
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         COMMANDS[command](ENVIRONMENTS[environment], machine)
-    except LocalError as error:
+    except StepError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

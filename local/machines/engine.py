@@ -10,7 +10,7 @@ from typing import Any
 from local.commands import run, succeeds
 from local.debian import install_packages
 from local.environment import Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import REPOSITORY
 
 PACKAGES = {
@@ -31,11 +31,11 @@ def ensure_engine() -> None:
     """Podman, runc and netavark are installed and answer.
 
     Raises:
-        LocalError: not root, no way to install them, or podman uses another kind of network than netavark.
+        StepError: not root, no way to install them, or podman uses another kind of network than netavark.
     """
     step = "find a container engine"
     if os.geteuid() != 0:
-        raise LocalError(
+        raise StepError(
             step,
             expected="root, because local machines run systemd and mount file systems",
             seen=f"user id {os.geteuid()}",
@@ -48,7 +48,7 @@ def ensure_engine() -> None:
     # CNI gives the host no address on an internal network, so nothing here could reach the machines.
     backend = podman("info", "--format", "{{.Host.NetworkBackend}}", step=step).strip()
     if backend != "netavark":
-        raise LocalError(
+        raise StepError(
             step,
             expected="podman 4 or newer with the network backend netavark",
             seen=f"network backend {backend or 'unknown'}",
@@ -65,7 +65,7 @@ def podman(*arguments: str, step: str) -> str:
     """Run podman and return its standard output.
 
     Raises:
-        LocalError: podman failed.
+        StepError: podman failed.
     """
     # Debian 12's crun refuses hosts with hybrid cgroups; runc runs on all.
     # A start that is cut short leaves an address allocated that nothing gives back (podman 4.3.1, netavark).
@@ -76,7 +76,7 @@ def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
     """What podman says about the container, network, volume or image of this name; None when there is none.
 
     Raises:
-        LocalError: podman failed.
+        StepError: podman failed.
     """
     if not succeeds(["podman", kind, "exists", name]):
         return None

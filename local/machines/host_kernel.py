@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.commands import run
-from local.errors import LocalError
+from local.errors import StepError
 from local.report import say
 
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -20,7 +20,7 @@ def ensure_host_kernel() -> None:
     """The machines of several environments fit on this host, and bridges filter, until it is rebooted.
 
     Raises:
-        LocalError: a limit is too low and cannot be raised from here, or a module cannot be loaded.
+        StepError: a limit is too low and cannot be raised from here, or a module cannot be loaded.
     """
     _ensure_limit()
     _ensure_bridge_filter()
@@ -40,7 +40,7 @@ def _ensure_limit() -> None:
     try:
         INOTIFY_INSTANCES.write_text(f"{NEEDED_INSTANCES}\n")
     except OSError as error:
-        raise LocalError(
+        raise StepError(
             "look at the limits of this host",
             expected=f"fs.inotify.max_user_instances of at least {NEEDED_INSTANCES}",
             seen=f"{seen}, and it cannot be raised from here: {error.strerror}",

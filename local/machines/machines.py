@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.commands import run, succeeds
 from local.environment import MIRROR_HOST_NAME, Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.machines.engine import LABEL, ensure_engine, inspected, is_installed, owner, podman
 from local.machines.host_kernel import ensure_host_kernel
 from local.machines.network import ensure_network, remove_network
@@ -30,7 +30,7 @@ def create(environment: Environment, *, way_out: bool = False) -> None:
         way_out: whether they reach what this host reaches, and ask its name servers.
 
     Raises:
-        LocalError: no container engine, addresses taken, or a machine that does not come up.
+        StepError: no container engine, addresses taken, or a machine that does not come up.
     """
     ensure_engine()
     ensure_host_kernel()
@@ -127,7 +127,7 @@ def _ensure_machine(environment: Environment, machine: str, image: str, way_out:
     step, name = f"create {machine}", environment.container(machine)
     found = inspected("container", name, step=step)
     if found and not _is_ours(environment, found):
-        raise LocalError(
+        raise StepError(
             step,
             expected=f"the name {name} to be free among podman's containers",
             seen="a container of that name that belongs to something else",
@@ -190,7 +190,7 @@ def _wait_for_boot(environment: Environment, machine: str) -> None:
     deadline = time.monotonic() + BOOT_SECONDS
     while not succeeds(up):
         if time.monotonic() > deadline:
-            raise LocalError(
+            raise StepError(
                 f"boot {machine}",
                 expected=f"an SSH server and multi-user.target within {BOOT_SECONDS} s",
                 seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),

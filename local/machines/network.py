@@ -11,7 +11,7 @@ from typing import Any
 
 from local.commands import run
 from local.environment import Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
 from local.paths import STATE
 
@@ -26,7 +26,7 @@ def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
         way_out: whether members reach what this host reaches, by address translation.
 
     Raises:
-        LocalError: no container engine, not root, or the name or an address is taken by something else; or the network
+        StepError: no container engine, not root, or the name or an address is taken by something else; or the network
             is in use and of the other kind.
     """
     step = f"make the network {environment.subnet}"
@@ -62,7 +62,7 @@ def remove_network(environment: Environment) -> None:
     """The network of the environment is gone; a network of that name that is not ours stays.
 
     Raises:
-        LocalError: a container still uses it.
+        StepError: a container still uses it.
     """
     step = f"remove the network {environment.subnet}"
     with _one_at_a_time():
@@ -79,7 +79,7 @@ def _owner_of(network: dict[str, Any]) -> str:
 def _check_is_ours(environment: Environment, network: dict[str, Any], step: str) -> None:
     subnets = [subnet["subnet"] for subnet in network.get("subnets") or []]
     if _owner_of(network) != owner(environment) or subnets != [environment.subnet]:
-        raise LocalError(
+        raise StepError(
             step,
             expected=f"the name {environment.name} to be free among podman's networks",
             seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
@@ -100,7 +100,7 @@ def _members(environment: Environment, step: str) -> list[str]:
 def _check_is_unused(environment: Environment, network: dict[str, Any], step: str) -> None:
     members = _members(environment, step)
     if members:
-        raise LocalError(
+        raise StepError(
             step,
             expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
             seen=f"one {'with' if _leads_out(network) else 'without'} a way out, used by {', '.join(members)}",
@@ -116,7 +116,7 @@ def _check_is_free(environment: Environment, step: str) -> None:
         if wanted.overlaps(ipaddress.ip_network(taken, strict=False))
     }
     if users:
-        raise LocalError(
+        raise StepError(
             step,
             expected="no other user of these addresses",
             seen="\n".join(users),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.commands import run
 from local.debian import install_packages
-from local.errors import LocalError
+from local.errors import StepError
 from local.machines.debian_sources import CODENAMES, host_sources
 from local.machines.engine import inspected, podman
 from local.paths import MACHINE_IMAGES
@@ -36,10 +36,10 @@ def ensure_image(debian: int) -> str:
     """The name of the podman image for a Debian release, which is built when it is not there.
 
     Raises:
-        LocalError: the release is not known, its mirror cannot be reached, or podman failed.
+        StepError: the release is not known, its mirror cannot be reached, or podman failed.
     """
     if debian not in CODENAMES:
-        raise LocalError(
+        raise StepError(
             f"build Debian {debian}",
             expected=f"one of the Debian releases {', '.join(map(str, CODENAMES))}",
             seen=str(debian),

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from local.commands import run
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror.content import combined_key
 from local.mirror.packages import Package
 from local.paths import MIRROR
@@ -28,7 +28,7 @@ def publish(directory: Path, packages: list[Package]) -> None:
     """The directory is a package repository with exactly these packages, signed; unchanged ones stay as they are.
 
     Raises:
-        LocalError: apt-ftparchive or gpg failed.
+        StepError: apt-ftparchive or gpg failed.
     """
     keyring = ensure_key()
     stamp = directory / ".published.key"
@@ -106,7 +106,7 @@ def _end_agent() -> None:
 def _first_fingerprint(listing: str) -> str:
     found = re.search(r"^fpr:+([0-9A-F]{40}):", listing, re.MULTILINE)
     if not found:
-        raise LocalError(
+        raise StepError(
             "read the signing key", expected=f"a key in {KEYRING}", seen=listing, next_command=f"rm -r {KEYS} {KEYRING}"
         )
     return found[1]

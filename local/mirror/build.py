@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.debian import install_packages
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror import apt_repository, registry
 from local.mirror.content import PROGRAMS
 from local.mirror.images import Image, all_images
@@ -39,7 +39,7 @@ def build(*kubernetes_versions: str) -> None:
     What is already there is not made again. Versions of other minors that were built before stay.
 
     Raises:
-        LocalError: an unknown version, too little disk or memory, or something does not build.
+        StepError: an unknown version, too little disk or memory, or something does not build.
     """
     with _one_at_a_time():
         for version in kubernetes_versions:
@@ -109,14 +109,14 @@ def _check_host(needed_bytes: int) -> None:
         f" and {MEMORY_BYTES / 2**30:.0f} GiB of memory (there: {memory / 2**30:.0f} GiB)."
     )
     if free < needed_bytes:
-        raise LocalError(
+        raise StepError(
             "look for room to build in",
             expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
             seen=f"{free / 1e9:.0f} GB",
             next_command="free some, or set XDG_CACHE_HOME to a directory on a larger disk",
         )
     if memory < MEMORY_BYTES * MEMORY_TOLERANCE:
-        raise LocalError(
+        raise StepError(
             "look for memory to build in",
             expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
             seen=f"{memory / 2**30:.1f} GiB",

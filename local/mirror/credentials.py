@@ -35,7 +35,7 @@ class Credentials:
         """All files are there and the certificates are valid.
 
         Raises:
-            LocalError: openssl or htpasswd failed.
+            StepError: openssl or htpasswd failed.
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (_is_valid(self.authority) and _is_valid(self._certificate)):

@@ -20,7 +20,7 @@ def archive_root(packages: Sequence[str], archive: Path, *, removed: Sequence[st
         removed: paths without their leading slash that are deleted at the end.
 
     Raises:
-        LocalError: a package does not exist or no mirror can be reached.
+        StepError: a package does not exist or no mirror can be reached.
     """
     install_packages(["mmdebstrap", "debian-archive-keyring"], why="to make small Debian file systems")
     run(

@@ -63,7 +63,7 @@ class Image:
         """The registry holds the image under its tag.
 
         Raises:
-            LocalError: a program in it does not build, or Debian's packages cannot be had.
+            StepError: a program in it does not build, or Debian's packages cannot be had.
         """
         base = [debian_layer()] if self.debian else []
         # Debian has a /tmp of its own.

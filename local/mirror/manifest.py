@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror import versions
 from local.mirror.content import calico_file
 from local.mirror.packages import WEB
@@ -23,12 +23,12 @@ def publish_manifest() -> None:
     """The web server has the manifest.
 
     Raises:
-        LocalError: the module holds another one than was pinned.
+        StepError: the module holds another one than was pinned.
     """
     content = calico_file("manifests/calico-vxlan.yaml", "").source().read_bytes()
     seen = hashlib.sha256(content).hexdigest()
     if seen != CALICO_SHA256:
-        raise LocalError(
+        raise StepError(
             "publish Calico's manifest",
             expected=f"sha256 {CALICO_SHA256}",
             seen=seen,

@@ -76,7 +76,7 @@ class Package:
         """The package is in its directory; what was there of the same version is replaced.
 
         Raises:
-            LocalError: a program in it does not build.
+            StepError: a program in it does not build.
         """
         MIRROR.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".package-") as scratch:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.environment import MIRROR_HOST_NAME, Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.machines.engine import LABEL, inspected, owner, podman
 from local.machines.network import ensure_network
 from local.mirror import versions
@@ -96,7 +96,7 @@ def serve(environment: Environment) -> MirrorAccess:
     """The mirror answers at `environment.mirror_address`; one that already does is left alone.
 
     Raises:
-        LocalError: the container cannot be started, or does not answer within START_SECONDS.
+        StepError: the container cannot be started, or does not answer within START_SECONDS.
     """
     ensure_network(environment)
     ensure_image()
@@ -171,7 +171,7 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
         except OSError as error:
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:
                 name = _container(environment)
-                raise LocalError(
+                raise StepError(
                     f"start {name}",
                     expected=f"web server and image registry at {environment.mirror_address}",
                     seen=str(error),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from local.errors import LocalError
+from local.errors import StepError
 
 KUBERNETES = "1.36.3"
 """The version that local machines get unless another one is asked for."""
@@ -51,10 +51,10 @@ def release(kubernetes: str) -> Release:
     """What belongs to a Kubernetes version.
 
     Raises:
-        LocalError: the mirror cannot make that version.
+        StepError: the mirror cannot make that version.
     """
     if kubernetes not in RELEASES:
-        raise LocalError(
+        raise StepError(
             f"build Kubernetes {kubernetes}",
             expected=f"one of {', '.join(RELEASES)}",
             seen=kubernetes,

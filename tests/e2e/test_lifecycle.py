@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from local import cluster, machines
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import REPOSITORY
 from local.stack import LocalStack
 from local.toolchain import environment as tool_environment
@@ -240,7 +240,7 @@ def test_a_second_stack_on_the_same_machines_is_refused_with_the_name_of_the_fir
     second = LocalStack(dataclasses.replace(E2E, name="second"), STACK.source)
     second.environment.directory.mkdir(exist_ok=True, mode=0o700)
     second.configure(live.access)
-    with pytest.raises(LocalError) as error:
+    with pytest.raises(StepError) as error:
         second.up()
     assert f"{FIRST}: prepare: expected a machine of stack kubeadm/second, or of none" in str(error.value)
     assert "the machine belongs to stack kubeadm/e2e" in str(error.value)
@@ -250,7 +250,7 @@ def test_a_second_stack_on_the_same_machines_is_refused_with_the_name_of_the_fir
 
 def test_a_change_that_the_cluster_cannot_follow_is_refused_in_the_preview(live: Cluster) -> None:
     """With the way out."""
-    with setting("cluster.networking.podSubnet", "10.9.0.0/16"), pytest.raises(LocalError) as error:
+    with setting("cluster.networking.podSubnet", "10.9.0.0/16"), pytest.raises(StepError) as error:
         live.stack.preview()
     assert "cluster.networking: cannot be changed once the cluster exists" in str(error.value)
 

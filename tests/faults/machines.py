@@ -10,7 +10,7 @@ import sys
 
 from local import cluster
 from local.environment import DEV, Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.paths import STATE
 from local.stack import LocalStack
 
@@ -41,7 +41,7 @@ def main() -> int:
     """What `python3 -m local up` does."""
     try:
         cluster.up(stack(*sys.argv[1:]))
-    except LocalError as error:
+    except StepError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 
 from components.settings import Settings
 from components.stack_file import parse_settings
+from local.errors import StepError
 from local.paths import REPOSITORY
 from operations import configuration
 from operations._stack_schema import PREFIX
-from operations.errors import OperationError
 from tests.unit.stacks import KEY
 
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
@@ -151,6 +151,6 @@ def test_a_file_that_does_not_follow_from_the_settings_is_found(
     configuration.run(argparse.Namespace(check=False))
     configuration.run(argparse.Namespace(check=True))
     (tmp_path / "docs" / "configuration.md").write_text("older\n")
-    with pytest.raises(OperationError, match=r"check docs/configuration\.md") as error:
+    with pytest.raises(StepError, match=r"check docs/configuration\.md") as error:
         configuration.run(argparse.Namespace(check=True))
     assert "make configuration" in str(error.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.environment import E2E
-from local.errors import LocalError
+from local.errors import StepError
 from local.mirror import programs
 from local.mirror.images import all_images
 from local.mirror.packages import all_packages
@@ -40,7 +40,7 @@ def test_each_version_brings_the_images_that_its_kubeadm_names() -> None:
 
 def test_an_unknown_version_is_refused_with_those_that_there_are() -> None:
     """Before anything is compiled."""
-    with pytest.raises(LocalError, match=r"1\.24\.3, 1\.34\.4, 1\.35\.4, 1\.36\.3"):
+    with pytest.raises(StepError, match=r"1\.24\.3, 1\.34\.4, 1\.35\.4, 1\.36\.3"):
         all_packages("1.23.0")
 
 

@@ -17,7 +17,7 @@ from components.stack_file import parse_settings
 from local import cluster, machines, public_sources
 from local.cluster import DEV_STACK
 from local.environment import Environment
-from local.errors import LocalError
+from local.errors import StepError
 from local.machines import network
 from local.machines.engine import LABEL, owner
 from local.mirror import MirrorAccess
@@ -163,7 +163,7 @@ def test_an_empty_network_of_the_other_kind_is_made_anew(
 def test_a_network_of_the_other_kind_that_machines_use_is_refused(podman: PretendedPodman) -> None:
     """It says by whom it is used and what takes them away."""
     podman.network_leads_out, podman.members = False, "here-node1\nhere-mirror\n"
-    with pytest.raises(LocalError) as error:
+    with pytest.raises(StepError) as error:
         network.ensure_network(HERE, way_out=True)
     assert "expected a network with a way out, or none" in str(error.value)
     assert "saw one without a way out, used by here-node1, here-mirror" in str(error.value)

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 import pytest
 
+from local.errors import StepError
 from operations import __main__ as operations
 from operations._comment import LIMIT
 from operations._github import PullRequest
-from operations.errors import OperationError
 from tests.unit.fake_pulumi import FakePulumi, summary
 from tests.unit.test_preview_comment import pulumi
 
@@ -119,7 +119,7 @@ def test_later_previews_bring_the_comment_up_to_date_however_many_there_are(gith
 def test_a_refusal_says_which_permission_is_missing_and_not_the_token(github: GitHub) -> None:
     """The job's log is read by many."""
     github.refusal = 403
-    with pytest.raises(OperationError, match="comment on pull request 7 of example/shop") as error:
+    with pytest.raises(StepError, match="comment on pull request 7 of example/shop") as error:
         github.pull_request().write(MARKER, MARKER)
     assert "status 403" in str(error.value)
     assert "Resource not accessible by integration" in str(error.value)
@@ -131,7 +131,7 @@ def test_an_api_that_cannot_be_reached_is_named() -> None:
     """As where there is no way out."""
     with GitHub() as gone:
         pull_request = gone.pull_request()
-    with pytest.raises(OperationError, match="comment on pull request 7") as error:
+    with pytest.raises(StepError, match="comment on pull request 7") as error:
         pull_request.write(MARKER, MARKER)
     assert f"see whether {pull_request.api} can be reached" in str(error.value)
 

@@ -13,10 +13,10 @@ import pytest
 from components.namespaces import DASHBOARD
 from components.settings import Settings
 from components.stack_file import parse_settings
+from local.errors import StepError
 from operations import __main__, status
 from operations._cluster_state import SCRAPER_PROXY
 from operations._host_checks import host_problems
-from operations.errors import OperationError
 from tests.unit import api_server
 from tests.unit.api_server import Answers, ApiServer
 from tests.unit.stacks import with_workers
@@ -336,6 +336,6 @@ def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides() -> N
     sysctl = {"system": {"sysctl": {"net.netfilter.nf_conntrack_max": 1000000}}}
     stack = settings(**sysctl)
     (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, is_node=True)
-    assert isinstance(problem, OperationError)
+    assert isinstance(problem, StepError)
     assert "net.netfilter.nf_conntrack_max to be 1000000" in str(problem)
     assert "saw 262144; kube-proxy sets it" in str(problem)

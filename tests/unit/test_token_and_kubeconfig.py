@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from components.stack_file import parse_settings
+from local.errors import StepError
 from operations import __main__, kubeconfig, token
 from operations._api import Api
 from operations._kubeconfig_file import Kubeconfig, merge_into
 from operations._login_token import seconds_of
-from operations.errors import OperationError
 from tests.unit import api_server
 from tests.unit.api_server import ApiServer
 from tests.unit.stacks import smallest
@@ -81,7 +81,7 @@ def test_a_duration_is_a_number_with_a_unit(duration: str, seconds: int) -> None
 @pytest.mark.parametrize("duration", ["", "1", "9m", "-1h", "1h30m", "forever", "0h"])
 def test_a_duration_that_is_none_or_too_short_is_refused(duration: str) -> None:
     """Before the cluster is asked."""
-    with pytest.raises(OperationError, match="10m or more"):
+    with pytest.raises(StepError, match="10m or more"):
         seconds_of(duration)
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(tmp_path: Path, content: 
     """Whatever it is."""
     file = tmp_path / "config"
     file.write_text(content)
-    with pytest.raises(OperationError, match="to be a kubeconfig"):
+    with pytest.raises(StepError, match="to be a kubeconfig"):
         merge_into(file, ENTRIES)
     assert file.read_text() == content
     assert [path.name for path in tmp_path.iterdir()] == ["config"]
@@ -152,7 +152,7 @@ def test_a_file_that_kubectl_writes_to_is_left_alone(tmp_path: Path) -> None:
     """It locks with the same file; the lock is not ours to take away."""
     lock = tmp_path / "config.lock"
     lock.touch()
-    with pytest.raises(OperationError, match="no other program"):
+    with pytest.raises(StepError, match="no other program"):
         merge_into(tmp_path / "config", ENTRIES)
     assert lock.exists()
     assert not (tmp_path / "config").exists()
@@ -161,7 +161,7 @@ def test_a_file_that_kubectl_writes_to_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "a: b", "clusters: []", "{", "users: [{name: secret-of-mine}]"])
 def test_a_kubeconfig_without_what_is_needed_is_refused_without_repeating_it(content: str) -> None:
     """What is in it may be a key."""
-    with pytest.raises(OperationError, match="read the kubeconfig") as error:
+    with pytest.raises(StepError, match="read the kubeconfig") as error:
         Api.of(content)
     assert "secret-of-mine" not in str(error.value)
 
@@ -172,7 +172,7 @@ def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, t
     with api_server.serving(tmp_path / "other") as other:
         mixed = json.loads(json.dumps(server.kubeconfig))
         mixed["clusters"][0]["cluster"]["server"] = other.kubeconfig["clusters"][0]["cluster"]["server"]
-        with pytest.raises(OperationError, match="certificate verify failed"):
+        with pytest.raises(StepError, match="certificate verify failed"):
             Api.of(json.dumps(mixed)).get("/version")
         assert other.requests == []
 
@@ -180,6 +180,6 @@ def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, t
 def test_a_refusal_says_what_to_do(server: ApiServer) -> None:
     """In the words of the API server, and ours."""
     server.answers["/api/v1/nodes"] = (403, {"message": 'nodes is forbidden: User "jo" cannot list'})
-    with pytest.raises(OperationError, match="kubectl auth can-i --list") as error:
+    with pytest.raises(StepError, match="kubectl auth can-i --list") as error:
         Api.of(json.dumps(server.kubeconfig)).get("/api/v1/nodes")
     assert 'User "jo" cannot list' in str(error.value)

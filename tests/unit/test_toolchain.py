@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local import toolchain
-from local.errors import LocalError
+from local.errors import StepError
 from local.toolchain import pulumi
 from local.toolchain.download import downloaded, published_digest, unpack
 
@@ -98,7 +98,7 @@ def test_an_archive_with_the_published_checksum_is_unpacked(publisher: Publisher
 def test_an_archive_with_another_checksum_is_refused_and_deleted(publisher: Publisher, tmp_path: Path) -> None:
     """It is an error, not a reason to build: someone answers in the publisher's place."""
     publisher.files[NAME] += b"more"
-    with pytest.raises(LocalError, match=NAME) as raised:
+    with pytest.raises(StepError, match=NAME) as raised:
         publisher.download(tmp_path)
     assert digest(publisher.files[NAME]) == raised.value.seen
     assert list(tmp_path.iterdir()) == []
