@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from local.commands import run, succeeds
 from local.errors import StepError
 from local.report import say
+
+LOCK_SECONDS = 300
 
 
 def install_packages(packages: Sequence[str], *, why: str) -> None:
@@ -32,10 +35,24 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
     if os.geteuid() != 0:
         raise StepError(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up")
     say(f"  Installing from Debian {why}: {' '.join(missing)}")
-    apt_get = ["apt-get", "--quiet", "--yes", "--option", "DPkg::Lock::Timeout=300"]
+    apt_get = ["apt-get", "--quiet", "--yes", "--option", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run([*apt_get, "update"], step=step, log="apt", environment=environment)
+    _update(apt_get, step, environment)
     run([*apt_get, "install", "--no-install-recommends", *missing], step=step, log="apt", environment=environment)
+
+
+def _update(apt_get: list[str], step: str, environment: dict[str, str]) -> None:
+    """Read the package lists; another apt-get that does so, such as apt-daily's, is waited for."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            run([*apt_get, "update"], step=step, log="apt", environment=environment)
+        except StepError as error:
+            if "lists/lock" not in error.seen or time.monotonic() > deadline:
+                raise
+            time.sleep(1)  # apt-get has no option to wait for this lock
+        else:
+            return
 
 
 def is_installed(package: str) -> bool:

@@ -67,14 +67,21 @@ containerd_serves() {
   wait_for 60 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" crictl info
 }
 
+APT_LOCK_SECONDS=600
+
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
-  local output next="apt-get $*"
-  if ! output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout=600 --option Dpkg::Options::=--force-confold \
-    --option Acquire::Retries=3 "$@" 2>&1); then
+  local output next="apt-get $*" began=$SECONDS
+  until output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
+    --option Acquire::Retries=3 "$@" 2>&1); do
+    # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
+    if [[ $output == *lists/lock* ]] && ((SECONDS - began < APT_LOCK_SECONDS)); then
+      sleep 1
+      continue
+    fi
     ! grep --fixed-strings "dpkg --configure -a" <<<"$output" >/dev/null || next="dpkg --configure -a"
     fail "apt-get $* to succeed" "$(grep --extended-regexp '^(E|W|Err)' <<<"$output" | tail -n 6)" "$next"
-  fi
+  done
 }
 
 # memory_mib, free_disk_mib DIRECTORY: whole MiB.

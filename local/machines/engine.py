@@ -19,7 +19,6 @@ PACKAGES = {
     "iptables": "iptables",
     "ip": "iproute2",
     "ssh-keygen": "openssh-client",
-    "modprobe": "kmod",
 }
 """Debian package by the program it is needed for. netavark does not start without iptables, whatever the network."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from local.commands import run
+from local.debian import install_packages
 from local.errors import StepError
 from local.report import say
 
@@ -29,6 +30,7 @@ def ensure_host_kernel() -> None:
 def _ensure_bridge_filter() -> None:
     if BRIDGE_FILTER.exists():
         return
+    install_packages(["kmod"], why="to load a kernel module")
     run(["modprobe", "br_netfilter"], step="load the kernel module br_netfilter on this host", log="machines")
     say("  The kernel module br_netfilter is loaded on this host, until a reboot.")
 

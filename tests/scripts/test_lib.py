@@ -100,6 +100,20 @@ def test_apt_get_shows_its_errors_and_nothing_else(machine: Machine) -> None:
     assert "Reading lists" not in finished.stderr
 
 
+def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(machine: Machine) -> None:
+    """apt-daily reads them after a boot, and apt-get gives up at once."""
+    busy = "echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)'; exit 100"
+    machine.stub("apt-get", f'[[ -e $ROOT/free ]] || {{ touch "$ROOT/free"; {busy}; }}')
+    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get update\n')
+    assert machine.run("install").status == 0
+    assert len(machine.calls()) == 2
+    machine.stub("apt-get", busy)
+    machine.replace("lib", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
+    finished = machine.run("install")
+    assert finished.status == 1
+    assert "held by process 1" in finished.stderr
+
+
 def test_packages_that_were_left_half_configured_are_named_with_the_way_out(machine: Machine) -> None:
     """An apt-get that lost its power."""
     machine.stub("apt-get", "echo \"E: dpkg was interrupted, you must manually run 'dpkg --configure -a'\"; exit 100")
