@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import re
 import shlex
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -121,3 +122,14 @@ def install_scripts(directory: str = LIBRARY) -> str:
         f"install --directory --mode 0755 {directory}\n"
         f"base64 --decode <<<{text} | tar --extract --gzip --no-same-owner --directory {directory}\n"
     )
+
+
+def brought_scripts(text: str) -> dict[str, bytes]:
+    """The scripts that the standard input of a command brings to its host, by path below `scripts/`."""
+    found = re.search(r"^base64 --decode <<<(\S+) ", text, re.MULTILINE)
+    if found is None:
+        return {}
+    packed = io.BytesIO(gzip.decompress(base64.b64decode(found[1])))
+    with tarfile.open(fileobj=packed) as archive:
+        files = ((entry.name, archive.extractfile(entry)) for entry in archive)
+        return {name: file.read() for name, file in files if file}

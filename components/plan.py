@@ -8,7 +8,7 @@ import pulumi
 
 from components import proxy
 from components._connection import is_same_machine
-from components._step import Step
+from components._step import Step, brought_scripts, install_scripts
 from components.control_plane import init_step
 from components.host import prepare_step
 from components.last_update import LastUpdate, RecordedCommand
@@ -44,6 +44,7 @@ def plan(settings: Settings, last: LastUpdate) -> list[str]:
         *_control_plane(settings, last),
         *(line for host in settings.workers for line in _worker(host, settings, last)),
         *_leaving(settings, last),
+        *_scripts(settings, last),
     ]
     return [f"  {line}" for line in lines] or ["  nothing is done to any node"]
 
@@ -107,7 +108,7 @@ def _prepared(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]
         names = dict.fromkeys(path.removesuffix(".1").removesuffix(".2") for path in paths)
         for name in names:
             yield f"{host.name}: {name} changes: {_effect(name)}"
-        if not names:
+        if not names and _changed_values(step, recorded):
             yield f"{host.name}: is looked at again, no file changes"
     elif not is_same_machine(recorded.connection, host, settings.ssh):
         yield f"{host.name}: is reached in another way, and looked at again"
@@ -122,6 +123,21 @@ def _leaving(settings: Settings, last: LastUpdate) -> Iterator[str]:
             yield f"{name}: is drained within {seconds} s, its node is deleted, the machine is reset"
         else:
             yield f"{name}: leaves the stack"
+
+
+def _scripts(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    """What a new version of this project brings, which a preview shows as one long line."""
+    after = brought_scripts(install_scripts())
+    changed, hosts = dict[str, None](), []
+    for host in settings.hosts.values():
+        recorded = last.commands.get(f"{host.name}-prepare")
+        before = after if recorded is None or host.gone else brought_scripts(recorded.stdin)
+        names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+        if names:
+            changed |= dict.fromkeys(names)
+            hosts.append(host.name)
+    if hosts:
+        yield f"{', '.join(hosts)}: get new scripts of this project and are looked at again: {', '.join(changed)}"
 
 
 def _changed_values(step: Step, recorded: RecordedCommand) -> set[str]:

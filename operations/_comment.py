@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from operations._differences import shortened
 from operations._preview import Preview
 
 LIMIT = 65536
@@ -102,9 +103,9 @@ def _fenced(text: str, kind: str, room: int) -> str:
 
 
 def _coloured(diff: str) -> str:
-    """Pulumi's text with the signs of resources in the first column, where GitHub colours them."""
+    """Pulumi's text with the signs of resources in the first column, where GitHub colours them; long lines cut short."""
     lines = [line for line in diff.splitlines() if not PROVIDER.match(line)]
-    return "\n".join(HEADING.sub(_moved, line) for line in lines)
+    return "\n".join(HEADING.sub(_moved, shortened(line)) for line in lines)
 
 
 def _moved(match: re.Match[str]) -> str:

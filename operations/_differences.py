@@ -46,7 +46,7 @@ def _of_resource(
 
 
 def _lines(inputs: Any) -> list[str]:
-    return [_shortened(line) for line in _rendered(inputs, "")]
+    return [shortened(line) for line in _rendered(inputs, "")]
 
 
 def _rendered(node: Any, indent: str) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
         yield f"{start} {json.dumps(value)}"
 
 
-def _shortened(line: str) -> str:
+def shortened(line: str) -> str:
     """Two long lines that begin alike can still be told apart."""
     if len(line) <= LONGEST_LINE:
         return line

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import pulumi
 import pytest
 
+from components import _step
+from components._step import install_scripts
 from components.certificates import expiry_warning
 from components.last_update import LastUpdate, RecordedCommand
 from components.plan import plan
@@ -194,3 +197,21 @@ def test_a_renewal_reads_the_kubeconfig_anew(stack: Stack, last: LastUpdate) -> 
     assert planned(stack, last) == [
         "node1: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
     ]
+
+
+def test_scripts_that_change_are_named_instead_of_their_compressed_line(
+    stack: Stack, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Once for all hosts."""
+    scripts = tmp_path / "scripts"
+    shutil.copytree(_step.SCRIPTS, scripts)
+    (scripts / "join.sh").write_text("# another\n")
+    (scripts / "new.sh").write_text("# a new one\n")
+    monkeypatch.setattr(_step, "SCRIPTS", scripts)
+    install_scripts.cache_clear()
+    try:
+        assert planned(stack, last) == [
+            "node1, node2, node3: get new scripts of this project and are looked at again: join.sh, new.sh"
+        ]
+    finally:
+        install_scripts.cache_clear()
