@@ -103,7 +103,7 @@ def _fenced(text: str, kind: str, room: int) -> str:
 
 
 def _coloured(diff: str) -> str:
-    """Pulumi's text with the signs of resources in the first column, where GitHub colours them; long lines cut short."""
+    """Pulumi's text with the signs of resources in the first column, where GitHub colours them; no long lines."""
     lines = [line for line in diff.splitlines() if not PROVIDER.match(line)]
     return "\n".join(HEADING.sub(_moved, shortened(line)) for line in lines)
 
