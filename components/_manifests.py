@@ -97,6 +97,10 @@ def register(
     if kind == "Secret":
         # What is in it belongs to the program that uses it.
         options.ignore_changes = ["data"]
+    if kind == "DaemonSet":
+        # A machine that dies while it joins keeps it from being complete. The provider would wait for ten minutes,
+        # and only then is it said which machine it was. Images are on every node before.
+        options.custom_timeouts = pulumi.CustomTimeouts(create="4m", update="4m")
     return pulumi.CustomResource(
         f"kubernetes:{group_version}:{kind}",
         f"{kind}:{scope}{metadata['name']}",

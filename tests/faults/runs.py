@@ -17,7 +17,7 @@ from local import cluster
 from local.paths import LOGS, REPOSITORY, STATE
 from tests.faults.machines import FAULTS, on_machine, stack
 
-UP_SECONDS = 600
+UP_SECONDS = 900
 PATIENCE_SECONDS = 40
 POLL_SECONDS = 0.05
 PROGRAM_LOGS = [LOGS / f"pulumi-{FAULTS.name}.log", LOGS / "podman.log"]
