@@ -23,7 +23,7 @@ from tests.e2e.cell import CELL, Cell
 E2E = CELL.environment
 STACK = LocalStack(E2E, CELL.stack_file())
 # What is changed there is written for the current version and one kind of machine: they run in the default cell.
-collect_ignore = [] if Cell() == CELL else ["test_common_errors.py", "test_lifecycle.py", "test_upgrade.py"]
+collect_ignore = [] if Cell() == CELL else ["test_common_errors.py", "test_lifecycle", "test_upgrade.py"]
 EVIDENCE = REPOSITORY / ".local" / "evidence"
 
 

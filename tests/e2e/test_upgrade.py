@@ -1,12 +1,9 @@
-"""From 1.35 to 1.36 on running machines: one edit of the stack file, while a service is asked all the time."""
+"""From 1.35 to 1.36 on running machines, and a new worker in the same edit, while a service is asked all the time."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -17,24 +14,26 @@ from contextlib import contextmanager
 import pytest
 
 from local import cluster, mirror
-from local.paths import REPOSITORY
+from local.stack import LocalStack
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, on_machine
-from tests.e2e.test_lifecycle import logins, previewed, until, visits
+from tests.e2e.watching import begun, kill, logins, previewed, until, visits
 
 OLD, NEW = "1.35.4", "1.36.3"
 FIRST, SECOND, THIRD = machine_names()
+FOURTH = "e2e4"
+WITH_FOURTH = dataclasses.replace(E2E, machines={**E2E.machines, FOURTH: 7})
 NODE_PORT = 30080
 PAUSE_SECONDS = 0.05
 """Between two requests."""
-CUT_SHORT = "from tests.e2e.conftest import STACK; STACK.up()"
 
 
 @pytest.fixture(scope="module")
 def live() -> Iterator[Cluster]:
-    """A control plane and two workers of the old version, with a service of two replicas."""
-    cluster.take_down(STACK)
+    """A control plane and two workers of the old version, with a service of two replicas; a fourth machine waits."""
+    stack = LocalStack(WITH_FOURTH, STACK.source)
+    cluster.take_down(stack)
     mirror.build(NEW)
-    access = cluster.prepare_machines(E2E, OLD)
+    access = cluster.prepare_machines(WITH_FOURTH, OLD)
     STACK.configure(access)
     configure("set", "--path", "cluster.kubernetesVersion", OLD)
     cluster.bring_up(STACK, access)
@@ -42,36 +41,39 @@ def live() -> Iterator[Cluster]:
     found.kubectl("apply", "--filename=-", standard_input=json.dumps(service(access.probe_image)))
     found.kubectl("rollout", "status", "deployment/asked", "--timeout=120s")
     yield found
-    cluster.take_down(STACK)
+    cluster.take_down(stack)
 
 
 def test_the_preview_of_an_upgrade_says_its_order(live: Cluster) -> None:
-    """etcd, control plane, one worker, the other one."""
+    """etcd, control plane, one worker, the other one; and the new one."""
     configure("set", "--path", "cluster.kubernetesVersion", NEW)
-    told = [line.strip() for line in previewed().plan.splitlines() if "upgraded from" in line]
+    configure("set", "--path", f"hosts.{FOURTH}.address", WITH_FOURTH.address(FOURTH))
+    plan = [line.strip() for line in previewed().plan.splitlines()]
+    told = [line for line in plan if "upgraded from" in line]
     assert [line.partition(":")[0] for line in told] == [FIRST, SECOND, THIRD]
     assert all(f"upgraded from {OLD} to {NEW}" in line for line in told)
+    assert f"{FOURTH}: is prepared and joins, Kubernetes {NEW}" in plan
 
 
 def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(live: Cluster) -> None:
     """Killed when the first worker has the new version; no node that is done is touched again."""
     with asked() as requests:
-        began = time.monotonic()
-        killed = subprocess.Popen([sys.executable, "-c", CUT_SHORT], cwd=REPOSITORY, start_new_session=True)
+        began, at_first = time.monotonic(), logins(live)
+        killed = begun("up")
         until(lambda: is_done(live, SECOND) or killed.poll() is not None, seconds=900)
-        assert killed.poll() is None, "it ended before it could be killed"
-        os.killpg(killed.pid, signal.SIGKILL)
-        killed.wait()
-        until(lambda: not processes_of(killed.pid), seconds=30)
+        kill(killed)
         assert versions(live)[FIRST] == NEW
         before = logins(live)
         applied = on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version")
         live.stack.up()
         taken = time.monotonic() - began
-    assert versions(live) == dict.fromkeys(machine_names(), NEW)
+    assert versions(live) == dict.fromkeys([*machine_names(), FOURTH], NEW)
     assert on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version") == applied
     assert visits(live, before)[SECOND] <= 1, "at most to look whether what was killed had succeeded"
-    print(f"upgrade: {taken:.0f} s, {requests.answered} requests answered, {requests.lost} lost")
+    print(
+        f"upgrade: {taken:.0f} s, logins {visits(live, at_first)},"
+        f" {requests.answered} requests answered, {requests.lost} lost"
+    )
     assert requests.answered > 1000
     assert requests.lost == 0, requests.errors[:5]
 
@@ -134,13 +136,6 @@ def asked() -> Iterator[Requests]:
     finally:
         ended.set()
         thread.join()
-
-
-def processes_of(group: int) -> list[str]:
-    """Processes of a group that have not ended, by state and name; those that nobody collects have."""
-    command = ["ps", "-e", "-o", "pgid=,stat=,comm="]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in lines if line.split()[0] == str(group) and not line.split()[1].startswith("Z")]
 
 
 def versions(live: Cluster) -> dict[str, str]:

@@ -1,0 +1,111 @@
+"""What tests of a cluster that changes look at, and how they cut a run short."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from local.paths import REPOSITORY
+from local.toolchain import environment as tool_environment
+from operations._preview import Preview, Selection, preview
+from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names
+
+
+def logins(live: Cluster) -> dict[str, int]:
+    """SSH logins that each machine has seen."""
+    return {machine: live.logins(machine) for machine in machine_names()}
+
+
+def visits(live: Cluster, before: dict[str, int]) -> dict[str, int]:
+    """SSH logins since."""
+    now = logins(live)
+    return {machine: now[machine] - before[machine] for machine in before}
+
+
+def node_names(live: Cluster) -> list[str]:
+    """Nodes of the cluster that are Ready."""
+    return sorted(
+        node["metadata"]["name"]
+        for node in live.get("nodes")["items"]
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    )
+
+
+def pod_uids(live: Cluster) -> dict[str, str]:
+    """Identity of each pod of the pod network and the dashboard, by name."""
+    found = live.get("pods", "--all-namespaces")["items"]
+    kept = ("calico", "kubernetes-dashboard", "coredns")
+    return {p["metadata"]["name"]: p["metadata"]["uid"] for p in found if p["metadata"]["name"].startswith(kept)}
+
+
+def running_since(live: Cluster) -> dict[str, str]:
+    """When each machine's containerd and kubelet, and the containers of its pods, were started."""
+    look = (
+        "systemctl show --property ActiveEnterTimestampMonotonic containerd kubelet;"
+        " crictl ps --output json | sed --quiet 's/.*\"createdAt\": //p' | sort"
+    )
+    return {machine: live.on(machine, look) for machine in machine_names()}
+
+
+def previewed() -> Preview:
+    """What the real engine says that an update would do."""
+    arguments = ("--stack", E2E.name, "--config-file", str(STACK.file))
+    seen = preview(Selection(REPOSITORY, arguments, tool_environment()))
+    assert not seen.errors
+    return seen
+
+
+def touched(seen: Preview) -> set[str]:
+    """Names of the resources that would be created, updated, replaced or deleted."""
+    return {urn.rpartition("::")[2] for urn in seen.touched}
+
+
+def operation(command: str, *arguments: str) -> tuple[int, str]:
+    """Exit status and standard output of `python -m operations`."""
+    full = [sys.executable, "-m", "operations", command, E2E.name, *arguments]
+    finished = subprocess.run(full, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+    return finished.returncode, finished.stdout
+
+
+def add(machine: str) -> None:
+    """The line of a worker in the stack file."""
+    configure("set", "--path", f"hosts.{machine}.address", E2E.address(machine))
+
+
+def remove(machine: str) -> None:
+    """No line of it any more."""
+    configure("rm", "--path", f"hosts.{machine}")
+
+
+def begun(call: str) -> subprocess.Popen[bytes]:
+    """A method of STACK that runs in a process group of its own."""
+    command = [sys.executable, "-c", f"from tests.e2e.conftest import STACK; STACK.{call}()"]
+    return subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """The whole group is killed, and gone."""
+    assert process.poll() is None, "it ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    until(lambda: not _processes_of(process.pid), seconds=30)
+
+
+def _processes_of(group: int) -> list[str]:
+    """Processes of a group that have not ended, by state and name; those that nobody collects have."""
+    command = ["ps", "-e", "-o", "pgid=,stat=,comm="]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if line.split()[0] == str(group) and not line.split()[1].startswith("Z")]
+
+
+def until(condition: Callable[[], bool], seconds: int = 60) -> None:
+    """Wait until something is so; fails after a while."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(1)  # polls the API server or a machine
