@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         item.add_report_section(report.when, "evidence", str(collect_evidence()))
     return report
+
+
+def operation(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of a command, as `make` runs it."""
+    command = [sys.executable, "-m", "operations", *arguments]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+    return finished.returncode, finished.stdout + finished.stderr
 
 
 def on_machine(machine: str, script: str) -> str:
