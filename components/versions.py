@@ -42,7 +42,8 @@ FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
 
 FIRST_CONTAINERD_WITH_CERTS_D = (1, 5)
-"""containerd reads a registry's directory of /etc/containerd/certs.d from 1.5 on: its docs/hosts.md."""
+"""containerd reads a registry's directory of /etc/containerd/certs.d from 1.5 on: its docs/hosts.md.
+1.4.13, that of Debian 11, reads the rest of our configuration and passes over `config_path` without a word."""
 
 CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
 """kubelet 1.26 wants CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
