@@ -14,9 +14,9 @@ import pytest
 
 from local.mirror import MirrorAccess
 from tests.e2e.cell import CELL, DEBIAN_WITH_OLD_CONTAINERD, LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD
-from tests.e2e.conftest import E2E, configure, failure, on_machine, setting
+from tests.e2e.conftest import E2E, configure, failure, last_login_is_from, on_machine, setting, through_bastion
 
-SECOND = list(E2E.machines)[1]
+FIRST, SECOND = list(E2E.machines)[:2]
 
 
 @contextmanager
@@ -101,6 +101,15 @@ def test_too_little_disk_is_said_before_anything_is_installed(machines_ready: Mi
     with setting("system.minimumFreeDiskMib", "99999999"):
         seen = failure()
     assert f"{SECOND}: prepare: expected at least 99999999 MiB free under /var" in seen
+
+
+def test_machines_are_reached_through_a_bastion(machines_ready: MirrorAccess) -> None:
+    """What they say comes back through it, and nobody else logs in."""
+    on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
+    with through_bastion(FIRST), setting("system.minimumFreeDiskMib", "99999999"):
+        seen = failure()
+    assert f"{SECOND}: prepare: expected at least 99999999 MiB free under /var" in seen
+    assert last_login_is_from(SECOND) == E2E.address(FIRST)
 
 
 def test_a_full_disk_is_said_before_anything_is_installed(machines_ready: MirrorAccess) -> None:

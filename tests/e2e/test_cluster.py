@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cell import CELL
-from tests.e2e.conftest import E2E, Cluster, machine_names, operation, reboot, worker_names
+from tests.e2e.conftest import (
+    E2E,
+    Cluster,
+    last_login_is_from,
+    machine_names,
+    operation,
+    reboot,
+    through_bastion,
+    worker_names,
+)
 
 VERSION = CELL.kubernetes
 
@@ -122,6 +131,16 @@ def test_status_says_that_all_is_well(live: Cluster) -> None:
     """Of this version and these systems too."""
     code, said = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
     assert (code, "all is well" in said) == (0, True), said
+
+
+def test_status_looks_at_machines_through_a_bastion(live: Cluster) -> None:
+    """With the SSH of this host, and the same settings as Pulumi's."""
+    first, second = machine_names()[:2]
+    assert last_login_is_from(second) != E2E.address(first)
+    with through_bastion(first):
+        code, said = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
+    assert (code, "all is well" in said) == (0, True), said
+    assert last_login_is_from(second) == E2E.address(first)
 
 
 def test_a_login_token_of_the_reader_opens_what_it_may_read(live: Cluster) -> None:
