@@ -9,7 +9,7 @@ from typing import Any
 from components._host_keys import known_host_key
 from components.manifest_sources import manifest_sources
 from components.settings import Settings
-from components.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version
+from components.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version, removed_flag
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -53,6 +53,20 @@ def _extra_arguments(settings: Settings) -> Iterator[str]:
             yield f'{path}: name and value are strings, such as `{{name: v, value: "4"}}`, found {arguments!r}'
         elif isinstance(arguments, dict) and not all(isinstance(value, str) for value in arguments.values()):
             yield f'{path}: values are strings, such as `v: "4"`, found {arguments!r}'
+        else:
+            flags = [each["name"] for each in arguments] if isinstance(arguments, list) else list(arguments)
+            yield from _removed_flags(part, flags, settings.cluster.kubernetes_version)
+
+
+def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:
+    """The program would end as soon as it is started, for the first time or after an upgrade."""
+    for flag in flags:
+        removed = removed_flag(part, flag, version)
+        if removed:
+            yield (
+                f"cluster.clusterConfiguration.{part}.extraArgs: Kubernetes has no --{flag} since 1.{removed[0]}, found"
+                f" it with {version}; take it away: {removed[1]}"
+            )
 
 
 def _is_argument(each: Any) -> bool:

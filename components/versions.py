@@ -42,7 +42,8 @@ FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
 
 FIRST_CONTAINERD_WITH_CERTS_D = (1, 5)
-"""containerd reads a registry's directory of /etc/containerd/certs.d from 1.5 on: its docs/hosts.md."""
+"""containerd reads a registry's directory of /etc/containerd/certs.d from 1.5 on: its docs/hosts.md.
+1.4.13, that of Debian 11, reads the rest of our configuration and passes over `config_path` without a word."""
 
 CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
 """kubelet 1.26 wants CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
@@ -51,6 +52,30 @@ before, CRI v1alpha2 was enough. 1.37 still accepts 1.x, with a warning of kubea
 FIRST_MINOR_THAT_KNOWS_FAIL_CGROUP_V1 = 31
 FIRST_MINOR_THAT_REFUSES_CGROUP_V1 = 35
 """kubelet's `failCgroupV1` is true by default from 1.35 on: https://kubernetes.io/docs/concepts/architecture/cgroups/."""
+
+_LOG_FLAGS = (
+    *("add-dir-header", "alsologtostderr", "log-backtrace-at", "log-dir", "log-file", "log-file-max-size"),
+    *("logtostderr", "one-output", "skip-headers", "skip-log-headers", "stderrthreshold"),
+)
+_REMOVED_LOG_FLAGS = dict.fromkeys(_LOG_FLAGS, (26, "its log is on standard error: kubectl logs"))
+REMOVED_FLAGS = {
+    "apiServer": {
+        **_REMOVED_LOG_FLAGS,
+        "master-service-namespace": (27, "it had no effect"),
+        **dict.fromkeys(("cloud-provider", "cloud-config"), (33, "a cloud controller manager has it")),
+    },
+    "controllerManager": {
+        **_REMOVED_LOG_FLAGS,
+        "enable-taint-manager": (27, "it is always enabled"),
+        "pod-eviction-timeout": (27, "apiServer has default-unreachable-toleration-seconds"),
+        "volume-host-cidr-denylist": (31, "no volume plugin reads it"),
+        "volume-host-allow-local-loopback": (31, "no volume plugin reads it"),
+    },
+    "scheduler": _REMOVED_LOG_FLAGS,
+}
+"""First minor whose program ends at a flag that it knew in 1.24, and what there is instead, by the program's name in
+kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack file sets
+no flags of kubelet."""
 
 CALICO_MINORS = {"3.31": (32, 35), "3.32": (34, 36), "3.33": (35, 37)}
 """Oldest and newest minor of Kubernetes that a Calico line is tested with, by its page "System requirements for
@@ -96,6 +121,12 @@ def knows_fail_cgroup_v1(version: str) -> bool:
 def refuses_cgroup_v1(version: str) -> bool:
     """Whether kubelet stops on a host with cgroup v1 unless it is told not to."""
     return minor_of(version) >= FIRST_MINOR_THAT_REFUSES_CGROUP_V1
+
+
+def removed_flag(part: str, flag: str, version: str) -> tuple[int, str] | None:
+    """Since which minor a program of the control plane no longer knows a flag, and what there is instead."""
+    found = REMOVED_FLAGS.get(part, {}).get(flag)
+    return found if found and found[0] <= minor_of(version) else None
 
 
 def calico_is_tested_with(calico: str, kubernetes: str) -> bool | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from components._manifests import containers, fetched_objects
 from components.calico import calico_source
 from components.kubeadm_images import kubeadm_images
 from components.settings import Images, Settings
+from components.versions import etcd_and_coredns_tags_are_known
 
 
 @dataclass(frozen=True, order=True)
@@ -35,6 +37,17 @@ def stack_images(settings: Settings) -> list[StackImage]:
         names |= {settings.dashboard.image, settings.dashboard.metrics_scraper_image}
     found = {StackImage(*pair) for pair in kubeadm_images(settings)}
     return sorted(found | {StackImage(full_name(name), settings.images.rewritten(name)) for name in names})
+
+
+def warn_of_guessed_tags(settings: Settings) -> None:
+    """On standard error, for a patch version of Kubernetes whose own tags are not known."""
+    version = settings.cluster.kubernetes_version
+    if not etcd_and_coredns_tags_are_known(version):
+        print(
+            f"etcd and CoreDNS: the tags of another patch of {version}; exact is, on the control plane:"
+            " kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml",
+            file=sys.stderr,
+        )
 
 
 def mirrored_to(settings: Settings, target: str) -> Settings:

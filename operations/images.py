@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from itertools import groupby
 
-from components.versions import etcd_and_coredns_tags_are_known
-from operations._image_list import stack_images
+from operations._image_list import stack_images, warn_of_guessed_tags
 from operations._stacks import selected_stack
 
 
@@ -28,10 +26,4 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{registry}:")
         for image in group:
             print(f"  {image.pulled}{'' if image.public == image.pulled else f'  (from {image.public})'}")
-    version = settings.cluster.kubernetes_version
-    if not etcd_and_coredns_tags_are_known(version):
-        print(
-            f"etcd and CoreDNS: the tags of another patch of {version}; exact is, on the control plane:"
-            " kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml",
-            file=sys.stderr,
-        )
+    warn_of_guessed_tags(settings)

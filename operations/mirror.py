@@ -10,7 +10,7 @@ from pathlib import Path
 from components.containerd import registries_with_password
 from components.settings import Settings
 from local.errors import StepError
-from operations._image_list import StackImage, mirrored_to, stack_images
+from operations._image_list import StackImage, mirrored_to, stack_images, warn_of_guessed_tags
 from operations._skopeo import Skopeo
 from operations._stacks import SelectedStack, selected_stack
 
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
+    warn_of_guessed_tags(settings)
     mirrored = mirrored_to(settings, target)
     # Mirrored names come from the same list: what the stack would pull with the rewriting of the target.
     today = {image.public: image.pulled for image in stack_images(settings)}

@@ -19,6 +19,8 @@ from local.paths import REPOSITORY, STATE
 STACK_FILE = REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml"
 LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD = 25
 """The guide's time, when Debian's containerd was current; newer versions run on that of the mirror."""
+DEBIAN_WITH_OLD_CONTAINERD = 11
+"""Its containerd 1.4 cannot be told of the stack's registries: such machines run on that of the mirror."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Cell:
         return release(self.kubernetes)
 
     def access(self, access: MirrorAccess) -> MirrorAccess:
-        """The mirror, without its containerd where the distribution's is tested."""
-        if self.minor > LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD:
+        """The mirror, without its containerd where the distribution's can be tested."""
+        if self.minor > LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD or DEBIAN_WITH_OLD_CONTAINERD in self.debian:
             return access
         return replace(access, containerd_repository_url=None)
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def operation(*arguments: str) -> tuple[int, str]:
+    """Exit status and output of a command, as `make` runs it."""
+    command = [sys.executable, "-m", "operations", *arguments]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
+    return finished.returncode, finished.stdout + finished.stderr
+
+
 def on_machine(machine: str, script: str) -> str:
     """Standard output of a script that root runs on a machine."""
     command = ["podman", "exec", "--interactive", E2E.container(machine), "bash", "-euo", "pipefail", "-s"]
@@ -107,13 +115,29 @@ def configure(*arguments: str, standard_input: str | None = None) -> None:
 @contextmanager
 def setting(path: str, value: str, *, kind: str = "--plaintext") -> Iterator[None]:
     """The stack file with another value, for a while."""
-    kept = STACK.file.with_suffix(".kept")
-    shutil.copyfile(STACK.file, kept)
+    kept = STACK.file.read_text()
     configure("set", "--path", kind, path, standard_input=value)
     try:
         yield
     finally:
-        kept.replace(STACK.file)
+        STACK.file.write_text(kept)
+
+
+@contextmanager
+def through_bastion(machine: str) -> Iterator[None]:
+    """The stack goes through one of its machines to all of them, for a while."""
+    known = (line.split(" ", 1) for line in (E2E.directory / "known_hosts").read_text().splitlines())
+    key = next(key for address, key in known if address == E2E.address(machine))
+    with setting("ssh.bastion.address", E2E.address(machine)):
+        configure("set", "--path", "ssh.bastion.hostKey", key)
+        configure("set", "--path", "ssh.bastion.user", "debian")
+        yield
+
+
+def last_login_is_from(machine: str) -> str:
+    """Address that the last SSH login of a machine came from."""
+    found = on_machine(machine, "journalctl --unit ssh --output cat | grep '^Accepted' | tail -n 1")
+    return found.partition(" from ")[2].split()[0]
 
 
 def failure() -> str:

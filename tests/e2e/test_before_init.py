@@ -13,10 +13,10 @@ from contextlib import contextmanager
 import pytest
 
 from local.mirror import MirrorAccess
-from tests.e2e.cell import CELL
-from tests.e2e.conftest import E2E, failure, on_machine, setting
+from tests.e2e.cell import CELL, DEBIAN_WITH_OLD_CONTAINERD, LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD
+from tests.e2e.conftest import E2E, configure, failure, last_login_is_from, on_machine, setting, through_bastion
 
-SECOND = list(E2E.machines)[1]
+FIRST, SECOND = list(E2E.machines)[:2]
 
 
 @contextmanager
@@ -103,6 +103,15 @@ def test_too_little_disk_is_said_before_anything_is_installed(machines_ready: Mi
     assert f"{SECOND}: prepare: expected at least 99999999 MiB free under /var" in seen
 
 
+def test_machines_are_reached_through_a_bastion(machines_ready: MirrorAccess) -> None:
+    """What they say comes back through it, and nobody else logs in."""
+    on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
+    with through_bastion(FIRST), setting("system.minimumFreeDiskMib", "99999999"):
+        seen = failure()
+    assert f"{SECOND}: prepare: expected at least 99999999 MiB free under /var" in seen
+    assert last_login_is_from(SECOND) == E2E.address(FIRST)
+
+
 def test_a_full_disk_is_said_before_anything_is_installed(machines_ready: MirrorAccess) -> None:
     """With the stack's own minimum, and what df says."""
     on_machine(SECOND, "rm -f /var/lib/pulumi-kubeadm/prepared")
@@ -123,6 +132,25 @@ def test_a_disk_that_fills_up_meanwhile_is_named_by_the_step_that_met_it(
     assert f"{SECOND}: prepare: expected" in seen
     assert re.search("No space left on device|enough free space", seen), seen
     assert "Next: " in seen
+
+
+@pytest.mark.skipif(DEBIAN_WITH_OLD_CONTAINERD not in CELL.debian, reason="no machine has an old one")
+def test_a_containerd_of_the_distribution_that_is_too_old_is_refused_before_anything_is_installed(
+    machines_ready: MirrorAccess,
+) -> None:
+    """With what it is too old for, and the setting that names another one."""
+    needed = (
+        "1.5 or newer, for the stack's registries"
+        if CELL.minor <= LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD
+        else f"1.6 or newer, for Kubernetes {CELL.kubernetes}"
+    )
+    with setting("containerd.package", "containerd"):
+        configure("rm", "--path", "containerd.repository")
+        seen = failure()
+    old = next(machine for machine in E2E.machines if E2E.debian_of(machine) == DEBIAN_WITH_OLD_CONTAINERD)
+    assert re.search(rf"{old}: prepare: expected containerd {needed},\s+saw 1\.4\.", seen), seen
+    assert "containerd.repository, containerd.package" in seen
+    assert on_machine(old, "command -v kubeadm containerd || true") == ""
 
 
 def test_a_package_version_that_is_not_there_is_named(machines_ready: MirrorAccess) -> None:

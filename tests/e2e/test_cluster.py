@@ -7,11 +7,22 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from base64 import b64decode
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.cell import CELL
-from tests.e2e.conftest import E2E, Cluster, machine_names, reboot, worker_names
+from tests.e2e.conftest import (
+    E2E,
+    Cluster,
+    last_login_is_from,
+    machine_names,
+    operation,
+    reboot,
+    through_bastion,
+    worker_names,
+)
 
 VERSION = CELL.kubernetes
 
@@ -116,11 +127,60 @@ def test_the_example_role_allows_what_it_says_and_nothing_else(live: Cluster) ->
     assert live.kubectl("auth", "can-i", "get", "pods", *user, check=False).splitlines()[-1] == "no"
 
 
+def test_status_says_that_all_is_well(live: Cluster) -> None:
+    """Of this version and these systems too."""
+    code, said = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
+    assert (code, "all is well" in said) == (0, True), said
+
+
+def test_status_looks_at_machines_through_a_bastion(live: Cluster) -> None:
+    """With the SSH of this host, and the same settings as Pulumi's."""
+    first, second = machine_names()[:2]
+    assert last_login_is_from(second) != E2E.address(first)
+    with through_bastion(first):
+        code, said = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
+    assert (code, "all is well" in said) == (0, True), said
+    assert last_login_is_from(second) == E2E.address(first)
+
+
+def test_a_login_token_of_the_reader_opens_what_it_may_read(live: Cluster) -> None:
+    """`make token`: pods of its namespace, and of no other."""
+    code, said = operation("token", E2E.name, "reader", "--duration", "10m")
+    assert code == 0, said
+    token = said.splitlines()[0]
+    assert "default/reader: valid for 10 min" in said
+    assert [status_of(pods_of(namespace), token) for namespace in ("default", "kube-system")] == [200, 403]
+    assert status_of(pods_of("default"), f"{token}x") == 401
+
+
+def test_a_long_lived_token_is_made_by_the_cluster_and_opens_what_its_account_may(live: Cluster) -> None:
+    """From 1.24 on only for those who ask for one."""
+    secrets = {secret["metadata"]["name"]: secret for secret in live.get("--namespace=default", "secrets")["items"]}
+    assert "reader-token" not in secrets
+    token = b64decode(secrets["robot-token"]["data"]["token"]).decode()
+    assert [status_of(pods_of(namespace), token) for namespace in ("default", "kube-system")] == [200, 403]
+
+
+def test_a_kubeconfig_of_the_reader_joins_the_administrators(live: Cluster, tmp_path: Path) -> None:
+    """`make kubeconfig` twice, into one file that only its owner reads."""
+    file = tmp_path / "kubeconfig"
+    for user in ([], ["--user", "reader"]):
+        code, said = operation("kubeconfig", E2E.name, *user, "--file", str(file))
+        assert code == 0, said
+    assert file.stat().st_mode & 0o777 == 0o600
+    asked = ("auth", "can-i", "delete", "nodes", "--kubeconfig", str(file), "--context")
+    answers = [
+        live.kubectl(*asked, f"{user}@{E2E.name}", check=False).splitlines()[-1]
+        for user in ("kubernetes-admin", "reader")
+    ]
+    assert answers == ["yes", "no"]
+
+
 def test_no_secret_is_in_the_state_in_clear(live: Cluster) -> None:
     """Password, admin key and join tokens are encrypted in Pulumi's state and absent from its output."""
-    exported = live.stack.pulumi("stack", "export", "--stack", "e2e", step="export the state")
+    exported = live.stack.pulumi("stack", "export", "--stack", E2E.name, step="export the state")
     key = live.on(machine_names()[0], "sed -n 's/.*client-key-data: //p' /etc/kubernetes/admin.conf").strip()
-    printed = "".join(path.read_text() for path in (E2E.directory.parent / "logs").glob("pulumi-e2e*.log"))
+    printed = "".join(path.read_text() for path in (E2E.directory.parent / "logs").glob(f"pulumi-{E2E.name}*.log"))
     for canary in (live.access.password, key, "BEGIN OPENSSH PRIVATE KEY"):
         assert canary not in exported
         assert canary not in printed
@@ -149,6 +209,7 @@ def test_destroy_takes_the_objects_and_leaves_the_nodes(live: Cluster) -> None:
     live.kubectl("--namespace=shop", "delete", "daemonset/probe", "service/probe")
     live.stack.destroy()
     assert "NotFound" in live.kubectl("get", "namespace", "kubernetes-dashboard", check=False)
+    assert "NotFound" in live.kubectl("get", "secret", "robot-token", "--namespace=default", check=False)
     assert len(live.get("nodes")["items"]) == len(machine_names())
 
 
@@ -156,6 +217,11 @@ def pod_on(live: Cluster, node: str) -> str:
     """Name of the probe's pod on a node."""
     found = live.get("--namespace=shop", "pods", "--selector=app=probe", f"--field-selector=spec.nodeName={node}")
     return str(found["items"][0]["metadata"]["name"])
+
+
+def pods_of(namespace: str) -> str:
+    """Where the API server lists the pods of a namespace."""
+    return f"https://{E2E.address(machine_names()[0])}:6443/api/v1/namespaces/{namespace}/pods"
 
 
 def status_of(url: str, token: str | None) -> int:

@@ -6,8 +6,6 @@ An expired join token is in test_lifecycle.py: what mends it is a plain `pulumi 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +15,7 @@ from typing import Any
 import pytest
 
 from local.environment import E2E
-from local.paths import REPOSITORY
-from tests.e2e.conftest import Cluster, machine_names
+from tests.e2e.conftest import Cluster, machine_names, operation
 
 FIRST, SECOND, THIRD = machine_names()
 DASHBOARD = "kubernetes-dashboard"
@@ -38,13 +35,6 @@ def _up_and_well(live: Cluster) -> None:
     """The tests of the same cluster before took its objects away."""
     live.stack.up()
     assert_well()
-
-
-def operation(*arguments: str) -> tuple[int, str]:
-    """Exit status and output of a command, as `make` runs it."""
-    command = [sys.executable, "-m", "operations", *arguments]
-    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
-    return finished.returncode, finished.stdout + finished.stderr
 
 
 def status(*arguments: str) -> tuple[int, str]:

@@ -1,25 +1,32 @@
-"""`make mirror` copies a stack's images from one real registry to another, and goes on where it was."""
+"""`make mirror` copies a stack's images from one real registry to another, and goes on where it was.
+
+One target is on this host and open; the other one wants TLS with its own authority, and a password.
+"""
 
 from __future__ import annotations
 
 import shutil
+import socket
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from components.settings import Settings
+from components.settings import RegistryAccess, Settings
 from components.stack_file import parse_settings
 from local import machines
 from local import mirror as local_mirror
 from local.debian import install_packages
 from local.environment import E2E
 from local.machines.engine import podman
-from local.mirror import versions
+from local.machines.network import ensure_network
+from local.mirror import MirrorAccess, versions
 from local.mirror.images import DOCKER_PREFIX, KUBERNETES_PREFIX
 from local.mirror.manifest import CALICO_FILE, CALICO_SHA256
 from local.mirror.registry import STORAGE
@@ -29,19 +36,27 @@ from operations._image_list import mirrored_to, stack_images
 
 SOURCE, TARGET = "127.0.0.1:57001", "127.0.0.1:57002"
 START_SECONDS = 20
+SECURE = f"{E2E.network}.3"
+"""An address on the machines' network: of one that is not this host's, TLS is asked for."""
 SERVE = 'printf %s "$CONFIG" >/tmp/registry.yaml; exec docker-registry serve /tmp/registry.yaml'
 
 
 @dataclass(frozen=True)
 class StackOf:
-    """A stack with these settings and no password."""
+    """A stack with these settings and this password."""
 
     known: Settings
+    password: str = ""
     name: str = "mirrored"
 
     def settings(self) -> Settings:
         """As a stack file gives them."""
         return self.known
+
+    def secret(self, key: str) -> str:
+        """The only one."""
+        assert key == "registryPassword"
+        return self.password
 
 
 @pytest.fixture(scope="module")
@@ -54,38 +69,67 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     empty = tmp_path_factory.mktemp("registry")
     names = [serve(SOURCE, STORAGE, read_only=True), serve(TARGET, empty, read_only=False)]
     try:
-        wait_until_it_answers(SOURCE)
-        wait_until_it_answers(TARGET)
+        for address in (SOURCE, TARGET):
+            wait_for_port("127.0.0.1", int(address.rpartition(":")[2]))
         yield empty
     finally:
         podman("rm", "--force", "--time", "2", *names, step="stop the registries")
 
 
 def serve(address: str, directory: Path, *, read_only: bool) -> str:
-    """Start a registry and return the name of its container."""
+    """Start a registry without TLS on this host and return the name of its container."""
+    mode = "ro" if read_only else "rw"
     maintenance = {"readonly": {"enabled": read_only}}
-    config = {
-        "version": 0.1,
-        "storage": {"filesystem": {"rootdirectory": "/srv/registry"}, "maintenance": maintenance},
-        "http": {"addr": address},
-    }
+    storage = {"filesystem": {"rootdirectory": "/srv/registry"}, "maintenance": maintenance}
+    config = {"version": 0.1, "storage": storage, "http": {"addr": address}}
     name = f"{E2E.name}-registry-{address.rpartition(':')[2]}"
-    volume = f"{directory}:/srv/registry{':ro' if read_only else ''}"
-    options = ["--detach", "--name", name, "--network", "host", "--volume", volume, "--env"]
-    limits = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"]  # as for the local mirror
-    text = f"CONFIG={yaml.safe_dump(config)}"
-    podman("run", *limits, *options, text, IMAGE, "bash", "-c", SERVE, step=f"start {name}")
+    start(name, config, "--network", "host", "--volume", f"{directory}:/srv/registry:{mode}")
     return name
 
 
-def wait_until_it_answers(address: str) -> None:
-    """A registry that was started."""
+def start(name: str, config: dict[str, Any], *options: str) -> None:
+    """Start a registry in a container."""
+    limits = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"]  # as for the local mirror
+    given = ["--detach", "--name", name, *options, "--env", f"CONFIG={yaml.safe_dump(config)}"]
+    podman("run", *limits, *given, IMAGE, "bash", "-c", SERVE, step=f"start {name}")
+
+
+@pytest.fixture(scope="module")
+def secure(storage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, MirrorAccess]]:
+    """Certificate of an empty registry at SECURE, and who has user name and password."""
+    directory = tmp_path_factory.mktemp("secure")
+    access = local_mirror.access(E2E)
+    shutil.copyfile(E2E.directory / "mirror" / "htpasswd", directory / "htpasswd")
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-config", "/dev/null", "-subj", "/CN=secure", "-addext", f"subjectAltName=IP:{SECURE}"]
+    certificate, key = directory / "server.pem", directory / "server.key"
+    subprocess.run([*make, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    ensure_network(E2E)
+    config = {
+        "version": 0.1,
+        "storage": {"filesystem": {"rootdirectory": "/srv/registry"}},
+        "http": {"addr": ":443", "tls": {"certificate": "/srv/tls/server.pem", "key": "/srv/tls/server.key"}},
+        "auth": {"htpasswd": {"realm": "secure", "path": "/srv/tls/htpasswd"}},
+    }
+    name = f"{E2E.name}-registry-secure"
+    volumes = (f"{directory}:/srv/tls:ro", f"{tmp_path_factory.mktemp('images')}:/srv/registry")
+    options = [each for volume in volumes for each in ("--volume", volume)]
+    start(name, config, "--network", E2E.name, "--ip", SECURE, *options)
+    try:
+        wait_for_port(SECURE, 443)
+        yield certificate, access
+    finally:
+        podman("rm", "--force", "--time", "2", name, step=f"stop {name}")
+
+
+def wait_for_port(address: str, port: int) -> None:
+    """A program that was started listens."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
+            socket.create_connection((address, port), timeout=5).close()
         except OSError:
-            assert time.monotonic() < deadline, address
+            assert time.monotonic() < deadline, f"{address}:{port}"
             time.sleep(0.1)  # polls a program that starts
         else:
             return
@@ -158,3 +202,48 @@ def test_a_registry_that_takes_nothing_is_named(
     said = capsys.readouterr().err
     assert f"expected skopeo to write {SOURCE}/copy/" in said
     assert "it goes on" in said
+
+
+@pytest.mark.parametrize("password_is_right", [False, True])
+def test_a_registry_with_tls_and_password_is_written_and_read_with_those_of_the_stack(
+    secure: tuple[Path, MirrorAccess],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    password_is_right: bool,
+) -> None:
+    """The second run reads all of it; a wrong password is named as the registry names it, and never shown."""
+    certificate, access = secure
+    password = access.password if password_is_right else "something-else"
+    known = with_registry(settings, caFile=certificate, username=access.username)
+    monkeypatch.setattr(mirror, "selected_stack", lambda _: StackOf(known, password))
+    results = [__main__.main(["mirror", "mirrored", f"{SECURE}/copy"]) for _ in range(1 + password_is_right)]
+    printed = capsys.readouterr()
+    assert password not in printed.out + printed.err
+    if password_is_right:
+        assert results == [0, 0], printed
+        assert [printed.out.count(f"  {what}  ") for what in ("copied ", "there  ")] == [12, 12]
+    else:
+        assert results == [1]
+        assert "authentication required" in printed.err or "unauthorized" in printed.err
+
+
+def test_a_registry_whose_authority_the_stack_does_not_name_is_not_written(
+    secure: tuple[Path, MirrorAccess],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """TLS is not given up for it."""
+    _, access = secure
+    known = with_registry(settings, username=access.username)
+    monkeypatch.setattr(mirror, "selected_stack", lambda _: StackOf(known, access.password))
+    assert __main__.main(["mirror", "mirrored", f"{SECURE}/untrusted"]) == 1
+    assert "x509" in capsys.readouterr().err
+
+
+def with_registry(settings: Settings, **access: Any) -> Settings:
+    """The same stack, with a way to the registry at SECURE."""
+    registries = {SECURE: RegistryAccess.model_validate(access)}
+    containerd = settings.containerd.model_copy(update={"registries": registries})
+    return settings.model_copy(update={"containerd": containerd})

@@ -116,6 +116,27 @@ def test_every_image_is_copied_to_the_name_that_the_stack_will_pull(
     assert len(pulled) == 12
 
 
+@pytest.mark.parametrize("command", [["images", "shop"], ["mirror", "shop", HUB]])
+@pytest.mark.parametrize(("version", "warns"), [("1.36.3", False), ("1.36.2", True)])
+def test_tags_that_are_guessed_are_said_to_be(
+    *,
+    skopeo: type[FakeSkopeo],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    version: str,
+    warns: bool,
+) -> None:
+    """With the command that knows."""
+    settings = parse_settings(stack_file(tmp_path, version=version))
+    skopeo.held = {each.public: "sha256:x" for each in stack_images(settings)}
+    for module in (images, mirror):
+        monkeypatch.setattr(module, "selected_stack", lambda _: OfSettings(settings))
+    assert __main__.main(command) == 0
+    assert ("kubeadm config images list" in capsys.readouterr().err) == warns
+
+
 def test_what_is_there_with_the_same_digest_is_left_alone(skopeo: type[FakeSkopeo]) -> None:
     """What is there with another one is not."""
     assert __main__.main(["mirror", "shop", HUB]) == 0

@@ -286,6 +286,25 @@ def test_extra_arguments_have_the_form_of_their_kubeadm(version: str, arguments:
     assert problem is None or (problem in found[0] and "apiServer.extraArgs" in found[0])
 
 
+@pytest.mark.parametrize(
+    ("part", "flag", "last_minor"),
+    [
+        ("scheduler", "logtostderr", 25),
+        ("controllerManager", "pod-eviction-timeout", 26),
+        ("apiServer", "cloud-provider", 32),
+    ],
+)
+def test_a_flag_that_kubernetes_no_longer_knows_is_refused(part: str, flag: str, last_minor: int) -> None:
+    """The program would end at once, in an upgrade the one of a control plane that ran."""
+    for minor, refused in ((24, False), (last_minor, False), (last_minor + 1, True), (36, True)):
+        stack = with_workers(version=f"1.{minor}.0")
+        arguments = [{"name": flag, "value": "x"}] if minor >= 31 else {flag: "x"}
+        stack["cluster"]["clusterConfiguration"] = {part: {"extraArgs": arguments}}
+        found = problems(stack)
+        assert bool(found) == refused, found
+        assert not refused or f"{part}.extraArgs: Kubernetes has no --{flag} since 1.{last_minor + 1}" in found[0]
+
+
 def test_the_home_directory_of_nobody_is_refused() -> None:
     """In any file name."""
     stack = {**smallest(), "ssh": {"privateKeyFile": "~nobody-of-this-name/key"}}
