@@ -65,13 +65,6 @@ def touched(seen: Preview) -> set[str]:
     return {urn.rpartition("::")[2] for urn in seen.touched}
 
 
-def operation(command: str, *arguments: str) -> tuple[int, str]:
-    """Exit status and standard output of `python -m operations`."""
-    full = [sys.executable, "-m", "operations", command, E2E.name, *arguments]
-    finished = subprocess.run(full, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300)
-    return finished.returncode, finished.stdout
-
-
 def add(machine: str) -> None:
     """The line of a worker in the stack file."""
     configure("set", "--path", f"hosts.{machine}.address", E2E.address(machine))

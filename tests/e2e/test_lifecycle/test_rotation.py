@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from local import machines, mirror
-from tests.e2e.conftest import E2E, Cluster, configure, failure, machine_names, setting
+from tests.e2e.conftest import E2E, Cluster, configure, failure, machine_names, operation, setting
 from tests.e2e.forward_proxy import forward_proxy
-from tests.e2e.watching import operation, pod_uids, previewed, running_since, touched, until
+from tests.e2e.watching import pod_uids, previewed, running_since, touched, until
 
 FIRST, SECOND, THIRD = machine_names()
 PROXY = "/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf"
@@ -110,7 +110,7 @@ def test_packages_and_images_come_through_a_proxy_and_directly_again(live: Clust
             assert any(registry in asked and asked.startswith("GET") for asked in proxy.asked_for)
             live.on(THIRD, f"crictl rmi {live.access.probe_image}; crictl pull {live.access.probe_image}")
             assert f"CONNECT {registry}:443" in proxy.asked_for
-            assert operation("drift")[0] == 0
+            assert operation("drift", E2E.name)[0] == 0
         live.stack.up()
         proxy.asked_for.clear()
         for machine in machine_names():

@@ -9,8 +9,8 @@ import pytest
 
 from local import cluster
 from local.errors import StepError
-from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, setting
-from tests.e2e.watching import logins, node_names, operation, pod_uids, previewed, touched, until, visits
+from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, operation, setting
+from tests.e2e.watching import logins, node_names, pod_uids, previewed, touched, until, visits
 
 FIRST, SECOND, THIRD = machine_names()
 
@@ -91,11 +91,11 @@ def test_labels_and_taints_that_are_taken_away_go(live: Cluster) -> None:
 def test_drift_is_found_in_one_visit_to_each_host_and_repaired(live: Cluster) -> None:
     """Files, sysctls, holds and services; the look itself changes nothing."""
     as_it_should_be = "".join(f"{machine}: as it should be\n" for machine in machine_names())
-    assert operation("drift") == (0, as_it_should_be)
+    assert operation("drift", E2E.name) == (0, as_it_should_be)
     live.on(THIRD, "sysctl --quiet vm.dirty_ratio=20; apt-mark unhold kubelet; echo '# by hand' >>/etc/crictl.yaml")
     live.on(SECOND, "systemctl disable --quiet kubelet; echo '192.0.2.9 node9' >>/etc/hosts")
     before = logins(live)
-    status, seen = operation("drift")
+    status, seen = operation("drift", E2E.name)
     assert status == 1
     assert visits(live, before) == dict.fromkeys(machine_names(), 1)
     assert f"{FIRST}: as it should be\n" in seen
@@ -105,8 +105,8 @@ def test_drift_is_found_in_one_visit_to_each_host_and_repaired(live: Cluster) ->
     assert "service kubelet: expected it to start at boot, saw disabled" in seen
     assert "node9" not in seen, "lines of others in /etc/hosts are theirs"
     for machine in (SECOND, THIRD):
-        assert operation("repair", machine)[0] == 0
-    assert operation("drift") == (0, as_it_should_be)
+        assert operation("repair", E2E.name, machine)[0] == 0
+    assert operation("drift", E2E.name) == (0, as_it_should_be)
 
 
 def test_certificates_are_renewed_by_one_setting(live: Cluster) -> None:
