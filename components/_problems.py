@@ -49,7 +49,8 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
         texts.setdefault(place, {})[text] = None
         shown[place] = _found(details)
     # A host's name is its key in the file, where the problem stands already.
-    names = {f"hosts.{name}.name" for name in raw.get("hosts") or () if f"hosts.{name}" in texts}
+    hosts = raw.get("hosts")
+    names = {f"hosts.{name}.name" for name in (hosts if isinstance(hosts, Mapping) else ()) if f"hosts.{name}" in texts}
     return [
         f"{place}: {' or '.join(wanted).replace(' or expected ', ' or ')}{shown[place]}"
         for place, wanted in texts.items()
