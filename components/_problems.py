@@ -63,8 +63,9 @@ def _path(details: ErrorDetails, raw: Mapping[str, Any]) -> list[int | str]:
     node: Any = raw
     path: list[int | str] = []
     for part in details["loc"]:
-        is_there = part in node if isinstance(node, Mapping) else isinstance(node, list | tuple)
-        if not is_there:
+        is_key = isinstance(node, Mapping) and part in node
+        is_index = isinstance(node, list | tuple) and isinstance(part, int) and part < len(node)
+        if not (is_key or is_index):
             return [*path, part] if details["type"] == "missing" else path
         node = node[part]
         path.append(part)

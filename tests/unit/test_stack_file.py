@@ -320,6 +320,7 @@ def test_every_pattern_of_a_setting_is_said_in_words() -> None:
     ("section", "value", "problem"),
     [
         ("hosts", 5, "hosts: expected a mapping of names to values, found 5"),
+        ("hosts", {"node1": []}, "hosts.node1: expected a mapping of names to values, found []"),
         ("hosts", ["node1"], "hosts: expected a mapping of names to values, found ['node1']"),
         ("cluster", {"name": "dev", "kubernetesVersion": 1.36}, "quotes, found 1.36"),
         (
