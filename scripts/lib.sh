@@ -46,7 +46,7 @@ remove_leftovers() {
     [[ -e $path ]] || continue
     rm "$path"
     changed "removed $path"
-  done < <(comm -23 "$lists/$STEP" <(find "$lists" -type f ! -name "$STEP" -exec sort "$STAGING/asked-for" {} +))
+  done < <(comm -23 "$lists/$STEP" <(find "$lists" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/asked-for" -))
   mv "$STAGING/asked-for" "$lists/$STEP"
 }
 

@@ -126,12 +126,19 @@ def test_packages_that_were_left_half_configured_are_named_with_the_way_out(mach
 LEFTOVERS = '. "$LIBRARY/lib.sh"\nremove_leftovers\nfor file in $FILES; do put "$file"; done\n'
 
 
-def put_all(machine: Machine, step: str, *paths: str) -> None:
-    """Run a step that puts these files, and nothing else."""
+def put_all(machine: Machine, step: str, *paths: str) -> list[str]:
+    """Run a step that puts these files, and nothing else, and return what it says."""
     machine.script(step, LEFTOVERS)
     values = {"FILES": " ".join(str(machine.path(path)) for path in paths)}
     finished = machine.run(step, values, [File(path, "x\n") for path in paths])
     assert finished.status == 0, finished.stderr
+    return finished.stderr.splitlines()
+
+
+def test_what_a_step_puts_again_is_not_removed_meanwhile(machine: Machine) -> None:
+    """Not even when it is the only step that ran so far: /etc/hosts would be gone."""
+    put_all(machine, "one", "/etc/a")
+    assert put_all(machine, "one", "/etc/a") == []
 
 
 def test_what_a_step_put_and_the_stack_does_not_ask_for_any_more_goes(machine: Machine) -> None:
