@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import json
+import shutil
 
 import pytest
 
@@ -34,7 +35,9 @@ def test_a_machine_that_is_gone_leaves_the_cluster_without_a_visit(live: Cluster
 def test_a_second_stack_on_the_same_machines_is_refused_with_the_name_of_the_first(live: Cluster) -> None:
     """Before anything is changed."""
     second = LocalStack(dataclasses.replace(E2E, name="second"), STACK.source)
-    second.environment.directory.mkdir(exist_ok=True, mode=0o700)
+    # What an earlier run of this test left would be taken for a stack that is there.
+    shutil.rmtree(second.environment.directory, ignore_errors=True)
+    second.environment.directory.mkdir(mode=0o700)
     second.configure(live.access)
     with pytest.raises(StepError) as error:
         second.up()
