@@ -17,6 +17,7 @@ NAME_OR_ADDRESS = r"^[A-Za-z0-9.-]+$"
 ENDPOINT = r"^[A-Za-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"
 PROXY = r"^https?://[^\s'\"%@/]+/?$"
 DESTINATION = r"^[A-Za-z0-9.:/*_-]+$"
+KUBERNETES_VERSION = r"^1\.[0-9]{1,3}\.[0-9]{1,3}$"
 VERSION = r"^\d+\.\d+\.\d+$"
 PACKAGE = r"^[a-z0-9.+-]+$"
 MODULE = r"^[a-z0-9_]+$"
@@ -48,6 +49,7 @@ WORDS = {
     NAME_OR_ADDRESS: "a host name or an address",
     PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",
     DESTINATION: "a host name, a `.domain` or a network",
+    KUBERNETES_VERSION: "a version such as 1.36.3, without a leading v",
     VERSION: "a version such as 3.28.5",
     PACKAGE: "the name of a Debian package",
     MODULE: "the name of a kernel module",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
@@ -29,8 +28,6 @@ OWNED_BY_SETTINGS = {
 
 
 def _known_version(value: str) -> str:
-    if not re.fullmatch(r"1\.[0-9]{1,3}\.[0-9]{1,3}", value):
-        raise ValueError('a version is written as "1.36.3"')
     if not OLDEST_MINOR <= minor_of(value) <= NEWEST_MINOR:
         raise ValueError(f"versions 1.{OLDEST_MINOR} to 1.{NEWEST_MINOR} are known")
     return value
@@ -46,7 +43,9 @@ def _without_owned_keys(section: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-KubernetesVersion = Annotated[str, AfterValidator(_known_version)]
+KubernetesVersion = Annotated[
+    str, StringConstraints(pattern=_patterns.KUBERNETES_VERSION), AfterValidator(_known_version)
+]
 
 
 class Taint(Model):
