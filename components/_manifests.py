@@ -22,6 +22,9 @@ from components.settings import Settings
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
 FETCH_TIMEOUT_SECONDS = 20
+FIELD_MANAGER = "pulumi-kubeadm"
+"""Under a name of the provider's own making, an update that was killed would own its objects for ever: the name is in
+no state, and the next update ends in conflicts with it."""
 
 Manifest = dict[str, Any]
 
@@ -101,9 +104,13 @@ def register(
         # A machine that dies while it joins keeps it from being complete. The provider would wait for ten minutes,
         # and only then is it said which machine it was. Images are on every node before.
         options.custom_timeouts = pulumi.CustomTimeouts(create="4m", update="4m")
+    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
     return pulumi.CustomResource(
         f"kubernetes:{group_version}:{kind}",
         f"{kind}:{scope}{metadata['name']}",
-        {key: value for key, value in manifest.items() if key != "status"},
+        {
+            **{key: value for key, value in manifest.items() if key != "status"},
+            "metadata": {**metadata, "annotations": annotations},
+        },
         options,
     )
