@@ -74,6 +74,7 @@ def test_machines_are_reset_by_a_destroy_that_was_cut_short_and_carry_a_new_clus
     for machine in machine_names():
         assert live.on(machine, "find /etc/kubernetes /var/lib/etcd -mindepth 1") == ""
         assert is_reset(machine)
+    configure("rm", "--path", "policy.resetOnDestroy")
     cluster.bring_up(STACK, live.access)
     assert node_names(live) == [FIRST, SECOND, THIRD]
 
