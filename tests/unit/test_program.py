@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,14 @@ def test_every_object_uses_the_provider_of_the_cluster(run: Recording) -> None:
     objects = [each for each in run.resources if each.request.type.startswith("kubernetes:")]
     assert objects
     assert {each.request.provider.rpartition("::")[0] for each in objects} == {provider.urn}
+
+
+def test_objects_of_manifests_have_a_field_manager_that_outlives_a_killed_update(run: Recording) -> None:
+    """And keep the annotations that their manifest gives them."""
+    objects = [each for each in run.resources if re.search(r":index:(Calico|Dashboard)\$kubernetes:", each.urn)]
+    assert len(objects) > len(CALICO_OBJECTS)
+    managers = {each.inputs["metadata"]["annotations"]["pulumi.com/patchFieldManager"] for each in objects}
+    assert managers == {"pulumi-kubeadm"}
 
 
 def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> None:
