@@ -23,8 +23,8 @@ drain() {
   draining=$!
   while kill -0 "$draining" 2>/dev/null; do
     if [[ $(node_condition "$node") == Unknown ]]; then
-      kill "$draining"
-      wait "$draining" || true # the signal is its status
+      kill "$draining" 2>/dev/null || true # it may have ended at this moment
+      wait "$draining" || true             # the signal is its status
       changed "$node does not answer any more: its pods are not waited for"
       return
     fi

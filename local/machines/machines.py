@@ -196,4 +196,4 @@ def _wait_for_boot(environment: Environment, machine: str) -> None:
                 seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),
                 next_command=f"podman exec -it {name} systemctl --failed",
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # systemd tells nobody outside that it is up

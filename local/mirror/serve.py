@@ -177,7 +177,7 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
                     seen=str(error),
                     next_command=f"podman logs {name}",
                 ) from error
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # two servers in a container tell nobody that they listen
         else:
             return
 
