@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 
+from components import containerd_1_4
 from components._step import File
 from components.settings import Registry, RegistryAccess, Settings
+from components.versions import oldest_containerd
 
 CONFIG = "/etc/containerd/config.toml"
 CERTIFICATES = "/etc/containerd/certs.d"
@@ -13,7 +15,7 @@ SOCKET = "unix:///run/containerd/containerd.sock"
 
 # `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file,
 # always: the one in Docker's package disables the CRI plugin (containerd issue 8139).
-CONFIG_1 = """\
+CRI_1 = """\
 version = 2
 
 [plugins."io.containerd.grpc.v1.cri"]
@@ -25,7 +27,8 @@ version = 2
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   SystemdCgroup = true
-
+"""
+CERTIFICATES_1 = """
 [plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "{certificates}"
 """
@@ -55,17 +58,18 @@ timeout: 10
 
 
 def configuration_files(settings: Settings) -> list[File]:
-    """One file for each major version that a host may have, and crictl's."""
-    values = {
-        "pause_image": settings.pause_image,
-        "restrict_oom_score_adj": str(settings.containerd.restrict_oom_score_adj).lower(),
-        "certificates": CERTIFICATES,
-    }
-    return [
-        File(f"{CONFIG}.1", CONFIG_1.format(**values)),
+    """One file for each format that a host's containerd may read, and crictl's."""
+    values = _values(settings)
+    files = [
+        File(f"{CONFIG}.1", (CRI_1 + CERTIFICATES_1).format(**values)),
         File(f"{CONFIG}.2", CONFIG_2.format(**values)),
         File("/etc/crictl.yaml", CRICTL),
     ]
+    if _may_be_1_4(settings):
+        files.append(
+            containerd_1_4.configuration_file(f"{CONFIG}.1.4", CRI_1.format(**values), settings, _servers(settings))
+        )
+    return files
 
 
 def registry_files(settings: Settings) -> list[File]:
@@ -85,14 +89,34 @@ def registries_with_password(settings: Settings) -> list[Registry]:
 
 
 def credential_files(settings: Settings, passwords: dict[Registry, str]) -> list[File]:
-    """How registries with a password are reached: the password as a header, which every 1.x and 2.x sends.
+    """How registries with a password are reached: the password as a header, which every version from 1.5 on sends.
 
     containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.
     """
-    return [
+    files = [
         File(_hosts_path(name), _hosts_toml(name, settings.containerd.registries[name], passwords[name]), mode="0600")
         for name in registries_with_password(settings)
     ]
+    if files and _may_be_1_4(settings):
+        cri = CRI_1.format(**_values(settings))
+        files.append(containerd_1_4.credential_file(cri, settings, _servers(settings), passwords))
+    return files
+
+
+def _may_be_1_4(settings: Settings) -> bool:
+    return oldest_containerd(settings.cluster.kubernetes_version) == (1, 4)
+
+
+def _values(settings: Settings) -> dict[str, str]:
+    return {
+        "pause_image": settings.pause_image,
+        "restrict_oom_score_adj": str(settings.containerd.restrict_oom_score_adj).lower(),
+        "certificates": CERTIFICATES,
+    }
+
+
+def _servers(settings: Settings) -> dict[Registry, str]:
+    return {name: _server(name) for name in settings.containerd.registries}
 
 
 def _hosts_path(registry: Registry) -> str:
@@ -103,8 +127,12 @@ def _ca_path(registry: Registry) -> str:
     return f"{CERTIFICATES}/{registry}/ca.crt"
 
 
+def _server(registry: Registry) -> str:
+    return f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
+
+
 def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None = None) -> str:
-    server = f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
+    server = _server(registry)
     lines = [f'server = "{server}"']
     for url in (*access.mirrors, server):
         lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']

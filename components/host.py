@@ -9,10 +9,11 @@ import pulumi
 from components import containerd, kubeadm_config, kubernetes_packages
 from components._remote import forget, run_step
 from components._step import File, Step
+from components.kubeadm_images import kube_proxy_image
 from components.last_update import LastUpdate
 from components.proxy import proxy_files, proxy_variables
 from components.settings import Host, Settings
-from components.versions import FIRST_CONTAINERD_WITH_CERTS_D, oldest_containerd, refuses_cgroup_v1
+from components.versions import oldest_containerd, refuses_cgroup_v1
 
 HOSTS_FILE = "/etc/hosts"
 
@@ -103,7 +104,7 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": str(refuses_cgroup_v1(version) and not cgroup_v1_is_wanted).lower(),
         "CONTAINERD_PACKAGE": settings.containerd.package,
-        **_needed_containerd(settings),
+        "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
         "MODULES": " ".join(settings.system.modules),
         "MINIMUM_FREE_DISK_MIB": str(settings.system.minimum_free_disk_mib),
         "MINIMUM_MEMORY_MIB": str(settings.system.minimum_memory_mib),
@@ -118,22 +119,18 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
     return Step(f"{host.name}-prepare", "prepare", host, values, files, undo=undo, with_scripts=True)
 
 
-def _needed_containerd(settings: Settings) -> dict[str, str]:
-    """The oldest containerd that will do, and what it is needed for."""
-    version = settings.cluster.kubernetes_version
-    oldest, needed_for = oldest_containerd(version), f"Kubernetes {version}"
-    if settings.containerd.registries and oldest < FIRST_CONTAINERD_WITH_CERTS_D:
-        oldest, needed_for = FIRST_CONTAINERD_WITH_CERTS_D, "the stack's registries"
-    return {"OLDEST_CONTAINERD": f"{oldest[0]}.{oldest[1]}", "CONTAINERD_IS_NEEDED_FOR": needed_for}
-
-
 def images_step(host: Host, settings: Settings, images: list[str]) -> Step:
-    """The passwords of the registries, and the first images."""
+    """The passwords of the registries, and the first images.
+
+    Args:
+        images: beside those that a node needs before it is Ready.
+    """
     with_password = dict.fromkeys(containerd.registries_with_password(settings), "")
+    of_every_node = [settings.pause_image, settings.images.rewritten(kube_proxy_image(settings))]
     values = {
         "ROLE": host.role,
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
-        "IMAGES": "\n".join(settings.images.rewritten(image) for image in images),
+        "IMAGES": "\n".join([*of_every_node, *(settings.images.rewritten(image) for image in images)]),
         "KUBEADM_PAUSE_IMAGE": "" if settings.containerd.pause_image else settings.pause_image,
         "REGISTRY_FILES": _paths(containerd.credential_files(settings, with_password)),
     }

@@ -6,7 +6,12 @@ from components.settings import Settings
 from components.versions import etcd_and_coredns_tags, pause_tag
 
 REGISTRY = "registry.k8s.io"
-COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+def kube_proxy_image(settings: Settings) -> str:
+    """In its public registry."""
+    return f"{REGISTRY}/kube-proxy:v{settings.cluster.kubernetes_version}"
 
 
 def kubeadm_images(settings: Settings) -> list[tuple[str, str]]:
@@ -14,10 +19,14 @@ def kubeadm_images(settings: Settings) -> list[tuple[str, str]]:
     version = settings.cluster.kubernetes_version
     etcd, coredns = etcd_and_coredns_tags(version)
     pause = f"{REGISTRY}/pause:{pause_tag(version)}"
-    names = [*(f"{name}:v{version}" for name in COMPONENTS), f"etcd:{etcd}"]
+    images = [
+        *(f"{REGISTRY}/{name}:v{version}" for name in CONTROL_PLANE),
+        kube_proxy_image(settings),
+        f"{REGISTRY}/etcd:{etcd}",
+    ]
     own = settings.images.rewritten(f"{REGISTRY}/x") != f"{REGISTRY}/x"
     return [
-        *((f"{REGISTRY}/{name}", settings.images.rewritten(f"{REGISTRY}/{name}")) for name in names),
+        *((image, settings.images.rewritten(image)) for image in images),
         # Of an imageRepository of its own kubeadm drops one `coredns` of the path: app/images/images.go.
         (
             f"{REGISTRY}/coredns/coredns:{coredns}",

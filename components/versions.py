@@ -30,20 +30,17 @@ ETCD_AND_COREDNS = {
     "1.33.5": ("3.5.21-0", "v1.12.0"),
     "1.34.4": ("3.6.5-0", "v1.12.1"),
     "1.35.4": ("3.6.6-0", "v1.13.1"),
+    "1.36.1": ("3.6.8-0", "v1.14.2"),
     "1.36.3": ("3.6.8-0", "v1.14.2"),
     "1.37.2": ("3.7.0-0", "v1.14.6"),
 }
 """Tags by Kubernetes version: its cmd/kubeadm/app/constants/constants.go, DefaultEtcdVersion and CoreDNSVersion.
 
-Patches of one minor version may differ; of one that is not here, the tags of its minor version are assumed.
+Patches of one minor version may differ; of one that is not here, those of the newest patch that is are assumed.
 """
 
 FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
-
-FIRST_CONTAINERD_WITH_CERTS_D = (1, 5)
-"""containerd reads a registry's directory of /etc/containerd/certs.d from 1.5 on: its docs/hosts.md.
-1.4.13, that of Debian 11, reads the rest of our configuration and passes over `config_path` without a word."""
 
 CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
 """kubelet 1.26 wants CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
@@ -99,8 +96,8 @@ def pause_tag(version: str) -> str:
 
 def etcd_and_coredns_tags(version: str) -> tuple[str, str]:
     """Tags of the images of etcd and CoreDNS that kubeadm of this version names."""
-    of_its_minor = (tags for known, tags in ETCD_AND_COREDNS.items() if minor_of(known) == minor_of(version))
-    return ETCD_AND_COREDNS.get(version) or next(of_its_minor)
+    of_its_minor = [tags for known, tags in ETCD_AND_COREDNS.items() if minor_of(known) == minor_of(version)]
+    return ETCD_AND_COREDNS.get(version) or of_its_minor[-1]
 
 
 def etcd_and_coredns_tags_are_known(version: str) -> bool:

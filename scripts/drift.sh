@@ -2,16 +2,22 @@
 # Looks only. Returns a line, or a difference in lines, for each thing that is not as the last update left it.
 . "$LIBRARY/lib.sh"
 . "$LIBRARY/packages.sh"
+. "$LIBRARY/containerd.sh"
 . "$LIBRARY/kernel.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
-# same_file PATH WANTED: WANTED is another file with what should be at PATH.
+# same_file PATH WANTED: WANTED is another file, as PATH should be. Lines with a password are not shown.
 same_file() {
   if [[ ! -f $1 ]]; then
     differs "$1" "the file" "none"
   elif ! cmp --silent "$2" "$1"; then
-    diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || true # 1 says that they differ
+    case $1 in
+      *"$CRI_WITH_PASSWORDS" | */certs.d/*) differs "$1" "what the last update wrote" "something else" ;;
+      *) diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || true ;; # 1 says that they differ
+    esac
+  elif [[ $(stat --format %a "$2") != "$(stat --format %a "$1")" ]]; then
+    differs "$1" "mode $(stat --format %a "$2")" "$(stat --format %a "$1")"
   fi
 }
 
@@ -22,7 +28,8 @@ look_at_files() {
     case $path in
       /etc/hosts) sed --quiet '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/ {/pulumi-kubeadm$/!p}' /etc/hosts >"$STAGING/names" &&
         diff --unified=1 --label "/etc/hosts, as it should be" --label "/etc/hosts, as it is" "$staged" "$STAGING/names" || true ;; # 1 says that they differ
-      /etc/containerd/config.toml.*) [[ $path != *."$containerd_major" ]] || same_file "${path%.*}" "$staged" ;;
+      /etc/containerd/config.toml.*) [[ $path != "/etc/containerd/config.toml.$format" ]] || same_file /etc/containerd/config.toml "$staged" ;;
+      "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
       *) same_file "$path" "$staged" ;;
     esac
   done < <(find "$STAGING/files" -type f | sort)
@@ -58,7 +65,7 @@ look_at_services() {
   done
 }
 
-containerd_major=$(containerd --version | sed --regexp-extended 's/^[^ ]+ [^ ]+ v?([0-9]+)\..*/\1/')
+format=$(containerd_format)
 look_at_files
 look_at_kernel
 look_at_packages

@@ -1,14 +1,19 @@
 # shellcheck shell=bash
 # The host may pull from the registries of the stack, and the images it needs at first are there.
 . "$LIBRARY/lib.sh"
+. "$LIBRARY/containerd.sh"
 
 TRIES=3
 
+format=$(containerd_format)
+[[ $format == 1.4 ]] || rm --force "$STAGING/files$CRI_WITH_PASSWORDS"
 remove_leftovers
 for file in $REGISTRY_FILES; do
-  put "$file" # containerd reads these at each pull
+  if [[ -f $file ]]; then install -D --mode 0600 "$file" "$STAGING/before$file"; fi
+  if is_staged "$file"; then put "$file"; fi
 done
-
+# Newer ones read what they know of a registry at each pull.
+if [[ $format == 1.4 ]]; then restart_changed_containerd; fi
 containerd_serves
 
 # kubeadm knows best which images a control plane needs; containerd's pause image has to be the same as kubeadm's.
@@ -47,13 +52,28 @@ pull() {
   explain_pull "$1" "$seen" >"$STAGING/failed.$BASHPID"
 }
 
-for image in $images; do
-  crictl inspecti --quiet "$image" &>/dev/null && continue
+# A registry with a login is asked for images that are there, too: that is how a wrong password is met now, and not at the
+# next pull of a pod.
+while read -r image; do
+  [[ -z $REGISTRY_FILES ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
   pull "$image" &
   pulled=yes
-done
+done < <(grep . <<<"$images" | sort --unique)
 wait
+# Pods go on pulling with the passwords that were right; and whoever takes a wrong one back finds the host as it was.
+take_back_passwords() {
+  local file
+  for file in $REGISTRY_FILES; do
+    if [[ -f $STAGING/before$file ]]; then
+      mv "$STAGING/before$file" "$STAGING/files$file"
+      put "$file"
+    fi
+  done
+  if [[ $format == 1.4 ]]; then restart_changed_containerd; fi
+}
+
 if compgen -G "$STAGING/failed.*" >/dev/null; then
+  take_back_passwords
   cat "$STAGING"/failed.* >&2
   trap - ERR
   exit 1

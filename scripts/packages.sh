@@ -12,13 +12,18 @@ are_installed() {
   done
 }
 
+# has_version PACKAGE: whether the package lists have it in the stack's version. Not `grep --quiet`: it ends at the first match,
+# and apt-cache of a broken pipe.
+has_version() { apt-cache madison "$1" | grep " $KUBERNETES_VERSION-" >/dev/null; }
+
 # install_held PACKAGE...: they are there in the stack's version, and stay in it.
 install_held() {
   local package
   if ! are_installed "$@"; then
+    # A patch is newer than the lists that were read when the repository was named.
+    has_version "$1" || apt_get update
     for package in "$@"; do
-      # Not `grep --quiet`: it ends at the first match, and apt-cache of a broken pipe.
-      apt-cache madison "$package" | grep " $KUBERNETES_VERSION-" >/dev/null ||
+      has_version "$package" ||
         fail "package $package $KUBERNETES_VERSION in the package repository" \
           "$(apt-cache madison "$package" | awk '{print $3}' | head -n 5 | paste --serial --delimiters ' ')" \
           "mend cluster.kubernetesVersion or packages.repository.url in the stack file"

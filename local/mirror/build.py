@@ -17,6 +17,7 @@ from local.mirror.images import Image, all_images
 from local.mirror.manifest import manifest_is_there, publish_manifest
 from local.mirror.packages import Package, all_packages
 from local.mirror.serve import ensure_image
+from local.mirror.versions import RELEASES
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
 
@@ -36,7 +37,7 @@ HOST_PACKAGES = ("dpkg", "apt-utils", "gnupg", "openssl")
 def build(*kubernetes_versions: str) -> None:
     """The mirror holds packages, images and manifest for these versions, side by side.
 
-    What is already there is not made again. Versions of other minors that were built before stay.
+    What is already there is not made again. Other versions that were built before stay.
 
     Raises:
         StepError: an unknown version, too little disk or memory, or something does not build.
@@ -58,9 +59,11 @@ def _make_missing(kubernetes_version: str) -> None:
 
 
 def _publish(kubernetes_versions: tuple[str, ...]) -> None:
+    """With the packages of other versions that are there: a minor's patches share a repository."""
+    there = [package for version in RELEASES for package in all_packages(version) if package.is_built()]
     # containerd's package belongs to every version, and is one file.
-    debian = {package.file: package for version in kubernetes_versions for package in all_packages(version)}.values()
-    for directory in {package.directory for package in debian}:
+    debian = {package.file: package for package in there}.values()
+    for directory in {package.directory for version in kubernetes_versions for package in all_packages(version)}:
         apt_repository.publish(directory, [package for package in debian if package.directory == directory])
 
 

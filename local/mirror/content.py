@@ -74,7 +74,7 @@ def content_key(contents: tuple[Content, ...]) -> str:
 def _program_key(built_from: GoProgram) -> str:
     sources = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in _sources(built_from.module)]
     chosen = (built_from.package, built_from.stamps, built_from.tags, built_from.go_version or GO_VERSION)
-    return combined_key(built_from.name, *chosen, *sources)
+    return combined_key(built_from.name, *chosen, *built_from.edits, *sources)
 
 
 def _sources(module: Path) -> list[Path]:

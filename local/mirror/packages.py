@@ -166,13 +166,23 @@ def _kubernetes(version: str) -> list[Package]:
         ),
         Package(
             *("cri-tools", f"{versions.CRI_TOOLS}-{REVISION}", "Looks into a container runtime", repository),
-            (program(built["crictl"], "/usr/bin/crictl"),),
+            _crictl(version),
         ),
         Package(
             *("kubernetes-cni", f"{versions.CNI_PLUGINS}-{REVISION}", "Plugins of the pod network", repository),
             tuple(program(built[name], f"{CNI_DIRECTORY}/{name}") for name in plugins),
         ),
     ]
+
+
+def _crictl(version: str) -> tuple[Content, ...]:
+    if not versions.release(version).knows_cri_v1alpha2:
+        return (program(programs.crictl(), "/usr/bin/crictl"),)
+    return (
+        own_file("crictl", "/usr/bin/crictl", 0o755),
+        program(programs.crictl(), "/usr/libexec/crictl-v1"),
+        program(programs.crictl_of_v1alpha2(), "/usr/libexec/crictl-v1alpha2"),
+    )
 
 
 def _containerd() -> Package:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from local.mirror import versions
 from local.mirror.versions import release
-from local.toolchain.go import GoProgram
+from local.toolchain.go import Edit, GoProgram
 
 MODULES = Path(__file__).parent / "modules"
 CALICO_PATH = "github.com/projectcalico/calico"
@@ -59,18 +60,28 @@ def coredns(version: str) -> GoProgram:
     return GoProgram("coredns", module, "github.com/coredns/coredns", (), chosen.go)
 
 
+def crictl() -> GoProgram:
+    """For containerd 1.6 and newer, whose CRI is v1."""
+    path = "github.com/kubernetes-sigs/cri-tools"
+    stamps = ((f"{path}/pkg/version.Version", f"v{versions.CRI_TOOLS}"),)
+    return GoProgram("crictl", MODULES / "cri-tools", f"{path}/cmd/crictl", stamps)
+
+
+def crictl_of_v1alpha2() -> GoProgram:
+    """For older ones: v1 has the messages of v1alpha2, and only its services are named otherwise.
+
+    May be deleted when the registry of Go modules serves a cri-tools that speaks both, such as 1.24.
+    """
+    services = Edit("k8s.io/cri-api", "pkg/apis/runtime/v1/api.pb.go", "runtime.v1.", "runtime.v1alpha2.")
+    return replace(crictl(), name="crictl-v1alpha2", edits=(services,))
+
+
 def others() -> list[GoProgram]:
     """What a cluster needs whatever its Kubernetes version is, and the programs of our own images."""
-    cri_tools = "github.com/kubernetes-sigs/cri-tools"
     containerd = "github.com/containerd/containerd/v2"
     containerd_stamps = ((f"{containerd}/version.Version", f"v{versions.CONTAINERD}"),)
     return [
-        GoProgram(
-            "crictl",
-            MODULES / "cri-tools",
-            f"{cri_tools}/cmd/crictl",
-            ((f"{cri_tools}/pkg/version.Version", f"v{versions.CRI_TOOLS}"),),
-        ),
+        crictl(),
         *(
             GoProgram(name, MODULES / "containerd", f"{containerd}/cmd/{name}", containerd_stamps)
             for name in CONTAINERD_NAMES

@@ -19,6 +19,7 @@ class Release:
 
     Attributes:
         go: the Go of its time, where a newer one changes what it does.
+        knows_cri_v1alpha2: whether its kubelet runs on a containerd that has nothing newer, too.
         has_etcdctl: whether etcdctl of that etcd can be had as a Go module; the etcd image lacks it otherwise.
     """
 
@@ -26,15 +27,19 @@ class Release:
     coredns: str
     pause: str
     go: str | None = None
+    knows_cri_v1alpha2: bool = False
     has_etcdctl: bool = True
 
 
 RELEASES = {
     # Since Go 1.26 URLs are parsed more strictly, and kubeadm 1.24's preflight check HTTPProxyCIDR fails.
-    "1.24.3": Release(etcd="3.5.3", coredns="1.8.6", pause="3.7", go="1.21.13", has_etcdctl=False),
-    "1.34.4": Release(etcd="3.6.5", coredns="1.12.1", pause="3.10.1"),
+    "1.24.3": Release(
+        etcd="3.5.3", coredns="1.8.6", pause="3.7", go="1.21.13", knows_cri_v1alpha2=True, has_etcdctl=False
+    ),
     "1.35.4": Release(etcd="3.6.6", coredns="1.13.1", pause="3.10.1"),
+    "1.36.1": Release(etcd="3.6.8", coredns="1.14.2", pause="3.10.2"),
     "1.36.3": Release(etcd="3.6.8", coredns="1.14.2", pause="3.10.2"),
+    "1.37.2": Release(etcd="3.7.0", coredns="1.14.6", pause="3.10.2"),
 }
 
 CONTAINERD = "2.2.0"

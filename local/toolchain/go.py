@@ -6,6 +6,9 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +24,21 @@ STRIPPED = "-s -w"
 
 
 @dataclass(frozen=True)
+class Edit:
+    """Text of a source file of a required module that a program is built with another text for.
+
+    Attributes:
+        go_path: of the module.
+        file: path in the module.
+    """
+
+    go_path: str
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class GoProgram:
     """A program in a Go module, built for this machine, static and stripped.
 
@@ -31,6 +49,7 @@ class GoProgram:
         stamps: variables set by the linker, such as a version.
         go_version: the Go to build with, where the newest one changes behaviour.
         tags: build tags.
+        edits: of what it is built from; the sources themselves stay.
     """
 
     name: str
@@ -39,6 +58,7 @@ class GoProgram:
     stamps: tuple[tuple[str, str], ...] = ()
     go_version: str | None = None
     tags: str = ""
+    edits: tuple[Edit, ...] = ()
 
     def build(self, directory: Path) -> Path:
         """Build into a directory and return the path of the binary. It is complete or absent.
@@ -50,14 +70,32 @@ class GoProgram:
         unfinished = directory / f".{self.name}.unfinished"
         flags = " ".join([STRIPPED, *(f"-X {variable}={value}" for variable, value in self.stamps)])
         tags = ["-tags", self.tags] if self.tags else []
-        run(
-            [go_tool(self.go_version), "build", "-trimpath", "-ldflags", flags, *tags, "-o", unfinished, self.package],
-            step=f"build {self.name}",
-            log="go-build",
-            cwd=self.module,
-            environment=go_environment(),
-        )
+        with _edited_modules(self) as edited:
+            command: list[str | Path] = [go_tool(self.go_version), "build", "-trimpath", "-ldflags", flags, *tags]
+            run(
+                [*command, *edited, "-o", unfinished, self.package],
+                step=f"build {self.name}",
+                log="go-build",
+                cwd=self.module,
+                environment=go_environment(),
+            )
         return unfinished.rename(directory / self.name)
+
+
+@contextmanager
+def _edited_modules(program: GoProgram) -> Iterator[list[str]]:
+    """Flags for a build with copies of the modules that are edited; the module cache stays as it is verified."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in ("go.mod", "go.sum"):
+            shutil.copy(program.module / name, scratch)
+        for number, edit in enumerate(program.edits):
+            copy = Path(scratch) / str(number)
+            shutil.copytree(module_directory(program.module, edit.go_path), copy, copy_function=shutil.copyfile)
+            (copy / edit.file).write_text((copy / edit.file).read_text().replace(edit.old, edit.new))
+            replacement = f"-replace={edit.go_path}={copy}"
+            edited: list[str | Path] = [go_tool(), "mod", "edit", replacement, Path(scratch) / "go.mod"]
+            run(edited, step=f"edit {edit.go_path}", log="go-build", environment=go_environment())
+        yield ["-modfile", f"{scratch}/go.mod"] if program.edits else []
 
 
 def module_directory(module: Path, go_path: str) -> Path:

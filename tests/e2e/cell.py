@@ -13,14 +13,14 @@ from components.versions import knows_fail_cgroup_v1
 from local import mirror
 from local.environment import E2E, Environment
 from local.mirror import MirrorAccess
-from local.mirror.versions import Release, release
+from local.mirror.versions import RELEASES, Release, release
 from local.paths import REPOSITORY, STATE
 
 STACK_FILE = REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml"
 LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD = 25
 """The guide's time, when Debian's containerd was current; newer versions run on that of the mirror."""
 DEBIAN_WITH_OLD_CONTAINERD = 11
-"""Its containerd 1.4 cannot be told of the stack's registries: such machines run on that of the mirror."""
+"""Its containerd is 1.4."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class Cell:
         return int(self.kubernetes.split(".")[1])
 
     @property
+    def newer_patch(self) -> str | None:
+        """The newest Kubernetes of the same minor that the mirror can build, if it is newer."""
+        of_its_minor = [
+            version for version in RELEASES if version.rpartition(".")[0] == self.kubernetes.rpartition(".")[0]
+        ]
+        return of_its_minor[-1] if of_its_minor[-1] != self.kubernetes else None
+
+    @property
     def environment(self) -> Environment:
         """The machines."""
         return E2E.with_debian(self.debian)
@@ -57,7 +65,7 @@ class Cell:
 
     def access(self, access: MirrorAccess) -> MirrorAccess:
         """The mirror, without its containerd where the distribution's can be tested."""
-        if self.minor > LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD or DEBIAN_WITH_OLD_CONTAINERD in self.debian:
+        if self.minor > LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD:
             return access
         return replace(access, containerd_repository_url=None)
 

@@ -25,6 +25,10 @@ E2E = CELL.environment
 STACK = LocalStack(E2E, CELL.stack_file())
 # What is changed there is written for the current version and one kind of machine: they run in the default cell.
 collect_ignore = [] if Cell() == CELL else ["test_common_errors.py", "test_lifecycle", "test_upgrade.py"]
+if CELL.newer_patch is None:
+    collect_ignore.append("test_patch_upgrade.py")
+CREDENTIALS = "/etc/containerd/certs.d/hub.example.test/hosts.toml"
+"""How a machine logs in to the mirror's registry."""
 EVIDENCE = REPOSITORY / ".local" / "evidence"
 
 

@@ -34,7 +34,14 @@ from local.mirror.serve import IMAGE, ensure_image
 from operations import __main__, mirror
 from operations._image_list import mirrored_to, stack_images
 
-SOURCE, TARGET = "127.0.0.1:57001", "127.0.0.1:57002"
+
+def free_address() -> str:
+    """On loopback, where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+SOURCE, TARGET = free_address(), free_address()
 START_SECONDS = 20
 SECURE = f"{E2E.network}.3"
 """An address on the machines' network: of one that is not this host's, TLS is asked for."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from local import cluster, mirror
 from local.stack import LocalStack
+from tests.e2e.asked_service import asked, bring_up_service, is_done, is_unschedulable, versions
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, on_machine
 from tests.e2e.watching import begun, kill, logins, previewed, until, visits
 
@@ -22,9 +18,6 @@ OLD, NEW = "1.35.4", "1.36.3"
 FIRST, SECOND, THIRD = machine_names()
 FOURTH = "e2e4"
 WITH_FOURTH = dataclasses.replace(E2E, machines={**E2E.machines, FOURTH: 7})
-NODE_PORT = 30080
-PAUSE_SECONDS = 0.05
-"""Between two requests."""
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +31,7 @@ def live() -> Iterator[Cluster]:
     configure("set", "--path", "cluster.kubernetesVersion", OLD)
     cluster.bring_up(STACK, access)
     found = Cluster(access)
-    found.kubectl("apply", "--filename=-", standard_input=json.dumps(service(access.probe_image)))
-    found.kubectl("rollout", "status", "deployment/asked", "--timeout=120s")
+    bring_up_service(found)
     yield found
     cluster.take_down(stack)
 
@@ -60,7 +52,7 @@ def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(liv
     with asked() as requests:
         began, at_first = time.monotonic(), logins(live)
         killed = begun("up")
-        until(lambda: is_done(live, SECOND) or killed.poll() is not None, seconds=900)
+        until(lambda: is_done(live, SECOND, NEW) or killed.poll() is not None, seconds=900)
         kill(killed)
         assert versions(live)[FIRST] == NEW
         before = logins(live)
@@ -90,120 +82,3 @@ def test_after_an_upgrade_everything_is_of_the_new_version(live: Cluster) -> Non
         assert "v1.36/deb" in on_machine(machine, "cat /etc/apt/sources.list.d/kubernetes.list")
     assert on_machine(FIRST, "ls /var/lib/pulumi-kubeadm/etcd-snapshots").split() == [f"before-{NEW}.db"]
     live.stack.up(None, "--expect-no-changes")
-
-
-class Requests:
-    """What became of the requests to the service.
-
-    Attributes:
-        answered: how many had an answer.
-        lost: how many had none.
-        errors: why, in their order.
-    """
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.errors: list[str] = []
-
-    @property
-    def lost(self) -> int:
-        """Requests without an answer."""
-        return len(self.errors)
-
-    def ask(self, url: str) -> None:
-        """One request, on a connection of its own."""
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                self.answered += 1
-        except (OSError, urllib.error.URLError) as error:
-            self.errors.append(f"{time.strftime('%T')} {error}")
-
-
-@contextmanager
-def asked() -> Iterator[Requests]:
-    """Somebody asks the service all the time, through the node port of the control plane."""
-    requests, ended = Requests(), threading.Event()
-    url = f"http://{E2E.address(FIRST)}:{NODE_PORT}/"
-
-    def ask() -> None:
-        while not ended.wait(PAUSE_SECONDS):
-            requests.ask(url)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield requests
-    finally:
-        ended.set()
-        thread.join()
-
-
-def versions(live: Cluster) -> dict[str, str]:
-    """Version of each node's kubelet; empty while the API server does not answer."""
-    seen = live.kubectl("get", "nodes", "--output=json", check=False)
-    try:
-        nodes = json.loads(seen)["items"]
-    except ValueError:
-        return {}
-    return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v") for node in nodes}
-
-
-def is_done(live: Cluster, node: str) -> bool:
-    """Whether a node has the new version and takes pods."""
-    return versions(live).get(node) == NEW and not is_unschedulable(live, node)
-
-
-def is_unschedulable(live: Cluster, node: str) -> bool:
-    """Whether a node takes no pods."""
-    return bool(live.get("node", node)["spec"].get("unschedulable"))
-
-
-def service(image: str) -> dict[str, object]:
-    """Two replicas on two nodes, one of which always runs, behind a node port."""
-    labels = {"app": "asked"}
-    pod = {
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels},
-            }
-        ],
-        "containers": [
-            {
-                "name": "probe",
-                "image": image,
-                "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
-                # As a service must that is to lose nothing: it answers until nobody asks it any more.
-                "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
-            }
-        ],
-    }
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "asked", "namespace": "default"},
-        "spec": {
-            "replicas": 2,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }
-    budget = {
-        "apiVersion": "policy/v1",
-        "kind": "PodDisruptionBudget",
-        "metadata": {"name": "asked", "namespace": "default"},
-        "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
-    }
-    port = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "asked", "namespace": "default"},
-        "spec": {
-            "type": "NodePort",
-            "selector": labels,
-            "ports": [{"port": 80, "targetPort": 8080, "nodePort": NODE_PORT}],
-        },
-    }
-    return {"apiVersion": "v1", "kind": "List", "items": [deployment, budget, port]}

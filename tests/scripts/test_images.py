@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components._step import File
 from tests.scripts.machine import Machine
 
 IMAGES = {
@@ -18,6 +19,8 @@ IMAGES = {
 @pytest.fixture
 def pulling(machine: Machine) -> Machine:
     """A host that can pull everything; `pulled` lists what it has."""
+    machine.stub("containerd", 'echo "containerd github.com/containerd/containerd/v2 v2.2.0 x"')
+    machine.stub("systemctl")
     machine.stub(
         "crictl",
         "case $1 in\n"
@@ -100,3 +103,55 @@ def test_every_image_that_cannot_be_pulled_is_explained(pulling: Machine, error:
     assert finished.stderr.count(advice) == 2
     assert finished.stderr.count("expected") == 2
     assert len(pulls(pulling)) == 2 * tries
+
+
+HOSTS = "/etc/containerd/certs.d/hub.test/hosts.toml"
+CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
+WITH_LOGIN = IMAGES | {"REGISTRY_FILES": f"{HOSTS} {CRI_WITH_PASSWORDS}"}
+
+
+def login_files(password: str) -> list[File]:
+    """As components/containerd.py makes them for a host that may have containerd 1.4."""
+    return [File(path, f"password = {password}\n", mode="0600") for path in (HOSTS, CRI_WITH_PASSWORDS)]
+
+
+def with_login(machine: Machine) -> dict[str, str]:
+    """The values, with the paths as this machine has them."""
+    return WITH_LOGIN | {"REGISTRY_FILES": " ".join(str(machine.path(path)) for path in (HOSTS, CRI_WITH_PASSWORDS))}
+
+
+def test_a_registry_with_a_login_is_asked_for_images_that_are_there(pulling: Machine) -> None:
+    """A wrong password of a host that works is met by every update with it, and the right one stays in place."""
+    assert pulling.run("images", with_login(pulling), login_files("right")).status == 0
+    pulling.stub("crictl", '[[ $1 != pull ]] || { echo "401 Unauthorized" >&2; exit 1; }')
+    for _ in range(2):
+        finished = pulling.run("images", with_login(pulling), login_files("wrong"))
+        assert finished.status == 1
+        assert "expected image hub.test/a:1 to be pullable,\n  saw 401" in finished.stderr
+        assert pulling.path(HOSTS).read_text() == "password = right\n"
+        assert pulling.path(HOSTS).stat().st_mode & 0o777 == 0o600
+
+
+def test_only_containerd_1_4_has_passwords_in_its_configuration_and_restarts_for_them(pulling: Machine) -> None:
+    """Once for each password. What it no longer needs goes."""
+    assert pulling.run("images", with_login(pulling), login_files("one")).status == 0
+    assert not pulling.path(CRI_WITH_PASSWORDS).exists()
+    assert "systemctl restart containerd" not in pulling.calls()
+
+    pulling.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.4.13~ds1 1.4.13~ds1-1~deb11u6"')
+    for password, restarts in (("one", 1), ("one", 0), ("two", 1)):
+        assert pulling.run("images", with_login(pulling), login_files(password)).status == 0
+        assert pulling.calls().count("systemctl restart containerd") == restarts
+    assert pulling.path(CRI_WITH_PASSWORDS).read_text() == "password = two\n"
+    assert pulling.path(CRI_WITH_PASSWORDS).stat().st_mode & 0o777 == 0o600
+
+    works = (pulling.root / "stubs" / "crictl").read_text()
+    pulling.stub("crictl", '[[ $1 != pull ]] || { echo "401 Unauthorized" >&2; exit 1; }')
+    assert pulling.run("images", with_login(pulling), login_files("wrong")).status == 1
+    assert pulling.path(CRI_WITH_PASSWORDS).read_text() == "password = two\n"
+    assert pulling.calls().count("systemctl restart containerd") == 2, "for the wrong one, and back"
+
+    (pulling.root / "stubs" / "crictl").write_text(works)
+    assert pulling.run("images", IMAGES).status == 0
+    assert not pulling.path(CRI_WITH_PASSWORDS).exists()
+    assert pulling.calls().count("systemctl restart containerd") == 1

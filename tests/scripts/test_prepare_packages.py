@@ -17,7 +17,11 @@ def with_packages(machine: Machine) -> Machine:
     )
     machine.write("/status", "installed")
     machine.stub("apt-cache", 'printf " %s | %s | repository\\n" "$2" 1.36.3-1.1 "$2" 1.36.2-1.1')
-    machine.stub("apt-get", 'printf 1.36.3-1.1 >"$ROOT/installed"; printf installed >"$ROOT/status"')
+    machine.stub(
+        "apt-get",
+        '[[ " $* " != *" update "* ]] || { touch "$ROOT/updated"; exit 0; }\n'
+        'printf 1.36.3-1.1 >"$ROOT/installed"; printf installed >"$ROOT/status"',
+    )
     machine.stub(
         "apt-mark",
         'case $1 in\nhold) echo "$2" >>"$ROOT/held" ;;\nshowhold) [[ ! -e $ROOT/held ]] || cat "$ROOT/held" ;;\nesac',
@@ -67,6 +71,16 @@ def test_a_version_that_the_repository_lacks_is_refused_with_those_it_has(with_p
     assert not with_packages.path("/installed").exists()
 
 
+def test_a_patch_that_is_newer_than_the_package_lists_is_found(with_packages: Machine) -> None:
+    """Its repository is the one that was named for the patch before, so nothing else reads the lists anew."""
+    with_packages.stub(
+        "apt-cache", '[[ ! -e $ROOT/updated ]] || echo " $2 | 1.36.3-1.1 | x"; echo " $2 | 1.36.2-1.1 | x"'
+    )
+    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES)
+    assert finished.status == 0, finished.stderr
+    assert sum(" update" in call for call in with_packages.calls()) == 1
+
+
 def test_packages_of_a_node_that_runs_are_left_to_its_upgrade(with_packages: Machine) -> None:
     """It is drained first."""
     with_packages.write("/installed", "1.36.2-1.1")
@@ -91,12 +105,13 @@ def with_containerd(machine: Machine) -> Machine:
 CONTAINERD_VALUES = {
     "CONTAINERD_PACKAGE": "containerd",
     "REGISTRY_FILES": "",
-    "CONTAINERD_IS_NEEDED_FOR": "Kubernetes 1.36.3",
+    "KUBERNETES_VERSION": "1.36.3",
     "OLDEST_CONTAINERD": "1.6",
 }
 CONTAINERD_FILES = [
     File("/etc/containerd/config.toml.1", "version = 2\n"),
     File("/etc/containerd/config.toml.2", "version = 3\n"),
+    File("/etc/containerd/config.toml.1.4", "imports = []\n"),
     File("/etc/crictl.yaml", "timeout: 10\n"),
 ]
 
@@ -104,6 +119,7 @@ CONTAINERD_FILES = [
 @pytest.mark.parametrize(
     ("version", "config"),
     [
+        ("github.com/containerd/containerd 1.4.13~ds1 1.4.13~ds1-1~deb11u6", "imports = []\n"),
         ("github.com/containerd/containerd 1.7.24~ds1 1.7.24~ds1-6", "version = 2\n"),
         ("containerd.io 1.7.27 05044ec0a9a75232cad458027ca83437aae3f4da", "version = 2\n"),
         ("github.com/containerd/containerd/v2 v2.1.4 75cb2b7193e4e490e9fbdc236c0e811ccaba3376", "version = 3\n"),
@@ -114,7 +130,9 @@ def test_containerd_is_configured_in_the_format_of_its_version(
 ) -> None:
     """Debian's and Docker's packages spell their version differently."""
     with_containerd.stub("containerd", f"echo 'containerd {version}'")
-    finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    finished = with_containerd.run_part(
+        "containerd", CONTAINERD_VALUES | {"OLDEST_CONTAINERD": "1.4"}, CONTAINERD_FILES
+    )
     assert finished.status == 0, finished.stderr
     assert with_containerd.path("/etc/containerd/config.toml").read_text() == config
 
@@ -123,8 +141,9 @@ def test_a_containerd_that_kubernetes_refuses_is_refused_before_it_is_installed(
     """Debian 11's, for one; with the way out."""
     machine.stub("apt-cache", "printf 'containerd:\\n  Installed: (none)\\n  Candidate: 1.4.13~ds1-1~deb11u4\\n'")
     machine.stub("apt-get")
-    # Whether this host has a containerd does not matter to the machine.
-    machine.replace("prepare/containerd", "command -v containerd >/dev/null", "false")
+    machine.stub("dpkg-query", "exit 1")
+    # Of another package, whose place it would take.
+    machine.stub("containerd", "echo containerd containerd.io v2.1.4 x")
     finished = machine.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
     assert finished.status == 1
     assert "expected containerd 1.6 or newer, for Kubernetes 1.36.3,\n  saw 1.4.13" in finished.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from components import _remote, _step, containerd
 from components._step import File, prologue, staged
-from components.host import _needed_containerd, prepared_files
+from components.containerd_1_4 import CRI_WITH_PASSWORDS
+from components.host import prepared_files
 from components.proxy import proxy_files
 from components.settings import Images, Settings
 from components.stack_file import SettingsError, parse_settings
@@ -139,20 +141,6 @@ def test_a_password_in_the_address_of_a_proxy_is_refused() -> None:
         parse_settings(smallest() | {"proxy": {"http": "http://jo:secret@proxy.example.com:3128"}})
 
 
-@pytest.mark.parametrize(
-    ("version", "registries", "told"),
-    [("1.24.3", {}, "1.4"), ("1.24.3", {"hub.example.com": {}}, "1.5"), ("1.36.3", {"hub.example.com": {}}, "1.6")],
-)
-def test_a_containerd_that_would_not_read_the_registries_is_too_old(
-    version: str, registries: dict[str, object], told: str
-) -> None:
-    """Debian 11's 1.4 serves Kubernetes 1.24, and would pull without CA and password."""
-    settings = parse_settings(with_workers(version=version) | {"containerd": {"registries": registries}})
-    needed = _needed_containerd(settings)
-    assert needed["OLDEST_CONTAINERD"] == told
-    assert ("registries" in needed["CONTAINERD_IS_NEEDED_FOR"]) == (told == "1.5")
-
-
 def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> None:
     """Golden: a registry with CA and password, one with mirrors, one with neither."""
     stack = full(tmp_path)
@@ -163,6 +151,31 @@ def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> N
     assert_golden("registries.txt", as_text([*files, *secret]))
     assert content_of(files, "/etc/containerd/certs.d/hub.example.com/ca.crt") == CA
     assert [file.mode for file in secret] == ["0600"]
+
+
+def test_containerd_1_4_is_told_of_registries_in_its_own_form(tmp_path: Path) -> None:
+    """Golden: mirrors with and without a path, a host that is a registry and a mirror, a password with a quote."""
+    stack = full(tmp_path, version="1.24.3")
+    stack["containerd"]["registries"]["docker.io"] = {
+        "mirrors": ["https://hub.example.com", "https://mirror.example.com/docker"]
+    }
+    settings = parse_settings(stack)
+    told = [file for file in containerd.configuration_files(settings) if file.path.endswith(".1.4")]
+    secret = containerd.credential_files(settings, {"hub.example.com": 'sword "fish'})
+    (with_password,) = [file for file in secret if file.path == CRI_WITH_PASSWORDS]
+    assert_golden("containerd-1.4.txt", as_text([*told, with_password]))
+    assert with_password.mode == "0600"
+    read = tomllib.loads(with_password.content)["plugins"]["io.containerd.grpc.v1.cri"]["registry"]
+    assert read["configs"]["hub.example.com"]["auth"] == {"username": "robot", "password": 'sword "fish'}
+    assert "fish" not in told[0].content
+
+
+def test_a_kubernetes_that_refuses_containerd_1_4_puts_nothing_for_it(tmp_path: Path) -> None:
+    """Neither on disk nor in previews."""
+    settings = parse_settings(full(tmp_path))
+    paths = {file.path for file in prepared_files(settings.control_plane, settings)}
+    paths |= {file.path for file in containerd.credential_files(settings, {"hub.example.com": "x"})}
+    assert not paths & {CRI_WITH_PASSWORDS, "/etc/containerd/config.toml.1.4"}
 
 
 @pytest.mark.parametrize(
@@ -277,6 +290,8 @@ def test_what_a_recorded_command_was_told_is_told_to_another_script(tmp_path: Pa
     assert again.splitlines()[-1] == "run_step drift"
     assert _step.told(again) == _step.told(text)
     assert "delete" not in again
+    with_more = _step.told(_step.told_again(text, "drift", [_step.File("/etc/x", "it's", "0600")]))
+    assert with_more.files == {**_step.told(text).files, "/etc/x": "it's"}
 
 
 def prepare_text(settings: Settings) -> str:

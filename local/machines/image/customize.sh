@@ -5,6 +5,8 @@ root=$1
 here=$(dirname "$(readlink --canonicalize "$0")")
 
 install --mode 0755 "$here/machine-init.sh" "$root/sbin/machine-init"
+debian=$(sed --quiet 's/^VERSION_ID="\(.*\)"/\1/p' "$root/etc/os-release")
+if [[ $debian == 11 ]]; then install --mode 0755 "$here/runc-of-debian-11.sh" "$root/usr/local/sbin/runc"; fi
 
 chroot "$root" useradd --create-home --shell /bin/bash --comment Debian debian
 install --mode 0440 "$here/sudoers" "$root/etc/sudoers.d/debian"

@@ -61,7 +61,11 @@ def test_another_host_key_is_refused_until_the_stack_pins_it(live: Cluster) -> N
 
 @pytest.mark.usefixtures("nothing_restarts")
 def test_another_password_of_the_registry_holds_from_the_next_pull_on(live: Cluster) -> None:
-    """On every host and in the pull secret; a host that lost it gets it back by a repair."""
+    """On every host and in the pull secret. A wrong one is refused, and every host keeps what it has."""
+    with setting("registryPassword", "something-else", kind="--secret"):
+        assert "Next: set its password: pulumi config set --secret registryPassword" in failure()
+    for machine in machine_names():
+        live.on(machine, f"crictl pull {live.access.probe_image}")
     (E2E.directory / "mirror" / "password").write_text(secrets.token_urlsafe(24))
     access = mirror.serve(E2E)
     refused = live.on(SECOND, f"crictl pull {live.access.probe_image} 2>&1 || true")
