@@ -100,11 +100,14 @@ def told(text: str) -> Told:
     return Told(values, files)
 
 
-def told_again(text: str, script: str) -> str:
+def told_again(text: str, script: str, more_files: Sequence[File] = ()) -> str:
     """Standard input that runs another script with what a recorded command was told, and leaves nothing on the host."""
     place = "/run/pulumi-kubeadm-scripts"
     assignments_and_files = text[text.find("export ") : text.rfind("run_step ")].replace(LIBRARY, place)
-    return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{assignments_and_files}run_step {script}\n"
+    return (
+        f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{assignments_and_files}{staged(more_files)}"
+        f"run_step {script}\n"
+    )
 
 
 @cache

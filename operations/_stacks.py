@@ -49,15 +49,15 @@ class SelectedStack:
             raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
 
     def recorded_inputs(self) -> dict[str, str]:
-        """Standard input of each remote command of the last update, by name, but for those with a secret in it.
+        """Standard input of each remote command of the last update, by name; in clear where a secret is in it.
 
         Raises:
-            StepError: the state cannot be read.
+            StepError: the state cannot be read, or decrypted.
         """
-        resources = json.loads(self.pulumi("stack", "export"))["deployment"].get("resources", [])
+        deployment = json.loads(self.pulumi("stack", "export", "--show-secrets"))["deployment"]
         found = {
-            each["urn"].rpartition("::")[2]: each["inputs"].get("stdin")
-            for each in resources
+            each["urn"].rpartition("::")[2]: _in_clear(each["inputs"].get("stdin"))
+            for each in deployment.get("resources", [])
             if each["type"] == "command:remote:Command"
         }
         return {name: text for name, text in found.items() if isinstance(text, str)}
@@ -96,6 +96,11 @@ class SelectedStack:
                 next_command=" ".join(command),
             )
         return finished.stdout
+
+
+def _in_clear(value: Any) -> Any:
+    """A value of an exported state; a secret is an object there, with its JSON as text."""
+    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
 def selected_stack(name: str) -> SelectedStack:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from components._step import told_again
+from components._step import File, told, told_again
 from components.settings import Host, Settings
 from local.errors import StepError
 from operations._ssh import run_as_root
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
         expected, next_command = "hosts of an earlier update in its state", f"pulumi up --stack {stack.name}"
         raise StepError("look for drift", expected=expected, seen="none", next_command=next_command)
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        found = list(pool.map(lambda host: _look(host, settings, recorded[f"{host.name}-prepare"]), hosts))
+        found = list(pool.map(lambda host: _look(host, settings, recorded), hosts))
     for host, lines in zip(hosts, found, strict=True):
         print(
             "\n    ".join([f"{host.name}: differs:", *lines.splitlines()]) if lines else f"{host.name}: as it should be"
@@ -47,9 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-def _look(host: Host, settings: Settings, recorded: str) -> str:
+def _look(host: Host, settings: Settings, recorded: Mapping[str, str]) -> str:
     """What differs on a host; an error of its own does not hide the other hosts'."""
+    with_passwords = told(recorded.get(f"{host.name}-images", "")).files
+    secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
     try:
-        return run_as_root(host, settings.ssh, told_again(recorded, "drift"))
+        return run_as_root(host, settings.ssh, told_again(recorded[f"{host.name}-prepare"], "drift", secret_files))
     except StepError as error:
         return str(error)

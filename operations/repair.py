@@ -8,6 +8,8 @@ from local.errors import StepError
 from operations._ssh import run_as_root
 from operations._stacks import selected_stack
 
+STEPS = ("prepare", "images")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command can be told."""
@@ -16,20 +18,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """The step `prepare` of the last update has run on the host once more; what was right is left alone.
+    """The steps `prepare` and `images` of the last update have run once more; what was right is left alone.
 
     Raises:
         StepError: there is no such host, or the step failed.
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
-    host, text = settings.hosts.get(arguments.host), recorded.get(f"{arguments.host}-prepare")
-    if host is None or text is None:
+    host = settings.hosts.get(arguments.host)
+    steps = [recorded[name] for name in (f"{arguments.host}-{step}" for step in STEPS) if name in recorded]
+    if host is None or not steps:
         raise StepError(
             f"repair {arguments.host}",
             expected=f"a host of stack {stack.name} that an update prepared",
             seen=f"{', '.join(name for name in settings.hosts if f'{name}-prepare' in recorded) or 'none'}",
             next_command=f"make repair STACK={stack.name} HOST=...",
         )
-    run_as_root(host, settings.ssh, text)
+    for text in steps:
+        run_as_root(host, settings.ssh, text)
     print(f"{host.name}: as the last update left it")

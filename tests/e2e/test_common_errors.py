@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.environment import E2E
-from tests.e2e.conftest import Cluster, machine_names, operation
+from tests.e2e.conftest import CREDENTIALS, Cluster, machine_names, operation
 
 FIRST, SECOND, THIRD = machine_names()
 DASHBOARD = "kubernetes-dashboard"
@@ -23,7 +23,6 @@ PATIENCE_SECONDS = 150
 """Until kubelet and API server have noticed: a node is NotReady after 40 s of silence, a back-off lasts a minute."""
 
 KEPT = "/var/tmp/kept"
-CREDENTIALS = "/etc/containerd/certs.d/hub.example.test/hosts.toml"
 CNI = "/etc/cni/net.d/10-calico.conflist"
 STOP_TIMEOUT = "/etc/systemd/system.conf.d/kubernetes.conf"
 CONTAINERD = "/etc/containerd/config.toml"

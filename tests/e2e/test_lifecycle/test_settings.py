@@ -9,7 +9,7 @@ import pytest
 
 from local import cluster
 from local.errors import StepError
-from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, operation, setting
+from tests.e2e.conftest import CREDENTIALS, E2E, STACK, Cluster, configure, failure, machine_names, operation, setting
 from tests.e2e.watching import logins, node_names, pod_uids, previewed, touched, until, visits
 
 FIRST, SECOND, THIRD = machine_names()
@@ -89,11 +89,13 @@ def test_labels_and_taints_that_are_taken_away_go(live: Cluster) -> None:
 
 
 def test_drift_is_found_in_one_visit_to_each_host_and_repaired(live: Cluster) -> None:
-    """Files, sysctls, holds and services; the look itself changes nothing."""
+    """Files, passwords, sysctls, holds and services; the look itself changes nothing and shows no password."""
     as_it_should_be = "".join(f"{machine}: as it should be\n" for machine in machine_names())
     assert operation("drift", E2E.name) == (0, as_it_should_be)
     live.on(THIRD, "sysctl --quiet vm.dirty_ratio=20; apt-mark unhold kubelet; echo '# by hand' >>/etc/crictl.yaml")
     live.on(SECOND, "systemctl disable --quiet kubelet; echo '192.0.2.9 node9' >>/etc/hosts")
+    live.on(SECOND, f"sed --in-place '/Authorization/s/Basic ./Basic x/' {CREDENTIALS}; chmod 644 {CREDENTIALS}")
+    live.on(THIRD, f"rm {CREDENTIALS}")
     before = logins(live)
     status, seen = operation("drift", E2E.name)
     assert status == 1
@@ -103,10 +105,25 @@ def test_drift_is_found_in_one_visit_to_each_host_and_repaired(live: Cluster) ->
     assert "package kubelet: expected it to be held, saw it not held" in seen
     assert "+# by hand" in seen
     assert "service kubelet: expected it to start at boot, saw disabled" in seen
+    assert f"{CREDENTIALS}: expected what the last update wrote, saw something else" in seen
+    assert f"{CREDENTIALS}: expected the file, saw none" in seen
+    assert "Basic" not in seen
     assert "node9" not in seen, "lines of others in /etc/hosts are theirs"
     for machine in (SECOND, THIRD):
         assert operation("repair", E2E.name, machine)[0] == 0
     assert operation("drift", E2E.name) == (0, as_it_should_be)
+
+
+def test_what_a_failed_update_did_is_undone_by_a_repair_when_the_edit_is_taken_back(live: Cluster) -> None:
+    """The state knows the last update that succeeded, so a further update has nothing to do."""
+    with setting(f'hosts.{THIRD}.sysctl["vm.dirty_ratio"]', "21"):
+        configure("set", "--path", "containerd.package", "no-such-package")
+        assert f"{THIRD}: prepare: expected containerd" in failure()
+    live.stack.up(None, "--expect-no-changes")
+    status, seen = operation("drift", E2E.name)
+    assert (status, "sysctl vm.dirty_ratio: expected 33, saw 21" in seen) == (1, True)
+    assert operation("repair", E2E.name, THIRD)[0] == 0
+    assert operation("drift", E2E.name)[0] == 0
 
 
 def test_certificates_are_renewed_by_one_setting(live: Cluster) -> None:
