@@ -23,12 +23,12 @@ from components.worker import join_workers
 settings = load_settings()  # raises once, with every problem of the stack file
 last = load_last_update()
 refuse_impossible_changes(settings, last)
-announce_plan(settings, last)
+passwords = registry_passwords(settings)
+images = calico_images(settings)
+announce_plan(settings, last, images, passwords)
 warn_of_expiry(settings, last)
 
 lifetime = Lifetime(settings)
-passwords = registry_passwords(settings)
-images = calico_images(settings)
 hosts = {
     name: PreparedHost(host, settings, last, images=images, passwords=passwords, lives_in=lifetime)
     for name, host in settings.hosts.items()

@@ -84,7 +84,11 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
     advice = {
         "unable to authenticate": (
             f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
-            f"{login}; add the public key to ~{user}/.ssh/authorized_keys. Debian 13 bars an address that fails often",
+            f"{login}; add the public key to ~{user}/.ssh/authorized_keys",
+        ),
+        "handshake failed: read tcp": (
+            "its SSH server to talk to this address",
+            f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
         ),
         "host key mismatch": (
             "the SSH host key that the stack pins",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from components import containerd_1_4
 from components._step import File
@@ -14,13 +15,17 @@ CERTIFICATES = "/etc/containerd/certs.d"
 SOCKET = "unix:///run/containerd/containerd.sock"
 
 # `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file,
-# always: the one in Docker's package disables the CRI plugin (containerd issue 8139).
+# always: the one in Docker's package disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
+# plugins in /usr/lib/cni by itself, where neither Kubernetes' package nor Calico puts them.
 CRI_1 = """\
 version = 2
 
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{pause_image}"
   restrict_oom_score_adj = {restrict_oom_score_adj}
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/opt/cni/bin"
 
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
@@ -88,7 +93,7 @@ def registries_with_password(settings: Settings) -> list[Registry]:
     return [name for name, access in settings.containerd.registries.items() if access.username]
 
 
-def credential_files(settings: Settings, passwords: dict[Registry, str]) -> list[File]:
+def credential_files(settings: Settings, passwords: Mapping[Registry, str]) -> list[File]:
     """How registries with a password are reached: the password as a header, which every version from 1.5 on sends.
 
     containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pulumi
 
-from components import proxy
+from components import containerd, containerd_1_4, proxy
 from components._connection import is_same_machine
 from components._step import Step, brought_scripts, install_scripts
 from components.control_plane import init_step
-from components.host import prepare_step
+from components.host import images_step, prepare_step
 from components.last_update import LastUpdate, RecordedCommand
-from components.settings import Host, Settings
+from components.settings import Host, Registry, Settings
 from components.worker import is_member, join_step, membership_name, membership_step
 
 EFFECTS = {
@@ -26,6 +28,7 @@ EFFECTS = {
     "/etc/crictl.yaml": "nothing restarts",
     "/etc/kubernetes/kubeadm/config.yaml": "for kubeadm only",
 }
+CONFIGURATION_FORMAT = re.compile(r"(?<=config\.toml)\.[\d.]+$")
 OTHER_EFFECTS = {
     "/etc/apt/": "package lists are read anew",
     "/etc/containerd/certs.d/": "holds from the next pull on, nothing restarts",
@@ -33,29 +36,52 @@ OTHER_EFFECTS = {
 """By the beginning of a path."""
 
 
-def announce_plan(settings: Settings, last: LastUpdate) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What the stack asks for now.
+
+    Attributes:
+        images: what hosts pull early, under the names of their public registries.
+        passwords: of the image registries, by their names.
+    """
+
+    settings: Settings
+    images: list[str]
+    passwords: Mapping[Registry, str]
+
+
+def announce_plan(
+    settings: Settings, last: LastUpdate, images: list[str], passwords: pulumi.Output[dict[str, str]]
+) -> None:
     """The plan is in the log of the preview and of the update, above everything else where the diff is shown."""
-    pulumi.log.info("\n".join([f"Plan for cluster {settings.cluster.name}:", *plan(settings, last)]))
+
+    def announce(known: dict[str, str]) -> None:
+        lines = plan(Asked(settings, images, known), last)
+        pulumi.log.info("\n".join([f"Plan for cluster {settings.cluster.name}:", *lines]))
+
+    passwords.apply(announce)
 
 
-def plan(settings: Settings, last: LastUpdate) -> list[str]:
+def plan(asked: Asked, last: LastUpdate) -> list[str]:
     """One line for each thing that will be done to a node; one line in all where nothing is."""
     lines = [
-        *_control_plane(settings, last),
-        *(line for host in settings.workers for line in _worker(host, settings, last)),
-        *_leaving(settings, last),
-        *_scripts(settings, last),
+        *_control_plane(asked, last),
+        *(line for host in asked.settings.workers for line in _worker(host, asked, last)),
+        *_leaving(asked.settings, last),
+        *_scripts(asked.settings, last),
     ]
     return [f"  {line}" for line in lines] or ["  nothing is done to any node"]
 
 
-def _control_plane(settings: Settings, last: LastUpdate) -> Iterator[str]:
+def _control_plane(asked: Asked, last: LastUpdate) -> Iterator[str]:
+    settings = asked.settings
     host, step = settings.control_plane, init_step(settings)
     if step.name not in last.commands:
         version = settings.cluster.kubernetes_version
         yield f"{host.name}: is prepared and becomes the control plane, Kubernetes {version}"
         return
     yield from _prepared(host, settings, last)
+    yield from _images(host, asked, last)
     changed = _changed_values(step, last.commands[step.name])
     if "KUBERNETES_VERSION" in changed:
         yield (
@@ -74,7 +100,8 @@ def _control_plane(settings: Settings, last: LastUpdate) -> Iterator[str]:
         yield f"{host.name}: taints change"
 
 
-def _worker(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]:
+def _worker(host: Host, asked: Asked, last: LastUpdate) -> Iterator[str]:
+    settings = asked.settings
     if host.gone:
         if membership_name(host) in last.commands:
             yield f"{host.name}: is gone: its node is deleted; nothing connects to the machine"
@@ -83,6 +110,7 @@ def _worker(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]:
         yield f"{host.name}: is prepared and joins, Kubernetes {settings.cluster.kubernetes_version}"
         return
     yield from _prepared(host, settings, last)
+    yield from _images(host, asked, last)
     step = join_step(host, settings)
     changed = _changed_values(step, last.commands[step.name])
     if "KUBERNETES_VERSION" in changed:
@@ -105,13 +133,28 @@ def _prepared(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]
         before = recorded.told.files
         after = {file.path: file.content for file in step.files}
         paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
-        names = dict.fromkeys(path.removesuffix(".1").removesuffix(".2") for path in paths)
+        names = dict.fromkeys(CONFIGURATION_FORMAT.sub("", path) for path in paths)
         for name in names:
             yield f"{host.name}: {name} changes: {_effect(name)}"
         if not names and _changed_values(step, recorded):
             yield f"{host.name}: is looked at again, no file changes"
     elif not is_same_machine(recorded.connection, host, settings.ssh):
         yield f"{host.name}: is reached in another way, and looked at again"
+
+
+def _images(host: Host, asked: Asked, last: LastUpdate) -> Iterator[str]:
+    step = images_step(host, asked.settings, asked.images)
+    recorded = last.commands.get(step.name)
+    if recorded is None:
+        return
+    files = containerd.credential_files(asked.settings, asked.passwords)
+    if recorded.told.files != {file.path: file.content for file in files}:
+        may_restart = containerd_1_4.CRI_WITH_PASSWORDS in {*recorded.told.files, *(file.path for file in files)}
+        effect = "containerd 1.4 restarts, newer ones do not; pods keep running" if may_restart else "nothing restarts"
+        yield f"{host.name}: passwords of registries change: {effect}"
+    new = set(step.values["IMAGES"].split()) - set(recorded.told.values.get("IMAGES", "").split())
+    if new and "KUBERNETES_VERSION" not in _changed_values(step, recorded):
+        yield f"{host.name}: pulls {', '.join(sorted(new))}"
 
 
 def _leaving(settings: Settings, last: LastUpdate) -> Iterator[str]:

@@ -57,6 +57,10 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     ("error", "expected"),
     [
         ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
+        (
+            "after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.1:5->192.0.2.2:22: connection reset",
+            "expected its SSH server to talk to this address",
+        ),
         ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
         ("wait: remote command exited without exit status or exit signal", "expected the SSH session to last"),
         ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),

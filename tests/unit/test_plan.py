@@ -11,9 +11,10 @@ import pytest
 
 from components import _step
 from components._step import install_scripts
+from components.calico import calico_images
 from components.certificates import expiry_warning
 from components.last_update import LastUpdate, RecordedCommand
-from components.plan import plan
+from components.plan import Asked, plan
 from components.running_cluster import refuse_impossible_changes
 from components.stack_file import SettingsError, parse_settings
 from tests.unit import recording
@@ -45,10 +46,12 @@ def stack(directory: Path) -> Stack:
     return stack_of(directory, "node2", "node3", version="1.35.4")
 
 
-def planned(stack: Stack, last: LastUpdate) -> list[str]:
+def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
     """The lines of the plan, without their indentation."""
     pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
-    return [line.strip() for line in plan(parse_settings(stack), last)]
+    settings = parse_settings(stack)
+    asked = Asked(settings, calico_images(settings), {"hub.example.com": password})
+    return [line.strip() for line in plan(asked, last)]
 
 
 def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
@@ -65,15 +68,39 @@ def test_a_stack_file_that_did_not_change_does_nothing(stack: Stack, last: LastU
     assert planned(stack, last) == ["nothing is done to any node"]
 
 
+def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last: LastUpdate) -> None:
+    """Only containerd 1.4 restarts for it; it runs under Kubernetes up to 1.25."""
+    assert planned(stack, last, "fish-sword") == [
+        f"node{number}: passwords of registries change: nothing restarts" for number in (1, 2, 3)
+    ]
+
+
+def test_another_password_restarts_containerd_1_4(directory: Path) -> None:
+    """Whether a host has it is not known in a preview."""
+    stack = stack_of(directory, version="1.24.3")
+    before = state_of(record(stack, preview=False))
+    assert planned(stack, before) == ["nothing is done to any node"]
+    assert planned(stack, before, "fish-sword") == [
+        "node1: passwords of registries change: containerd 1.4 restarts, newer ones do not; pods keep running"
+    ]
+
+
+def test_images_that_are_pulled_early_are_named(stack: Stack, last: LastUpdate) -> None:
+    """Where they are others than before."""
+    stack["images"]["rewrite"]["docker.io"] = "hub.example.com/other"
+    images = ", ".join(f"hub.example.com/other/calico/{name}:v3.28.5" for name in ("cni", "node"))
+    assert f"node2: pulls {images}" in planned(stack, last)
+
+
 def test_a_changed_file_is_named_with_what_it_restarts(stack: Stack, last: LastUpdate) -> None:
     """A sysctl restarts nothing, another pause image restarts containerd."""
     stack["hosts"]["node2"]["sysctl"] = {"vm.overcommit_memory": 1}
     assert planned(stack, last) == ["node2: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"]
     stack["hosts"]["node2"]["sysctl"] = {}
     stack["containerd"]["pauseImage"] = "hub.example.com/pause:1"
+    restarts = "/etc/containerd/config.toml changes: containerd restarts, pods keep running"
     assert planned(stack, last) == [
-        f"node{number}: /etc/containerd/config.toml changes: containerd restarts, pods keep running"
-        for number in (1, 2, 3)
+        f"node{number}: {line}" for number in (1, 2, 3) for line in (restarts, "pulls hub.example.com/pause:1")
     ]
 
 
