@@ -86,10 +86,6 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
             f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
             f"{login}; add the public key to ~{user}/.ssh/authorized_keys",
         ),
-        "handshake failed: read tcp": (
-            "its SSH server to talk to this address",
-            f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
-        ),
         "host key mismatch": (
             "the SSH host key that the stack pins",
             f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
@@ -112,6 +108,11 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
         "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
         "may not run sudo": (f"sudo for {user}", f"add {user} to the group sudo on the machine"),
         "is not in the sudoers": (f"sudo for {user}", f"add {user} to the group sudo on the machine"),
+        # Of any other reason: the words above are in it.
+        "handshake failed": (
+            "its SSH server to talk to this address",
+            f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
+        ),
     }
 
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
