@@ -135,6 +135,11 @@ def ensure_image() -> None:
             podman("rmi", old, step=step)
 
 
+def _link_address(address: str) -> str:
+    """The same for each container that has this address: machines that talked to one remember it for a minute."""
+    return ":".join(["02", "00", *(f"{int(number):02x}" for number in address.split("."))])
+
+
 def _start(environment: Environment, key: str) -> None:
     mounts = {
         WEB: "/srv/www",
@@ -145,6 +150,7 @@ def _start(environment: Environment, key: str) -> None:
     podman(
         *("run", "--detach", "--name", _container(environment), "--hostname", "mirror"),
         *("--network", environment.name, "--ip", environment.mirror_address, "--read-only"),
+        *("--mac-address", _link_address(environment.mirror_address)),
         *("--label", f"{LABEL}={owner(environment)}", "--label", f"{CONTENT_KEY}={key}"),
         *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000", "--restart", "always"),
         *(argument for source, target in mounts.items() for argument in ("--volume", f"{source}:{target}:ro")),
