@@ -11,17 +11,26 @@ containerd_format() {
   if [[ $version == 1.4 ]]; then echo "$version"; else echo "${version%.*}"; fi
 }
 
+# What it was started with, as a digest.
+CONTAINERD_MARK=$STATE/containerd-runs-with
+
+# put_for_containerd PATH: what was there before may be somebody else's, with which it runs.
+put_for_containerd() {
+  put "$1"
+  [[ $PUT == same ]] || rm --force "$CONTAINERD_MARK"
+}
+
 # restart_changed_containerd: compares with what it was started with, and not with what this run changed: an earlier run may
 # have ended before the restart.
 restart_changed_containerd() {
-  local mark=$STATE/containerd-runs-with configuration file
+  local configuration file
   configuration=$(for file in /etc/containerd/config.toml "$CONTAINERD_PROXY" "$CRI_WITH_PASSWORDS"; do
     if [[ -e $file ]]; then cat "$file"; fi
   done | sha256sum)
-  if [[ -e $mark && $(<"$mark") == "$configuration" ]] && systemctl --quiet is-active containerd; then return; fi
+  if [[ -e $CONTAINERD_MARK && $(<"$CONTAINERD_MARK") == "$configuration" ]] && systemctl --quiet is-active containerd; then return; fi
   systemctl daemon-reload
   systemctl restart containerd ||
     fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
-  printf '%s' "$configuration" >"$mark"
+  printf '%s' "$configuration" >"$CONTAINERD_MARK"
   changed "containerd is restarted"
 }

@@ -27,8 +27,8 @@ is_staged "/etc/containerd/config.toml.$format" ||
   fail "containerd 1 or 2" "$(containerd --version)" "choose another package with containerd.package in the stack file"
 mv "$STAGING/files/etc/containerd/config.toml.$format" "$STAGING/files/etc/containerd/config.toml"
 
-put /etc/containerd/config.toml
-if is_staged "$CONTAINERD_PROXY"; then put "$CONTAINERD_PROXY"; fi
+put_for_containerd /etc/containerd/config.toml
+if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
 for file in $REGISTRY_FILES; do
   put "$file" # containerd reads these at each pull
 done

@@ -161,6 +161,17 @@ def test_containerd_restarts_for_a_changed_configuration_and_for_nothing_else(wi
     assert "systemctl restart containerd" in with_containerd.calls()
 
 
+def test_containerd_restarts_with_our_configuration_after_somebody_else_gave_it_another(
+    with_containerd: Machine,
+) -> None:
+    """It runs with theirs, although the last thing that we started it with is ours."""
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES).status == 0
+    with_containerd.calls()
+    with_containerd.write("/etc/containerd/config.toml", "disabled_plugins = []\n")
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES).status == 0
+    assert "systemctl restart containerd" in with_containerd.calls()
+
+
 CONTAINERD_PROXY = "/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf"
 
 
