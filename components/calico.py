@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pulumi
@@ -14,10 +16,14 @@ from components._manifests import (
     with_rewritten_images,
 )
 from components.cluster_access import ClusterAccess
+from components.last_update import LastUpdate
 from components.manifest_sources import manifest_sources
 from components.settings import Settings
 
 WORKLOADS = {"DaemonSet", "Deployment"}
+CALICO_NODE = "DaemonSet:kube-system/calico-node"
+CONFIGURATION = "pulumi-kubeadm/configuration"
+"""Annotation of the pods of calico-node: what they read when they start. They are replaced when it changes."""
 
 
 class Calico(pulumi.ComponentResource):
@@ -51,13 +57,35 @@ def calico_objects(settings: Settings) -> list[Manifest]:
     url, sha256 = calico_source(settings)
     objects = [with_rewritten_images(manifest, settings) for manifest in fetched_objects(url, sha256)]
     for manifest in objects:
-        if manifest["kind"] == "ConfigMap" and manifest["metadata"]["name"] == "calico-config":
+        if manifest["metadata"]["name"] == "calico-config":
             manifest["data"]["veth_mtu"] = str(settings.calico.mtu)
-        if manifest["kind"] == "DaemonSet":
-            for container in containers(manifest):
-                if container["name"] == "calico-node":
-                    _set_variables(container, settings)
+    for container in containers(_daemon_set(objects)):
+        if container["name"] == "calico-node":
+            _set_variables(container, settings)
+    read = [each.get("data") or each["spec"] for each in objects if each["kind"] in {"ConfigMap", "DaemonSet"}]
+    digest = hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
+    _annotations_of_pods(_daemon_set(objects))[CONFIGURATION] = digest
     return objects
+
+
+def calico_node_restarts(settings: Settings, last: LastUpdate) -> bool:
+    """Whether this update changes what calico-node of a running cluster is or reads."""
+    before = last.daemon_sets.get(CALICO_NODE)
+    now = _annotations_of_pods(_daemon_set(calico_objects(settings)))[CONFIGURATION]
+    return (
+        before is not None and before["spec"]["template"]["metadata"].get("annotations", {}).get(CONFIGURATION) != now
+    )
+
+
+def _daemon_set(objects: list[Manifest]) -> Manifest:
+    return next(each for each in objects if each["kind"] == "DaemonSet")
+
+
+def _annotations_of_pods(daemon_set: Manifest) -> dict[str, str]:
+    annotations: dict[str, str] = (
+        daemon_set["spec"]["template"].setdefault("metadata", {}).setdefault("annotations", {})
+    )
+    return annotations
 
 
 def calico_source(settings: Settings) -> tuple[str, str]:

@@ -64,6 +64,7 @@ def init_step(settings: Settings) -> Step:
         "CONTROL_PLANE_TAINTS": "\n".join(str(taint) for taint in settings.cluster.control_plane_taints),
         **kubeadm_config.digests(settings),
         **_generation(settings),
+        "VXLAN_MODE": settings.calico.vxlan_mode,
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
         "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
         "DRAIN_TIMEOUT_SECONDS": str(settings.policy.drain_timeout_seconds),

@@ -116,7 +116,12 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
     # A control plane that leaves takes the cluster with it: that is `pulumi destroy`, and needs the policy.
     undo = "reset" if host.role == "worker" or settings.policy.reset_on_destroy else None
     files = prepared_files(host, settings)
-    return Step(f"{host.name}-prepare", "prepare", host, values, files, undo=undo, with_scripts=True)
+    return Step(prepare_name(host.name), "prepare", host, values, files, undo=undo, with_scripts=True)
+
+
+def prepare_name(host: str) -> str:
+    """Name of the first command of a host."""
+    return f"{host}-prepare"
 
 
 def images_step(host: Host, settings: Settings, images: list[str]) -> Step:

@@ -34,9 +34,15 @@ class RecordedCommand:
 
 @dataclass(frozen=True)
 class LastUpdate:
-    """The remote commands of a stack by name; none before the first update."""
+    """What a stack holds; nothing before the first update.
+
+    Attributes:
+        commands: the remote commands by name.
+        daemon_sets: as the cluster took them, by the names of their resources.
+    """
 
     commands: Mapping[str, RecordedCommand] = field(default_factory=dict)
+    daemon_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def value(self, name: str, variable: str) -> str | None:
         """A variable that a command was given; None where there is no such command or variable."""
@@ -57,12 +63,15 @@ def load_last_update() -> LastUpdate:
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
+
+    def of_type(wanted: str) -> dict[str, Any]:
+        resources = found.get("outputs", {}).items()
+        return {urn.rpartition("::")[2]: each["outputs"] for urn, each in resources if each["type"] == wanted}
+
     return LastUpdate(
         {
-            urn.rpartition("::")[2]: RecordedCommand(
-                **{name: each["outputs"][name] for name in ("stdin", "connection", "stdout")}
-            )
-            for urn, each in found.get("outputs", {}).items()
-            if each["type"] == "command:remote:Command"
-        }
+            name: RecordedCommand(outputs["stdin"], outputs["connection"], outputs["stdout"])
+            for name, outputs in of_type("command:remote:Command").items()
+        },
+        of_type("kubernetes:apps/v1:DaemonSet"),
     )

@@ -11,8 +11,9 @@ import pulumi
 from components import containerd, containerd_1_4, proxy
 from components._connection import is_same_machine
 from components._step import Step, brought_scripts, install_scripts
+from components.calico import calico_node_restarts
 from components.control_plane import init_step
-from components.host import images_step, prepare_step
+from components.host import images_step, prepare_name, prepare_step
 from components.last_update import LastUpdate, RecordedCommand
 from components.settings import Host, Registry, Settings
 from components.worker import is_member, join_step, membership_name, membership_step
@@ -67,6 +68,7 @@ def plan(asked: Asked, last: LastUpdate) -> list[str]:
     lines = [
         *_control_plane(asked, last),
         *(line for host in asked.settings.workers for line in _worker(host, asked, last)),
+        *_pod_network(asked.settings, last),
         *_leaving(asked.settings, last),
         *_scripts(asked.settings, last),
     ]
@@ -157,6 +159,11 @@ def _images(host: Host, asked: Asked, last: LastUpdate) -> Iterator[str]:
         yield f"{host.name}: pulls {', '.join(sorted(new))}"
 
 
+def _pod_network(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    if calico_node_restarts(settings, last):
+        yield "every node: calico-node restarts, one node after the other; pods keep running"
+
+
 def _leaving(settings: Settings, last: LastUpdate) -> Iterator[str]:
     known = {host.name for host in settings.hosts.values()}
     names = [name.removesuffix("-prepare") for name in last.commands if name.endswith("-prepare")]
@@ -173,7 +180,7 @@ def _scripts(settings: Settings, last: LastUpdate) -> Iterator[str]:
     after = brought_scripts(install_scripts())
     changed, hosts = dict[str, None](), []
     for host in settings.hosts.values():
-        recorded = last.commands.get(f"{host.name}-prepare")
+        recorded = last.commands.get(prepare_name(host.name))
         before = after if recorded is None or host.gone else brought_scripts(recorded.stdin)
         names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
         if names:

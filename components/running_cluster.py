@@ -9,9 +9,9 @@ import yaml
 
 from components import kubeadm_config
 from components.control_plane import init_step
-from components.host import prepare_step
+from components.host import prepare_name, prepare_step
 from components.last_update import LastUpdate
-from components.settings import Settings
+from components.settings import Host, Settings
 from components.stack_file import SettingsError
 from components.versions import minor_of
 from components.worker import is_member, join_name
@@ -47,11 +47,13 @@ def _problems(settings: Settings, last: LastUpdate) -> Iterator[str]:
         )
         return
     yield from _fixed(settings, last)
+    yield from _addresses(settings, last)
+    yield from _names(settings, last)
     yield from _versions(settings, last)
 
 
 def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
-    name = f"{settings.control_plane.name}-prepare"
+    name = prepare_name(settings.control_plane.name)
     before = _cluster_configuration(last.file(name, kubeadm_config.PATH))
     files = prepare_step(settings.control_plane, settings, last).files
     after = _cluster_configuration(next(file.content for file in files if file.path == kubeadm_config.PATH))
@@ -61,6 +63,41 @@ def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
                 f"{path}: cannot be changed once the cluster exists, found {_short(after.get(key))}, the cluster has"
                 f" {_short(before.get(key))}; set it back, or destroy the cluster first"
             )
+
+
+def _addresses(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    """Of nodes. The kubelet is told when the node registers; certificates and etcd hold the control plane's."""
+    for host in _nodes(settings, last):
+        before, now = last.value(prepare_name(host.name), "NODE_IP"), str(host.internal_ip)
+        if before and before != now:
+            way_out = (
+                "set it back, or destroy the cluster first"
+                if host.role == "control-plane"
+                else f"set it back, or delete the line of {host.name}, `pulumi up`, write it anew, `pulumi up`; a"
+                " machine that is dead needs `gone: true` first"
+            )
+            yield (
+                f"hosts.{host.name}.{'nodeIp' if host.node_ip else 'address'}: a node keeps its address in the cluster,"
+                f" found {now}, the node has {before}; {way_out}"
+            )
+
+
+def _names(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    """A node under a new name: it would be joined as the new one, and then reset as the old one."""
+    names = [name.removesuffix("-membership") for name in last.commands if name.endswith("-membership")]
+    prepared = {name: last.commands.get(prepare_name(name)) for name in names}
+    nodes = {recorded.connection["host"]: name for name, recorded in prepared.items() if recorded}
+    for host in settings.hosts.values():
+        node = nodes.get(str(host.address))
+        if node and node != host.name and not host.gone:
+            yield (
+                f"hosts.{host.name}.address: {host.address} is node {node} of this cluster; to rename it delete the line"
+                f" of {node}, `pulumi up`, which drains and resets it, then add {host.name}, `pulumi up`"
+            )
+
+
+def _nodes(settings: Settings, last: LastUpdate) -> list[Host]:
+    return [settings.control_plane, *(host for host in settings.workers if not host.gone and is_member(host, last))]
 
 
 def _versions(settings: Settings, last: LastUpdate) -> Iterator[str]:

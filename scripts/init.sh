@@ -13,6 +13,8 @@ RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STARTED"
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
+api_server() { crictl ps --quiet --name '^kube-apiserver$' | head -n 1; }
+api_server_is_another() { [[ -n $(api_server) && $(api_server) != "$1" ]] && api_is_ready; }
 cluster_is_complete() {
   api_is_ready &&
     kubectl --namespace kube-system get configmap kubeadm-config kubelet-config kube-proxy coredns &&
@@ -48,6 +50,8 @@ if [[ ! -e $DONE ]]; then
   fi
   [[ -e $STARTED ]] || run_init
 fi
+# shellcheck source=/dev/null
+[[ ! -e $DONE ]] || . "$LIBRARY/init/renewal.sh"
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
 wait_for 60 "the cluster to have all that kubeadm makes" "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
 if [[ ! -e $DONE ]]; then
@@ -55,12 +59,13 @@ if [[ ! -e $DONE ]]; then
   printf '%s' "$CLUSTER_CONFIGURATION_SHA256" >"$STATE/cluster-configuration"
   printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$STATE/kubelet-configuration"
   printf '%s' "$KUBE_PROXY_CONFIGURATION_SHA256" >"$STATE/kube-proxy-configuration"
+  printf '%s' "$VXLAN_MODE" >"$STATE/vxlan-mode"
   printf '%s' "$CONTROL_PLANE_TAINTS" >"$STATE/taints"
   printf '%s' "$CERTIFICATE_GENERATION" >"$STATE/certificate-generation"
   touch "$DONE"
 fi
 printf '%s' "$DRAIN_TIMEOUT_SECONDS" >"$DRAIN_TIMEOUT"
-for part in upgrade reconfigure certificates; do
+for part in upgrade reconfigure expiry; do
   # shellcheck source=/dev/null
   . "$LIBRARY/init/$part.sh"
 done

@@ -8,6 +8,10 @@ if [[ ! -f $STATE/owner ]]; then
 fi
 [[ $(<"$STATE/owner") == "$CLUSTER_ID" ]] ||
   fail "a machine of stack $CLUSTER_ID" "it belongs to stack $(<"$STATE/owner")" "pulumi state delete '**$HOST_NAME-prepare' forgets it without a reset"
+if [[ -f $STATE/host-name && $(<"$STATE/host-name") != "$HOST_NAME" ]]; then
+  changed "the machine is $(<"$STATE/host-name") of this stack now: nothing is reset"
+  exit 0
+fi
 
 if command -v kubeadm >/dev/null; then
   kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >"$STAGING/reset" 2>&1 ||

@@ -9,9 +9,6 @@ phase() {
     fail "kubeadm init phase $* to succeed" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase $* --config $CONFIG"
 }
 
-api_server() { crictl ps --quiet --name '^kube-apiserver$' | head -n 1; }
-api_server_is_another() { [[ -n $(api_server) && $(api_server) != "$1" ]] && api_is_ready; }
-
 # The old certificate is there until there is a new one: without it the API server could not start again.
 renew_api_certificate() {
   cp --preserve /etc/kubernetes/pki/apiserver.{crt,key} "$STAGING/"
@@ -43,6 +40,15 @@ reconfigure_cluster() {
   changed "the control plane has its new configuration"
 }
 
+# The pod network's pool keeps the encapsulation that it was made with, whatever calico-node is told later.
+POOL=ippools.crd.projectcalico.org/default-ipv4-ippool
+set_encapsulation() {
+  [[ -n $(kubectl get crd "${POOL%/*}" --ignore-not-found --output name) ]] || return 0
+  [[ -n $(kubectl get "$POOL" --ignore-not-found --output name) ]] || return 0
+  kubectl patch "$POOL" --type merge --patch "{\"spec\": {\"vxlanMode\": \"$VXLAN_MODE\"}}" >/dev/null
+  changed "the pod network has VXLAN mode $VXLAN_MODE"
+}
+
 if ! told_before cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"; then
   reconfigure_cluster
   remember cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"
@@ -57,4 +63,8 @@ if ! told_before kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"; th
   kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
   changed "kube-proxy restarts with its new configuration"
   remember kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"
+fi
+if ! told_before vxlan-mode "$VXLAN_MODE"; then
+  set_encapsulation
+  remember vxlan-mode "$VXLAN_MODE"
 fi

@@ -10,3 +10,10 @@ if [[ ! -f $STATE/owner && -n $(find /etc/kubernetes /var/lib/etcd -mindepth 1 \
     "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes"
 fi
 [[ -f $STATE/owner ]] || printf '%s' "$CLUSTER_ID" >"$STATE/owner"
+
+# Under a second name a node would join again, and be reset when its first name leaves the stack.
+if [[ -f $STATE/host-name && $(<"$STATE/host-name") != "$HOST_NAME" && -e /etc/kubernetes/kubelet.conf ]]; then
+  fail "a machine that is no node yet, or is node $HOST_NAME" "it is node $(<"$STATE/host-name") of this cluster" \
+    "put $(<"$STATE/host-name") back into the stack file; to rename it: delete its line, pulumi up, add $HOST_NAME, pulumi up"
+fi
+printf '%s' "$HOST_NAME" >"$STATE/host-name"

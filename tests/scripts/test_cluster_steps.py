@@ -22,6 +22,7 @@ VALUES = {
     "CONTROL_PLANE_TAINTS": "node-role.kubernetes.io/control-plane:PreferNoSchedule",
     "DRAIN_TIMEOUT_SECONDS": "60",
     "CERTIFICATE_GENERATION": "0",
+    "VXLAN_MODE": "Always",
 }
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
 STATE = "/var/lib/pulumi-kubeadm"
@@ -97,6 +98,27 @@ def test_an_init_whose_cluster_is_complete_is_never_reset(control_plane: Machine
     assert control_plane.run("init", MAY_RESET).status == 0
     assert kubeadm_calls(control_plane) == []
     assert control_plane.path(f"{STATE}/initialized").exists()
+
+
+def test_expired_certificates_are_renewed_although_the_api_does_not_answer(control_plane: Machine) -> None:
+    """It trusts nobody any more, and a kubelet whose own certificate expired does not start."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.path("/up").unlink()
+    control_plane.write("/etc/kubernetes/kubelet.conf", "expired")
+    control_plane.stub(
+        "openssl", 'case "$*" in *-checkend*) exit 1 ;; esac; cat >/dev/null; echo "notAfter=Nov 24 2027 GMT"'
+    )
+    control_plane.stub("kubeadm", 'case "$*" in\n*kubelet*) touch "$ROOT/new-kubelet" ;;\nesac')
+    control_plane.stub("systemctl", 'if [[ -e $ROOT/new-kubelet ]]; then touch "$ROOT/up"; fi')
+    control_plane.stub("crictl", 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac')
+    control_plane.calls()
+    finished = control_plane.send(control_plane.text("init", VALUES | {"CERTIFICATE_GENERATION": "1"}), "verify")
+    assert finished.status == 0, finished.stderr
+    assert kubeadm_calls(control_plane) == ["kubeadm certs", "kubeadm init"]
+    assert finished.stderr.splitlines() == [
+        "node1: the expired certificate of the kubelet is replaced",
+        "node1: certificates are renewed",
+    ]
 
 
 def test_a_failed_init_shows_the_end_of_what_kubeadm_said(control_plane: Machine) -> None:

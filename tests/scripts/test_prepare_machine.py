@@ -84,6 +84,19 @@ def test_a_machine_of_another_stack_is_left_alone(machine: Machine) -> None:
     assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "kubeadm/production"
 
 
+def test_a_node_is_not_prepared_under_a_second_name(machine: Machine) -> None:
+    """A machine that is no node yet takes the new name, and is not reset for the old one."""
+    assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"}).status == 0
+    machine.write("/etc/kubernetes/kubelet.conf", "")
+    finished = machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev", "HOST_NAME": "node9"})
+    assert finished.status == 1
+    assert "expected a machine that is no node yet, or is node node9,\n  saw it is node node1" in finished.stderr
+    machine.path("/etc/kubernetes/kubelet.conf").unlink()
+    assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev", "HOST_NAME": "node9"}).status == 0
+    reset = machine.run("reset", {"CLUSTER_ID": "kubeadm/dev", "HOST_NAME": "node1"})
+    assert (reset.status, reset.stderr) == (0, "node1: the machine is node9 of this stack now: nothing is reset\n")
+
+
 @pytest.mark.parametrize("leftover", ["/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/etcd.yaml"])
 def test_a_machine_with_another_cluster_is_left_alone(machine: Machine, leftover: str) -> None:
     """Whoever made it may still need it."""

@@ -75,7 +75,16 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
         names("node1", "init", "kubeconfig"),
     ),
     "the host key of a worker": (host("node2", hostKey=f"{KEY}99"), names("node2", "prepare", "images", "join")),
-    "the MTU of the pod network": (section("calico", mtu=1400), {"ConfigMap:kube-system/calico-config"}),
+    # Pods of the DaemonSet read the ConfigMap when they start.
+    "the MTU of the pod network": (
+        section("calico", mtu=1400),
+        {"ConfigMap:kube-system/calico-config", "DaemonSet:kube-system/calico-node"},
+    ),
+    # The pool, which is in no manifest, is changed from the control plane.
+    "the encapsulation of the pod network": (
+        section("calico", vxlanMode="CrossSubnet"),
+        {"node1-init", "DaemonSet:kube-system/calico-node"},
+    ),
 }
 
 

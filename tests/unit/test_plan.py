@@ -30,7 +30,8 @@ def state_of(run: Recording) -> LastUpdate:
                 each.inputs.get("stdin", ""), each.inputs["connection"], recording._Machines._printed(name)
             )
             for name, each in run.commands.items()
-        }
+        },
+        {each.name: each.inputs for each in run.of_type("kubernetes:apps/v1:DaemonSet")},
     )
 
 
@@ -140,6 +141,13 @@ def test_kubelet_and_api_server_are_told_apart(stack: Stack, last: LastUpdate) -
     ]
 
 
+@pytest.mark.parametrize("change", [{"mtu": 1400}, {"vxlanMode": "CrossSubnet"}])
+def test_a_pod_network_that_changes_is_told(stack: Stack, last: LastUpdate, change: dict[str, object]) -> None:
+    """calico-node restarts, although nothing is done on a machine."""
+    stack["calico"] |= change
+    assert planned(stack, last) == ["every node: calico-node restarts, one node after the other; pods keep running"]
+
+
 def impossible(stack: Stack, last: LastUpdate) -> list[str]:
     """Why a running cluster cannot follow."""
     pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
@@ -195,6 +203,32 @@ def test_the_control_plane_cannot_move(stack: Stack, last: LastUpdate) -> None:
     stack["hosts"]["node2"]["role"] = "control-plane"
     (problem,) = impossible(stack, last)
     assert problem.startswith("hosts: the control plane of this cluster is node1, found node2")
+
+
+def test_a_node_keeps_its_address(stack: Stack, last: LastUpdate) -> None:
+    """What kubelet, certificates and etcd were told, nobody tells them again; where SSH answers is no part of it."""
+    stack["hosts"]["node2"]["nodeIp"] = "10.0.0.2"
+    stack["hosts"]["node3"] |= {"address": "192.0.2.99", "nodeIp": stack["hosts"]["node3"]["address"]}
+    (problem,) = impossible(stack, last)
+    assert problem.startswith(
+        "hosts.node2.nodeIp: a node keeps its address in the cluster, found 10.0.0.2, the node has"
+    )
+    assert "delete the line of node2" in problem
+    stack["cluster"]["controlPlaneEndpoint"] = "192.0.2.11:6443"
+    stack["hosts"]["node1"]["address"] = "192.0.2.98"
+    assert impossible(stack, last)[0].startswith("hosts.node1.address: a node keeps its address")
+    del stack["hosts"]["node2"]["nodeIp"]
+    stack["hosts"]["node2"] |= {"gone": True, "address": "192.0.2.97"}
+    assert len(impossible(stack, last)) == 1, "a machine that is gone has no address any more"
+
+
+def test_a_node_is_not_renamed(stack: Stack, last: LastUpdate) -> None:
+    """It would be joined under its new name and then reset under the old one."""
+    stack["hosts"]["node9"] = stack["hosts"].pop("node2")
+    (problem,) = impossible(stack, last)
+    assert problem.startswith("hosts.node9.address: 192.0.2.12 is node node2 of this cluster")
+    gone = LastUpdate({name: each for name, each in last.commands.items() if name != "node2-membership"})
+    assert impossible(stack, gone) == [], "the machine of a node that was declared gone is free"
 
 
 def test_no_secret_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:

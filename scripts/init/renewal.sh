@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Certificates are renewed when the stack asks for another generation of them. Nothing here needs an API that answers: it does
+# not any more when they have expired.
+
+GENERATION_MARK=$STATE/certificate-generation
+
+KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
+
+# The kubelet renews its own certificate in time, unless the API did not answer for months.
+renew_expired_kubelet_certificate() {
+  if openssl x509 -noout -checkend 0 -in "$KUBELET_CERTIFICATE" >/dev/null; then return; fi
+  rm -f /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki/kubelet-client-*
+  kubeadm init phase kubeconfig kubelet --config "$CONFIG" >"$STAGING/renew" 2>&1 ||
+    fail "a certificate for the kubelet" "$(tail -n 10 "$STAGING/renew")" "kubeadm init phase kubeconfig kubelet --config $CONFIG"
+  changed "the expired certificate of the kubelet is replaced"
+}
+
+# Static pods read their certificates when they start.
+renew_certificates() {
+  local before component
+  before=$(api_server)
+  kubeadm certs renew all >"$STAGING/renew" 2>&1 ||
+    fail "kubeadm certs renew all to succeed" "$(tail -n 10 "$STAGING/renew")" "kubeadm certs check-expiration"
+  renew_expired_kubelet_certificate
+  # One that saw the API server end again and again would wait for minutes before it starts it once more.
+  api_is_ready &>/dev/null || systemctl restart kubelet
+  for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop >/dev/null
+  done
+  wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" api_server_is_another "$before"
+  changed "certificates are renewed"
+}
+
+if [[ $(<"$GENERATION_MARK") != "$CERTIFICATE_GENERATION" ]]; then
+  renew_certificates
+  printf '%s' "$CERTIFICATE_GENERATION" >"$GENERATION_MARK"
+fi
