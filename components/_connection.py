@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,14 +13,17 @@ from components.settings import Bastion, Host, Ssh
 
 
 def connection_of(host: Host, ssh: Ssh) -> remote.ConnectionArgs:
-    """The connection of every command on a host. Its host key is always checked."""
+    """The connection of every command on a host. Its host key is always checked.
+
+    Without a key file the provider itself finds the SSH agent: the path of its socket is another one in each session of
+    a person, and would be a change of every command.
+    """
     return remote.ConnectionArgs(
         host=str(host.address),
         user=host.user or ssh.user,
         port=host.port or ssh.port,
         host_key=host_key_of(host, ssh),
         private_key=_private_key(ssh),
-        agent_socket_path=_agent_socket(ssh),
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
         proxy=_proxy(ssh.bastion, ssh) if ssh.bastion else None,
@@ -60,10 +62,6 @@ def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
     return pulumi.Output.secret(ssh.private_key_file.read_text())
 
 
-def _agent_socket(ssh: Ssh) -> str | None:
-    return os.environ.get("SSH_AUTH_SOCK") if ssh.private_key_file is None else None
-
-
 def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:
     return remote.ProxyConnectionArgs(
         host=bastion.address,
@@ -71,7 +69,6 @@ def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:
         port=bastion.port,
         host_key=bastion.host_key,
         private_key=_private_key(ssh),
-        agent_socket_path=_agent_socket(ssh),
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
     )
@@ -82,6 +79,10 @@ def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pu
     user, port = host.user or ssh.user, host.port or ssh.port
     login = f"ssh -p {port} {user}@{host.address}"
     advice = {
+        "dial unix": (
+            "the SSH agent to answer at $SSH_AUTH_SOCK",
+            "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
+        ),
         "unable to authenticate": (
             f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
             f"{login}; add the public key to ~{user}/.ssh/authorized_keys",

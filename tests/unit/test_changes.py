@@ -128,6 +128,16 @@ def test_a_rotated_ssh_key_changes_only_what_may_have_to_undo_something(
     assert other.changed_since(before) == {*names("node2 node3", "prepare", "membership"), *names(ALL, "images")}
 
 
+def test_the_ssh_agent_of_another_session_changes_nothing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is somewhere else each time that a person logs in."""
+    stack = stack_of(directory, "node2")
+    del stack["ssh"]["privateKeyFile"]
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/tmp/ssh-first/agent.1")  # nobody opens it
+    first = record(stack, preview=False)
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/tmp/ssh-second/agent.2")
+    assert record(stack, preview=False, before=first).changed_since(first) == set()
+
+
 def test_a_new_registry_password_changes_only_its_command_on_each_host(
     directory: Path, before: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:

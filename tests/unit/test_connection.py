@@ -57,6 +57,7 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     ("error", "expected"),
     [
         ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
+        ("dial unix /tmp/ssh-x/agent.1: connect: connection refused", "expected the SSH agent to answer"),
         (
             "after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.1:5->192.0.2.2:22: connection reset",
             "expected its SSH server to talk to this address",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from local import machines, mirror
-from tests.e2e.conftest import E2E, Cluster, configure, failure, machine_names, operation, setting
+from tests.e2e.conftest import E2E, STACK, Cluster, configure, failure, machine_names, operation, setting
 from tests.e2e.forward_proxy import forward_proxy
 from tests.e2e.watching import pod_uids, previewed, running_since, touched, until
 
@@ -42,6 +45,37 @@ def test_another_ssh_key_lets_the_program_in(live: Cluster) -> None:
     configure("set", "--path", f'hosts.{THIRD}.sysctl["vm.dirty_ratio"]', "21")
     live.stack.up()
     assert live.on(THIRD, "sysctl --values vm.dirty_ratio") == "21\n"
+
+
+@contextmanager
+def ssh_agent(socket: Path, key: Path) -> Iterator[None]:
+    """An agent that holds a key, for a while."""
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
+    try:
+        until(socket.exists)
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+        subprocess.run(["ssh-add", "-q", str(key)], env=environment, check=True)
+        yield
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+@pytest.mark.usefixtures("nothing_restarts")
+def test_the_ssh_agent_of_another_session_changes_nothing(
+    live: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket is somewhere else each time that a person logs in."""
+    key = Path(yaml.safe_load(STACK.file.read_text())["config"]["kubeadm:ssh"]["privateKeyFile"])
+    configure("rm", "--path", "ssh.privateKeyFile")
+    for session, arguments in (("first", ()), ("second", ("--expect-no-changes",))):
+        socket = tmp_path / session
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        with ssh_agent(socket, key):
+            live.stack.up(None, *arguments)
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    configure("set", "--path", "ssh.privateKeyFile", str(key))
+    live.stack.up()
 
 
 @pytest.mark.usefixtures("nothing_restarts")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -136,10 +137,10 @@ func (e *Endpoint) config() (*ssh.ClientConfig, error) {
 	if e.Password != nil {
 		config.Auth = append(config.Auth, ssh.Password(*e.Password))
 	}
-	if e.AgentSocketPath != nil {
-		socket, err := net.Dial("unix", *e.AgentSocketPath)
+	if path := value(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK")); path != "" {
+		socket, err := net.Dial("unix", path)
 		if err != nil {
-			return nil, fmt.Errorf("agentSocketPath: %w", err)
+			return nil, fmt.Errorf("SSH agent: %w", err)
 		}
 		config.Auth = append(config.Auth, ssh.PublicKeysCallback(agent.NewClient(socket).Signers))
 	}
