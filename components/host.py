@@ -138,6 +138,9 @@ def images_step(host: Host, settings: Settings, images: list[str]) -> Step:
         "IMAGES": "\n".join([*of_every_node, *(settings.images.rewritten(image) for image in images)]),
         "KUBEADM_PAUSE_IMAGE": "" if settings.containerd.pause_image else settings.pause_image,
         "REGISTRY_FILES": _paths(containerd.credential_files(settings, with_password)),
+        "PASSWORD_KEYS": "\n".join(
+            f"{name} {settings.containerd.registries[name].password_key}" for name in with_password
+        ),
     }
     return Step(f"{host.name}-images", "images", host, values)
 

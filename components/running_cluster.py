@@ -91,8 +91,8 @@ def _names(settings: Settings, last: LastUpdate) -> Iterator[str]:
         node = nodes.get(str(host.address))
         if node and node != host.name and not host.gone:
             yield (
-                f"hosts.{host.name}.address: {host.address} is node {node} of this cluster; to rename it delete the line"
-                f" of {node}, `pulumi up`, which drains and resets it, then add {host.name}, `pulumi up`"
+                f"hosts.{host.name}.address: {host.address} is node {node} of this cluster; to rename it delete the"
+                f" line of {node}, `pulumi up`, which drains and resets it, then add {host.name}, `pulumi up`"
             )
 
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from components.containerd import password_command
 from components.settings import Host, Settings
 from local.errors import StepError
 from operations._ssh import run_as_root
@@ -71,12 +72,13 @@ def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[StepE
         )
     elif facts["pause_present"] != "yes":
         registry = image.partition("/")[0]
+        password = password_command(settings, registry)
         yield StepError(
             step,
             expected=f"{image} on the host; without it no pod starts",
             seen=facts["pause_log"] or "it is not there",
-            next_command=f"crictl pull {image} on the host; if that fails: curl --head https://{registry}/v2/,"
-            " pulumi config set --secret registryPassword, images.rewrite in the stack file, make mirror",
+            next_command=f"crictl pull {image} on the host; if that fails: curl --head https://{registry}/v2/;"
+            f" {password}; images.rewrite in the stack file; make mirror",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from components.containerd import password_command
 from components.dashboard import METRICS_SCRAPER
 from components.namespaces import DASHBOARD
 from components.settings import Settings
@@ -27,18 +28,18 @@ def workload_problems(state: ClusterState, settings: Settings) -> Iterator[StepE
         # A pod that ends, or ended well, waits for nothing.
         if not pod["metadata"].get("deletionTimestamp") and pod["status"].get("phase") != "Succeeded":
             key = pod["metadata"]["namespace"], pod["metadata"]["name"]
-            yield from _pod(pod, said[key])
+            yield from _pod(pod, said[key], settings)
     if settings.dashboard.enabled:
         yield from _dashboard(state, settings)
 
 
-def _pod(pod: Json, said: list[str]) -> Iterator[StepError]:
+def _pod(pod: Json, said: list[str], settings: Settings) -> Iterator[StepError]:
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     step, status = f"pod {namespace}/{name}", pod["status"]
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         waiting = container.get("state", {}).get("waiting", {})
         if waiting.get("reason") in PULLS:
-            yield _image(step, namespace, container["image"], _why(waiting, said))
+            yield _image(step, namespace, container["image"], _why(waiting, said), settings)
         elif waiting.get("reason") == "CrashLoopBackOff" or _ended_badly(container):
             yield _crash(step, namespace, name, container)
     conditions = {each["type"]: each for each in status.get("conditions", [])}
@@ -71,12 +72,12 @@ def _why(waiting: Json, said: list[str]) -> str:
     return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
 
 
-def _image(step: str, namespace: str, image: str, why: str) -> StepError:
+def _image(step: str, namespace: str, image: str, why: str, settings: Settings) -> StepError:
     registry = image.partition("/")[0]
     if any(sign in why.lower() for sign in NO_CREDENTIALS):
         next_command = (
-            f"add {namespace} to images.pullSecretNamespaces, or {registry} with its username to containerd.registries;"
-            " pulumi config set --secret registryPassword; pulumi up"
+            f"{password_command(settings, registry)}; pulumi up; for pods that pull by themselves, add {namespace} to"
+            " images.pullSecretNamespaces"
         )
         return StepError(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
     next_command = f"crictl pull {image} on the node; copy it with make mirror, or mend images.rewrite"

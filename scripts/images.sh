@@ -32,9 +32,16 @@ if [[ $ROLE == control-plane && $(kubeadm version --output short) == "v$KUBERNET
 fi
 
 explain_pull() {
-  local image=$1 seen=$2 registry=${1%%/*} next="crictl pull $1"
+  local image=$1 seen=$2 registry=${1%%/*} next="crictl pull $1" key
   case $seen in
-    *"401"* | *"403"* | *nauthorized* | *"no basic auth"*) next="set its password: pulumi config set --secret registryPassword; then: $next" ;;
+    *"401"* | *"403"* | *nauthorized* | *"no basic auth"*) 
+      key=$(awk -v registry="$registry" '$1 == registry {print $2}' <<<"$PASSWORD_KEYS")
+      if [[ -n $key ]]; then
+        next="set its password: pulumi config set --secret $key; then: $next"
+      else
+        next="give it a username in the stack file: containerd.registries[\"$registry\"]; then: $next"
+      fi
+      ;;
     *x509*) next="name the registry's CA in the stack file: containerd.registries[\"$registry\"].caFile; then: $next" ;;
     *"not found"*) next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next" ;;
     *"connection refused"* | *"no such host"* | *timeout* | *"no route"*) next="curl -v https://$registry/v2/; then: $next" ;;

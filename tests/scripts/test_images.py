@@ -13,6 +13,7 @@ IMAGES = {
     "KUBERNETES_VERSION": "1.36.3",
     "KUBEADM_PAUSE_IMAGE": "hub.test/pause:3.10.2",
     "REGISTRY_FILES": "",
+    "PASSWORD_KEYS": "hub.test:5000 otherPassword\nhub.test hubPassword",
 }
 
 
@@ -86,8 +87,8 @@ def test_images_of_a_new_version_are_left_to_the_upgrade(pulling: Machine) -> No
 @pytest.mark.parametrize(
     ("error", "tries", "advice"),
     [
-        ("401 Unauthorized", 1, "pulumi config set --secret registryPassword"),
-        ("403 Forbidden", 1, "pulumi config set --secret registryPassword"),
+        ("401 Unauthorized", 1, "pulumi config set --secret hubPassword"),
+        ("403 Forbidden", 1, "pulumi config set --secret hubPassword"),
         ("x509: certificate signed by unknown authority", 1, "caFile"),
         ("manifest not found", 1, "images.rewrite"),
         ("dial tcp: connection refused", 3, "curl -v https://hub.test/v2/"),
@@ -103,6 +104,13 @@ def test_every_image_that_cannot_be_pulled_is_explained(pulling: Machine, error:
     assert finished.stderr.count(advice) == 2
     assert finished.stderr.count("expected") == 2
     assert len(pulls(pulling)) == 2 * tries
+
+
+def test_a_registry_that_wants_a_login_and_has_none_in_the_stack_file_is_told_apart(pulling: Machine) -> None:
+    """No password is missing there, but a user."""
+    pulling.stub("crictl", "[[ $1 == info ]] && exit 0\n[[ $1 == pull ]] && echo '401 Unauthorized' >&2\nexit 1")
+    finished = pulling.run("images", IMAGES | {"PASSWORD_KEYS": ""})
+    assert 'Next: give it a username in the stack file: containerd.registries["hub.test"]; then: ' in finished.stderr
 
 
 HOSTS = "/etc/containerd/certs.d/hub.test/hosts.toml"
