@@ -6,17 +6,23 @@ import datetime as dt
 
 import pulumi
 
-from components.control_plane import init_step
+from components.control_plane import init_step, kubeconfig_step
 from components.last_update import LastUpdate
 from components.settings import Settings
 
 WARN_DAYS = 60
 
 
-def expiry_dates(printed: str) -> dict[str, str]:
-    """Day on which each certificate expires, by name; from what the step `init` returns."""
+KUBECONFIG = "the stack's kubeconfig"
+"""An upgrade renews admin.conf on the control plane, and not the copy of it in the state."""
+
+
+def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:
+    """Day on which each certificate expires, by name; from what the steps `init` and `kubeconfig` return."""
     words = [line.split() for line in printed.splitlines()]
-    return {each[1]: each[2] for each in words if len(each) == 3 and each[0] == "certificate"}
+    dates = {each[1]: each[2] for each in words if len(each) == 3 and each[0] == "certificate"}
+    first_line = kubeconfig.partition("\n")[0]
+    return dates | ({KUBECONFIG: first_line.split()[2]} if first_line.startswith("# expires ") else {})
 
 
 def warn_of_expiry(settings: Settings, last: LastUpdate) -> None:
@@ -29,11 +35,13 @@ def warn_of_expiry(settings: Settings, last: LastUpdate) -> None:
 
 def expiry_warning(settings: Settings, last: LastUpdate, today: dt.date) -> str | None:
     """What expires soon, as the last update saw it; None where nothing does."""
-    recorded = last.commands.get(init_step(settings).name)
-    if recorded is None or is_renewed(settings, last):
+    init = last.commands.get(init_step(settings).name)
+    kubeconfig = last.commands.get(kubeconfig_step(settings).name)
+    if init is None or is_renewed(settings, last):
         return None
     limit = (today + dt.timedelta(days=WARN_DAYS)).isoformat()
-    soon = {name: day for name, day in expiry_dates(recorded.stdout).items() if day < limit}
+    dates = expiry_dates(init.stdout, kubeconfig.stdout if kubeconfig else "")
+    soon = {name: day for name, day in dates.items() if day < limit}
     if not soon:
         return None
     listed = ", ".join(f"{name} on {day}" for name, day in sorted(soon.items(), key=lambda each: each[1]))

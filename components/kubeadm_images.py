@@ -32,5 +32,7 @@ def kubeadm_images(settings: Settings) -> list[tuple[str, str]]:
             f"{REGISTRY}/coredns/coredns:{coredns}",
             settings.images.rewritten(f"{REGISTRY}/{'' if own else 'coredns/'}coredns:{coredns}"),
         ),
+        # kubeadm pulls its own, whatever containerd starts pods with.
+        (pause, settings.images.rewritten(pause)),
         (settings.containerd.pause_image or pause, settings.pause_image),
     ]

@@ -23,7 +23,11 @@ def export_outputs(control_plane: ControlPlane, settings: Settings) -> None:
             for host in settings.hosts.values()
         },
     )
-    pulumi.export("certificateExpiry", control_plane.printed.apply(expiry_dates))
+    # The day on which the kubeconfig expires is no secret.
+    readable = pulumi.Output.unsecret(control_plane.kubeconfig)
+    pulumi.export(
+        "certificateExpiry", pulumi.Output.all(control_plane.printed, readable).apply(lambda said: expiry_dates(*said))
+    )
     if settings.dashboard.enabled:
         pulumi.export(
             "dashboardAddress", f"https://{settings.control_plane.internal_ip}:{settings.dashboard.node_port}"

@@ -1,7 +1,10 @@
 # shellcheck shell=bash
-# Returns admin.conf. Never super-admin.conf, whose rights cannot be taken back.
+# Returns admin.conf, with the day on which it expires. Never super-admin.conf, whose rights cannot be taken back.
 . "$LIBRARY/lib.sh"
+. "$LIBRARY/certificates.sh"
 
 grep --quiet '^clusters:' /etc/kubernetes/admin.conf ||
   fail "a kubeconfig at /etc/kubernetes/admin.conf" "$(ls -l /etc/kubernetes/admin.conf 2>&1)" "kubeadm init phase kubeconfig admin --config /etc/kubernetes/kubeadm/config.yaml"
+expires=$(kubeconfig_expiry /etc/kubernetes/admin.conf)
+echo "# expires $expires"
 cat /etc/kubernetes/admin.conf

@@ -58,7 +58,7 @@ class Containerd(Model):
 
     package: str = Field("containerd", pattern=_patterns.PACKAGE, description="`containerd.io` is Docker's package")
     repository: AptRepository | None = Field(None, description="None takes the package of the distribution")
-    pause_image: ImageName | None = Field(None, description="kubeadm's own by default, from where images come from")
+    pause_image: ImageName | None = Field(None, description="kubeadm's own by default; rewritten as all others")
     registries: dict[Registry, RegistryAccess] = Field({}, description="Image registries by name")
     restrict_oom_score_adj: bool = Field(False, description="For machines that may not lower OOM scores")
 

@@ -46,5 +46,5 @@ class Settings(Model):
     @property
     def pause_image(self) -> str:
         """The pause image of containerd: kubeadm's, unless the stack names another."""
-        own = self.images.rewritten(f"registry.k8s.io/pause:{pause_tag(self.cluster.kubernetes_version)}")
-        return self.containerd.pause_image or own
+        own = f"registry.k8s.io/pause:{pause_tag(self.cluster.kubernetes_version)}"
+        return self.images.rewritten(self.containerd.pause_image or own)

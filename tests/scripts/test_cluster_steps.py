@@ -335,4 +335,5 @@ def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: M
     finished = machine.run("kubeconfig")
     assert (finished.status, finished.stdout) == (1, "")
     machine.write("/etc/kubernetes/admin.conf", "clusters:\n- name: dev\n")
-    assert machine.run("kubeconfig").stdout == "clusters:\n- name: dev\n"
+    machine.stub("openssl", "echo 'notAfter=Nov 24 00:00:00 2027 GMT'")
+    assert machine.run("kubeconfig").stdout == "# expires 2027-11-24\nclusters:\n- name: dev\n"

@@ -23,7 +23,7 @@ PASSWORD = "canary-of-the-registry-password"  # noqa: S105
 PRIVATE_KEY = "canary-of-the-private-key"
 TOKEN = "canary-of-the-join-token"  # noqa: S105
 ADMIN = "canary-of-the-admin-conf"
-KUBECONFIG = f"clusters: [{{name: dev}}]\nusers: [{{name: {ADMIN}}}]\n"
+KUBECONFIG = f"# expires 2101-01-01\nclusters: [{{name: dev}}]\nusers: [{{name: {ADMIN}}}]\n"
 
 EXPIRY = "2100-01-01"
 
