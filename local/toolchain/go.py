@@ -85,6 +85,9 @@ class GoProgram:
 @contextmanager
 def _edited_modules(program: GoProgram) -> Iterator[list[str]]:
     """Flags for a build with copies of the modules that are edited; the module cache stays as it is verified."""
+    if not program.edits:
+        yield []
+        return
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("go.mod", "go.sum"):
             shutil.copy(program.module / name, scratch)
@@ -95,7 +98,7 @@ def _edited_modules(program: GoProgram) -> Iterator[list[str]]:
             replacement = f"-replace={edit.go_path}={copy}"
             edited: list[str | Path] = [go_tool(), "mod", "edit", replacement, Path(scratch) / "go.mod"]
             run(edited, step=f"edit {edit.go_path}", log="go-build", environment=go_environment())
-        yield ["-modfile", f"{scratch}/go.mod"] if program.edits else []
+        yield ["-modfile", f"{scratch}/go.mod"]
 
 
 def module_directory(module: Path, go_path: str) -> Path:

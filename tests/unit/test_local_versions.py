@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
 from local.environment import E2E
@@ -10,6 +13,8 @@ from local.mirror import programs
 from local.mirror.images import all_images
 from local.mirror.packages import all_packages
 from local.mirror.versions import RELEASES, release
+from local.toolchain import go
+from local.toolchain.go import GoProgram
 from tests.e2e.cell import Cell
 
 
@@ -20,6 +25,25 @@ def test_everything_of_a_version_has_its_module(kubernetes: str) -> None:
         assert (program.module / "go.mod").exists(), program.module
         assert (program.module / "go.sum").exists(), program.module
         assert program.go_version == release(kubernetes).go
+
+
+def test_a_program_without_dependencies_has_no_sums_and_is_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Go writes no go.sum where there is nothing to verify."""
+    commands: list[list[str]] = []
+
+    def compiled(command: Sequence[str | Path], **_: object) -> str:
+        commands.append([str(word) for word in command])
+        Path(command[command.index("-o") + 1]).write_text("binary")
+        return ""
+
+    monkeypatch.setattr(go, "run", compiled)
+    monkeypatch.setattr(go, "go_tool", lambda _: Path("go"))
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "go.mod").write_text("module pause\n")
+    assert GoProgram("pause", tmp_path / "module", ".").build(tmp_path).read_text() == "binary"
+    assert not any("-modfile" in command for command in commands)
 
 
 def test_versions_are_side_by_side_in_the_mirror() -> None:
