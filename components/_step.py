@@ -74,6 +74,11 @@ class Told:
     files: Mapping[str, str]
 
 
+def command_name(host: str, step: str) -> str:
+    """Name of the command of a step that is for a host."""
+    return f"{host}-{step}"
+
+
 def prologue(script: str, values: Mapping[str, str]) -> str:
     """The variables of a step, exported to it, after which files may be staged."""
     assignments = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())

@@ -7,9 +7,19 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from components._host_keys import known_host_key
+from components.kubeadm_config import flags_of
 from components.manifest_sources import manifest_sources
 from components.settings import Settings
 from components.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version, removed_flag
+
+UNSUPPORTED = {
+    "certificatesDir": "certificates are in /etc/kubernetes/pki",
+    "etcd.external": "etcd runs on the control plane",
+    "etcd.local.dataDir": "etcd's data are in /var/lib/etcd, which may be a disk of its own",
+    "dns.disabled": "CoreDNS is a part of the cluster",
+    "proxy.disabled": "kube-proxy is a part of the cluster",
+}
+"""What kubeadm would do, and what comes after it relies on: upgrade, renewal, reset."""
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
@@ -19,8 +29,18 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _network_overlaps(settings)
     yield from _host_keys(settings)
     yield from _versions(settings)
+    yield from _unsupported(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
+
+
+def _unsupported(settings: Settings) -> Iterator[str]:
+    for path, reason in UNSUPPORTED.items():
+        node: Any = settings.cluster.cluster_configuration
+        for key in path.split("."):
+            node = node.get(key) if isinstance(node, dict) else None
+        if node is not None:
+            yield f"cluster.clusterConfiguration.{path}: {reason}, found {node!r}"
 
 
 def _versions(settings: Settings) -> Iterator[str]:
@@ -54,8 +74,7 @@ def _extra_arguments(settings: Settings) -> Iterator[str]:
         elif isinstance(arguments, dict) and not all(isinstance(value, str) for value in arguments.values()):
             yield f'{path}: values are strings, such as `v: "4"`, found {arguments!r}'
         else:
-            flags = [each["name"] for each in arguments] if isinstance(arguments, list) else list(arguments)
-            yield from _removed_flags(part, flags, settings.cluster.kubernetes_version)
+            yield from _removed_flags(part, flags_of(content), settings.cluster.kubernetes_version)
 
 
 def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pulumi
 
 from components import kubeadm_config
 from components._remote import run_step
-from components._step import Step
+from components._step import Step, command_name
 from components.host import PreparedHost
 from components.last_update import LastUpdate
 from components.settings import Host, Settings
@@ -62,6 +62,7 @@ def init_step(settings: Settings) -> Step:
     values = {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "CONTROL_PLANE_TAINTS": "\n".join(str(taint) for taint in settings.cluster.control_plane_taints),
+        "CLUSTER_IDENTITY": kubeadm_config.identity(settings),
         **kubeadm_config.digests(settings),
         **_generation(settings),
         "VXLAN_MODE": settings.calico.vxlan_mode,
@@ -69,13 +70,13 @@ def init_step(settings: Settings) -> Step:
         "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
         "DRAIN_TIMEOUT_SECONDS": str(settings.policy.drain_timeout_seconds),
     }
-    return Step(f"{host.name}-init", "init", host, values)
+    return Step(command_name(host.name, "init"), "init", host, values)
 
 
 def kubeconfig_step(settings: Settings) -> Step:
     """admin.conf. Its inputs change only with its certificate, so that what depends on it is known in a preview."""
     host = settings.control_plane
-    return Step(f"{host.name}-kubeconfig", "kubeconfig", host, _generation(settings))
+    return Step(command_name(host.name, "kubeconfig"), "kubeconfig", host, _generation(settings))
 
 
 def _generation(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pulumi
 
 from components import containerd, kubeadm_config, kubernetes_packages
 from components._remote import forget, run_step
-from components._step import File, Step
+from components._step import File, Step, command_name
 from components.kubeadm_images import kube_proxy_image
 from components.last_update import LastUpdate
 from components.proxy import proxy_files, proxy_variables
@@ -56,7 +56,7 @@ class PreparedHost(pulumi.ComponentResource):
         """
         super().__init__("kubeadm:index:PreparedHost", host.name, None, opts)
         self.host, self.machine_id = host, None
-        prepare, pull = prepare_step(host, settings, last), images_step(host, settings, images)
+        prepare, pull = prepare_step(host, settings, last), images_step(host, settings, last, images)
         if host.gone:
             for step in (prepare, pull):
                 if step.name in last.commands:
@@ -83,7 +83,7 @@ def prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
     /etc/hosts names the other hosts. A host that is added later does not touch the others for it: the names that a
     machine was given stay until something else changes on it.
     """
-    step = _prepare_step(host, settings)
+    step = _prepare_step(host, settings, last)
     name_lines = last.file(step.name, HOSTS_FILE)
     recorded = last.commands.get(step.name)
     if name_lines is None or recorded is None:
@@ -93,13 +93,16 @@ def prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
     return with_known_names if with_known_names.text() == recorded.stdin else step
 
 
-def _prepare_step(host: Host, settings: Settings) -> Step:
+def _prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
     repositories = kubernetes_packages.repositories(settings)
     version = settings.cluster.kubernetes_version
     cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     values = {
         "ROLE": host.role,
+        "RETURNS": str(_returns(host, last)),
         "CLUSTER_ID": cluster_id(),
+        # A machine whose node is still there when it is reset was off when the node was deleted.
+        "NODE_LEAVES_FIRST": str(not settings.policy.reset_on_destroy).lower(),
         "NODE_IP": str(host.internal_ip),
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": str(refuses_cgroup_v1(version) and not cgroup_v1_is_wanted).lower(),
@@ -116,15 +119,17 @@ def _prepare_step(host: Host, settings: Settings) -> Step:
     # A control plane that leaves takes the cluster with it: that is `pulumi destroy`, and needs the policy.
     undo = "reset" if host.role == "worker" or settings.policy.reset_on_destroy else None
     files = prepared_files(host, settings)
-    return Step(prepare_name(host.name), "prepare", host, values, files, undo=undo, with_scripts=True)
+    return Step(command_name(host.name, "prepare"), "prepare", host, values, files, undo=undo, with_scripts=True)
 
 
-def prepare_name(host: str) -> str:
-    """Name of the first command of a host."""
-    return f"{host}-prepare"
+def _returns(host: Host, last: LastUpdate) -> int:
+    """How often it came back after its node was out of the cluster, perhaps as another machine with the same key."""
+    returns = int(last.value(command_name(host.name, "prepare"), "RETURNS") or 0)
+    is_out = {command_name(host.name, step) in last.commands for step in ("prepare", "membership")} == {True, False}
+    return returns + 1 if is_out and host.role == "worker" else returns
 
 
-def images_step(host: Host, settings: Settings, images: list[str]) -> Step:
+def images_step(host: Host, settings: Settings, last: LastUpdate, images: list[str]) -> Step:
     """The passwords of the registries, and the first images.
 
     Args:
@@ -134,6 +139,7 @@ def images_step(host: Host, settings: Settings, images: list[str]) -> Step:
     of_every_node = [settings.pause_image, settings.images.rewritten(kube_proxy_image(settings))]
     values = {
         "ROLE": host.role,
+        "RETURNS": str(_returns(host, last)),
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "IMAGES": "\n".join([*of_every_node, *(settings.images.rewritten(image) for image in images)]),
         "KUBEADM_PAUSE_IMAGE": "" if settings.containerd.pause_image else settings.pause_image,
@@ -142,7 +148,7 @@ def images_step(host: Host, settings: Settings, images: list[str]) -> Step:
             f"{name} {settings.containerd.registries[name].password_key}" for name in with_password
         ),
     }
-    return Step(f"{host.name}-images", "images", host, values)
+    return Step(command_name(host.name, "images"), "images", host, values)
 
 
 def prepared_files(host: Host, settings: Settings) -> list[File]:

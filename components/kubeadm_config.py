@@ -49,6 +49,21 @@ def digests(settings: Settings) -> dict[str, str]:
     }
 
 
+def identity(settings: Settings) -> str:
+    """What kubeadm writes once, and never again, in one line."""
+    networking = settings.cluster.networking
+    return (
+        f"name {settings.cluster.name}, endpoint {endpoint(settings)}, node {settings.control_plane.internal_ip},"
+        f" pods {networking.pod_subnet}, services {networking.service_subnet}, domain {networking.dns_domain}"
+    )
+
+
+def flags_of(content: Any) -> list[str]:
+    """Names in the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
+    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
+    return [each["name"] if isinstance(each, Mapping) else each for each in arguments]
+
+
 def kubelet_digest(settings: Settings) -> dict[str, str]:
     """As `digests`, for what every node's kubelet is told."""
     return {"KUBELET_CONFIGURATION_SHA256": _sha256(_kubelet_configuration(settings))}

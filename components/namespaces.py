@@ -15,7 +15,10 @@ ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
 
 class Namespaces(pulumi.ComponentResource):
-    """Every namespace that dashboard, access rules or image pull secrets name exists."""
+    """Every namespace that dashboard, access rules or image pull secrets name exists.
+
+    It stays when nothing names it any more, with what others run in it; the dashboard's goes with the dashboard.
+    """
 
     def __init__(
         self,
@@ -35,5 +38,7 @@ class Namespaces(pulumi.ComponentResource):
         if settings.dashboard.enabled:
             names.add(DASHBOARD)
         for name in sorted(names - ALWAYS_THERE):
-            kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=cluster.options(self, after=list(after)))
+            options = cluster.options(self, after=list(after))
+            options.retain_on_delete = name != DASHBOARD
+            kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=options)
         self.register_outputs({})

@@ -10,10 +10,10 @@ import pulumi
 
 from components import containerd, containerd_1_4, proxy
 from components._connection import is_same_machine
-from components._step import Step, brought_scripts, install_scripts
+from components._step import Step, brought_scripts, command_name, install_scripts
 from components.calico import calico_node_restarts
 from components.control_plane import init_step
-from components.host import images_step, prepare_name, prepare_step
+from components.host import images_step, prepare_step
 from components.last_update import LastUpdate, RecordedCommand
 from components.settings import Host, Registry, Settings
 from components.worker import is_member, join_step, membership_name, membership_step
@@ -145,7 +145,7 @@ def _prepared(host: Host, settings: Settings, last: LastUpdate) -> Iterator[str]
 
 
 def _images(host: Host, asked: Asked, last: LastUpdate) -> Iterator[str]:
-    step = images_step(host, asked.settings, asked.images)
+    step = images_step(host, asked.settings, last, asked.images)
     recorded = last.commands.get(step.name)
     if recorded is None:
         return
@@ -180,7 +180,7 @@ def _scripts(settings: Settings, last: LastUpdate) -> Iterator[str]:
     after = brought_scripts(install_scripts())
     changed, hosts = dict[str, None](), []
     for host in settings.hosts.values():
-        recorded = last.commands.get(prepare_name(host.name))
+        recorded = last.commands.get(command_name(host.name, "prepare"))
         before = after if recorded is None or host.gone else brought_scripts(recorded.stdin)
         names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
         if names:

@@ -8,12 +8,13 @@ from typing import Any
 import yaml
 
 from components import kubeadm_config
+from components._step import command_name
 from components.control_plane import init_step
-from components.host import prepare_name, prepare_step
+from components.host import prepare_step
 from components.last_update import LastUpdate
 from components.settings import Host, Settings
 from components.stack_file import SettingsError
-from components.versions import minor_of
+from components.versions import minor_of, removed_flag
 from components.worker import is_member, join_name
 
 FIXED = {
@@ -22,6 +23,7 @@ FIXED = {
     "networking": "cluster.networking",
 }
 """Of the ClusterConfiguration: kubeadm writes them into certificates, kubeconfigs and objects, and never again."""
+DESTROY = "destroy the cluster first, after a `pulumi up` with policy.resetOnDestroy: true"
 
 
 def refuse_impossible_changes(settings: Settings, last: LastUpdate) -> None:
@@ -43,7 +45,7 @@ def _problems(settings: Settings, last: LastUpdate) -> Iterator[str]:
     if control_plane != settings.control_plane.name:
         yield (
             f"hosts: the control plane of this cluster is {control_plane}, found {settings.control_plane.name};"
-            " it cannot move: make another stack, or destroy this one first"
+            f" it cannot move: make another stack, or {DESTROY}"
         )
         return
     yield from _fixed(settings, last)
@@ -53,7 +55,7 @@ def _problems(settings: Settings, last: LastUpdate) -> Iterator[str]:
 
 
 def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
-    name = prepare_name(settings.control_plane.name)
+    name = command_name(settings.control_plane.name, "prepare")
     before = _cluster_configuration(last.file(name, kubeadm_config.PATH))
     files = prepare_step(settings.control_plane, settings, last).files
     after = _cluster_configuration(next(file.content for file in files if file.path == kubeadm_config.PATH))
@@ -61,17 +63,17 @@ def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
         if before and before.get(key) != after.get(key):
             yield (
                 f"{path}: cannot be changed once the cluster exists, found {_short(after.get(key))}, the cluster has"
-                f" {_short(before.get(key))}; set it back, or destroy the cluster first"
+                f" {_short(before.get(key))}; set it back, or {DESTROY}"
             )
 
 
 def _addresses(settings: Settings, last: LastUpdate) -> Iterator[str]:
     """Of nodes. The kubelet is told when the node registers; certificates and etcd hold the control plane's."""
     for host in _nodes(settings, last):
-        before, now = last.value(prepare_name(host.name), "NODE_IP"), str(host.internal_ip)
+        before, now = last.value(command_name(host.name, "prepare"), "NODE_IP"), str(host.internal_ip)
         if before and before != now:
             way_out = (
-                "set it back, or destroy the cluster first"
+                f"set it back, or {DESTROY}"
                 if host.role == "control-plane"
                 else f"set it back, or delete the line of {host.name}, `pulumi up`, write it anew, `pulumi up`; a"
                 " machine that is dead needs `gone: true` first"
@@ -85,7 +87,7 @@ def _addresses(settings: Settings, last: LastUpdate) -> Iterator[str]:
 def _names(settings: Settings, last: LastUpdate) -> Iterator[str]:
     """A node under a new name: it would be joined as the new one, and then reset as the old one."""
     names = [name.removesuffix("-membership") for name in last.commands if name.endswith("-membership")]
-    prepared = {name: last.commands.get(prepare_name(name)) for name in names}
+    prepared = {name: last.commands.get(command_name(name, "prepare")) for name in names}
     nodes = {recorded.connection["host"]: name for name, recorded in prepared.items() if recorded}
     for host in settings.hosts.values():
         node = nodes.get(str(host.address))
@@ -106,6 +108,7 @@ def _versions(settings: Settings, last: LastUpdate) -> Iterator[str]:
     running = {version for name in names if (version := last.value(name, "KUBERNETES_VERSION"))}
     if not running:
         return
+    yield from _flags(settings, last)
     oldest, newest = min(running, key=_numbers), max(running, key=_numbers)
     if _numbers(wanted) < _numbers(newest):
         yield f"cluster.kubernetesVersion: kubeadm cannot go back from {newest} to {wanted}; set it to {newest}"
@@ -115,6 +118,20 @@ def _versions(settings: Settings, last: LastUpdate) -> Iterator[str]:
             f"cluster.kubernetesVersion: kubeadm upgrades one minor version at a time, found {wanted}, the cluster has"
             f" {oldest}; go to {steps}, then to {wanted}, with `pulumi up` after each"
         )
+
+
+def _flags(settings: Settings, last: LastUpdate) -> Iterator[str]:
+    """kubeadm upgrades with the arguments that the cluster has; those of the stack file are applied afterwards."""
+    wanted, name = settings.cluster.kubernetes_version, settings.control_plane.name
+    running = last.value(init_step(settings).name, "KUBERNETES_VERSION")
+    recorded = _cluster_configuration(last.file(command_name(name, "prepare"), kubeadm_config.PATH))
+    for part, content in recorded.items():
+        for flag in kubeadm_config.flags_of(content):
+            if removed_flag(part, flag, wanted):
+                yield (
+                    f"cluster.kubernetesVersion: the cluster still has --{flag} in {part}.extraArgs, which {wanted}"
+                    f" does not know; take it away with version {running}, `pulumi up`, then upgrade"
+                )
 
 
 def _cluster_configuration(text: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pulumi
 
 from components import kubeadm_config
 from components._remote import forget, run_step
-from components._step import File, Step
+from components._step import File, Step, command_name
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
 from components.last_update import LastUpdate
@@ -124,12 +124,12 @@ def join_step(host: Host, settings: Settings) -> Step:
 
 def membership_name(host: Host) -> str:
     """Name of the command on the control plane."""
-    return f"{host.name}-membership"
+    return command_name(host.name, "membership")
 
 
 def join_name(host: Host) -> str:
     """Name of the command on the machine."""
-    return f"{host.name}-join"
+    return command_name(host.name, "join")
 
 
 def is_member(host: Host, last: LastUpdate) -> bool:

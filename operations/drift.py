@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from components._step import File, told, told_again
-from components.host import prepare_name
+from components._step import File, command_name, told, told_again
 from components.settings import Host, Settings
 from local.errors import StepError
 from operations._ssh import run_as_root
@@ -29,7 +28,9 @@ def run(arguments: argparse.Namespace) -> None:
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
-    hosts = [host for host in settings.hosts.values() if not host.gone and prepare_name(host.name) in recorded]
+    hosts = [
+        host for host in settings.hosts.values() if not host.gone and command_name(host.name, "prepare") in recorded
+    ]
     if not hosts:
         expected, next_command = "hosts of an earlier update in its state", f"pulumi up --stack {stack.name}"
         raise StepError("look for drift", expected=expected, seen="none", next_command=next_command)
@@ -54,6 +55,8 @@ def _look(host: Host, settings: Settings, recorded: Mapping[str, str]) -> str:
     with_passwords = told(recorded.get(f"{host.name}-images", "")).files
     secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
     try:
-        return run_as_root(host, settings.ssh, told_again(recorded[prepare_name(host.name)], "drift", secret_files))
+        return run_as_root(
+            host, settings.ssh, told_again(recorded[command_name(host.name, "prepare")], "drift", secret_files)
+        )
     except StepError as error:
         return str(error)

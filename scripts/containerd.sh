@@ -12,12 +12,12 @@ containerd_format() {
 }
 
 # What it was started with, as a digest.
-CONTAINERD_MARK=$STATE/containerd-runs-with
+CONTAINERD_MARK=containerd-runs-with
 
 # put_for_containerd PATH: what was there before may be somebody else's, with which it runs.
 put_for_containerd() {
   put "$1"
-  [[ $PUT == same ]] || rm --force "$CONTAINERD_MARK"
+  [[ $PUT == same ]] || rm --force "$STATE/$CONTAINERD_MARK"
 }
 
 # restart_changed_containerd: compares with what it was started with, and not with what this run changed: an earlier run may
@@ -27,10 +27,10 @@ restart_changed_containerd() {
   configuration=$(for file in /etc/containerd/config.toml "$CONTAINERD_PROXY" "$CRI_WITH_PASSWORDS"; do
     if [[ -e $file ]]; then cat "$file"; fi
   done | sha256sum)
-  if [[ -e $CONTAINERD_MARK && $(<"$CONTAINERD_MARK") == "$configuration" ]] && systemctl --quiet is-active containerd; then return; fi
+  if [[ $(mark "$CONTAINERD_MARK") == "$configuration" ]] && systemctl --quiet is-active containerd; then return; fi
   systemctl daemon-reload
   systemctl restart containerd ||
     fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
-  printf '%s' "$configuration" >"$CONTAINERD_MARK"
+  remember "$CONTAINERD_MARK" "$configuration"
   changed "containerd is restarted"
 }

@@ -34,7 +34,7 @@ fi
 explain_pull() {
   local image=$1 seen=$2 registry=${1%%/*} next="crictl pull $1" key
   case $seen in
-    *"401"* | *"403"* | *nauthorized* | *"no basic auth"*) 
+    *"401"* | *"403"* | *nauthorized* | *"no basic auth"*)
       key=$(awk -v registry="$registry" '$1 == registry {print $2}' <<<"$PASSWORD_KEYS")
       if [[ -n $key ]]; then
         next="set its password: pulumi config set --secret $key; then: $next"

@@ -10,11 +10,10 @@ CONFIG=/etc/kubernetes/kubeadm/config.yaml
 STARTED=$STATE/init-started
 DONE=$STATE/initialized
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STARTED"
+DESTROY="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE"
 export KUBECONFIG=/etc/kubernetes/admin.conf
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
-api_server() { crictl ps --quiet --name '^kube-apiserver$' | head -n 1; }
-api_server_is_another() { [[ -n $(api_server) && $(api_server) != "$1" ]] && api_is_ready; }
 cluster_is_complete() {
   api_is_ready &&
     kubectl --namespace kube-system get configmap kubeadm-config kubelet-config kube-proxy coredns &&
@@ -40,6 +39,7 @@ run_init() {
   changed "kubeadm init is done"
 }
 
+# shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == verify && ! -e $DONE ]]; then
   fail "the control plane that this stack made" "no mark of it at $DONE" "pulumi up --replace '**$HOST_NAME-init' makes a new cluster"
 fi
@@ -50,23 +50,29 @@ if [[ ! -e $DONE ]]; then
   fi
   [[ -e $STARTED ]] || run_init
 fi
-# shellcheck source=/dev/null
-[[ ! -e $DONE ]] || . "$LIBRARY/init/renewal.sh"
+. "$LIBRARY/init/identity.sh"
+. "$LIBRARY/init/static_pods.sh"
+if [[ -e $DONE ]]; then
+  # What an API that does not answer may need.
+  put_back_half_done
+  # shellcheck source=/dev/null
+  . "$LIBRARY/init/renewal.sh"
+fi
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
 wait_for 60 "the cluster to have all that kubeadm makes" "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
 if [[ ! -e $DONE ]]; then
-  printf '%s' "$KUBERNETES_VERSION" >"$STATE/control-plane-version"
-  printf '%s' "$CLUSTER_CONFIGURATION_SHA256" >"$STATE/cluster-configuration"
-  printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$STATE/kubelet-configuration"
-  printf '%s' "$KUBE_PROXY_CONFIGURATION_SHA256" >"$STATE/kube-proxy-configuration"
-  printf '%s' "$VXLAN_MODE" >"$STATE/vxlan-mode"
-  printf '%s' "$CONTROL_PLANE_TAINTS" >"$STATE/taints"
-  printf '%s' "$CERTIFICATE_GENERATION" >"$STATE/certificate-generation"
+  remember control-plane-version "$KUBERNETES_VERSION"
+  remember cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"
+  remember kubelet-configuration "$KUBELET_CONFIGURATION_SHA256"
+  remember kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"
+  remember vxlan-mode "$VXLAN_MODE"
+  remember taints "$CONTROL_PLANE_TAINTS"
+  remember certificate-generation "$CERTIFICATE_GENERATION"
   touch "$DONE"
 fi
-printf '%s' "$DRAIN_TIMEOUT_SECONDS" >"$DRAIN_TIMEOUT"
+remember "$DRAIN_TIMEOUT" "$DRAIN_TIMEOUT_SECONDS"
 for part in upgrade reconfigure expiry; do
   # shellcheck source=/dev/null
   . "$LIBRARY/init/$part.sh"
 done
-apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$STATE/taints"
+apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" taints

@@ -10,7 +10,7 @@ CONFIG=/etc/kubernetes/kubeadm/config.yaml
 DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
 STARTED=$STATE/join-started
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
-CONFIGURATION_MARK=$STATE/kubelet-configuration
+CONFIGURATION_MARK=kubelet-configuration
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STARTED"
 CLOCK_TOLERANCE_SECONDS=60
 
@@ -18,6 +18,7 @@ staged_discovery=$STAGING/files$DISCOVERY
 discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
 
 node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
+api_lets_kubelet_in() { kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found; }
 node_is_ready() {
   [[ $(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
     --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{"\n"}{.status.conditions[?(@.type=="Ready")].message}' |
@@ -49,8 +50,9 @@ check_token() {
     --cacert <(discovery_value certificate-authority-data | base64 --decode) \
     --header @<(printf 'Authorization: Bearer %s' "$(discovery_value token)") "$server/api" 2>"$STAGING/curl") ||
     fail "the API server at $server to answer" "$(<"$STAGING/curl")" "curl --insecure $server/livez; open the port between the hosts"
-  [[ $status != 401 ]] ||
-    fail "a join token that is valid" "401 Unauthorized: it expired or was deleted" \
+  # Without any token it is 403.
+  [[ $status != 401 && $status != 403 ]] ||
+    fail "a join token that is valid" "$status: it expired, was deleted, or was not needed when it was asked for" \
       "pulumi up; if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up, take it away, pulumi up"
 }
 
@@ -60,14 +62,14 @@ run_join() {
   kubeadm join --config "$CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
     { rm -f "$DISCOVERY" && fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"; }
   rm -f "$DISCOVERY"
-  printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$CONFIGURATION_MARK"
+  remember "$CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
   changed "kubeadm join is done"
 }
 
-# Before the kubelet has its certificate nothing is lost by starting over; after it the node may be in the cluster.
+# Before the kubelet has its certificate nothing is lost by starting over; after it the node may have been in the cluster.
 clean_up_half_done() {
   if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
-    fail "a join that went to its end, or none" "a join of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
+    fail "a join that went to its end, or none" "a join of this stack that was cut short, or whose node was deleted since" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   fi
   kubeadm reset --force >&2
   rm -rf /etc/cni/net.d "$STARTED"
@@ -77,13 +79,16 @@ clean_up_half_done() {
 
 containerd_serves
 of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
+# One look that fails does not tell a member from a machine that never joined.
+[[ ! -f $KUBELET_CONF || -e $STARTED ]] || comes_true 120 api_lets_kubelet_in || true
 if ! node_is_registered &>/dev/null; then
   check_clock
   check_token
-  [[ ! -e $STARTED ]] || clean_up_half_done
+  [[ ! -e $STARTED && ! -f $KUBELET_CONF ]] || clean_up_half_done
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+rm -f "$STARTED"
 
 export KUBECONFIG=$KUBELET_CONF
 runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
@@ -99,9 +104,9 @@ upgrade_node() {
 }
 
 runs_in_version || upgrade_node
-if [[ $(<"$CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
-  restart_kubelet
-  printf '%s' "$KUBELET_CONFIGURATION_SHA256" >"$CONFIGURATION_MARK"
+if [[ $(mark "$CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  restart_kubelet kubeadm upgrade node phase kubelet-config
+  remember "$CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
-wait_for 300 "the node to be Ready" "crictl ps -a; journalctl -u kubelet -n 50" node_is_ready
+wait_for 300 "the node to be Ready" "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
 give_back "$HOST_NAME"

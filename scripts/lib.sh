@@ -16,6 +16,17 @@ fail() {
   exit 1
 }
 
+# remember NAME VALUE: a mark on this machine, which is there as a whole or not at all, also after a power cut.
+remember() {
+  if [[ -s $STATE/$1 && $(<"$STATE/$1") == "$2" ]]; then return; fi
+  printf '%s' "$2" >"$STATE/$1.new"
+  sync "$STATE/$1.new"
+  mv "$STATE/$1.new" "$STATE/$1"
+}
+
+# mark NAME: what was remembered; nothing where nothing was.
+mark() { if [[ -f $STATE/$1 ]]; then cat "$STATE/$1"; fi; }
+
 # put PATH: put the staged file in place; PUT is "changed" when this changed it. Never part of a condition, in which bash
 # would go on after a write that failed.
 put() {
@@ -50,16 +61,21 @@ remove_leftovers() {
   mv "$STAGING/asked-for" "$lists/$STEP"
 }
 
-# wait_for SECONDS EXPECTED NEXT COMMAND...: try once a second until the command succeeds.
-wait_for() {
-  local seconds=$1 expected=$2 next=$3 began=$SECONDS
-  shift 3
+# comes_true SECONDS COMMAND...: try once a second until the command succeeds, or the time is over.
+comes_true() {
+  local seconds=$1 began=$SECONDS
+  shift
   until "$@" &>/dev/null; do
-    if ((SECONDS - began >= seconds)); then
-      fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
-    fi
+    ((SECONDS - began < seconds)) || return 1
     sleep 1
   done
+}
+
+# wait_for SECONDS EXPECTED NEXT COMMAND...: the step ends where it does not come true.
+wait_for() {
+  local seconds=$1 expected=$2 next=$3
+  shift 3
+  comes_true "$seconds" "$@" || fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
 }
 
 # containerd_serves: it may still be starting, after a reboot for one, or have its CRI disabled.

@@ -6,16 +6,18 @@
 
 JOIN_TOKEN_TTL=15m
 export KUBECONFIG=/etc/kubernetes/admin.conf
-mark=$STATE/taints-of-$WORKER_NAME
+taints_mark=taints-of-$WORKER_NAME
 
 token=
-if kubectl get node "$WORKER_NAME" &>/dev/null; then
-  apply_taints "$WORKER_NAME" "$TAINTS" "$mark"
-  if [[ $(node_version "$WORKER_NAME") != "v$KUBERNETES_VERSION" ]]; then
+find_node "$WORKER_NAME"
+if [[ -n $NODE ]]; then
+  apply_taints "$WORKER_NAME" "$TAINTS" "$taints_mark"
+  version=$(node_version "$WORKER_NAME")
+  if [[ $version != "v$KUBERNETES_VERSION" ]]; then
     drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
   fi
 else
-  printf '%s' "$TAINTS" >"$mark" # the kubelet registers with them
+  remember "$taints_mark" "$TAINTS" # the kubelet registers with them
 fi
 if [[ $(node_condition "$WORKER_NAME") != True ]]; then
   token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||

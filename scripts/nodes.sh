@@ -7,15 +7,23 @@ DRAINED=pulumi-kubeadm/drained
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 
+# find_node NAME: NODE is it, and empty where the cluster has none. An API that does not answer says nothing of that.
+find_node() {
+  wait_for 60 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" kubectl get --raw /readyz
+  # shellcheck disable=SC2034 # callers read it
+  NODE=$(kubectl get node "$1" --ignore-not-found --output name)
+}
+
 # On the control plane, from the policy of the last update: what removes a worker is told what was right when it joined.
-DRAIN_TIMEOUT=$STATE/drain-timeout-seconds
+DRAIN_TIMEOUT=drain-timeout-seconds
 
 # drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted. A
 # machine that dies meanwhile can end no pod, and is not waited for.
 drain() {
-  local node=$1 next=$2 seconds draining
-  seconds=$(<"$DRAIN_TIMEOUT")
-  if [[ $(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}') != true ]]; then
+  local node=$1 next=$2 seconds unschedulable draining seen
+  seconds=$(mark "$DRAIN_TIMEOUT")
+  unschedulable=$(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}')
+  if [[ $unschedulable != true ]]; then
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
     kubectl cordon "$node" >/dev/null
   fi
@@ -30,8 +38,11 @@ drain() {
     fi
     sleep 1
   done
-  wait "$draining" ||
-    fail "node $node to drain within $seconds s" "$(pods_that_stay "$node")"$'\n'"$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)" "$next"
+  if ! wait "$draining"; then
+    seen=$(pods_that_stay "$node")$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)
+    give_back "$node" # whoever takes the edit back gives the next update nothing to do
+    fail "node $node to drain within $seconds s" "$seen" "$next"
+  fi
   changed "$node is drained"
 }
 
@@ -53,13 +64,15 @@ give_back() {
 # apply_taints NODE WANTED MARK: the node has the wanted taints, one a line; of others only those go that we set before,
 # which MARK remembers.
 apply_taints() {
-  local node=$1 wanted=$2 mark=$3 taint before
-  before=$([[ ! -f $mark ]] || cat "$mark")
+  local node=$1 wanted=$2 taint before there
+  before=$(mark "$3")
+  there=$(kubectl get node "$node" --output 'jsonpath={range .spec.taints[*]}{.key}:{.effect}{"\n"}{end}')
   while read -r taint; do
     [[ -n $taint ]] || continue
     grep --quiet --line-regexp --fixed-strings "$taint" <<<"$wanted" && continue
-    # It may be gone already.
-    if kubectl taint node "$node" "$(untaint "$taint")" &>/dev/null; then changed "$node has no taint $taint any more"; fi
+    grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" || continue # gone already
+    kubectl taint node "$node" "$(untaint "$taint")" >/dev/null
+    changed "$node has no taint $taint any more"
   done <<<"$before"
   while read -r taint; do
     [[ -n $taint ]] || continue
@@ -67,7 +80,7 @@ apply_taints() {
     kubectl taint --overwrite node "$node" "$taint" >/dev/null
     changed "$node has the taint $taint"
   done <<<"$wanted"
-  printf '%s' "$wanted" >"$mark"
+  remember "$3" "$wanted"
 }
 
 # key=value:effect or key:effect, as kubectl wants it for removal.

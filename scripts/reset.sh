@@ -1,16 +1,25 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it.
 . "$LIBRARY/lib.sh"
+. "$LIBRARY/swap.sh"
 
-if [[ ! -f $STATE/owner ]]; then
+owner=$(mark owner) name=$(mark host-name)
+if [[ -z $owner ]]; then
   changed "the machine belongs to no stack: nothing is reset"
   exit 0
 fi
-[[ $(<"$STATE/owner") == "$CLUSTER_ID" ]] ||
-  fail "a machine of stack $CLUSTER_ID" "it belongs to stack $(<"$STATE/owner")" "pulumi state delete '**$HOST_NAME-prepare' forgets it without a reset"
-if [[ -f $STATE/host-name && $(<"$STATE/host-name") != "$HOST_NAME" ]]; then
-  changed "the machine is $(<"$STATE/host-name") of this stack now: nothing is reset"
+[[ $owner == "$CLUSTER_ID" ]] ||
+  fail "a machine of stack $CLUSTER_ID" "it belongs to stack $owner" "pulumi state delete '**$HOST_NAME-prepare' forgets it without a reset"
+if [[ -n $name && $name != "$HOST_NAME" ]]; then
+  changed "the machine is $name of this stack now: nothing is reset"
   exit 0
+fi
+# One that was off when its node was deleted registers it again as soon as it is started.
+kubelet_conf=/etc/kubernetes/kubelet.conf
+if [[ $NODE_LEAVES_FIRST == true && -f $kubelet_conf ]] &&
+  kubectl --kubeconfig "$kubelet_conf" --request-timeout=10s get node "$HOST_NAME" &>/dev/null; then
+  fail "node $HOST_NAME to be out of the cluster" "it is in it, as after a start of a machine that was off" \
+    "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
 fi
 
 if command -v kubeadm >/dev/null; then
@@ -45,8 +54,9 @@ if [[ -d $STATE/files ]]; then
   find "$STATE/files" -type f -exec sort --unique {} + | grep --invert-match '^/etc/hosts$' | xargs --delimiter '\n' rm -f
 fi
 rm -rf /etc/containerd/certs.d
-if [[ -f /etc/fstab.before-kubernetes ]]; then
-  mv /etc/fstab.before-kubernetes /etc/fstab
+if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
+  sed --in-place "s/^$SWAP_COMMENT//" /etc/fstab
+  rm -f /etc/fstab.before-kubernetes
 fi
 systemctl --quiet unmask swap.target
 systemctl daemon-reload

@@ -7,14 +7,16 @@ LIBRARY=$(dirname "${BASH_SOURCE[0]}")
 export LIBRARY STAGING=/run/pulumi-kubeadm/$1 STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-# Beside its own work a step may drain a node, for as long as the policy of the stack allows.
-STEP_TIMEOUT_SECONDS=$((1200 + ${DRAIN_TIMEOUT_SECONDS:-$(cat "$STATE/drain-timeout-seconds" 2>/dev/null || echo 0)}))
-# Of many workers that leave at once each waits on the control plane until the ones before it are drained.
-LOCK_TIMEOUT_SECONDS=$((10 * STEP_TIMEOUT_SECONDS))
 LOGS=/var/log/pulumi-kubeadm
 umask 077
 
 . "$LIBRARY/lib.sh"
+
+# Beside its own work a step may drain a node, for as long as the policy of the stack allows.
+drain_seconds=${DRAIN_TIMEOUT_SECONDS:-$(mark drain-timeout-seconds)}
+STEP_TIMEOUT_SECONDS=$((1200 + ${drain_seconds:-0}))
+# Of many workers that leave at once each waits on the control plane until the ones before it are drained.
+LOCK_TIMEOUT_SECONDS=$((10 * STEP_TIMEOUT_SECONDS))
 
 mkdir -p "$STATE" "$LOGS" /run/pulumi-kubeadm
 exec {lock}>/run/pulumi-kubeadm/lock

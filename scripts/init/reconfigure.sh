@@ -1,40 +1,35 @@
 # shellcheck shell=bash
-# The control plane runs with what the stack tells kubeadm. Each mark holds the digest of what was applied last.
-
-told_before() { [[ -e $STATE/$1 && $(<"$STATE/$1") == "$2" ]]; }
-remember() { printf '%s' "$2" >"$STATE/$1"; }
+# The control plane runs with what the stack tells kubeadm. Each mark holds what was applied last, or its digest.
 
 phase() {
   kubeadm init phase "$@" --config "$CONFIG" >"$STAGING/phase" 2>&1 ||
     fail "kubeadm init phase $* to succeed" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase $* --config $CONFIG"
 }
 
-# The old certificate is there until there is a new one: without it the API server could not start again.
-renew_api_certificate() {
-  cp --preserve /etc/kubernetes/pki/apiserver.{crt,key} "$STAGING/"
-  rm /etc/kubernetes/pki/apiserver.{crt,key}
-  if ! kubeadm init phase certs apiserver --config "$CONFIG" >"$STAGING/phase" 2>&1; then
-    cp --preserve "$STAGING"/apiserver.{crt,key} /etc/kubernetes/pki/
-    fail "a certificate for the API server" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase certs apiserver --config $CONFIG"
-  fi
-}
-
-# kubeadm writes certificate and manifests; the kubelet restarts what has another manifest.
-reconfigure_cluster() {
-  local before manifest
-  before=$(api_server)
-  manifest=$(</etc/kubernetes/manifests/kube-apiserver.yaml)
+write_manifests() {
   phase control-plane all
   phase etcd local
+}
+
+# kubeadm makes no certificate where there is one.
+renew_api_certificate() {
+  keep "$CERTIFICATE_BEFORE" "$PKI"/apiserver.{crt,key}
+  rm "$PKI"/apiserver.{crt,key}
+  phase certs apiserver
+  rm -rf "$CERTIFICATE_BEFORE"
+}
+
+reconfigure_cluster() {
+  local before
+  before=$(container_of kube-apiserver)
+  trap put_back_half_done EXIT # whatever ends this too early
   renew_api_certificate
-  if [[ $(</etc/kubernetes/manifests/kube-apiserver.yaml) != "$manifest" ]]; then
-    wait_for 180 "the API server to restart with its new arguments" "crictl ps -a --name kube-apiserver; crictl logs \$(crictl ps -aq --name kube-apiserver | head -n 1)" \
-      api_server_is_another "$before"
-  else
-    # The certificate is read anew by a restart only.
-    crictl stop "$before" >/dev/null
-    wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" api_server_is_another "$before"
+  change_static_pods write_manifests
+  if [[ $(container_of kube-apiserver) == "$before" ]]; then
+    crictl stop "$before" >/dev/null # it reads its certificate when it starts
+    wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" is_another kube-apiserver "$before"
   fi
+  trap - EXIT
   phase upload-config kubeadm
   phase addon all
   changed "the control plane has its new configuration"
@@ -49,22 +44,22 @@ set_encapsulation() {
   changed "the pod network has VXLAN mode $VXLAN_MODE"
 }
 
-if ! told_before cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"; then
+if [[ $(mark cluster-configuration) != "$CLUSTER_CONFIGURATION_SHA256" ]]; then
   reconfigure_cluster
   remember cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"
 fi
-if ! told_before kubelet-configuration "$KUBELET_CONFIGURATION_SHA256"; then
-  phase upload-config kubelet
-  restart_kubelet
+if [[ $(mark kubelet-configuration) != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  restart_kubelet kubeadm init phase kubelet-start --config "$CONFIG"
+  phase upload-config kubelet # for the other nodes, when this one runs with it
   remember kubelet-configuration "$KUBELET_CONFIGURATION_SHA256"
 fi
-if ! told_before kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"; then
+if [[ $(mark kube-proxy-configuration) != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then
   phase addon kube-proxy
   kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
   changed "kube-proxy restarts with its new configuration"
   remember kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"
 fi
-if ! told_before vxlan-mode "$VXLAN_MODE"; then
+if [[ $(mark vxlan-mode) != "$VXLAN_MODE" ]]; then
   set_encapsulation
   remember vxlan-mode "$VXLAN_MODE"
 fi

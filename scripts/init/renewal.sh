@@ -2,8 +2,6 @@
 # Certificates are renewed when the stack asks for another generation of them. Nothing here needs an API that answers: it does
 # not any more when they have expired.
 
-GENERATION_MARK=$STATE/certificate-generation
-
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 
 # The kubelet renews its own certificate in time, unless the API did not answer for months.
@@ -18,7 +16,7 @@ renew_expired_kubelet_certificate() {
 # Static pods read their certificates when they start.
 renew_certificates() {
   local before component
-  before=$(api_server)
+  before=$(container_of kube-apiserver)
   kubeadm certs renew all >"$STAGING/renew" 2>&1 ||
     fail "kubeadm certs renew all to succeed" "$(tail -n 10 "$STAGING/renew")" "kubeadm certs check-expiration"
   renew_expired_kubelet_certificate
@@ -27,11 +25,11 @@ renew_certificates() {
   for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop >/dev/null
   done
-  wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" api_server_is_another "$before"
+  wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" is_another kube-apiserver "$before"
   changed "certificates are renewed"
 }
 
-if [[ $(<"$GENERATION_MARK") != "$CERTIFICATE_GENERATION" ]]; then
+if [[ $(mark certificate-generation) != "$CERTIFICATE_GENERATION" ]]; then
   renew_certificates
-  printf '%s' "$CERTIFICATE_GENERATION" >"$GENERATION_MARK"
+  remember certificate-generation "$CERTIFICATE_GENERATION"
 fi

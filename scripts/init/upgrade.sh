@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last, so an upgrade that was cut short goes on.
 
-VERSION_MARK=$STATE/control-plane-version
 SNAPSHOTS=$STATE/etcd-snapshots
 
 # In the etcd container: its image has the etcdctl that fits. Its data directory is the same path on the host.
@@ -50,9 +49,9 @@ api_has_settled() {
   done
 }
 
-if [[ $(<"$VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
+if [[ $(mark control-plane-version) != "$KUBERNETES_VERSION" ]]; then
   upgrade_control_plane
   runs_in_version || upgrade_node
-  printf '%s' "$KUBERNETES_VERSION" >"$VERSION_MARK"
+  remember control-plane-version "$KUBERNETES_VERSION"
 fi
 give_back "$HOST_NAME"

@@ -8,5 +8,14 @@ if [[ ! -e /etc/kubernetes/kubelet.conf ]] || are_installed kubeadm kubelet kube
 fi
 
 put /etc/kubernetes/kubeadm/config.yaml
+
+# kubeadm only warns of fields that kubelet and kube-proxy then refuse to start with.
+if [[ $ROLE == control-plane ]] && are_installed kubeadm; then
+  kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml >/dev/null 2>"$STAGING/kubeadm" ||
+    fail "kubeadm to read its configuration" "$(<"$STAGING/kubeadm")" "kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml"
+  ! grep 'unknown field' "$STAGING/kubeadm" >/dev/null ||
+    fail "a configuration whose fields Kubernetes $KUBERNETES_VERSION knows" "$(grep --only-matching 'unknown field "[^"]*"' "$STAGING/kubeadm" | sort --unique)" \
+      "mend cluster.kubeletConfiguration, cluster.kubeProxyConfiguration or cluster.clusterConfiguration in the stack file"
+fi
 systemctl --quiet enable kubelet
-touch "$STATE/prepared"
+remember prepared yes

@@ -37,9 +37,8 @@ for source in $APT_SOURCES; do
   read_by_apt+=("$source")
 done
 # The lists are read anew only when these files are others than at the last time: a run that changes nothing needs no network.
-mark=$STATE/package-lists-are-read
 repositories=$(cat "${read_by_apt[@]}" | sha256sum)
-if [[ ! -e $mark || $(<"$mark") != "$repositories" ]]; then
+if [[ $(mark package-lists-are-read) != "$repositories" ]]; then
   apt_get update --error-on=any
-  printf '%s' "$repositories" >"$mark"
+  remember package-lists-are-read "$repositories"
 fi

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Swap is off now and stays off after a reboot.
 
+. "$LIBRARY/swap.sh"
+
 active_swap_line='^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]]'
 
 if grep --quiet --extended-regexp "$active_swap_line" /etc/fstab 2>/dev/null; then
   [[ -e /etc/fstab.before-kubernetes ]] || cp --preserve /etc/fstab /etc/fstab.before-kubernetes
-  sed --in-place --regexp-extended "/$active_swap_line/ s/^/#/" /etc/fstab
+  sed --in-place --regexp-extended "/$active_swap_line/ s/^/$SWAP_COMMENT/" /etc/fstab
   changed "swap is commented out in /etc/fstab; the file as it was: /etc/fstab.before-kubernetes"
 fi
 # Masked: zram and systemd units bring swap back without a line in fstab.

@@ -15,7 +15,8 @@ UUID=2 none swap sw 0 0
 /swap.img\tnone\tswap\tsw\t0\t0
 //server/swap /mnt/swap cifs ro 0 0
 """
-FSTAB_AFTERWARDS = FSTAB.replace("UUID=2", "#UUID=2").replace("/swap.img", "#/swap.img")
+MARK = "#pulumi-kubeadm#"
+FSTAB_AFTERWARDS = FSTAB.replace("UUID=2", f"{MARK}UUID=2").replace("/swap.img", f"{MARK}/swap.img")
 
 HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate.example.com template\n::1\tlocalhost\n"
 
@@ -60,8 +61,32 @@ def test_a_swap_line_that_comes_later_is_commented_out_too(swapping: Machine) ->
     swapping.run_part_twice("swap")
     swapping.write("/etc/fstab", f"{FSTAB_AFTERWARDS}/new none swap sw 0 0\n")
     assert swapping.run_part("swap").status == 0
-    assert swapping.path("/etc/fstab").read_text() == f"{FSTAB_AFTERWARDS}#/new none swap sw 0 0\n"
+    assert swapping.path("/etc/fstab").read_text() == f"{FSTAB_AFTERWARDS}{MARK}/new none swap sw 0 0\n"
     assert swapping.path("/etc/fstab.before-kubernetes").read_text() == FSTAB
+
+
+def test_a_reset_brings_back_the_lines_of_swap_and_touches_no_other(swapping: Machine) -> None:
+    """A disk that was added meanwhile stays."""
+    assert swapping.run_part("swap").status == 0
+    swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    swapping.write("/etc/fstab", f"{FSTAB_AFTERWARDS}/dev/sdb1 /data ext4 defaults 0 2\n")
+    swapping.write("/etc/hosts", HOSTS)
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
+        swapping.stub(program)
+    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    assert finished.status == 0, finished.stderr
+    assert swapping.path("/etc/fstab").read_text() == f"{FSTAB}/dev/sdb1 /data ext4 defaults 0 2\n"
+
+
+def test_a_node_that_is_still_registered_is_not_reset(swapping: Machine) -> None:
+    """Its machine was off when its node was deleted, and registered it again when it was started."""
+    swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    swapping.write("/etc/kubernetes/kubelet.conf", "")
+    swapping.stub("kubectl")
+    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    assert finished.status == 1
+    assert "kubectl delete node node1; then pulumi up" in finished.stderr
+    assert swapping.path("/etc/kubernetes/kubelet.conf").exists()
 
 
 def test_a_machine_without_fstab_is_fine(swapping: Machine) -> None:

@@ -27,21 +27,31 @@ def with_packages(machine: Machine) -> Machine:
         'case $1 in\nhold) echo "$2" >>"$ROOT/held" ;;\nshowhold) [[ ! -e $ROOT/held ]] || cat "$ROOT/held" ;;\nesac',
     )
     machine.stub("systemctl")
+    machine.stub("kubeadm")
     return machine
 
 
+def test_a_field_that_kubernetes_does_not_know_is_refused(with_packages: Machine) -> None:
+    """kubeadm warns of it, and kubelet does not start."""
+    warning = 'W1125 strict.go:55] error unmarshaling KubeletConfiguration: unknown field "maxPodz"'
+    with_packages.stub("kubeadm", f"echo '{warning}' >&2")
+    finished = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
+    assert finished.status == 1
+    assert 'saw unknown field "maxPodz"\n' in finished.stderr
+
+
+VALUES = {"KUBERNETES_VERSION": "1.36.3", "ROLE": "control-plane"}
 KUBEADM_FILES = [File("/etc/kubernetes/kubeadm/config.yaml", "kind: x\n", mode="0600")]
 
 
 def test_kubernetes_is_installed_in_the_stack_s_version_and_held(with_packages: Machine) -> None:
     """The second time there is nothing to do."""
-    values = {"KUBERNETES_VERSION": "1.36.3"}
-    first = with_packages.run_part("kubernetes", values, KUBEADM_FILES)
+    first = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
     assert first.status == 0, first.stderr
     calls = with_packages.calls()
     assert any(call.endswith("kubeadm=1.36.3-* kubelet=1.36.3-* kubectl=1.36.3-*") for call in calls)
     assert with_packages.path("/held").read_text().split() == ["kubeadm", "kubelet", "kubectl"]
-    assert with_packages.run_part("kubernetes", values, KUBEADM_FILES).stderr == ""
+    assert with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES).stderr == ""
     assert not [call for call in with_packages.calls() if call.startswith("apt-get") or " hold " in call]
 
 
@@ -49,7 +59,7 @@ def test_packages_that_were_removed_are_installed_again(with_packages: Machine) 
     """Where their configuration was kept, dpkg still knows a version of them."""
     with_packages.write("/installed", "1.36.3-1.1")
     with_packages.write("/status", "config-files")
-    assert with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES).status == 0
+    assert with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES).status == 0
     assert with_packages.path("/status").read_text() == "installed"
 
 
@@ -59,7 +69,7 @@ def test_a_long_list_of_versions_is_read_to_its_end(with_packages: Machine) -> N
         "apt-cache",
         'printf " %s | 1.36.3-1.1 | repository\\n" "$2"; for i in {1..20000}; do echo " $2 | 1.35.$i-1.1 | x"; done',
     )
-    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES)
+    finished = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
     assert finished.status == 0, finished.stderr
 
 
@@ -76,7 +86,7 @@ def test_a_patch_that_is_newer_than_the_package_lists_is_found(with_packages: Ma
     with_packages.stub(
         "apt-cache", '[[ ! -e $ROOT/updated ]] || echo " $2 | 1.36.3-1.1 | x"; echo " $2 | 1.36.2-1.1 | x"'
     )
-    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES)
+    finished = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
     assert finished.status == 0, finished.stderr
     assert sum(" update" in call for call in with_packages.calls()) == 1
 
@@ -85,7 +95,7 @@ def test_packages_of_a_node_that_runs_are_left_to_its_upgrade(with_packages: Mac
     """It is drained first."""
     with_packages.write("/installed", "1.36.2-1.1")
     with_packages.write("/etc/kubernetes/kubelet.conf", "x")
-    finished = with_packages.run_part("kubernetes", {"KUBERNETES_VERSION": "1.36.3"}, KUBEADM_FILES)
+    finished = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
     assert finished.status == 0, finished.stderr
     assert with_packages.path("/etc/kubernetes/kubeadm/config.yaml").exists()
     assert not [call for call in with_packages.calls() if call.startswith("apt-get")]

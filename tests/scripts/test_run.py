@@ -94,6 +94,14 @@ def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> No
     assert time.monotonic() - began < 10
 
 
+def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
+    """It would end every step."""
+    machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "")
+    machine.script("step", '. "$LIBRARY/lib.sh"\nremember x 1; remember x 2; mark x; mark none\n')
+    finished = machine.run("step")
+    assert (finished.status, finished.stdout) == (0, "2"), finished.stderr
+
+
 @pytest.mark.parametrize("values", [{"DRAIN_TIMEOUT_SECONDS": "3600"}, {}])
 def test_a_step_may_take_as_long_as_a_drain_beside_its_own_work(machine: Machine, values: dict[str, str]) -> None:
     """As the stack says now, or said last."""

@@ -57,7 +57,9 @@ def test_a_role_in_a_namespace_holds_there_alone_and_its_namespace_is_made(tmp_p
     assert found.inputs["rules"] == [{"apiGroups": [""], **RULES[0]}]
     expected = ("RoleBinding ci/deployer", "deployer", "User:/jo Group:/ops ServiceAccount:shop/robot")
     assert expected in bindings(run)
-    assert [each for each in run.resources if each.name == "ci" and each.request.type.endswith(":Namespace")]
+    namespaces = {each.name: each.request for each in run.resources if each.request.type.endswith(":Namespace")}
+    assert namespaces["ci"].retainOnDelete, "what others run in it stays when nothing names it any more"
+    assert not namespaces["kubernetes-dashboard"].retainOnDelete
 
 
 def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(

@@ -179,6 +179,19 @@ def test_a_version_that_kubeadm_cannot_reach_is_refused(
     assert impossible(stack, LastUpdate()) == []
 
 
+def test_an_upgrade_past_a_flag_that_the_cluster_still_has_is_refused(directory: Path) -> None:
+    """kubeadm would start the new API server with it, whatever the stack file says."""
+    stack = stack_of(directory, version="1.32.9")
+    flag = [{"name": "cloud-config", "value": "/etc/cloud"}]
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": flag}}
+    before = state_of(record(stack, preview=False))
+    assert impossible(stack, before) == []
+    stack["cluster"] |= {"kubernetesVersion": "1.33.5", "clusterConfiguration": {}}
+    (problem,) = impossible(stack, before)
+    assert "still has --cloud-config in apiServer.extraArgs, which 1.33.5 does not know" in problem
+    assert "take it away with version 1.32.9" in problem
+
+
 @pytest.mark.parametrize(
     ("key", "value", "path"),
     [

@@ -280,7 +280,7 @@ def test_a_calico_that_is_not_tested_with_the_version_is_refused(calico: str, ve
 def test_extra_arguments_have_the_form_of_their_kubeadm(version: str, arguments: object, problem: str | None) -> None:
     """kubeadm's own message comes when the control plane is already being changed."""
     stack = with_workers(version=version)
-    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": arguments}, "certificatesDir": "/x"}
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": arguments}}
     found = problems(stack)
     assert bool(found) == (problem is not None)
     assert problem is None or (problem in found[0] and "apiServer.extraArgs" in found[0])
@@ -303,6 +303,21 @@ def test_a_flag_that_kubernetes_no_longer_knows_is_refused(part: str, flag: str,
         found = problems(stack)
         assert bool(found) == refused, found
         assert not refused or f"{part}.extraArgs: Kubernetes has no --{flag} since 1.{last_minor + 1}" in found[0]
+
+
+def test_what_upgrades_and_resets_could_not_follow_is_refused() -> None:
+    """Such as etcd's data in a place that nobody saves."""
+    stack = smallest()
+    stack["cluster"]["clusterConfiguration"] = {
+        "certificatesDir": "/pki",
+        "etcd": {"local": {"dataDir": "/data/etcd", "extraArgs": [{"name": "quota-backend-bytes", "value": "1"}]}},
+        "dns": {"disabled": True},
+    }
+    assert [problem.partition(": ")[0].rpartition("Configuration.")[2] for problem in problems(stack)] == [
+        "certificatesDir",
+        "etcd.local.dataDir",
+        "dns.disabled",
+    ]
 
 
 def test_the_home_directory_of_nobody_is_refused() -> None:

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# The parts of the control plane, which the kubelet starts from manifests.
+
+MANIFESTS=/etc/kubernetes/manifests
+PKI=/etc/kubernetes/pki
+# While they are changed: what was there before. They outlast a power cut.
+MANIFESTS_BEFORE=$STATE/manifests
+CERTIFICATE_BEFORE=$STATE/api-certificate
+
+container_of() { crictl ps --quiet --name "^$1\$" | head -n 1; }
+
+# is_another NAME CONTAINER: another container of the part runs, and is well.
+is_another() {
+  local now
+  now=$(container_of "$1")
+  [[ -n $now && $now != "$2" ]] || return 1
+  case $1 in
+    kube-apiserver | etcd) api_is_ready ;;
+    *)
+      [[ $(kubectl --namespace kube-system get pod "$1-$HOST_NAME" \
+        --output 'jsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].containerID}') == "true containerd://$now" ]]
+      ;;
+  esac
+}
+
+# put_back_half_done: what a change that was cut short, or did not go well, found.
+put_back_half_done() {
+  if [[ -d $MANIFESTS_BEFORE ]]; then
+    cp "$MANIFESTS_BEFORE"/* "$MANIFESTS/"
+    rm -rf "$MANIFESTS_BEFORE"
+  fi
+  if [[ -d $CERTIFICATE_BEFORE ]]; then
+    [[ -s $PKI/apiserver.crt && -s $PKI/apiserver.key ]] || cp --preserve "$CERTIFICATE_BEFORE"/* "$PKI/"
+    rm -rf "$CERTIFICATE_BEFORE"
+  fi
+}
+
+# keep DIRECTORY FILE...: a copy that is there as a whole or not at all.
+keep() {
+  local directory=$1
+  shift
+  rm -rf "$directory.new"
+  mkdir "$directory.new"
+  cp --preserve "$@" "$directory.new/"
+  sync "$directory.new"/*
+  rm -rf "$directory"
+  mv "$directory.new" "$directory"
+}
+
+# change_static_pods COMMAND...: the command writes manifests. Each part whose manifest is another one runs with it; where one
+# does not, all have their old ones again.
+change_static_pods() {
+  local manifest name changed_parts=()
+  declare -A before
+  keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
+  for manifest in "$MANIFESTS"/*; do
+    name=$(basename "$manifest" .yaml)
+    before[$name]=$(container_of "$name")
+  done
+  "$@"
+  for manifest in "$MANIFESTS"/*; do
+    cmp --silent "$manifest" "$MANIFESTS_BEFORE/${manifest##*/}" || changed_parts+=("$(basename "$manifest" .yaml)")
+  done
+  for name in "${changed_parts[@]}"; do
+    comes_true 180 is_another "$name" "${before[$name]}" || refuse_arguments "$name"
+  done
+  rm -rf "$MANIFESTS_BEFORE"
+}
+
+refuse_arguments() {
+  local seen
+  seen=$(crictl logs --tail 5 "$(crictl ps --all --quiet --name "^$1\$" | head -n 1)" 2>&1 | cut --characters=-400)
+  put_back_half_done
+  wait_for 240 "the API server to be ready with its old arguments" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
+  fail "$1 to run with its new arguments within 180 s" "$seen" \
+    "mend cluster.clusterConfiguration in the stack file, then pulumi up; the control plane runs with the old ones again"
+}

@@ -1,0 +1,44 @@
+"""What the steps of a cluster are told in tests, and programs that answer as a cluster does."""
+
+from __future__ import annotations
+
+import base64
+
+from components._step import File
+from tests.scripts.machine import Machine
+
+VALUES = {
+    "KUBERNETES_VERSION": "1.36.3",
+    "IGNORE_PREFLIGHT_ERRORS": "",
+    "RESET_ON_FAILURE": "false",
+    "CLUSTER_CONFIGURATION_SHA256": "a",
+    "KUBELET_CONFIGURATION_SHA256": "b",
+    "KUBE_PROXY_CONFIGURATION_SHA256": "c",
+    "CONTROL_PLANE_TAINTS": "node-role.kubernetes.io/control-plane:PreferNoSchedule",
+    "DRAIN_TIMEOUT_SECONDS": "60",
+    "CERTIFICATE_GENERATION": "0",
+    "VXLAN_MODE": "Always",
+    "CLUSTER_IDENTITY": "name dev, pods 10.244.0.0/16",
+}
+MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
+STATE = "/var/lib/pulumi-kubeadm"
+CA = "certificate of the cluster\n"
+DISCOVERY = [
+    File(
+        "/etc/kubernetes/kubeadm/discovery.conf",
+        "    server: https://192.0.2.11:6443\n"
+        f"    certificate-authority-data: {base64.b64encode(CA.encode()).decode()}\n"
+        "    token: abcdef.0123456789abcdef\n",
+        mode="0600",
+    )
+]
+
+
+NODE_IS_READY = (
+    'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;; esac'
+)
+
+
+def kubeadm_calls(machine: Machine) -> list[str]:
+    """The first two words of each call of kubeadm, since the last time that this was asked."""
+    return [" ".join(call.split()[:2]) for call in machine.calls() if call.startswith("kubeadm")]

@@ -1,0 +1,189 @@
+"""The step `init`: a cluster is made once, changed while it runs, and never lost by a change that does not work."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripts.cluster import MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.machine import Machine
+
+
+@pytest.fixture
+def control_plane(machine: Machine) -> Machine:
+    """A prepared host whose kubeadm works; `up` says whether the cluster is complete."""
+    machine.stub(
+        "kubeadm",
+        'case $1 in\ninit) mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
+        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old >pki/apiserver.key\n"
+        'touch admin.conf controller-manager.conf scheduler.conf pki/apiserver.crt pki/etcd/server.crt "$ROOT/up" ;;\n'
+        'reset) rm -f "$ROOT/up" ;;\nesac',
+    )
+    machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
+    machine.stub("crictl")
+    machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
+    return machine
+
+
+def test_init_is_done_once(control_plane: Machine) -> None:
+    """The second run only looks."""
+    first = control_plane.run("init", VALUES)
+    assert (first.status, first.stderr) == (0, "node1: kubeadm init is done\n")
+    assert "certificate etcd/server 2027-11-24\n" in first.stdout
+    assert kubeadm_calls(control_plane) == ["kubeadm init"]
+    second = control_plane.run("init", VALUES)
+    assert (second.status, second.stderr, kubeadm_calls(control_plane)) == (0, "", [])
+
+
+def test_a_changed_init_of_a_machine_without_its_cluster_is_refused(control_plane: Machine) -> None:
+    """A machine that was made anew must not silently become another cluster."""
+    finished = control_plane.send(control_plane.text("init", MAY_RESET), "verify")
+    assert finished.status == 1
+    assert "expected the control plane that this stack made" in finished.stderr
+    assert kubeadm_calls(control_plane) == []
+
+
+def test_an_init_that_was_cut_short_is_left_for_a_person_to_judge(control_plane: Machine) -> None:
+    """Unless the stack allows the reset."""
+    control_plane.write(f"{STATE}/init-started", "")
+    finished = control_plane.run("init", VALUES)
+    assert finished.status == 1
+    assert "policy.resetOnFailure" in finished.stderr
+    assert kubeadm_calls(control_plane) == []
+    assert control_plane.run("init", MAY_RESET).status == 0
+    assert kubeadm_calls(control_plane) == ["kubeadm reset", "kubeadm init"]
+
+
+def test_an_init_whose_cluster_is_complete_is_never_reset(control_plane: Machine) -> None:
+    """Only its mark was missing."""
+    control_plane.write(f"{STATE}/init-started", "")
+    control_plane.write("/etc/kubernetes/admin.conf", "")
+    control_plane.write("/up", "")
+    assert control_plane.run("init", MAY_RESET).status == 0
+    assert kubeadm_calls(control_plane) == []
+    assert control_plane.path(f"{STATE}/initialized").exists()
+
+
+CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
+MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+
+
+@pytest.fixture
+def running(control_plane: Machine) -> Machine:
+    """A control plane whose kubelet starts the API server with any manifest that does not say `wrong`."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.stub(
+        "kubeadm",
+        'cd "$ROOT/etc/kubernetes"\ncase "$*" in\n'
+        '*control-plane*) cat "$ROOT/wanted" >manifests/kube-apiserver.yaml ;;\n'
+        '*"certs apiserver"*) [[ ! -e $ROOT/no-certificate ]] || exit 1\n'
+        "echo new >pki/apiserver.key; cp pki/apiserver.key pki/apiserver.crt ;;\nesac",
+    )
+    control_plane.stub(
+        "crictl",
+        'manifest=$ROOT/etc/kubernetes/manifests/kube-apiserver.yaml\ncase "$*" in\n'
+        '*"ps --quiet"*apiserver*) grep --quiet wrong "$manifest" || sha256sum <"$manifest" ;;\n'
+        '*logs*) echo "Error: unknown flag: --wrong" ;;\nesac',
+    )
+    control_plane.replace("init/static_pods", "comes_true 180", "comes_true 1")
+    control_plane.calls()
+    return control_plane
+
+
+def test_arguments_that_work_stay(running: Machine) -> None:
+    """And are remembered."""
+    running.write("/wanted", "new\n")
+    finished = running.send(running.text("init", CHANGED), "verify")
+    assert finished.status == 0, finished.stderr
+    assert running.path(MANIFEST).read_text() == "new\n"
+    assert running.path("/etc/kubernetes/pki/apiserver.crt").read_text() == "new\n"
+    assert not running.path(f"{STATE}/manifests").exists()
+    assert running.send(running.text("init", CHANGED), "verify").stderr == ""
+
+
+def test_arguments_that_do_not_work_are_taken_back(running: Machine) -> None:
+    """The control plane runs on as it did, and the next update tries again."""
+    running.write("/wanted", "wrong\n")
+    for _ in range(2):
+        finished = running.send(running.text("init", CHANGED), "verify")
+        assert finished.status == 1
+        assert "expected kube-apiserver to run with its new arguments" in finished.stderr
+        assert "saw Error: unknown flag: --wrong" in finished.stderr
+        assert running.path(MANIFEST).read_text() == "old\n"
+    running.write("/wanted", "new\n")
+    assert running.send(running.text("init", CHANGED), "verify").status == 0
+
+
+def test_a_certificate_that_cannot_be_made_leaves_the_old_one(running: Machine) -> None:
+    """Without one the API server would not start again."""
+    running.write("/wanted", "new\n")
+    running.write("/no-certificate", "")
+    assert running.send(running.text("init", CHANGED), "verify").status == 1
+    assert running.path("/etc/kubernetes/pki/apiserver.key").read_text() == "old\n"
+
+
+def test_a_change_that_a_power_cut_ended_is_taken_back_first(running: Machine) -> None:
+    """Before anything waits for an API server that has no certificate, or wrong arguments."""
+    running.write(f"{STATE}/manifests/kube-apiserver.yaml", "old\n")
+    running.write(MANIFEST, "wrong\n")
+    running.write(f"{STATE}/api-certificate/apiserver.key", "old\n")
+    running.write(f"{STATE}/api-certificate/apiserver.crt", "old\n")
+    running.path("/etc/kubernetes/pki/apiserver.crt").unlink()
+    finished = running.send(running.text("init", VALUES), "verify")
+    assert finished.status == 0, finished.stderr
+    assert running.path(MANIFEST).read_text() == "old\n"
+    assert running.path("/etc/kubernetes/pki/apiserver.crt").read_text() == "old\n"
+
+
+def test_what_kubeadm_writes_once_is_not_applied_to_the_cluster_of_a_forgotten_stack(control_plane: Machine) -> None:
+    """After a destroy that left the cluster, the state cannot refuse it any more."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.calls()
+    finished = control_plane.run("init", VALUES | {"CLUSTER_IDENTITY": "name dev, pods 10.9.0.0/16"})
+    assert finished.status == 1
+    assert "saw name dev, pods 10.244.0.0/16" in finished.stderr
+    assert kubeadm_calls(control_plane) == []
+
+
+def test_a_kubelet_that_does_not_run_with_its_new_configuration_gets_the_old_one_back(running: Machine) -> None:
+    """And other nodes never hear of it."""
+    running.write("/var/lib/kubelet/config.yaml", "old\n")
+    running.stub("kubeadm", 'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml" ;; esac')
+    running.stub("systemctl")
+    running.stub("journalctl", 'echo "E1125 failed to run Kubelet: maxPods must be positive"')
+    running.stub("curl", "exit 1")
+    running.replace("kubelet", "comes_true 120", "comes_true 1")
+    finished = running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify")
+    assert finished.status == 1
+    assert "saw E1125 failed to run Kubelet: maxPods must be positive" in finished.stderr
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+    assert not [call for call in running.calls() if "upload-config" in call]
+
+
+def test_expired_certificates_are_renewed_although_the_api_does_not_answer(control_plane: Machine) -> None:
+    """It trusts nobody any more, and a kubelet whose own certificate expired does not start."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.path("/up").unlink()
+    control_plane.write("/etc/kubernetes/kubelet.conf", "expired")
+    control_plane.stub(
+        "openssl", 'case "$*" in *-checkend*) exit 1 ;; esac; cat >/dev/null; echo "notAfter=Nov 24 2027 GMT"'
+    )
+    control_plane.stub("kubeadm", 'case "$*" in\n*kubelet*) touch "$ROOT/new-kubelet" ;;\nesac')
+    control_plane.stub("systemctl", 'if [[ -e $ROOT/new-kubelet ]]; then touch "$ROOT/up"; fi')
+    control_plane.stub("crictl", 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac')
+    control_plane.calls()
+    finished = control_plane.send(control_plane.text("init", VALUES | {"CERTIFICATE_GENERATION": "1"}), "verify")
+    assert finished.status == 0, finished.stderr
+    assert kubeadm_calls(control_plane) == ["kubeadm certs", "kubeadm init"]
+    assert finished.stderr.splitlines() == [
+        "node1: the expired certificate of the kubelet is replaced",
+        "node1: certificates are renewed",
+    ]
+
+
+def test_a_failed_init_shows_the_end_of_what_kubeadm_said(control_plane: Machine) -> None:
+    """And leaves no mark of success."""
+    control_plane.stub("kubeadm", "printf 'a\\n\\nerror: port 6443 is in use\\n'; exit 1")
+    finished = control_plane.run("init", VALUES)
+    assert finished.status == 1
+    assert "    error: port 6443 is in use\n  Next: " in finished.stderr
+    assert not control_plane.path(f"{STATE}/initialized").exists()
