@@ -26,6 +26,10 @@ FIELD_MANAGER = "pulumi-kubeadm"
 """Under a name of the provider's own making, an update that was killed would own its objects for ever: the name is in
 no state, and the next update ends in conflicts with it."""
 
+WAITS = {"DaemonSet": "4m", "Deployment": "5m"}
+"""How long until an object has to run. The provider would wait for ten minutes, and only then is it said what is wrong:
+a machine that died while it joined, or an image that cannot be pulled. Images of DaemonSets are on every node before."""
+
 Manifest = dict[str, Any]
 
 
@@ -100,10 +104,8 @@ def register(
     if kind == "Secret":
         # What is in it belongs to the program that uses it.
         options.ignore_changes = ["data"]
-    if kind == "DaemonSet":
-        # A machine that dies while it joins keeps it from being complete. The provider would wait for ten minutes,
-        # and only then is it said which machine it was. Images are on every node before.
-        options.custom_timeouts = pulumi.CustomTimeouts(create="4m", update="4m")
+    if kind in WAITS:
+        options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
     return pulumi.CustomResource(
         f"kubernetes:{group_version}:{kind}",

@@ -28,11 +28,28 @@ class ClusterAccess(pulumi.ComponentResource):
             cluster_identifier=cluster_id(),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._hooks = explain_failures()
         self.register_outputs({})
 
     def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
         """Options of an object in this cluster."""
-        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [])
+        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
+
+
+def explain_failures() -> pulumi.ResourceHookBinding:
+    """A hook that says, for the first object that the cluster does not take or run, what finds the cause."""
+    said: list[str] = []
+
+    def explain(arguments: pulumi.ErrorHookArgs) -> bool:
+        if not said:
+            said.append(arguments.name)
+            pulumi.log.error(
+                f"{arguments.name}: expected the cluster to take and run it,\n  saw {arguments.errors[-1][:400]}\n"
+                f"  Next: make status STACK={pulumi.get_stack()}, which names what is wrong and what to do"
+            )
+        return False
+
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("object-explain", explain)])
 
 
 def checked_kubeconfig(content: str) -> str:

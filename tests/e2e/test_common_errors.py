@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.environment import E2E
-from tests.e2e.conftest import CREDENTIALS, Cluster, machine_names, operation
+from tests.e2e.conftest import CREDENTIALS, STACK, Cluster, failure, machine_names, operation, setting
 
 FIRST, SECOND, THIRD = machine_names()
 DASHBOARD = "kubernetes-dashboard"
@@ -148,6 +148,17 @@ def test_a_dashboard_that_crashes(live: Cluster) -> None:
         assert_named(f"pod {DASHBOARD}/", "expected the dashboard to keep running", "a crash loop", "logs")
     finally:
         live.kubectl("--namespace", DASHBOARD, "rollout", "undo", "deployment", DASHBOARD)
+    assert_well()
+
+
+def test_a_dashboard_that_does_not_run_ends_the_update_with_what_finds_the_cause() -> None:
+    """Pulumi itself only says that it did not become available."""
+    with setting("dashboard.image", "docker.io/kubernetesui/dashboard:none"):
+        seen = failure()
+        assert f"make status STACK={E2E.name}, which names what is wrong" in seen
+        assert f"Deployment:{DASHBOARD}/{DASHBOARD}: expected the cluster to take and run it" in seen
+        assert_named(f"pod {DASHBOARD}/", "dashboard:none to be pullable", "make mirror")
+    STACK.up()
     assert_well()
 
 

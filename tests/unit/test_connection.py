@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import _connection
+from components import _connection, cluster_access
 from components.cluster_access import checked_kubeconfig
 from components.stack_file import parse_settings
 from tests.unit.stacks import KEY, smallest
@@ -83,6 +83,21 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     (message,) = said
     assert message.startswith(f"node1: prepare: {expected}")
     assert "\n  Next: " in message
+
+
+def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others fail for the same reason, and Pulumi lists them."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "shop")
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    cluster_access.explain_failures()
+    for name in ("Deployment:web", "Deployment:other"):
+        assert hooks[0](SimpleNamespace(name=name, errors=["ImagePullBackOff"])) is False
+    (message,) = said
+    assert message.startswith("Deployment:web: expected the cluster to take and run it,\n  saw ImagePullBackOff\n")
+    assert message.endswith("Next: make status STACK=shop, which names what is wrong and what to do")
 
 
 def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
