@@ -28,7 +28,7 @@ no state, and the next update ends in conflicts with it."""
 
 WAITS = {"DaemonSet": "4m", "Deployment": "5m"}
 """How long until an object has to run. The provider would wait for ten minutes, and only then is it said what is wrong:
-a machine that died while it joined, or an image that cannot be pulled. Images of DaemonSets are on every node before."""
+a machine that died while it joined, or an image that cannot be pulled. Those of DaemonSets are on each node before."""
 
 Manifest = dict[str, Any]
 
