@@ -104,6 +104,9 @@ def register(
     if kind == "Secret":
         # What is in it belongs to the program that uses it.
         options.ignore_changes = ["data"]
+    if kind == "CustomResourceDefinition":
+        # Everything of its kind would go with it, when a newer manifest does not have it any more.
+        options.retain_on_delete = True
     if kind in WAITS:
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}

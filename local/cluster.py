@@ -37,7 +37,7 @@ def up(stack: LocalStack = DEV_STACK) -> None:
     _summary(stack, started)
 
 
-def prepare_machines(environment: Environment, kubernetes: str = mirror.KUBERNETES) -> MirrorAccess:
+def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
     """Machines that answer, and the mirror they install from.
 
     Raises:
@@ -61,9 +61,9 @@ def _prepare(stack: LocalStack) -> MirrorAccess | None:
     environment = stack.environment
     way_out = machines.has_way_out(environment)
     if way_out is None:
-        way_out = public_sources.are_reachable(public_sources.sources_of(stack.source, environment.debian))
+        way_out = public_sources.are_reachable(public_sources.sources_of(stack.kubernetes, environment.debian))
     if not way_out:
-        return prepare_machines(environment)
+        return prepare_machines(environment, stack.kubernetes)
     with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
         machines.create(environment, way_out=True)
     return None

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.machines.debian_sources import CODENAMES
@@ -29,18 +28,17 @@ CONTAINERD_FINGERPRINT = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Of the key at CONTAINERD/gpg: https://docs.docker.com/engine/install/debian/, section "Install from a package"."""
 
 
-def sources_of(stack_file: Path, debian: int) -> list[str]:
+def sources_of(kubernetes: str, debian: int) -> list[str]:
     """An address of each public source that a stack needs; it answers where the source can be used.
 
     Args:
-        stack_file: names the version of Kubernetes.
+        kubernetes: the version.
         debian: release of the machines.
     """
-    # Without a YAML parser in the standard library: both files are ours, and a test reads them with one.
-    minor = re.findall(r"(?m)^ *kubernetesVersion: (\d+\.\d+)\.", stack_file.read_text())[0]
+    # Without a YAML parser in the standard library: the file is ours, and a test reads it with one.
     manifests = re.findall(r"(?m)^ *url: (\S+)$", (REPOSITORY / "manifests" / "sources.yaml").read_text())
     containerd = f"{CONTAINERD}/dists/{CODENAMES[debian]}/Release"
-    return [KUBERNETES.format(minor=minor), *REGISTRIES, containerd, *manifests]
+    return [KUBERNETES.format(minor=kubernetes.rpartition(".")[0]), *REGISTRIES, containerd, *manifests]
 
 
 def are_reachable(sources: Sequence[str], timeout_seconds: float = TIMEOUT_SECONDS) -> bool:

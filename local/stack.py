@@ -13,7 +13,7 @@ from local import public_sources
 from local.commands import run
 from local.environment import Environment
 from local.errors import StepError
-from local.mirror import MirrorAccess
+from local.mirror import KUBERNETES, MirrorAccess
 from local.paths import LOGS, REPOSITORY, STATE
 from local.report import Progress
 from local.streamed import Streamed
@@ -43,6 +43,13 @@ class LocalStack:
     def file(self) -> Path:
         """The stack file in use."""
         return self.environment.directory / f"Pulumi.{self.environment.name}.yaml"
+
+    @property
+    def kubernetes(self) -> str:
+        """The version that the committed stack file asks for."""
+        # Without a YAML parser in the standard library: the file is ours, and a test reads it with one.
+        found = re.search(r"(?m)^ *kubernetesVersion: *['\"]?(\d+\.\d+\.\d+)", self.source.read_text())
+        return found[1] if found else KUBERNETES
 
     def configure(self, access: MirrorAccess | None) -> None:
         """Write the stack file: the committed one, and where its machines install from; None: the public sources."""

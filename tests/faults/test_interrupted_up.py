@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local import cluster
+from local.mirror import KUBERNETES
 from tests.faults.machines import FAULTS
 from tests.faults.runs import Run, assert_converged, exists_on, shows
 
@@ -48,7 +49,7 @@ def test_machines_that_a_run_left_half_made_are_brought_to_their_end(
     run = Run(tmp_path)
     run.wait_for(WHILE_MACHINES_ARE_MADE[point])
     run.interrupt(signal_number)
-    cluster.prepare_machines(FAULTS)
+    cluster.prepare_machines(FAULTS, KUBERNETES)
 
 
 @SIGNALS

@@ -16,7 +16,7 @@ import yaml
 from components.stack_file import parse_settings
 from local import cluster, machines, public_sources
 from local.cluster import DEV_STACK
-from local.environment import Environment
+from local.environment import DEV, Environment
 from local.errors import StepError
 from local.machines import network
 from local.machines.engine import LABEL, owner
@@ -95,13 +95,30 @@ def test_a_proxy_of_this_host_does_not_count(server: str, monkeypatch: pytest.Mo
 
 def test_all_that_a_stack_needs_is_asked_for() -> None:
     """What a YAML parser finds in the two files is what was found without one."""
-    sources = public_sources.sources_of(DEV_STACK.source, 12)
-    stack = yaml.safe_load(DEV_STACK.source.read_text())["config"]
-    minor = stack["kubeadm:cluster"]["kubernetesVersion"].rpartition(".")[0]
+    version = yaml.safe_load(DEV_STACK.source.read_text())["config"]["kubeadm:cluster"]["kubernetesVersion"]
+    assert DEV_STACK.kubernetes == version
+    sources, minor = public_sources.sources_of(version, 12), version.rpartition(".")[0]
     assert sources[0] == f"https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release"
     assert {"https://registry.k8s.io/v2/", "https://registry-1.docker.io/v2/"} < set(sources)
     listed = yaml.safe_load((REPOSITORY / "manifests" / "sources.yaml").read_text())
     assert {version["url"] for each in listed.values() for version in each.values()} < set(sources)
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("    kubernetesVersion: 1.37.2", "1.37.2"),
+        ("    kubernetesVersion:  '1.35.4'  # back", "1.35.4"),
+        ('    kubernetesVersion: "1.35.4"', "1.35.4"),
+        ("    # kubernetesVersion: 1.35.4", "1.36.3"),
+        ("", "1.36.3"),
+    ],
+)
+def test_the_mirror_holds_the_version_that_the_stack_file_asks_for(tmp_path: Path, line: str, version: str) -> None:
+    """Also after an edit of it; a stack file that says none means the default."""
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(f"config:\n  kubeadm:cluster:\n    name: dev\n{line}\n")
+    assert LocalStack(DEV, file).kubernetes == version
 
 
 def test_with_public_sources_the_stack_file_is_the_committed_one_and_a_containerd_that_is_new_enough(
@@ -197,7 +214,7 @@ def test_nothing_is_built_where_public_sources_are_used(
     monkeypatch.setattr(machines, "has_way_out", lambda _: kept)
     monkeypatch.setattr(public_sources, "are_reachable", lambda _: reachable)
     monkeypatch.setattr(machines, "create", lambda _, **__: done.append("machines with a way out"))
-    monkeypatch.setattr(cluster, "prepare_machines", lambda _: done.append("machines and a mirror"))
+    monkeypatch.setattr(cluster, "prepare_machines", lambda *_: done.append("machines and a mirror"))
     cluster._prepare(DEV_STACK)
     assert done == [made]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from local import cluster
+from tests.e2e.cell import CELL
 from tests.e2e.conftest import E2E, STACK, Cluster
 
 
@@ -14,7 +15,7 @@ from tests.e2e.conftest import E2E, STACK, Cluster
 def live() -> Iterator[Cluster]:
     """The cluster, on machines that began anew."""
     cluster.take_down(STACK)
-    access = cluster.prepare_machines(E2E)
+    access = cluster.prepare_machines(E2E, CELL.kubernetes)
     STACK.configure(access)
     cluster.bring_up(STACK, access)
     yield Cluster(access)
