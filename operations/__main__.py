@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+import pulumi
+
 from local.errors import StepError
 from operations import (
     configuration,
@@ -22,6 +24,7 @@ from operations import (
     status,
     token,
 )
+from operations._stacks import name_stack
 
 COMMANDS = {
     "configuration": configuration,
@@ -50,6 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         parsed.run(parsed)
     except StepError as error:
+        if "stack" in parsed:
+            name_stack(error, parsed.stack)
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except pulumi.RunError as error:  # what components raise, such as for a manifest that cannot be fetched
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

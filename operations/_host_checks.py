@@ -23,7 +23,7 @@ def facts_of(host: Host, settings: Settings) -> dict[str, str]:
         StepError: it does not let us in.
     """
     script = f"PAUSE_IMAGE={shlex.quote(settings.pause_image)}\n{FACTS.read_text()}"
-    lines = run_as_root(host, settings.ssh, script).splitlines()
+    lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 
 

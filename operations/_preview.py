@@ -15,7 +15,7 @@ from typing import Any
 from local.errors import StepError
 from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
-from operations._stacks import selected_stack
+from operations._stacks import selected_stack, short_name, stack_file_name
 
 PLAN = "Plan"
 """What the program says about the whole of a change begins with this word."""
@@ -73,13 +73,13 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
     Raises:
         StepError: there is no such stack file.
     """
-    source = project / f"Pulumi.{stack}.yaml"
+    source = project / stack_file_name(stack)
     if not source.exists():
         raise StepError(
             f"preview {stack}",
             expected=f"a file {source.name}",
             seen="none",
-            next_command=f"make new-stack NAME={stack}",
+            next_command=f"make new-stack NAME={short_name(stack)}",
         )
     with tempfile.TemporaryDirectory() as scratch:
         state, copies = Path(scratch, "state"), Path(scratch, "project")
@@ -90,8 +90,9 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
         # Pulumi writes a salt into the stack file that it is given, so it gets copies.
         shutil.copy(project / "Pulumi.yaml", copies)
         shutil.copy(source, copies)
-        _run(["stack", "init", stack, "--cwd", str(copies)], project, environment)
-        yield Selection(project, ("--stack", stack, "--config-file", str(copies / source.name)), environment)
+        name = short_name(stack)  # this backend knows no organisations
+        _run(["stack", "init", name, "--cwd", str(copies)], project, environment)
+        yield Selection(project, ("--stack", name, "--config-file", str(copies / source.name)), environment)
 
 
 def preview(selection: Selection) -> Preview:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from components._connection import host_key_of
@@ -14,33 +16,59 @@ from local.errors import StepError
 CONNECT_SECONDS = 10
 
 
-def run_as_root(host: Host, ssh: Ssh, text: str) -> str:
+@dataclass(frozen=True)
+class Answer:
+    """What a script on a host printed.
+
+    Attributes:
+        output: its result.
+        log: what it says of its work, such as a line for each thing that a step changed.
+    """
+
+    output: str
+    log: str
+
+
+def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
     """What a bash script prints that root runs on a host.
 
     Raises:
         StepError: the host does not let us in, or the script failed.
     """
+    step = f"{host.name}: run a script over SSH"
     with tempfile.TemporaryDirectory() as scratch:
         known_hosts = Path(scratch) / "known_hosts"
         known_hosts.write_text(_known_hosts(host, ssh))
         command = ["ssh", *_options(ssh, known_hosts), *_way(host, ssh, known_hosts), CREATE]
-        finished = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        try:
+            finished = subprocess.run(
+                # What a machine prints is its own: a log may hold anything.
+                command,
+                input=text,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except FileNotFoundError as error:
+            next_command = "apt-get install openssh-client"
+            raise StepError(step, expected="the program ssh", seen="none in PATH", next_command=next_command) from error
     if finished.returncode != 0:
         user, port = host.user or ssh.user, host.port or ssh.port
         raise StepError(
-            f"{host.name}: run a script over SSH",
+            step,
             expected="it to succeed",
             seen=finished.stderr or f"exit status {finished.returncode}",
             next_command=f"ssh -p {port} {user}@{host.address} sudo -n true",
         )
-    return finished.stdout
+    return Answer(finished.stdout, finished.stderr)
 
 
 def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
     options = [
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",
-        f"UserKnownHostsFile={known_hosts}",
+        f'UserKnownHostsFile="{known_hosts}"',
         f"ConnectTimeout={CONNECT_SECONDS}",
         "LogLevel=ERROR",
     ]
@@ -53,8 +81,9 @@ def _way(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
     through = []
     if ssh.bastion:
         bastion = ssh.bastion
-        hop = ["ssh", *_options(ssh, known_hosts), "-W", "%h:%p", "-p", str(bastion.port)]
-        through = ["-o", f"ProxyCommand={' '.join(hop)} {bastion.user}@{bastion.address}"]
+        login = f"{bastion.user}@{bastion.address}"
+        hop = ["ssh", *_options(ssh, known_hosts), "-W", "%h:%p", "-p", str(bastion.port), login]
+        through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # a shell reads it
     return [*through, "-p", str(port), f"{user}@{host.address}"]
 
 

@@ -1,4 +1,4 @@
-"""Say where hosts are not as the last update left them; exit status 1 where one is not."""
+"""Say where hosts are not as the last update left them; exit status 1 where one is not, or cannot be looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components._step import File, command_name, told, told_again
 from components.settings import Host, Settings
 from local.errors import StepError
 from operations._ssh import run_as_root
-from operations._stacks import selected_stack
+from operations._stacks import selected_stack, up_command
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -28,35 +28,49 @@ def run(arguments: argparse.Namespace) -> None:
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
-    hosts = [
-        host for host in settings.hosts.values() if not host.gone and command_name(host.name, "prepare") in recorded
-    ]
+    named = [host for host in settings.hosts.values() if not host.gone]
+    hosts = [host for host in named if command_name(host.name, "prepare") in recorded]
     if not hosts:
-        expected, next_command = "hosts of an earlier update in its state", f"pulumi up --stack {stack.name}"
-        raise StepError("look for drift", expected=expected, seen="none", next_command=next_command)
+        expected = "hosts of an earlier update in its state"
+        raise StepError("look for drift", expected=expected, seen="none", next_command=up_command(stack.name))
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        found = list(pool.map(lambda host: _look(host, settings, recorded), hosts))
-    for host, lines in zip(hosts, found, strict=True):
-        print(
-            "\n    ".join([f"{host.name}: differs:", *lines.splitlines()]) if lines else f"{host.name}: as it should be"
-        )
-    different = [host.name for host, lines in zip(hosts, found, strict=True) if lines]
-    if different:
-        raise StepError(
-            "look for drift",
-            expected="every host as the last update left it",
-            seen=f"{', '.join(different)} not",
-            next_command=f"make repair STACK={stack.name} HOST={different[0]}",
-        )
+        looks = pool.map(lambda host: _look(host, settings, recorded), hosts)
+        found = {host.name: seen for host, seen in zip(hosts, looks, strict=True)}
+    for host in named:
+        print(_described(host.name, found.get(host.name), up_command(stack.name)))
+    _refuse_differences(found, stack.name)
 
 
-def _look(host: Host, settings: Settings, recorded: Mapping[str, str]) -> str:
-    """What differs on a host; an error of its own does not hide the other hosts'."""
-    with_passwords = told(recorded.get(f"{host.name}-images", "")).files
+def _look(host: Host, settings: Settings, recorded: Mapping[str, str]) -> str | StepError:
+    """What differs on a host, or why that is not known, which does not hide the other hosts'."""
+    with_passwords = told(recorded.get(command_name(host.name, "images"), "")).files
     secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
+    text = told_again(recorded[command_name(host.name, "prepare")], "drift", secret_files)
     try:
-        return run_as_root(
-            host, settings.ssh, told_again(recorded[command_name(host.name, "prepare")], "drift", secret_files)
-        )
+        return run_as_root(host, settings.ssh, text).output
     except StepError as error:
-        return str(error)
+        return error
+
+
+def _described(name: str, found: str | StepError | None, up: str) -> str:
+    """A host that was not looked at was never prepared."""
+    if found is None:
+        return f"{name}: not prepared yet: {up}"
+    if isinstance(found, StepError):
+        return "\n    ".join([f"{name}: could not be looked at:", *str(found).splitlines()])
+    return "\n    ".join([f"{name}: differs:", *found.splitlines()]) if found else f"{name}: as it should be"
+
+
+def _refuse_differences(found: Mapping[str, str | StepError], stack: str) -> None:
+    unseen = {name: error for name, error in found.items() if isinstance(error, StepError)}
+    different = [name for name, lines in found.items() if lines and name not in unseen]
+    seen = [f"{', '.join(different)} not"] if different else []
+    next_commands = [f"make repair STACK={stack} HOST={different[0]}"] if different else []
+    if unseen:
+        seen.append(f"{', '.join(unseen)} could not be looked at")
+        next_commands.append(next(iter(unseen.values())).next_command)
+    if seen:
+        expected = "every host as the last update left it"
+        raise StepError(
+            "look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands)
+        )

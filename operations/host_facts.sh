@@ -3,8 +3,13 @@
 # The caller sets PAUSE_IMAGE.
 
 RECENT='15 minutes ago'
+export LC_ALL=C.UTF-8 # English, and a character of several bytes is one
 
-fact() { printf '%s\t%s\n' "$1" "$(tr '\n\t' '  ' <<<"$2" | cut --characters -400)"; }
+# A value of 400 characters says enough.
+fact() {
+  local value=${2//[$'\n\t']/ }
+  printf '%s\t%s\n' "$1" "${value:0:400}"
+}
 
 # A program that fails or is missing is a fact too: its words are the value.
 said() { timeout 10 "$@" 2>&1 || true; }
@@ -14,6 +19,7 @@ last_line_with() {
     tail --lines 1 || true # no such line is no error
 }
 
+fact containerd_program "$(command -v containerd || true)" # a machine that no update was on has none
 fact containerd "$(said systemctl is-active containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(said systemctl is-active kubelet)"

@@ -17,11 +17,12 @@ from operations._comment import Comparison, comment, counted, marker
 from operations._differences import differences
 from operations._github import PullRequest
 from operations._preview import Preview
+from operations._stacks import stack_file_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command can be told."""
-    parser.add_argument("stack", help="its stack file is Pulumi.STACK.yaml")
+    parser.add_argument("stack", help="name of the stack; of acme/shop the stack file is Pulumi.shop.yaml")
     parser.add_argument(
         "--empty-state", action="store_true", help="as if nothing of the stack existed: needs no login and no secret"
     )
@@ -86,7 +87,7 @@ def _at(commit: str, stack: str) -> Preview:
         _git("worktree", "add", "--quiet", "--detach", str(other), commit)
         try:
             (other / ".venv").symlink_to(REPOSITORY / ".venv")
-            if not (other / f"Pulumi.{stack}.yaml").exists():
+            if not (other / stack_file_name(stack)).exists():
                 return Preview("", "", {}, (), {}, {}, frozenset())
             with _preview.of_empty_state(stack, other) as selection:
                 return _preview.preview(selection)

@@ -13,7 +13,7 @@ from operations._api import Api
 from operations._cluster_checks import cluster_problems
 from operations._cluster_state import ClusterState, cluster_state
 from operations._host_checks import facts_of, host_problems
-from operations._stacks import SelectedStack, selected_stack
+from operations._stacks import SelectedStack, name_stack, selected_stack
 from operations._workload_checks import workload_problems
 
 CONNECTIONS_AT_ONCE = 16
@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
         for found in pool.map(lambda host: _host(host, settings, state), hosts):
             problems += found
     for problem in problems:
-        print(f"\n{str(problem).replace('STACK=...', f'STACK={stack.name}')}")
+        name_stack(problem, stack.name)
+        print(f"\n{problem}")
     if problems:
         raise StepError(
             f"status of {stack.name}",
