@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import ssl
@@ -13,11 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
-import yaml
-
 from local.errors import StepError
+from operations._credentials import FLATTEN, credentials, refused
 
 ANSWER_SECONDS = 20
+FIRST_WORDS = 60
+"""Characters of an answer that is none."""
+
+RENEW = "raise cluster.certificateGeneration by one in the stack file, then pulumi up"
 
 Json = dict[str, Any]
 
@@ -57,21 +59,14 @@ class Api:
         Raises:
             StepError: it is no kubeconfig, or names files and programs instead of holding what is needed.
         """
+        server, authority, user = credentials(kubeconfig)
         try:
-            cluster, user = _current(yaml.safe_load(kubeconfig))
-            authority = _decoded(cluster["certificate-authority-data"])
             tls = ssl.create_default_context(cadata=authority)
-            if "client-certificate-data" in user:
+            if "certificate" in user:
                 _load_certificate(tls, user)
-                return cls(cluster["server"], tls, authority, None)
-            return cls(cluster["server"], tls, authority, user["token"])
-        except (yaml.YAMLError, KeyError, TypeError, ValueError, StopIteration, OSError) as error:
-            raise StepError(
-                "read the kubeconfig",
-                expected="server, authority and user of its current context, all in the file itself",
-                seen=f"{type(error).__name__}: {error}" if not isinstance(error, yaml.YAMLError) else "no YAML",
-                next_command="kubectl config view --flatten --minify --raw writes such a file",
-            ) from None  # the text of a parser may repeat a key
+        except (OSError, ValueError) as error:
+            raise refused(f"a certificate or key that is none: {error}", FLATTEN) from None
+        return cls(server, tls, authority, user.get("token"))
 
     def get(self, path: str, **query: str) -> Json:
         """What is at a path of the API.
@@ -80,13 +75,14 @@ class Api:
             ApiError: refused.
             StepError: no answer.
         """
-        answer: Json = json.loads(self._asked("GET", path + (f"?{urlencode(query)}" if query else "")))
-        return answer
+        return self._json("GET", path + (f"?{urlencode(query)}" if query else ""))
 
     def items(self, path: str, **query: str) -> list[Json]:
         """The objects of a list."""
-        found: list[Json] = self.get(path, **query)["items"]
-        return found
+        answer = self.get(path, **query)
+        if not isinstance(answer.get("items"), list):
+            raise self._other_answer(f"GET {path}", json.dumps(answer))
+        return list(answer["items"])
 
     def text(self, path: str) -> str:
         """What is at a path, as text."""
@@ -94,8 +90,26 @@ class Api:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """The answer to an object that is sent to a path."""
-        answer: Json = json.loads(self._asked("POST", path, json.dumps(body)))
+        return self._json("POST", path, json.dumps(body))
+
+    def _json(self, method: str, path: str, body: str | None = None) -> Json:
+        text = self._asked(method, path, body)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self._other_answer(f"{method} {path.partition('?')[0]}", text)
         return answer
+
+    def _other_answer(self, step: str, text: str) -> StepError:
+        """Of a proxy, for example; its first words tell which one, and are too few to hold a secret."""
+        return StepError(
+            step,
+            expected=f"the answer of a Kubernetes API server from {self.server}",
+            seen=text[:FIRST_WORDS] or "nothing",
+            next_command=f"curl --insecure {self.server}/version says who answers there",
+        )
 
     def _asked(self, method: str, path: str, body: str | None = None) -> str:
         step, url = f"{method} {path.partition('?')[0]}", urlsplit(self.server)
@@ -110,27 +124,35 @@ class Api:
             answer = connection.getresponse()
             text = answer.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
+            seen = str(error) or type(error).__name__
+            next_command = f"curl --insecure {self.server}/readyz; crictl ps --name kube-apiserver there"
+            if "certificate" in seen and "expired" in seen:
+                next_command = f"{RENEW}: it renews all certificates of the control plane"
             raise StepError(
                 step,
                 expected=f"the API server at {self.server} to answer",
-                seen=str(error) or type(error).__name__,
-                next_command=f"curl --insecure {self.server}/readyz; crictl ps --name kube-apiserver there",
+                seen=seen,
+                next_command=next_command,
             ) from error
         finally:
             connection.close()
         if answer.status >= 400:
-            raise _refusal(answer.status, step, _message(text))
+            raise self._refusal(answer.status, step, _message(text))
         return text
 
-
-def _refusal(status: int, step: str, message: str) -> ApiError:
-    expected, next_command = "it to succeed", "see what the API server says"
-    if status == 401:
-        expected, next_command = "the API server to know the user of the kubeconfig", "pulumi up renews admin.conf"
-    if status == 403:
-        expected = "the user of the kubeconfig to be allowed this"
-        next_command = "kubectl auth can-i --list says what it may do; a binding in kubeadm:access gives more"
-    return ApiError(status, step, expected=expected, seen=f"{status}: {message}", next_command=next_command)
+    def _refusal(self, status: int, step: str, message: str) -> ApiError:
+        expected, next_command = "it to succeed", "see what the API server says"
+        if status == 401:
+            expected = "the API server to know the user of the kubeconfig"
+            next_command = (
+                "make kubeconfig STACK=... USER=... makes a new token"
+                if self.token
+                else f"if its certificate expired: {RENEW}; a file with an older one: make kubeconfig STACK=..."
+            )
+        if status == 403:
+            expected = "the user of the kubeconfig to be allowed this"
+            next_command = "kubectl auth can-i --list says what it may do; a binding in kubeadm:access gives more"
+        return ApiError(status, step, expected=expected, seen=f"{status}: {message}", next_command=next_command)
 
 
 def _message(text: str) -> str:
@@ -141,21 +163,9 @@ def _message(text: str) -> str:
         return text[:300]
 
 
-def _current(kubeconfig: Any) -> tuple[Json, Json]:
-    named = {
-        kind: {each["name"]: each[kind] for each in kubeconfig[f"{kind}s"]} for kind in ("context", "cluster", "user")
-    }
-    context = named["context"][kubeconfig["current-context"]]
-    return named["cluster"][context["cluster"]], named["user"][context["user"]]
-
-
-def _load_certificate(tls: ssl.SSLContext, user: Json) -> None:
+def _load_certificate(tls: ssl.SSLContext, user: Mapping[str, str]) -> None:
     """Python's TLS reads keys from files only: this one is in a directory of our own, for a moment."""
     with tempfile.TemporaryDirectory() as scratch:
         certificate = Path(scratch) / "user.pem"
-        certificate.write_text(_decoded(user["client-certificate-data"]) + "\n" + _decoded(user["client-key-data"]))
+        certificate.write_text(f"{user['certificate']}\n{user['key']}")
         tls.load_cert_chain(certificate)
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text, validate=True).decode()

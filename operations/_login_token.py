@@ -48,15 +48,23 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
     """
     account = _account(settings, user)
     name = f"{account.namespace}/{account.name}"
+    path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
     answer = api.post(
-        f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token",
+        path,
         {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": seconds_of(duration)},
         },
-    )["status"]
-    return LoginToken(answer["token"], name, datetime.fromisoformat(answer["expirationTimestamp"]))
+    )
+    try:
+        granted = answer["status"]
+        return LoginToken(granted["token"], name, datetime.fromisoformat(granted["expirationTimestamp"]))
+    except (KeyError, TypeError, ValueError):
+        next_command = f"kubectl --namespace {account.namespace} create token {account.name}"
+        raise StepError(
+            f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
+        ) from None  # it may hold a token all the same
 
 
 def seconds_of(duration: str) -> int:

@@ -23,13 +23,15 @@ class ApiServer:
 
     Attributes:
         kubeconfig: of its administrator, as kubeadm writes it.
-        answers: status and JSON by path, without the query; any other path is 404.
+        answers: status and JSON by path, without the query; any other path is 404. Bytes are sent as they are.
+        silent: paths whose connection ends without an answer.
         requests: method, path and body of each request.
     """
 
     kubeconfig: dict[str, Any]
     answers: Answers = field(default_factory=dict)
     requests: list[tuple[str, str, Any]] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)
 
 
 @contextmanager
@@ -86,10 +88,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         self.api.requests.append((self.command, self.path, body))
+        if self.path.partition("?")[0] in self.api.silent:
+            self.close_connection = True
+            return
         status, content = self.api.answers.get(self.path.partition("?")[0], (404, {"message": "not recorded"}))
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(json.dumps(content).encode())
+        self.wfile.write(content if isinstance(content, bytes) else json.dumps(content).encode())
 
     do_GET = do_POST = _answer  # noqa: N815  # names that http.server looks for
 

@@ -158,28 +158,13 @@ def test_a_file_that_kubectl_writes_to_is_left_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "config").exists()
 
 
-@pytest.mark.parametrize("content", ["", "a: b", "clusters: []", "{", "users: [{name: secret-of-mine}]"])
-def test_a_kubeconfig_without_what_is_needed_is_refused_without_repeating_it(content: str) -> None:
-    """What is in it may be a key."""
-    with pytest.raises(StepError, match="read the kubeconfig") as error:
-        Api.of(content)
-    assert "secret-of-mine" not in str(error.value)
-
-
-def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, tmp_path: Path) -> None:
-    """TLS is checked against the authority of the kubeconfig, and no other."""
-    (tmp_path / "other").mkdir()
-    with api_server.serving(tmp_path / "other") as other:
-        mixed = json.loads(json.dumps(server.kubeconfig))
-        mixed["clusters"][0]["cluster"]["server"] = other.kubeconfig["clusters"][0]["cluster"]["server"]
-        with pytest.raises(StepError, match="certificate verify failed"):
-            Api.of(json.dumps(mixed)).get("/version")
-        assert other.requests == []
-
-
-def test_a_refusal_says_what_to_do(server: ApiServer) -> None:
-    """In the words of the API server, and ours."""
-    server.answers["/api/v1/nodes"] = (403, {"message": 'nodes is forbidden: User "jo" cannot list'})
-    with pytest.raises(StepError, match="kubectl auth can-i --list") as error:
-        Api.of(json.dumps(server.kubeconfig)).get("/api/v1/nodes")
-    assert 'User "jo" cannot list' in str(error.value)
+@pytest.mark.parametrize("status", [{}, {"token": TOKEN}, {"token": TOKEN, "expirationTimestamp": "soon"}, None])
+def test_an_answer_without_a_token_is_none(
+    server: ApiServer, capsys: pytest.CaptureFixture[str], status: dict[str, str] | None
+) -> None:
+    """What is in it is not shown."""
+    server.answers[TOKEN_PATH] = (201, {"status": status})
+    assert __main__.main(["token", "shop", "reader"]) == 1
+    printed = capsys.readouterr()
+    assert "expected a token and when it expires" in printed.err
+    assert TOKEN not in printed.out + printed.err
