@@ -1,13 +1,15 @@
-"""What can be wrong with nodes, kube-proxy and access rules, and what to do about it."""
+"""What can be wrong with nodes, taints and kube-proxy, and what to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
 from components.settings import Settings
 from local.errors import StepError
+from operations._access_checks import access_problems
 from operations._api import Json
 from operations._cluster_state import ClusterState
 
@@ -21,7 +23,7 @@ def cluster_problems(state: ClusterState, settings: Settings) -> Iterator[StepEr
     yield from _nodes(state, settings)
     yield from _taints(state, settings)
     yield from _kube_proxy(state, settings)
-    yield from _access(state, settings)
+    yield from access_problems(state, settings)
 
 
 def _nodes(state: ClusterState, settings: Settings) -> Iterator[StepError]:
@@ -37,9 +39,12 @@ def _nodes(state: ClusterState, settings: Settings) -> Iterator[StepError]:
                 next_command="pulumi up: it joins the host with a new join token",
             )
     for name, node in nodes.items():
-        ready = next((each for each in node["status"]["conditions"] if each["type"] == "Ready"), None)
-        if ready is None or ready["status"] != "True":
-            yield _not_ready(name, ready or {"message": "no condition Ready"})
+        if name not in settings.hosts or settings.hosts[name].gone:
+            yield _of_no_host(name, is_gone=name in settings.hosts)
+            continue
+        ready = ready_condition(node)
+        if ready.get("status") != "True":
+            yield _not_ready(name, ready)
     calico = [each for each in state.daemon_sets or [] if each["metadata"]["name"] == "calico-node"]
     if state.daemon_sets is not None and not calico:
         yield StepError(
@@ -48,6 +53,27 @@ def _nodes(state: ClusterState, settings: Settings) -> Iterator[StepError]:
             seen="none; nodes without a CNI configuration stay NotReady",
             next_command="pulumi up --refresh applies Calico again",
         )
+
+
+def ready_condition(node: Json) -> Json:
+    """What kubelet, or who misses it, says of a node; of one that was never heard of, nothing."""
+    conditions = node.get("status", {}).get("conditions") or []
+    return next((each for each in conditions if each["type"] == "Ready"), {"message": "no condition Ready"})
+
+
+def _of_no_host(name: str, *, is_gone: bool) -> StepError:
+    """Such as a dead machine that came back: its kubelet registers it again."""
+    there = f"systemctl disable --now kubelet on {name}, then kubectl delete node {name}"
+    if is_gone:
+        next_command = f"pulumi up, if it did not run since; {there}; if the machine is to stay: take gone away"
+    else:
+        next_command = f"{there}; if it is to stay: add it to kubeadm:hosts, kubeadm reset on {name}, pulumi up"
+    return StepError(
+        f"{name}: node",
+        expected="a host of the stack",
+        seen="gone: true in the stack file" if is_gone else "no host of that name",
+        next_command=next_command,
+    )
 
 
 def _not_ready(name: str, ready: Json) -> StepError:
@@ -73,7 +99,9 @@ def _taints(state: ClusterState, settings: Settings) -> Iterator[StepError]:
         name = node["metadata"]["name"]
         if name not in settings.hosts or settings.hosts[name].role != "control-plane":
             continue
-        found = {(each["key"], each["effect"]) for each in node["spec"].get("taints", []) if each["key"] in ROLE_TAINTS}
+        found = {
+            (each["key"], each["effect"]) for each in node["spec"].get("taints") or [] if each["key"] in ROLE_TAINTS
+        }
         if found != wanted:
             undo = [f"kubectl taint nodes {name} {key}:{effect}-" for key, effect in sorted(found - wanted)]
             redo = [f"kubectl taint nodes {name} {key}=:{effect}" for key, effect in sorted(wanted - found)]
@@ -92,8 +120,20 @@ def _taint_text(taints: set[tuple[str, str]]) -> str:
 def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     if state.kube_proxy is None:
         return
-    wanted = settings.cluster.kube_proxy_configuration.get("conntrack", {}).get("maxPerCore")
-    found = (yaml.safe_load(state.kube_proxy).get("conntrack") or {}).get("maxPerCore")
+    try:
+        configuration = yaml.safe_load(state.kube_proxy)
+    except yaml.YAMLError:
+        configuration = None
+    if not isinstance(configuration, dict):
+        yield StepError(
+            "kube-proxy",
+            expected="its configuration in the ConfigMap kube-system/kube-proxy, key config.conf",
+            seen="something else" if state.kube_proxy else "none",
+            next_command="kubeadm init phase addon kube-proxy --config /etc/kubernetes/kubeadm/config.yaml on the"
+            " control plane writes it anew; then kubectl --namespace kube-system rollout restart daemonset kube-proxy",
+        )
+        return
+    wanted, found = _max_per_core(settings.cluster.kube_proxy_configuration), _max_per_core(configuration)
     if wanted is not None and found != wanted:
         yield StepError(
             "kube-proxy",
@@ -105,23 +145,6 @@ def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[StepError]:
         )
 
 
-def _access(state: ClusterState, settings: Settings) -> Iterator[StepError]:
-    """Bindings of the stack's service accounts that someone took away."""
-    if state.cluster_bindings is None or state.bindings is None:
-        return
-    there = {(each["metadata"].get("namespace"), *_bound(each)) for each in state.cluster_bindings + state.bindings}
-    for account in settings.access.service_accounts:
-        user = f"system:serviceaccount:{account.namespace}:{account.name}"
-        roles = [(None, account.cluster_role)] if account.cluster_role else []
-        for where, role in [*roles, *account.namespace_roles.items()]:
-            if (where, account.name, role) not in there:
-                yield StepError(
-                    f"RBAC: service account {account.namespace}/{account.name}",
-                    expected=f"a binding to {role} {'in ' + where if where else 'in the whole cluster'}",
-                    seen="none; what it asks for is forbidden",
-                    next_command=f"kubectl auth can-i --list --as {user}; pulumi up --refresh makes the binding again",
-                )
-
-
-def _bound(binding: Json) -> tuple[str, str]:
-    return binding["metadata"]["name"], binding["roleRef"]["name"]
+def _max_per_core(configuration: Json) -> Any:
+    conntrack = configuration.get("conntrack")
+    return conntrack.get("maxPerCore") if isinstance(conntrack, dict) else None

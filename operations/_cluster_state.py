@@ -19,6 +19,7 @@ class ClusterState:
 
     Attributes:
         scraper_failure: what the API server says when it cannot reach the dashboard's metrics scraper.
+        kube_proxy: its configuration; empty where its ConfigMap holds none.
         refusals: requests that were refused or not answered, as problems.
     """
 
@@ -35,10 +36,10 @@ class ClusterState:
 
 
 def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
-    """Look at a cluster.
+    """Look at a cluster; what one request does not get does not hide what the others do.
 
     Raises:
-        StepError: the API server does not answer, or does not know the user.
+        StepError: the API server is not ready, or does not know the user.
     """
     api.text("/readyz")
     refusals: list[StepError] = []
@@ -46,7 +47,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
     def items(path: str, **query: str) -> list[Json] | None:
         try:
             return api.items(path, **query)
-        except ApiError as error:
+        except StepError as error:
             refusals.append(_explained(error))
             return None
 
@@ -60,7 +61,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         deployments=items(f"/apis/apps/v1/namespaces/{DASHBOARD}/deployments"),
         cluster_bindings=items(f"{rbac}/clusterrolebindings"),
         bindings=items(f"{rbac}/rolebindings"),
-        kube_proxy=kube_proxy[0]["data"]["config.conf"] if kube_proxy else None,
+        kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,
         scraper_failure=_scraper_failure(api) if with_dashboard else "",
         refusals=refusals,
     )
@@ -76,8 +77,8 @@ def _scraper_failure(api: Api) -> str:
     return ""
 
 
-def _explained(error: ApiError) -> StepError:
-    if error.status != 403:
+def _explained(error: StepError) -> StepError:
+    if not isinstance(error, ApiError) or error.status != 403:
         return error
     resource = error.step.rpartition("/")[2]
     return StepError(

@@ -34,6 +34,14 @@ def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool
         facts: of `facts_of`.
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
     """
+    if not facts["containerd_program"] and facts["joined"] != "yes":
+        yield StepError(
+            f"{host.name}: host",
+            expected="a machine that an update prepared",
+            seen="no containerd, and no join",
+            next_command="pulumi up",
+        )
+        return
     runtime = list(_runtime(host, facts))
     yield from runtime
     if not runtime:  # without one the rest follows from it
@@ -125,7 +133,7 @@ def _system(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]
             seen=_seconds(facts["stop_timeout"]),
             next_command=f"make repair STACK=... HOST={host.name}",
         )
-    wanted = settings.system.sysctl.get("net.netfilter.nf_conntrack_max")
+    wanted = {**settings.system.sysctl, **host.sysctl}.get("net.netfilter.nf_conntrack_max")
     if wanted is not None and facts["conntrack_max"] != str(wanted):
         yield StepError(
             f"{host.name}: connection tracking",

@@ -10,11 +10,12 @@ from pathlib import Path
 from components.settings import Host, Settings
 from local.errors import StepError
 from operations._api import Api
-from operations._cluster_checks import cluster_problems
+from operations._cluster_checks import cluster_problems, ready_condition
 from operations._cluster_state import ClusterState, cluster_state
+from operations._dashboard_checks import dashboard_problems
 from operations._host_checks import facts_of, host_problems
+from operations._pod_checks import pod_problems
 from operations._stacks import SelectedStack, name_stack, selected_stack
-from operations._workload_checks import workload_problems
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -57,13 +58,14 @@ def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) 
     try:
         content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
         state = cluster_state(Api.of(content), with_dashboard=settings.dashboard.enabled)
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise StepError(
             "read the kubeconfig", expected=f"the file {kubeconfig}", seen=str(error), next_command="KUBECONFIG=FILE"
         ) from error
     except StepError as error:
         return ClusterState(), [error]
-    return state, [*cluster_problems(state, settings), *workload_problems(state, settings)]
+    checks = (cluster_problems, pod_problems, dashboard_problems)
+    return state, [problem for check in checks for problem in check(state, settings)]
 
 
 def _host(host: Host, settings: Settings, state: ClusterState) -> Iterable[StepError]:
@@ -78,10 +80,10 @@ def _summary(state: ClusterState) -> str:
     """A line for each node, such as kubectl has."""
     lines = []
     for node in state.nodes or []:
-        ready = [each["status"] for each in node["status"]["conditions"] if each["type"] == "Ready"]
-        version = node["status"]["nodeInfo"]["kubeletVersion"]
-        lines.append(f"{node['metadata']['name']:24} {version:10} {'Ready' if ready == ['True'] else 'NotReady'}")
+        is_ready = ready_condition(node).get("status") == "True"
+        version = node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "unknown")
+        lines.append(f"{node['metadata']['name']:24} {version:10} {'Ready' if is_ready else 'NotReady'}")
     if state.pods is not None:
-        running = sum(pod["status"].get("phase") in {"Running", "Succeeded"} for pod in state.pods)
+        running = sum(pod.get("status", {}).get("phase") in {"Running", "Succeeded"} for pod in state.pods)
         lines.append(f"{running} of {len(state.pods)} pods run")
     return "\n".join(lines)

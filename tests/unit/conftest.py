@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from components import _manifests
+from operations import status
+from tests.unit import api_server
+from tests.unit.recorded_cluster import Look, Stack, healthy
 
 
 @pytest.fixture(scope="module")
@@ -16,4 +20,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     found = tmp_path_factory.mktemp("stack")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_manifests, "CACHE", found / "cache")
+        yield found
+
+
+@pytest.fixture
+def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Look]:
+    """Everything is well, until a test changes it."""
+    with api_server.serving(tmp_path) as server:
+        server.answers = copy.deepcopy(healthy())
+        found = Look(server, capsys)
+        monkeypatch.setattr(status, "selected_stack", lambda _: Stack(found))
+        monkeypatch.setattr(status, "facts_of", lambda host, _: found.facts[host.name])
         yield found
