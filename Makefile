@@ -17,10 +17,13 @@ down: ## Delete the local machines; what was built stays
 # A variable counts where it was given to make: USER and KUBECONFIG are in most shells' environments.
 given = $(if $(filter command line,$(origin $(1))),$(2) "$($(1))")
 
+# What a command cannot do without.
+needed = "$(or $($(1)),$(error $(1)= is missing: make $@ $(1)=..., as `make help` lists it))"
+
 status: ## Machines and nodes; with STACK=... [KUBECONFIG=file] what is wrong with that cluster, and what to do
 ifdef STACK
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations status $(STACK) $(call given,KUBECONFIG,--kubeconfig)
+	@$(BIN)/python -m operations status $(call needed,STACK) $(call given,KUBECONFIG,--kubeconfig)
 else
 	@$(PYTHON) -m local status
 endif
@@ -62,19 +65,19 @@ configuration: ## Write docs/configuration.md and the editors' schema anew, from
 
 new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys, write Pulumi.NAME.yaml
 	@$(PYTHON) -m local.toolchain
-	@$(BIN)/python -m operations new-stack $(NAME)
+	@$(BIN)/python -m operations new-stack $(call needed,NAME)
 
 preview-comment: ## STACK=...: a preview as the comment of a pull request; of `ci` from a fresh clone
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations preview-comment $(STACK) $(if $(filter ci,$(STACK)),--empty-state) $(ARGS)
+	@$(BIN)/python -m operations preview-comment $(call needed,STACK) $(if $(filter ci,$(STACK)),--empty-state) $(ARGS)
 
 drift: ## STACK=...: where hosts are not as the last update left them, read-only
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations drift $(STACK)
+	@$(BIN)/python -m operations drift $(call needed,STACK)
 
 repair: ## STACK=... HOST=...: put a host back to what the last update left on it
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations repair $(STACK) $(HOST)
+	@$(BIN)/python -m operations repair $(call needed,STACK) $(call needed,HOST)
 
 bench: ## How long previews take as a stack grows
 	@$(PYTHON) -m local tools >&2
@@ -82,20 +85,20 @@ bench: ## How long previews take as a stack grows
 
 token: ## STACK=... USER=reader [DURATION=1h]: a login token of a service account of the stack
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations token $(STACK) $(or $(call given,USER),reader) $(call given,DURATION,--duration)
+	@$(BIN)/python -m operations token $(call needed,STACK) $(or $(call given,USER),reader) $(call given,DURATION,--duration)
 
 kubeconfig: ## STACK=... [USER=reader] [FILE=~/.kube/config] [DURATION=1h]: add a user to a kubeconfig
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations kubeconfig $(STACK) $(call given,USER,--user) $(call given,FILE,--file) \
-		$(call given,DURATION,--duration)
+	@$(BIN)/python -m operations kubeconfig $(call needed,STACK) $(call given,USER,--user) \
+		$(call given,FILE,--file) $(call given,DURATION,--duration)
 
 images: ## STACK=...: every image that the stack pulls, by registry and tag
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations images $(STACK)
+	@$(BIN)/python -m operations images $(call needed,STACK)
 
 mirror: ## STACK=... TO=registry[/prefix]: copy these images, verified by digest; run again, it goes on
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m operations mirror $(STACK) $(TO)
+	@$(BIN)/python -m operations mirror $(call needed,STACK) $(call needed,TO)
 
 clean-cache: ## Delete everything that was built or downloaded
 	@$(PYTHON) -m local clean-cache
