@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,20 @@ from local.errors import StepError
 
 Kubeconfig = dict[str, Any]
 
+STEP = "write the kubeconfig"
 KINDS = ("clusters", "users", "contexts")
+
+
+def path_of(text: str) -> Path:
+    """A path as a person writes it. Behind make it stands in quotes, so that no shell has replaced its `~`.
+
+    Raises:
+        argparse.ArgumentTypeError: it begins with the name of a user that is none.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
 def merge_into(file: Path, entries: Kubeconfig) -> None:
@@ -24,25 +38,34 @@ def merge_into(file: Path, entries: Kubeconfig) -> None:
     Its other entries and keys stay, in their order; its current context too, if it has one. Comments do not.
 
     Raises:
-        StepError: the file is no kubeconfig, or another program writes to it.
+        StepError: the file is no kubeconfig, cannot be written, or another program writes to it; or its own entries
+            have our names.
     """
-    target = file.resolve()  # a link stays a link
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(target):
-        merged = _merged(_read(target), entries)
-        with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as unfinished:
-            try:
-                # Mode 0600 from the start: that is how temporary files are made.
-                yaml.safe_dump(merged, unfinished, sort_keys=False)
-                unfinished.flush()
-                os.fsync(unfinished.fileno())
-                Path(unfinished.name).replace(target)
-            except BaseException:
-                Path(unfinished.name).unlink(missing_ok=True)
-                raise
+    try:
+        target = file.resolve()  # a link stays a link
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _locked(target):
+            _write(target, _merged(_read(target), entries))
+    except (OSError, RuntimeError) as error:  # of links that lead in a circle
+        expected, next_command = f"a file that can be written, {file}", "choose another one with FILE="
+        raise StepError(STEP, expected=expected, seen=str(error), next_command=next_command) from error
+
+
+def _write(target: Path, content: Kubeconfig) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as unfinished:
+        try:
+            # Mode 0600 from the start: that is how temporary files are made.
+            yaml.safe_dump(content, unfinished, sort_keys=False)
+            unfinished.flush()
+            os.fsync(unfinished.fileno())
+            Path(unfinished.name).replace(target)
+        except BaseException:
+            Path(unfinished.name).unlink(missing_ok=True)
+            raise
 
 
 def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:
+    _refuse_entries_of_others(old, entries)
     merged = {"apiVersion": "v1", "kind": "Config", **old}
     for kind in KINDS:
         new = {each["name"]: each for each in entries[kind]}
@@ -50,6 +73,23 @@ def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:
         merged[kind] = [*kept, *new.values()]
     merged["current-context"] = old.get("current-context") or entries["current-context"]
     return merged
+
+
+def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig) -> None:
+    """Contexts of ours have the name of their user; one that has not would lead elsewhere, or be lost."""
+    clusters = {each["name"]: each for each in entries["clusters"]}
+    changed = {each["name"] for each in old.get("clusters") or [] if clusters.get(each["name"], each) != each}
+    contexts = {each["name"] for each in entries["contexts"]}
+    for each in old.get("contexts") or []:
+        name, leads = each["name"], each.get("context") or {}
+        if leads.get("user") != name and (name in contexts or leads.get("cluster") in changed):
+            raise StepError(
+                STEP,
+                expected=f"{', '.join([*contexts, *clusters])} to be names of ours",
+                seen=f"a context {name} of another program that uses one of them; nothing was changed",
+                next_command="choose another file with FILE=; or, if nobody needs it,"
+                f" kubectl config delete-context {name}",
+            )
 
 
 def _read(file: Path) -> Kubeconfig:
@@ -64,7 +104,7 @@ def _read(file: Path) -> Kubeconfig:
         is_kubeconfig = False
     if not is_kubeconfig:
         raise StepError(
-            "write the kubeconfig",
+            STEP,
             expected=f"{file} to be a kubeconfig",
             seen="another file; it is left as it is",
             next_command="choose another one with FILE=",
@@ -80,7 +120,7 @@ def _locked(file: Path) -> Iterator[None]:
         os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
         raise StepError(
-            "write the kubeconfig",
+            STEP,
             expected="no other program to write to it",
             seen=f"the lock {lock}",
             next_command=f"wait for that program; if there is none, rm {lock}",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import base64
 import sys
-from pathlib import Path
 
 import yaml
 
 from operations._api import Api
-from operations._kubeconfig_file import Kubeconfig, merge_into
+from operations._kubeconfig_file import Kubeconfig, merge_into, path_of
 from operations._login_token import DEFAULT_DURATION, login_token
 from operations._stacks import selected_stack
 
@@ -21,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command can be told."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("--user", help="name of a service account; without it the entry is the administrator's")
-    parser.add_argument("--file", type=Path, default=Path.home() / ".kube" / "config", help="default: %(default)s")
+    parser.add_argument("--file", type=path_of, default="~/.kube/config", help="default: %(default)s")
     parser.add_argument(
         "--duration", default=DEFAULT_DURATION, help="of a service account's token; default: %(default)s"
     )
@@ -50,12 +49,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def entries_of(stack: str, name: str, api: Api, user: Kubeconfig) -> Kubeconfig:
-    """A kubeconfig of one context; its names are the stack's, so that several stacks fit into one file."""
-    context = f"{name}@{stack}"
+    """A kubeconfig of one context; its names are the stack's, so that several stacks fit into one file.
+
+    The cluster's begins with the project's: other programs name theirs as plainly as people name stacks.
+    """
+    context, cluster = f"{name}@{stack}", f"kubeadm/{stack}"
     authority = base64.b64encode(api.authority.encode()).decode()
     return {
-        "clusters": [{"name": stack, "cluster": {"server": api.server, "certificate-authority-data": authority}}],
+        "clusters": [{"name": cluster, "cluster": {"server": api.server, "certificate-authority-data": authority}}],
         "users": [{"name": context, "user": user}],
-        "contexts": [{"name": context, "context": {"cluster": stack, "user": context}}],
+        "contexts": [{"name": context, "context": {"cluster": cluster, "user": context}}],
         "current-context": context,
     }

@@ -14,6 +14,7 @@ from operations._cluster_checks import cluster_problems, ready_condition
 from operations._cluster_state import ClusterState, cluster_state
 from operations._dashboard_checks import dashboard_problems
 from operations._host_checks import facts_of, host_problems
+from operations._kubeconfig_file import path_of
 from operations._pod_checks import pod_problems
 from operations._stacks import SelectedStack, name_stack, selected_stack
 
@@ -23,7 +24,7 @@ CONNECTIONS_AT_ONCE = 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command can be told."""
     parser.add_argument("stack", help="name of the stack")
-    parser.add_argument("--kubeconfig", type=Path, help="a file instead of the kubeconfig in the stack's state")
+    parser.add_argument("--kubeconfig", type=path_of, help="a file instead of the kubeconfig in the stack's state")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -14,7 +14,6 @@ from components.stack_file import parse_settings
 from local.errors import StepError
 from operations import __main__, kubeconfig, token
 from operations._api import Api
-from operations._kubeconfig_file import Kubeconfig, merge_into
 from operations._login_token import seconds_of
 from tests.unit import api_server
 from tests.unit.api_server import ApiServer
@@ -22,12 +21,6 @@ from tests.unit.stacks import smallest
 
 TOKEN_PATH = "/api/v1/namespaces/default/serviceaccounts/reader/token"  # noqa: S105  # a path
 TOKEN = "canary-of-the-login-token"  # noqa: S105
-ENTRIES: Kubeconfig = {
-    "clusters": [{"name": "shop", "cluster": {"server": "https://192.0.2.1:6443"}}],
-    "users": [{"name": "jo@shop", "user": {"token": "new"}}],
-    "contexts": [{"name": "jo@shop", "context": {"cluster": "shop", "user": "jo@shop"}}],
-    "current-context": "jo@shop",
-}
 
 
 class Stack:
@@ -93,6 +86,7 @@ def test_a_kubeconfig_of_a_user_holds_a_token_and_no_key_of_the_administrator(
     assert __main__.main(["kubeconfig", "shop", "--user", "reader", "--file", str(file)]) == 0
     written = yaml.safe_load(file.read_text())
     assert written["users"] == [{"name": "reader@shop", "user": {"token": TOKEN}}]
+    assert written["clusters"][0]["name"] == "kubeadm/shop", "no program calls its own cluster so"
     assert written["current-context"] == "reader@shop"
     assert Api.of(file.read_text()).server == server.kubeconfig["clusters"][0]["cluster"]["server"]
     assert server.kubeconfig["users"][0]["user"]["client-key-data"] not in file.read_text()
@@ -107,55 +101,18 @@ def test_without_a_user_it_is_the_administrators(server: ApiServer, tmp_path: Pa
     assert server.requests == []
 
 
-def test_other_entries_keep_their_content_and_order(tmp_path: Path) -> None:
-    """Entries of the same names are replaced where they are; the current context stays."""
-    file = tmp_path / "config"
-    other = {"name": "zoo", "cluster": {"server": "https://192.0.2.9"}}
-    old: Kubeconfig = {
-        "preferences": {"colors": True},
-        "clusters": [other, {"name": "shop", "cluster": {"server": "old"}}, other | {"name": "a"}],
-    }
-    old |= {"users": [{"name": "jo@shop", "user": {"token": "old"}}], "contexts": None, "current-context": "zoo"}
-    file.write_text(yaml.safe_dump(old, sort_keys=False))
-    file.chmod(0o644)
-    merge_into(file, ENTRIES)
-    merged = yaml.safe_load(file.read_text())
-    assert merged["clusters"] == [other, ENTRIES["clusters"][0], other | {"name": "a"}]
-    assert merged["users"] == ENTRIES["users"]
-    assert merged["contexts"] == ENTRIES["contexts"]
-    assert (merged["current-context"], merged["preferences"]) == ("zoo", {"colors": True})
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["config"]
+def test_a_tilde_is_the_home_of_who_runs_it(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind make no shell replaces it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for arguments in ([], ["--file", "~/mine"]):
+        assert __main__.main(["kubeconfig", "shop", *arguments]) == 0
+    assert (tmp_path / ".kube" / "config").read_text() == (tmp_path / "mine").read_text()
 
 
-@pytest.mark.parametrize("content", ["[1, 2]", "clusters: {a: b}", "clusters: [{}]", "{", "\x00"])
-def test_a_file_that_is_no_kubeconfig_is_left_as_it_is(tmp_path: Path, content: str) -> None:
-    """Whatever it is."""
-    file = tmp_path / "config"
-    file.write_text(content)
-    with pytest.raises(StepError, match="to be a kubeconfig"):
-        merge_into(file, ENTRIES)
-    assert file.read_text() == content
-    assert [path.name for path in tmp_path.iterdir()] == ["config"]
-
-
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """As people have them to a folder that is synchronized."""
-    target, link = tmp_path / "target", tmp_path / "link"
-    link.symlink_to(target)
-    merge_into(link, ENTRIES)
-    assert link.is_symlink()
-    assert yaml.safe_load(target.read_text())["users"] == ENTRIES["users"]
-
-
-def test_a_file_that_kubectl_writes_to_is_left_alone(tmp_path: Path) -> None:
-    """It locks with the same file; the lock is not ours to take away."""
-    lock = tmp_path / "config.lock"
-    lock.touch()
-    with pytest.raises(StepError, match="no other program"):
-        merge_into(tmp_path / "config", ENTRIES)
-    assert lock.exists()
-    assert not (tmp_path / "config").exists()
+def test_the_home_of_nobody_is_no_path(server: ApiServer) -> None:
+    """It is said as any other wrong argument is."""
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main(["kubeconfig", "shop", "--file", "~nobody-of-this-name/x"])
 
 
 @pytest.mark.parametrize("status", [{}, {"token": TOKEN}, {"token": TOKEN, "expirationTimestamp": "soon"}, None])
