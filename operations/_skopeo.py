@@ -104,12 +104,29 @@ def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str
     ]
     found: dict[str, dict[str, str]] = {}
     for file in files:
-        if file.exists():
-            found |= json.loads(file.read_text()).get("auths", {})
+        found |= _kept_in(file)
     for name, password in passwords.items():
         pair = f"{settings.containerd.registries[name].username}:{password}"
         found[name] = {"auth": base64.b64encode(pair.encode()).decode()}
     return found
+
+
+def _kept_in(file: Path) -> dict[str, dict[str, str]]:
+    """The logins of a file; an empty one holds none.
+
+    Raises:
+        StepError: it cannot be read.
+    """
+    try:
+        text = file.read_text() if file.exists() else ""
+        return dict((json.loads(text or "{}") or {}).get("auths") or {})
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise StepError(
+            "read the logins of registries",
+            expected=f"{file} as `skopeo login` or `docker login` writes it",
+            seen=f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else type(error).__name__,
+            next_command=f"mend {file}, or move it away and log in again",
+        ) from None  # it holds passwords
 
 
 def _last_lines(text: bytes) -> str:

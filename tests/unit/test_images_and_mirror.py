@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components import _manifests
 from components.settings import Settings
 from components.stack_file import parse_settings
+from local.errors import StepError
 from operations import __main__, images, mirror
 from operations._image_list import StackImage, mirrored_to, stack_images
-from operations._skopeo import is_loopback
-from tests.unit.stacks import Stack, full
+from operations._skopeo import Skopeo, is_loopback
+from tests.unit.stacks import Stack, full, smallest
+from tests.unit.test_ssh import program
 
 HUB = "hub.example.com"
 
@@ -185,6 +189,40 @@ def test_without_skopeo_it_says_so_and_installs_nothing(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert __main__.main(["mirror", "shop", HUB]) == 1
     assert "expected the program skopeo,\n  saw none in PATH\n  Next: apt-get install skopeo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "{}", "null", '{"auths": null}', '{"credsStore": "pass"}', None])
+def test_a_file_without_logins_holds_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None) -> None:
+    """Programs leave such files behind."""
+    logins = written_logins(tmp_path, monkeypatch, content, '{"auths": {"hub.example.com": {"auth": "YTpi"}}}')
+    assert logins == {"auths": {"hub.example.com": {"auth": "YTpi"}}}
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"auths": 5}', "\xff", '{"auths": [["canary"]]}'])
+def test_a_file_of_logins_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    """And not shown."""
+    with pytest.raises(StepError, match=r"expected .*/\.docker/config\.json as `skopeo login`") as error:
+        written_logins(tmp_path, monkeypatch, content, None)
+    assert "canary" not in str(error.value)
+
+
+def written_logins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker: str | None, containers: str | None
+) -> dict[str, Any]:
+    """What skopeo reads, where docker and podman left these files."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program(tmp_path, "skopeo", "exit 1")
+    for file, content in ((tmp_path / ".docker" / "config.json", docker), (tmp_path / "auth.json", containers)):
+        file.parent.mkdir(exist_ok=True)
+        if content is not None:
+            file.write_text(content, encoding="latin-1")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    Skopeo(parse_settings(smallest()), {}, scratch)
+    logins: dict[str, Any] = json.loads((scratch / "auth.json").read_text())
+    return logins
 
 
 def test_a_rewrite_that_leads_to_the_target_already_stays(skopeo: type[FakeSkopeo], tmp_path: Path) -> None:
