@@ -187,13 +187,14 @@ def test_a_stack_is_previewed_in_the_backend_of_who_runs_it(
     assert given.exists()
 
 
+@pytest.mark.parametrize("name", ["ci", "acme/ci"])
 def test_an_empty_state_needs_no_login_and_leaves_the_stack_file_alone(
-    pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """Pulumi writes a salt into the stack file that it is given."""
+    """Pulumi writes a salt into the stack file that it is given. Its own backend knows no organisations."""
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
     monkeypatch.setattr(_preview, "own_environment", lambda: {**os.environ, "PULUMI_CONFIG_PASSPHRASE_FILE": "x"})
-    assert operations.main(["preview-comment", "ci", "--empty-state"]) == 0
+    assert operations.main(["preview-comment", name, "--empty-state"]) == 0
     init, preview = pulumi.calls()
     assert init["arguments"][:3] == ["stack", "init", "ci"]
     for call in (init, preview):
