@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -17,18 +18,21 @@ from local.stack import LocalStack
 FAULTS = Environment("faults", "192.168.59", {"node1": 9, "node2": 5, "node3": 6})
 
 
-def stack(*settings: str) -> LocalStack:
-    """The stack; its file is that of `make up` with these machines' addresses, and more lines of settings."""
-    text = cluster.DEV_STACK.source.read_text()
+def stack(*settings: str, environment: Environment = FAULTS) -> LocalStack:
+    """The stack; its file is that of `make up` with these machines' addresses, and other or more lines."""
+    text, name = cluster.DEV_STACK.source.read_text(), environment.name
     for machine in DEV.machines:
-        text = text.replace(f"{DEV.address(machine)}", FAULTS.address(machine))
-    text = text.replace(f".local/{DEV.name}/", f".local/{FAULTS.name}/").replace(f"name: {DEV.name}", "name: faults")
-    text += "".join(f"  {line}\n" for line in settings)
-    source = STATE / "faults-source.yaml"
+        text = text.replace(f"{DEV.address(machine)}", environment.address(machine))
+    text = text.replace(f".local/{DEV.name}/", f".local/{name}/").replace(f"name: {DEV.name}", f"name: {name}")
+    for line in settings:
+        key = line.partition(":")[0]
+        same = re.compile(rf"(?m)^( *){key}: .*$")
+        text = same.sub(rf"\g<1>{line}", text) if same.search(text) else f"{text}  {line}\n"
+    source = STATE / f"{name}-source.yaml"
     source.parent.mkdir(mode=0o700, exist_ok=True)
     if not source.exists() or source.read_text() != text:
         source.write_text(text)
-    return LocalStack(FAULTS, source)
+    return LocalStack(environment, source)
 
 
 def on_machine(machine: str, script: str) -> str:
