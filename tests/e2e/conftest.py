@@ -173,7 +173,12 @@ def live(machines_ready: MirrorAccess) -> Cluster:
 
 @pytest.fixture(scope="session")
 def pods(live: Cluster) -> dict[str, str]:
-    """A probe pod on each worker, in a namespace with a pull secret; node name to pod address."""
+    """A probe pod on each node; node name to pod address."""
+    return probe_pods(live)
+
+
+def probe_pods(live: Cluster) -> dict[str, str]:
+    """Start a probe pod on each node, in a namespace with a pull secret; node name to pod address."""
     live.kubectl("apply", "--filename=-", standard_input=json.dumps(probe_objects(live.access.probe_image)))
     live.kubectl("--namespace=shop", "rollout", "status", "daemonset/probe", "--timeout=120s")
     found = live.get("--namespace=shop", "pods", "--selector=app=probe")["items"]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.environment import E2E
-from tests.e2e.conftest import CREDENTIALS, STACK, Cluster, failure, machine_names, operation, setting
+from tests.e2e.conftest import CREDENTIALS, STACK, Cluster, configure, failure, machine_names, operation, setting
 
 FIRST, SECOND, THIRD = machine_names()
 DASHBOARD = "kubernetes-dashboard"
@@ -158,6 +158,35 @@ def test_a_dashboard_that_does_not_run_ends_the_update_with_what_finds_the_cause
         assert f"make status STACK={E2E.name}, which names what is wrong" in seen
         assert f"Deployment:{DASHBOARD}/{DASHBOARD}: expected the cluster to take and run it" in seen
         assert_named(f"pod {DASHBOARD}/", "dashboard:none to be pullable", "make mirror")
+    STACK.up()
+    assert_well()
+
+
+@pytest.mark.parametrize(
+    ("part", "program"), [("apiServer", "kube-apiserver"), ("scheduler", "kube-scheduler")], ids=["api", "scheduler"]
+)
+def test_arguments_that_do_not_work_are_taken_back(live: Cluster, part: str, program: str) -> None:
+    """The control plane runs on as it did, and an edit that is taken back is done with."""
+    arguments = f"cluster.clusterConfiguration.{part}.extraArgs[0]"
+    before = live.on(FIRST, f"cat /etc/kubernetes/manifests/{program}.yaml")
+    with setting(f"{arguments}.name", "no-such-flag"):
+        configure("set", "--path", f"{arguments}.value", "x")
+        seen = failure()
+    assert f"{FIRST}: init: expected {program} to run with its new arguments" in seen
+    assert "unknown flag: --no-such-flag" in seen
+    assert live.on(FIRST, f"cat /etc/kubernetes/manifests/{program}.yaml") == before
+    STACK.up()
+    assert_well()
+
+
+def test_a_kubelet_configuration_that_does_not_work_is_taken_back(live: Cluster) -> None:
+    """On the control plane, before any worker hears of it."""
+    with setting("cluster.kubeletConfiguration.maxPods", "-5"):
+        seen = failure()
+    assert f"{FIRST}: init: expected the kubelet to run with its new configuration" in seen
+    assert "maxPods" in seen
+    config = live.get("--namespace=kube-system", "configmap", "kubelet-config")["data"]["kubelet"]
+    assert "-5" not in config
     STACK.up()
     assert_well()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import cluster, mirror
+from local import cluster, machines, mirror
 from local.stack import LocalStack
 from tests.e2e.asked_service import asked, bring_up_service, is_done, is_unschedulable, versions
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, on_machine
@@ -82,3 +82,14 @@ def test_after_an_upgrade_everything_is_of_the_new_version(live: Cluster) -> Non
         assert "v1.36/deb" in on_machine(machine, "cat /etc/apt/sources.list.d/kubernetes.list")
     assert on_machine(FIRST, "ls /var/lib/pulumi-kubeadm/etcd-snapshots").split() == [f"before-{NEW}.db"]
     live.stack.up(None, "--expect-no-changes")
+
+
+def test_the_stack_of_a_lost_control_plane_can_be_destroyed(live: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the runbook says, and the last test here: the cluster went with the machine. No other one is visited."""
+    before = logins(live)
+    machines.delete_machine(E2E, FIRST)
+    monkeypatch.setenv("PULUMI_K8S_DELETE_UNREACHABLE", "true")
+    live.stack.destroy()
+    assert {machine: live.logins(machine) for machine in (SECOND, THIRD)} == {
+        machine: before[machine] for machine in (SECOND, THIRD)
+    }

@@ -7,10 +7,19 @@ import subprocess
 
 import pytest
 
-from local import cluster
 from local.errors import StepError
-from tests.e2e.conftest import CREDENTIALS, E2E, STACK, Cluster, configure, failure, machine_names, operation, setting
-from tests.e2e.watching import logins, node_names, pod_uids, previewed, touched, until, visits
+from tests.e2e.conftest import (
+    CREDENTIALS,
+    E2E,
+    Cluster,
+    configure,
+    failure,
+    machine_names,
+    operation,
+    probe_pods,
+    setting,
+)
+from tests.e2e.watching import logins, pod_uids, previewed, running_since, touched, until, visits
 
 FIRST, SECOND, THIRD = machine_names()
 
@@ -126,21 +135,57 @@ def test_what_a_failed_update_did_is_undone_by_a_repair_when_the_edit_is_taken_b
     assert operation("drift", E2E.name)[0] == 0
 
 
-def test_certificates_are_renewed_by_one_setting(live: Cluster) -> None:
-    """The new kubeconfig works, and the API with it."""
-    serial = "openssl x509 -noout -serial -in /etc/kubernetes/pki/apiserver.crt"
-    before = live.on(FIRST, serial)
-    old = live.kubeconfig.read_text()
-    configure("set", "--path", "cluster.certificateGeneration", "1")
-    cluster.bring_up(STACK, live.access)
-    assert live.on(FIRST, serial) != before
-    assert live.kubeconfig.read_text() != old
-    assert node_names(live) == [FIRST, SECOND, THIRD]
-    assert set(live.stack.output("certificateExpiry")) >= {"apiserver", "admin.conf", "ca", "etcd/server"}
-
-
-def test_a_change_that_the_cluster_cannot_follow_is_refused_in_the_preview(live: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("path", "value", "refusal"),
+    [
+        (
+            "cluster.networking.podSubnet",
+            "10.9.0.0/16",
+            "cluster.networking: cannot be changed once the cluster exists",
+        ),
+        (f"hosts.{THIRD}.nodeIp", "10.0.0.9", f"hosts.{THIRD}.nodeIp: a node keeps its address in the cluster"),
+    ],
+)
+def test_a_change_that_the_cluster_cannot_follow_is_refused_in_the_preview(
+    live: Cluster, path: str, value: str, refusal: str
+) -> None:
     """With the way out."""
-    with setting("cluster.networking.podSubnet", "10.9.0.0/16"), pytest.raises(StepError) as error:
+    with setting(path, value), pytest.raises(StepError) as error:
         live.stack.preview()
-    assert "cluster.networking: cannot be changed once the cluster exists" in str(error.value)
+    assert refusal in str(error.value)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_refused_before_anything_restarts(live: Cluster) -> None:
+    """kubeadm warns of it, and kubelet would not start again."""
+    before = running_since(live)
+    with setting("cluster.kubeletConfiguration.maxPodz", "5"):
+        assert 'saw unknown field "maxPodz"' in failure()
+    live.stack.up()
+    assert running_since(live) == before
+
+
+def test_the_pod_network_follows_its_settings(live: Cluster) -> None:
+    """Also those that Calico reads when it is made, and never again."""
+    pods = probe_pods(live)
+    configure("set", "--path", "calico.vxlanMode", "CrossSubnet")
+    configure("set", "--path", "calico.mtu", "1400")
+    live.stack.up()
+    assert live.get("ippools.crd.projectcalico.org", "default-ipv4-ippool")["spec"]["vxlanMode"] == "CrossSubnet"
+    live.kubectl("--namespace=kube-system", "rollout", "status", "daemonset/calico-node", "--timeout=180s")
+    assert "mtu 1400" in live.on(THIRD, "ip link show vxlan.calico")
+    for machine in (SECOND, THIRD):
+        for address in pods.values():
+            assert live.on(machine, f"curl --silent --fail --max-time 20 http://{address}:8080/")
+    live.kubectl("--namespace=shop", "delete", "daemonset/probe", "service/probe")
+    live.stack.up(None, "--expect-no-changes")
+
+
+def test_a_namespace_that_no_setting_names_any_more_stays(live: Cluster) -> None:
+    """With what others keep in it."""
+    configure("set", "--path", "images.pullSecretNamespaces[1]", "kept")
+    live.stack.up()
+    live.kubectl("--namespace=kept", "create", "configmap", "somebody-elses")
+    configure("rm", "--path", "images.pullSecretNamespaces[1]")
+    live.stack.up()
+    assert live.get("--namespace=kept", "configmap", "somebody-elses")
+    assert "NotFound" in live.kubectl("--namespace=kept", "get", "secret", "registry-credentials", check=False)

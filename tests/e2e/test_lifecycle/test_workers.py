@@ -24,6 +24,7 @@ def test_a_worker_that_is_removed_is_drained_deleted_and_reset(live: Cluster) ->
     assert f"membership: expected node {THIRD} to drain within" in seen
     assert "pods that stay: default/guarded-" in seen
     assert node_names(live) == [FIRST, SECOND, THIRD]
+    assert "unschedulable" not in live.get("node", THIRD)["spec"], "whoever takes the edit back finds all as it was"
     live.kubectl("delete", "poddisruptionbudget/guarded", "deployment/guarded")
     before, began = logins(live), time.monotonic()
     live.stack.up()
