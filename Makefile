@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help up down status preview tools test e2e errors faults lint configuration new-stack preview-comment drift repair \
-	token kubeconfig images mirror bench clean-cache
+	token kubeconfig images mirror bench bench-up clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ repair: ## STACK=... HOST=...: put a host back to what the last update left on i
 bench: ## How long previews take as a stack grows
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m tests.bench.preview
+
+bench-up: ## How long the first `pulumi up` takes, beside the same cluster made by hand; about 15 minutes
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m tests.bench.first_up
 
 token: ## STACK=... USER=reader [DURATION=1h]: a login token of a service account of the stack
 	@$(PYTHON) -m local tools >&2

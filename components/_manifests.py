@@ -116,6 +116,9 @@ def register(
     if kind in WAITS:
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
+    if kind == "Service":
+        # The provider waits for ten seconds to see whether endpoints change; that pods are there its Deployment says.
+        annotations["pulumi.com/skipAwait"] = "true"
     return pulumi.CustomResource(
         f"kubernetes:{group_version}:{kind}",
         f"{kind}:{scope}{metadata['name']}",

@@ -1,0 +1,125 @@
+"""The first `pulumi up` beside the same cluster made by hand: `make bench-up`. Prints seconds of both, and their ratio.
+
+Both begin with new machines and install the same packages, images and configuration from the same mirror, in turns; the
+one that begins changes from pair to pair. tests/bench/by_hand.sh is what a person would write who checks nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from components import containerd, kubeadm_config
+from components.calico import calico_images, calico_objects
+from components.dashboard import dashboard_objects
+from components.host import images_step, prepared_files
+from components.last_update import LastUpdate
+from components.namespaces import DASHBOARD
+from components.settings import Settings
+from local import cluster, machines
+from local.environment import Environment
+from local.mirror import MirrorAccess
+from local.stack import LocalStack
+from operations._stacks import selected_stack
+from tests.faults.machines import stack
+
+PAIRS = 3
+BENCH = Environment("bench", "192.168.58", {"node1": 9, "node2": 5, "node3": 6})
+BY_HAND = Path(__file__).with_name("by_hand.sh")
+
+
+def main() -> int:
+    """Print a line for each pair, and the median of their ratios."""
+    ratios = []
+    with tempfile.TemporaryDirectory() as scratch:
+        kubectl = Path(scratch) / "kubectl"
+        for number in range(PAIRS):
+            seconds: dict[str, float] = {}
+            # The first run of Pulumi leaves the kubectl that the other one needs.
+            for way in ("pulumi", "by hand") if number % 2 == 0 else ("by hand", "pulumi"):
+                seconds[way] = _pulumi_up(kubectl) if way == "pulumi" else _by_hand(kubectl)
+            ratios.append(seconds["pulumi"] / seconds["by hand"])
+            print(
+                f"pair {number + 1}: pulumi up {seconds['pulumi']:.1f} s, by hand {seconds['by hand']:.1f} s,"
+                f" ratio {ratios[-1]:.2f}",
+                flush=True,
+            )
+    cluster.take_down(stack(environment=BENCH))
+    print(f"median ratio {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+    return 0
+
+
+def _new_machines() -> tuple[LocalStack, MirrorAccess]:
+    """Machines on which nothing was installed yet, and a stack that was never brought up."""
+    bench = stack(environment=BENCH)
+    cluster.take_down(bench)
+    access = cluster.prepare_machines(BENCH, bench.kubernetes)
+    bench.configure(access)
+    return bench, access
+
+
+def _pulumi_up(kubectl: Path) -> float:
+    bench, _ = _new_machines()
+    began = time.monotonic()
+    bench.up()
+    seconds = time.monotonic() - began
+    machines.copy_from(BENCH, next(iter(BENCH.machines)), "/usr/bin/kubectl", kubectl)
+    return seconds
+
+
+def _by_hand(kubectl: Path) -> float:
+    _, access = _new_machines()
+    settings = selected_stack(BENCH.name).settings()
+    with tempfile.TemporaryDirectory() as scratch:
+        _write_files(Path(scratch), settings, access)
+        environment = {**os.environ, **_variables(settings, access), "FILES": scratch, "KUBECTL": str(kubectl)}
+        began = time.monotonic()
+        subprocess.run([BY_HAND], env=environment, check=True)
+        return time.monotonic() - began
+
+
+def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> None:
+    """The same content as the program's."""
+    host = settings.control_plane
+    files = {file.path: file.content for file in prepared_files(host, settings)}
+    (credentials,) = containerd.credential_files(settings, {access.registry: access.password})
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DASHBOARD}}
+    for name, content in {
+        "init.yaml": files[kubeadm_config.PATH],
+        "config.toml": files[f"{containerd.CONFIG}.2"],
+        "hosts.toml": credentials.content,
+        "hosts": files["/etc/hosts"],
+        "calico.yaml": yaml.safe_dump_all(calico_objects(settings)),
+        "dashboard.yaml": yaml.safe_dump_all([namespace, *dashboard_objects(settings)]),
+    }.items():
+        (directory / name).write_text(content)
+    shutil.copy(access.ca_file, directory / "ca.crt")
+    shutil.copy(access.keyring, directory / "mirror.asc")
+
+
+def _variables(settings: Settings, access: MirrorAccess) -> dict[str, str]:
+    version = settings.cluster.kubernetes_version
+    step = images_step(settings.control_plane, settings, LastUpdate(), calico_images(settings))
+    known_hosts, key = settings.ssh.known_hosts_file, settings.ssh.private_key_file
+    return {
+        "CONTROL_PLANE": str(settings.control_plane.address),
+        "WORKERS": " ".join(str(host.address) for host in settings.workers),
+        "SSH_OPTIONS": f"-F none -i {key} -o UserKnownHostsFile={known_hosts} -o IdentitiesOnly=yes -o LogLevel=ERROR",
+        "KUBERNETES": version,
+        "REGISTRY": access.registry,
+        "PACKAGES": access.package_repository_url.replace("{minor}", version.rpartition(".")[0]),
+        "CONTAINERD_PACKAGES": str(access.containerd_repository_url),
+        "IMAGES": step.values["IMAGES"].replace("\n", " "),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
