@@ -13,24 +13,24 @@ on() { ssh "${options[@]}" "debian@$1" sudo bash -euo pipefail -s; }
 prepare() {
   local address=$1
   tar --create --directory "$FILES" config.toml hosts.toml hosts ca.crt mirror.asc |
-    ssh "${options[@]}" "debian@$address" sudo tar --extract --no-same-owner --directory /root
+    ssh "${options[@]}" "debian@$address" sudo tar --extract --no-same-owner --directory /var/tmp
   on "$address" <<SCRIPT
-name=\$(awk -v address=$address '\$1 == address {print \$2}' /root/hosts)
+name=\$(awk -v address=$address '\$1 == address {print \$2}' /var/tmp/hosts)
 hostnamectl set-hostname "\$name"
-cat /root/hosts >>/etc/hosts
+cat /var/tmp/hosts >>/etc/hosts
 printf 'overlay\nbr_netfilter\n' >/etc/modules-load.d/k8s.conf
 printf 'net.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\nnet.ipv4.ip_forward = 1\nvm.swappiness = 0\n' >/etc/sysctl.d/k8s.conf
 sysctl --quiet --load /etc/sysctl.d/k8s.conf
 swapoff --all
 mkdir -p /etc/apt/keyrings /etc/containerd/certs.d/$REGISTRY
-cp /root/mirror.asc /etc/apt/keyrings/
+cp /var/tmp/mirror.asc /etc/apt/keyrings/
 echo "deb [signed-by=/etc/apt/keyrings/mirror.asc] $PACKAGES /" >/etc/apt/sources.list.d/kubernetes.list
 echo "deb [signed-by=/etc/apt/keyrings/mirror.asc] $CONTAINERD_PACKAGES /" >/etc/apt/sources.list.d/containerd.list
 apt-get -qq update >/dev/null
 DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends containerd.io kubeadm=$KUBERNETES-* kubelet=$KUBERNETES-* kubectl=$KUBERNETES-* >/dev/null
 apt-mark hold kubeadm kubelet kubectl >/dev/null
-cp /root/config.toml /etc/containerd/config.toml
-cp /root/ca.crt /root/hosts.toml /etc/containerd/certs.d/$REGISTRY/
+cp /var/tmp/config.toml /etc/containerd/config.toml
+cp /var/tmp/ca.crt /var/tmp/hosts.toml /etc/containerd/certs.d/$REGISTRY/
 printf 'runtime-endpoint: unix:///run/containerd/containerd.sock\n' >/etc/crictl.yaml
 systemctl restart containerd
 until crictl info >/dev/null 2>&1; do sleep 0.2; done
@@ -44,10 +44,10 @@ for address in $CONTROL_PLANE $WORKERS; do
 done
 wait
 
-ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo tee /root/init.yaml <"$FILES/init.yaml" >/dev/null
+ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo tee /var/tmp/init.yaml <"$FILES/init.yaml" >/dev/null
 on "$CONTROL_PLANE" >/dev/null <<'SCRIPT'
-kubeadm config images list --config /root/init.yaml 2>/dev/null | xargs --max-procs 8 --max-args 1 crictl pull
-kubeadm init --config /root/init.yaml --ignore-preflight-errors=SystemVerification
+kubeadm config images list --config /var/tmp/init.yaml 2>/dev/null | xargs --max-procs 8 --max-args 1 crictl pull
+kubeadm init --config /var/tmp/init.yaml --ignore-preflight-errors=SystemVerification
 SCRIPT
 ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo cat /etc/kubernetes/admin.conf >"$FILES/admin.conf"
 export KUBECONFIG=$FILES/admin.conf

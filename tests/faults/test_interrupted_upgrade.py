@@ -30,9 +30,9 @@ def test_an_upgrade_that_power_cuts_ended_goes_on(no_machines: None, tmp_path: P
     """First between etcd and the API server, then between the drain and the new kubelet."""
     Run(tmp_path, f"kubernetesVersion: {OLD}").succeed()
     between_etcd_and_api = says_yes(
-        f"cd /etc/kubernetes/manifests; ! cmp etcd.yaml /root/etcd.yaml && grep --quiet v{OLD} kube-apiserver.yaml"
+        f"cd /etc/kubernetes/manifests; ! cmp etcd.yaml /var/tmp/etcd.yaml && grep --quiet v{OLD} kube-apiserver.yaml"
     )
-    on_machine(CONTROL_PLANE, "cp /etc/kubernetes/manifests/etcd.yaml /root")
+    on_machine(CONTROL_PLANE, "cp /etc/kubernetes/manifests/etcd.yaml /var/tmp")
     run = Run(tmp_path)
     run.wait_for(between_etcd_and_api)
     cut_power()
