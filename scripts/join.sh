@@ -80,7 +80,9 @@ clean_up_half_done() {
 containerd_serves
 of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
 # One look that fails does not tell a member from a machine that never joined.
-[[ ! -f $KUBELET_CONF || -e $STARTED ]] || comes_true 120 api_lets_kubelet_in || true
+if [[ -f $KUBELET_CONF && ! -e $STARTED ]]; then
+  comes_true 120 api_lets_kubelet_in || true # what keeps it out, the checks below say
+fi
 if ! node_is_registered &>/dev/null; then
   check_clock
   check_token
