@@ -39,6 +39,8 @@ class Namespaces(pulumi.ComponentResource):
             names.add(DASHBOARD)
         for name in sorted(names - ALWAYS_THERE):
             options = cluster.options(self, after=list(after))
+            # One that stayed is taken over by a later update: by this provider always, from 4.29 on with
+            # `upsert_existing_objects` (pulumi-kubernetes pull request 4278).
             options.retain_on_delete = name != DASHBOARD
             kubernetes.core.v1.Namespace(name, metadata={"name": name}, opts=options)
         self.register_outputs({})
