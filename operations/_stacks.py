@@ -155,6 +155,7 @@ def name_stack(error: StepError, stack: str) -> None:
     """The advice of a check, which does not know whose it is, can be run as it stands."""
     advice = error.next_command.replace("STACK=...", f"STACK={stack}")
     advice = re.sub(r"pulumi up --refresh\b", f"pulumi up --stack {stack} --refresh", advice)
+    advice = re.sub(r"(pulumi config set --secret \w+\b)(?! --stack)", rf"\1 --stack {stack}", advice)
     error.next_command = re.sub(r"pulumi up\b(?! --stack)", up_command(stack), advice)
 
 

@@ -140,6 +140,7 @@ def test_a_stack_that_was_made_and_never_brought_up_has_no_recorded_inputs(proje
         ("shop", "x; pulumi up --refresh mends it", "x; pulumi up --stack shop --refresh mends it"),
         ("shop", "pulumi up --stack zoo", "pulumi up --stack zoo"),
         ("shop", "make repair STACK=... HOST=a", "make repair STACK=shop HOST=a"),
+        ("shop", "pulumi config set --secret key; x", "pulumi config set --secret key --stack shop; x"),
         ("dev", "pulumi up: it joins", "make up: it joins"),
         ("dev", "pulumi up --refresh", "pulumi up --stack dev --refresh"),
     ],
