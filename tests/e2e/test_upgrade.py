@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -47,7 +47,9 @@ def test_the_preview_of_an_upgrade_says_its_order(live: Cluster) -> None:
     assert f"{FOURTH}: is prepared and joins, Kubernetes {NEW}" in plan
 
 
-def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(live: Cluster) -> None:
+def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(
+    live: Cluster, say: Callable[[str], None]
+) -> None:
     """Killed when the first worker has the new version; no node that is done is touched again."""
     with asked() as requests:
         began, at_first = time.monotonic(), logins(live)
@@ -62,7 +64,7 @@ def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(liv
     assert versions(live) == dict.fromkeys([*machine_names(), FOURTH], NEW)
     assert on_machine(FIRST, "stat --format %Y /var/lib/pulumi-kubeadm/control-plane-version") == applied
     assert visits(live, before)[SECOND] <= 1, "at most to look whether what was killed had succeeded"
-    print(
+    say(
         f"upgrade: {taken:.0f} s, logins {visits(live, at_first)},"
         f" {requests.answered} requests answered, {requests.lost} lost"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.e2e.watching import add, logins, node_names, previewed, remove, touch
 FIRST, SECOND, THIRD = machine_names()
 
 
-def test_a_worker_that_is_removed_is_drained_deleted_and_reset(live: Cluster) -> None:
+def test_a_worker_that_is_removed_is_drained_deleted_and_reset(live: Cluster, say: Callable[[str], None]) -> None:
     """A drain that cannot finish says which pod, and the next `pulumi up` goes on. Nobody else is touched."""
     live.kubectl("apply", "--filename=-", standard_input=json.dumps(guarded(live.access.probe_image)))
     live.kubectl("rollout", "status", "deployment/guarded", "--timeout=120s")
@@ -28,7 +29,7 @@ def test_a_worker_that_is_removed_is_drained_deleted_and_reset(live: Cluster) ->
     live.kubectl("delete", "poddisruptionbudget/guarded", "deployment/guarded")
     before, began = logins(live), time.monotonic()
     live.stack.up()
-    print(f"removed: {time.monotonic() - began:.0f} s, logins {visits(live, before)}")
+    say(f"removed: {time.monotonic() - began:.0f} s, logins {visits(live, before)}")
     assert node_names(live) == [FIRST, SECOND]
     assert visits(live, before)[SECOND] == 0
     assert what_is_left_on(live, THIRD) == {}
@@ -83,12 +84,14 @@ def test_leftovers_of_another_cluster_are_never_reset(live: Cluster) -> None:
     assert node_names(live) == [FIRST, SECOND]
 
 
-def test_a_worker_that_is_added_costs_one_visit_to_the_control_plane_and_none_to_others(live: Cluster) -> None:
+def test_a_worker_that_is_added_costs_one_visit_to_the_control_plane_and_none_to_others(
+    live: Cluster, say: Callable[[str], None]
+) -> None:
     """The machine that was reset joins as any other."""
     add(THIRD)
     before, began = logins(live), time.monotonic()
     live.stack.up()
-    print(f"added: {time.monotonic() - began:.0f} s, logins {visits(live, before)}")
+    say(f"added: {time.monotonic() - began:.0f} s, logins {visits(live, before)}")
     assert node_names(live) == [FIRST, SECOND, THIRD]
     assert visits(live, before) == {FIRST: 1, SECOND: 0, THIRD: 3}
     assert live.on(THIRD, f"getent hosts {SECOND}").split()[0] == E2E.address(SECOND)
