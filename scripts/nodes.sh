@@ -11,7 +11,8 @@ node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kube
 find_node() {
   wait_for 60 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" kubectl get --raw /readyz
   # shellcheck disable=SC2034 # callers read it
-  NODE=$(kubectl get node "$1" --ignore-not-found --output name)
+  NODE=$(kubectl get node "$1" --ignore-not-found --output name 2>"$STAGING/kubectl") ||
+    fail "the API server to say whether it has node $1" "$(tail -n 3 "$STAGING/kubectl")" "kubectl get node $1; then pulumi up"
 }
 
 # On the control plane, from the policy of the last update: what removes a worker is told what was right when it joined.

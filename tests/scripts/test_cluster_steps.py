@@ -216,14 +216,16 @@ def test_a_node_that_is_not_ready_and_answers_is_drained(initialised: Machine) -
 
 
 @pytest.mark.parametrize("step", ["membership", "leave"])
-def test_an_api_that_does_not_answer_says_nothing_of_a_node(initialised: Machine, step: str) -> None:
+@pytest.mark.parametrize("answers", ["false", '[[ "$*" == *readyz* ]]'], ids=["at all", "to the question"])
+def test_an_api_that_does_not_answer_says_nothing_of_a_node(initialised: Machine, step: str, answers: str) -> None:
     """Nothing is deleted, drained or remembered on its word."""
     initialised.write(f"{STATE}/taints-of-node2", "a=b:NoSchedule")
     initialised.replace("nodes", "wait_for 60 ", "wait_for 1 ")
-    initialised.stub("kubectl", 'echo "connection refused" >&2; exit 1')
+    initialised.stub("kubectl", f'{answers} || {{ echo "connection refused" >&2; exit 1; }}')
     finished = initialised.run(step, MEMBERSHIP)
     assert finished.status == 1
-    assert "expected the API server to be ready" in finished.stderr
+    assert finished.stderr.startswith(f"node1: {step}: expected "), finished.stderr
+    assert not [call for call in initialised.calls() if " delete " in call or " drain " in call]
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == "a=b:NoSchedule"
 
 
