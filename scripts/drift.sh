@@ -14,7 +14,7 @@ same_file() {
   elif ! cmp --silent "$2" "$1"; then
     case $1 in
       *"$CRI_WITH_PASSWORDS" | */certs.d/*) differs "$1" "what the last update wrote" "something else" ;;
-      *) diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || true ;; # 1 says that they differ
+      *) diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || (($? == 1)) ;; # 1 says that they differ, 2 that one cannot be read
     esac
   elif [[ $(stat --format %a "$2") != "$(stat --format %a "$1")" ]]; then
     differs "$1" "mode $(stat --format %a "$2")" "$(stat --format %a "$1")"
@@ -26,8 +26,10 @@ look_at_files() {
   while read -r staged; do
     path=${staged#"$STAGING/files"}
     case $path in
-      /etc/hosts) sed --quiet '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/ {/pulumi-kubeadm$/!p}' /etc/hosts >"$STAGING/names" &&
-        diff --unified=1 --label "/etc/hosts, as it should be" --label "/etc/hosts, as it is" "$staged" "$STAGING/names" || true ;; # 1 says that they differ
+      /etc/hosts)
+        sed --quiet '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/ {/pulumi-kubeadm$/!p}' /etc/hosts >"$STAGING/names"
+        diff --unified=1 --label "/etc/hosts, as it should be" --label "/etc/hosts, as it is" "$staged" "$STAGING/names" || (($? == 1))
+        ;;
       /etc/containerd/config.toml.*) [[ $path != "/etc/containerd/config.toml.$format" ]] || same_file /etc/containerd/config.toml "$staged" ;;
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
       *) same_file "$path" "$staged" ;;

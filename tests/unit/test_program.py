@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,28 @@ def test_images_of_every_object_come_from_the_private_registry(applied: Recordin
     }
     assert len(images) == 5
     assert {image.partition("/")[0] for image in images} == {"hub.example.com"}
+
+
+def test_a_definition_that_a_newer_calico_lacks_stays(tmp_path: Path) -> None:
+    """Deleting it would delete everything of its kind."""
+    stack = stack_of(tmp_path)
+    definition = "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tiers}\n"
+    manifest = (tmp_path / "manifest.yaml").read_text() + definition
+    (tmp_path / "manifest.yaml").write_text(manifest)
+    stack["calico"]["manifestSha256"] = hashlib.sha256(manifest.encode()).hexdigest()
+    run = record(stack, preview=False)
+    (found,) = [each for each in run.resources if each.name == "CustomResourceDefinition:tiers"]
+    assert found.request.retainOnDelete
+    assert not any(each.request.retainOnDelete for each in run.of_type("kubernetes:apps/v1:DaemonSet"))
+
+
+def test_services_are_not_waited_for(applied: Recording) -> None:
+    """The provider would watch their endpoints for ten seconds; their deployments are waited for."""
+    services = applied.of_type("kubernetes:core/v1:Service")
+    assert services
+    assert all(each.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true" for each in services)
+    deployments = applied.of_type("kubernetes:apps/v1:Deployment")
+    assert not any("pulumi.com/skipAwait" in each.inputs["metadata"]["annotations"] for each in deployments)
 
 
 def test_calico_gets_the_pod_network_of_the_stack(applied: Recording) -> None:
