@@ -1,23 +1,23 @@
 """A Kubernetes cluster on the machines of a stack, in the order in which it comes to be."""
 
-from components.calico import Calico, calico_images
-from components.certificates import warn_of_expiry
-from components.clones import warn_of_clones
+from components.addons.calico import Calico, calico_images
+from components.addons.dashboard import Dashboard
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
-from components.dashboard import Dashboard
 from components.host import PreparedHost
-from components.last_update import load_last_update
 from components.lifetime import Lifetime
-from components.namespaces import Namespaces
-from components.node_labels import NodeLabels
+from components.objects.access_rules import AccessRules
+from components.objects.labels import NodeLabels
+from components.objects.namespaces import Namespaces
+from components.objects.pull_secrets import RegistrySecrets
 from components.outputs import export_outputs
-from components.plan import announce_plan
-from components.rbac import AccessRules
-from components.registry_passwords import registry_passwords
-from components.registry_secrets import RegistrySecrets
-from components.running_cluster import refuse_impossible_changes
-from components.stack_file import load_settings
+from components.review.clones import warn_of_clones
+from components.review.expiry import warn_of_expiry
+from components.review.plan import announce_plan
+from components.review.refusals import refuse_impossible_changes
+from components.settings.passwords import registry_passwords
+from components.settings.stack_file import load_settings
+from components.steps.last_update import load_last_update
 from components.worker import join_workers
 
 settings = load_settings()  # raises once, with every problem of the stack file

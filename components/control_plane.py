@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pulumi
 
-from components import kubeadm_config
-from components._remote import run_step
-from components._step import Step, command_name
 from components.host import PreparedHost
-from components.last_update import LastUpdate
+from components.host_files import kubeadm
 from components.settings import Host, Settings
+from components.steps.last_update import LastUpdate
+from components.steps.remote import run_step
+from components.steps.step import Step, command_name
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -62,8 +62,8 @@ def init_step(settings: Settings) -> Step:
     values = {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "CONTROL_PLANE_TAINTS": "\n".join(str(taint) for taint in settings.cluster.control_plane_taints),
-        "CLUSTER_IDENTITY": kubeadm_config.identity(settings),
-        **kubeadm_config.digests(settings),
+        "CLUSTER_IDENTITY": kubeadm.identity(settings),
+        **kubeadm.digests(settings),
         **_generation(settings),
         "VXLAN_MODE": settings.calico.vxlan_mode,
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),

@@ -6,14 +6,14 @@ import dataclasses
 
 import pulumi
 
-from components import containerd, kubeadm_config, kubernetes_packages
-from components._remote import forget, run_step
-from components._step import File, Step, command_name
-from components.kubeadm_images import kube_proxy_image
-from components.last_update import LastUpdate
-from components.proxy import proxy_files, proxy_variables
+from components.host_files import apt, containerd, kubeadm
+from components.host_files.proxy import proxy_files, proxy_variables
 from components.settings import Host, Settings
-from components.versions import oldest_containerd, refuses_cgroup_v1
+from components.settings.kubeadm_images import kube_proxy_image
+from components.settings.versions import oldest_containerd, refuses_cgroup_v1
+from components.steps.last_update import LastUpdate
+from components.steps.remote import forget, run_step
+from components.steps.step import File, Step, command_name
 
 HOSTS_FILE = "/etc/hosts"
 
@@ -94,7 +94,7 @@ def prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
 
 
 def _prepare_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
-    repositories = kubernetes_packages.repositories(settings)
+    repositories = apt.repositories(settings)
     version = settings.cluster.kubernetes_version
     cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     values = {
@@ -157,7 +157,7 @@ def prepared_files(host: Host, settings: Settings) -> list[File]:
     names = "".join(f"{each.internal_ip}\t{each.name}\n" for each in settings.hosts.values() if not each.gone)
     sysctls = "".join(f"{name} = {value}\n" for name, value in {**system.sysctl, **host.sysctl}.items())
     is_control_plane = host.role == "control-plane"
-    configuration = kubeadm_config.init_configuration if is_control_plane else kubeadm_config.join_configuration
+    configuration = kubeadm.init_configuration if is_control_plane else kubeadm.join_configuration
     files = [
         File(HOSTS_FILE, names),
         File("/etc/modules-load.d/kubernetes.conf", "".join(f"{module}\n" for module in system.modules)),
@@ -167,7 +167,7 @@ def prepared_files(host: Host, settings: Settings) -> list[File]:
             f"[Manager]\nDefaultTimeoutStopSec={system.default_timeout_stop_sec}s\n",
         ),
     ]
-    for repository in kubernetes_packages.repositories(settings):
+    for repository in apt.repositories(settings):
         files += [repository.source, *([repository.keyring] if repository.keyring else [])]
     files += proxy_files(settings)
     files += containerd.configuration_files(settings)

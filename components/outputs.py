@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from components.certificates import expiry_dates
 from components.control_plane import ControlPlane
+from components.review.expiry import expiry_dates
 from components.settings import Settings
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components import kubeadm_config
-from components._remote import forget, run_step
-from components._step import File, Step, command_name
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
-from components.last_update import LastUpdate
+from components.host_files import kubeadm
 from components.settings import Host, Settings
+from components.steps.last_update import LastUpdate
+from components.steps.remote import forget, run_step
+from components.steps.step import File, Step, command_name
 
 
 class Worker(pulumi.ComponentResource):
@@ -68,7 +68,7 @@ class Worker(pulumi.ComponentResource):
             join_step(host, settings),
             settings,
             last,
-            secret_files=secret_token.apply(lambda content: [File(kubeadm_config.DISCOVERY_PATH, content, "0600")]),
+            secret_files=secret_token.apply(lambda content: [File(kubeadm.DISCOVERY_PATH, content, "0600")]),
             keeps_input=is_member(host, last) and not is_changed(host, settings, last),
             verify_on_update=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared, *after]),
@@ -115,7 +115,7 @@ def join_step(host: Host, settings: Settings) -> Step:
     """The machine's side. The token is not in it: it comes as a secret file."""
     values = {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
-        **kubeadm_config.kubelet_digest(settings),
+        **kubeadm.kubelet_digest(settings),
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
         "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
     }

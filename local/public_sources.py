@@ -1,6 +1,6 @@
 """The public package repositories and image registries: whether this host reaches them, and how a stack uses them.
 
-The Kubernetes repository and the registries are what a stack uses that says nothing else (components/settings.py).
+The Kubernetes repository and the registries are what a stack uses that says nothing else (components/settings).
 containerd comes from Docker's repository: Kubernetes 1.36 needs containerd 2, and Debian 12 and 13 have 1.6 and 1.7.
 """
 

@@ -12,19 +12,13 @@ import sys
 import pulumi
 
 from local.errors import StepError
-from operations import (
-    configuration,
-    drift,
-    images,
-    kubeconfig,
-    mirror,
-    new_stack,
-    preview_comment,
-    repair,
-    status,
-    token,
-)
-from operations._stacks import name_stack
+from operations.access import kubeconfig, token
+from operations.hosts import drift, repair
+from operations.images import images, mirror
+from operations.preview import preview_comment
+from operations.stack import configuration, new_stack
+from operations.stack.stacks import name_stack
+from operations.status import status
 
 COMMANDS = {
     "configuration": configuration,

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the text that components/_remote.py sends. Runs one step at a time on this machine; a run that lost its SSH
+# Sourced by the text that components/steps/remote.py sends. Runs one step at a time on this machine; a run that lost its SSH
 # session goes on to its end, and the next one waits for it.
 
 export STEP=$1 MODE=${2:-create}
@@ -10,7 +10,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LOGS=/var/log/pulumi-kubeadm
 umask 077
 
-. "$LIBRARY/lib.sh"
+. "$LIBRARY/lib/lib.sh"
 
 # Beside its own work a step may drain a node, for as long as the policy of the stack allows.
 drain_seconds=${DRAIN_TIMEOUT_SECONDS:-$(mark drain-timeout-seconds)}
@@ -37,7 +37,7 @@ run_step() {
   local script=$1 log=$LOGS/$STEP.log status=0
   [[ $MODE != delete ]] || script=$2
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
-    bash -euo pipefail "$LIBRARY/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
+    bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
   # A full disk has no room for it; what the step says of that is told all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from components.settings import _patterns
 from components.settings._types import DnsLabel, HostName, LabelKey, LabelValue, Model, Network
-from components.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
+from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
 
 OWNED_BY_SETTINGS = {
     "clusterConfiguration": {

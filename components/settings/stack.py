@@ -12,7 +12,7 @@ from components.settings.hosts import Host, Ssh
 from components.settings.packages import Containerd, Images, Packages
 from components.settings.proxy import Proxy
 from components.settings.system import Policy, System
-from components.versions import pause_tag
+from components.settings.versions import pause_tag
 
 
 class Settings(Model):

@@ -17,18 +17,18 @@ from pathlib import Path
 
 import yaml
 
-from components import containerd, kubeadm_config
-from components.calico import calico_images, calico_objects
-from components.dashboard import dashboard_objects
+from components.addons.calico import calico_images, calico_objects
+from components.addons.dashboard import dashboard_objects
 from components.host import images_step, prepared_files
-from components.last_update import LastUpdate
-from components.namespaces import DASHBOARD
+from components.host_files import containerd, kubeadm
+from components.objects.namespaces import DASHBOARD
 from components.settings import Settings
+from components.steps.last_update import LastUpdate
 from local import cluster, machines
 from local.environment import Environment
 from local.mirror import MirrorAccess
 from local.stack import LocalStack
-from operations._stacks import selected_stack
+from operations.stack.stacks import selected_stack
 from tests.faults.machines import stack
 
 PAIRS = 3
@@ -93,7 +93,7 @@ def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> N
     (credentials,) = containerd.credential_files(settings, {access.registry: access.password})
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DASHBOARD}}
     for name, content in {
-        "init.yaml": files[kubeadm_config.PATH],
+        "init.yaml": files[kubeadm.PATH],
         "config.toml": files[f"{containerd.CONFIG}.2"],
         "hosts.toml": credentials.content,
         "hosts": files["/etc/hosts"],

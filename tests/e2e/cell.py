@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from components.versions import knows_fail_cgroup_v1
+from components.settings.versions import knows_fail_cgroup_v1
 from local import mirror
 from local.environment import E2E, Environment
 from local.mirror import MirrorAccess

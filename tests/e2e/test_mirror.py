@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from components.settings import RegistryAccess, Settings
-from components.stack_file import parse_settings
+from components.settings.stack_file import parse_settings
 from local import machines
 from local import mirror as local_mirror
 from local.debian import install_packages
@@ -31,8 +31,9 @@ from local.mirror.images import DOCKER_PREFIX, KUBERNETES_PREFIX
 from local.mirror.manifest import CALICO_FILE, CALICO_SHA256
 from local.mirror.registry import STORAGE
 from local.mirror.serve import IMAGE, ensure_image
-from operations import __main__, mirror
-from operations._image_list import mirrored_to, stack_images
+from operations import __main__
+from operations.images import mirror
+from operations.images._image_list import mirrored_to, stack_images
 
 
 def free_address() -> str:

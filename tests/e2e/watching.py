@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from local.paths import REPOSITORY
 from local.toolchain import environment as tool_environment
-from operations._preview import Preview, Selection, preview
+from operations.preview._preview import Preview, Selection, preview
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from components import _remote, _step
-from components._step import File, prologue, staged
+from components.steps import remote as _remote
+from components.steps import step as _step
+from components.steps.step import File, prologue, staged
 
 ABSOLUTE = re.compile(r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|usr/local/lib)\b)|(?<=STAGING/files)(?=/etc/)")
 """Before a path that a script names. What a variable holds is relocated where the variable is set."""
@@ -62,8 +63,8 @@ class Machine:
         return path
 
     def script(self, name: str, content: str) -> None:
-        """Add a step, or a part of one."""
-        self.write(f"{LIBRARY}/{name}.sh", content)
+        """Add a step."""
+        self.write(f"{LIBRARY}/steps/{name}.sh", content)
 
     def replace(self, name: str, old: str, new: str) -> None:
         """Change a script of this machine, such as a time limit."""
@@ -124,7 +125,7 @@ class Machine:
 
     def run_part(self, part: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()) -> Finished:
         """Run one part of `prepare`, alone."""
-        self.script("part", f'. "$LIBRARY/lib.sh"\n. "$LIBRARY/prepare/{part}.sh"\n')
+        self.script("part", f'. "$LIBRARY/lib/lib.sh"\n. "$LIBRARY/parts/prepare/{part}.sh"\n')
         return self.run("part", values, files)
 
     def run_part_twice(

@@ -220,7 +220,7 @@ def test_a_node_that_is_not_ready_and_answers_is_drained(initialised: Machine) -
 def test_an_api_that_does_not_answer_says_nothing_of_a_node(initialised: Machine, step: str, answers: str) -> None:
     """Nothing is deleted, drained or remembered on its word."""
     initialised.write(f"{STATE}/taints-of-node2", "a=b:NoSchedule")
-    initialised.replace("nodes", "wait_for 60 ", "wait_for 1 ")
+    initialised.replace("lib/nodes", "wait_for 60 ", "wait_for 1 ")
     initialised.stub("kubectl", f'{answers} || {{ echo "connection refused" >&2; exit 1; }}')
     finished = initialised.run(step, MEMBERSHIP)
     assert finished.status == 1

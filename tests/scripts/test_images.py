@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components._step import File
+from components.steps.step import File
 from tests.scripts.machine import Machine
 
 IMAGES = {
@@ -51,7 +51,7 @@ def test_images_are_pulled_once(pulling: Machine) -> None:
 def test_a_containerd_without_its_cri_is_one_error_and_not_one_for_each_image(pulling: Machine) -> None:
     """It may be disabled, or have failed to load."""
     pulling.stub("crictl", "echo 'unknown service runtime.v1.ImageService' >&2; exit 1")
-    pulling.replace("lib", "wait_for 60", "wait_for 0")
+    pulling.replace("lib/lib", "wait_for 60", "wait_for 0")
     finished = pulling.run("images", IMAGES)
     assert finished.status == 1
     assert finished.stderr.count("expected") == 1
@@ -119,7 +119,7 @@ WITH_LOGIN = IMAGES | {"REGISTRY_FILES": f"{HOSTS} {CRI_WITH_PASSWORDS}"}
 
 
 def login_files(password: str) -> list[File]:
-    """As components/containerd.py makes them for a host that may have containerd 1.4."""
+    """As components/host_files/containerd.py makes them for a host that may have containerd 1.4."""
     return [File(path, f"password = {password}\n", mode="0600") for path in (HOSTS, CRI_WITH_PASSWORDS)]
 
 

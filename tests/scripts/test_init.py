@@ -84,7 +84,7 @@ def running(control_plane: Machine) -> Machine:
         '*"ps --quiet"*apiserver*) grep --quiet wrong "$manifest" || sha256sum <"$manifest" ;;\n'
         '*logs*) echo "Error: unknown flag: --wrong" ;;\nesac',
     )
-    control_plane.replace("init/static_pods", "comes_true 180", "comes_true 1")
+    control_plane.replace("lib/static_pods", "comes_true 180", "comes_true 1")
     control_plane.calls()
     return control_plane
 
@@ -151,7 +151,7 @@ def test_a_kubelet_that_does_not_run_with_its_new_configuration_gets_the_old_one
     running.stub("systemctl")
     running.stub("journalctl", 'echo "E1125 failed to run Kubelet: maxPods must be positive"')
     running.stub("curl", "exit 1")
-    running.replace("kubelet", "comes_true 120", "comes_true 1")
+    running.replace("lib/kubelet", "comes_true 120", "comes_true 1")
     finished = running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify")
     assert finished.status == 1
     assert "saw E1125 failed to run Kubelet: maxPods must be positive" in finished.stderr

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from components._step import File
+from components.steps.step import File
 from tests.scripts.machine import Machine
 
-PUT = '. "$LIBRARY/lib.sh"\nput "$TARGET"\necho "$PUT"\n'
+PUT = '. "$LIBRARY/lib/lib.sh"\nput "$TARGET"\necho "$PUT"\n'
 
 
 def put(machine: Machine, content: str, mode: str = "0644") -> str:
@@ -66,7 +66,7 @@ def test_put_leaves_no_other_file_behind(machine: Machine) -> None:
 def test_wait_for_returns_as_soon_as_it_is_so(machine: Machine) -> None:
     """At the second look here."""
     machine.stub("look", '[[ $(grep --count look "$ROOT/calls") == 2 ]]')
-    machine.script("wait", '. "$LIBRARY/lib.sh"\nwait_for 20 "it to be so" "look" look\n')
+    machine.script("wait", '. "$LIBRARY/lib/lib.sh"\nwait_for 20 "it to be so" "look" look\n')
     assert machine.run("wait").status == 0
     assert machine.calls() == ["look ", "look "]
 
@@ -74,7 +74,7 @@ def test_wait_for_returns_as_soon_as_it_is_so(machine: Machine) -> None:
 def test_wait_for_says_at_the_end_what_it_saw(machine: Machine) -> None:
     """The last lines of what it tried."""
     machine.stub("look", "echo still not; exit 1")
-    machine.script("wait", '. "$LIBRARY/lib.sh"\nwait_for 1 "it to be so" "look again" look\n')
+    machine.script("wait", '. "$LIBRARY/lib/lib.sh"\nwait_for 1 "it to be so" "look again" look\n')
     finished = machine.run("wait")
     assert finished.status == 1
     assert finished.stderr == ("node1: wait: expected it to be so within 1 s,\n  saw still not\n  Next: look again\n")
@@ -83,7 +83,7 @@ def test_wait_for_says_at_the_end_what_it_saw(machine: Machine) -> None:
 def test_apt_get_waits_for_others_and_never_asks(machine: Machine) -> None:
     """unattended-upgrades holds the lock on a fresh machine."""
     machine.stub("apt-get", "[[ $DEBIAN_FRONTEND == noninteractive ]]")
-    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get install thing\n')
+    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get install thing\n')
     assert machine.run("install").status == 0
     (call,) = machine.calls()
     assert "DPkg::Lock::Timeout=" in call
@@ -93,7 +93,7 @@ def test_apt_get_waits_for_others_and_never_asks(machine: Machine) -> None:
 def test_apt_get_shows_its_errors_and_nothing_else(machine: Machine) -> None:
     """Out of a long output."""
     machine.stub("apt-get", "echo Reading lists; echo 'E: Unable to locate package thing'; exit 100")
-    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get install thing\n')
+    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get install thing\n')
     finished = machine.run("install")
     assert finished.status == 1
     assert "saw E: Unable to locate package thing\n" in finished.stderr
@@ -104,11 +104,11 @@ def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(
     """apt-daily reads them after a boot, and apt-get gives up at once."""
     busy = "echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)'; exit 100"
     machine.stub("apt-get", f'[[ -e $ROOT/free ]] || {{ touch "$ROOT/free"; {busy}; }}')
-    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get update\n')
+    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get update\n')
     assert machine.run("install").status == 0
     assert len(machine.calls()) == 2
     machine.stub("apt-get", busy)
-    machine.replace("lib", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
+    machine.replace("lib/lib", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
     finished = machine.run("install")
     assert finished.status == 1
     assert "held by process 1" in finished.stderr
@@ -117,13 +117,13 @@ def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(
 def test_packages_that_were_left_half_configured_are_named_with_the_way_out(machine: Machine) -> None:
     """An apt-get that lost its power."""
     machine.stub("apt-get", "echo \"E: dpkg was interrupted, you must manually run 'dpkg --configure -a'\"; exit 100")
-    machine.script("install", '. "$LIBRARY/lib.sh"\napt_get install thing\n')
+    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get install thing\n')
     finished = machine.run("install")
     assert finished.status == 1
     assert finished.stderr.endswith("  Next: dpkg --configure -a\n")
 
 
-LEFTOVERS = '. "$LIBRARY/lib.sh"\nremove_leftovers\nfor file in $FILES; do put "$file"; done\n'
+LEFTOVERS = '. "$LIBRARY/lib/lib.sh"\nremove_leftovers\nfor file in $FILES; do put "$file"; done\n'
 
 
 def put_all(machine: Machine, step: str, *paths: str) -> list[str]:

@@ -28,7 +28,7 @@ def findings(*command: str) -> str:
 def test_the_scripts_are_found() -> None:
     """Otherwise the tests below would prove nothing."""
     assert "scripts/run.sh" in SCRIPTS
-    assert "scripts/prepare/swap.sh" in SCRIPTS
+    assert "scripts/parts/prepare/swap.sh" in SCRIPTS
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

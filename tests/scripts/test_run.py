@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from components._step import File
+from components.steps.step import File
 from tests.scripts.machine import Machine, cut_off, until
 
-LIBRARY = '. "$LIBRARY/lib.sh"\n'
+LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'
 
 HOSTILE = 'it\'s "quoted" $(touch hacked) `touch hacked` \\ \n\ttwo  spaces; rm -rf / & %s\n\n'
 
@@ -97,7 +97,7 @@ def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> No
 def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
     """It would end every step."""
     machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "")
-    machine.script("step", '. "$LIBRARY/lib.sh"\nremember x 1; remember x 2; mark x; mark none\n')
+    machine.script("step", '. "$LIBRARY/lib/lib.sh"\nremember x 1; remember x 2; mark x; mark none\n')
     finished = machine.run("step")
     assert (finished.status, finished.stdout) == (0, "2"), finished.stderr
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from components import _manifests
-from operations import status
-from tests.unit import api_server
-from tests.unit.recorded_cluster import Look, Stack, healthy
+from components.addons import manifests
+from operations.status import status
+from tests.unit.support import api_server
+from tests.unit.support.recorded_cluster import Look, Stack, healthy
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the stack's files are."""
     found = tmp_path_factory.mktemp("stack")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_manifests, "CACHE", found / "cache")
+        patch.setattr(manifests, "CACHE", found / "cache")
         yield found
 
 

@@ -1,0 +1,1 @@
+"""Add-ons: what is applied to a cluster from manifests."""

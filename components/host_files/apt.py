@@ -1,0 +1,41 @@
+"""Package repositories of a host, each trusted by its own key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.settings import AptRepository, Settings
+from components.steps.step import File
+
+
+@dataclass(frozen=True)
+class Repository:
+    """An apt repository as it stands on a host."""
+
+    source: File
+    keyring: File | None
+    """None where the host fetches it."""
+    keyring_line: str
+    """For scripts/parts/prepare/repositories.sh: path, fingerprint, URL or "-"."""
+
+
+def repositories(settings: Settings) -> list[Repository]:
+    """The repository of Kubernetes, and that of containerd where it does not come from the distribution."""
+    minor = settings.cluster.kubernetes_version.rpartition(".")[0]
+    found = [_repository("kubernetes", settings.packages.repository, minor)]
+    if settings.containerd.repository:
+        found.append(_repository("containerd", settings.containerd.repository, minor))
+    return found
+
+
+def _repository(name: str, repository: AptRepository, minor: str) -> Repository:
+    keyring_path = f"/etc/apt/keyrings/{name}.asc"
+    url = repository.url.replace("{minor}", minor)
+    entry = " ".join(["deb", f"[signed-by={keyring_path}]", url, repository.suite, *repository.components])
+    local = isinstance(repository.keyring, Path)
+    return Repository(
+        source=File(f"/etc/apt/sources.list.d/{name}.list", entry + "\n"),
+        keyring=File(keyring_path, repository.keyring.read_text()) if isinstance(repository.keyring, Path) else None,
+        keyring_line=f"{keyring_path} {repository.fingerprint} {'-' if local else repository.keyring}",
+    )

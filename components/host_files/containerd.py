@@ -1,0 +1,158 @@
+"""Configuration of containerd, in the formats of its major versions 1 and 2, and of its registries."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from components.host_files import containerd_1_4
+from components.settings import Registry, RegistryAccess, Settings
+from components.settings.versions import oldest_containerd
+from components.steps.step import File
+
+CONFIG = "/etc/containerd/config.toml"
+CERTIFICATES = "/etc/containerd/certs.d"
+SOCKET = "unix:///run/containerd/containerd.sock"
+
+# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file,
+# always: the one in Docker's package disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
+# plugins in /usr/lib/cni by itself, where neither Kubernetes' package nor Calico puts them.
+CRI_1 = """\
+version = 2
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{pause_image}"
+  restrict_oom_score_adj = {restrict_oom_score_adj}
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/opt/cni/bin"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+"""
+CERTIFICATES_1 = """
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "{certificates}"
+"""
+CONFIG_2 = """\
+version = 3
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "{pause_image}"
+
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{certificates}"
+
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = {restrict_oom_score_adj}
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+  SystemdCgroup = true
+"""
+CRICTL = f"""\
+runtime-endpoint: {SOCKET}
+image-endpoint: {SOCKET}
+timeout: 10
+"""
+
+
+def configuration_files(settings: Settings) -> list[File]:
+    """One file for each format that a host's containerd may read, and crictl's."""
+    values = _values(settings)
+    files = [
+        File(f"{CONFIG}.1", (CRI_1 + CERTIFICATES_1).format(**values)),
+        File(f"{CONFIG}.2", CONFIG_2.format(**values)),
+        File("/etc/crictl.yaml", CRICTL),
+    ]
+    if _may_be_1_4(settings):
+        files.append(
+            containerd_1_4.configuration_file(f"{CONFIG}.1.4", CRI_1.format(**values), settings, _servers(settings))
+        )
+    return files
+
+
+def registry_files(settings: Settings) -> list[File]:
+    """CA certificates of the registries, and how those without a password are reached."""
+    files = []
+    for name, access in settings.containerd.registries.items():
+        if access.ca_file:
+            files.append(File(_ca_path(name), access.ca_file.read_text()))
+        if not access.username:
+            files.append(File(_hosts_path(name), _hosts_toml(name, access)))
+    return files
+
+
+def registries_with_password(settings: Settings) -> list[Registry]:
+    """Names of the registries that want a login."""
+    return [name for name, access in settings.containerd.registries.items() if access.username]
+
+
+def password_command(settings: Settings, registry: Registry) -> str:
+    """What gives a registry a password, for advice."""
+    access = settings.containerd.registries.get(registry)
+    if access and access.username:
+        return f"pulumi config set --secret {access.password_key}"
+    return f"give {registry} a username in containerd.registries, then pulumi config set --secret registryPassword"
+
+
+def credential_files(settings: Settings, passwords: Mapping[Registry, str]) -> list[File]:
+    """How registries with a password are reached: the password as a header, which every version from 1.5 on sends.
+
+    containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.
+    """
+    files = [
+        File(_hosts_path(name), _hosts_toml(name, settings.containerd.registries[name], passwords[name]), mode="0600")
+        for name in registries_with_password(settings)
+    ]
+    if files and _may_be_1_4(settings):
+        cri = CRI_1.format(**_values(settings))
+        files.append(containerd_1_4.credential_file(cri, settings, _servers(settings), passwords))
+    return files
+
+
+def _may_be_1_4(settings: Settings) -> bool:
+    return oldest_containerd(settings.cluster.kubernetes_version) == (1, 4)
+
+
+def _values(settings: Settings) -> dict[str, str]:
+    return {
+        "pause_image": settings.pause_image,
+        "restrict_oom_score_adj": str(settings.containerd.restrict_oom_score_adj).lower(),
+        "certificates": CERTIFICATES,
+    }
+
+
+def _servers(settings: Settings) -> dict[Registry, str]:
+    return {name: _server(name) for name in settings.containerd.registries}
+
+
+def _hosts_path(registry: Registry) -> str:
+    return f"{CERTIFICATES}/{registry}/hosts.toml"
+
+
+def _ca_path(registry: Registry) -> str:
+    return f"{CERTIFICATES}/{registry}/ca.crt"
+
+
+def _server(registry: Registry) -> str:
+    return f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
+
+
+def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None = None) -> str:
+    server = _server(registry)
+    lines = [f'server = "{server}"']
+    for url in (*access.mirrors, server):
+        lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
+        if access.ca_file:
+            lines.append(f'  ca = "{_ca_path(registry)}"')
+        # The password is the registry's: a mirror that is another host does not get it.
+        if password is not None and url == server:
+            credentials = base64.b64encode(f"{access.username}:{password}".encode()).decode()
+            lines += [f'  [host."{url}".header]', f'    Authorization = ["Basic {credentials}"]']
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,72 @@
+"""Configuration of containerd 1.4, that of Debian 11, which has its registries and their passwords in it.
+
+It passes over the `config_path` of newer versions without a word; its own form is in docs/registry.md of containerd/cri
+1.19. May be deleted with the support of Kubernetes 1.25: kubelet 1.26 does not run on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from components.settings import Registry, Settings
+from components.steps.step import File
+
+CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
+SECTION = '[plugins."io.containerd.grpc.v1.cri".registry'
+
+
+def configuration_file(path: str, cri: str, settings: Settings, servers: Mapping[Registry, str]) -> File:
+    """What it is started with.
+
+    Args:
+        cri: the section of the CRI plugin, but for the registries.
+        servers: URL of each registry.
+    """
+    # By a pattern: a file that is named in full and missing stops containerd.
+    imports = f'imports = ["{CRI_WITH_PASSWORDS.replace(".toml", "*.toml")}"]\n'
+    return File(path, imports + cri + _registries(settings, servers, {}))
+
+
+def credential_file(
+    cri: str, settings: Settings, servers: Mapping[Registry, str], passwords: Mapping[Registry, str]
+) -> File:
+    """Takes the place of the whole section of the CRI plugin: containerd does not merge sections of files."""
+    return File(CRI_WITH_PASSWORDS, cri + _registries(settings, servers, passwords), mode="0600")
+
+
+def _registries(settings: Settings, servers: Mapping[Registry, str], passwords: Mapping[Registry, str]) -> str:
+    registry_of_host: dict[str, Registry] = {}
+    lines: list[str] = []
+    for name, access in settings.containerd.registries.items():
+        if access.mirrors:
+            endpoints = [_endpoint(url) for url in (*access.mirrors, servers[name])]
+            lines += ["", f'{SECTION}.mirrors."{name}"]', f"  endpoint = {json.dumps(endpoints)}"]
+        # A host that several registries name is the registry of its own name before it is a mirror.
+        registry_of_host[urlsplit(servers[name]).netloc] = name
+        for url in access.mirrors:
+            registry_of_host.setdefault(urlsplit(url).netloc, name)
+    for host, name in registry_of_host.items():
+        lines += _access(host, name, settings, passwords.get(name) if host == urlsplit(servers[name]).netloc else None)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _access(host: str, registry: Registry, settings: Settings, password: str | None) -> Iterator[str]:
+    access = settings.containerd.registries[registry]
+    if access.ca_file:
+        yield from ("", f'{SECTION}.configs."{host}".tls]', f'  ca_file = "/etc/containerd/certs.d/{registry}/ca.crt"')
+    if password is not None:
+        yield from ("", f'{SECTION}.configs."{host}".auth]')
+        yield from (f"  username = {_quoted(access.username or '')}", f"  password = {_quoted(password)}")
+
+
+def _endpoint(url: str) -> str:
+    """With the version of the registry's interface, which newer containerd adds by itself."""
+    address = url.rstrip("/")
+    return address if not urlsplit(address).path or address.endswith("/v2") else f"{address}/v2"
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: one of JSON, in which DEL is escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

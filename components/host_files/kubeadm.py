@@ -1,0 +1,152 @@
+"""kubeadm's configuration, in the API version that fits the cluster's Kubernetes version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from components.host_files.containerd import SOCKET
+from components.settings import Host, Settings, Taint
+from components.settings.versions import kubeadm_api_version
+from components.steps.step import File
+
+PATH = "/etc/kubernetes/kubeadm/config.yaml"
+DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
+API_PORT = 6443
+OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}
+"""What an upgrade changes in the ClusterConfiguration."""
+
+
+def init_configuration(host: Host, settings: Settings) -> File:
+    """What `kubeadm init` reads on the control plane."""
+    init = {
+        "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
+        "kind": "InitConfiguration",
+        # kubeadm makes one token in any case; ours are made for each join.
+        "bootstrapTokens": [{"ttl": "1m0s", "description": "made by kubeadm init, of no use"}],
+        "localAPIEndpoint": {"advertiseAddress": str(host.internal_ip), "bindPort": API_PORT},
+        "nodeRegistration": _node_registration(host, settings, settings.cluster.control_plane_taints),
+    }
+    documents = [
+        init,
+        _cluster_configuration(settings),
+        _kubelet_configuration(settings),
+        _kube_proxy_configuration(settings),
+    ]
+    return File(PATH, _yaml(documents), mode="0600")
+
+
+def digests(settings: Settings) -> dict[str, str]:
+    """For each document that a running cluster can be told anew: changes when the document does, the version apart."""
+    cluster = {key: value for key, value in _cluster_configuration(settings).items() if key not in OF_THE_VERSION}
+    return {
+        "CLUSTER_CONFIGURATION_SHA256": _sha256(cluster),
+        **kubelet_digest(settings),
+        "KUBE_PROXY_CONFIGURATION_SHA256": _sha256(_kube_proxy_configuration(settings)),
+    }
+
+
+def identity(settings: Settings) -> str:
+    """What kubeadm writes once, and never again, in one line."""
+    networking = settings.cluster.networking
+    return (
+        f"name {settings.cluster.name}, endpoint {endpoint(settings)}, node {settings.control_plane.internal_ip},"
+        f" pods {networking.pod_subnet}, services {networking.service_subnet}, domain {networking.dns_domain}"
+    )
+
+
+def flags_of(content: Any) -> list[str]:
+    """Names in the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
+    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
+    return [each["name"] if isinstance(each, Mapping) else each for each in arguments]
+
+
+def kubelet_digest(settings: Settings) -> dict[str, str]:
+    """As `digests`, for what every node's kubelet is told."""
+    return {"KUBELET_CONFIGURATION_SHA256": _sha256(_kubelet_configuration(settings))}
+
+
+def _cluster_configuration(settings: Settings) -> dict[str, Any]:
+    cluster = settings.cluster
+    document = {
+        "apiVersion": kubeadm_api_version(cluster.kubernetes_version),
+        "kind": "ClusterConfiguration",
+        "clusterName": cluster.name,
+        "kubernetesVersion": f"v{cluster.kubernetes_version}",
+        "controlPlaneEndpoint": endpoint(settings),
+        "imageRepository": settings.images.rewritten("registry.k8s.io/x").removesuffix("/x"),
+        "networking": {
+            "podSubnet": str(cluster.networking.pod_subnet),
+            "serviceSubnet": str(cluster.networking.service_subnet),
+            "dnsDomain": cluster.networking.dns_domain,
+        },
+    }
+    return merged(document, cluster.cluster_configuration)
+
+
+def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
+    document = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "cgroupDriver": "systemd",
+        "failSwapOn": False,
+    }
+    return merged(document, settings.cluster.kubelet_configuration)
+
+
+def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
+    document = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
+    return merged(document, settings.cluster.kube_proxy_configuration)
+
+
+def endpoint(settings: Settings) -> str:
+    """Where the API of the cluster answers, with its port."""
+    return settings.cluster.control_plane_endpoint or f"{settings.control_plane.internal_ip}:{API_PORT}"
+
+
+def join_configuration(host: Host, settings: Settings) -> File:
+    """What `kubeadm join` reads on a worker. The secret part, a fresh token, comes in a file of its own."""
+    join = {
+        "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
+        "kind": "JoinConfiguration",
+        "discovery": {"file": {"kubeConfigPath": DISCOVERY_PATH}},
+        "nodeRegistration": _node_registration(host, settings, host.taints),
+    }
+    return File(PATH, _yaml([join]), mode="0600")
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `over` says, mapping by mapping; lists and values are replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def _node_registration(host: Host, settings: Settings, taints: tuple[Taint, ...]) -> dict[str, Any]:
+    arguments = {"node-ip": str(host.internal_ip)}
+    return {
+        "name": host.name,
+        "criSocket": SOCKET,
+        "kubeletExtraArgs": _extra_arguments(arguments, settings),
+        "taints": [taint.model_dump(exclude_defaults=True) for taint in taints],
+    }
+
+
+def _extra_arguments(arguments: dict[str, str], settings: Settings) -> dict[str, str] | list[dict[str, str]]:
+    """v1beta4 made a list of the mapping: kubernetes pull request 125029."""
+    if kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta3"):
+        return arguments
+    return [{"name": name, "value": value} for name, value in arguments.items()]
+
+
+def _sha256(document: dict[str, Any]) -> str:
+    return hashlib.sha256(_yaml([document]).encode()).hexdigest()
+
+
+def _yaml(documents: list[dict[str, Any]]) -> str:
+    return yaml.safe_dump_all(documents, sort_keys=False)

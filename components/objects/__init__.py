@@ -1,0 +1,1 @@
+"""Kubernetes objects that follow from settings: namespaces, labels, access rules, pull secrets."""

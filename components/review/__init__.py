@@ -1,0 +1,1 @@
+"""Looks back at the last update and speaks to a reviewer: plan, refusals, expiry, clones."""

@@ -1,0 +1,47 @@
+"""Machines that were copied from one another and still share what has to be their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.host import PreparedHost
+from components.settings import Settings
+from components.steps.connection import host_key_of
+
+RENEW = {
+    "machine-id": "rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot",
+    "SSH host key": "rm /etc/ssh/ssh_host_*; dpkg-reconfigure openssh-server; then put the new key into the stack file",
+}
+"""What gives a copy its own, by root on the machine."""
+
+
+def warn_of_clones(hosts: Mapping[str, PreparedHost], settings: Settings) -> None:
+    """Hosts with the same SSH host key or machine-id are in the log of every update that knows them.
+
+    No error: a cluster of clones comes up. It goes wrong later, when two of them get one address by DHCP.
+    """
+    present = {name: host for name, host in hosts.items() if host.machine_id is not None}
+    _warn("SSH host key", {name: host_key_of(host.host, settings.ssh) for name, host in present.items()})
+    machine_ids = pulumi.Output.all(**{name: host.machine_id for name, host in present.items()})
+    machine_ids.apply(lambda known: _warn("machine-id", known))
+
+
+def _warn(what: str, values: Mapping[str, str]) -> None:
+    warning = clone_warning(what, values)
+    if warning:
+        pulumi.log.warn(warning)
+
+
+def clone_warning(what: str, values: Mapping[str, str]) -> str | None:
+    """Which hosts have the same value, and what to do; None where each has its own."""
+    owners: dict[str, list[str]] = {}
+    for name, value in values.items():
+        owners.setdefault(value.strip(), []).append(name)
+    groups = [names for value, names in owners.items() if value and len(names) > 1]
+    if not groups:
+        return None
+    seen = "; ".join(f"{' and '.join(names)} have the same" for names in groups)
+    copies = ", ".join(name for names in groups for name in names[1:])
+    return f"hosts: expected each machine to have its own {what}, saw that {seen}.\n  Next: on {copies}: {RENEW[what]}"

@@ -1,0 +1,58 @@
+"""When the certificates of the control plane expire, and the warning before they do."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pulumi
+
+from components.control_plane import init_step, kubeconfig_step
+from components.settings import Settings
+from components.steps.last_update import LastUpdate
+
+WARN_DAYS = 60
+
+
+KUBECONFIG = "the stack's kubeconfig"
+"""An upgrade renews admin.conf on the control plane, and not the copy of it in the state."""
+
+
+def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:
+    """Day on which each certificate expires, by name; from what the steps `init` and `kubeconfig` return."""
+    words = [line.split() for line in printed.splitlines()]
+    dates = {each[1]: each[2] for each in words if len(each) == 3 and each[0] == "certificate"}
+    first_line = kubeconfig.partition("\n")[0]
+    return dates | ({KUBECONFIG: first_line.split()[2]} if first_line.startswith("# expires ") else {})
+
+
+def warn_of_expiry(settings: Settings, last: LastUpdate) -> None:
+    """Certificates that expire within 60 days are in the log of every preview and update."""
+    today = dt.datetime.now(tz=dt.UTC).date()
+    warning = expiry_warning(settings, last, today)
+    if warning:
+        pulumi.log.warn(warning)
+
+
+def expiry_warning(settings: Settings, last: LastUpdate, today: dt.date) -> str | None:
+    """What expires soon, as the last update saw it; None where nothing does."""
+    init = last.commands.get(init_step(settings).name)
+    kubeconfig = last.commands.get(kubeconfig_step(settings).name)
+    if init is None or is_renewed(settings, last):
+        return None
+    limit = (today + dt.timedelta(days=WARN_DAYS)).isoformat()
+    dates = expiry_dates(init.stdout, kubeconfig.stdout if kubeconfig else "")
+    soon = {name: day for name, day in dates.items() if day < limit}
+    if not soon:
+        return None
+    listed = ", ".join(f"{name} on {day}" for name, day in sorted(soon.items(), key=lambda each: each[1]))
+    generation = settings.cluster.certificate_generation
+    return (
+        f"certificates: expected more than {WARN_DAYS} days of life, saw that these expire: {listed}.\n"
+        f"  Next: raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up"
+    )
+
+
+def is_renewed(settings: Settings, last: LastUpdate) -> bool:
+    """Whether this update renews them."""
+    before = last.value(init_step(settings).name, "CERTIFICATE_GENERATION")
+    return before != str(settings.cluster.certificate_generation)

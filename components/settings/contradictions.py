@@ -1,0 +1,151 @@
+"""What no field of a stack file can tell alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from typing import Any
+
+from components.host_files.kubeadm import flags_of
+from components.settings import Settings
+from components.settings.known_hosts import known_host_key
+from components.settings.manifest_sources import manifest_sources
+from components.settings.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version, removed_flag
+
+UNSUPPORTED = {
+    "certificatesDir": "certificates are in /etc/kubernetes/pki",
+    "etcd.external": "etcd runs on the control plane",
+    "etcd.local.dataDir": "etcd's data are in /var/lib/etcd, which may be a disk of its own",
+    "dns.disabled": "CoreDNS is a part of the cluster",
+    "proxy.disabled": "kube-proxy is a part of the cluster",
+}
+"""What kubeadm would do, and what comes after it relies on: upgrade, renewal, reset."""
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """Every contradiction of a stack file, one line each: path in the file, what is wrong, what was found."""
+    yield from _roles(settings)
+    yield from _names_and_addresses(settings)
+    yield from _network_overlaps(settings)
+    yield from _host_keys(settings)
+    yield from _versions(settings)
+    yield from _unsupported(settings)
+    if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
+        yield "calico: manifestUrl and manifestSha256 go together"
+
+
+def _unsupported(settings: Settings) -> Iterator[str]:
+    for path, reason in UNSUPPORTED.items():
+        node: Any = settings.cluster.cluster_configuration
+        for key in path.split("."):
+            node = node.get(key) if isinstance(node, dict) else None
+        if node is not None:
+            yield f"cluster.clusterConfiguration.{path}: {reason}, found {node!r}"
+
+
+def _versions(settings: Settings) -> Iterator[str]:
+    version, calico = settings.cluster.kubernetes_version, settings.calico
+    yield from _extra_arguments(settings)
+    if "failCgroupV1" in settings.cluster.kubelet_configuration and not knows_fail_cgroup_v1(version):
+        yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know it; take it away"
+    if calico.manifest_url is None and calico.version not in manifest_sources("calico"):
+        listed = " or ".join(manifest_sources("calico"))
+        yield (
+            f"calico.version: expected {listed}, found {calico.version!r}; for another one set manifestUrl and"
+            " manifestSha256 too, or add it to manifests/sources.yaml"
+        )
+    if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
+        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; choose another one of the two"
+
+
+def _extra_arguments(settings: Settings) -> Iterator[str]:
+    """kubeadm reads a list of names and values from v1beta4 on, and a mapping before; each value is a string."""
+    is_list = kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta4")
+    for part, content in settings.cluster.cluster_configuration.items():
+        arguments = content.get("extraArgs") if isinstance(content, dict) else None
+        if arguments is None:
+            continue
+        path = f"cluster.clusterConfiguration.{part}.extraArgs"
+        if not isinstance(arguments, list if is_list else dict):
+            wanted = "a list of `{name: ..., value: ...}`" if is_list else "a mapping of names to values"
+            yield f"{path}: {wanted} in Kubernetes {settings.cluster.kubernetes_version}, found {arguments!r}"
+        elif isinstance(arguments, list) and not all(_is_argument(each) for each in arguments):
+            yield f'{path}: name and value are strings, such as `{{name: v, value: "4"}}`, found {arguments!r}'
+        elif isinstance(arguments, dict) and not all(isinstance(value, str) for value in arguments.values()):
+            yield f'{path}: values are strings, such as `v: "4"`, found {arguments!r}'
+        else:
+            yield from _removed_flags(part, flags_of(content), settings.cluster.kubernetes_version)
+
+
+def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:
+    """The program would end as soon as it is started, for the first time or after an upgrade."""
+    for flag in flags:
+        removed = removed_flag(part, flag, version)
+        if removed:
+            yield (
+                f"cluster.clusterConfiguration.{part}.extraArgs: Kubernetes has no --{flag} since 1.{removed[0]}, found"
+                f" it with {version}; take it away: {removed[1]}"
+            )
+
+
+def _is_argument(each: Any) -> bool:
+    return isinstance(each, dict) and set(each) == {"name", "value"} and all(isinstance(v, str) for v in each.values())
+
+
+def _roles(settings: Settings) -> Iterator[str]:
+    control_planes = [host for host in settings.hosts.values() if host.role == "control-plane"]
+    if len(control_planes) == 1:
+        (host,) = control_planes
+        if host.gone:
+            yield f"hosts.{host.name}.gone: a cluster cannot lose its only control plane; make another stack"
+        if host.taints:
+            yield f"hosts.{host.name}.taints: those of the control plane are cluster.controlPlaneTaints"
+        return
+    found = f"found {len(control_planes)} ({', '.join(host.name for host in control_planes) or 'none'})"
+    yield f"hosts: exactly one host needs `role: control-plane`, {found}"
+    if control_planes and not settings.cluster.control_plane_endpoint:
+        yield "cluster.controlPlaneEndpoint: missing; several control planes need a common name or address"
+    if control_planes and len(control_planes) % 2 == 0:
+        yield f"hosts: etcd needs an odd number of control planes, {found}"
+
+
+def _names_and_addresses(settings: Settings) -> Iterator[str]:
+    for key, host in settings.hosts.items():
+        if key != host.name:
+            yield f"hosts.{key}.name: a host's name is its key, found {host.name!r}"
+    hosts = list(settings.hosts.values())
+    for address in dict.fromkeys(host.address for host in hosts):
+        names = [host.name for host in hosts if host.address == address]
+        if len(names) > 1:
+            yield f"hosts: {' and '.join(names)} have the same address {address}"
+    for number, host in enumerate(hosts):
+        owners = [each.name for each in hosts if each != host and each.address == host.node_ip]
+        owners += [each.name for each in hosts[:number] if host.node_ip and each.node_ip == host.node_ip]
+        if owners:
+            yield f"hosts.{host.name}.nodeIp: {host.node_ip} is the address of {' and '.join(owners)}"
+
+
+def _network_overlaps(settings: Settings) -> Iterator[str]:
+    networking = settings.cluster.networking
+    networks = {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}
+    if networking.pod_subnet.overlaps(networking.service_subnet):
+        yield (
+            f"cluster.networking: podSubnet {networking.pod_subnet} overlaps serviceSubnet {networking.service_subnet}"
+        )
+    for host in settings.hosts.values():
+        for name, network in networks.items():
+            if IPv4Network(host.internal_ip).overlaps(network):
+                yield f"hosts.{host.name}: its address {host.internal_ip} lies in cluster.networking.{name} {network}"
+
+
+def _host_keys(settings: Settings) -> Iterator[str]:
+    file = settings.ssh.known_hosts_file
+    for host in settings.hosts.values():
+        port = host.port or settings.ssh.port
+        if host.host_key or (file and known_host_key(file, str(host.address), port)):
+            continue
+        where = f"and {file} has no line for {host.address}" if file else "and there is no ssh.knownHostsFile"
+        yield (
+            f"hosts.{host.name}.hostKey: missing, {where}; read it with"
+            f" `ssh-keyscan -t ed25519 -p {port} {host.address}` and compare its fingerprint on the machine"
+        )

@@ -1,0 +1,97 @@
+"""The stack file becomes `Settings`, or one error that lists everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+from pydantic import ValidationError
+
+from components.settings import Settings
+from components.settings._problems import problems_of, unknown_key
+from components.settings.contradictions import contradictions
+
+SECTIONS = tuple(Settings.model_fields)
+
+
+class SettingsError(pulumi.RunError):
+    """A stack file with problems.
+
+    Attributes:
+        problems: one line each: path in the file, what is wrong, what was found.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"the stack file has {len(problems)} problem(s); nothing was touched:\n{lines}")
+
+
+def load_settings() -> Settings:
+    """Settings of the current stack.
+
+    Raises:
+        SettingsError: with every problem of the stack file.
+    """
+    config = pulumi.Config()
+    prefix = f"{config.name}:"
+    names = {key.removeprefix(prefix) for key in runtime_config.CONFIG.get() if key.startswith(prefix)}
+    found = {section: config.get_object(section) for section in SECTIONS}
+    return parse_settings(
+        {section: value for section, value in found.items() if value is not None},
+        others=names - set(SECTIONS),
+        secrets={name for name in names if runtime_config.is_config_secret(prefix + name)},
+    )
+
+
+def parse_settings(
+    raw: Mapping[str, Any], *, others: Collection[str] = (), secrets: Collection[str] | None = None
+) -> Settings:
+    """Settings from the mapping that a stack file holds, its keys without the project's prefix.
+
+    Args:
+        raw: sections by name.
+        others: names of the stack's further settings.
+        secrets: names of those that are encrypted; None where only the sections are looked at.
+
+    Raises:
+        SettingsError: with every problem.
+    """
+    named = dict(raw)
+    hosts = raw.get("hosts")
+    if isinstance(hosts, dict):
+        named["hosts"] = {
+            name: {"name": name, **host} if isinstance(host, dict) else host for name, host in hosts.items()
+        }
+    settings, problems = None, []
+    try:
+        settings = Settings.model_validate(named)
+    except ValidationError as error:
+        problems = problems_of(error, named)
+    if settings:
+        problems += contradictions(settings)
+    problems += _problems_of_other_settings(settings, others, secrets)
+    if problems or settings is None:
+        raise SettingsError(problems)
+    return settings
+
+
+def _problems_of_other_settings(
+    settings: Settings | None, others: Collection[str], secrets: Collection[str] | None
+) -> Iterator[str]:
+    """Passwords are secrets of their own; any other name is a misspelt section."""
+    registries = settings.containerd.registries.items() if settings else ()
+    passwords = {access.password_key: registry for registry, access in registries if access.username}
+    if settings:
+        for name in sorted(set(others) - set(passwords)):
+            yield f"{name}: {unknown_key(name, [*SECTIONS, *passwords])}"
+    if secrets is None:
+        return
+    for name, registry in passwords.items():
+        command = f"pulumi config set --secret {name}"
+        if name not in others:
+            yield f"{name}: missing, the password of image registry {registry}; set it: {command}"
+        elif name not in secrets:
+            yield f"{name}: in plain text; encrypt it: {command}, and change the password, which was readable"

@@ -1,0 +1,1 @@
+"""`make token`, `make kubeconfig`, and the way to the API server."""

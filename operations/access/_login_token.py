@@ -1,0 +1,98 @@
+"""Tokens of service accounts, made by the cluster for a stated time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from components.settings import ServiceAccount, Settings
+from local.errors import StepError
+from operations.access.api import Api
+
+DEFAULT_DURATION = "1h"
+SHORTEST_SECONDS = 600
+"""The API server refuses less: Kubernetes, pkg/apis/authentication/validation, since 1.22."""
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class LoginToken:
+    """A token, and until when the API server accepts it.
+
+    Attributes:
+        token: a secret.
+        account: namespace and name.
+        until: may be earlier than was asked for; the API server decides.
+    """
+
+    token: str
+    account: str
+    until: datetime
+
+    @property
+    def lifetime(self) -> str:
+        """For a person."""
+        seconds = round((self.until - datetime.now(UTC)).total_seconds())
+        hours, minutes = divmod(round(seconds / 60), 60)
+        lasts = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        return f"{self.account}: valid for {lasts}, until {self.until:%Y-%m-%d %H:%M} UTC"
+
+
+def login_token(api: Api, settings: Settings, user: str, duration: str) -> LoginToken:
+    """A new token of a service account of the stack.
+
+    Raises:
+        StepError: there is no such account, or the duration is none.
+    """
+    account = _account(settings, user)
+    name = f"{account.namespace}/{account.name}"
+    path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
+    answer = api.post(
+        path,
+        {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": seconds_of(duration)},
+        },
+    )
+    try:
+        granted = answer["status"]
+        return LoginToken(granted["token"], name, datetime.fromisoformat(granted["expirationTimestamp"]))
+    except (KeyError, TypeError, ValueError):
+        next_command = f"kubectl --namespace {account.namespace} create token {account.name}"
+        raise StepError(
+            f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
+        ) from None  # it may hold a token all the same
+
+
+def seconds_of(duration: str) -> int:
+    """Seconds of a duration such as 30m, 1h or 2d.
+
+    Raises:
+        StepError: it is none, or too short.
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", duration)
+    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    if seconds < SHORTEST_SECONDS:
+        raise StepError(
+            "read the duration",
+            expected="10m or more, with one of the units s, m, h, d",
+            seen=duration,
+            next_command=f"DURATION={DEFAULT_DURATION}",
+        )
+    return seconds
+
+
+def _account(settings: Settings, user: str) -> ServiceAccount:
+    known = settings.access.service_accounts
+    for account in known:
+        if user in {account.name, f"{account.namespace}/{account.name}"}:
+            return account
+    raise StepError(
+        f"look for the user {user}",
+        expected="a service account in kubeadm:access of the stack file",
+        seen=", ".join(account.name for account in known) or "none",
+        next_command="choose one of them with USER=, or add it to serviceAccounts and run pulumi up",
+    )

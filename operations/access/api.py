@@ -1,0 +1,171 @@
+"""Requests to a cluster's API server with what a kubeconfig holds, and nothing but Python."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+from local.errors import StepError
+from operations.access._credentials import FLATTEN, credentials, refused
+
+ANSWER_SECONDS = 20
+FIRST_WORDS = 60
+"""Characters of an answer that is none."""
+
+RENEW = "raise cluster.certificateGeneration by one in the stack file, then pulumi up"
+
+Json = dict[str, Any]
+
+
+class ApiError(StepError):
+    """The API server answered with a refusal.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, status: int, step: str, *, expected: str, seen: str, next_command: str) -> None:
+        super().__init__(step, expected=expected, seen=seen, next_command=next_command)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API server of a cluster, asked as one user.
+
+    Attributes:
+        server: its URL.
+        tls: trusts the cluster's authority, and holds the user's certificate if it has one.
+        authority: certificate of the cluster's authority, as PEM.
+        token: of the user, for one without a certificate.
+    """
+
+    server: str
+    tls: ssl.SSLContext
+    authority: str
+    token: str | None
+
+    @classmethod
+    def of(cls, kubeconfig: str) -> Self:
+        """The cluster and user of a kubeconfig's current context.
+
+        Raises:
+            StepError: it is no kubeconfig, or names files and programs instead of holding what is needed.
+        """
+        server, authority, user = credentials(kubeconfig)
+        try:
+            tls = ssl.create_default_context(cadata=authority)
+            if "certificate" in user:
+                _load_certificate(tls, user)
+        except (OSError, ValueError) as error:
+            raise refused(f"a certificate or key that is none: {error}", FLATTEN) from None
+        return cls(server, tls, authority, user.get("token"))
+
+    def get(self, path: str, **query: str) -> Json:
+        """What is at a path of the API.
+
+        Raises:
+            ApiError: refused.
+            StepError: no answer.
+        """
+        return self._json("GET", path + (f"?{urlencode(query)}" if query else ""))
+
+    def items(self, path: str, **query: str) -> list[Json]:
+        """The objects of a list."""
+        answer = self.get(path, **query)
+        if not isinstance(answer.get("items"), list):
+            raise self._other_answer(f"GET {path}", json.dumps(answer))
+        return list(answer["items"])
+
+    def text(self, path: str) -> str:
+        """What is at a path, as text."""
+        return self._asked("GET", path)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Json:
+        """The answer to an object that is sent to a path."""
+        return self._json("POST", path, json.dumps(body))
+
+    def _json(self, method: str, path: str, body: str | None = None) -> Json:
+        text = self._asked(method, path, body)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self._other_answer(f"{method} {path.partition('?')[0]}", text)
+        return answer
+
+    def _other_answer(self, step: str, text: str) -> StepError:
+        """Of a proxy, for example; its first words tell which one, and are too few to hold a secret."""
+        return StepError(
+            step,
+            expected=f"the answer of a Kubernetes API server from {self.server}",
+            seen=text[:FIRST_WORDS] or "nothing",
+            next_command=f"curl --insecure {self.server}/version says who answers there",
+        )
+
+    def _asked(self, method: str, path: str, body: str | None = None) -> str:
+        step, url = f"{method} {path.partition('?')[0]}", urlsplit(self.server)
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        connection = http.client.HTTPSConnection(
+            url.hostname or "", url.port or 443, timeout=ANSWER_SECONDS, context=self.tls
+        )
+        try:
+            connection.request(method, quote(path, safe="/:?&=%.,-_~"), body, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException) as error:
+            seen = str(error) or type(error).__name__
+            next_command = f"curl --insecure {self.server}/readyz; crictl ps --name kube-apiserver there"
+            if "certificate" in seen and "expired" in seen:
+                next_command = f"{RENEW}: it renews all certificates of the control plane"
+            raise StepError(
+                step,
+                expected=f"the API server at {self.server} to answer",
+                seen=seen,
+                next_command=next_command,
+            ) from error
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise self._refusal(answer.status, step, _message(text))
+        return text
+
+    def _refusal(self, status: int, step: str, message: str) -> ApiError:
+        expected, next_command = "it to succeed", "see what the API server says"
+        if status == 401:
+            expected = "the API server to know the user of the kubeconfig"
+            next_command = (
+                "make kubeconfig STACK=... USER=... makes a new token"
+                if self.token
+                else f"if its certificate expired: {RENEW}; a file with an older one: make kubeconfig STACK=..."
+            )
+        if status == 403:
+            expected = "the user of the kubeconfig to be allowed this"
+            next_command = "kubectl auth can-i --list says what it may do; a binding in kubeadm:access gives more"
+        return ApiError(status, step, expected=expected, seen=f"{status}: {message}", next_command=next_command)
+
+
+def _message(text: str) -> str:
+    """Of a Status object; other servers behind the API server answer with anything."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:300]
+
+
+def _load_certificate(tls: ssl.SSLContext, user: Mapping[str, str]) -> None:
+    """Python's TLS reads keys from files only: this one is in a directory of our own, for a moment."""
+    with tempfile.TemporaryDirectory() as scratch:
+        certificate = Path(scratch) / "user.pem"
+        certificate.write_text(f"{user['certificate']}\n{user['key']}")
+        tls.load_cert_chain(certificate)

@@ -1,0 +1,63 @@
+"""Write a kubeconfig for a user of the stack, or for its administrator, into a file of other entries."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import sys
+
+import yaml
+
+from operations.access._login_token import DEFAULT_DURATION, login_token
+from operations.access.api import Api
+from operations.access.kubeconfig_file import Kubeconfig, merge_into, path_of
+from operations.stack.stacks import selected_stack
+
+ADMINISTRATOR = "kubernetes-admin"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command can be told."""
+    parser.add_argument("stack", help="name of the stack")
+    parser.add_argument("--user", help="name of a service account; without it the entry is the administrator's")
+    parser.add_argument("--file", type=path_of, default="~/.kube/config", help="default: %(default)s")
+    parser.add_argument(
+        "--duration", default=DEFAULT_DURATION, help="of a service account's token; default: %(default)s"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """The file has a context USER@STACK with all that belongs to it; what else is in the file stays.
+
+    Raises:
+        StepError: there is no such user, the cluster does not answer, or the file cannot be merged into.
+    """
+    stack = selected_stack(arguments.stack)
+    admin = stack.output("kubeconfig")
+    api = Api.of(admin)
+    if arguments.user:
+        token = login_token(api, stack.settings(), arguments.user, arguments.duration)
+        name = token.account.rpartition("/")[2]
+        entries = entries_of(stack.name, name, api, {"token": token.token})
+        print(token.lifetime, file=sys.stderr)
+    else:
+        name, (user,) = ADMINISTRATOR, yaml.safe_load(admin)["users"]
+        entries = entries_of(stack.name, name, api, user["user"])
+        print(f"{name}: may do everything; prefer USER= for daily work", file=sys.stderr)
+    merge_into(arguments.file, entries)
+    print(f"kubectl --kubeconfig {arguments.file} --context {name}@{stack.name} get pods")
+
+
+def entries_of(stack: str, name: str, api: Api, user: Kubeconfig) -> Kubeconfig:
+    """A kubeconfig of one context; its names are the stack's, so that several stacks fit into one file.
+
+    The cluster's begins with the project's: other programs name theirs as plainly as people name stacks.
+    """
+    context, cluster = f"{name}@{stack}", f"kubeadm/{stack}"
+    authority = base64.b64encode(api.authority.encode()).decode()
+    return {
+        "clusters": [{"name": cluster, "cluster": {"server": api.server, "certificate-authority-data": authority}}],
+        "users": [{"name": context, "user": user}],
+        "contexts": [{"name": context, "context": {"cluster": cluster, "user": context}}],
+        "current-context": context,
+    }

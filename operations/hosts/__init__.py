@@ -1,0 +1,1 @@
+"""`make drift`, `make repair`, and the way to a host."""

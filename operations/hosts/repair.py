@@ -1,0 +1,53 @@
+"""Put a host back to what the last update left on it."""
+
+from __future__ import annotations
+
+import argparse
+
+from components.steps.step import command_name
+from local.errors import StepError
+from operations.hosts.ssh import run_as_root
+from operations.stack.stacks import selected_stack, up_command
+
+STEPS = ("prepare", "images")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command can be told."""
+    parser.add_argument("stack", help="name of the stack")
+    parser.add_argument("host", help="name of the host")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """The steps `prepare` and `images` of the last update have run once more; what they changed is printed.
+
+    Raises:
+        StepError: there is no such host, its machine is gone, or a step failed.
+    """
+    stack = selected_stack(arguments.stack)
+    settings, recorded = stack.settings(), stack.recorded_inputs()
+    host = settings.hosts.get(arguments.host)
+    steps = [recorded[name] for name in (command_name(arguments.host, step) for step in STEPS) if name in recorded]
+    step = f"repair {arguments.host}"
+    if host is None or not steps:
+        prepared = [
+            name for name, each in settings.hosts.items() if command_name(name, "prepare") in recorded and not each.gone
+        ]
+        raise StepError(
+            step,
+            expected=f"a host of stack {stack.name} that an update prepared",
+            seen=", ".join(prepared) or "none",
+            next_command=f"make repair STACK={stack.name} HOST=..."
+            if prepared and not host
+            else up_command(stack.name),
+        )
+    if host.gone:
+        raise StepError(
+            step,
+            expected="a host whose machine is there",
+            seen="gone: true in the stack file",
+            next_command="if there is a machine again: take gone away, write its hostKey, then pulumi up",
+        )
+    for text in steps:
+        print(run_as_root(host, settings.ssh, text).log, end="", flush=True)
+    print(f"{host.name}: as the last update left it")

@@ -1,0 +1,68 @@
+"""Every image that a stack pulls: where it is public, and the name under which the stack pulls it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from components.addons.calico import calico_source
+from components.addons.manifests import containers, fetched_objects
+from components.settings import Images, Settings
+from components.settings.kubeadm_images import kubeadm_images
+from components.settings.versions import etcd_and_coredns_tags_are_known
+
+
+@dataclass(frozen=True, order=True)
+class StackImage:
+    """An image of a stack.
+
+    Attributes:
+        public: registry, path and tag where it comes from first.
+        pulled: the name that hosts pull.
+    """
+
+    public: str
+    pulled: str
+
+
+def stack_images(settings: Settings) -> list[StackImage]:
+    """Every image of kubeadm, containerd, Calico and the dashboard.
+
+    Raises:
+        pulumi.RunError: Calico's manifest cannot be fetched or is another one.
+    """
+    url, sha256 = calico_source(settings)
+    names = {each["image"] for manifest in fetched_objects(url, sha256) for each in containers(manifest)}
+    if settings.dashboard.enabled:
+        names |= {settings.dashboard.image, settings.dashboard.metrics_scraper_image}
+    found = {StackImage(*pair) for pair in kubeadm_images(settings)}
+    return sorted(found | {StackImage(full_name(name), settings.images.rewritten(name)) for name in names})
+
+
+def warn_of_guessed_tags(settings: Settings) -> None:
+    """On standard error, for a patch version of Kubernetes whose own tags are not known."""
+    version = settings.cluster.kubernetes_version
+    if not etcd_and_coredns_tags_are_known(version):
+        print(
+            f"etcd and CoreDNS: the tags of another patch of {version}; exact is, on the control plane:"
+            " kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml",
+            file=sys.stderr,
+        )
+
+
+def mirrored_to(settings: Settings, target: str) -> Settings:
+    """The settings of the same stack, with every registry rewritten to a path of its own below a target.
+
+    A rewrite that leads there already stays as it is.
+    """
+    sources = {image.public.partition("/")[0] for image in stack_images(settings)}
+    rewrite = {source: f"{target}/{source}" for source in sources if source != target.partition("/")[0]}
+    kept = {source: to for source, to in settings.images.rewrite.items() if f"{to}/".startswith(f"{target}/")}
+    images = Images(rewrite=rewrite | kept, pull_secret_namespaces=settings.images.pull_secret_namespaces)
+    return settings.model_copy(update={"images": images})
+
+
+def full_name(image: str) -> str:
+    """The name with its registry: one without is Docker Hub's."""
+    marker = Images(rewrite={"docker.io": "docker.io"})
+    return marker.rewritten(image)

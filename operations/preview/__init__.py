@@ -1,0 +1,1 @@
+"""`make preview-comment`: a preview as a comment of a pull request."""

@@ -1,0 +1,1 @@
+"""`make new-stack`, `make configuration`, and a stack without its program."""

@@ -1,0 +1,52 @@
+"""Write docs/stack.schema.json and docs/configuration.md, or check that they say what the settings say."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from local.errors import StepError
+from local.paths import REPOSITORY
+from operations.stack._reference import reference
+from operations.stack.stack_schema import stack_schema
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command can be told."""
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write both files, or check them.
+
+    Raises:
+        StepError: a file does not follow from the settings.
+    """
+    for path, text in generated().items():
+        if arguments.check:
+            _check(path, text)
+        elif not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"wrote {path.relative_to(REPOSITORY)}")
+
+
+def generated() -> dict[Path, str]:
+    """The text of each generated file."""
+    schema = stack_schema()
+    return {
+        REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
+        REPOSITORY / "docs" / "configuration.md": reference(schema),
+    }
+
+
+def _check(path: Path, text: str) -> None:
+    if path.exists() and path.read_text() == text:
+        return
+    name = path.relative_to(REPOSITORY)
+    raise StepError(
+        f"check {name}",
+        expected="the text that follows from components/settings",
+        seen="another one" if path.exists() else "no such file",
+        next_command=f"make configuration, and commit {name} with the change of the settings",
+    )

@@ -1,0 +1,1 @@
+"""`make status`: what is wrong with a cluster."""

@@ -1,0 +1,90 @@
+"""What the API server says of a cluster, read once; what it refuses is a problem of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from components.objects.namespaces import DASHBOARD
+from local.errors import StepError
+from operations.access.api import Api, ApiError, Json
+
+SCRAPER_PROXY = f"/api/v1/namespaces/{DASHBOARD}/services/http:dashboard-metrics-scraper:8000/proxy/"
+UNREACHABLE = {502, 503, 504}
+"""Of a request through the API server: it found no pod behind the service, or could not reach one."""
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """Objects of a cluster as the API server gives them; None where it did not.
+
+    Attributes:
+        scraper_failure: what the API server says when it cannot reach the dashboard's metrics scraper.
+        kube_proxy: its configuration; empty where its ConfigMap holds none.
+        refusals: requests that were refused or not answered, as problems.
+    """
+
+    nodes: list[Json] | None = None
+    pods: list[Json] | None = None
+    events: list[Json] | None = None
+    daemon_sets: list[Json] | None = None
+    deployments: list[Json] | None = None
+    cluster_bindings: list[Json] | None = None
+    bindings: list[Json] | None = None
+    kube_proxy: str | None = None
+    scraper_failure: str = ""
+    refusals: list[StepError] = field(default_factory=list)
+
+
+def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
+    """Look at a cluster; what one request does not get does not hide what the others do.
+
+    Raises:
+        StepError: the API server is not ready, or does not know the user.
+    """
+    api.text("/readyz")
+    refusals: list[StepError] = []
+
+    def items(path: str, **query: str) -> list[Json] | None:
+        try:
+            return api.items(path, **query)
+        except StepError as error:
+            refusals.append(_explained(error))
+            return None
+
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    kube_proxy = items("/api/v1/namespaces/kube-system/configmaps", fieldSelector="metadata.name=kube-proxy")
+    return ClusterState(
+        nodes=items("/api/v1/nodes"),
+        pods=items("/api/v1/pods"),
+        events=items("/api/v1/events", fieldSelector="type=Warning"),
+        daemon_sets=items("/apis/apps/v1/namespaces/kube-system/daemonsets"),
+        deployments=items(f"/apis/apps/v1/namespaces/{DASHBOARD}/deployments"),
+        cluster_bindings=items(f"{rbac}/clusterrolebindings"),
+        bindings=items(f"{rbac}/rolebindings"),
+        kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,
+        scraper_failure=_scraper_failure(api) if with_dashboard else "",
+        refusals=refusals,
+    )
+
+
+def _scraper_failure(api: Api) -> str:
+    try:
+        api.text(SCRAPER_PROXY)
+    except ApiError as error:
+        return error.seen if error.status in UNREACHABLE else ""
+    except StepError as error:  # the API server answers all else: it is the way to the pod that does not
+        return error.seen
+    return ""
+
+
+def _explained(error: StepError) -> StepError:
+    if not isinstance(error, ApiError) or error.status != 403:
+        return error
+    resource = error.step.rpartition("/")[2]
+    return StepError(
+        f"RBAC: {error.step}",
+        expected=f"the user of the kubeconfig to be allowed to list {resource}",
+        seen=error.seen,
+        next_command=f"kubectl auth can-i list {resource} --all-namespaces; give the role in kubeadm:access of the"
+        " stack file, or use the kubeconfig of the administrator",
+    )

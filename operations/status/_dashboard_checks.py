@@ -1,0 +1,42 @@
+"""What can be wrong with the dashboard, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.addons.dashboard import METRICS_SCRAPER
+from components.objects.namespaces import DASHBOARD
+from components.settings import Settings
+from local.errors import StepError
+from operations.status._cluster_state import ClusterState
+
+
+def dashboard_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+    """Everything that is wrong with its deployments, and with the way to its metrics; its pods are pods as any."""
+    if state.deployments is None or not settings.dashboard.enabled:
+        return
+    found = {each["metadata"]["name"]: each for each in state.deployments}
+    scraper = found.get(METRICS_SCRAPER)
+    for name in (DASHBOARD, METRICS_SCRAPER):
+        if name not in found:
+            next_command = "pulumi up --refresh applies it again"
+            yield StepError(f"deployment {name}", expected="it to exist", seen="none", next_command=next_command)
+    if scraper is None:
+        return
+    wanted = settings.dashboard.metrics_scraper_host_network
+    has = bool(scraper["spec"]["template"]["spec"].get("hostNetwork"))
+    if has != wanted:
+        yield StepError(
+            "dashboard: metrics scraper",
+            expected="the host's network, as the stack says" if wanted else "the pod network, as the stack says",
+            seen="the host's network" if has else "no host network",
+            next_command="pulumi up --refresh",
+        )
+    elif state.scraper_failure and scraper["status"].get("availableReplicas"):
+        yield StepError(
+            "dashboard: metrics scraper",
+            expected="the API server to reach it",
+            seen=f"{state.scraper_failure}{'' if has else '; it has no host network'}",
+            next_command="set dashboard.metricsScraperHostNetwork: true in the stack file, pulumi up: with a NodePort"
+            " the dashboard reads its metrics through the API server, which must reach the pod",
+        )

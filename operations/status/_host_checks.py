@@ -1,0 +1,148 @@
+"""What can be wrong on a host, and what to do about it; from facts that one visit to the host found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from components.host_files.containerd import password_command
+from components.settings import Host, Settings
+from local.errors import StepError
+from operations.hosts.ssh import run_as_root
+
+FACTS = Path(__file__).parent / "host_facts.sh"
+
+Facts = Mapping[str, str]
+
+
+def facts_of(host: Host, settings: Settings) -> dict[str, str]:
+    """What operations/host_facts.sh says of a host.
+
+    Raises:
+        StepError: it does not let us in.
+    """
+    script = f"PAUSE_IMAGE={shlex.quote(settings.pause_image)}\n{FACTS.read_text()}"
+    lines = run_as_root(host, settings.ssh, script).output.splitlines()
+    return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
+
+
+def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool | None) -> Iterator[StepError]:
+    """Everything that is wrong on a host.
+
+    Args:
+        facts: of `facts_of`.
+        is_node: whether the cluster has a node of its name; None where the cluster does not say.
+    """
+    if not facts["containerd_program"] and facts["joined"] != "yes":
+        yield StepError(
+            f"{host.name}: host",
+            expected="a machine that an update prepared",
+            seen="no containerd, and no join",
+            next_command="pulumi up",
+        )
+        return
+    runtime = list(_runtime(host, facts))
+    yield from runtime
+    if not runtime:  # without one the rest follows from it
+        yield from _pause_image(host, settings, facts)
+        yield from _kubelet(host, facts)
+        yield from _join(host, facts, is_node=is_node)
+    yield from _system(host, settings, facts)
+
+
+def _runtime(host: Host, facts: Facts) -> Iterator[StepError]:
+    if facts["containerd"] != "active":
+        yield StepError(
+            f"{host.name}: containerd",
+            expected="the service containerd to run",
+            seen=f"{facts['containerd']} {facts['containerd_log']}",
+            next_command="systemctl restart containerd on the host; journalctl --unit containerd says why it ended",
+        )
+    elif facts["cri"] != "serves":
+        disabled = facts["cri_disabled"]
+        yield StepError(
+            f"{host.name}: containerd",
+            expected="containerd to serve the CRI, which kubelet talks to",
+            seen=f"its CRI plugin is disabled: {disabled}" if disabled else facts["cri"],
+            next_command=f"make repair STACK=... HOST={host.name}, which writes our own /etc/containerd/config.toml",
+        )
+
+
+def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]:
+    step, image = f"{host.name}: pause image", settings.pause_image
+    if facts["pause_configured"] != image:
+        yield StepError(
+            step,
+            expected=f"containerd to start pods with {image}",
+            seen=facts["pause_configured"] or "none configured",
+            next_command=f"make repair STACK=... HOST={host.name}",
+        )
+    elif facts["pause_present"] != "yes":
+        registry = image.partition("/")[0]
+        password = password_command(settings, registry)
+        yield StepError(
+            step,
+            expected=f"{image} on the host; without it no pod starts",
+            seen=facts["pause_log"] or "it is not there",
+            next_command=f"crictl pull {image} on the host; if that fails: curl --head https://{registry}/v2/;"
+            f" {password}; images.rewrite in the stack file; make mirror",
+        )
+
+
+def _kubelet(host: Host, facts: Facts) -> Iterator[StepError]:
+    if facts["joined"] == "yes" and facts["kubelet"] != "active":
+        yield StepError(
+            f"{host.name}: kubelet",
+            expected="the service kubelet to run",
+            seen=facts["kubelet"],
+            next_command="systemctl restart kubelet on the host; journalctl --unit kubelet says why it ended",
+        )
+    if facts["joined"] == "yes" and not facts["cni"]:
+        yield StepError(
+            f"{host.name}: pod network",
+            expected="a CNI configuration in /etc/cni/net.d, which calico-node writes",
+            seen="none; the node stays NotReady",
+            next_command="kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
+            f" --field-selector spec.nodeName={host.name}: the next one writes it; if none comes: pulumi up --refresh",
+        )
+
+
+def _join(host: Host, facts: Facts, *, is_node: bool | None) -> Iterator[StepError]:
+    if facts["joined"] == "yes" or is_node:
+        return
+    if facts["join_log"]:
+        yield StepError(
+            f"{host.name}: join token",
+            expected="the cluster to accept the token of the join",
+            seen=facts["join_log"],
+            next_command="pulumi up: it mints a new token for each join; the clocks of both hosts must agree",
+        )
+    else:
+        yield StepError(
+            f"{host.name}: join", expected="a node of the cluster", seen="never joined", next_command="pulumi up"
+        )
+
+
+def _system(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]:
+    seconds = settings.system.default_timeout_stop_sec
+    if facts["stop_timeout"] != f"t {seconds * 1_000_000}":
+        yield StepError(
+            f"{host.name}: reboot",
+            expected=f"DefaultTimeoutStopSec of systemd to be {seconds} s, so that containerd's shims do not hold it",
+            seen=_seconds(facts["stop_timeout"]),
+            next_command=f"make repair STACK=... HOST={host.name}",
+        )
+    wanted = {**settings.system.sysctl, **host.sysctl}.get("net.netfilter.nf_conntrack_max")
+    if wanted is not None and facts["conntrack_max"] != str(wanted):
+        yield StepError(
+            f"{host.name}: connection tracking",
+            expected=f"net.netfilter.nf_conntrack_max to be {wanted}",
+            seen=f"{facts['conntrack_max']}; kube-proxy sets it unless its conntrack.maxPerCore is 0",
+            next_command="cluster.kubeProxyConfiguration.conntrack in the stack file, pulumi up; then sysctl --system",
+        )
+
+
+def _seconds(property_: str) -> str:
+    kind, _, number = property_.partition(" ")
+    return f"{int(number) / 1_000_000:g} s" if kind == "t" and number.isdigit() else property_

@@ -1,0 +1,210 @@
+"""What can be wrong with pods, and what to do about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+
+from components.host_files.containerd import password_command
+from components.objects.namespaces import DASHBOARD
+from components.settings import Settings
+from local.errors import StepError
+from operations.access.api import Json
+from operations.status._cluster_checks import ready_condition
+from operations.status._cluster_state import ClusterState
+
+NO_CREDENTIALS = ("401", "403", "unauthorized", "forbidden", "no basic auth", "authorization failed", "access denied")
+PULLS = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
+STARTING = {"ContainerCreating", "PodInitializing"}
+"""Reasons to wait that every container has for a moment."""
+
+A_MOMENT = timedelta(minutes=1)
+"""A pod that has just been made, or whose container has just been started, has no problem yet."""
+
+
+def pod_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+    """Everything that keeps pods from running."""
+    said = _said(state.events or [])
+    # Their pods are not Ready either, and wait for them.
+    absent = {each["metadata"]["name"] for each in state.nodes or [] if ready_condition(each).get("status") != "True"}
+    for pod in state.pods or []:
+        # A pod that ends, or ended well, waits for nothing.
+        if not pod["metadata"].get("deletionTimestamp") and _phase(pod) != "Succeeded":
+            key = pod["metadata"]["namespace"], pod["metadata"]["name"]
+            yield from _pod(pod, said[key], settings, absent)
+
+
+def _said(events: list[Json]) -> dict[tuple[str, str], list[str]]:
+    """What the cluster says of each pod, by namespace and name."""
+    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for event in events:
+        about = event.get("involvedObject") or {}
+        if about.get("kind") == "Pod":
+            line = f"{event.get('reason', '')}: {event.get('message', '')}"
+            said[about.get("namespace", ""), about.get("name", "")].append(line)
+    return said
+
+
+def _pod(pod: Json, said: list[str], settings: Settings, absent: Collection[str]) -> Iterator[StepError]:
+    phase = _phase(pod)
+    if phase in {"Failed", "Unknown"}:
+        if phase == "Unknown" or not any(each["kind"] == "Job" for each in _owners(pod)):
+            yield _ended(pod, phase)
+        return
+    problems = [*_scheduling(pod), *_containers(pod, said, settings)]
+    yield from problems
+    if not problems and phase == "Running" and pod.get("spec", {}).get("nodeName") not in absent:
+        yield from _not_ready(pod)
+
+
+def _ended(pod: Json, phase: str) -> StepError:
+    """A Job's pods are its own business: it starts others. Those of others are replaced too, and stay to be seen."""
+    status, describe = pod["status"], _describe(pod)
+    delete = f"kubectl --namespace {pod['metadata']['namespace']} delete pod {pod['metadata']['name']}"
+    return StepError(
+        _step(pod),
+        expected="it to run",
+        seen=f"{phase} {status.get('reason', '')} {status.get('message', '')}".rstrip(),
+        next_command=f"{describe}; {delete} once its cause is gone" if phase == "Failed" else describe,
+    )
+
+
+def _scheduling(pod: Json) -> Iterator[StepError]:
+    scheduled = _conditions(pod).get("PodScheduled", {})
+    if scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
+        message = scheduled.get("message", "")
+        yield StepError(
+            _step(pod),
+            expected="a node that takes the pod",
+            seen=message or scheduled.get("reason", "none"),
+            next_command="kubectl taint nodes NODE node-role.kubernetes.io/control-plane- takes the control-plane taint"
+            " off; cluster.controlPlaneTaints: [] keeps it off; or add a worker"
+            if "taint" in message
+            else _describe(pod),
+        )
+    is_placed = scheduled or pod.get("spec", {}).get("nodeName")
+    if _phase(pod) == "Pending" and not is_placed and _is_older(pod["metadata"].get("creationTimestamp")):
+        yield StepError(
+            _step(pod),
+            expected="the scheduler to look for a node",
+            seen="a pod that no scheduler has looked at",
+            next_command="kubectl --namespace kube-system get pods --selector component=kube-scheduler; schedulerName"
+            f" of the pod: {_describe(pod)}",
+        )
+
+
+def _containers(pod: Json, said: list[str], settings: Settings) -> Iterator[StepError]:
+    status, namespace = pod["status"], pod["metadata"]["namespace"]
+    containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    for container in containers:
+        waiting = container.get("state", {}).get("waiting") or {}
+        reason = waiting.get("reason")
+        if reason in PULLS:
+            yield _image(_step(pod), namespace, container["image"], _why(waiting, said), settings)
+        elif reason == "CrashLoopBackOff" or _ended_badly(container):
+            yield _crash(_step(pod), namespace, pod["metadata"]["name"], container)
+        elif reason and reason not in STARTING:
+            seen = f"{reason}: {waiting.get('message', '')}"
+            expected = f"container {container['name']} to start"
+            yield StepError(_step(pod), expected=expected, seen=seen, next_command=_describe(pod))
+    sandbox = [line for line in said if line.startswith("FailedCreatePodSandBox")]
+    if sandbox and not (status.get("containerStatuses") or [{}])[0].get("containerID"):
+        yield _sandbox(_step(pod), sandbox[-1])
+    mounts = [line for line in said if line.startswith(("FailedMount", "FailedAttachVolume"))]
+    is_starting = any((each.get("state", {}).get("waiting") or {}).get("reason") in STARTING for each in containers)
+    if mounts and is_starting and _is_older(pod["metadata"].get("creationTimestamp")):
+        yield StepError(_step(pod), expected="its volumes", seen=mounts[-1], next_command=_describe(pod))
+
+
+def _not_ready(pod: Json) -> Iterator[StepError]:
+    ready = _conditions(pod).get("Ready", {})
+    if ready.get("status") == "False" and _is_older(ready.get("lastTransitionTime")):
+        why = ready.get("message") or ready.get("reason", "its condition Ready is False")
+        yield StepError(
+            _step(pod),
+            expected="it to be Ready",
+            seen=f"{why}, since {ready['lastTransitionTime']}",
+            next_command=f"{_describe(pod)} shows its readiness probe; kubectl --namespace"
+            f" {pod['metadata']['namespace']} logs {pod['metadata']['name']}",
+        )
+
+
+def _is_older(since: str | None) -> bool:
+    """Than a moment; the clocks of cluster and reader may differ by less."""
+    return since is not None and datetime.now(UTC) - datetime.fromisoformat(since) > A_MOMENT
+
+
+def _phase(pod: Json) -> str:
+    return str(pod.get("status", {}).get("phase", ""))
+
+
+def _conditions(pod: Json) -> dict[str, Json]:
+    return {each["type"]: each for each in pod["status"].get("conditions") or []}
+
+
+def _owners(pod: Json) -> list[Json]:
+    return list(pod["metadata"].get("ownerReferences") or [])
+
+
+def _step(pod: Json) -> str:
+    return f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _describe(pod: Json) -> str:
+    return f"kubectl --namespace {pod['metadata']['namespace']} describe pod {pod['metadata']['name']}"
+
+
+def _ended_badly(container: Json) -> bool:
+    """It restarted and is down at the moment: a crash loop between two tries."""
+    ended = container.get("state", {}).get("terminated", {})
+    return bool(ended and ended.get("exitCode") and container.get("restartCount"))
+
+
+def _why(waiting: Json, said: list[str]) -> str:
+    """The kubelet's own words. `Error: ErrImagePull` and the back-off itself only say that it failed."""
+    causes = [line for line in said if line.startswith("Failed: Failed to pull image")]
+    return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
+
+
+def _image(step: str, namespace: str, image: str, why: str, settings: Settings) -> StepError:
+    registry = image.partition("/")[0]
+    if any(sign in why.lower() for sign in NO_CREDENTIALS):
+        next_command = (
+            f"{password_command(settings, registry)}; pulumi up; for pods that pull by themselves, add {namespace} to"
+            " images.pullSecretNamespaces"
+        )
+        return StepError(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
+    next_command = f"crictl pull {image} on the node; copy it with make mirror, or mend images.rewrite"
+    return StepError(step, expected=f"image {image} to be pullable", seen=why, next_command=next_command)
+
+
+def _crash(step: str, namespace: str, name: str, container: Json) -> StepError:
+    ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
+    what, next_command = "it", f"kubectl --namespace {namespace} logs {name} --previous"
+    if namespace == DASHBOARD:
+        what = "the dashboard"
+        next_command += (
+            "; it needs the API server's service address: look for problems of the pod network above, and at"
+            f" kubectl auth can-i --list --namespace {DASHBOARD}"
+            f" --as system:serviceaccount:{DASHBOARD}:kubernetes-dashboard"
+        )
+    return StepError(
+        step,
+        expected=f"{what} to keep running",
+        seen=f"a crash loop: {container['restartCount']} restarts, exit status {ended.get('exitCode', 'unknown')}"
+        f" {ended.get('reason', '')}",
+        next_command=next_command,
+    )
+
+
+def _sandbox(step: str, why: str) -> StepError:
+    is_image = "sandbox image" in why or "pause" in why
+    return StepError(
+        step,
+        expected="the pause image to be pullable on its node" if is_image else "a sandbox for the pod",
+        seen=why,
+        next_command="see the problem of the pause image of its host; crictl pull of the image there"
+        if is_image
+        else "kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide",
+    )

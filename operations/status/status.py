@@ -1,0 +1,90 @@
+"""Say what is wrong with a cluster and its hosts, and what to do; exit status 1 where something is."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from components.settings import Host, Settings
+from local.errors import StepError
+from operations.access.api import Api
+from operations.access.kubeconfig_file import path_of
+from operations.stack.stacks import SelectedStack, name_stack, selected_stack
+from operations.status._cluster_checks import cluster_problems, ready_condition
+from operations.status._cluster_state import ClusterState, cluster_state
+from operations.status._dashboard_checks import dashboard_problems
+from operations.status._host_checks import facts_of, host_problems
+from operations.status._pod_checks import pod_problems
+
+CONNECTIONS_AT_ONCE = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command can be told."""
+    parser.add_argument("stack", help="name of the stack")
+    parser.add_argument("--kubeconfig", type=path_of, help="a file instead of the kubeconfig in the stack's state")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Cluster and hosts are looked at, and not changed; each problem is printed as soon as all are known.
+
+    Raises:
+        StepError: something is wrong.
+    """
+    stack = selected_stack(arguments.stack)
+    settings = stack.settings()
+    state, problems = _cluster(stack, settings, arguments.kubeconfig)
+    print(_summary(state))
+    hosts = [host for host in settings.hosts.values() if not host.gone]
+    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
+        for found in pool.map(lambda host: _host(host, settings, state), hosts):
+            problems += found
+    for problem in problems:
+        name_stack(problem, stack.name)
+        print(f"\n{problem}")
+    if problems:
+        raise StepError(
+            f"status of {stack.name}",
+            expected="nothing to be wrong",
+            seen=f"{len(problems)} problem(s), all of them above",
+            next_command=f"start with the first one, then make status STACK={stack.name}",
+        )
+    print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
+
+
+def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) -> tuple[ClusterState, list[StepError]]:
+    """What the cluster says of itself; hosts are looked at even where it says nothing."""
+    try:
+        content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
+        state = cluster_state(Api.of(content), with_dashboard=settings.dashboard.enabled)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StepError(
+            "read the kubeconfig", expected=f"the file {kubeconfig}", seen=str(error), next_command="KUBECONFIG=FILE"
+        ) from error
+    except StepError as error:
+        return ClusterState(), [error]
+    checks = (cluster_problems, pod_problems, dashboard_problems)
+    return state, [problem for check in checks for problem in check(state, settings)]
+
+
+def _host(host: Host, settings: Settings, state: ClusterState) -> Iterable[StepError]:
+    is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
+    try:
+        return list(host_problems(host, settings, facts_of(host, settings), is_node=is_node))
+    except StepError as error:
+        return [error]
+
+
+def _summary(state: ClusterState) -> str:
+    """A line for each node, such as kubectl has."""
+    lines = []
+    for node in state.nodes or []:
+        is_ready = ready_condition(node).get("status") == "True"
+        version = node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "unknown")
+        lines.append(f"{node['metadata']['name']:24} {version:10} {'Ready' if is_ready else 'NotReady'}")
+    if state.pods is not None:
+        running = sum(pod.get("status", {}).get("phase") in {"Running", "Succeeded"} for pod in state.pods)
+        lines.append(f"{running} of {len(state.pods)} pods run")
+    return "\n".join(lines)

@@ -1,0 +1,11 @@
+# shellcheck shell=bash
+# Returns the day on which each certificate of the control plane expires.
+. "$LIBRARY/lib/certificates.sh"
+
+for certificate in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt; do
+  name=${certificate#/etc/kubernetes/pki/}
+  printf 'certificate %s %s\n' "${name%.crt}" "$(expiry <"$certificate")"
+done
+for kubeconfig in admin controller-manager scheduler; do
+  printf 'certificate %s.conf %s\n' "$kubeconfig" "$(kubeconfig_expiry "/etc/kubernetes/$kubeconfig.conf")"
+done

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# containerd runs with our configuration, in the format of the version that is installed.
+
+. "$LIBRARY/lib/containerd.sh"
+
+containerd_is_installed() {
+  dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null
+}
+
+# Said before anything is installed, or takes the place of another package: what is there, or what would be.
+if containerd_is_installed; then
+  seen_version=$(containerd --version | awk '{print $3}')
+else
+  seen_version=$(apt-cache policy "$CONTAINERD_PACKAGE" | awk '$1 == "Candidate:" {print $2}')
+fi
+dpkg --compare-versions "${seen_version#v}" ge "$OLDEST_CONTAINERD" ||
+  fail "containerd $OLDEST_CONTAINERD or newer, for Kubernetes $KUBERNETES_VERSION" "${seen_version:-none}" \
+    "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
+
+if ! containerd_is_installed; then
+  apt_get install --no-install-recommends "$CONTAINERD_PACKAGE"
+  changed "$CONTAINERD_PACKAGE is installed"
+fi
+
+format=$(containerd_format)
+is_staged "/etc/containerd/config.toml.$format" ||
+  fail "containerd 1 or 2" "$(containerd --version)" "choose another package with containerd.package in the stack file"
+mv "$STAGING/files/etc/containerd/config.toml.$format" "$STAGING/files/etc/containerd/config.toml"
+
+put_for_containerd /etc/containerd/config.toml
+if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
+for file in $REGISTRY_FILES; do
+  put "$file" # containerd reads these at each pull
+done
+systemctl --quiet enable containerd
+restart_changed_containerd
+put /etc/crictl.yaml

@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# Modules are loaded now and at boot, sysctls hold now and after boot.
+
+. "$LIBRARY/lib/kernel.sh"
+
+put /etc/modules-load.d/kubernetes.conf
+
+for module in $MODULES; do
+  module_is_there "$module" || modprobe "$module" ||
+    fail "kernel module $module" "$(modprobe "$module" 2>&1)" "apt-get install linux-image-amd64, then reboot: cloud kernels lack modules"
+done
+
+sysctls_hold() {
+  local name value
+  while IFS='=' read -r name value; do
+    [[ $(sysctl_value "$name") == "$value" ]] || return 1
+  done < <(wanted_sysctls)
+}
+put /etc/sysctl.d/99-kubernetes.conf
+if ! sysctls_hold; then
+  # Only ours: a line of the distribution that does not apply here must not stop us.
+  sysctl --quiet --load /etc/sysctl.d/99-kubernetes.conf >&2
+  changed "sysctls hold"
+fi
+sysctls_hold || fail "the sysctls of the stack" "$(sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file <(sed 's/ = .*//' /etc/sysctl.d/99-kubernetes.conf))" "grep -r . /etc/sysctl.d"

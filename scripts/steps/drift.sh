@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Looks only. Returns a line, or a difference in lines, for each thing that is not as the last update left it.
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/packages.sh"
+. "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/kernel.sh"
+
+differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
+
+# same_file PATH WANTED: WANTED is another file, as PATH should be. Lines with a password are not shown.
+same_file() {
+  if [[ ! -f $1 ]]; then
+    differs "$1" "the file" "none"
+  elif ! cmp --silent "$2" "$1"; then
+    case $1 in
+      *"$CRI_WITH_PASSWORDS" | */certs.d/*) differs "$1" "what the last update wrote" "something else" ;;
+      *) diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || (($? == 1)) ;; # 1 says that they differ, 2 that one cannot be read
+    esac
+  elif [[ $(stat --format %a "$2") != "$(stat --format %a "$1")" ]]; then
+    differs "$1" "mode $(stat --format %a "$2")" "$(stat --format %a "$1")"
+  fi
+}
+
+look_at_files() {
+  local staged path
+  while read -r staged; do
+    path=${staged#"$STAGING/files"}
+    case $path in
+      /etc/hosts)
+        sed --quiet '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/ {/pulumi-kubeadm$/!p}' /etc/hosts >"$STAGING/names"
+        diff --unified=1 --label "/etc/hosts, as it should be" --label "/etc/hosts, as it is" "$staged" "$STAGING/names" || (($? == 1))
+        ;;
+      /etc/containerd/config.toml.*) [[ $path != "/etc/containerd/config.toml.$format" ]] || same_file /etc/containerd/config.toml "$staged" ;;
+      "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
+      *) same_file "$path" "$staged" ;;
+    esac
+  done < <(find "$STAGING/files" -type f | sort)
+}
+
+look_at_kernel() {
+  local name value seen module
+  while IFS='=' read -r name value; do
+    seen=$(sysctl_value "$name")
+    [[ $seen == "$value" ]] || differs "sysctl $name" "$value" "$seen"
+  done < <(wanted_sysctls)
+  for module in $MODULES; do
+    module_is_there "$module" || differs "kernel module $module" "it to be loaded"
+  done
+  [[ -z $(swapon --noheadings --show) ]] || differs swap none "$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')"
+}
+
+look_at_packages() {
+  local package version
+  for package in kubeadm kubelet kubectl; do
+    version=$(installed_version "$package")
+    [[ $version == "$KUBERNETES_VERSION"-* ]] || differs "package $package" "$KUBERNETES_VERSION" "$version"
+    apt-mark showhold | grep --line-regexp "$package" >/dev/null || differs "package $package" "it to be held" "it not held"
+  done
+}
+
+look_at_services() {
+  local service
+  [[ $(hostname) == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$(hostname)"
+  for service in containerd kubelet; do
+    systemctl --quiet is-enabled "$service" || differs "service $service" "it to start at boot" "$(systemctl is-enabled "$service" 2>&1)"
+    systemctl --quiet is-active "$service" || differs "service $service" "it to run" "$(systemctl is-active "$service" 2>&1)"
+  done
+}
+
+format=$(containerd_format)
+look_at_files
+look_at_kernel
+look_at_packages
+look_at_services

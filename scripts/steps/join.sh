@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# The host is a Ready node of the cluster, in the version and with the settings of the stack. Done means that the kubelet's own certificate opens the API of this cluster and
+# finds the node there; nothing less.
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/packages.sh"
+. "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubelet.sh"
+
+CONFIG=/etc/kubernetes/kubeadm/config.yaml
+DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
+STARTED=$STATE/join-started
+KUBELET_CONF=/etc/kubernetes/kubelet.conf
+CONFIGURATION_MARK=kubelet-configuration
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STARTED"
+CLOCK_TOLERANCE_SECONDS=60
+
+staged_discovery=$STAGING/files$DISCOVERY
+discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
+
+node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
+api_lets_kubelet_in() { kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found; }
+node_is_ready() {
+  [[ $(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
+    --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{"\n"}{.status.conditions[?(@.type=="Ready")].message}' |
+    tee "$STAGING/ready" | head -n 1) == True ]] || { cat "$STAGING/ready" && return 1; }
+}
+of_this_cluster() {
+  [[ ! -f /etc/kubernetes/pki/ca.crt ]] ||
+    cmp --silent /etc/kubernetes/pki/ca.crt <(discovery_value certificate-authority-data | base64 --decode)
+}
+
+# A clock that is wrong makes certificates invalid, which reads as a server that cannot be trusted.
+check_clock() {
+  local server there seconds
+  server=$(discovery_value server)
+  # Without a look at its certificate, which may not be valid yet by this clock; a server that is silent is the next check's.
+  there=$(curl --silent --insecure --head --max-time 20 "$server/livez" | sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
+  [[ -n $there ]] || return 0
+  seconds=$(($(date +%s) - $(date --date "$there" +%s)))
+  ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
+    fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" "$seconds s of difference: here $(date --utc), there $there" \
+      "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
+}
+
+# A dead token would only show after the five minutes that kubeadm waits for the kubelet.
+check_token() {
+  local server status
+  server=$(discovery_value server)
+  status=$(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
+    --cacert <(discovery_value certificate-authority-data | base64 --decode) \
+    --header @<(printf 'Authorization: Bearer %s' "$(discovery_value token)") "$server/api" 2>"$STAGING/curl") ||
+    fail "the API server at $server to answer" "$(<"$STAGING/curl")" "curl --insecure $server/livez; open the port between the hosts"
+  # Without any token it is 403.
+  [[ $status != 401 && $status != 403 ]] ||
+    fail "a join token that is valid" "$status: it expired, was deleted, or was not needed when it was asked for" \
+      "pulumi up; if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up, take it away, pulumi up"
+}
+
+run_join() {
+  put "$DISCOVERY"
+  touch "$STARTED"
+  kubeadm join --config "$CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
+    { rm -f "$DISCOVERY" && fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"; }
+  rm -f "$DISCOVERY"
+  remember "$CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+  changed "kubeadm join is done"
+}
+
+# Before the kubelet has its certificate nothing is lost by starting over; after it the node may have been in the cluster.
+clean_up_half_done() {
+  if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
+    fail "a join that went to its end, or none" "a join of this stack that was cut short, or whose node was deleted since" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
+  fi
+  kubeadm reset --force >&2
+  rm -rf /etc/cni/net.d "$STARTED"
+  changed "the half-done join is reset"
+  containerd_serves # after a power cut it may have ended while pods were removed
+}
+
+containerd_serves
+of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
+# One look that fails does not tell a member from a machine that never joined.
+if [[ -f $KUBELET_CONF && ! -e $STARTED ]]; then
+  comes_true 120 api_lets_kubelet_in || true # what keeps it out, the checks below say
+fi
+if ! node_is_registered &>/dev/null; then
+  check_clock
+  check_token
+  [[ ! -e $STARTED && ! -f $KUBELET_CONF ]] || clean_up_half_done
+  run_join
+fi
+wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+rm -f "$STARTED"
+
+export KUBECONFIG=$KUBELET_CONF
+runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+upgrade_node() {
+  install_held kubeadm
+  kubeadm upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
+    fail "kubeadm upgrade node to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" "mend what it names, then pulumi up"
+  install_held kubelet kubectl
+  systemctl daemon-reload
+  systemctl restart kubelet
+  wait_for 300 "the kubelet to run in version $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
+  changed "the node runs Kubernetes $KUBERNETES_VERSION"
+}
+
+runs_in_version || upgrade_node
+if [[ $(mark "$CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  restart_kubelet kubeadm upgrade node phase kubelet-config
+  remember "$CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+fi
+wait_for 300 "the node to be Ready" "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
+give_back "$HOST_NAME"

@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# The node of a worker is out of the cluster: drained if it can be, and deleted. Run on the control plane.
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/nodes.sh"
+
+export KUBECONFIG=/etc/kubernetes/admin.conf
+
+find_node "$WORKER_NAME"
+if [[ -n $NODE ]]; then
+  drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+  kubectl delete node "$WORKER_NAME" >/dev/null
+  changed "node $WORKER_NAME is deleted"
+fi
+rm -f "$STATE/taints-of-$WORKER_NAME"

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# The control plane's side of a worker. Returns what its join needs: server, CA, and a fresh token while it is no Ready
+# node. A node of another version is drained, for its machine to upgrade it.
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/nodes.sh"
+
+JOIN_TOKEN_TTL=15m
+export KUBECONFIG=/etc/kubernetes/admin.conf
+taints_mark=taints-of-$WORKER_NAME
+
+token=
+find_node "$WORKER_NAME"
+if [[ -n $NODE ]]; then
+  apply_taints "$WORKER_NAME" "$TAINTS" "$taints_mark"
+  version=$(node_version "$WORKER_NAME")
+  if [[ $version != "v$KUBERNETES_VERSION" ]]; then
+    drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+  fi
+else
+  remember "$taints_mark" "$TAINTS" # the kubelet registers with them
+fi
+if [[ $(node_condition "$WORKER_NAME") != True ]]; then
+  token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||
+    fail "a join token" "$(<"$STAGING/kubeadm")" "kubeadm token create"
+fi
+server=$(kubectl config view --minify --output jsonpath='{.clusters[0].cluster.server}')
+cat <<KUBECONFIG
+apiVersion: v1
+kind: Config
+clusters:
+- name: cluster
+  cluster:
+    server: $server
+    certificate-authority-data: $(base64 --wrap 0 /etc/kubernetes/pki/ca.crt)
+users:
+- name: joining-node
+  user:
+    token: $token
+contexts:
+- name: join
+  context:
+    cluster: cluster
+    user: joining-node
+current-context: join
+KUBECONFIG

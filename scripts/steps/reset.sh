@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it.
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/swap.sh"
+
+owner=$(mark owner) name=$(mark host-name)
+if [[ -z $owner ]]; then
+  changed "the machine belongs to no stack: nothing is reset"
+  exit 0
+fi
+[[ $owner == "$CLUSTER_ID" ]] ||
+  fail "a machine of stack $CLUSTER_ID" "it belongs to stack $owner" "pulumi state delete '**$HOST_NAME-prepare' forgets it without a reset"
+if [[ -n $name && $name != "$HOST_NAME" ]]; then
+  changed "the machine is $name of this stack now: nothing is reset"
+  exit 0
+fi
+# One that was off when its node was deleted registers it again as soon as it is started.
+kubelet_conf=/etc/kubernetes/kubelet.conf
+if [[ $NODE_LEAVES_FIRST == true && -f $kubelet_conf ]] &&
+  kubectl --kubeconfig "$kubelet_conf" --request-timeout=10s get node "$HOST_NAME" &>/dev/null; then
+  fail "node $HOST_NAME to be out of the cluster" "it is in it, as after a start of a machine that was off" \
+    "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
+fi
+
+if command -v kubeadm >/dev/null; then
+  kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >"$STAGING/reset" 2>&1 ||
+    fail "kubeadm reset to succeed" "$(tail -n 10 "$STAGING/reset")" "kubeadm reset --force"
+fi
+systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
+
+# What kube-proxy and Calico leave in the kernel; rules of others stay.
+for version in iptables ip6tables; do
+  # A kernel may lack one of the two.
+  if rules=$("$version-save" 2>/dev/null) && [[ -n $rules ]]; then
+    sed --regexp-extended '/KUBE-|cali[-:]/d' <<<"$rules" | "$version-restore"
+  fi
+done
+for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}'); do
+  ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
+done
+# Some of these may be mount points, which stay.
+for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico /var/log/calico; do
+  [[ ! -d $directory ]] || find "$directory" -mindepth 1 -delete
+done
+
+for package in kubeadm kubelet kubectl; do
+  apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short
+done
+sed --in-place=.unfinished -e '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/d' /etc/hosts
+rm -f /etc/hosts.unfinished
+# Everything that was put there; the list is written before the first of them is. A machine whose preparation was cut short
+# before that has none.
+if [[ -d $STATE/files ]]; then
+  find "$STATE/files" -type f -exec sort --unique {} + | grep --invert-match '^/etc/hosts$' | xargs --delimiter '\n' rm -f
+fi
+rm -rf /etc/containerd/certs.d
+if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
+  sed --in-place "s/^$SWAP_COMMENT//" /etc/fstab
+  rm -f /etc/fstab.before-kubernetes
+fi
+systemctl --quiet unmask swap.target
+systemctl daemon-reload
+rm -rf "$STATE"
+changed "the machine is reset"

@@ -1,0 +1,114 @@
+"""The way to a host and into the cluster: checked, and explained where it is closed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import cluster_access
+from components.cluster_access import checked_kubeconfig
+from components.settings.stack_file import parse_settings
+from components.steps import connection
+from tests.unit.support.stacks import KEY, smallest
+
+
+@pytest.mark.parametrize("content", ["", "clusters: []", "not a mapping", "users: []"])
+def test_a_kubeconfig_without_a_cluster_is_refused(content: str) -> None:
+    """The provider would silently take the operator's own one."""
+    with pytest.raises(pulumi.RunError, match="without clusters"):
+        checked_kubeconfig(content)
+
+
+def hashed(name: str) -> str:
+    """As `ssh-keygen -H` writes it."""
+    salt = b"20 bytes of sea salt"
+    digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("port", "line"),
+    [
+        (22, f"192.0.2.11 {KEY}22"),
+        (22, f"node1,192.0.2.11 {KEY}22"),
+        (2222, f"[192.0.2.11]:2222 {KEY}22"),
+        (22, f"{hashed('192.0.2.11')} {KEY}22"),
+        (2222, f"|1|nonsense {KEY}0\n@revoked 192.0.2.11 {KEY}0\n{hashed('[192.0.2.11]:2222')} {KEY}22"),
+    ],
+)
+def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, line: str) -> None:
+    """By address, among several names, and with a port of its own."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"# comment\n192.0.2.1 {KEY}0\n192.0.2.111 {KEY}0\n\n{line}\n")
+    stack = smallest()
+    del stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"] = {"knownHostsFile": str(known_hosts), "port": port}
+    settings = parse_settings(stack)
+    assert connection.host_key_of(settings.control_plane, settings.ssh) == f"{KEY}22"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
+        ("dial unix /tmp/ssh-x/agent.1: connect: connection refused", "expected the SSH agent to answer"),
+        (
+            "after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.1:5->192.0.2.2:22: connection reset",
+            "expected its SSH server to talk to this address",
+        ),
+        ("after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.2:22: i/o timeout", "expected an answer"),
+        ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
+        ("wait: remote command exited without exit status or exit signal", "expected the SSH session to last"),
+        ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
+        ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
+        ("sudo: a password is required", "expected sudo without a password for admin"),
+    ],
+)
+def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPatch, error: str, expected: str) -> None:
+    """Expected, seen, and what to do next."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
+    connection.explain_connection_failure("x", "prepare", settings.control_plane, settings.ssh)
+    (explain,) = hooks
+    assert explain(SimpleNamespace(errors=[error])) is False  # False: it is not tried again without end
+    (message,) = said
+    assert message.startswith(f"node1: prepare: {expected}")
+    assert "\n  Next: " in message
+
+
+def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others fail for the same reason, and Pulumi lists them."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "shop")
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    cluster_access.explain_failures()
+    for name in ("Deployment:web", "Deployment:other"):
+        assert hooks[0](SimpleNamespace(name=name, errors=["ImagePullBackOff"])) is False
+    (message,) = said
+    assert message.startswith("Deployment:web: expected the cluster to take and run it,\n  saw ImagePullBackOff\n")
+    assert message.endswith("Next: make status STACK=shop, which names what is wrong and what to do")
+
+
+def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it quotes, such as containerd's refused connection, is not SSH's."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    settings = parse_settings(smallest())
+    connection.explain_connection_failure("x", "init", settings.control_plane, settings.ssh)
+    error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
+    assert hooks[0](SimpleNamespace(errors=[error])) is False
+    assert said == []

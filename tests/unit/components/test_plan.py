@@ -1,0 +1,298 @@
+"""The plan in words, and changes that a running cluster cannot follow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.addons.calico import calico_images
+from components.review.expiry import expiry_warning
+from components.review.plan import Asked, plan
+from components.review.refusals import refuse_impossible_changes
+from components.settings.stack_file import SettingsError, parse_settings
+from components.steps import step as _step
+from components.steps.last_update import LastUpdate, RecordedCommand
+from components.steps.step import install_scripts
+from tests.unit.support import recording
+from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.stacks import KEY, Stack
+
+
+def state_of(run: Recording) -> LastUpdate:
+    """What a run of the program would leave in the state."""
+    return LastUpdate(
+        {
+            name: RecordedCommand(
+                each.inputs.get("stdin", ""), each.inputs["connection"], recording._Machines._printed(name)
+            )
+            for name, each in run.commands.items()
+        },
+        {each.name: each.inputs for each in run.of_type("kubernetes:apps/v1:DaemonSet")},
+    )
+
+
+@pytest.fixture(scope="module")
+def last(directory: Path) -> LastUpdate:
+    """One control plane and two workers of 1.35.4."""
+    return state_of(record(stack_of(directory, "node2", "node3", version="1.35.4"), preview=False))
+
+
+@pytest.fixture
+def stack(directory: Path) -> Stack:
+    """The same stack file."""
+    return stack_of(directory, "node2", "node3", version="1.35.4")
+
+
+def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
+    """The lines of the plan, without their indentation."""
+    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
+    settings = parse_settings(stack)
+    asked = Asked(settings, calico_images(settings), {"hub.example.com": password})
+    return [line.strip() for line in plan(asked, last)]
+
+
+def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
+    """Who becomes what."""
+    assert planned(stack, LastUpdate()) == [
+        "node1: is prepared and becomes the control plane, Kubernetes 1.35.4",
+        "node2: is prepared and joins, Kubernetes 1.35.4",
+        "node3: is prepared and joins, Kubernetes 1.35.4",
+    ]
+
+
+def test_a_stack_file_that_did_not_change_does_nothing(stack: Stack, last: LastUpdate) -> None:
+    """One line says so."""
+    assert planned(stack, last) == ["nothing is done to any node"]
+
+
+def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last: LastUpdate) -> None:
+    """Only containerd 1.4 restarts for it; it runs under Kubernetes up to 1.25."""
+    assert planned(stack, last, "fish-sword") == [
+        f"node{number}: passwords of registries change: nothing restarts" for number in (1, 2, 3)
+    ]
+
+
+def test_another_password_restarts_containerd_1_4(directory: Path) -> None:
+    """Whether a host has it is not known in a preview."""
+    stack = stack_of(directory, version="1.24.3")
+    before = state_of(record(stack, preview=False))
+    assert planned(stack, before) == ["nothing is done to any node"]
+    assert planned(stack, before, "fish-sword") == [
+        "node1: passwords of registries change: containerd 1.4 restarts, newer ones do not; pods keep running"
+    ]
+
+
+def test_images_that_are_pulled_early_are_named(stack: Stack, last: LastUpdate) -> None:
+    """Where they are others than before."""
+    stack["images"]["rewrite"]["docker.io"] = "hub.example.com/other"
+    images = ", ".join(f"hub.example.com/other/calico/{name}:v3.28.5" for name in ("cni", "node"))
+    assert f"node2: pulls {images}" in planned(stack, last)
+
+
+def test_a_changed_file_is_named_with_what_it_restarts(stack: Stack, last: LastUpdate) -> None:
+    """A sysctl restarts nothing, another pause image restarts containerd."""
+    stack["hosts"]["node2"]["sysctl"] = {"vm.overcommit_memory": 1}
+    assert planned(stack, last) == ["node2: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"]
+    stack["hosts"]["node2"]["sysctl"] = {}
+    stack["containerd"]["pauseImage"] = "hub.example.com/pause:1"
+    restarts = "/etc/containerd/config.toml changes: containerd restarts, pods keep running"
+    assert planned(stack, last) == [
+        f"node{number}: {line}" for number in (1, 2, 3) for line in (restarts, "pulls hub.example.com/pause:1")
+    ]
+
+
+def test_an_upgrade_says_its_order(stack: Stack, last: LastUpdate) -> None:
+    """etcd, control plane, then worker after worker."""
+    stack["cluster"]["kubernetesVersion"] = "1.36.3"
+    lines = [line for line in planned(stack, last) if "changes:" not in line]
+    effect = "drained, restarted, uncordoned; the API does not answer for a moment"
+    assert lines == [
+        f"node1: etcd is saved, then the control plane is upgraded from 1.35.4 to 1.36.3: {effect}",
+        "node2: is drained, upgraded from 1.35.4 to 1.36.3, and uncordoned; 1 worker at a time",
+        "node3: is drained, upgraded from 1.35.4 to 1.36.3, and uncordoned; 1 worker at a time",
+    ]
+
+
+def test_hosts_that_come_and_go_are_told(stack: Stack, last: LastUpdate) -> None:
+    """One dead, one removed, one new."""
+    stack["hosts"]["node4"] = {"address": "192.0.2.14", "hostKey": f"{KEY}14"}
+    stack["hosts"]["node2"]["gone"] = True
+    del stack["hosts"]["node3"]
+    assert planned(stack, last) == [
+        "node2: is gone: its node is deleted; nothing connects to the machine",
+        "node4: is prepared and joins, Kubernetes 1.35.4",
+        "node3: is drained within 300 s, its node is deleted, the machine is reset",
+    ]
+
+
+def test_kubelet_and_api_server_are_told_apart(stack: Stack, last: LastUpdate) -> None:
+    """Which of them restarts, and where."""
+    stack["cluster"]["kubeletConfiguration"] = {"maxPods": 50}
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["api.example.com"]}}
+    assert [line for line in planned(stack, last) if "changes:" not in line] == [
+        "node1: the parts of the control plane whose arguments change restart",
+        "node1: kubelet restarts, pods keep running",
+        "node2: kubelet restarts, pods keep running",
+        "node3: kubelet restarts, pods keep running",
+    ]
+
+
+@pytest.mark.parametrize("change", [{"mtu": 1400}, {"vxlanMode": "CrossSubnet"}])
+def test_a_pod_network_that_changes_is_told(stack: Stack, last: LastUpdate, change: dict[str, object]) -> None:
+    """calico-node restarts, although nothing is done on a machine."""
+    stack["calico"] |= change
+    assert planned(stack, last) == ["every node: calico-node restarts, one node after the other; pods keep running"]
+
+
+def impossible(stack: Stack, last: LastUpdate) -> list[str]:
+    """Why a running cluster cannot follow."""
+    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
+    try:
+        refuse_impossible_changes(parse_settings(stack), last)
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        ("1.35.5", None),
+        ("1.36.3", None),
+        ("1.37.0", "one minor version at a time, found 1.37.0, the cluster has 1.35.4; go to 1.36.x, then to 1.37.0"),
+        ("1.34.9", "kubeadm cannot go back from 1.35.4 to 1.34.9"),
+        ("1.35.3", "kubeadm cannot go back from 1.35.4 to 1.35.3"),
+    ],
+)
+def test_a_version_that_kubeadm_cannot_reach_is_refused(
+    stack: Stack, last: LastUpdate, version: str, problem: str | None
+) -> None:
+    """With the steps that lead there."""
+    stack["cluster"]["kubernetesVersion"] = version
+    found = impossible(stack, last)
+    assert (problem is None) == (found == [])
+    assert all(problem in each for each in found if problem)
+    assert impossible(stack, LastUpdate()) == []
+
+
+def test_an_upgrade_past_a_flag_that_the_cluster_still_has_is_refused(directory: Path) -> None:
+    """kubeadm would start the new API server with it, whatever the stack file says."""
+    stack = stack_of(directory, version="1.32.9")
+    flag = [{"name": "cloud-config", "value": "/etc/cloud"}]
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": flag}}
+    before = state_of(record(stack, preview=False))
+    assert impossible(stack, before) == []
+    stack["cluster"] |= {"kubernetesVersion": "1.33.5", "clusterConfiguration": {}}
+    (problem,) = impossible(stack, before)
+    assert "still has --cloud-config in apiServer.extraArgs, which 1.33.5 does not know" in problem
+    assert "take it away with version 1.32.9" in problem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("controlPlaneEndpoint", "api.example.com:6443", "cluster.controlPlaneEndpoint"),
+        ("networking", {"podSubnet": "10.1.0.0/16"}, "cluster.networking"),
+        ("name", "other", "cluster.name"),
+    ],
+)
+def test_what_kubeadm_writes_once_cannot_be_changed(
+    stack: Stack, last: LastUpdate, key: str, value: object, path: str
+) -> None:
+    """Said in the preview, and not by a cluster that fell apart."""
+    stack["cluster"][key] = value
+    (problem,) = impossible(stack, last)
+    assert problem.startswith(f"{path}")
+    assert "cannot be changed once the cluster exists" in problem
+
+
+def test_the_control_plane_cannot_move(stack: Stack, last: LastUpdate) -> None:
+    """Its name is in the state."""
+    stack["hosts"]["node1"]["role"] = "worker"
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    (problem,) = impossible(stack, last)
+    assert problem.startswith("hosts: the control plane of this cluster is node1, found node2")
+
+
+def test_a_node_keeps_its_address(stack: Stack, last: LastUpdate) -> None:
+    """What kubelet, certificates and etcd were told, nobody tells them again; where SSH answers is no part of it."""
+    stack["hosts"]["node2"]["nodeIp"] = "10.0.0.2"
+    stack["hosts"]["node3"] |= {"address": "192.0.2.99", "nodeIp": stack["hosts"]["node3"]["address"]}
+    (problem,) = impossible(stack, last)
+    assert problem.startswith(
+        "hosts.node2.nodeIp: a node keeps its address in the cluster, found 10.0.0.2, the node has"
+    )
+    assert "delete the line of node2" in problem
+    stack["cluster"]["controlPlaneEndpoint"] = "192.0.2.11:6443"
+    stack["hosts"]["node1"]["address"] = "192.0.2.98"
+    assert impossible(stack, last)[0].startswith("hosts.node1.address: a node keeps its address")
+    del stack["hosts"]["node2"]["nodeIp"]
+    stack["hosts"]["node2"] |= {"gone": True, "address": "192.0.2.97"}
+    assert len(impossible(stack, last)) == 1, "a machine that is gone has no address any more"
+
+
+def test_a_node_is_not_renamed(stack: Stack, last: LastUpdate) -> None:
+    """It would be joined under its new name and then reset under the old one."""
+    stack["hosts"]["node9"] = stack["hosts"].pop("node2")
+    (problem,) = impossible(stack, last)
+    assert problem.startswith("hosts.node9.address: 192.0.2.12 is node node2 of this cluster")
+    gone = LastUpdate({name: each for name, each in last.commands.items() if name != "node2-membership"})
+    assert impossible(stack, gone) == [], "the machine of a node that was declared gone is free"
+
+
+def test_no_secret_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
+    """What the state holds of the join is not repeated."""
+    stack["cluster"]["kubernetesVersion"] = "1.36.3"
+    assert recording.TOKEN not in "\n".join(planned(stack, last))
+    assert recording.TOKEN in last.commands["node2-join"].stdin
+
+
+@pytest.mark.parametrize(("day", "warned"), [("2099-11-02", False), ("2099-11-03", True), ("2100-06-01", True)])
+def test_certificates_that_expire_within_sixty_days_are_warned_of(
+    stack: Stack, last: LastUpdate, day: str, warned: bool
+) -> None:
+    """With the setting that renews them; the update that renews them warns no more."""
+    today = dt.date.fromisoformat(day)
+    warning = expiry_warning(parse_settings(stack), last, today)
+    assert (warning is not None) == warned
+    assert warning is None or "apiserver on 2100-01-01." in warning
+    assert warning is None or "cluster.certificateGeneration from 0 to 1" in warning
+    stack["cluster"]["certificateGeneration"] = 1
+    assert expiry_warning(parse_settings(stack), last, today) is None
+
+
+def test_a_kubeconfig_that_expires_before_what_an_upgrade_renewed_is_warned_of(stack: Stack, last: LastUpdate) -> None:
+    """The state keeps the old one, which opens the API no longer."""
+    warning = expiry_warning(parse_settings(stack), last, dt.date(2100, 12, 1))
+    assert warning is not None
+    assert "the stack's kubeconfig on 2101-01-01" in warning
+
+
+def test_a_renewal_reads_the_kubeconfig_anew(stack: Stack, last: LastUpdate) -> None:
+    """And says that the control plane restarts."""
+    stack["cluster"]["certificateGeneration"] = 1
+    assert planned(stack, last) == [
+        "node1: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
+    ]
+
+
+def test_scripts_that_change_are_named_instead_of_their_compressed_line(
+    stack: Stack, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Once for all hosts."""
+    scripts = tmp_path / "scripts"
+    shutil.copytree(_step.SCRIPTS, scripts)
+    (scripts / "steps/join.sh").write_text("# another\n")
+    (scripts / "steps/new.sh").write_text("# a new one\n")
+    monkeypatch.setattr(_step, "SCRIPTS", scripts)
+    install_scripts.cache_clear()
+    try:
+        assert planned(stack, last) == [
+            "node1, node2, node3: get new scripts of this project and are looked at again: steps/join.sh, steps/new.sh"
+        ]
+    finally:
+        install_scripts.cache_clear()

@@ -1,0 +1,303 @@
+"""What is sent to a host: every file, and the text that carries it there."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from components.host import prepared_files
+from components.host_files import containerd
+from components.host_files.containerd_1_4 import CRI_WITH_PASSWORDS
+from components.host_files.proxy import proxy_files
+from components.settings import Images, Settings
+from components.settings.stack_file import SettingsError, parse_settings
+from components.steps import remote as _remote
+from components.steps import step as _step
+from components.steps.step import File, prologue, staged
+from tests.unit.support.golden import as_text, assert_golden
+from tests.unit.support.stacks import CA, full, smallest, with_workers
+
+VERSIONS = ["1.24.3", "1.34.4", "1.36.3"]
+HOSTILE = [
+    "two  spaces and a tab\t",
+    'it\'s "quoted"',
+    "$(touch hacked) `touch hacked` ${HOME} $HOME",
+    "line one\nline two\n\n\n",
+    "back\\slash \\n \\",
+    "-n",
+    "%s %d",
+    "EOF\nKUBECONFIG\n. /etc/passwd\n",
+    "!history * ? [a-z] ~ # & ; | < >",
+    "carriage\r\nreturn",
+    "umlaut \u00fc, snowman \u2603",
+    "",
+]
+
+
+def settings_for(version: str) -> Settings:
+    """One control plane, one worker with a label and a taint."""
+    stack = with_workers("node2", version=version)
+    stack["hosts"]["node2"] |= {
+        "nodeIp": "198.51.100.12",
+        "labels": {"zone": "a", "disk": "fast"},
+        "taints": [{"key": "only", "value": "batch", "effect": "NoSchedule"}],
+    }
+    return parse_settings(stack)
+
+
+def content_of(files: list[File], path: str) -> str:
+    """The one file with this path."""
+    (found,) = [file.content for file in files if file.path == path]
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["node1", "node2"])
+def test_a_host_gets_exactly_these_files(version: str, name: str) -> None:
+    """Golden: node1 is the control plane, node2 a worker."""
+    settings = settings_for(version)
+    files = prepared_files(settings.hosts[name], settings)
+    assert_golden(f"{settings.hosts[name].role}-{version}.txt", as_text(files))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["node1", "node2"])
+def test_no_path_is_written_twice(version: str, name: str, tmp_path: Path) -> None:
+    """The second would silently win."""
+    settings = parse_settings(full(tmp_path, "node2", version=version))
+    paths = [file.path for file in prepared_files(settings.hosts[name], settings)]
+    paths += [file.path for file in containerd.credential_files(settings, {"hub.example.com": "x"})]
+    assert len(paths) == len(set(paths))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_roles_write_yaml_that_kubeadm_can_tell_apart(version: str) -> None:
+    """Each document has a kind, and the worker has the join alone."""
+    settings = settings_for(version)
+    kinds = {
+        name: [
+            document["kind"]
+            for document in yaml.safe_load_all(
+                content_of(prepared_files(settings.hosts[name], settings), "/etc/kubernetes/kubeadm/config.yaml")
+            )
+        ]
+        for name in settings.hosts
+    }
+    assert kinds == {
+        "node1": ["InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"],
+        "node2": ["JoinConfiguration"],
+    }
+
+
+def test_kubeadm_configuration_of_the_stack_is_merged_mapping_by_mapping() -> None:
+    """What is not named stays, what is named wins."""
+    stack = smallest()
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["a"]}}
+    stack["cluster"]["kubeProxyConfiguration"] = {"conntrack": {"min": 1}, "mode": "nftables"}
+    settings = parse_settings(stack)
+    text = content_of(prepared_files(settings.control_plane, settings), "/etc/kubernetes/kubeadm/config.yaml")
+    _, cluster, _, kube_proxy = yaml.safe_load_all(text)
+    assert cluster["apiServer"] == {"certSANs": ["a"]}
+    assert cluster["clusterName"] == "dev"
+    assert kube_proxy["conntrack"] == {"min": 1}
+    assert kube_proxy["mode"] == "nftables"
+
+
+def test_containerd_configuration_follows_the_stack() -> None:
+    """Golden: formats of containerd 1 and 2 with a rewritten pause image."""
+    stack = smallest() | {
+        "images": {"rewrite": {"registry.k8s.io": "hub.example.com/k8s"}},
+        "containerd": {"restrictOomScoreAdj": True},
+    }
+    assert_golden("containerd.txt", as_text(containerd.configuration_files(parse_settings(stack))))
+
+
+def test_a_proxy_is_told_to_apt_and_containerd_and_to_nothing_else() -> None:
+    """Golden; apt is told of single hosts that are reached directly, for it knows no networks."""
+    stack = smallest() | {
+        "proxy": {
+            "http": "http://proxy.example.com:3128",
+            "https": "http://proxy.example.com:3128",
+            "noProxy": ["hub.example.com", ".example.org", "192.0.2.0/24"],
+        }
+    }
+    settings = parse_settings(stack)
+    assert_golden("proxy.txt", as_text(proxy_files(settings)))
+    told = [
+        file.path for file in prepared_files(settings.control_plane, settings) if "proxy.example.com" in file.content
+    ]
+    assert told == [file.path for file in proxy_files(settings)]
+    assert proxy_files(parse_settings(smallest())) == []
+
+
+def test_a_password_in_the_address_of_a_proxy_is_refused() -> None:
+    """It would stand in plain files."""
+    with pytest.raises(SettingsError, match=r"proxy.http: "):
+        parse_settings(smallest() | {"proxy": {"http": "http://jo:secret@proxy.example.com:3128"}})
+
+
+def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> None:
+    """Golden: a registry with CA and password, one with mirrors, one with neither."""
+    stack = full(tmp_path)
+    stack["containerd"]["registries"]["registry.example.com:5000"] = {}
+    settings = parse_settings(stack)
+    files = containerd.registry_files(settings)
+    secret = containerd.credential_files(settings, {"hub.example.com": 'sword "fish'})
+    assert_golden("registries.txt", as_text([*files, *secret]))
+    assert content_of(files, "/etc/containerd/certs.d/hub.example.com/ca.crt") == CA
+    assert [file.mode for file in secret] == ["0600"]
+
+
+def test_containerd_1_4_is_told_of_registries_in_its_own_form(tmp_path: Path) -> None:
+    """Golden: mirrors with and without a path, a host that is a registry and a mirror, a password with a quote."""
+    stack = full(tmp_path, version="1.24.3")
+    stack["containerd"]["registries"]["docker.io"] = {
+        "mirrors": ["https://hub.example.com", "https://mirror.example.com/docker"]
+    }
+    settings = parse_settings(stack)
+    told = [file for file in containerd.configuration_files(settings) if file.path.endswith(".1.4")]
+    secret = containerd.credential_files(settings, {"hub.example.com": 'sword "fish'})
+    (with_password,) = [file for file in secret if file.path == CRI_WITH_PASSWORDS]
+    assert_golden("containerd-1.4.txt", as_text([*told, with_password]))
+    assert with_password.mode == "0600"
+    read = tomllib.loads(with_password.content)["plugins"]["io.containerd.grpc.v1.cri"]["registry"]
+    assert read["configs"]["hub.example.com"]["auth"] == {"username": "robot", "password": 'sword "fish'}
+    assert "fish" not in told[0].content
+
+
+def test_a_kubernetes_that_refuses_containerd_1_4_puts_nothing_for_it(tmp_path: Path) -> None:
+    """Neither on disk nor in previews."""
+    settings = parse_settings(full(tmp_path))
+    paths = {file.path for file in prepared_files(settings.control_plane, settings)}
+    paths |= {file.path for file in containerd.credential_files(settings, {"hub.example.com": "x"})}
+    assert not paths & {CRI_WITH_PASSWORDS, "/etc/containerd/config.toml.1.4"}
+
+
+@pytest.mark.parametrize(
+    ("image", "pulled"),
+    [
+        ("registry.k8s.io/pause:3.10", "hub.test:5000/k8s/pause:3.10"),
+        ("registry.k8s.io/coredns/coredns:v1", "hub.test:5000/k8s/coredns/coredns:v1"),
+        ("docker.io/calico/node:v3", "hub.test:5000/docker/calico/node:v3"),
+        ("calico/node:v3", "hub.test:5000/docker/calico/node:v3"),
+        ("nginx", "hub.test:5000/docker/library/nginx"),
+        ("nginx:1.27", "hub.test:5000/docker/library/nginx:1.27"),
+        ("localhost/tool", "hub.test:5000/local/tool"),
+        ("registry.test:8443/a/b@sha256:0", "hub.test:5000/port/a/b@sha256:0"),
+        ("registry:5000/a/b", "hub.test:5000/bare/a/b"),
+        ("registry.test/a/b", "registry.test/a/b"),
+        ("quay.io/a/b:1", "quay.io/a/b:1"),
+        ("sub.registry.k8s.io/a", "sub.registry.k8s.io/a"),
+    ],
+)
+def test_an_image_is_pulled_from_where_its_registry_is_rewritten_to(image: str, pulled: str) -> None:
+    """Names without a registry are Docker Hub's; a port belongs to the registry."""
+    rewrite = {
+        "registry.k8s.io": "hub.test:5000/k8s",
+        "docker.io": "hub.test:5000/docker",
+        "localhost": "hub.test:5000/local",
+        "registry.test:8443": "hub.test:5000/port",
+        "registry:5000": "hub.test:5000/bare",
+    }
+    assert Images(rewrite=rewrite).rewritten(image) == pulled
+
+
+def test_without_rewriting_an_image_keeps_its_name() -> None:
+    """Not even a library name is completed."""
+    assert Images().rewritten("nginx") == "nginx"
+
+
+def bytes_given_back(directory: Path, content: str) -> tuple[bytes, bytes]:
+    """A value and a file's content, after prologue and staging went through a real bash."""
+    (directory / "run.sh").write_text('stage() { printf "%s" "$3" >"$2"; }\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_step, "LIBRARY", str(directory))
+        text = prologue("step", {"VALUE": content}) + staged([File(str(directory / "file"), content)])
+    # Read as on a host: from standard input, strictly.
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-s"],
+        input=f"{text}printf '%s' \"$VALUE\" >{directory}/value\n".encode(),
+        cwd=directory,
+        check=True,
+        timeout=20,
+    )
+    return (directory / "value").read_bytes(), (directory / "file").read_bytes()
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_hostile_text_arrives_as_it_is(tmp_path: Path, content: str) -> None:
+    """Neither run nor split nor cut."""
+    assert bytes_given_back(tmp_path, content) == (content.encode(), content.encode())
+    assert not (tmp_path / "hacked").exists()
+
+
+@hypothesis_settings(max_examples=30)
+@given(content=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_any_text_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    """All but the NUL, which no variable can hold."""
+    directory = tmp_path_factory.mktemp("any")
+    assert bytes_given_back(directory, content) == (content.encode(), content.encode())
+
+
+def test_a_step_gets_its_name_and_the_arguments_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sourced file has arguments of its own: without care it never learns that it is to verify."""
+    monkeypatch.setattr(_step, "LIBRARY", str(tmp_path))
+    (tmp_path / "run.sh").write_text('printf "%s," "$@"\n')
+    for command, expected in [(_remote.CREATE, "init,"), (_remote.VERIFY, "init,verify,")]:
+        arguments = command.removeprefix("sudo -n ").split()
+        finished = subprocess.run(
+            arguments, input=prologue("init", {}), capture_output=True, text=True, check=True, timeout=20
+        )
+        assert finished.stdout == expected
+
+
+def test_the_lines_of_a_file_stay_lines(tmp_path: Path) -> None:
+    """A preview shows which line of a file changes."""
+    assert "\nsecond line\n" in staged([File("/etc/example", "first line\nsecond line\nthird line\n")])
+
+
+def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise every preview would show a change; and they arrive whole."""
+    text = _step.install_scripts()
+    _step.install_scripts.cache_clear()
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert _step.install_scripts() == text
+    finished = subprocess.run(
+        ["bash", "-euo", "pipefail", "-s"],
+        input=text.replace(_step.LIBRARY, str(tmp_path / "library")),
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert finished.returncode == 0
+    arrived = {
+        str(path.relative_to(tmp_path / "library")): path.read_text() for path in (tmp_path / "library").rglob("*.sh")
+    }
+    assert arrived == {str(path.relative_to(_step.SCRIPTS)): path.read_text() for path in _step.SCRIPTS.rglob("*.sh")}
+
+
+def test_what_a_recorded_command_was_told_is_told_to_another_script(tmp_path: Path) -> None:
+    """From a directory that is gone afterwards; the installed scripts are neither used nor changed."""
+    settings = parse_settings(smallest())
+    text = prepare_text(settings)
+    again = _step.told_again(text, "drift")
+    assert _step.LIBRARY not in again
+    assert again.splitlines()[-1] == "run_step drift"
+    assert _step.told(again) == _step.told(text)
+    assert "delete" not in again
+    with_more = _step.told(_step.told_again(text, "drift", [_step.File("/etc/x", "it's", "0600")]))
+    assert with_more.files == {**_step.told(text).files, "/etc/x": "it's"}
+
+
+def prepare_text(settings: Settings) -> str:
+    """Standard input of the first command of the control plane."""
+    host = settings.control_plane
+    step = _step.Step("node1-prepare", "prepare", host, {"A": "1"}, prepared_files(host, settings), "reset", True)
+    return step.text()

@@ -1,0 +1,77 @@
+"""What runs on a hosting service may do as little as it needs, and runs what anyone can run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[3]
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").iterdir())
+PINNED = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+
+
+def jobs(path: Path) -> dict[str, dict[str, Any]]:
+    """Jobs of a workflow by name."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())["jobs"]
+    return found
+
+
+def test_there_are_workflows() -> None:
+    """The tests below look at each of them."""
+    assert {path.name for path in WORKFLOWS} >= {"check.yml", "drift.yml", "preview.yml"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_has_no_permission_and_each_job_says_its_own(path: Path) -> None:
+    """None may write to the repository."""
+    assert yaml.safe_load(path.read_text())["permissions"] == {}
+    for job in jobs(path).values():
+        assert job["permissions"].get("contents") == "read"
+        assert set(job["permissions"]) <= {"contents", "pull-requests"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_and_hand_no_token_on(path: Path) -> None:
+    """A tag may be moved; a commit may not. What a checkout leaves in .git, every later step may use."""
+    uses = [line.strip(" -") for line in path.read_text().splitlines() if "uses:" in line]
+    assert uses
+    assert [line for line in uses if not PINNED.fullmatch(line)] == []
+    checkouts = [step for job in jobs(path).values() for step in job["steps"] if "checkout" in step.get("uses", "")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * len(jobs(path))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_jobs_end_and_do_not_pile_up(path: Path) -> None:
+    """Each within a stated time, and none twice for one commit or pull request."""
+    assert "group" in yaml.safe_load(path.read_text())["concurrency"]
+    assert all(job["timeout-minutes"] <= 30 for job in jobs(path).values())
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_steps_run_targets_of_the_makefile_and_no_text_of_a_pull_request(path: Path) -> None:
+    """A title or a branch that is put into a script is run as one; in a variable it is only text."""
+    targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    for job in jobs(path).values():
+        for script in (step["run"] for step in job["steps"] if "run" in step):
+            assert "${{" not in script
+            called = re.findall(r"\bmake ([a-z-]+)", script)
+            assert called
+            assert set(called) <= set(targets)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_secrets_reach_the_step_that_needs_them_only(path: Path) -> None:
+    """Not the installation of anything, and not the other jobs."""
+    for job in jobs(path).values():
+        assert "secrets." not in str({key: value for key, value in job.items() if key != "steps"})
+        assert not any("secrets." in str(step) for step in job["steps"][:-1])
+
+
+def test_a_pull_request_of_a_fork_gets_no_secret() -> None:
+    """Its code is a stranger's."""
+    for job in jobs(REPOSITORY / ".github" / "workflows" / "preview.yml").values():
+        assert "secrets." not in str(job) or "head.repo.full_name == github.repository" in job["if"]

@@ -1,0 +1,98 @@
+"""Who may do what: what a stack file may say of it, and the objects that it leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.addons import manifests
+from components.settings.stack_file import parse_settings
+from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.stacks import Stack, only_problem, smallest
+
+RULES = [{"resources": ["pods"], "verbs": ["get"]}]
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+
+
+def recorded(tmp_path: Path, access: Stack | None = None) -> Recording:
+    """A run of the program with these access rules."""
+    return record(stack_of(tmp_path) | ({"access": access} if access else {}), preview=True)
+
+
+def bindings(run: Recording) -> set[tuple[str, str, str]]:
+    """Kind and name of each binding, its role, and its subjects."""
+    return {
+        (each.request.type.rpartition(":")[2] + " " + each.name, each.inputs["roleRef"]["name"], names(each.inputs))
+        for each in run.resources
+        if each.request.type.endswith("Binding")
+    }
+
+
+def names(inputs: dict[str, Any]) -> str:
+    """The subjects of a binding."""
+    return " ".join(f"{each['kind']}:{each.get('namespace', '')}/{each['name']}" for each in inputs["subjects"])
+
+
+def test_without_a_word_there_are_the_users_of_the_guide_and_one_who_may_only_read(tmp_path: Path) -> None:
+    """Admin-user, the example of secrets, and a reader of one namespace."""
+    assert bindings(recorded(tmp_path)) >= {
+        ("ClusterRoleBinding admin-user", "cluster-admin", "ServiceAccount:kubernetes-dashboard/admin-user"),
+        ("RoleBinding default/reader", "view", "ServiceAccount:default/reader"),
+        ("ClusterRoleBinding secret-creator", "secret-creator", "User:/secret-operator"),
+    }
+
+
+def test_a_role_in_a_namespace_holds_there_alone_and_its_namespace_is_made(tmp_path: Path) -> None:
+    """With users, groups and service accounts."""
+    role = {"name": "deployer", "namespace": "ci", "rules": RULES, "users": ["jo"], "groups": ["ops"]}
+    run = recorded(tmp_path, {"serviceAccounts": [], "roles": [{**role, "serviceAccounts": ["shop/robot"]}]})
+    (found,) = [each for each in run.resources if each.name == "ci/deployer" and each.request.type.endswith(":Role")]
+    assert found.inputs["rules"] == [{"apiGroups": [""], **RULES[0]}]
+    expected = ("RoleBinding ci/deployer", "deployer", "User:/jo Group:/ops ServiceAccount:shop/robot")
+    assert expected in bindings(run)
+    namespaces = {each.name: each.request for each in run.resources if each.request.type.endswith(":Namespace")}
+    assert namespaces["ci"].retainOnDelete, "what others run in it stays when nothing names it any more"
+    assert not namespaces["kubernetes-dashboard"].retainOnDelete
+
+
+def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each preview, with what to do instead."""
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    kind = "kubernetes.io/service-account-token"
+    assert not [each for each in recorded(tmp_path).resources if each.inputs.get("type") == kind]
+    assert not [each for each in warnings if "never expires" in each]
+    account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
+    run = recorded(tmp_path, {"serviceAccounts": [account], "roles": []})
+    (secret,) = [each for each in run.resources if each.inputs.get("type") == kind]
+    assert secret.inputs["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "robot"}
+    assert "data" in secret.request.additionalSecretOutputs
+    assert any("ci/robot" in each and "make token USER=robot" in each for each in warnings)
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {"serviceAccounts": [{"name": "jo", "namespace": "a"}, {"name": "jo", "namespace": "b"}]},
+        {"serviceAccounts": [{"name": "jo", "clusterRole": "view"}], "roles": [{"name": "jo", "rules": RULES}]},
+        {"roles": [{"name": "jo", "namespace": "a", "rules": RULES}, {"name": "jo", "namespace": "a", "rules": RULES}]},
+    ],
+)
+def test_two_of_the_same_name_are_refused(access: Stack) -> None:
+    """Their bindings would be one object, or `make token` could not tell them apart."""
+    assert "differ from each other, not jo" in only_problem(smallest() | {"access": access})
+
+
+def test_roles_of_the_same_name_may_be_in_two_namespaces() -> None:
+    """They are two objects."""
+    roles = [{"name": "jo", "namespace": where, "rules": RULES} for where in ("a", "b")]
+    assert parse_settings(smallest() | {"access": {"roles": roles}}).access.namespaces >= {"a", "b"}

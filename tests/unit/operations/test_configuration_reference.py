@@ -1,0 +1,156 @@
+"""The editors' schema and the reference follow from the settings, and say the same as they do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
+from local.errors import StepError
+from local.paths import REPOSITORY
+from operations.stack import configuration
+from operations.stack.stack_schema import PREFIX
+from tests.unit.support.stacks import KEY
+
+STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
+HEADER = "# yaml-language-server: $schema=docs/stack.schema.json"
+
+
+def validator() -> Draft202012Validator:
+    """Of the committed schema, which is what an editor uses."""
+    schema = json.loads((REPOSITORY / "docs" / "stack.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def refusals(config: dict[str, Any]) -> str:
+    """What an editor would say of a stack file; empty when it is content."""
+    return "\n".join(error.message for error in validator().iter_errors({"config": config}))
+
+
+def stack() -> dict[str, Any]:
+    """A small stack file, below `config:`."""
+    host = {"address": "192.0.2.11", "role": "control-plane", "hostKey": f"{KEY}1"}
+    return {"kubeadm:cluster": {"name": "dev"}, "kubeadm:hosts": {"node1": host}}
+
+
+def test_the_stack_files_of_all_environments_are_there() -> None:
+    """The tests below look at each of them."""
+    assert {path.name for path in STACK_FILES} >= {
+        "Pulumi.dev.yaml",
+        "Pulumi.lab.yaml",
+        "Pulumi.staging.yaml",
+        "Pulumi.ci.yaml",
+    }
+
+
+@pytest.mark.parametrize("path", STACK_FILES, ids=lambda path: path.name)
+def test_a_committed_stack_file_names_the_schema_and_satisfies_it(path: Path) -> None:
+    """An editor opens it without a complaint."""
+    text = path.read_text()
+    assert text.splitlines()[0] == HEADER
+    assert [error.message for error in validator().iter_errors(yaml.safe_load(text))] == []
+
+
+@pytest.mark.parametrize("path", [each for each in STACK_FILES if each.name != "Pulumi.dev.yaml"], ids=lambda p: p.name)
+def test_a_committed_stack_file_is_taken_by_the_program(path: Path) -> None:
+    """That of `dev` names files which `make up` makes; the end-to-end tests bring it up."""
+    config = yaml.safe_load(path.read_text())["config"]
+    settings = parse_settings({key.removeprefix(PREFIX): value for key, value in config.items()})
+    assert settings.cluster.name == path.name.split(".")[1]
+
+
+def test_the_stack_for_pull_requests_needs_no_secret() -> None:
+    """Whoever opens a pull request has none."""
+    config = yaml.safe_load((REPOSITORY / "Pulumi.ci.yaml").read_text())["config"]
+    sections = {key.removeprefix(PREFIX): value for key, value in config.items()}
+    assert parse_settings(sections, others=(), secrets=set())
+
+
+def test_a_small_stack_satisfies_the_schema() -> None:
+    """So that what the tests below change is what is refused."""
+    assert refusals(stack()) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (("kubeadm:clutser",), "kubeadm:clutser|secure"),
+        (("kubeadm:cluster", "kubernetesVerison"), "kubernetesVerison"),
+        (("kubeadm:hosts", "node1", "adress"), "adress"),
+        (("kubeadm:hosts", "Node_2"), "Node_2"),
+        (("kubeadm:hosts", "node1", "taints"), "is not of type 'array'"),
+        (("kubeadm:ssh",), "surprise"),
+    ],
+)
+def test_a_typo_is_refused_by_the_schema(path: tuple[str, ...], said: str) -> None:
+    """At every depth of a file."""
+    config = stack()
+    node = config
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = {"surprise": 1}
+    assert re.search(said, refusals(config))
+
+
+def test_a_password_is_taken_encrypted_and_refused_in_plain_text() -> None:
+    """What `pulumi config set` without --secret would have written."""
+    assert refusals({**stack(), "kubeadm:registryPassword": {"secure": "v1:abc"}}) == ""
+    assert "is not of type 'object'" in refusals({**stack(), "kubeadm:registryPassword": "hunter2"})
+
+
+def test_settings_of_other_programs_are_none_of_the_schemas_business() -> None:
+    """Pulumi's own, for one."""
+    assert refusals({**stack(), "pulumi:tags": {"team": "a"}}) == ""
+
+
+def test_the_reference_has_a_section_for_each_key_and_a_row_for_each_field() -> None:
+    """Counted on the models, not on the schema that both files come from."""
+    text = (REPOSITORY / "docs" / "configuration.md").read_text()
+    for name, section in Settings.model_fields.items():
+        assert f"\n## `{PREFIX}{name}`\n" in text
+        for field in getattr(section.annotation, "model_fields", {}).values():
+            assert f"\n| `{field.alias}` |" in text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '| `networking.podSubnet` | IPv4 network | `"10.244.0.0/16"` |  | Addresses of pods |',
+        "| `NAME.address` | IPv4 address | **required** |  | Where SSH answers |",
+        '| `NAME.role` | string | `"worker"` | `control-plane` `worker` | What it is in the cluster |',
+        "| `bastion.port` | integer | `22` | 1 to 65535 | SSH port of it |",
+    ],
+)
+def test_the_reference_says_type_default_and_what_is_allowed(row: str) -> None:
+    """As one example of each kind of field."""
+    assert row in (REPOSITORY / "docs" / "configuration.md").read_text().splitlines()
+
+
+def test_each_field_is_described() -> None:
+    """A row that says nothing is no reference."""
+    for line in (REPOSITORY / "docs" / "configuration.md").read_text().splitlines():
+        if line.startswith("| `"):
+            assert not line.endswith("|  |"), line
+
+
+def test_a_file_that_does_not_follow_from_the_settings_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make lint` says which one it is, and what to run."""
+    monkeypatch.setattr(configuration, "REPOSITORY", tmp_path)
+    (tmp_path / "docs").mkdir()
+    configuration.run(argparse.Namespace(check=False))
+    configuration.run(argparse.Namespace(check=True))
+    (tmp_path / "docs" / "configuration.md").write_text("older\n")
+    with pytest.raises(StepError, match=r"check docs/configuration\.md") as error:
+        configuration.run(argparse.Namespace(check=True))
+    assert "make configuration" in str(error.value)

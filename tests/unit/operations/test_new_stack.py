@@ -1,0 +1,192 @@
+"""A new stack is asked for, checked against the machines themselves, and written once."""
+
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
+from operations import __main__ as operations
+from operations.stack import new_stack
+from operations.stack.stack_schema import PREFIX
+from tests.unit.operations.test_configuration_reference import HEADER, refusals
+from tests.unit.support.ssh_server import Server, serving
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """Two machines, as far as SSH host keys go."""
+    directory = tmp_path_factory.mktemp("keys")
+    with serving(directory) as first, serving(directory, "127.0.0.2", "ecdsa") as second:
+        yield first, second
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where stack files are written in a test."""
+    monkeypatch.setattr(new_stack, "REPOSITORY", tmp_path)
+    return tmp_path
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *lines: str, name: str = "shop") -> int:
+    """Exit status of the command when these lines come from its standard input."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+    return operations.main(["new-stack", name])
+
+
+class Terminal(io.StringIO):
+    """Where a person types."""
+
+    def isatty(self) -> bool:
+        """A person is there to be asked again."""
+        return True
+
+
+def host(server: Server, name: str, role: str = "", confirmed: str = "y") -> list[str]:
+    """The answers for one host."""
+    return [name, f"{server.address}:{server.port}", role, confirmed]
+
+
+def written(path: Path) -> Settings:
+    """Settings from a file."""
+    config = yaml.safe_load(path.read_text())["config"]
+    assert refusals(config) == ""
+    return parse_settings({key.removeprefix(PREFIX): value for key, value in config.items()})
+
+
+def test_the_answers_become_a_valid_commented_stack_file(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Defaults are taken for empty answers; the keys are those that the machines show."""
+    first, second = servers
+    assert answer(monkeypatch, "", "debian", *host(first, "node1"), *host(second, "node2"), "") == 0
+    settings = written(directory / "Pulumi.shop.yaml")
+    assert (settings.cluster.name, settings.ssh.user) == ("shop", "debian")
+    assert [(each.name, each.role) for each in settings.hosts.values()] == [
+        ("node1", "control-plane"),
+        ("node2", "worker"),
+    ]
+    assert [each.host_key for each in settings.hosts.values()] == [first.public_key, second.public_key]
+    assert [each.port for each in settings.hosts.values()] == [first.port, second.port]
+    text = (directory / "Pulumi.shop.yaml").read_text()
+    assert text.splitlines()[0] == HEADER
+    assert f"# {first.fingerprint}\n" in text
+    printed = capsys.readouterr().out
+    assert f"shows {first.fingerprint} (ssh-ed25519)" in printed
+    assert f"shows {second.fingerprint} (ecdsa-sha2-nistp256)" in printed
+    assert "pulumi preview --stack shop" in printed
+
+
+def test_a_name_that_yaml_reads_as_something_else_is_quoted(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`no` is a fine name for a host, and `1e3` for a cluster."""
+    assert answer(monkeypatch, "1e3", "", *host(servers[0], "no"), "") == 0
+    settings = written(directory / "Pulumi.shop.yaml")
+    assert settings.cluster.name == "1e3"
+    assert list(settings.hosts) == ["no"]
+
+
+def test_a_stack_file_that_is_there_is_never_overwritten(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even asked about."""
+    (directory / "Pulumi.shop.yaml").write_text("mine\n")
+    assert answer(monkeypatch) == 1
+    assert (directory / "Pulumi.shop.yaml").read_text() == "mine\n"
+    assert "never overwritten" in capsys.readouterr().err
+
+
+def test_a_key_that_is_not_confirmed_is_not_taken(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pressing Enter is no confirmation."""
+    assert answer(monkeypatch, "", "", *host(servers[0], "node1", confirmed=""), "") == 1
+    assert list(directory.iterdir()) == []
+    assert "its host key was not confirmed" in capsys.readouterr().err
+
+
+def test_a_host_that_does_not_answer_is_named_with_what_was_seen(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And with what to try next."""
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert answer(monkeypatch, "", "", "node1", f"127.0.0.1:{port}", "") == 1
+    said = capsys.readouterr().err
+    assert (
+        f"node1: read the SSH host key: expected an SSH server with an Ed25519 or ECDSA key at 127.0.0.1, port {port}"
+        in said
+    )
+    assert f"ssh -p {port} 127.0.0.1" in said
+    assert list(directory.iterdir()) == []
+
+
+def test_a_host_without_a_fitting_key_is_named(
+    tmp_path: Path, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An RSA key would not do."""
+    with serving(tmp_path, key_type="rsa") as server:
+        assert answer(monkeypatch, "", "", *host(server, "node1")) == 1
+    assert "node1: read the SSH host key" in capsys.readouterr().err
+    assert not (directory / "Pulumi.shop.yaml").exists()
+
+
+def test_machines_that_show_the_same_key_are_pointed_out(
+    tmp_path: Path, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Clones keep the host key of the machine that they were made from."""
+    with serving(tmp_path, "0.0.0.0") as server:  # noqa: S104  # one machine with two addresses, both on loopback
+        first, second = (replace(server, address=f"127.0.0.{number}") for number in (3, 4))
+        assert answer(monkeypatch, "", "", *host(first, "node1"), *host(second, "node2"), "") == 0
+    assert "node1 showed the same key: a clone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["Not A Name"], "cluster.name"),
+        (["", "9user"], "ssh.user"),
+        (["", "", "Node_1", "192.0.2.1", ""], "hosts.Node_1"),
+        (["", "", "node1", "192.0.2.300", ""], "hosts.node1.address"),
+        (["", "", "node1", "192.0.2.1:x", ""], "hosts.node1.port"),
+        (["", "", "node1", "192.0.2.1", "master"], "hosts.node1.role"),
+        (["", "", ""], "exactly one host needs"),
+        (["", ""], "their end"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_refused_before_a_machine_is_asked(
+    lines: list[str], said: str, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the path that it would have in the file."""
+    assert answer(monkeypatch, *lines) == 1
+    assert said in capsys.readouterr().err
+    assert list(directory.iterdir()) == []
+
+
+def test_two_hosts_with_one_address_are_refused(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the second one is given, not at the end."""
+    first, _ = servers
+    assert answer(monkeypatch, "", "", *host(first, "node1"), *host(first, "node2")) == 1
+    assert "node1 and node2 have the same address 127.0.0.1" in capsys.readouterr().err
+
+
+def test_a_person_may_correct_an_answer(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal a wrong answer costs one question, not all of them."""
+    first, _ = servers
+    lines = ["Not A Name", "fine", "", "", "node1", "nowhere", "", *host(first, "node1"), ""]
+    monkeypatch.setattr("sys.stdin", Terminal("\n".join([*lines, ""])))
+    assert operations.main(["new-stack", "shop"]) == 0
+    assert written(directory / "Pulumi.shop.yaml").cluster.name == "fine"

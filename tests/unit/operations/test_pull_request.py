@@ -1,0 +1,176 @@
+"""A pull request has one comment per stack, which later previews bring up to date."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from local.errors import StepError
+from operations import __main__ as operations
+from operations.preview._comment import LIMIT
+from operations.preview._github import PullRequest
+from tests.unit.operations.test_preview_comment import pulumi
+from tests.unit.support.fake_pulumi import FakePulumi, summary
+
+__all__ = ["pulumi"]
+
+MARKER = "<!-- preview of stack shop -->"
+
+
+class GitHub:
+    """The part of GitHub's REST API that knows comments, on loopback."""
+
+    def __init__(self) -> None:
+        self.comments: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, str, str | None]] = []
+        self.refusal: int | None = None
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def pull_request(self) -> PullRequest:
+        """Number 7 of example/shop."""
+        return PullRequest(self.address, "example/shop", 7, "hunter2")
+
+    def answer(self, method: str, path: str, content: Any) -> tuple[int, Any]:
+        """Status and answer to a request."""
+        if self.refusal:
+            return self.refusal, {"message": "Resource not accessible by integration"}
+        collection, _, query = path.partition("?")
+        if method == "GET" and collection == "/repos/example/shop/issues/7/comments":
+            values = dict(pair.split("=") for pair in query.split("&"))
+            start = (int(values["page"]) - 1) * int(values["per_page"])
+            return 200, self.comments[start : start + int(values["per_page"])]
+        if method == "POST" and collection == "/repos/example/shop/issues/7/comments":
+            self.comments.append({"id": len(self.comments) + 1, **content, "html_url": "https://example.com/new"})
+            return 201, self.comments[-1]
+        number = int(collection.removeprefix("/repos/example/shop/issues/comments/"))
+        self.comments[number - 1].update(content)
+        return 200, self.comments[number - 1]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        github = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                content = json.loads(self.rfile.read(length)) if length else None
+                github.requests.append((self.command, self.path, self.headers.get("Authorization")))
+                status, answer = github.answer(self.command, self.path, content)
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PATCH = handle_any  # noqa: N815  # the names that the server calls
+
+            def log_message(self, *_: object) -> None:
+                """Nothing is logged."""
+
+        return Handler
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    """A stand-in that listens."""
+    with GitHub() as server:
+        yield server
+
+
+def others(number: int) -> list[dict[str, Any]]:
+    """Comments of other people."""
+    return [
+        {"id": each + 1, "body": f"I read {MARKER}", "html_url": "https://example.com/old"} for each in range(number)
+    ]
+
+
+def test_the_first_preview_is_a_new_comment(github: GitHub) -> None:
+    """With the token as a header and nowhere else."""
+    github.comments = others(2)
+    assert github.pull_request().write(MARKER, f"{MARKER}\nfirst") == "https://example.com/new"
+    assert [each["body"] for each in github.comments[2:]] == [f"{MARKER}\nfirst"]
+    assert {token for _, _, token in github.requests} == {"Bearer hunter2"}
+    assert not any("hunter2" in path for _, path, _ in github.requests)
+
+
+def test_later_previews_bring_the_comment_up_to_date_however_many_there_are(github: GitHub) -> None:
+    """It is found on a later page too."""
+    github.comments = others(100)
+    github.pull_request().write(MARKER, f"{MARKER}\nfirst")
+    github.pull_request().write(MARKER, f"{MARKER}\nsecond")
+    assert len(github.comments) == 101
+    assert github.comments[100]["body"] == f"{MARKER}\nsecond"
+
+
+def test_a_refusal_says_which_permission_is_missing_and_not_the_token(github: GitHub) -> None:
+    """The job's log is read by many."""
+    github.refusal = 403
+    with pytest.raises(StepError, match="comment on pull request 7 of example/shop") as error:
+        github.pull_request().write(MARKER, MARKER)
+    assert "status 403" in str(error.value)
+    assert "Resource not accessible by integration" in str(error.value)
+    assert "pull-requests: write" in str(error.value)
+    assert "hunter2" not in str(error.value)
+
+
+def test_an_api_that_cannot_be_reached_is_named() -> None:
+    """As where there is no way out."""
+    with GitHub() as gone:
+        pull_request = gone.pull_request()
+    with pytest.raises(StepError, match="comment on pull request 7") as error:
+        pull_request.write(MARKER, MARKER)
+    assert f"see whether {pull_request.api} can be reached" in str(error.value)
+
+
+def test_the_command_writes_what_fits_and_prints_everything(
+    github: GitHub, pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is cut off on the pull request is in the job's log."""
+    monkeypatch.setenv("GITHUB_API_URL", github.address)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    pulumi.says([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
+    assert operations.main(["preview-comment", "shop", "--post", "7"]) == 0
+    (comment,) = github.comments
+    assert comment["body"].startswith(MARKER)
+    assert len(comment["body"]) <= LIMIT
+    output = capsys.readouterr()
+    assert "line 19999" in output.out
+    assert "Written to https://example.com/new" in output.err
+    assert "hunter2" not in output.out + output.err + comment["body"]
+    assert all("GITHUB_TOKEN" not in call["environment"] for call in pulumi.calls())
+
+
+def test_nothing_is_written_unless_it_is_asked_for(
+    github: GitHub, pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A token in the environment is no order."""
+    monkeypatch.setenv("GITHUB_API_URL", github.address)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    assert operations.main(["preview-comment", "shop"]) == 0
+    assert github.requests == []
+
+
+def test_without_a_token_the_missing_variable_is_named(
+    pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The preview is printed all the same."""
+    assert operations.main(["preview-comment", "shop", "--post", "7"]) == 1
+    output = capsys.readouterr()
+    assert "GITHUB_TOKEN" in output.err
+    assert "### Preview of `shop`" in output.out

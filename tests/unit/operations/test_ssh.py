@@ -1,0 +1,83 @@
+"""One connection to a host: what ssh is told, and what becomes of what it prints."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
+from local.errors import StepError
+from operations.hosts.ssh import run_as_root
+from operations.status._host_checks import FACTS
+from tests.unit.support.stacks import KEY, Stack, smallest
+
+SHOWS_ARGUMENTS = "printf '<%s>\\n' \"$@\""
+
+
+def program(directory: Path, name: str, text: str) -> None:
+    """A shell script that stands for a program in PATH."""
+    file = directory / name
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that goes first in PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+def settings(**ssh: Stack) -> Settings:
+    """Of a stack with one host."""
+    return parse_settings(smallest() | {"ssh": ssh})
+
+
+def answer(**ssh: Stack) -> str:
+    """What the host prints."""
+    stack = settings(**ssh)
+    return run_as_root(stack.hosts["node1"], stack.ssh, "").output
+
+
+def test_a_key_file_with_a_blank_in_its_name_is_one_argument_through_a_bastion_too(
+    programs: Path, tmp_path: Path
+) -> None:
+    """A shell reads the command that leads to the bastion."""
+    key = tmp_path / "my key"
+    key.touch()
+    program(programs, "ssh", SHOWS_ARGUMENTS)
+    bastion = {"address": "192.0.2.1", "hostKey": f"{KEY}9"}
+    printed = answer(privateKeyFile=str(key), bastion=bastion)  # type: ignore[arg-type]
+    assert f"<{key}>\n" in printed
+    command = printed.partition("ProxyCommand=")[2].partition(">\n<-p>")[0]
+    hop = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert f"<-i>\n<{key}>\n" in hop
+    assert "<-W>\n<%h:%p>\n<-p>\n<22>\n<root@192.0.2.1>\n" in hop
+
+
+def test_what_is_no_utf_8_is_replaced(programs: Path) -> None:
+    """A log may hold anything."""
+    program(programs, "ssh", r"printf 'a\303'; printf 'b\377' >&2")
+    stack = settings()
+    found = run_as_root(stack.hosts["node1"], stack.ssh, "")
+    assert (found.output, found.log) == ("a\N{REPLACEMENT CHARACTER}", "b\N{REPLACEMENT CHARACTER}")
+
+
+def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what installs it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StepError, match="node1: run a script over SSH") as error:
+        answer()
+    assert "expected the program ssh,\n  saw none in PATH\n  Next: apt-get install openssh-client" in str(error.value)
+
+
+def test_a_fact_of_a_host_is_one_line_that_ends_with_a_whole_character(programs: Path) -> None:
+    """Where it is cut."""
+    program(programs, "systemctl", f"printf 'a\\n\\tb{'x' * 395}üü'")
+    script = f"PAUSE_IMAGE=none\n{FACTS.read_text()}"
+    printed = subprocess.run(["bash", "-euo", "pipefail", "-s"], input=script.encode(), capture_output=True, check=True)
+    facts = dict(line.split("\t") for line in printed.stdout.decode().splitlines())
+    assert facts["containerd"] == f"a  b{'x' * 395}ü"

@@ -1,0 +1,172 @@
+"""`make status` names each common error and what to do about it, and is silent about a cluster that is well.
+
+Pods are in test_status_of_pods.py, access rules in test_status_of_access.py, hosts in test_status_of_hosts.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations import __main__
+from operations.status._cluster_state import SCRAPER_PROXY
+from tests.unit.support.recorded_cluster import CONTROL_PLANE_TAINT, Look, node, settings
+from tests.unit.support.stacks import KEY, with_workers
+
+GONE = {"address": "192.0.2.13", "hostKey": f"{KEY}13", "gone": True}
+
+
+def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
+    """And it only reads."""
+    assert __main__.main(["status", "shop"]) == 0
+    assert "all is well on 2 host(s) and in the cluster" in capsys.readouterr().out
+    assert {method for method, _, _ in look.server.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("message", "next_command"),
+    [
+        (
+            "container runtime network not ready: cni plugin not initialized",
+            "--field-selector spec.nodeName=node2: the next one writes the CNI configuration anew",
+        ),
+        ("container runtime is down", "systemctl restart containerd on node2"),
+        ("kubelet says something new", "journalctl --unit kubelet on node2"),
+    ],
+)
+def test_a_node_that_is_not_ready(look: Look, message: str, next_command: str) -> None:
+    """What to do depends on what kubelet says."""
+    look.items("/api/v1/nodes")[1] = node("node2", "False", message)
+    printed = look.printed()
+    assert f"node2: node: expected it to be Ready,\n  saw {message}" in printed
+    assert next_command in printed
+
+
+@pytest.mark.parametrize("status", [{}, {"conditions": None, "nodeInfo": {}}])
+def test_a_node_that_says_nothing_of_itself_is_not_ready(look: Look, status: dict[str, Any]) -> None:
+    """As one that has just registered itself."""
+    look.items("/api/v1/nodes")[1]["status"] = status
+    printed = look.printed()
+    assert "node2                    unknown    NotReady" in printed
+    assert "node2: node: expected it to be Ready,\n  saw no condition Ready" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "next_command"),
+    [
+        ("node9", "no host of that name", "add it to kubeadm:hosts"),
+        ("node3", "gone: true in the stack file", "pulumi up --stack shop, if it did not run since"),
+    ],
+)
+def test_a_node_of_no_host_is_named(look: Look, name: str, seen: str, next_command: str) -> None:
+    """A dead machine that came back registers itself again."""
+    look.settings = settings(hosts=with_workers("node2", "node3")["hosts"] | {"node3": GONE})
+    look.items("/api/v1/nodes").append(node(name, "False"))
+    printed = look.printed()
+    assert f"{name}: node: expected a host of the stack,\n  saw {seen}\n" in printed
+    assert next_command in printed
+    assert f"systemctl disable --now kubelet on {name}, then kubectl delete node {name}" in printed
+    assert printed.count("Next:") == 1
+
+
+def test_a_missing_pod_network(look: Look) -> None:
+    """Calico's DaemonSet was deleted."""
+    look.items("/apis/apps/v1/namespaces/kube-system/daemonsets").clear()
+    assert "pod network: expected the DaemonSet kube-system/calico-node" in look.printed()
+
+
+@pytest.mark.parametrize(
+    ("taints", "next_command"),
+    [
+        ([], "kubectl taint nodes node1 node-role.kubernetes.io/control-plane=:PreferNoSchedule"),
+        (
+            [CONTROL_PLANE_TAINT, {"key": "node-role.kubernetes.io/master", "effect": "NoSchedule"}],
+            "kubectl taint nodes node1 node-role.kubernetes.io/master:NoSchedule-",
+        ),
+    ],
+)
+def test_a_control_plane_taint_that_is_not_the_stacks(
+    look: Look, taints: list[dict[str, str]], next_command: str
+) -> None:
+    """Off or on: with the command that undoes it."""
+    look.items("/api/v1/nodes")[0] = node("node1", "True", "", *taints)
+    printed = look.printed()
+    assert "node1: control-plane taint: expected node-role.kubernetes.io/control-plane:PreferNoSchedule" in printed
+    assert next_command in printed
+
+
+@pytest.mark.parametrize("code", [502, 503, 504])
+def test_a_metrics_scraper_that_the_api_server_cannot_reach(look: Look, code: int) -> None:
+    """Its pod runs, so it is the way to it that is missing."""
+    look.server.answers[SCRAPER_PROXY] = (code, {"message": "error trying to reach service: dial tcp: i/o timeout"})
+    printed = look.printed()
+    assert "dashboard: metrics scraper: expected the API server to reach it" in printed
+    assert "it has no host network\n  Next: set dashboard.metricsScraperHostNetwork: true" in printed
+
+
+def test_a_request_that_rbac_forbids(look: Look) -> None:
+    """Everything else is still looked at."""
+    look.server.answers["/api/v1/pods"] = (403, {"message": 'User "jo" cannot list resource "pods"'})
+    look.items("/api/v1/nodes")[1] = node("node2", "False", "something")
+    printed = look.printed()
+    assert 'saw 403: User "jo" cannot list resource "pods"' in printed
+    assert "kubectl auth can-i list pods --all-namespaces" in printed
+    assert "node2: node: expected it to be Ready" in printed
+
+
+@pytest.mark.parametrize("conntrack", ["conntrack:\n  maxPerCore: 32768\n", "conntrack: null\n", "mode: ''\n"])
+def test_kube_proxy_that_overrides_nf_conntrack_max(look: Look, conntrack: str) -> None:
+    """Its default does too."""
+    look.items("/api/v1/namespaces/kube-system/configmaps")[0]["data"]["config.conf"] = conntrack
+    assert "kube-proxy: expected conntrack.maxPerCore 0" in look.printed()
+
+
+@pytest.mark.parametrize(
+    ("config_map", "seen"),
+    [({}, "none"), ({"data": None}, "none"), ({"data": {"config.conf": "a: [b"}}, "something else")],
+)
+def test_a_kube_proxy_without_its_configuration(look: Look, config_map: dict[str, Any], seen: str) -> None:
+    """With what writes it anew."""
+    look.items("/api/v1/namespaces/kube-system/configmaps")[0] = config_map
+    printed = look.printed()
+    assert f"key config.conf,\n  saw {seen}\n  Next: kubeadm init phase addon kube-proxy" in printed
+
+
+@pytest.mark.parametrize("configuration", [{"conntrack": None}, {"mode": "iptables"}])
+def test_a_stack_that_says_nothing_of_conntrack_takes_what_is_there(look: Look, configuration: dict[str, Any]) -> None:
+    """Also where it says so with an empty value."""
+    look.settings = settings(cluster=with_workers()["cluster"] | {"kubeProxyConfiguration": configuration})
+    look.items("/api/v1/namespaces/kube-system/configmaps")[0]["data"]["config.conf"] = "conntrack: {maxPerCore: 5}"
+    look.assert_well()
+
+
+def test_a_request_without_an_answer_does_not_hide_the_others(look: Look) -> None:
+    """The API server may go away between two of them."""
+    look.server.silent.add("/api/v1/pods")
+    look.items("/api/v1/nodes")[1] = node("node2", "False", "something")
+    printed = look.printed()
+    assert "GET /api/v1/pods: expected the API server at" in printed
+    assert "node2: node: expected it to be Ready" in printed
+
+
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_a_file_that_cannot_be_read_is_named(
+    look: Look, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    """It is no kubeconfig, or not there."""
+    file = tmp_path / "file"
+    if content:
+        file.write_bytes(content)
+    assert __main__.main(["status", "shop", "--kubeconfig", str(file)]) == 1
+    assert f"read the kubeconfig: expected the file {file}" in capsys.readouterr().err
+
+
+def test_hosts_are_looked_at_although_the_api_server_is_down(look: Look) -> None:
+    """Their problem may be the reason."""
+    look.server.answers["/readyz"] = (500, {"message": "etcd failed"})
+    look.facts["node1"]["containerd"] = "failed"
+    printed = look.printed()
+    assert "saw 500: etcd failed" in printed
+    assert "node1: containerd: expected the service containerd to run" in printed

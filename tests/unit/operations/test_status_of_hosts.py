@@ -1,0 +1,68 @@
+"""`make status` names what is wrong on a host, found in one visit."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.errors import StepError
+from operations.status._host_checks import host_problems
+from tests.unit.support.recorded_cluster import HEALTHY_HOST, PAUSE, Look, settings
+from tests.unit.support.stacks import with_workers
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "next_command"),
+    [
+        ({"containerd": "inactive"}, "containerd: expected the service containerd to run", "systemctl restart"),
+        (
+            {"cri": "Unimplemented", "cri_disabled": 'disabled_plugins = ["cri"]'},
+            "saw its CRI plugin is disabled",
+            "make repair STACK=shop HOST=node2",
+        ),
+        ({"pause_configured": "registry.k8s.io/pause:3.6"}, f"containerd to start pods with {PAUSE}", "make repair"),
+        ({"pause_present": "no", "pause_log": "401 Unauthorized"}, "saw 401 Unauthorized", f"crictl pull {PAUSE}"),
+        ({"kubelet": "activating"}, "kubelet: expected the service kubelet to run", "journalctl --unit kubelet"),
+        ({"cni": ""}, "pod network: expected a CNI configuration", "k8s-app=calico-node"),
+        ({"stop_timeout": "t 90000000"}, "DefaultTimeoutStopSec of systemd to be 5 s", "make repair"),
+    ],
+)
+def test_what_is_wrong_on_a_host(look: Look, facts: dict[str, str], expected: str, next_command: str) -> None:
+    """Found in one visit."""
+    look.facts["node2"] |= facts
+    printed = look.printed()
+    assert expected in printed
+    assert next_command in printed
+    assert printed.count("Next:") == 1
+
+
+def test_a_join_whose_token_expired(look: Look) -> None:
+    """The host is there, its node is not."""
+    look.items("/api/v1/nodes").pop()
+    look.facts["node2"] |= {"joined": "no", "kubelet": "inactive", "cni": "", "join_log": "couldn't get: Unauthorized"}
+    printed = look.printed()
+    assert "node2: join token: expected the cluster to accept the token of the join" in printed
+    assert "it mints a new token for each join" in printed
+
+
+def test_a_machine_that_no_update_was_on_is_sent_to_one(look: Look) -> None:
+    """There is no service to start, and nothing that a repair could put back."""
+    look.facts["node2"] |= {"containerd_program": "", "containerd": "inactive", "joined": "no", "stop_timeout": "t 9"}
+    printed = look.printed()
+    assert "node2: host: expected a machine that an update prepared" in printed
+    assert "Next: pulumi up --stack shop\n" in printed
+    assert printed.count("Next:") == 1
+
+
+@pytest.mark.parametrize(("common", "own", "wanted"), [(1000000, None, 1000000), (1000000, 2000000, 2000000)])
+def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides(
+    common: int, own: int | None, wanted: int
+) -> None:
+    """Seen on the host itself, whose own setting counts."""
+    name = "net.netfilter.nf_conntrack_max"
+    hosts = with_workers("node2")["hosts"]
+    hosts["node2"]["sysctl"] = {name: own} if own else {}
+    stack = settings(system={"sysctl": {name: common}}, hosts=hosts)
+    (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, is_node=True)
+    assert isinstance(problem, StepError)
+    assert f"net.netfilter.nf_conntrack_max to be {wanted}" in str(problem)
+    assert "saw 262144; kube-proxy sets it" in str(problem)
