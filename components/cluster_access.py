@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import yaml
 
 from components.control_plane import ControlPlane
-from components.host import cluster_id
+from components.steps.wanted import Wanted
 
 
 class ClusterAccess(pulumi.ComponentResource):
     """The way into the cluster for everything that is applied to it.
 
     Attributes:
-        provider: for every Kubernetes object of the stack.
+        provider: for every Kubernetes object of the cluster.
+        resource_name: name of a resource of the cluster, from its parts.
     """
 
     provider: kubernetes.Provider
+    resource_name: Callable[..., str]
 
-    def __init__(self, control_plane: ControlPlane, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("kubeadm:index:ClusterAccess", "cluster", None, opts)
+    def __init__(self, control_plane: ControlPlane, wanted: Wanted, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kubeadm:index:ClusterAccess", wanted.resource_name("access"), None, opts)
+        self.resource_name = wanted.resource_name
         self.provider = kubernetes.Provider(
-            "cluster",
+            wanted.resource_name("provider"),
             kubeconfig=control_plane.kubeconfig.apply(checked_kubeconfig),
             # Without it a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
-            cluster_identifier=cluster_id(),
+            cluster_identifier=wanted.identity,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self._hooks = explain_failures()
+        self._hooks = explain_failures(wanted.resource_name("explain"))
         self.register_outputs({})
 
     def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
@@ -36,7 +41,7 @@ class ClusterAccess(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
 
 
-def explain_failures() -> pulumi.ResourceHookBinding:
+def explain_failures(name: str) -> pulumi.ResourceHookBinding:
     """A hook that says, for the first object that the cluster does not take or run, what finds the cause."""
     said: list[str] = []
 
@@ -49,7 +54,7 @@ def explain_failures() -> pulumi.ResourceHookBinding:
             )
         return False
 
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("object-explain", explain)])
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, explain)])
 
 
 def checked_kubeconfig(content: str) -> str:
@@ -62,6 +67,6 @@ def checked_kubeconfig(content: str) -> str:
     if not isinstance(parsed, dict) or not parsed.get("clusters"):
         raise pulumi.RunError(
             "kubeconfig: expected the admin.conf of the control plane, saw a text without clusters.\n"
-            "  Next: pulumi up --replace '**-kubeconfig'"
+            "  Next: pulumi up --replace '**/kubeconfig'"
         )
     return content

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pulumi
 
 from components.host import PreparedHost
-from components.host_files import kubeadm
-from components.settings import Host, Settings
-from components.steps.last_update import LastUpdate
+from components.settings import Host
 from components.steps.remote import run_step
-from components.steps.step import Step, command_name
+from components.steps.step import StepName
+from components.steps.wanted import Wanted
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -21,63 +20,26 @@ class ControlPlane(pulumi.ComponentResource):
     Attributes:
         host: where join tokens are made.
         kubeconfig: content of admin.conf, a secret.
-        printed: what the step `init` returned last.
+        certificates: lines `certificate NAME DAY`, printed by the step `init`.
     """
 
     host: Host
     kubeconfig: pulumi.Output[str]
-    printed: pulumi.Output[str]
+    certificates: pulumi.Output[str]
 
-    def __init__(
-        self,
-        prepared: PreparedHost,
-        settings: Settings,
-        last: LastUpdate,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("kubeadm:index:ControlPlane", prepared.host.name, None, opts)
+    def __init__(self, prepared: PreparedHost, wanted: Wanted, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(prepared.host.name), None, opts)
         self.host = prepared.host
         init = run_step(
-            init_step(settings),
-            settings,
-            last,
-            verify_on_update=True,
+            wanted.step(self.host.name, StepName.INIT),
+            wanted,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )
         fetched = run_step(
-            kubeconfig_step(settings),
-            settings,
-            last,
-            returns_secret=True,
+            wanted.step(self.host.name, StepName.KUBECONFIG),
+            wanted,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[init]),
         )
-        self.printed = init.stdout
+        self.certificates = init.stdout
         self.kubeconfig = pulumi.Output.secret(fetched.stdout)
-        self.register_outputs({"kubeconfig": self.kubeconfig})
-
-
-def init_step(settings: Settings) -> Step:
-    """kubeadm init; later the upgrade of the control plane, and the changes of what kubeadm was told."""
-    host = settings.control_plane
-    values = {
-        "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
-        "CONTROL_PLANE_TAINTS": "\n".join(str(taint) for taint in settings.cluster.control_plane_taints),
-        "CLUSTER_IDENTITY": kubeadm.identity(settings),
-        **kubeadm.digests(settings),
-        **_generation(settings),
-        "VXLAN_MODE": settings.calico.vxlan_mode,
-        "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
-        "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
-        "DRAIN_TIMEOUT_SECONDS": str(settings.policy.drain_timeout_seconds),
-    }
-    return Step(command_name(host.name, "init"), "init", host, values)
-
-
-def kubeconfig_step(settings: Settings) -> Step:
-    """admin.conf. Its inputs change only with its certificate, so that what depends on it is known in a preview."""
-    host = settings.control_plane
-    return Step(command_name(host.name, "kubeconfig"), "kubeconfig", host, _generation(settings))
-
-
-def _generation(settings: Settings) -> dict[str, str]:
-    return {"CERTIFICATE_GENERATION": str(settings.cluster.certificate_generation)}
+        self.register_outputs({})

@@ -8,11 +8,11 @@ import pulumi
 
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
-from components.host_files import kubeadm
-from components.settings import Host, Settings
-from components.steps.last_update import LastUpdate
+from components.host_files import File, kubeadm
+from components.settings import Host
 from components.steps.remote import forget, run_step
-from components.steps.step import File, Step, command_name
+from components.steps.step import StepName
+from components.steps.wanted import Wanted
 
 
 class Worker(pulumi.ComponentResource):
@@ -22,7 +22,7 @@ class Worker(pulumi.ComponentResource):
     Removing one drains the node and deletes it, and then resets the machine.
 
     Attributes:
-        host: as the stack file says it.
+        host: as the stack file names it.
         joined: the command after which the node is Ready; None for a host that is gone.
     """
 
@@ -33,8 +33,7 @@ class Worker(pulumi.ComponentResource):
         self,
         prepared: PreparedHost,
         control_plane: ControlPlane,
-        settings: Settings,
-        last: LastUpdate,
+        wanted: Wanted,
         *,
         after: Sequence[pulumi.Resource],
         lives_in: pulumi.Resource,
@@ -43,34 +42,35 @@ class Worker(pulumi.ComponentResource):
         """Join a prepared host.
 
         Args:
+            prepared: the machine.
+            control_plane: where its token is made.
+            wanted: the steps of the cluster.
             after: what has to be in the cluster before nodes join, and the nodes that are upgraded before this one.
-            lives_in: the cluster. When all of it is destroyed, nodes are not drained.
+            lives_in: the lifetime of the cluster. When all of the cluster is destroyed, nodes are not drained.
+            opts: at least the parent.
         """
         host = prepared.host
-        super().__init__("kubeadm:index:Worker", host.name, None, opts)
+        super().__init__("kubeadm:index:Worker", wanted.resource_name(host.name), None, opts)
         self.host, self.joined = host, None
+        join = wanted.step(host.name, StepName.JOIN)
         if host.gone:
-            if join_name(host) in last.commands:
-                forget(join_step(host, settings), settings, opts=pulumi.ResourceOptions(parent=self))
+            if wanted.last.step(*join.key):
+                forget(join, wanted, opts=pulumi.ResourceOptions(parent=self))
             self.register_outputs({})
             return
         membership = run_step(
-            membership_step(host, settings, last),
-            settings,
-            last,
-            returns_secret=True,
+            wanted.step(host.name, StepName.MEMBERSHIP),
+            wanted,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[control_plane, prepared, *after], deleted_with=lives_in
             ),
         )
         secret_token: pulumi.Output[str] = pulumi.Output.secret(membership.stdout)
         self.joined = run_step(
-            join_step(host, settings),
-            settings,
-            last,
+            join,
+            wanted,
             secret_files=secret_token.apply(lambda content: [File(kubeadm.DISCOVERY_PATH, content, "0600")]),
-            keeps_input=is_member(host, last) and not is_changed(host, settings, last),
-            verify_on_update=True,
+            keeps_input=wanted.last.is_member(host.name) and not wanted.changes_join(host),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared, *after]),
         )
         self.register_outputs({})
@@ -79,70 +79,20 @@ class Worker(pulumi.ComponentResource):
 def join_workers(
     hosts: Mapping[str, PreparedHost],
     control_plane: ControlPlane,
-    settings: Settings,
-    last: LastUpdate,
+    wanted: Wanted,
     *,
     after: Sequence[pulumi.Resource],
     lives_in: pulumi.Resource,
+    opts: pulumi.ResourceOptions,
 ) -> list[Worker]:
     """All workers: new ones in parallel, those that run and change one after the other, `maxUnavailable` at a time."""
     workers, changing = [], list[pulumi.Resource]()
-    for host in settings.workers:
-        waits_its_turn = is_member(host, last) and is_changed(host, settings, last)
-        turn = changing[-settings.policy.max_unavailable :][:1] if waits_its_turn else []
-        if len(changing) < settings.policy.max_unavailable:
-            turn = []
-        worker = Worker(hosts[host.name], control_plane, settings, last, after=[*after, *turn], lives_in=lives_in)
+    at_once = wanted.settings.policy.max_unavailable
+    for host in wanted.settings.workers:
+        waits_its_turn = wanted.changes_join(host)
+        turn = changing[-at_once:][:1] if waits_its_turn and len(changing) >= at_once else []
+        worker = Worker(hosts[host.name], control_plane, wanted, after=[*after, *turn], lives_in=lives_in, opts=opts)
         workers.append(worker)
         if waits_its_turn and worker.joined:
             changing.append(worker.joined)
     return workers
-
-
-def membership_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
-    """The control plane's side: a join token at first, taints, the drain before an upgrade, and the end of it all."""
-    values = {
-        "WORKER_NAME": host.name,
-        "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
-        "TAINTS": "\n".join(str(taint) for taint in host.taints),
-        # A token lives for minutes. One that was not used in the update that made it is made anew.
-        "ATTEMPT": str(_attempt(host, last)),
-    }
-    return Step(membership_name(host), "membership", settings.control_plane, values, undo="leave")
-
-
-def join_step(host: Host, settings: Settings) -> Step:
-    """The machine's side. The token is not in it: it comes as a secret file."""
-    values = {
-        "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
-        **kubeadm.kubelet_digest(settings),
-        "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
-        "RESET_ON_FAILURE": str(settings.policy.reset_on_failure).lower(),
-    }
-    return Step(join_name(host), "join", host, values)
-
-
-def membership_name(host: Host) -> str:
-    """Name of the command on the control plane."""
-    return command_name(host.name, "membership")
-
-
-def join_name(host: Host) -> str:
-    """Name of the command on the machine."""
-    return command_name(host.name, "join")
-
-
-def is_member(host: Host, last: LastUpdate) -> bool:
-    """Whether the host joined in an earlier update and was not given up since."""
-    return {membership_name(host), join_name(host)} <= set(last.commands)
-
-
-def is_changed(host: Host, settings: Settings, last: LastUpdate) -> bool:
-    """Whether a member is told something else than in the last update, its token apart."""
-    recorded = last.commands[join_name(host)].told
-    return recorded.values != {"HOST_NAME": host.name, **join_step(host, settings).values}
-
-
-def _attempt(host: Host, last: LastUpdate) -> int:
-    made = int(last.value(membership_name(host), "ATTEMPT") or 0)
-    return made if is_member(host, last) else made + 1

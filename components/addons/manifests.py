@@ -6,10 +6,12 @@ shows each of them.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ Manifest = dict[str, Any]
 
 def own_objects(name: str) -> list[Manifest]:
     """Objects of a file in `manifests/`, which we wrote."""
-    return _parsed((MANIFESTS / name).read_text())
+    return copy.deepcopy(_parsed((MANIFESTS / name).read_text()))
 
 
 def fetched_objects(url: str, sha256: str) -> list[Manifest]:
@@ -57,9 +59,10 @@ def fetched_objects(url: str, sha256: str) -> list[Manifest]:
         unfinished = cached.with_suffix(f".{os.getpid()}")
         unfinished.write_bytes(content)
         unfinished.rename(cached)
-    return _parsed(cached.read_text())
+    return copy.deepcopy(_parsed(cached.read_text()))
 
 
+@cache
 def _parsed(text: str) -> list[Manifest]:
     # libyaml takes a tenth of the time, which each preview pays several times.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -79,10 +82,13 @@ def _fetched(url: str) -> bytes:
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
-    """The same object, its containers' images taken from where the stack says."""
-    for container in containers(manifest):
+    """A copy of an object whose containers take their images from where the stack says; the object, if it has none."""
+    if not any(containers(manifest)):
+        return manifest
+    rewritten = copy.deepcopy(manifest)
+    for container in containers(rewritten):
         container["image"] = settings.images.rewritten(container["image"])
-    return manifest
+    return rewritten
 
 
 def containers(node: Any) -> Iterator[dict[str, Any]]:
@@ -121,7 +127,7 @@ def register(
         annotations["pulumi.com/skipAwait"] = "true"
     return pulumi.CustomResource(
         f"kubernetes:{group_version}:{kind}",
-        f"{kind}:{scope}{metadata['name']}",
+        cluster.resource_name(f"{kind}:{scope}{metadata['name']}"),
         {
             **{key: value for key, value in manifest.items() if key != "status"},
             "metadata": {**metadata, "annotations": annotations},

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.host_files.effect import Effect
+from components.host_files.file import File
 from components.settings import AptRepository, Settings
-from components.steps.step import File
+
+EFFECTS = (
+    Effect("/etc/apt/sources.list.d/", "package lists are read anew"),
+    Effect("/etc/apt/keyrings/", "package lists are read anew"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,14 @@ def repositories(settings: Settings) -> list[Repository]:
     if settings.containerd.repository:
         found.append(_repository("containerd", settings.containerd.repository, minor))
     return found
+
+
+def repository_files(settings: Settings) -> list[File]:
+    """The lines of all repositories, and the keyrings that come from beside the stack file."""
+    files = []
+    for repository in repositories(settings):
+        files += [repository.source, *([repository.keyring] if repository.keyring else [])]
+    return files
 
 
 def _repository(name: str, repository: AptRepository, minor: str) -> Repository:

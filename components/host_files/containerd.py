@@ -6,13 +6,25 @@ import base64
 from collections.abc import Mapping
 
 from components.host_files import containerd_1_4
+from components.host_files.effect import Effect
+from components.host_files.file import File
 from components.settings import Registry, RegistryAccess, Settings
 from components.settings.versions import oldest_containerd
-from components.steps.step import File
 
 CONFIG = "/etc/containerd/config.toml"
 CERTIFICATES = "/etc/containerd/certs.d"
 SOCKET = "unix:///run/containerd/containerd.sock"
+CRICTL_FILE = "/etc/crictl.yaml"
+
+EFFECTS = (
+    # A host reads the one in the format of its version.
+    *(
+        Effect(f"{CONFIG}.{version}", "containerd restarts, pods keep running", shown=CONFIG)
+        for version in ("1", "1.4", "2")
+    ),
+    Effect(f"{CERTIFICATES}/", "holds from the next pull on, nothing restarts"),
+    Effect(CRICTL_FILE, "nothing restarts"),
+)
 
 # `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file,
 # always: the one in Docker's package disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
@@ -68,7 +80,7 @@ def configuration_files(settings: Settings) -> list[File]:
     files = [
         File(f"{CONFIG}.1", (CRI_1 + CERTIFICATES_1).format(**values)),
         File(f"{CONFIG}.2", CONFIG_2.format(**values)),
-        File("/etc/crictl.yaml", CRICTL),
+        File(CRICTL_FILE, CRICTL),
     ]
     if _may_be_1_4(settings):
         files.append(

@@ -10,10 +10,12 @@ import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from components.host_files.effect import Effect
+from components.host_files.file import File
 from components.settings import Registry, Settings
-from components.steps.step import File
 
 CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
+EFFECTS = (Effect(CRI_WITH_PASSWORDS, "containerd 1.4 restarts, newer ones do not; pods keep running"),)
 SECTION = '[plugins."io.containerd.grpc.v1.cri".registry'
 
 

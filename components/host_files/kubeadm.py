@@ -9,15 +9,22 @@ from typing import Any
 import yaml
 
 from components.host_files.containerd import SOCKET
+from components.host_files.effect import Effect
+from components.host_files.file import File
 from components.settings import Host, Settings, Taint
 from components.settings.versions import kubeadm_api_version
-from components.steps.step import File
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
+EFFECTS = (Effect(PATH, "for kubeadm only"),)
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
 API_PORT = 6443
 OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}
 """What an upgrade changes in the ClusterConfiguration."""
+
+
+def configuration(host: Host, settings: Settings) -> File:
+    """What kubeadm reads on a host."""
+    return (init_configuration if host.role == "control-plane" else join_configuration)(host, settings)
 
 
 def init_configuration(host: Host, settings: Settings) -> File:
@@ -56,12 +63,6 @@ def identity(settings: Settings) -> str:
         f"name {settings.cluster.name}, endpoint {endpoint(settings)}, node {settings.control_plane.internal_ip},"
         f" pods {networking.pod_subnet}, services {networking.service_subnet}, domain {networking.dns_domain}"
     )
-
-
-def flags_of(content: Any) -> list[str]:
-    """Names in the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
-    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
-    return [each["name"] if isinstance(each, Mapping) else each for each in arguments]
 
 
 def kubelet_digest(settings: Settings) -> dict[str, str]:

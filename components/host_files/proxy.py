@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from components.host_files.effect import Effect
+from components.host_files.file import File
 from components.settings import Settings
-from components.steps.step import File
 
 APT = "/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy"
 CONTAINERD = "/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf"
+
+EFFECTS = (
+    Effect(APT, "holds from the next package on, nothing restarts"),
+    Effect(CONTAINERD, "containerd restarts, pods keep running"),
+)
 
 
 def proxy_files(settings: Settings) -> list[File]:

@@ -31,7 +31,7 @@ class AccessRules(pulumi.ComponentResource):
         Args:
             after: the namespaces of service accounts and roles.
         """
-        super().__init__("kubeadm:index:AccessRules", "access", None, opts)
+        super().__init__("kubeadm:index:AccessRules", cluster.resource_name("access"), None, opts)
         self._cluster = cluster
         self._options = cluster.options(self, after=list(after))
         for account in settings.access.service_accounts:
@@ -43,7 +43,7 @@ class AccessRules(pulumi.ComponentResource):
     def _service_account(self, account: ServiceAccount) -> None:
         identity = {"name": account.name, "namespace": account.namespace}
         made = kubernetes.core.v1.ServiceAccount(
-            f"{account.namespace}/{account.name}", metadata=identity, opts=self._options
+            self._cluster.resource_name(account.namespace, account.name), metadata=identity, opts=self._options
         )
         subjects = [{"kind": "ServiceAccount", **identity}]
         if account.cluster_role:
@@ -61,7 +61,7 @@ class AccessRules(pulumi.ComponentResource):
             " without longLivedToken this one is deleted"
         )
         kubernetes.core.v1.Secret(
-            f"{account.namespace}/{name}",
+            self._cluster.resource_name(account.namespace, name),
             metadata={
                 "name": name,
                 "namespace": account.namespace,
@@ -82,13 +82,15 @@ class AccessRules(pulumi.ComponentResource):
         ]
         if role.namespace:
             kubernetes.rbac.v1.Role(
-                f"{role.namespace}/{role.name}",
+                self._cluster.resource_name(role.namespace, role.name),
                 metadata={"name": role.name, "namespace": role.namespace},
                 rules=rules,
                 opts=self._options,
             )
         else:
-            kubernetes.rbac.v1.ClusterRole(role.name, metadata={"name": role.name}, rules=rules, opts=self._options)
+            kubernetes.rbac.v1.ClusterRole(
+                self._cluster.resource_name(role.name), metadata={"name": role.name}, rules=rules, opts=self._options
+            )
         kind = "Role" if role.namespace else "ClusterRole"
         self._bind(role.name, role.namespace, kind, role.name, _subjects(role))
 
@@ -98,7 +100,7 @@ class AccessRules(pulumi.ComponentResource):
         options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(delete_before_replace=True))
         if namespace:
             kubernetes.rbac.v1.RoleBinding(
-                f"{namespace}/{name}",
+                self._cluster.resource_name(namespace, name),
                 metadata={"name": name, "namespace": namespace},
                 role_ref=role_ref,
                 subjects=subjects,
@@ -106,7 +108,11 @@ class AccessRules(pulumi.ComponentResource):
             )
         else:
             kubernetes.rbac.v1.ClusterRoleBinding(
-                name, metadata={"name": name}, role_ref=role_ref, subjects=subjects, opts=options
+                self._cluster.resource_name(name),
+                metadata={"name": name},
+                role_ref=role_ref,
+                subjects=subjects,
+                opts=options,
             )
 
 

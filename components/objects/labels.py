@@ -23,12 +23,12 @@ class NodeLabels(pulumi.ComponentResource):
         workers: list[Worker],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("kubeadm:index:NodeLabels", "labels", None, opts)
+        super().__init__("kubeadm:index:NodeLabels", cluster.resource_name("labels"), None, opts)
         joined = {worker.host.name: [worker] for worker in workers}
         for host in settings.hosts.values():
             if host.labels and not host.gone:
                 kubernetes.core.v1.NodePatch(
-                    host.name,
+                    cluster.resource_name(host.name),
                     metadata={
                         "name": host.name,
                         "labels": dict(host.labels),

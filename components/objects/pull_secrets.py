@@ -33,19 +33,19 @@ class RegistrySecrets(pulumi.ComponentResource):
             passwords: of the registries, by their names.
             after: the namespaces.
         """
-        super().__init__("kubeadm:index:RegistrySecrets", "registry-secrets", None, opts)
+        super().__init__("kubeadm:index:RegistrySecrets", cluster.resource_name("registry-secrets"), None, opts)
         options = cluster.options(self, after=list(after))
         content = passwords.apply(lambda known: docker_config(settings, known))
         for namespace in settings.images.pull_secret_namespaces:
             secret = kubernetes.core.v1.Secret(
-                f"{namespace}/{NAME}",
+                cluster.resource_name(namespace, NAME),
                 metadata={"name": NAME, "namespace": namespace},
                 type="kubernetes.io/dockerconfigjson",
                 string_data={".dockerconfigjson": content},
                 opts=options,
             )
             kubernetes.core.v1.ServiceAccountPatch(
-                f"{namespace}/default",
+                cluster.resource_name(namespace, "default"),
                 metadata={"name": "default", "namespace": namespace},
                 image_pull_secrets=[{"name": NAME}],
                 opts=cluster.options(self, after=[secret]),

@@ -6,9 +6,8 @@ import datetime as dt
 
 import pulumi
 
-from components.control_plane import init_step, kubeconfig_step
-from components.settings import Settings
-from components.steps.last_update import LastUpdate
+from components.steps.step import StepName
+from components.steps.wanted import Wanted
 
 WARN_DAYS = 60
 
@@ -25,19 +24,20 @@ def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:
     return dates | ({KUBECONFIG: first_line.split()[2]} if first_line.startswith("# expires ") else {})
 
 
-def warn_of_expiry(settings: Settings, last: LastUpdate) -> None:
+def warn_of_expiry(wanted: Wanted) -> None:
     """Certificates that expire within 60 days are in the log of every preview and update."""
     today = dt.datetime.now(tz=dt.UTC).date()
-    warning = expiry_warning(settings, last, today)
+    warning = expiry_warning(wanted, today)
     if warning:
         pulumi.log.warn(warning)
 
 
-def expiry_warning(settings: Settings, last: LastUpdate, today: dt.date) -> str | None:
-    """What expires soon, as the last update saw it; None where nothing does."""
-    init = last.commands.get(init_step(settings).name)
-    kubeconfig = last.commands.get(kubeconfig_step(settings).name)
-    if init is None or is_renewed(settings, last):
+def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
+    """What expires soon, as the last update saw it; None where nothing does, or where this update renews it."""
+    control_plane = wanted.settings.control_plane.name
+    init = wanted.last.step(control_plane, StepName.INIT)
+    kubeconfig = wanted.last.step(control_plane, StepName.KUBECONFIG)
+    if init is None or "CERTIFICATE_GENERATION" in wanted.changed_variables(control_plane, StepName.INIT):
         return None
     limit = (today + dt.timedelta(days=WARN_DAYS)).isoformat()
     dates = expiry_dates(init.stdout, kubeconfig.stdout if kubeconfig else "")
@@ -45,14 +45,8 @@ def expiry_warning(settings: Settings, last: LastUpdate, today: dt.date) -> str 
     if not soon:
         return None
     listed = ", ".join(f"{name} on {day}" for name, day in sorted(soon.items(), key=lambda each: each[1]))
-    generation = settings.cluster.certificate_generation
+    generation = wanted.settings.cluster.certificate_generation
     return (
         f"certificates: expected more than {WARN_DAYS} days of life, saw that these expire: {listed}.\n"
         f"  Next: raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up"
     )
-
-
-def is_renewed(settings: Settings, last: LastUpdate) -> bool:
-    """Whether this update renews them."""
-    before = last.value(init_step(settings).name, "CERTIFICATE_GENERATION")
-    return before != str(settings.cluster.certificate_generation)

@@ -7,15 +7,12 @@ from typing import Any
 
 import yaml
 
-from components.control_plane import init_step
-from components.host import prepare_step
 from components.host_files import kubeadm
-from components.settings import Host, Settings
+from components.settings import Host
 from components.settings.stack_file import SettingsError
-from components.settings.versions import minor_of, removed_flag
-from components.steps.last_update import LastUpdate
-from components.steps.step import command_name
-from components.worker import is_member, join_name
+from components.settings.versions import flags_of, minor_of, removed_flag
+from components.steps.step import StepName
+from components.steps.wanted import Wanted
 
 FIXED = {
     "clusterName": "cluster.name",
@@ -26,19 +23,22 @@ FIXED = {
 DESTROY = "destroy the cluster first, after a `pulumi up` with policy.resetOnDestroy: true"
 
 
-def refuse_impossible_changes(settings: Settings, last: LastUpdate) -> None:
-    """The stack file says nothing that the cluster of the last update cannot become.
+def refuse_impossible_changes(wanted: Wanted) -> None:
+    """The stack file asks for nothing that the cluster of the last update cannot become.
 
     Raises:
         SettingsError: with every change that cannot be made, and the way out.
     """
-    problems = list(_problems(settings, last))
+    problems = list(_problems(wanted))
     if problems:
         raise SettingsError(problems)
 
 
-def _problems(settings: Settings, last: LastUpdate) -> Iterator[str]:
-    initialised = [name.removesuffix("-init") for name in last.commands if name.endswith("-init")]
+def _problems(wanted: Wanted) -> Iterator[str]:
+    settings, last = wanted.settings, wanted.last
+    if settings.cluster.id and last.identity and settings.cluster.id != wanted.identity:
+        yield f"cluster.id: the cluster of this stack is {wanted.identity}, found {settings.cluster.id}; take it away"
+    initialised = last.hosts_with(StepName.INIT)
     if not initialised:
         return
     (control_plane,) = initialised
@@ -48,17 +48,16 @@ def _problems(settings: Settings, last: LastUpdate) -> Iterator[str]:
             f" it cannot move: make another stack, or {DESTROY}"
         )
         return
-    yield from _fixed(settings, last)
-    yield from _addresses(settings, last)
-    yield from _names(settings, last)
-    yield from _versions(settings, last)
+    yield from _fixed(wanted)
+    yield from _addresses(wanted)
+    yield from _names(wanted)
+    yield from _versions(wanted)
 
 
-def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
-    name = command_name(settings.control_plane.name, "prepare")
-    before = _cluster_configuration(last.file(name, kubeadm.PATH))
-    files = prepare_step(settings.control_plane, settings, last).files
-    after = _cluster_configuration(next(file.content for file in files if file.path == kubeadm.PATH))
+def _fixed(wanted: Wanted) -> Iterator[str]:
+    step = wanted.step(wanted.settings.control_plane.name, StepName.PREPARE)
+    before = _cluster_configuration(wanted.last.file(*step.key, kubeadm.PATH))
+    after = _cluster_configuration(next(file.content for file in step.files if file.path == kubeadm.PATH))
     for key, path in FIXED.items():
         if before and before.get(key) != after.get(key):
             yield (
@@ -67,10 +66,10 @@ def _fixed(settings: Settings, last: LastUpdate) -> Iterator[str]:
             )
 
 
-def _addresses(settings: Settings, last: LastUpdate) -> Iterator[str]:
-    """Of nodes. The kubelet is told when the node registers; certificates and etcd hold the control plane's."""
-    for host in _nodes(settings, last):
-        before, now = last.value(command_name(host.name, "prepare"), "NODE_IP"), str(host.internal_ip)
+def _addresses(wanted: Wanted) -> Iterator[str]:
+    """Of nodes. The kubelet gets it when the node registers; certificates and etcd hold the control plane's."""
+    for host in _nodes(wanted):
+        before, now = wanted.last.value(host.name, StepName.PREPARE, "NODE_IP"), str(host.internal_ip)
         if before and before != now:
             way_out = (
                 f"set it back, or {DESTROY}"
@@ -84,12 +83,12 @@ def _addresses(settings: Settings, last: LastUpdate) -> Iterator[str]:
             )
 
 
-def _names(settings: Settings, last: LastUpdate) -> Iterator[str]:
+def _names(wanted: Wanted) -> Iterator[str]:
     """A node under a new name: it would be joined as the new one, and then reset as the old one."""
-    names = [name.removesuffix("-membership") for name in last.commands if name.endswith("-membership")]
-    prepared = {name: last.commands.get(command_name(name, "prepare")) for name in names}
+    members = wanted.last.hosts_with(StepName.MEMBERSHIP)
+    prepared = {name: wanted.last.step(name, StepName.PREPARE) for name in members}
     nodes = {recorded.connection["host"]: name for name, recorded in prepared.items() if recorded}
-    for host in settings.hosts.values():
+    for host in wanted.settings.hosts.values():
         node = nodes.get(str(host.address))
         if node and node != host.name and not host.gone:
             yield (
@@ -98,38 +97,40 @@ def _names(settings: Settings, last: LastUpdate) -> Iterator[str]:
             )
 
 
-def _nodes(settings: Settings, last: LastUpdate) -> list[Host]:
-    return [settings.control_plane, *(host for host in settings.workers if not host.gone and is_member(host, last))]
+def _nodes(wanted: Wanted) -> list[Host]:
+    members = [host for host in wanted.settings.workers if not host.gone and wanted.last.is_member(host.name)]
+    return [wanted.settings.control_plane, *members]
 
 
-def _versions(settings: Settings, last: LastUpdate) -> Iterator[str]:
-    wanted = settings.cluster.kubernetes_version
-    names = [init_step(settings).name, *(join_name(host) for host in settings.workers if is_member(host, last))]
-    running = {version for name in names if (version := last.value(name, "KUBERNETES_VERSION"))}
+def _versions(wanted: Wanted) -> Iterator[str]:
+    version, last = wanted.settings.cluster.kubernetes_version, wanted.last
+    members = [host.name for host in wanted.settings.workers if last.is_member(host.name)]
+    keys = [(wanted.settings.control_plane.name, StepName.INIT), *((name, StepName.JOIN) for name in members)]
+    running = {found for key in keys if (found := last.value(*key, "KUBERNETES_VERSION"))}
     if not running:
         return
-    yield from _flags(settings, last)
+    yield from _flags(wanted)
     oldest, newest = min(running, key=_numbers), max(running, key=_numbers)
-    if _numbers(wanted) < _numbers(newest):
-        yield f"cluster.kubernetesVersion: kubeadm cannot go back from {newest} to {wanted}; set it to {newest}"
-    elif minor_of(wanted) > minor_of(oldest) + 1:
-        steps = ", then ".join(f"1.{minor}.x" for minor in range(minor_of(oldest) + 1, minor_of(wanted)))
+    if _numbers(version) < _numbers(newest):
+        yield f"cluster.kubernetesVersion: kubeadm cannot go back from {newest} to {version}; set it to {newest}"
+    elif minor_of(version) > minor_of(oldest) + 1:
+        steps = ", then ".join(f"1.{minor}.x" for minor in range(minor_of(oldest) + 1, minor_of(version)))
         yield (
-            f"cluster.kubernetesVersion: kubeadm upgrades one minor version at a time, found {wanted}, the cluster has"
-            f" {oldest}; go to {steps}, then to {wanted}, with `pulumi up` after each"
+            f"cluster.kubernetesVersion: kubeadm upgrades one minor version at a time, found {version}, the cluster has"
+            f" {oldest}; go to {steps}, then to {version}, with `pulumi up` after each"
         )
 
 
-def _flags(settings: Settings, last: LastUpdate) -> Iterator[str]:
+def _flags(wanted: Wanted) -> Iterator[str]:
     """kubeadm upgrades with the arguments that the cluster has; those of the stack file are applied afterwards."""
-    wanted, name = settings.cluster.kubernetes_version, settings.control_plane.name
-    running = last.value(init_step(settings).name, "KUBERNETES_VERSION")
-    recorded = _cluster_configuration(last.file(command_name(name, "prepare"), kubeadm.PATH))
+    version, name = wanted.settings.cluster.kubernetes_version, wanted.settings.control_plane.name
+    running = wanted.last.value(name, StepName.INIT, "KUBERNETES_VERSION")
+    recorded = _cluster_configuration(wanted.last.file(name, StepName.PREPARE, kubeadm.PATH))
     for part, content in recorded.items():
-        for flag in kubeadm.flags_of(content):
-            if removed_flag(part, flag, wanted):
+        for flag in flags_of(content):
+            if removed_flag(part, flag, version):
                 yield (
-                    f"cluster.kubernetesVersion: the cluster still has --{flag} in {part}.extraArgs, which {wanted}"
+                    f"cluster.kubernetesVersion: the cluster still has --{flag} in {part}.extraArgs, which {version}"
                     f" does not know; take it away with version {running}, `pulumi up`, then upgrade"
                 )
 

@@ -9,6 +9,7 @@ LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.
 USER = r"^[a-z_][a-z0-9_-]*$"
 HTTP_URL = r"^https?://[^\s'\"]+$"
 HTTPS_OR_FILE_URL = r"^(https?|file)://[^\s'\"]+$"
+IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
 FINGERPRINT = r"^[0-9A-F]{40}$"
 ONE_LINE = r"^[^\r\n]*$"
@@ -41,6 +42,7 @@ WORDS = {
     USER: "a user name of Linux",
     HTTP_URL: "an address that begins with `http://` or `https://`",
     HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file://`",
+    IDENTITY: "16 hexadecimal digits, lower case",
     SHA256: "64 hexadecimal digits",
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, capitals, no spaces",
     ONE_LINE: "one line of text",

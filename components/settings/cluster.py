@@ -72,6 +72,11 @@ class Cluster(Model):
     """What makes one cluster: everything kubeadm is told."""
 
     name: DnsLabel = Field(description="Name of the cluster; kubeadm's `clusterName`")
+    id: str | None = Field(
+        None,
+        pattern=_patterns.IDENTITY,
+        description="Only for a cluster whose state was lost: its identity, which its machines name",
+    )
     kubernetes_version: KubernetesVersion = Field("1.36.3", description="Without a leading v; a change is an upgrade")
     control_plane_endpoint: str | None = Field(
         None,

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
-from components.host_files.kubeadm import flags_of
 from components.settings import Settings
 from components.settings.known_hosts import known_host_key
 from components.settings.manifest_sources import manifest_sources
-from components.settings.versions import calico_is_tested_with, knows_fail_cgroup_v1, kubeadm_api_version, removed_flag
+from components.settings.versions import (
+    calico_is_tested_with,
+    flags_of,
+    knows_fail_cgroup_v1,
+    kubeadm_api_version,
+    removed_flag,
+)
 
 UNSUPPORTED = {
     "certificatesDir": "certificates are in /etc/kubernetes/pki",

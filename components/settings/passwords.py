@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pulumi
 
-from components.settings import Settings
+from components.settings import Registry, Settings
 
 
-def registry_passwords(settings: Settings) -> pulumi.Output[dict[str, str]]:
-    """Password by registry, for those that have a user. A secret, even when it is empty."""
+def registry_passwords(settings: Settings) -> dict[Registry, pulumi.Output[str]]:
+    """Password by registry, for those that have a user: secrets."""
     config = pulumi.Config()
-    found = {
+    return {
         name: config.require_secret(access.password_key)
         for name, access in settings.containerd.registries.items()
         if access.username
     }
-    return pulumi.Output.secret(pulumi.Output.all(**found))

@@ -7,7 +7,7 @@ cmd/kubeadm/app/constants/constants.go of the Kubernetes release.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -134,3 +134,9 @@ def calico_is_tested_with(calico: str, kubernetes: str) -> bool | None:
 
 def _since(table: Mapping[int, T], version: str) -> T:
     return table[max(first for first in table if first <= minor_of(version))]
+
+
+def flags_of(content: Any) -> list[str]:
+    """Names in the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
+    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
+    return [each["name"] if isinstance(each, Mapping) else each for each in arguments]

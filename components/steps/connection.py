@@ -1,4 +1,4 @@
-"""How a command reaches its host, and what to tell a person when it does not."""
+"""How a command reaches its host."""
 
 from __future__ import annotations
 
@@ -72,59 +72,3 @@ def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:
         dial_error_limit=ssh.dial_error_limit,
         per_dial_timeout=ssh.per_dial_timeout,
     )
-
-
-def explain_connection_failure(name: str, step: str, host: Host, ssh: Ssh) -> pulumi.ResourceHookBinding:
-    """A hook that says, for a host that could not be entered, what was expected, seen and is to be done."""
-    user, port = host.user or ssh.user, host.port or ssh.port
-    login = f"ssh -p {port} {user}@{host.address}"
-    advice = {
-        "dial unix": (
-            "the SSH agent to answer at $SSH_AUTH_SOCK",
-            "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
-        ),
-        "unable to authenticate": (
-            f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
-            f"{login}; add the public key to ~{user}/.ssh/authorized_keys",
-        ),
-        "host key mismatch": (
-            "the SSH host key that the stack pins",
-            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
-        ),
-        # x/crypto's words for a session whose machine, network or sshd went away.
-        "exited without exit status": (
-            "the SSH session to last as long as the step",
-            f"{login}; once it answers: pulumi up, which waits for a step that still runs",
-        ),
-        "connection refused": ("an SSH server", f"{login}; start ssh on the machine, or mend address and port"),
-        "timeout": ("an answer", f"ping {host.address}; start the machine, or mend its address"),
-        "no route to host": (
-            "the machine to be reachable",
-            f"ping {host.address}; start the machine, or mend its address",
-        ),
-        "a password is required": (
-            f"sudo without a password for {user}",
-            f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
-        ),
-        "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
-        "may not run sudo": (f"sudo for {user}", f"add {user} to the group sudo on the machine"),
-        "is not in the sudoers": (f"sudo for {user}", f"add {user} to the group sudo on the machine"),
-        # Of any other reason: the words above are in it.
-        "handshake failed": (
-            "its SSH server to talk to this address",
-            f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
-        ),
-    }
-
-    def explain(arguments: pulumi.ErrorHookArgs) -> bool:
-        seen = "; ".join(arguments.errors)
-        # A step that ran has explained itself, and may quote a connection of its own that was refused.
-        if f"{step}: expected " in seen:
-            return False
-        for sign, (expected, next_command) in advice.items():
-            if sign in seen:
-                pulumi.log.error(f'{host.name}: {step}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}')
-                break
-        return False
-
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-explain", explain)])

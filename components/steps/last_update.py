@@ -1,23 +1,31 @@
-"""What the last update left in the state of the stack: the program's only memory."""
+"""What the last update left in the state of a cluster: the program's only memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pulumi
 
-from components.steps.step import Told, told
+from components.steps.stdin import Inputs, inputs_of
+from components.steps.step import StepName
+
+CLUSTER_TYPE = "kubeadm:index:Cluster"
+IDENTITY = "identity"
+"""Name of the resource that keeps the identity of a cluster."""
+
+State = Mapping[str, Mapping[str, Any]]
+"""Type and outputs of each resource of a stack, by URN."""
 
 
 @dataclass(frozen=True)
-class RecordedCommand:
-    """A remote command as it last succeeded.
+class RecordedStep:
+    """The command of a step as it last succeeded.
 
     Attributes:
-        stdin: may hold secrets: what is shown of it comes from `told`, without secret files.
+        stdin: may hold secrets: what is shown of it comes from `inputs`, without secret files.
         connection: the fields of a connection, as the provider names them.
         stdout: what it printed; may be a secret too.
     """
@@ -27,51 +35,87 @@ class RecordedCommand:
     stdout: str
 
     @cached_property
-    def told(self) -> Told:
-        """What the step was told."""
-        return told(self.stdin)
+    def inputs(self) -> Inputs:
+        """Variables and files of the step."""
+        return inputs_of(self.stdin)
 
 
 @dataclass(frozen=True)
 class LastUpdate:
-    """What a stack holds; nothing before the first update.
+    """What a cluster left in the state; nothing before its first update.
 
     Attributes:
-        commands: the remote commands by name.
-        daemon_sets: as the cluster took them, by the names of their resources.
+        identity: the identity of the cluster; None before it was minted.
+        steps: recorded steps by the name of their host and their own.
+        objects: Kubernetes objects by kind and resource name, as the cluster took them.
     """
 
-    commands: Mapping[str, RecordedCommand] = field(default_factory=dict)
-    daemon_sets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    identity: str | None = None
+    steps: Mapping[tuple[str, StepName], RecordedStep] = field(default_factory=dict)
+    objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
-    def value(self, name: str, variable: str) -> str | None:
-        """A variable that a command was given; None where there is no such command or variable."""
-        recorded = self.commands.get(name)
-        return recorded.told.values.get(variable) if recorded else None
+    def step(self, host: str, name: StepName) -> RecordedStep | None:
+        """A step that succeeded; None where it never did."""
+        return self.steps.get((host, name))
 
-    def file(self, name: str, path: str) -> str | None:
-        """A file that a command was given; None where there is no such command or file."""
-        recorded = self.commands.get(name)
-        return recorded.told.files.get(path) if recorded else None
+    def hosts_with(self, name: StepName) -> list[str]:
+        """Names of the hosts on which a step succeeded."""
+        return [host for host, each in self.steps if each is name]
+
+    def value(self, host: str, name: StepName, variable: str) -> str | None:
+        """A variable that a step was given; None where there is no such step or variable."""
+        recorded = self.step(host, name)
+        return recorded.inputs.values.get(variable) if recorded else None
+
+    def file(self, host: str, name: StepName, path: str) -> str | None:
+        """Content of a file that a step was given; None where there is no such step or file."""
+        recorded = self.step(host, name)
+        return recorded.inputs.files.get(path) if recorded else None
+
+    def is_member(self, host: str) -> bool:
+        """Whether the host joined in an earlier update and was not given up since."""
+        return all(self.step(host, name) for name in (StepName.MEMBERSHIP, StepName.JOIN))
 
 
-def load_last_update() -> LastUpdate:
-    """The state of the current stack, read before anything is registered.
+def load_last_update(cluster: str) -> LastUpdate:
+    """The state of a cluster of the current stack, read before anything is registered.
 
     The engine serves `readStackResourceOutputs` since 2018 (pkg/resource/deploy/builtins.go); it has no function of its
     own in the Python SDK. It sees each command as it last succeeded, also after an update that failed half-way.
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
+    return last_update_of(cluster, found.get("outputs", {}))
 
-    def of_type(wanted: str) -> dict[str, Any]:
-        resources = found.get("outputs", {}).items()
-        return {urn.rpartition("::")[2]: each["outputs"] for urn, each in resources if each["type"] == wanted}
 
+def last_update_of(cluster: str, state: State) -> LastUpdate:
+    """What the state of a stack holds of one cluster; other resources of the stack are passed over."""
+    resources = dict(_below(cluster, state))
+    identity = resources.get(IDENTITY)
+    objects = {
+        (each["type"].rpartition(":")[2], name): each["outputs"]
+        for name, each in resources.items()
+        if each["type"].startswith("kubernetes:")
+    }
     return LastUpdate(
+        identity["outputs"]["output"] if identity else None,
         {
-            name: RecordedCommand(outputs["stdin"], outputs["connection"], outputs["stdout"])
-            for name, outputs in of_type("command:remote:Command").items()
+            (host, StepName(step)): RecordedStep(each["outputs"]["stdin"], each["outputs"]["connection"], _stdout(each))
+            for name, each in resources.items()
+            if each["type"] == "command:remote:Command"
+            for host, _, step in [name.rpartition("/")]
         },
-        of_type("kubernetes:apps/v1:DaemonSet"),
+        objects,
     )
+
+
+def _below(cluster: str, state: State) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Resources that the component of the cluster made, by name without the cluster's."""
+    for urn, each in state.items():
+        _, _, types, name = urn.split("::", 3)
+        if CLUSTER_TYPE in types.split("$")[:-1] and name.startswith(f"{cluster}/"):
+            yield name.removeprefix(f"{cluster}/"), each
+
+
+def _stdout(command: Mapping[str, Any]) -> str:
+    return str(command["outputs"].get("stdout") or "")

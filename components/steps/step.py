@@ -1,143 +1,85 @@
-"""What a command does on a host, as text: written here, and read back from the state of the last update."""
+"""A step on a host: its name, its values and files, and how its command behaves."""
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
-import re
-import shlex
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from enum import StrEnum
 
+from components.host_files import File
 from components.settings import Host
+from components.steps.stdin import prologue, staged
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-LIBRARY = "/usr/local/lib/pulumi-kubeadm"
-"""Where the scripts are on a host."""
+Value = str | int | bool | Sequence[str]
+"""A variable of a script: text, a whole number, true or false, or one text a line."""
 
 
-@dataclass(frozen=True)
-class File:
-    """A file that a step puts in place on a host."""
+class StepName(StrEnum):
+    """Every step: `scripts/steps/<name>.sh`. Resources of a host are named `HOST/STEP`."""
 
-    path: str
-    content: str
-    mode: str = "0644"
+    PREPARE = "prepare"
+    IMAGES = "images"
+    INIT = "init"
+    KUBECONFIG = "kubeconfig"
+    MEMBERSHIP = "membership"
+    JOIN = "join"
+
+
+class UndoName(StrEnum):
+    """Every script that undoes a step when its command is deleted."""
+
+    RESET = "reset"
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of `scripts/` on a host, with all that it is told but secrets.
+    """A step on a host, with all its input but secrets.
 
     Attributes:
-        name: of the resource; begins with the name of the host that it is for.
-        script: `scripts/<script>.sh` is run.
-        host: where it is run.
-        values: variables of the script.
-        files: what the script may put in place; a preview shows their lines.
-        undo: `scripts/<undo>.sh` is run when the command is deleted; without it nothing is.
-        with_scripts: bring the scripts to the host first; the first command of a host does.
+        name: of the step.
+        subject: name of the host that the step is about; names the command.
+        host: where the script runs; a membership runs on the control plane.
+        values: variables that the script reads.
+        files: files that the script may put in place; a preview shows their lines.
+        again_when: variables that no script reads: when one changes, the step runs again.
+        undo: script that runs when the command is deleted; without it nothing runs.
+        verifies_on_update: a changed input makes the script check and mend, never start over.
+        returns_secret: the standard output of the script is a secret and is never shown.
     """
 
-    name: str
-    script: str
+    name: StepName
+    subject: str
     host: Host
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
     files: Sequence[File] = ()
-    undo: str | None = None
-    with_scripts: bool = False
+    again_when: Mapping[str, Value] = field(default_factory=dict)
+    undo: UndoName | None = None
+    verifies_on_update: bool = False
+    returns_secret: bool = False
+
+    @property
+    def key(self) -> tuple[str, StepName]:
+        """The name of the host that the step is about, and its own."""
+        return self.subject, self.name
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Every variable as bash gets it."""
+        given = {"HOST_NAME": self.host.name, **self.values, **self.again_when}
+        return {name: as_bash(value) for name, value in given.items()}
 
     def text(self, secret_files: Sequence[File] = ()) -> str:
-        """The standard input of the command."""
-        head = install_scripts() if self.with_scripts else ""
-        variables = {"HOST_NAME": self.host.name, **self.values}
-        return (
-            f"{head}{prologue(self.script, variables)}{staged([*self.files, *secret_files])}"
-            f"run_step {shlex.join([self.script, *([self.undo] if self.undo else [])])}\n"
-        )
+        """Standard input of the command."""
+        scripts = [self.name, *([self.undo] if self.undo else [])]
+        head = prologue(self.name, self.variables)
+        return f"{head}{staged([*self.files, *secret_files])}run_step {' '.join(scripts)}\n"
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a step was told, read back from its standard input.
-
-    Attributes:
-        values: by name.
-        files: content by path.
-    """
-
-    values: Mapping[str, str]
-    files: Mapping[str, str]
-
-
-def command_name(host: str, step: str) -> str:
-    """Name of the command of a step that is for a host."""
-    return f"{host}-{step}"
-
-
-def prologue(script: str, values: Mapping[str, str]) -> str:
-    """The variables of a step, exported to it, after which files may be staged."""
-    assignments = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
-    # "$@" hands on what CREATE, VERIFY or DELETE says: the arguments of a sourced file are its own.
-    return f'{assignments}. {LIBRARY}/run.sh {shlex.quote(script)} "$@"\n'
-
-
-def staged(files: Sequence[File]) -> str:
-    """Calls that lay files ready for a step; their lines stay as they are, for whoever reads the diff."""
-    return "".join(f"stage {file.mode} {shlex.quote(file.path)} {shlex.quote(file.content)}\n" for file in files)
-
-
-def told(text: str) -> Told:
-    """What the standard input of a command tells its step."""
-    values, files = {}, {}
-    words = iter(shlex.split(text[text.find("export ") :]))
-    for word in words:
-        if word == "export":
-            name, _, value = next(words).partition("=")
-            values[name] = value
-        elif word == "stage":
-            _, path, content = next(words), next(words), next(words)
-            files[path] = content
-    return Told(values, files)
-
-
-def told_again(text: str, script: str, more_files: Sequence[File] = ()) -> str:
-    """Standard input that runs another script with what a recorded command was told, and leaves nothing on the host."""
-    place = "/run/pulumi-kubeadm-scripts"
-    assignments_and_files = text[text.find("export ") : text.rfind("run_step ")].replace(LIBRARY, place)
-    return (
-        f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{assignments_and_files}{staged(more_files)}"
-        f"run_step {script}\n"
-    )
-
-
-@cache
-def install_scripts(directory: str = LIBRARY) -> str:
-    """Commands that unpack `scripts/` on a host: the same text as long as the scripts are the same."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path in sorted(SCRIPTS.rglob("*.sh")):
-            entry = tarfile.TarInfo(str(path.relative_to(SCRIPTS)))
-            content = path.read_bytes()
-            entry.size, entry.mode = len(content), 0o644
-            archive.addfile(entry, io.BytesIO(content))
-    text = base64.b64encode(gzip.compress(packed.getvalue(), mtime=0)).decode()
-    return (
-        f"install --directory --mode 0755 {directory}\n"
-        f"base64 --decode <<<{text} | tar --extract --gzip --no-same-owner --directory {directory}\n"
-    )
-
-
-def brought_scripts(text: str) -> dict[str, bytes]:
-    """The scripts that the standard input of a command brings to its host, by path below `scripts/`."""
-    found = re.search(r"^base64 --decode <<<(\S+) ", text, re.MULTILINE)
-    if found is None:
-        return {}
-    packed = io.BytesIO(gzip.decompress(base64.b64decode(found[1])))
-    with tarfile.open(fileobj=packed) as archive:
-        files = ((entry.name, archive.extractfile(entry)) for entry in archive)
-        return {name: file.read() for name, file in files if file}
+def as_bash(value: Value) -> str:
+    """A value as the text of a bash variable: `true` or `false`, digits, or one item a line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value)
+    return "\n".join(value)

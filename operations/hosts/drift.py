@@ -6,8 +6,11 @@ import argparse
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from components.host_files import File
 from components.settings import Host, Settings
-from components.steps.step import File, command_name, told, told_again
+from components.steps.scripts import rerun
+from components.steps.stdin import inputs_of
+from components.steps.step import StepName
 from local.errors import StepError
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import selected_stack, up_command
@@ -29,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
     named = [host for host in settings.hosts.values() if not host.gone]
-    hosts = [host for host in named if command_name(host.name, "prepare") in recorded]
+    hosts = [host for host in named if (host.name, StepName.PREPARE) in recorded]
     if not hosts:
         expected = "hosts of an earlier update in its state"
         raise StepError("look for drift", expected=expected, seen="none", next_command=up_command(stack.name))
@@ -41,11 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
     _refuse_differences(found, stack.name)
 
 
-def _look(host: Host, settings: Settings, recorded: Mapping[str, str]) -> str | StepError:
+def _look(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | StepError:
     """What differs on a host, or why that is not known, which does not hide the other hosts'."""
-    with_passwords = told(recorded.get(command_name(host.name, "images"), "")).files
+    with_passwords = inputs_of(recorded.get((host.name, StepName.IMAGES), "")).files
     secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
-    text = told_again(recorded[command_name(host.name, "prepare")], "drift", secret_files)
+    text = rerun(recorded[host.name, StepName.PREPARE], "drift", secret_files)
     try:
         return run_as_root(host, settings.ssh, text).output
     except StepError as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from components.steps.step import command_name
+from components.steps.scripts import rerun
+from components.steps.step import StepName
 from local.errors import StepError
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import selected_stack, up_command
 
-STEPS = ("prepare", "images")
+STEPS = (StepName.PREPARE, StepName.IMAGES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +28,11 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
     host = settings.hosts.get(arguments.host)
-    steps = [recorded[name] for name in (command_name(arguments.host, step) for step in STEPS) if name in recorded]
+    steps = {name: recorded[arguments.host, name] for name in STEPS if (arguments.host, name) in recorded}
     step = f"repair {arguments.host}"
     if host is None or not steps:
         prepared = [
-            name for name, each in settings.hosts.items() if command_name(name, "prepare") in recorded and not each.gone
+            name for name, each in settings.hosts.items() if (name, StepName.PREPARE) in recorded and not each.gone
         ]
         raise StepError(
             step,
@@ -48,6 +49,6 @@ def run(arguments: argparse.Namespace) -> None:
             seen="gone: true in the stack file",
             next_command="if there is a machine again: take gone away, write its hostKey, then pulumi up",
         )
-    for text in steps:
-        print(run_as_root(host, settings.ssh, text).log, end="", flush=True)
+    for name, text in steps.items():
+        print(run_as_root(host, settings.ssh, rerun(text, name)).log, end="", flush=True)
     print(f"{host.name}: as the last update left it")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from components.addons.calico import calico_source
-from components.addons.manifests import containers, fetched_objects
+from components.addons import addons_of
 from components.settings import Images, Settings
 from components.settings.kubeadm_images import kubeadm_images
 from components.settings.versions import etcd_and_coredns_tags_are_known
@@ -26,15 +25,12 @@ class StackImage:
 
 
 def stack_images(settings: Settings) -> list[StackImage]:
-    """Every image of kubeadm, containerd, Calico and the dashboard.
+    """Every image of kubeadm, containerd and the add-ons.
 
     Raises:
-        pulumi.RunError: Calico's manifest cannot be fetched or is another one.
+        pulumi.RunError: the manifest of an add-on cannot be fetched or is another one.
     """
-    url, sha256 = calico_source(settings)
-    names = {each["image"] for manifest in fetched_objects(url, sha256) for each in containers(manifest)}
-    if settings.dashboard.enabled:
-        names |= {settings.dashboard.image, settings.dashboard.metrics_scraper_image}
+    names = {image for addon in addons_of(settings) for image in addon.images(settings)}
     found = {StackImage(*pair) for pair in kubeadm_images(settings)}
     return sorted(found | {StackImage(full_name(name), settings.images.rewritten(name)) for name in names})
 

@@ -16,11 +16,16 @@ import yaml
 
 from components.settings import Settings
 from components.settings.stack_file import SECTIONS, SettingsError, parse_settings
+from components.steps.last_update import last_update_of
+from components.steps.step import StepName
 from local.environment import DEV
 from local.errors import StepError
 from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
 from local.toolchain import environment as local_environment
 from operations.stack.stack_schema import PREFIX
+
+CLUSTER = "cluster"
+"""Name of the component of a stack's cluster, in __main__.py."""
 
 OWN_BACKEND = "organization/kubeadm/"
 """Before the name of a stack in a backend without organisations, which that of local machines is."""
@@ -60,19 +65,25 @@ class SelectedStack:
             raise ValueError("no mapping `config:` with the settings of the stack")  # noqa: TRY004  # one of the file
         return config
 
-    def recorded_inputs(self) -> dict[str, str]:
-        """Standard input of each remote command of the last update, by name; in clear where a secret is in it.
+    def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
+        """Standard input of each step of the last update, by its host and name; in clear where a secret is in it.
 
         Raises:
             StepError: the state cannot be read, or decrypted.
         """
         deployment = json.loads(self.pulumi("stack", "export", "--show-secrets")).get("deployment") or {}
-        found = {
-            each["urn"].rpartition("::")[2]: _in_clear(each["inputs"].get("stdin"))
+        state = {
+            each["urn"]: {
+                "type": each["type"],
+                "outputs": {
+                    **each.get("outputs", {}),
+                    "stdin": _in_clear(each.get("inputs", {}).get("stdin")),
+                    "connection": {},
+                },
+            }
             for each in deployment.get("resources", [])
-            if each["type"] == "command:remote:Command"
         }
-        return {name: text for name, text in found.items() if isinstance(text, str)}
+        return {key: each.stdin for key, each in last_update_of(CLUSTER, state).steps.items()}
 
     def output(self, name: str) -> Any:
         """An output of the stack, in clear.

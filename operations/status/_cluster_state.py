@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from components.objects.namespaces import DASHBOARD
+from components.addons.dashboard import NAMESPACE as DASHBOARD
 from local.errors import StepError
 from operations.access.api import Api, ApiError, Json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.addons.dashboard import METRICS_SCRAPER
-from components.objects.namespaces import DASHBOARD
+from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.settings import Settings
 from local.errors import StepError
 from operations.status._cluster_state import ClusterState

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
+from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.host_files.containerd import password_command
-from components.objects.namespaces import DASHBOARD
 from components.settings import Settings
 from local.errors import StepError
 from operations.access.api import Json

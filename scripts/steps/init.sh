@@ -41,7 +41,7 @@ run_init() {
 
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == verify && ! -e $DONE ]]; then
-  fail "the control plane that this stack made" "no mark of it at $DONE" "pulumi up --replace '**$HOST_NAME-init' makes a new cluster"
+  fail "the control plane that this stack made" "no mark of it at $DONE" "pulumi up --replace '**/$HOST_NAME/init' makes a new cluster"
 fi
 containerd_serves
 if [[ ! -e $DONE ]]; then

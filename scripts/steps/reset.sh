@@ -5,13 +5,14 @@
 
 owner=$(mark owner) name=$(mark host-name)
 if [[ -z $owner ]]; then
-  changed "the machine belongs to no stack: nothing is reset"
+  changed "the machine belongs to no cluster: nothing is reset"
   exit 0
 fi
 [[ $owner == "$CLUSTER_ID" ]] ||
-  fail "a machine of stack $CLUSTER_ID" "it belongs to stack $owner" "pulumi state delete '**$HOST_NAME-prepare' forgets it without a reset"
+  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID)" "it belongs to cluster $(mark cluster-name) ($owner)" \
+    "pulumi state delete '**/$HOST_NAME/prepare' forgets it without a reset"
 if [[ -n $name && $name != "$HOST_NAME" ]]; then
-  changed "the machine is $name of this stack now: nothing is reset"
+  changed "the machine is $name of this cluster now: nothing is reset"
   exit 0
 fi
 # One that was off when its node was deleted registers it again as soon as it is started.

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import yaml
 
-from components.addons.calico import calico_images, calico_objects
-from components.addons.dashboard import dashboard_objects
-from components.host import images_step, prepared_files
-from components.host_files import containerd, kubeadm
-from components.objects.namespaces import DASHBOARD
+from components.addons.calico import CALICO, calico_images
+from components.addons.dashboard import DASHBOARD, NAMESPACE
+from components.host_files import containerd, kubeadm, prepared_files
 from components.settings import Settings
 from components.steps.last_update import LastUpdate
+from components.steps.of_every_host import images_step
 from local import cluster, machines
 from local.environment import Environment
 from local.mirror import MirrorAccess
@@ -91,14 +90,14 @@ def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> N
     host = settings.control_plane
     files = {file.path: file.content for file in prepared_files(host, settings)}
     (credentials,) = containerd.credential_files(settings, {access.registry: access.password})
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DASHBOARD}}
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     for name, content in {
         "init.yaml": files[kubeadm.PATH],
         "config.toml": files[f"{containerd.CONFIG}.2"],
         "hosts.toml": credentials.content,
         "hosts": files["/etc/hosts"],
-        "calico.yaml": yaml.safe_dump_all(calico_objects(settings)),
-        "dashboard.yaml": yaml.safe_dump_all([namespace, *dashboard_objects(settings)]),
+        "calico.yaml": yaml.safe_dump_all(CALICO.objects(settings)),
+        "dashboard.yaml": yaml.safe_dump_all([namespace, *DASHBOARD.objects(settings)]),
     }.items():
         (directory / name).write_text(content)
     shutil.copy(access.ca_file, directory / "ca.crt")
@@ -117,7 +116,7 @@ def _variables(settings: Settings, access: MirrorAccess) -> dict[str, str]:
         "REGISTRY": access.registry,
         "PACKAGES": access.package_repository_url.replace("{minor}", version.rpartition(".")[0]),
         "CONTAINERD_PACKAGES": str(access.containerd_repository_url),
-        "IMAGES": step.values["IMAGES"].replace("\n", " "),
+        "IMAGES": step.variables["IMAGES"].replace("\n", " "),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from components.steps.step import File
+from components.host_files import File
 from tests.scripts.machine import Machine
 
 VALUES = {

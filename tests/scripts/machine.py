@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -13,14 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from components.steps import remote as _remote
-from components.steps import step as _step
-from components.steps.step import File, prologue, staged
+from components.host_files import File
+from components.steps import stdin
+from components.steps.remote import CREATE
+from components.steps.scripts import SCRIPTS, SUMS
+from components.steps.stdin import prologue, staged
 
 ABSOLUTE = re.compile(r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|usr/local/lib)\b)|(?<=STAGING/files)(?=/etc/)")
 """Before a path that a script names. What a variable holds is relocated where the variable is set."""
 
 LIBRARY = "/usr/local/lib/pulumi-kubeadm"
+VERSION = f"{LIBRARY}/unfinished"
+"""The scripts, until `install` makes them the current version."""
 LIMIT_SECONDS = 30
 
 
@@ -36,13 +42,13 @@ class Finished:
 class Machine:
     """A root directory, programs that stand for those of a machine, and the relocated scripts."""
 
-    def __init__(self, root: Path, scripts: Path = _step.SCRIPTS) -> None:
+    def __init__(self, root: Path, scripts: Path = SCRIPTS) -> None:
         self.root = root
         self._stubs = root / "stubs"
         self._stubs.mkdir()
         (root / "etc").mkdir()
         for path in scripts.rglob("*.sh"):
-            copy = self.path(LIBRARY) / path.relative_to(scripts)
+            copy = self.path(VERSION) / path.relative_to(scripts)
             copy.parent.mkdir(parents=True, exist_ok=True)
             # The stubs go before the PATH that run.sh sets.
             copy.write_text(self.relocated(path.read_text()).replace("export PATH=", f"export PATH={self._stubs}:"))
@@ -64,13 +70,25 @@ class Machine:
 
     def script(self, name: str, content: str) -> None:
         """Add a step."""
-        self.write(f"{LIBRARY}/steps/{name}.sh", content)
+        self.write(f"{VERSION}/steps/{name}.sh", content)
 
     def replace(self, name: str, old: str, new: str) -> None:
         """Change a script of this machine, such as a time limit."""
-        path = self.path(f"{LIBRARY}/{name}.sh")
+        path = self.path(f"{VERSION}/{name}.sh")
         assert path.read_text().count(old) == 1
         path.write_text(path.read_text().replace(old, new))
+
+    def install(self) -> None:
+        """Make the scripts the current version, as scripts/install.sh does."""
+        source, place = self.path(VERSION), self.path(LIBRARY)
+        files = {str(path.relative_to(source)): path.read_bytes() for path in sorted(source.rglob("*.sh"))}
+        sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in files.items())
+        version = hashlib.sha256(sums.encode()).hexdigest()
+        shutil.copytree(source, place / version, dirs_exist_ok=True)
+        (place / version / SUMS).write_text(sums)
+        shutil.copy(source / "run.sh", place)
+        (place / "current").unlink(missing_ok=True)
+        (place / "current").symlink_to(version)
 
     def stub(self, name: str, body: str = "") -> None:
         """A program that writes its arguments down and does what the body says; it knows the machine as $ROOT."""
@@ -90,15 +108,16 @@ class Machine:
         self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = (), undo: str = ""
     ) -> str:
         """What the program would send for a step."""
+        self.install()
         moved = [File(str(self.path(file.path)), file.content, file.mode) for file in files]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_step, "LIBRARY", str(self.path(LIBRARY)))
+            patch.setattr(stdin, "LIBRARY", str(self.path(LIBRARY)))
             variables = {"HOST_NAME": "node1", **(values or {})}
             return f"{prologue(step, variables)}{staged(moved)}run_step {step} {undo}\n"
 
     def start(self, text: str, *arguments: str) -> subprocess.Popen[str]:
         """Send a text as the program would, without waiting."""
-        command = _remote.CREATE.removeprefix("sudo -n ").split()
+        command = CREATE.removeprefix("sudo -n ").split()
         process = subprocess.Popen(
             [*command, "--", *arguments],
             stdin=subprocess.PIPE,

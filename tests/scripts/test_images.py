@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.steps.step import File
+from components.host_files import File
 from tests.scripts.machine import Machine
 
 IMAGES = {

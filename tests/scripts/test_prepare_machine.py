@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.steps.step import File
+from components.host_files import File
 from tests.scripts.machine import Machine
 
 SYSCTLS = "net.ipv4.ip_forward = 1\nvm.swappiness = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from components.steps.step import File
+from components.host_files import File
 from tests.scripts.machine import Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'

@@ -1,15 +1,17 @@
 # shellcheck shell=bash
-# One machine belongs to one stack, under one name, and what another cluster left on it is never touched.
+# One machine belongs to one cluster, under one name, and what another cluster left on it is never touched. A cluster is known by
+# its identity, which is minted once; its name is for messages.
 
 owner=$(mark owner)
 if [[ -n $owner && $owner != "$CLUSTER_ID" ]]; then
-  fail "a machine of stack $CLUSTER_ID, or of none" "the machine belongs to stack $owner" \
-    "remove the host from that stack first, or, if that stack is gone: rm -rf $STATE"
+  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID), or of none" "it belongs to cluster $(mark cluster-name) ($owner)" \
+    "remove the host from the stack of that cluster first; or, if the state of that stack is lost and this stack takes its cluster over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
 fi
 if [[ -z $owner && -n $(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit 2>/dev/null) ]]; then
   fail "a machine without Kubernetes" "files of another cluster in /etc/kubernetes or /var/lib/etcd" \
     "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 fi
+remember cluster-name "$CLUSTER_NAME"
 remember owner "$CLUSTER_ID"
 
 # Under a second name a node would join again, and be reset when its first name leaves the stack.

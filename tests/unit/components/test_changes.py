@@ -31,7 +31,7 @@ def after(directory: Path, before: Recording, change: Change, *workers: str) -> 
 
 def names(hosts: str, *steps: str) -> set[str]:
     """Commands of hosts."""
-    return {f"{host}-{step}" for host, step in itertools.product(hosts.split(), steps)}
+    return {f"{host}/{step}" for host, step in itertools.product(hosts.split(), steps)}
 
 
 def section(name: str, **values: Any) -> Change:
@@ -48,7 +48,7 @@ ALL = "node1 node2 node3"
 CHANGES: dict[str, tuple[Change, set[str]]] = {
     "nothing": (lambda _: None, set()),
     "a sysctl": (section("system", sysctl={"net.ipv4.ip_forward": 1}), names(ALL, "prepare")),
-    "a sysctl of one host": (host("node2", sysctl={"vm.overcommit_memory": 1}), {"node2-prepare"}),
+    "a sysctl of one host": (host("node2", sysctl={"vm.overcommit_memory": 1}), {"node2/prepare"}),
     "an image mirror": (
         lambda stack: stack["containerd"]["registries"]["docker.io"].update(mirrors=["https://other.example.com"]),
         names(ALL, "prepare"),
@@ -68,7 +68,7 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     ),
     "the kubelet's configuration": (
         section("cluster", kubeletConfiguration={"maxPods": 50}),
-        {"node1-prepare", "node1-init", "node2-join", "node3-join"},
+        {"node1/prepare", "node1/init", "node2/join", "node3/join"},
     ),
     "the generation of certificates": (
         section("cluster", certificateGeneration=1),
@@ -83,7 +83,7 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     # The pool, which is in no manifest, is changed from the control plane.
     "the encapsulation of the pod network": (
         section("calico", vxlanMode="CrossSubnet"),
-        {"node1-init", "DaemonSet:kube-system/calico-node"},
+        {"node1/init", "DaemonSet:kube-system/calico-node"},
     ),
 }
 
@@ -99,7 +99,7 @@ def test_a_new_worker_is_all_that_changes(directory: Path, before: Recording) ->
     """No command on any other host, no object of the cluster."""
     larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False, before=before)
     assert larger.changed_since(before) == {"node4", *names("node4", "prepare", "images", "membership", "join")}
-    assert "192.0.2.12\tnode2\n" in larger.commands["node4-prepare"].inputs["stdin"]
+    assert "192.0.2.12\tnode2\n" in larger.commands["node4/prepare"].inputs["stdin"]
 
 
 def test_a_host_learns_of_a_new_one_when_something_else_changes_on_it(directory: Path, before: Recording) -> None:
@@ -108,9 +108,9 @@ def test_a_host_learns_of_a_new_one_when_something_else_changes_on_it(directory:
     larger = record(stack, preview=False, before=before)
     stack["hosts"]["node2"]["sysctl"] = {"vm.overcommit_memory": 1}
     touched = record(stack, preview=False, before=larger)
-    assert touched.changed_since(larger) == {"node2-prepare"}
-    assert "192.0.2.14\tnode4\n" in touched.commands["node2-prepare"].inputs["stdin"]
-    assert "192.0.2.14\tnode4\n" not in touched.commands["node3-prepare"].inputs["stdin"]
+    assert touched.changed_since(larger) == {"node2/prepare"}
+    assert "192.0.2.14\tnode4\n" in touched.commands["node2/prepare"].inputs["stdin"]
+    assert "192.0.2.14\tnode4\n" not in touched.commands["node3/prepare"].inputs["stdin"]
 
 
 def test_a_worker_that_leaves_is_all_that_changes(directory: Path, before: Recording) -> None:
@@ -149,15 +149,15 @@ def test_a_new_registry_password_changes_only_its_command_on_each_host(
 
 def test_a_token_that_was_not_used_is_made_anew(directory: Path, before: Recording) -> None:
     """The join failed and its token expired: a plain `pulumi up` mints another one."""
-    half = Recording([each for each in before.resources if each.name != "node3-join"], {})
+    half = Recording([each for each in before.resources if each.name != "node3/join"], {})
     again = record(stack_of(directory, "node2", "node3"), preview=False, before=half)
-    assert again.changed_since(half) == {"node3-membership", "node3-join"}
+    assert again.changed_since(half) == {"node3/membership", "node3/join"}
 
 
 def test_a_host_that_is_gone_leaves_the_cluster_and_is_never_visited(directory: Path, before: Recording) -> None:
     """Only the control plane's side of it is deleted; the rest is kept as it is, and dropped later without a visit."""
     without = after(directory, before, host("node3", gone=True))
-    assert without.changed_since(before) == {"node3-membership"}
+    assert without.changed_since(before) == {"node3/membership"}
     kept = [without.commands[name].request for name in names("node3", "prepare", "images", "join")]
     assert all(each.retainOnDelete for each in kept)
 
@@ -167,7 +167,7 @@ def test_a_machine_that_comes_back_under_the_name_of_a_gone_one_joins(directory:
     without = after(directory, before, host("node3", gone=True))
     back = after(directory, without, host("node3", hostKey=f"{KEY}99"))
     assert back.changed_since(without) == names("node3", "prepare", "images", "membership", "join")
-    assert "stdin" not in back.commands["node3-join"].request.ignoreChanges
+    assert "stdin" not in back.commands["node3/join"].request.ignoreChanges
     # Clones of one machine have one key; what lets it join is a new token, which is always the same one here.
     assert after(directory, without, host("node3")).changed_since(without) == names(
         "node3", "prepare", "images", "membership"
@@ -179,12 +179,12 @@ def test_workers_are_upgraded_one_after_the_other_and_after_the_control_plane(di
     before = record(stack_of(directory, "node2", "node3", version="1.35.4"), preview=False)
     upgrade = record(stack_of(directory, "node2", "node3", "node4", version="1.36.3"), preview=False, before=before)
     urns = {each.name: each.urn for each in upgrade.resources}
-    assert urns["node1-init"] in upgrade.commands["node2-membership"].request.dependencies
-    assert urns["node2-join"] in upgrade.commands["node3-membership"].request.dependencies
-    assert not {urns["node2-join"], urns["node3-join"]} & set(upgrade.commands["node4-join"].request.dependencies)
+    assert urns["node1/init"] in upgrade.commands["node2/membership"].request.dependencies
+    assert urns["node2/join"] in upgrade.commands["node3/membership"].request.dependencies
+    assert not {urns["node2/join"], urns["node3/join"]} & set(upgrade.commands["node4/join"].request.dependencies)
     changed = upgrade.changed_since(before)
-    assert {"node1-init", *names("node2 node3", "membership", "join")} <= changed
-    assert "node1-kubeconfig" not in changed
+    assert {"node1/init", *names("node2 node3", "membership", "join")} <= changed
+    assert "node1/kubeconfig" not in changed
 
 
 @pytest.mark.parametrize(("at_once", "waits"), [(1, {"node3", "node4"}), (2, {"node4"}), (3, set())])
@@ -196,10 +196,10 @@ def test_no_more_workers_are_upgraded_at_a_time_than_the_policy_says(
     before = record(stack_of(directory, *workers, version="1.35.4"), preview=False)
     stack = stack_of(directory, *workers, version="1.36.3") | {"policy": {"maxUnavailable": at_once}}
     upgrade = record(stack, preview=False, before=before)
-    joins = {each.urn for name, each in upgrade.commands.items() if name.endswith("-join")}
+    joins = {each.urn for name, each in upgrade.commands.items() if name.endswith("/join")}
     found = {
-        name.removesuffix("-membership")
+        name.removesuffix("/membership")
         for name, each in upgrade.commands.items()
-        if name.endswith("-membership") and joins & set(each.request.dependencies)
+        if name.endswith("/membership") and joins & set(each.request.dependencies)
     }
     assert found == waits

@@ -23,7 +23,7 @@ def warnings_of(stack: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *, previ
 def test_hosts_with_one_machine_id_are_warned_of_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each host that has to be given its own is in the next command."""
     printed = recording._Machines._printed
-    shared = {"node2-prepare": "0b1c\n", "node3-prepare": "0b1c\n", "node1-prepare": "5f5f\n"}
+    shared = {"node2/prepare": "0b1c\n", "node3/prepare": "0b1c\n", "node1/prepare": "5f5f\n"}
     monkeypatch.setattr(recording._Machines, "_printed", staticmethod(lambda name: shared.get(name) or printed(name)))
     (warning,) = warnings_of(stack_of(tmp_path, "node2", "node3"), monkeypatch)
     assert "its own machine-id, saw that node2 and node3 have the same" in warning

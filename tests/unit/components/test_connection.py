@@ -15,7 +15,8 @@ import pytest
 from components import cluster_access
 from components.cluster_access import checked_kubeconfig
 from components.settings.stack_file import parse_settings
-from components.steps import connection
+from components.steps import connection, explain
+from components.steps.step import Step, StepName
 from tests.unit.support.stacks import KEY, smallest
 
 
@@ -78,9 +79,10 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
-    connection.explain_connection_failure("x", "prepare", settings.control_plane, settings.ssh)
-    (explain,) = hooks
-    assert explain(SimpleNamespace(errors=[error])) is False  # False: it is not tried again without end
+    host = settings.control_plane
+    explain.explain_connection_failure("x", Step(StepName.PREPARE, host.name, host), settings.ssh)
+    (explain_it,) = hooks
+    assert explain_it(SimpleNamespace(errors=[error])) is False  # False: it is not tried again without end
     (message,) = said
     assert message.startswith(f"node1: prepare: {expected}")
     assert "\n  Next: " in message
@@ -93,7 +95,7 @@ def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: 
     monkeypatch.setattr(pulumi, "get_stack", lambda: "shop")
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
-    cluster_access.explain_failures()
+    cluster_access.explain_failures("x")
     for name in ("Deployment:web", "Deployment:other"):
         assert hooks[0](SimpleNamespace(name=name, errors=["ImagePullBackOff"])) is False
     (message,) = said
@@ -108,7 +110,8 @@ def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPa
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
-    connection.explain_connection_failure("x", "init", settings.control_plane, settings.ssh)
+    host = settings.control_plane
+    explain.explain_connection_failure("x", Step(StepName.INIT, host.name, host), settings.ssh)
     error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
     assert hooks[0](SimpleNamespace(errors=[error])) is False
     assert said == []

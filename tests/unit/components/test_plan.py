@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-import shutil
 from pathlib import Path
 
 import pulumi
 import pytest
 
 from components.addons.calico import calico_images
+from components.lifetime import identity_of
 from components.review.expiry import expiry_warning
-from components.review.plan import Asked, plan
+from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings.stack_file import SettingsError, parse_settings
-from components.steps import step as _step
-from components.steps.last_update import LastUpdate, RecordedCommand
-from components.steps.step import install_scripts
+from components.steps import of_every_host
+from components.steps.last_update import LastUpdate, last_update_of
+from components.steps.step import StepName
+from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import KEY, Stack
@@ -24,15 +26,15 @@ from tests.unit.support.stacks import KEY, Stack
 
 def state_of(run: Recording) -> LastUpdate:
     """What a run of the program would leave in the state."""
-    return LastUpdate(
-        {
-            name: RecordedCommand(
-                each.inputs.get("stdin", ""), each.inputs["connection"], recording._Machines._printed(name)
-            )
-            for name, each in run.commands.items()
-        },
-        {each.name: each.inputs for each in run.of_type("kubernetes:apps/v1:DaemonSet")},
-    )
+    return last_update_of("cluster", recording.state_of(run.resources))
+
+
+def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
+    """What a stack file wants after the last update."""
+    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
+    settings = parse_settings(stack)
+    identity = identity_of(settings, last)
+    return Wanted("cluster", settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,7 @@ def stack(directory: Path) -> Stack:
 
 def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
     """The lines of the plan, without their indentation."""
-    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
-    settings = parse_settings(stack)
-    asked = Asked(settings, calico_images(settings), {"hub.example.com": password})
-    return [line.strip() for line in plan(asked, last)]
+    return [line.strip() for line in plan(wanted_by(stack, last), {"hub.example.com": password})]
 
 
 def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
@@ -72,7 +71,8 @@ def test_a_stack_file_that_did_not_change_does_nothing(stack: Stack, last: LastU
 def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last: LastUpdate) -> None:
     """Only containerd 1.4 restarts for it; it runs under Kubernetes up to 1.25."""
     assert planned(stack, last, "fish-sword") == [
-        f"node{number}: passwords of registries change: nothing restarts" for number in (1, 2, 3)
+        f"node{number}: passwords of registries change: holds from the next pull on, nothing restarts"
+        for number in (1, 2, 3)
     ]
 
 
@@ -150,9 +150,8 @@ def test_a_pod_network_that_changes_is_told(stack: Stack, last: LastUpdate, chan
 
 def impossible(stack: Stack, last: LastUpdate) -> list[str]:
     """Why a running cluster cannot follow."""
-    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
     try:
-        refuse_impossible_changes(parse_settings(stack), last)
+        refuse_impossible_changes(wanted_by(stack, last))
     except SettingsError as error:
         return error.problems
     return []
@@ -240,7 +239,9 @@ def test_a_node_is_not_renamed(stack: Stack, last: LastUpdate) -> None:
     stack["hosts"]["node9"] = stack["hosts"].pop("node2")
     (problem,) = impossible(stack, last)
     assert problem.startswith("hosts.node9.address: 192.0.2.12 is node node2 of this cluster")
-    gone = LastUpdate({name: each for name, each in last.commands.items() if name != "node2-membership"})
+    gone = dataclasses.replace(
+        last, steps={key: each for key, each in last.steps.items() if key != ("node2", StepName.MEMBERSHIP)}
+    )
     assert impossible(stack, gone) == [], "the machine of a node that was declared gone is free"
 
 
@@ -248,7 +249,7 @@ def test_no_secret_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
     """What the state holds of the join is not repeated."""
     stack["cluster"]["kubernetesVersion"] = "1.36.3"
     assert recording.TOKEN not in "\n".join(planned(stack, last))
-    assert recording.TOKEN in last.commands["node2-join"].stdin
+    assert recording.TOKEN in last.steps["node2", StepName.JOIN].stdin
 
 
 @pytest.mark.parametrize(("day", "warned"), [("2099-11-02", False), ("2099-11-03", True), ("2100-06-01", True)])
@@ -257,17 +258,17 @@ def test_certificates_that_expire_within_sixty_days_are_warned_of(
 ) -> None:
     """With the setting that renews them; the update that renews them warns no more."""
     today = dt.date.fromisoformat(day)
-    warning = expiry_warning(parse_settings(stack), last, today)
+    warning = expiry_warning(wanted_by(stack, last), today)
     assert (warning is not None) == warned
     assert warning is None or "apiserver on 2100-01-01." in warning
     assert warning is None or "cluster.certificateGeneration from 0 to 1" in warning
     stack["cluster"]["certificateGeneration"] = 1
-    assert expiry_warning(parse_settings(stack), last, today) is None
+    assert expiry_warning(wanted_by(stack, last), today) is None
 
 
 def test_a_kubeconfig_that_expires_before_what_an_upgrade_renewed_is_warned_of(stack: Stack, last: LastUpdate) -> None:
     """The state keeps the old one, which opens the API no longer."""
-    warning = expiry_warning(parse_settings(stack), last, dt.date(2100, 12, 1))
+    warning = expiry_warning(wanted_by(stack, last), dt.date(2100, 12, 1))
     assert warning is not None
     assert "the stack's kubeconfig on 2101-01-01" in warning
 
@@ -280,19 +281,23 @@ def test_a_renewal_reads_the_kubeconfig_anew(stack: Stack, last: LastUpdate) -> 
     ]
 
 
-def test_scripts_that_change_are_named_instead_of_their_compressed_line(
-    stack: Stack, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_another_version_of_the_scripts_is_announced_once_for_all_hosts(
+    stack: Stack, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once for all hosts."""
-    scripts = tmp_path / "scripts"
-    shutil.copytree(_step.SCRIPTS, scripts)
-    (scripts / "steps/join.sh").write_text("# another\n")
-    (scripts / "steps/new.sh").write_text("# a new one\n")
-    monkeypatch.setattr(_step, "SCRIPTS", scripts)
-    install_scripts.cache_clear()
-    try:
-        assert planned(stack, last) == [
-            "node1, node2, node3: get new scripts of this project and are looked at again: steps/join.sh, steps/new.sh"
-        ]
-    finally:
-        install_scripts.cache_clear()
+    """Preparation runs again with them; no file changes."""
+    monkeypatch.setattr(of_every_host, "scripts_version", lambda: "another")
+    assert planned(stack, last) == [
+        "node1, node2, node3: get the scripts of another version of this project; preparation runs again"
+    ]
+
+
+def test_labels_that_change_are_in_the_plan(stack: Stack, last: LastUpdate) -> None:
+    """With their values, beside those that go; a new node has its labels from the join on."""
+    stack["hosts"]["node2"]["labels"] = {"zone": "b", "disk": "fast"}
+    assert planned(stack, last) == ["node2: labels change: zone=b, disk=fast; nothing restarts"]
+    labelled = state_of(record(stack, preview=False, before=None))
+    del stack["hosts"]["node2"]["labels"]["zone"]
+    assert planned(stack, labelled) == ["node2: labels change: without zone; nothing restarts"]
+    stack["hosts"]["node4"] = {"address": "192.0.2.14", "hostKey": f"{KEY}14", "labels": {"zone": "c"}}
+    assert "node4: is prepared and joins, Kubernetes 1.35.4" in planned(stack, labelled)
+    assert not [line for line in planned(stack, labelled) if line.startswith("node4: labels")]

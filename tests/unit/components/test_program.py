@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 from components.addons import manifests
-from components.steps import remote as _remote
+from components.steps.remote import CREATE, DELETE, VERIFY
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import CALICO_OBJECTS, KEY
@@ -61,18 +61,18 @@ def run(request: pytest.FixtureRequest) -> Recording:
 def test_each_host_has_few_commands(run: Recording) -> None:
     """Each is a connection and a line in every preview."""
     assert sorted(run.commands) == [
-        "node1-images",
-        "node1-init",
-        "node1-kubeconfig",
-        "node1-prepare",
-        "node2-images",
-        "node2-join",
-        "node2-membership",
-        "node2-prepare",
-        "node3-images",
-        "node3-join",
-        "node3-membership",
-        "node3-prepare",
+        "node1/images",
+        "node1/init",
+        "node1/kubeconfig",
+        "node1/prepare",
+        "node2/images",
+        "node2/join",
+        "node2/membership",
+        "node2/prepare",
+        "node3/images",
+        "node3/join",
+        "node3/membership",
+        "node3/prepare",
     ]
 
 
@@ -95,15 +95,15 @@ def test_no_two_resources_share_a_urn(run: Recording) -> None:
 
 def test_what_is_run_on_a_host_never_changes(run: Recording) -> None:
     """A changed `create` would run on every host again; what differs travels in standard input."""
-    assert {each.inputs["create"] for each in run.commands.values()} == {_remote.CREATE}
+    assert {each.inputs["create"] for each in run.commands.values()} == {CREATE}
     assert not [name for name, each in run.commands.items() if {"triggers", "environment"} & set(each.inputs)]
 
 
 def test_only_a_host_that_leaves_and_its_node_have_something_to_undo(run: Recording) -> None:
     """And when the whole cluster goes, they are forgotten with it, without a visit."""
     undone = {name: each for name, each in run.commands.items() if "delete" in each.inputs}
-    assert sorted(undone) == ["node2-membership", "node2-prepare", "node3-membership", "node3-prepare"]
-    assert {each.inputs["delete"] for each in undone.values()} == {_remote.DELETE}
+    assert sorted(undone) == ["node2/membership", "node2/prepare", "node3/membership", "node3/prepare"]
+    assert {each.inputs["delete"] for each in undone.values()} == {DELETE}
     (lifetime,) = run.of_type("kubeadm:index:Lifetime")
     assert {each.request.deletedWith for each in undone.values()} == {lifetime.urn}
     assert {each.inputs["stdin"].splitlines()[-1] for each in undone.values()} == {
@@ -116,13 +116,13 @@ def test_a_node_is_taken_out_of_the_cluster_before_its_machine_is_reset(run: Rec
     """Deletion goes against dependencies: what drains depends on what resets."""
     urns = {each.name: each.urn for each in run.resources}
     for worker in ("node2", "node3"):
-        assert urns[f"{worker}-prepare"] in run.commands[f"{worker}-membership"].request.dependencies
+        assert urns[f"{worker}/prepare"] in run.commands[f"{worker}/membership"].request.dependencies
 
 
 def test_only_init_and_join_verify_on_a_change(run: Recording) -> None:
     """They may never start over; the others do the same thing again."""
     updates = {name: each.inputs["update"] for name, each in run.commands.items() if "update" in each.inputs}
-    assert updates == dict.fromkeys(["node1-init", "node2-join", "node3-join"], _remote.VERIFY)
+    assert updates == dict.fromkeys(["node1/init", "node2/join", "node3/join"], VERIFY)
 
 
 def test_every_command_has_the_options_that_keep_secrets_and_machines_safe(run: Recording) -> None:
@@ -131,7 +131,7 @@ def test_every_command_has_the_options_that_keep_secrets_and_machines_safe(run: 
         assert each.inputs["logging"] == "stderr", name
         assert each.inputs["addPreviousOutputInEnv"] is False, name
         assert each.request.deleteBeforeReplace, name
-        assert list(each.request.hooks.on_error) == [f"{name}-explain"]
+        assert list(each.request.hooks.on_error) == [f"cluster/{name}/explain"]
 
 
 def test_every_connection_checks_the_host_key_and_is_secret(run: Recording) -> None:
@@ -142,7 +142,7 @@ def test_every_connection_checks_the_host_key_and_is_secret(run: Recording) -> N
         "node3": ("192.0.2.13", f"{KEY}13"),
     }
     for name, each in run.commands.items():
-        host = "node1" if name.endswith("-membership") else name.partition("-")[0]
+        host = "node1" if name.endswith("/membership") else name.partition("/")[0]
         connection = each.inputs["connection"]
         assert (connection["host"], connection["hostKey"]) == addresses[host], name
         assert connection["user"] == "admin"
@@ -158,8 +158,8 @@ def test_no_secret_is_in_an_input_that_is_shown(run: Recording, canary: str) -> 
 
 def test_the_secrets_are_there_where_they_belong(applied: Recording) -> None:
     """The test above would prove nothing if they had got lost on the way."""
-    assert CANARIES["registry login"] in applied.commands["node2-images"].inputs["stdin"]
-    assert recording.TOKEN in applied.commands["node2-join"].inputs["stdin"]
+    assert CANARIES["registry login"] in applied.commands["node2/images"].inputs["stdin"]
+    assert recording.TOKEN in applied.commands["node2/join"].inputs["stdin"]
     (provider,) = applied.of_type("pulumi:providers:kubernetes")
     assert recording.ADMIN in provider.inputs["kubeconfig"]
     (secret,) = [each for each in applied.resources if each.name == "shop/registry-credentials"]
@@ -169,12 +169,12 @@ def test_the_secrets_are_there_where_they_belong(applied: Recording) -> None:
 def test_what_token_and_kubeconfig_print_is_secret(run: Recording) -> None:
     """Of these two commands, and of no other that a person wants to read."""
     secret = {name for name, each in run.commands.items() if "stdout" in each.request.additionalSecretOutputs}
-    assert secret == {"node1-kubeconfig", "node2-membership", "node3-membership"}
+    assert secret == {"node1/kubeconfig", "node2/membership", "node3/membership"}
 
 
 def test_the_lines_of_prepared_files_are_shown(run: Recording) -> None:
     """The one command without a secret; its diff is what a person reviews."""
-    assert "net.ipv4.ip_forward = 1" in run.commands["node2-prepare"].shown
+    assert "net.ipv4.ip_forward = 1" in run.commands["node2/prepare"].shown
 
 
 def test_the_exported_kubeconfig_is_a_secret(applied: Recording) -> None:
@@ -186,10 +186,10 @@ def test_the_exported_kubeconfig_is_a_secret(applied: Recording) -> None:
     assert pulumi.runtime.sync_await._sync_await(secret())
 
 
-def test_the_provider_is_known_by_the_stack_and_not_by_its_kubeconfig(run: Recording) -> None:
-    """A renewed certificate would otherwise replace every object of the cluster."""
-    (provider,) = run.of_type("pulumi:providers:kubernetes")
-    assert provider.inputs["clusterIdentifier"] == "kubeadm/test"
+def test_the_provider_is_known_by_the_identity_of_the_cluster_and_not_by_its_kubeconfig(run: Recording) -> None:
+    """A renewed certificate, or another name of the stack, would otherwise replace every object of the cluster."""
+    (provider,), (identity,) = run.of_type("pulumi:providers:kubernetes"), run.of_type("pulumi:index:Stash")
+    assert provider.inputs["clusterIdentifier"] == identity.inputs["input"]
 
 
 def test_every_object_uses_the_provider_of_the_cluster(run: Recording) -> None:
@@ -212,17 +212,17 @@ def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> N
     """And a token for a running control plane and a prepared machine."""
     urns = {each.name: each.urn for each in run.resources}
     for worker, other in (("node2", "node3"), ("node3", "node2")):
-        join = run.commands[f"{worker}-join"].request
-        assert list(join.propertyDependencies["stdin"].urns) == [urns[f"{worker}-membership"]]
-        assert {urns[f"{worker}-images"], urns["ConfigMap:kube-system/calico-config"]} <= set(join.dependencies)
-        token = run.commands[f"{worker}-membership"].request
-        assert {urns["node1-init"], urns[f"{worker}-images"]} <= set(token.dependencies)
-        assert not {urns[f"{other}-join"], urns[f"{other}-membership"]} & {*join.dependencies, *token.dependencies}
+        join = run.commands[f"{worker}/join"].request
+        assert list(join.propertyDependencies["stdin"].urns) == [urns[f"{worker}/membership"]]
+        assert {urns[f"{worker}/images"], urns["ConfigMap:kube-system/calico-config"]} <= set(join.dependencies)
+        token = run.commands[f"{worker}/membership"].request
+        assert {urns["node1/init"], urns[f"{worker}/images"]} <= set(token.dependencies)
+        assert not {urns[f"{other}/join"], urns[f"{other}/membership"]} & {*join.dependencies, *token.dependencies}
 
 
 def test_workers_do_not_wait_for_calico_pods(run: Recording) -> None:
     """Its pods need nodes: each would wait for the other."""
-    waited = set(run.commands["node2-join"].request.dependencies)
+    waited = set(run.commands["node2/join"].request.dependencies)
     assert not [urn for urn in waited if "DaemonSet" in urn or "Deployment" in urn]
 
 

@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.host import prepared_files
-from components.host_files import containerd
+from components.host_files import File, containerd, effect_of, prepared_files
 from components.host_files.containerd_1_4 import CRI_WITH_PASSWORDS
+from components.host_files.effects import EFFECTS
 from components.host_files.proxy import proxy_files
 from components.settings import Images, Settings
 from components.settings.stack_file import SettingsError, parse_settings
-from components.steps import remote as _remote
-from components.steps import step as _step
-from components.steps.step import File, prologue, staged
+from components.steps import scripts, stdin
+from components.steps.remote import CREATE, VERIFY
+from components.steps.stdin import inputs_of, prologue, staged
+from components.steps.step import Step, StepName, UndoName, Value
 from tests.unit.support.golden import as_text, assert_golden
 from tests.unit.support.stacks import CA, full, smallest, with_workers
 
@@ -218,7 +219,7 @@ def bytes_given_back(directory: Path, content: str) -> tuple[bytes, bytes]:
     """A value and a file's content, after prologue and staging went through a real bash."""
     (directory / "run.sh").write_text('stage() { printf "%s" "$3" >"$2"; }\n')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_step, "LIBRARY", str(directory))
+        patch.setattr(stdin, "LIBRARY", str(directory))
         text = prologue("step", {"VALUE": content}) + staged([File(str(directory / "file"), content)])
     # Read as on a host: from standard input, strictly.
     subprocess.run(
@@ -248,9 +249,9 @@ def test_any_text_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, con
 
 def test_a_step_gets_its_name_and_the_arguments_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sourced file has arguments of its own: without care it never learns that it is to verify."""
-    monkeypatch.setattr(_step, "LIBRARY", str(tmp_path))
+    monkeypatch.setattr(stdin, "LIBRARY", str(tmp_path))
     (tmp_path / "run.sh").write_text('printf "%s," "$@"\n')
-    for command, expected in [(_remote.CREATE, "init,"), (_remote.VERIFY, "init,verify,")]:
+    for command, expected in [(CREATE, "init,"), (VERIFY, "init,verify,")]:
         arguments = command.removeprefix("sudo -n ").split()
         finished = subprocess.run(
             arguments, input=prologue("init", {}), capture_output=True, text=True, check=True, timeout=20
@@ -263,41 +264,49 @@ def test_the_lines_of_a_file_stay_lines(tmp_path: Path) -> None:
     assert "\nsecond line\n" in staged([File("/etc/example", "first line\nsecond line\nthird line\n")])
 
 
-def test_the_scripts_travel_as_the_same_text_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise every preview would show a change; and they arrive whole."""
-    text = _step.install_scripts()
-    _step.install_scripts.cache_clear()
+def test_the_scripts_travel_as_the_same_text_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version of the scripts is a value of `prepare`: otherwise every preview would show a change."""
+    version, text = scripts.scripts_version(), scripts.install_scripts()
+    scripts.scripts_version.cache_clear()
+    scripts._archive.cache_clear()
     monkeypatch.setattr("time.time", lambda: 0.0)
-    assert _step.install_scripts() == text
-    finished = subprocess.run(
-        ["bash", "-euo", "pipefail", "-s"],
-        input=text.replace(_step.LIBRARY, str(tmp_path / "library")),
-        text=True,
-        check=True,
-        timeout=20,
-    )
-    assert finished.returncode == 0
-    arrived = {
-        str(path.relative_to(tmp_path / "library")): path.read_text() for path in (tmp_path / "library").rglob("*.sh")
-    }
-    assert arrived == {str(path.relative_to(_step.SCRIPTS)): path.read_text() for path in _step.SCRIPTS.rglob("*.sh")}
+    assert (scripts.scripts_version(), scripts.install_scripts()) == (version, text)
 
 
-def test_what_a_recorded_command_was_told_is_told_to_another_script(tmp_path: Path) -> None:
+def test_the_inputs_of_a_recorded_command_are_given_to_another_script() -> None:
     """From a directory that is gone afterwards; the installed scripts are neither used nor changed."""
-    settings = parse_settings(smallest())
-    text = prepare_text(settings)
-    again = _step.told_again(text, "drift")
-    assert _step.LIBRARY not in again
+    text = prepare_text(parse_settings(smallest()))
+    again = scripts.rerun(text, "drift")
+    assert stdin.LIBRARY not in again
     assert again.splitlines()[-1] == "run_step drift"
-    assert _step.told(again) == _step.told(text)
-    assert "delete" not in again
-    with_more = _step.told(_step.told_again(text, "drift", [_step.File("/etc/x", "it's", "0600")]))
-    assert with_more.files == {**_step.told(text).files, "/etc/x": "it's"}
+    assert inputs_of(again) == inputs_of(text)
+    assert "delete" not in again.rpartition("ARCHIVE")[2]
+    with_more = inputs_of(scripts.rerun(text, "drift", [File("/etc/x", "it's", "0600")]))
+    assert with_more.files == {**inputs_of(text).files, "/etc/x": "it's"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(True, "true"), (False, "false"), (0, "0"), ("a b", "a b"), (("a", "b"), "a\nb"), ((), "")]
+)
+def test_a_value_becomes_a_variable_in_one_way(value: Value, text: str) -> None:
+    """Truth is `true` or `false`, a list has one item a line."""
+    host = parse_settings(smallest()).control_plane
+    assert Step(StepName.INIT, host.name, host, {"A": value}).variables == {"HOST_NAME": "node1", "A": text}
 
 
 def prepare_text(settings: Settings) -> str:
     """Standard input of the first command of the control plane."""
     host = settings.control_plane
-    step = _step.Step("node1-prepare", "prepare", host, {"A": "1"}, prepared_files(host, settings), "reset", True)
-    return step.text()
+    files = prepared_files(host, settings)
+    return Step(StepName.PREPARE, host.name, host, {"A": "1"}, files, undo=UndoName.RESET).text()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_file_of_a_host_has_an_effect_of_its_own(version: str, tmp_path: Path) -> None:
+    """A plan that knows nothing of a file would have to guess what restarts."""
+    stack = full(tmp_path, "node2", version=version) | {"proxy": {"http": "http://proxy.example.com:3128"}}
+    settings = parse_settings(stack)
+    files = [file for host in settings.hosts.values() for file in prepared_files(host, settings)]
+    files += containerd.credential_files(settings, {"hub.example.com": "x"})
+    assert [file.path for file in files if not any(effect.covers(file.path) for effect in EFFECTS)] == []
+    assert "not known any more" in effect_of("/etc/of-an-older-version.conf").text

@@ -8,7 +8,7 @@ import pytest
 
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
-from components.steps.step import command_name
+from components.steps.step import StepName
 from local.errors import StepError
 from operations import __main__
 from operations.hosts import drift, repair
@@ -37,7 +37,7 @@ class Hosts:
     def __init__(self) -> None:
         self.answers: dict[str, Answer | StepError] = dict.fromkeys(("node1", "node2"), AS_IT_SHOULD_BE)
         self.recorded = {
-            command_name(name, "prepare"): "export A=1\nrun_step prepare\n" for name in ("node1", "node2", "node4")
+            (name, StepName.PREPARE): "export A=1\nrun_step prepare\n" for name in ("node1", "node2", "node4")
         }
         self.asked: list[str] = []
 

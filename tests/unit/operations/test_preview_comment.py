@@ -21,7 +21,7 @@ TEXT = """\
 Previewing update (shop):
   pulumi:pulumi:Stack: (same)
     ~ command:remote:Command: (update)
-        [urn=urn:pulumi:shop::kubeadm::command:remote:Command::node2-join]
+        [urn=urn:pulumi:shop::kubeadm::command:remote:Command::node2/join]
         [provider=urn:pulumi:shop::kubeadm::pulumi:providers:command::default::1]
         - a hyphen of YAML
     +-command:remote:Command: (replace)
@@ -56,8 +56,8 @@ def test_the_plan_stands_above_what_changes_and_that_above_everything(
         diagnostic("info#err", "Installing something"),
         diagnostic("debug", "Plan of an engine"),
         diagnostic("info", PLAN),
-        resource("node2-join", "update", {"stdin": "a\nb\n"}, {"stdin": "a\nc\n"}),
-        resource("node1-init", "same", {"stdin": "a"}, {"stdin": "a"}),
+        resource("node2/join", "update", {"stdin": "a\nb\n"}, {"stdin": "a\nc\n"}),
+        resource("node1/init", "same", {"stdin": "a"}, {"stdin": "a"}),
         summary(same=70, update=1, delete=2),
     ]
     pulumi.says(events, TEXT)
@@ -69,7 +69,7 @@ def test_the_plan_stands_above_what_changes_and_that_above_everything(
     assert order == sorted(order)
     assert "Installing" not in text
     assert "engine" not in text
-    assert "node1-init" not in text
+    assert "node1/init" not in text
 
 
 def test_signs_of_resources_are_coloured_and_hyphens_of_yaml_are_not(
@@ -85,7 +85,7 @@ def test_signs_of_resources_are_coloured_and_hyphens_of_yaml_are_not(
 
 def test_a_preview_that_changes_nothing_says_so(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
     """In its heading, with nothing unfolded."""
-    pulumi.says([resource("node1-init", "same", {"a": 1}, {"a": 1}), summary(same=75)])
+    pulumi.says([resource("node1/init", "same", {"a": 1}, {"a": 1}), summary(same=75)])
     text = printed(capsys)
     assert "### Preview of `shop`: nothing changes\n" in text
     assert "What changes" not in text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.objects.namespaces import DASHBOARD
+from components.addons.dashboard import NAMESPACE as DASHBOARD
 from tests.unit.support.recorded_cluster import Look, event, node, pod
 
 LONG_AGO = "2026-01-01T00:00:00Z"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.steps.step import File
+from components.host_files import File
 
 DIRECTORY = Path(__file__).parent / "golden"
 

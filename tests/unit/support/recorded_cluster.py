@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.objects.namespaces import DASHBOARD
+from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from operations import __main__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ class Registered:
 
     @property
     def name(self) -> str:
-        """Its logical name."""
-        return str(self.request.name)
+        """Its logical name, without that of its cluster."""
+        return str(self.request.name).removeprefix("cluster/")
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class Recording:
         changed = {
             urn for urn in {*old, *new} if urn not in old or urn not in new or new[urn].inputs != old[urn].inputs
         }
-        return {urn.rpartition("::")[2] for urn in changed}
+        return {urn.rpartition("::")[2].removeprefix("cluster/") for urn in changed}
 
     @property
     def by_urn(self) -> dict[str, Registered]:
@@ -126,26 +127,35 @@ class _Machines(mocks.Mocks):
         """Identifier and outputs of a resource."""
         outputs = dict(args.inputs)
         if args.typ == "command:remote:Command":
-            outputs["stdout"] = rpc.UNKNOWN if self._preview else self._printed(args.name)
+            outputs["stdout"] = rpc.UNKNOWN if self._preview else self._printed(args.name.removeprefix("cluster/"))
+        if args.typ == "pulumi:index:Stash":
+            outputs["output"] = args.inputs["input"]
         return "" if self._preview else f"{args.name}-id", outputs
 
     @staticmethod
     def _printed(name: str) -> str:
-        if name.endswith("-kubeconfig"):
+        if name.endswith("/kubeconfig"):
             return KUBECONFIG
-        if name.endswith("-init"):
+        if name.endswith("/init"):
             return f"certificate apiserver {EXPIRY}\n"
-        return f"token: {TOKEN}\n" if name.endswith("-membership") else ""
+        return f"token: {TOKEN}\n" if name.endswith("/membership") else ""
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """The state of the stack, as an earlier run left it."""
         assert args.token.endswith(":readStackResourceOutputs"), args.token
         resources = self._before.resources if self._before else []
-        outputs = {
-            each.urn: {"type": each.request.type, "outputs": each.inputs | {"stdout": self._printed(each.name)}}
-            for each in resources
+        return {"name": args.args["stackName"], "outputs": state_of(resources)}, []
+
+
+def state_of(resources: Iterable[Registered]) -> dict[str, dict[str, Any]]:
+    """What an update with these resources leaves: type and outputs by URN."""
+    return {
+        each.urn: {
+            "type": each.request.type,
+            "outputs": each.inputs | {"stdout": _Machines._printed(each.name), "output": each.inputs.get("input")},
         }
-        return {"name": args.args["stackName"], "outputs": outputs}, []
+        for each in resources
+    }
 
 
 class _Monitor(mocks.MockMonitor):
@@ -154,6 +164,12 @@ class _Monitor(mocks.MockMonitor):
     def __init__(self, machines: _Machines) -> None:
         super().__init__(machines)
         self.recorded: list[Registered] = []
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine makes it: the types of all parents but the stack. The SDK's mock names the last parent only."""
+        parents = parent.split("::")[2] if parent else ""
+        types = type_ if parents in {"", "pulumi:pulumi:Stack"} else f"{parents}${type_}"
+        return f"urn:pulumi:test::{PROJECT}::{types}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         """Record a resource."""

@@ -1,0 +1,55 @@
+"""An add-on in a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.addons.addon import Addon
+from components.addons.manifests import register
+from components.cluster_access import ClusterAccess
+from components.settings import Settings
+
+WORKLOADS = {"DaemonSet", "Deployment"}
+
+
+class AppliedAddon(pulumi.ComponentResource):
+    """The objects of an add-on are in the cluster, its workloads after all else, and run.
+
+    Attributes:
+        configuration: every object but the workloads.
+    """
+
+    configuration: list[pulumi.Resource]
+
+    def __init__(
+        self,
+        addon: Addon,
+        cluster: ClusterAccess,
+        settings: Settings,
+        *,
+        after: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Apply an add-on.
+
+        Args:
+            addon: which one.
+            cluster: where to.
+            settings: what the stack file says.
+            after: its namespace, and nodes that its pods may run on.
+            opts: at least the parent.
+        """
+        super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
+        objects = addon.objects(settings)
+        first: list[pulumi.Resource] = [
+            register(manifest, cluster, self, after=list(after))
+            for manifest in objects
+            if manifest["kind"] not in WORKLOADS
+        ]
+        for manifest in objects:
+            if manifest["kind"] in WORKLOADS:
+                register(manifest, cluster, self, after=[*after, *first])
+        self.configuration = first
+        self.register_outputs({})

@@ -1,0 +1,127 @@
+"""The root component: a kubeadm cluster on the machines of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.addons import AppliedAddon, addons_of
+from components.addons.calico import calico_images
+from components.cluster_access import ClusterAccess
+from components.control_plane import ControlPlane
+from components.host import PreparedHost
+from components.lifetime import Lifetime, identity_of
+from components.objects.access_rules import AccessRules
+from components.objects.labels import NodeLabels
+from components.objects.namespaces import Namespaces
+from components.objects.pull_secrets import RegistrySecrets
+from components.review.clones import warn_of_clones
+from components.review.expiry import expiry_dates, warn_of_expiry
+from components.review.plan import announce_plan
+from components.review.refusals import refuse_impossible_changes
+from components.settings import Registry, Settings
+from components.steps.last_update import CLUSTER_TYPE, load_last_update
+from components.steps.wanted import Wanted, wanted_steps
+from components.worker import join_workers
+
+
+class Cluster(pulumi.ComponentResource):
+    """Every host of the settings is a Ready node of one cluster, and everything that the settings apply is in it.
+
+    A program may have several clusters: each reads from the last update only what is below itself. Machines, the
+    provider and the state know it by an identity that is minted once, and not by the name of a stack.
+
+    Attributes:
+        kubeconfig: content of admin.conf, a secret.
+        outputs: what a stack exports, by name: kubeconfig (a secret), nodes, certificateExpiry (day by certificate),
+            and, where the settings ask for them, dashboardAddress and loginTokenCommand.
+    """
+
+    kubeconfig: pulumi.Output[str]
+    outputs: dict[str, Any]
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        registry_passwords: Mapping[Registry, pulumi.Input[str]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Make a cluster, or change it.
+
+        Args:
+            name: begins the name of each of its resources; unique in the program, and never changed.
+            settings: valid ones, as `parse_settings` gives them.
+            registry_passwords: passwords of the image registries with a username; secrets.
+            opts: of the component.
+
+        Raises:
+            SettingsError: the cluster of the last update cannot become what the settings say. Nothing was registered.
+            pulumi.RunError: a manifest cannot be fetched, or is another one.
+        """
+        passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
+        last = load_last_update(name)
+        identity = identity_of(settings, last)
+        wanted = Wanted(name, settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
+        refuse_impossible_changes(wanted)
+        announce_plan(wanted, passwords)
+        warn_of_expiry(wanted)
+
+        super().__init__(CLUSTER_TYPE, name, None, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        control_plane = self._make(wanted, passwords)
+        self.kubeconfig = control_plane.kubeconfig
+        self.outputs = _outputs(control_plane, settings)
+        self.register_outputs(self.outputs)
+
+    def _make(self, wanted: Wanted, passwords: pulumi.Output[dict[str, str]]) -> ControlPlane:
+        """Everything below the cluster, in the order in which it comes to be."""
+        settings, child = wanted.settings, self._child
+        lifetime = Lifetime(wanted.cluster, wanted.identity, child)
+        hosts = {
+            name: PreparedHost(host, wanted, passwords=passwords, lives_in=lifetime, opts=child)
+            for name, host in settings.hosts.items()
+        }
+        warn_of_clones(hosts, settings)
+
+        control_plane = ControlPlane(hosts[settings.control_plane.name], wanted, child)
+        access = ClusterAccess(control_plane, wanted, child)
+
+        addons = addons_of(settings)
+        networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
+        ready_for_nodes = [resource for network in networks for resource in network.configuration]
+        workers = join_workers(hosts, control_plane, wanted, after=ready_for_nodes, lives_in=lifetime, opts=child)
+        NodeLabels(access, settings, workers, child)
+
+        namespaces = Namespaces(access, settings, after=networks, opts=child)
+        for addon in addons:
+            if not addon.is_network:
+                AppliedAddon(addon, access, settings, after=[namespaces, *workers], opts=child)
+        AccessRules(access, settings, after=[namespaces], opts=child)
+        RegistrySecrets(access, settings, passwords=passwords, after=[namespaces], opts=child)
+        return control_plane
+
+
+def _outputs(control_plane: ControlPlane, settings: Settings) -> dict[str, Any]:
+    nodes = {
+        host.name: {
+            "address": str(host.internal_ip),
+            "role": host.role,
+            "kubernetesVersion": settings.cluster.kubernetes_version,
+        }
+        for host in settings.hosts.values()
+    }
+    # The day on which the kubeconfig expires is no secret.
+    readable = pulumi.Output.unsecret(control_plane.kubeconfig)
+    expiry = pulumi.Output.all(control_plane.certificates, readable).apply(lambda printed: expiry_dates(*printed))
+    outputs: dict[str, Any] = {"kubeconfig": control_plane.kubeconfig, "nodes": nodes, "certificateExpiry": expiry}
+    if settings.dashboard.enabled:
+        outputs["dashboardAddress"] = f"https://{settings.control_plane.internal_ip}:{settings.dashboard.node_port}"
+    for account in settings.access.service_accounts[:1]:
+        outputs["loginTokenCommand"] = (
+            f"kubectl --namespace {account.namespace} create token {account.name} --duration 1h"
+        )
+    return outputs

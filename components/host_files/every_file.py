@@ -1,0 +1,21 @@
+"""Every file without a secret of a host, in the order in which a preview shows them."""
+
+from __future__ import annotations
+
+from components.host_files import apt, containerd, kubeadm
+from components.host_files.file import File
+from components.host_files.proxy import proxy_files
+from components.host_files.system import system_files
+from components.settings import Host, Settings
+
+
+def prepared_files(host: Host, settings: Settings) -> list[File]:
+    """The files that the step `prepare` puts on a host."""
+    return [
+        *system_files(host, settings),
+        *apt.repository_files(settings),
+        *proxy_files(settings),
+        *containerd.configuration_files(settings),
+        *containerd.registry_files(settings),
+        kubeadm.configuration(host, settings),
+    ]

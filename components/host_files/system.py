@@ -1,0 +1,32 @@
+"""Files of the operating system: host names, kernel modules, sysctls, systemd."""
+
+from __future__ import annotations
+
+from components.host_files.effect import Effect
+from components.host_files.file import File
+from components.settings import Host, Settings
+
+HOSTS_FILE = "/etc/hosts"
+MODULES = "/etc/modules-load.d/kubernetes.conf"
+SYSCTLS = "/etc/sysctl.d/99-kubernetes.conf"
+SYSTEMD = "/etc/systemd/system.conf.d/kubernetes.conf"
+
+EFFECTS = (
+    Effect(HOSTS_FILE, "nothing restarts"),
+    Effect(MODULES, "modules are loaded at once"),
+    Effect(SYSCTLS, "holds at once, nothing restarts"),
+    Effect(SYSTEMD, "systemd reads it at once"),
+)
+
+
+def system_files(host: Host, settings: Settings) -> list[File]:
+    """What every host gets, whatever its role."""
+    system = settings.system
+    names = "".join(f"{each.internal_ip}\t{each.name}\n" for each in settings.hosts.values() if not each.gone)
+    sysctls = "".join(f"{name} = {value}\n" for name, value in {**system.sysctl, **host.sysctl}.items())
+    return [
+        File(HOSTS_FILE, names),
+        File(MODULES, "".join(f"{module}\n" for module in system.modules)),
+        File(SYSCTLS, sysctls),
+        File(SYSTEMD, f"[Manager]\nDefaultTimeoutStopSec={system.default_timeout_stop_sec}s\n"),
+    ]

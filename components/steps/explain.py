@@ -1,0 +1,93 @@
+"""What a person is told of a host that SSH does not get into: expected, seen, next command."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.settings import Host, Ssh
+from components.steps.step import Step
+
+
+def explain_connection_failure(name: str, step: Step, ssh: Ssh) -> pulumi.ResourceHookBinding:
+    """A hook that explains a host that could not be entered, in the log of the update."""
+
+    def explain(arguments: pulumi.ErrorHookArgs) -> bool:
+        problem = connection_problem(step.host, ssh, step.name, "; ".join(arguments.errors))
+        if problem:
+            pulumi.log.error(problem)
+        return False
+
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}/explain", explain)])
+
+
+def connection_problem(host: Host, ssh: Ssh, step: str, seen: str) -> str | None:
+    """What was expected of the connection, what was seen, and what to do; None where the connection is not at fault.
+
+    Args:
+        host: that was to be entered.
+        ssh: how it is reached.
+        step: what was to run there.
+        seen: the words of the command provider or of OpenSSH.
+    """
+    # A step that ran has explained itself, and may quote a connection of its own that was refused.
+    if f"{step}: expected " in seen:
+        return None
+    for sign, (expected, next_command) in _advice(host, ssh).items():
+        if sign in seen:
+            return f'{host.name}: {step}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}'
+    return None
+
+
+def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
+    """Expected, and next command, by words of x/crypto/ssh, sudo, bash or OpenSSH; the first match counts."""
+    user, port = host.user or ssh.user, host.port or ssh.port
+    login = f"ssh -p {port} {user}@{host.address}"
+    key_is_refused = (
+        f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
+        f"{login}; add the public key to ~{user}/.ssh/authorized_keys",
+    )
+    other_host_key = (
+        "the SSH host key that the stack pins",
+        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
+    )
+    unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")
+    no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
+    no_server = ("an SSH server", f"{login}; start ssh on the machine, or mend address and port")
+    no_sudo = (f"sudo for {user}", f"add {user} to the group sudo on the machine")
+    return {
+        "dial unix": (
+            "the SSH agent to answer at $SSH_AUTH_SOCK",
+            "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
+        ),
+        "unable to authenticate": key_is_refused,
+        "Permission denied": key_is_refused,
+        "host key mismatch": other_host_key,
+        "Host key verification failed": other_host_key,
+        "pulumi-kubeadm/run.sh: No such file": (
+            "the scripts of this project on the machine, which prepare brings",
+            f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
+        ),
+        # x/crypto's words for a session whose machine, network or sshd went away.
+        "exited without exit status": (
+            "the SSH session to last as long as the step",
+            f"{login}; once it answers: pulumi up, which waits for a step that still runs",
+        ),
+        "connection refused": no_server,
+        "Connection refused": no_server,
+        "timeout": no_answer,
+        "timed out": no_answer,
+        "no route to host": unreachable,
+        "No route to host": unreachable,
+        "a password is required": (
+            f"sudo without a password for {user}",
+            f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
+        ),
+        "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
+        "may not run sudo": no_sudo,
+        "is not in the sudoers": no_sudo,
+        # Every other reason: the words above are in it.
+        "handshake failed": (
+            "its SSH server to talk to this address",
+            f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
+        ),
+    }

@@ -1,0 +1,73 @@
+"""The scripts of this project as one archive, and how a host gets them: whole, verified, in a directory per version."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import secrets
+import shlex
+import tarfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from components.host_files import File
+from components.steps.stdin import LIBRARY, rerun_as
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SUMS = "SHA256SUMS"
+
+
+@cache
+def scripts_version() -> str:
+    """SHA-256 of the list of checksums of `scripts/`: names the directory of this version on a host."""
+    return hashlib.sha256(_checksums()).hexdigest()
+
+
+def rerun(text: str, script: str, more_files: Sequence[File] = ()) -> str:
+    """Standard input that gives the inputs of a recorded command to another script of this version.
+
+    The scripts come along, to a directory that is gone afterwards: those on the host are neither used nor changed.
+    """
+    place = f"/run/pulumi-kubeadm-scripts-{secrets.token_hex(4)}"
+    return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{rerun_as(text, script, more_files, library=place)}"
+
+
+def install_scripts(place: str = LIBRARY) -> str:
+    """Bash that gives a host this version of `scripts/` and makes it the current one.
+
+    The text is the same as long as the scripts are the same. A version that is there whole is not written again.
+    """
+    archive = base64.b64encode(_archive()).decode()
+    return (
+        f"PLACE={shlex.quote(place)} VERSION={scripts_version()}\n{_installer()}\n"
+        f"install_version <<'ARCHIVE'\n{archive}\nARCHIVE\n"
+    )
+
+
+def _installer() -> str:
+    """The functions of scripts/install.sh, which a host gets as text: nothing else is there yet."""
+    return (SCRIPTS / "install.sh").read_text()
+
+
+def _files() -> dict[str, bytes]:
+    """Content by path below `scripts/`."""
+    return {str(path.relative_to(SCRIPTS)): path.read_bytes() for path in sorted(SCRIPTS.rglob("*.sh"))}
+
+
+def _checksums() -> bytes:
+    """In the format of sha256sum."""
+    return "".join(f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in _files().items()).encode()
+
+
+@cache
+def _archive() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path, content in {**_files(), SUMS: _checksums()}.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return gzip.compress(packed.getvalue(), mtime=0)

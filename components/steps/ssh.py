@@ -1,0 +1,99 @@
+"""Bash that root runs on a host over the program ssh, with the host key that the stack pins.
+
+For what is no resource: the scripts on their way to a host, drift, repair, status. Steps go over the command provider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.settings import Host, Ssh
+from components.steps.connection import host_key_of
+
+RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a script on a host ended.
+
+    Attributes:
+        status: exit status; 255 where ssh itself failed, 127 where there is no program ssh.
+        output: standard output of the script.
+        log: standard error of the script and of ssh.
+    """
+
+    status: int
+    output: str
+    log: str
+
+
+async def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
+    """Run bash as root on a host. Ends within a bound where the machine does not answer: see `_options`."""
+    with _command(host, ssh) as command:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except FileNotFoundError:
+            return Answer(127, "", "no program ssh in PATH: apt-get install openssh-client")
+        output, log = await process.communicate(text.encode())
+    # The output of a machine is its own: it may hold anything.
+    return Answer(process.returncode or 0, output.decode(errors="replace"), log.decode(errors="replace"))
+
+
+@contextmanager
+def _command(host: Host, ssh: Ssh) -> Iterator[list[str]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        known_hosts = Path(scratch) / "known_hosts"
+        known_hosts.write_text(_known_hosts(host, ssh))
+        yield ["ssh", *_options(ssh, known_hosts), *_destination(host, ssh, known_hosts), RUN_AS_ROOT]
+
+
+def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
+    options = [
+        "BatchMode=yes",
+        "StrictHostKeyChecking=yes",
+        f'UserKnownHostsFile="{known_hosts}"',
+        "GlobalKnownHostsFile=none",
+        # Covers the handshake too: a frozen sshd, whose kernel still accepts, is given up.
+        f"ConnectTimeout={ssh.per_dial_timeout}",
+        f"ConnectionAttempts={ssh.dial_error_limit}",
+        # A machine that dies in the middle is given up after a minute.
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=4",
+        "LogLevel=ERROR",
+    ]
+    key = ["-i", str(ssh.private_key_file), "-o", "IdentitiesOnly=yes"] if ssh.private_key_file else []
+    return ["-F", "none", *key, *(part for option in options for part in ("-o", option))]
+
+
+def _destination(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
+    port, user = host.port or ssh.port, host.user or ssh.user
+    through = []
+    if ssh.bastion:
+        bastion = ssh.bastion
+        login = f"{bastion.user}@{bastion.address}"
+        hop = ["ssh", *_options(ssh, known_hosts), "-W", "%h:%p", "-p", str(bastion.port), login]
+        through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # a shell reads it
+    return [*through, "-p", str(port), f"{user}@{host.address}"]
+
+
+def _known_hosts(host: Host, ssh: Ssh) -> str:
+    lines = [_line(str(host.address), host.port or ssh.port, host_key_of(host, ssh))]
+    if ssh.bastion:
+        lines.append(_line(ssh.bastion.address, ssh.bastion.port, ssh.bastion.host_key))
+    return "".join(lines)
+
+
+def _line(address: str, port: int, key: str) -> str:
+    return f"{address if port == 22 else f'[{address}]:{port}'} {key}\n"

@@ -1,0 +1,82 @@
+"""Every step that a cluster wants, built once per run of the program, beside what the last update recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.settings import Host, Settings
+from components.steps.connection import is_same_machine
+from components.steps.last_update import LastUpdate
+from components.steps.of_control_plane import init_step, kubeconfig_step
+from components.steps.of_every_host import images_step, prepare_step
+from components.steps.of_worker import join_step, membership_step
+from components.steps.step import Step, StepName
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack file wants of a cluster, beside what the last update left: what plan, refusals and components read.
+
+    Attributes:
+        cluster: name of the component; begins the name of each resource.
+        settings: what the stack file says.
+        last: what the last update left.
+        identity: minted once per cluster; machines and the provider know the cluster by it.
+        steps: wanted steps by the name of their host and their own. A host that is gone has the steps that were
+            recorded of it.
+    """
+
+    cluster: str
+    settings: Settings
+    last: LastUpdate
+    identity: str
+    steps: Mapping[tuple[str, StepName], Step]
+
+    def step(self, host: str, name: StepName) -> Step:
+        """A step of a host."""
+        return self.steps[host, name]
+
+    def resource_name(self, *parts: str) -> str:
+        """Name of a resource of this cluster."""
+        return "/".join([self.cluster, *parts])
+
+    def changed_variables(self, host: str, name: StepName) -> frozenset[str]:
+        """Variables of a step that differ from the last update; all of them where it has none of the step."""
+        before, after = self.last.step(host, name), self.step(host, name).variables
+        recorded = before.inputs.values if before else {}
+        return frozenset(each for each in {*recorded, *after} if recorded.get(each) != after.get(each))
+
+    def changes_join(self, host: Host) -> bool:
+        """Whether the join of a member has other variables than in the last update, its token apart."""
+        return self.last.is_member(host.name) and bool(self.changed_variables(host.name, StepName.JOIN))
+
+    def is_unchanged(self, step: Step) -> bool:
+        """Whether the last update recorded the step with this standard input, secret files apart."""
+        recorded = self.last.step(step.subject, step.name)
+        return recorded is not None and recorded.stdin == step.text()
+
+    def reaches_same_machine(self, step: Step) -> bool:
+        """Whether the last update ran the step on the machine that the stack file names now."""
+        recorded = self.last.step(step.subject, step.name)
+        return recorded is not None and is_same_machine(recorded.connection, step.host, self.settings.ssh)
+
+
+def wanted_steps(
+    settings: Settings, last: LastUpdate, images: list[str], identity: str
+) -> dict[tuple[str, StepName], Step]:
+    """Every step by the name of its host and its own.
+
+    Args:
+        images: what every host pulls early, under the names of their public registries.
+        identity: of the cluster.
+    """
+    steps = [step for host in settings.hosts.values() for step in _steps_of(host, settings, last, images, identity)]
+    return {step.key: step for step in steps}
+
+
+def _steps_of(host: Host, settings: Settings, last: LastUpdate, images: list[str], identity: str) -> list[Step]:
+    of_every_host = [prepare_step(host, settings, last, identity), images_step(host, settings, last, images)]
+    if host.role == "control-plane":
+        return [*of_every_host, init_step(settings), kubeconfig_step(settings)]
+    return [*of_every_host, membership_step(host, settings, last), join_step(host, settings)]

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Sent as text to a host, by components/steps/scripts.py. Gives the host one version of the scripts, in a directory that is
+# named after the checksum of its list of checksums, and makes it the current one.
+# Needs: PLACE, the directory of all versions; VERSION, the checksum.
+
+umask 022
+
+# is_whole: every file of this version is there and is what the version's name says.
+is_whole() {
+  [[ -f $PLACE/$VERSION/SHA256SUMS ]] &&
+    [[ $(sha256sum <"$PLACE/$VERSION/SHA256SUMS") == "$VERSION  -" ]] &&
+    (cd "$PLACE/$VERSION" && sha256sum --check --status --strict SHA256SUMS)
+}
+
+# install_version: the archive is on standard input, in base64. A power cut leaves the version that was current before, or
+# this one as a whole: every file is on the disk before a name leads to it.
+install_version() {
+  mkdir -p "$PLACE" /run/pulumi-kubeadm
+  # A step that runs, or waits for its turn, keeps its version until its end.
+  exec {installing}>/run/pulumi-kubeadm/lock
+  flock --wait 14400 "$installing"
+  if ! is_whole; then
+    rm -rf "${PLACE:?}/$VERSION" "$PLACE/unfinished"
+    mkdir "$PLACE/unfinished"
+    base64 --decode | tar --extract --gzip --no-same-owner --directory "$PLACE/unfinished"
+    sync --file-system "$PLACE/unfinished"
+    mv "$PLACE/unfinished" "$PLACE/$VERSION"
+    is_whole || {
+      echo "expected version $VERSION of the scripts in $PLACE, saw files with other checksums" >&2
+      exit 1
+    }
+  fi
+  install --mode 0644 "$PLACE/$VERSION/run.sh" "$PLACE/run.sh.new"
+  ln --symbolic --force --no-dereference "$VERSION" "$PLACE/current.new"
+  sync --file-system "$PLACE"
+  mv "$PLACE/run.sh.new" "$PLACE/run.sh"
+  mv --no-target-directory "$PLACE/current.new" "$PLACE/current"
+  find "$PLACE" -mindepth 1 -maxdepth 1 ! -name "$VERSION" ! -name current ! -name run.sh -exec rm -rf {} +
+  sync --file-system "$PLACE"
+  exec {installing}>&-
+}

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# The two functions that a recorded command calls after run.sh.
+# Needs: STEP, MODE, STAGING, LOGS, LIBRARY, STEP_TIMEOUT_SECONDS of run.sh; explain of lib.sh.
+
+# stage MODE PATH CONTENT: lay a file ready for the step, which may put it in place.
+stage() {
+  install -D --mode "$1" /dev/null "$STAGING/files$2"
+  printf '%s' "$3" >"$STAGING/files$2"
+}
+
+# run_step SCRIPT [UNDO]: run the script, or what undoes it when the command is deleted. It writes to files, not to the SSH
+# session: it must not die of a broken pipe when the session is lost.
+run_step() {
+  local script=$1 log=$LOGS/$STEP.log status=0
+  [[ $MODE != delete ]] || script=$2
+  timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
+    bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
+  # A full disk has no room for it; what the step says of that is told all the same.
+  cp "$STAGING/log" "$log" 2>/dev/null || true
+  # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
+  cut --characters=-4000 "$STAGING/log" >&2
+  if ((status == 124 || status == 137)); then
+    explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
+  fi
+  cat "$STAGING/stdout"
+  rm -rf "$STAGING"
+  trap - ERR # the step has explained itself
+  return "$status"
+}
