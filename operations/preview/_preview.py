@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.errors import StepError
 from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
 from operations.stack.stacks import selected_stack, short_name, stack_file_name
+from problem import Problem, StepError
 
 PLAN = "Plan"
 """What the program says about the whole of a change begins with this word."""
@@ -76,10 +76,12 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
     source = project / stack_file_name(stack)
     if not source.exists():
         raise StepError(
-            f"preview {stack}",
-            expected=f"a file {source.name}",
-            seen="none",
-            next_command=f"make new-stack NAME={short_name(stack)}",
+            Problem(
+                f"preview {stack}",
+                expected=f"a file {source.name}",
+                seen="none",
+                next_command=f"make new-stack NAME={short_name(stack)}",
+            )
         )
     with tempfile.TemporaryDirectory() as scratch:
         state, copies = Path(scratch, "state"), Path(scratch, "project")
@@ -129,7 +131,9 @@ def _run(
     program = shutil.which("pulumi", path=environment["PATH"])
     if not program:
         raise StepError(
-            "run pulumi", expected="the program pulumi", seen="none in PATH", next_command="make tools installs it"
+            Problem(
+                "run pulumi", expected="the program pulumi", seen="none in PATH", next_command="make tools installs it"
+            )
         )
     finished = subprocess.run(
         [program, *arguments, "--non-interactive"],
@@ -142,9 +146,11 @@ def _run(
     )
     if check and finished.returncode != 0:
         raise StepError(
-            f"pulumi {' '.join(arguments[:2])}",
-            expected="it to succeed",
-            seen=finished.stderr,
-            next_command="remove the cause named above, then run the same command again",
+            Problem(
+                f"pulumi {' '.join(arguments[:2])}",
+                expected="it to succeed",
+                seen=finished.stderr,
+                next_command="remove the cause named above, then run the same command again",
+            )
         )
     return finished

@@ -17,10 +17,11 @@ import yaml
 from components.settings import Settings
 from components.settings.stack_file import SECTIONS, SettingsError, parse_settings
 from local.environment import DEV
-from local.errors import StepError
 from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
 from local.toolchain import environment as local_environment
+from operations.stack.commands import StackCommands
 from operations.stack.stack_schema import PREFIX
+from problem import Problem, StepError
 
 OWN_BACKEND = "organization/kubeadm/"
 """Before the name of a stack in a backend without organisations, which that of local machines is."""
@@ -40,6 +41,11 @@ class SelectedStack:
     file: Path
     environment: Mapping[str, str]
 
+    @property
+    def commands(self) -> StackCommands:
+        """The commands that advice names."""
+        return commands_of(self.name)
+
     def settings(self) -> Settings:
         """What the stack file says.
 
@@ -51,7 +57,9 @@ class SelectedStack:
             return parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
         except (SettingsError, yaml.YAMLError, ValueError, OSError) as error:
             step, next_command = f"read {self.file.name}", "mend the stack file"
-            raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+            raise StepError(
+                Problem(step, expected="a valid stack", seen=str(error), next_command=next_command)
+            ) from error
 
     def _config(self) -> dict[str, Any]:
         content = yaml.safe_load(self.file.read_text())
@@ -105,24 +113,24 @@ class SelectedStack:
         except FileNotFoundError as error:
             next_command = "make tools installs it"
             raise StepError(
-                step, expected="the program pulumi", seen="none in PATH", next_command=next_command
+                Problem(step, expected="the program pulumi", seen="none in PATH", next_command=next_command)
             ) from error
         if finished.returncode != 0:
             said = finished.stderr or finished.stdout
             next_command = self._next_of(said) or " ".join(command)
-            raise StepError(step, expected="it to succeed", seen=said, next_command=next_command)
+            raise StepError(Problem(step, expected="it to succeed", seen=said, next_command=next_command))
         return finished.stdout
 
     def _next_of(self, said: str) -> str | None:
         """What to do about a failure that the same command would only repeat."""
         if "no stack named" in said:
-            return up_command(self.name) if is_local(self.name) else f"pulumi stack init {self.name}"
+            return self.commands.up if is_local(self.name) else f"pulumi stack init {self.name}"
         if "does not have output property" in said:
-            return up_command(self.name)
+            return self.commands.up
         if "PULUMI_ACCESS_TOKEN must be set" in said:
             return "pulumi login"
         missing = re.search(r"configuration key '(\S+)' not found", said)
-        return f"pulumi config set --secret {missing[1]} --stack {self.name}" if missing else None
+        return self.commands.set_secret(missing[1]) if missing else None
 
 
 def _in_clear(value: Any) -> Any:
@@ -146,17 +154,15 @@ def is_local(stack: str) -> bool:
     return stack in {name, OWN_BACKEND + name} and (name == DEV.name or _generated(name).exists())
 
 
-def up_command(stack: str) -> str:
-    """What brings a stack up, for advice."""
-    return "make up" if is_local(stack) else f"pulumi up --stack {stack}"
-
-
-def name_stack(error: StepError, stack: str) -> None:
-    """The advice of a check, which does not know whose it is, can be run as it stands."""
-    advice = error.next_command.replace("STACK=...", f"STACK={stack}")
-    advice = re.sub(r"pulumi up --refresh\b", f"pulumi up --stack {stack} --refresh", advice)
-    advice = re.sub(r"(pulumi config set --secret \w+\b)(?! --stack)", rf"\1 --stack {stack}", advice)
-    error.next_command = re.sub(r"pulumi up\b(?! --stack)", up_command(stack), advice)
+def commands_of(stack: str) -> StackCommands:
+    """The commands of a stack. `make up` knows the stack `dev` only; other local machines are those of tests."""
+    name = short_name(stack)
+    if is_local(stack) and name == DEV.name:
+        return StackCommands(stack, "make up", "make refresh", f"--stack {stack} --config-file {_generated(name)}")
+    selection = f"--stack {stack}"
+    if is_local(stack):
+        selection += f" --config-file {_generated(name)}"
+    return StackCommands(stack, f"pulumi up {selection}", f"pulumi up {selection} --refresh", selection)
 
 
 def _generated(name: str) -> Path:
@@ -174,14 +180,16 @@ def selected_stack(name: str) -> SelectedStack:
     if is_local(name):
         if not generated.exists():
             expected, seen = "the stack of local machines", "none in this checkout"
-            raise StepError(step, expected=expected, seen=seen, next_command=up_command(name))
+            raise StepError(Problem(step, expected=expected, seen=seen, next_command=commands_of(name).up))
         return SelectedStack(name, generated, local_environment())
     if not file.exists():
         raise StepError(
-            step,
-            expected=f"a file {file.name}",
-            seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",
-            next_command=f"make new-stack NAME={short_name(name)}",
+            Problem(
+                step,
+                expected=f"a file {file.name}",
+                seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",
+                next_command=f"make new-stack NAME={short_name(name)}",
+            )
         )
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]])
     return SelectedStack(name, file, {**os.environ, "PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "true"})

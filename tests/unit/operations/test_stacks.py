@@ -9,11 +9,11 @@ import pulumi
 import pytest
 import yaml
 
-from local.errors import StepError
 from operations import __main__
 from operations.images import images
 from operations.stack import stacks
-from operations.stack.stacks import SelectedStack, name_stack, selected_stack
+from operations.stack.stacks import SelectedStack, commands_of, selected_stack
+from problem import Problem, StepError
 from tests.unit.operations.test_ssh import program
 from tests.unit.support.stacks import smallest
 
@@ -65,7 +65,7 @@ def test_a_stack_that_is_not_there_is_made_by_what_the_advice_says(project: Path
     """Local machines have none before the first `make up`, although their part of a stack file is committed."""
     with pytest.raises(StepError, match=f"find the stack {name}") as error:
         selected_stack(name)
-    assert error.value.next_command == next_command
+    assert error.value.problem.next_command == next_command
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_stack_file_that_is_none_is_said_to_be(project: Path, text: str, seen:
     (project / "Pulumi.shop.yaml").write_text(text, encoding="latin-1")
     with pytest.raises(StepError, match=r"read Pulumi\.shop\.yaml: expected a valid stack") as error:
         selected_stack("shop").settings()
-    assert seen in error.value.seen
+    assert seen in error.value.problem.seen
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_what_pulumi_does_not_have_is_not_asked_for_again(
     program(project, "pulumi", f'echo "{said}" >&2; exit 255')
     with pytest.raises(StepError) as error:
         SelectedStack(name, project / "Pulumi.shop.yaml", {"PATH": str(project)}).output("kubeconfig")
-    assert error.value.next_command == next_command
+    assert error.value.problem.next_command == next_command
 
 
 def test_without_pulumi_it_says_what_installs_it(project: Path) -> None:
     """No other one is looked for."""
     with pytest.raises(StepError, match="expected the program pulumi") as error:
         SelectedStack("shop", project / "Pulumi.shop.yaml", {"PATH": str(project)}).output("kubeconfig")
-    assert error.value.next_command == "make tools installs it"
+    assert error.value.problem.next_command == "make tools installs it"
 
 
 def test_a_stack_that_was_made_and_never_brought_up_has_no_recorded_inputs(project: Path) -> None:
@@ -136,27 +136,23 @@ def test_a_stack_that_was_made_and_never_brought_up_has_no_recorded_inputs(proje
 
 
 @pytest.mark.parametrize(
-    ("stack", "advice", "named"),
+    ("name", "up", "refresh"),
     [
-        ("shop", "pulumi up: it joins", "pulumi up --stack shop: it joins"),
-        ("shop", "x; pulumi up --refresh mends it", "x; pulumi up --stack shop --refresh mends it"),
-        ("shop", "pulumi up --stack zoo", "pulumi up --stack zoo"),
-        ("shop", "make repair STACK=... HOST=a", "make repair STACK=shop HOST=a"),
-        ("shop", "pulumi config set --secret key; x", "pulumi config set --secret key --stack shop; x"),
-        ("dev", "pulumi up: it joins", "make up: it joins"),
-        ("dev", "pulumi up --refresh", "pulumi up --stack dev --refresh"),
+        ("acme/shop", "pulumi up --stack acme/shop", "pulumi up --stack acme/shop --refresh"),
+        ("dev", "make up", "make refresh"),
+        ("e2e", "pulumi up --stack e2e --config-file {file}", "pulumi up --stack e2e --config-file {file} --refresh"),
     ],
 )
-def test_advice_can_be_run_as_it_stands(project: Path, stack: str, advice: str, named: str) -> None:
-    """It names the stack; twice is as good as once."""
-    error = StepError("x", expected="", seen="pulumi up", next_command=advice)
-    for _ in range(2):
-        name_stack(error, stack)
-    assert (error.next_command, error.seen) == (named, "pulumi up")
+def test_a_command_of_a_stack_names_the_stack(project: Path, name: str, up: str, refresh: str) -> None:
+    """Stacks of local machines other than `dev` have their stack file elsewhere."""
+    file = project / ".local" / "e2e" / "Pulumi.e2e.yaml"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert (commands_of(name).up, commands_of(name).refresh) == (up.format(file=file), refresh.format(file=file))
 
 
 @pytest.mark.parametrize(
-    "error", [StepError("x", expected="", seen="", next_command="pulumi up"), pulumi.RunError("x")]
+    "error", [StepError(Problem("x", expected="", seen="", next_command="make up")), pulumi.RunError("x")]
 )
 def test_a_command_that_fails_says_why_without_a_traceback(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
@@ -168,4 +164,4 @@ def test_a_command_that_fails_says_why_without_a_traceback(
 
     monkeypatch.setattr(images, "selected_stack", fail)
     assert __main__.main(["images", "shop"]) == 1
-    assert re.fullmatch(r"\nx(: expected .*Next: pulumi up --stack shop)?\n", capsys.readouterr().err, re.DOTALL)
+    assert re.fullmatch(r"\nx(: expected .*Next: make up)?\n", capsys.readouterr().err, re.DOTALL)
