@@ -13,12 +13,14 @@ class StackCommands:
 
     Attributes:
         stack: as Pulumi knows it.
+        create: makes the stack in its backend.
         up: applies the stack file.
         refresh: applies it, and reads the objects of the cluster first: what was deleted there is made again.
         configure: what `pulumi config set` needs to write into the stack file.
     """
 
     stack: str
+    create: str
     up: str
     refresh: str
     configure: str

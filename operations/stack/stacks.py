@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
+import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from components.settings.stack_file import SECTIONS, SettingsError, parse_settin
 from local.environment import DEV
 from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
 from local.toolchain import environment as local_environment
+from operations.stack.automation import Workspace, explained, workspace
 from operations.stack.commands import StackCommands
 from operations.stack.stack_schema import PREFIX
 from problem import Problem, StepError
@@ -74,13 +76,14 @@ class SelectedStack:
         Raises:
             StepError: the state cannot be read, or decrypted.
         """
-        deployment = json.loads(self.pulumi("stack", "export", "--show-secrets")).get("deployment") or {}
-        found = {
+        with self._workspace("read the state") as found:
+            resources = (found.export_stack(self.name).deployment or {}).get("resources") or []
+        inputs = {
             each["urn"].rpartition("::")[2]: _in_clear(each["inputs"].get("stdin"))
-            for each in deployment.get("resources", [])
+            for each in resources
             if each["type"] == "command:remote:Command"
         }
-        return {name: text for name, text in found.items() if isinstance(text, str)}
+        return {name: text for name, text in inputs.items() if isinstance(text, str)}
 
     def output(self, name: str) -> Any:
         """An output of the stack, in clear.
@@ -88,7 +91,13 @@ class SelectedStack:
         Raises:
             StepError: there is none.
         """
-        return json.loads(self.pulumi("stack", "output", name, "--show-secrets", "--json"))
+        step = f"read the output {name}"
+        with self._workspace(step) as found:
+            outputs = found.stack_outputs(self.name)
+        if name not in outputs:
+            seen = f"{', '.join(outputs) or 'none'}, which is what the last update left"
+            raise StepError(Problem(step, expected=f"an output {name}", seen=seen, next_command=self.commands.up))
+        return outputs[name].value
 
     def secret(self, name: str) -> str:
         """A secret of the stack file, in clear.
@@ -96,41 +105,32 @@ class SelectedStack:
         Raises:
             StepError: there is none, or it cannot be decrypted.
         """
-        return self.pulumi("config", "get", name, "--config-file", str(self.file)).removesuffix("\n")
-
-    def pulumi(self, *arguments: str) -> str:
-        """What Pulumi prints.
-
-        Raises:
-            StepError: it failed.
-        """
-        command = ["pulumi", *arguments, "--stack", self.name, "--non-interactive"]
-        step = f"pulumi {' '.join(arguments)}"
-        try:
-            finished = subprocess.run(
-                command, cwd=REPOSITORY, env=dict(self.environment), capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            next_command = "make tools installs it"
+        step = f"read the secret {name}"
+        with project_copy(self.file) as directory, self._workspace(step, directory) as found:
+            config = found.get_all_config(self.name)
+        if PREFIX + name not in config:
+            next_command = self.commands.set_secret(name)
             raise StepError(
-                Problem(step, expected="the program pulumi", seen="none in PATH", next_command=next_command)
-            ) from error
-        if finished.returncode != 0:
-            said = finished.stderr or finished.stdout
-            next_command = self._next_of(said) or " ".join(command)
-            raise StepError(Problem(step, expected="it to succeed", seen=said, next_command=next_command))
-        return finished.stdout
+                Problem(step, expected=f"{name} in {self.file.name}", seen="none", next_command=next_command)
+            )
+        return config[PREFIX + name].value
 
-    def _next_of(self, said: str) -> str | None:
-        """What to do about a failure that the same command would only repeat."""
-        if "no stack named" in said:
-            return self.commands.up if is_local(self.name) else f"pulumi stack init {self.name}"
-        if "does not have output property" in said:
-            return self.commands.up
-        if "PULUMI_ACCESS_TOKEN must be set" in said:
-            return "pulumi login"
-        missing = re.search(r"configuration key '(\S+)' not found", said)
-        return self.commands.set_secret(missing[1]) if missing else None
+    @contextmanager
+    def _workspace(self, step: str, directory: Path = REPOSITORY) -> Iterator[Workspace]:
+        with workspace(directory, self.environment) as found, explained(step, found, self.commands):
+            yield found
+
+
+@contextmanager
+def project_copy(stack_file: Path, project: Path = REPOSITORY) -> Iterator[Path]:
+    """A directory with copies of Pulumi.yaml and of a stack file, for what Pulumi reads or writes beside Pulumi.yaml.
+
+    `config` of the Automation API takes no --config-file, and `stack init` writes a salt into the file that it finds.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copy(project / "Pulumi.yaml", scratch)
+        shutil.copy(stack_file, scratch)
+        yield Path(scratch)
 
 
 def _in_clear(value: Any) -> Any:
@@ -157,12 +157,15 @@ def is_local(stack: str) -> bool:
 def commands_of(stack: str) -> StackCommands:
     """The commands of a stack. `make up` knows the stack `dev` only; other local machines are those of tests."""
     name = short_name(stack)
-    if is_local(stack) and name == DEV.name:
-        return StackCommands(stack, "make up", "make refresh", f"--stack {stack} --config-file {_generated(name)}")
     selection = f"--stack {stack}"
     if is_local(stack):
         selection += f" --config-file {_generated(name)}"
-    return StackCommands(stack, f"pulumi up {selection}", f"pulumi up {selection} --refresh", selection)
+        if name == DEV.name:
+            return StackCommands(stack, create="make up", up="make up", refresh="make refresh", configure=selection)
+    up = f"pulumi up {selection}"
+    return StackCommands(
+        stack, create=f"pulumi stack init {stack}", up=up, refresh=f"{up} --refresh", configure=selection
+    )
 
 
 def _generated(name: str) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-import pulumi
 import pytest
 import yaml
+from pulumi import RunError
 
 from operations import __main__
 from operations.images import images
@@ -38,15 +39,20 @@ def generated(project: Path) -> Path:
     return file
 
 
+def pulumi(directory: Path, answer: str) -> None:
+    """A shell script that stands for Pulumi."""
+    program(directory, "pulumi", f'if [ "$1" = version ]; then echo 3.200.0; exit; fi\n{answer}')
+
+
 @pytest.mark.parametrize("name", ["shop", "acme/shop", "organization/kubeadm/shop"])
 def test_the_stack_file_has_the_last_part_of_the_name_and_pulumi_gets_the_whole(project: Path, name: str) -> None:
     """As Pulumi itself does it for the stacks of an organisation."""
-    program(project, "pulumi", """printf '"%s"' "$*" """)
+    pulumi(project, """printf '{"x": "%s"}' "$*" """)
     stack = selected_stack(name)
     assert stack.file == project / "Pulumi.shop.yaml"
     assert set(stack.settings().hosts) == {"node1"}
     found = SelectedStack(name, stack.file, {"PATH": str(project)}).output("x")
-    assert found == f"stack output x --show-secrets --json --stack {name} --non-interactive"
+    assert found == f"--non-interactive stack output --json --show-secrets --stack {name}"
 
 
 @pytest.mark.parametrize(
@@ -88,38 +94,53 @@ def test_a_stack_file_that_is_none_is_said_to_be(project: Path, text: str, seen:
     assert seen in error.value.problem.seen
 
 
+NO_STACK = "echo \"error: no stack named 'x' found\" >&2; exit 255"
+NO_LOGIN = "echo 'error: PULUMI_ACCESS_TOKEN must be set' >&2; exit 255"
+ANOTHER = """if [ "$2" = whoami ]; then echo '{"user": "jo"}'; else echo "error: passphrase" >&2; exit 255; fi"""
+
+
 @pytest.mark.parametrize(
-    ("name", "said", "next_command"),
+    ("name", "answer", "next_command"),
     [
-        ("acme/shop", "error: no stack named 'acme/shop' found", "pulumi stack init acme/shop"),
-        ("dev", "error: no stack named 'dev' found", "make up"),
-        ("shop", "error: current stack does not have output property 'kubeconfig'", "pulumi up --stack shop"),
-        ("dev", "error: current stack does not have output property 'kubeconfig'", "make up"),
-        (
-            "shop",
-            "error: configuration key 'pw' not found for stack 'shop'",
-            "pulumi config set --secret pw --stack shop",
-        ),
-        (
-            "shop",
-            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
-            "pulumi login",
-        ),
-        (
-            "shop",
-            "error: another",
-            "pulumi stack output kubeconfig --show-secrets --json --stack shop --non-interactive",
-        ),
+        ("acme/shop", NO_STACK, "pulumi stack init acme/shop"),
+        ("dev", NO_STACK, "make up"),
+        ("shop", "echo '{}'", "pulumi up --stack shop"),
+        ("dev", "echo '{}'", "make up"),
+        ("shop", NO_LOGIN, "pulumi login"),
+        ("shop", ANOTHER, "remove the cause named above, then run the same command again"),
     ],
 )
-def test_what_pulumi_does_not_have_is_not_asked_for_again(
-    project: Path, name: str, said: str, next_command: str
+def test_a_failure_of_pulumi_names_the_command_that_removes_its_cause(
+    project: Path, name: str, answer: str, next_command: str
 ) -> None:
     """Before the first update the same command would fail in the same way."""
-    program(project, "pulumi", f'echo "{said}" >&2; exit 255')
+    pulumi(project, answer)
     with pytest.raises(StepError) as error:
         SelectedStack(name, project / "Pulumi.shop.yaml", {"PATH": str(project)}).output("kubeconfig")
     assert error.value.problem.next_command == next_command
+    assert "code:" not in error.value.problem.seen
+
+
+def test_a_secret_is_read_from_the_stack_file_in_use_and_a_missing_one_is_set(project: Path) -> None:
+    """That of local machines lies elsewhere than Pulumi looks."""
+    file = generated(project)
+    file.write_text('{"kubeadm:pw": {"value": "x", "secret": true}}\n')
+    pulumi(project, "while read -r line; do echo $line; done <Pulumi.dev.yaml")
+    stack = SelectedStack("dev", file, {"PATH": str(project)})
+    assert stack.secret("pw") == "x"
+    with pytest.raises(StepError) as error:
+        stack.secret("other")
+    assert error.value.problem.next_command == f"pulumi config set --secret other --stack dev --config-file {file}"
+
+
+def test_pulumi_gets_the_environment_of_the_stack_and_nothing_else(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passphrase in the environment of the user would be taken before that of local machines."""
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
+    pulumi(project, """printf '{"x": "%s"}' "${PULUMI_CONFIG_PASSPHRASE-none}" """)
+    assert SelectedStack("dev", project, {"PATH": str(project)}).output("x") == "none"
+    assert "PULUMI_CONFIG_PASSPHRASE" in os.environ
 
 
 def test_without_pulumi_it_says_what_installs_it(project: Path) -> None:
@@ -131,7 +152,7 @@ def test_without_pulumi_it_says_what_installs_it(project: Path) -> None:
 
 def test_a_stack_that_was_made_and_never_brought_up_has_no_recorded_inputs(project: Path) -> None:
     """Pulumi exports it all the same."""
-    program(project, "pulumi", """echo '{"version": 3, "deployment": null}'""")
+    pulumi(project, """echo '{"version": 3, "deployment": null}'""")
     assert SelectedStack("shop", project, {"PATH": str(project)}).recorded_inputs() == {}
 
 
@@ -152,7 +173,7 @@ def test_a_command_of_a_stack_names_the_stack(project: Path, name: str, up: str,
 
 
 @pytest.mark.parametrize(
-    "error", [StepError(Problem("x", expected="", seen="", next_command="make up")), pulumi.RunError("x")]
+    "error", [StepError(Problem("x", expected="", seen="", next_command="make up")), RunError("x")]
 )
 def test_a_command_that_fails_says_why_without_a_traceback(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
