@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up down status preview tools test e2e lifecycle errors faults lint configuration new-stack preview-comment drift repair \
+.PHONY: help up refresh down status preview tools test e2e lifecycle errors faults lint configuration new-stack preview-comment drift repair \
 	token kubeconfig images mirror bench bench-up clean-cache
 
 help: ## List what there is
@@ -10,6 +10,9 @@ help: ## List what there is
 
 up: ## A real cluster on three local machines
 	@$(PYTHON) -m local up
+
+refresh: ## As `make up`, and what was deleted in the cluster by hand is made again
+	@$(PYTHON) -m local refresh
 
 down: ## Delete the local machines; what was built stays
 	@$(PYTHON) -m local down

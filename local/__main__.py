@@ -6,9 +6,9 @@ import shutil
 import sys
 
 from local import cluster, toolchain
-from local.errors import StepError
 from local.paths import CACHE
 from local.report import step
+from problem import StepError
 
 
 def clean_cache() -> None:
@@ -19,6 +19,7 @@ def clean_cache() -> None:
 
 COMMANDS = {
     "up": cluster.up,
+    "refresh": cluster.refresh,
     "down": cluster.down,
     "status": cluster.status,
     "preview": cluster.preview,

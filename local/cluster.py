@@ -12,11 +12,11 @@ from pathlib import Path
 from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
-from local.errors import StepError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY, STATE
 from local.report import elapsed, say, step
 from local.stack import LocalStack
+from problem import Problem, StepError
 
 DEV_STACK = LocalStack(DEV, REPOSITORY / "Pulumi.dev.yaml")
 
@@ -35,6 +35,12 @@ def up(stack: LocalStack = DEV_STACK) -> None:
         bring_up(stack, access)
         mirror.clear_build_caches()
     _summary(stack, started)
+
+
+def refresh(stack: LocalStack = DEV_STACK) -> None:
+    """Read the objects of the cluster, then bring the stack up: what was deleted by hand is made again."""
+    with exclusive(), step(f"Stack {stack.environment.name} is refreshed", estimate_seconds=30) as progress:
+        stack.up(progress, "--refresh")
 
 
 def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
@@ -144,10 +150,12 @@ def preview() -> None:
     """
     if not DEV_STACK.exists():
         raise StepError(
-            "preview",
-            expected=f"the stack {DEV.name} that `make up` makes",
-            seen="none in this checkout",
-            next_command="make up; or, for a preview without machines: make preview-comment STACK=ci",
+            Problem(
+                "preview",
+                expected=f"the stack {DEV.name} that `make up` makes",
+                seen="none in this checkout",
+                next_command="make up; or, for a preview without machines: make preview-comment STACK=ci",
+            )
         )
     toolchain.install()
     DEV_STACK.configure(None if machines.has_way_out(DEV) else mirror.access(DEV))
@@ -163,10 +171,12 @@ def exclusive() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StepError(
-                "start",
-                expected="no other make in this checkout",
-                seen="another one that runs",
-                next_command=f"wait for it; fuser -v {STATE / 'lock'} shows it",
+                Problem(
+                    "start",
+                    expected="no other make in this checkout",
+                    seen="another one that runs",
+                    next_command=f"wait for it; fuser -v {STATE / 'lock'} shows it",
+                )
             ) from error
         yield
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from local.errors import StepError
 from local.paths import LOGS
+from problem import Problem, StepError
 
 TAIL_LINES = 15
 
@@ -60,15 +60,19 @@ def run(
             finished = _waited_for(start) if to_its_end else start()
         except FileNotFoundError as error:
             raise StepError(
-                step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it"
+                Problem(
+                    step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it"
+                )
             ) from error
     if finished.returncode != 0:
         tail = "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
         raise StepError(
-            step,
-            expected=f"`{command[:200]}` to succeed",
-            seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),
-            next_command=f"less {path}",
+            Problem(
+                step,
+                expected=f"`{command[:200]}` to succeed",
+                seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),
+                next_command=f"less {path}",
+            )
         )
     return finished.stdout
 

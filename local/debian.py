@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.commands import run, succeeds
-from local.errors import StepError
 from local.report import say
+from problem import Problem, StepError
 
 LOCK_SECONDS = 300
 
@@ -27,13 +27,15 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
     step = f"install {' '.join(missing)}"
     if not shutil.which("apt-get"):
         raise StepError(
-            step,
-            expected=f"{' '.join(missing)} {why}",
-            seen="no apt-get on this host",
-            next_command="install them by hand",
+            Problem(
+                step,
+                expected=f"{' '.join(missing)} {why}",
+                seen="no apt-get on this host",
+                next_command="install them by hand",
+            )
         )
     if os.geteuid() != 0:
-        raise StepError(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up")
+        raise StepError(Problem(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up"))
     say(f"  Installing from Debian {why}: {' '.join(missing)}")
     apt_get = ["apt-get", "--quiet", "--yes", "--option", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -48,7 +50,7 @@ def _update(apt_get: list[str], step: str, environment: dict[str, str]) -> None:
         try:
             run([*apt_get, "update"], step=step, log="apt", environment=environment)
         except StepError as error:
-            if "lists/lock" not in error.seen or time.monotonic() > deadline:
+            if "lists/lock" not in error.problem.seen or time.monotonic() > deadline:
                 raise
             time.sleep(1)  # apt-get has no option to wait for this lock
         else:
@@ -77,10 +79,12 @@ def debian_mirror() -> str:
         if (label, component) == ("Debian", "main"):
             return address
     raise StepError(
-        step,
-        expected="a Debian mirror among the sources of apt, with its index",
-        seen="none",
-        next_command="apt-get update; add Debian to /etc/apt/sources.list.d if this host is another distribution",
+        Problem(
+            step,
+            expected="a Debian mirror among the sources of apt, with its index",
+            seen="none",
+            next_command="apt-get update; add Debian to /etc/apt/sources.list.d if this host is another distribution",
+        )
     )
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from local import public_sources
 from local.commands import run
 from local.environment import Environment
-from local.errors import StepError
 from local.mirror import KUBERNETES, MirrorAccess
 from local.paths import LOGS, REPOSITORY, STATE
 from local.report import Progress
 from local.streamed import Streamed
 from local.toolchain import environment as tool_environment
+from problem import Problem, StepError
 
 PROJECT = "kubeadm"
 DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
@@ -171,10 +171,12 @@ class LocalStack:
         text = "\n".join(printed)
         if status != 0:
             raise StepError(
-                f"pulumi {command}",
-                expected=f"stack {self.environment.name} to converge",
-                seen=text[text.find("Diagnostics:") :] if "Diagnostics:" in text else text[-3000:],
-                next_command="remove the cause named above, then run the same command again",
+                Problem(
+                    f"pulumi {command}",
+                    expected=f"stack {self.environment.name} to converge",
+                    seen=text[text.find("Diagnostics:") :] if "Diagnostics:" in text else text[-3000:],
+                    next_command="remove the cause named above, then run the same command again",
+                )
             )
         return text
 

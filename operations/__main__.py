@@ -11,14 +11,13 @@ import sys
 
 import pulumi
 
-from local.errors import StepError
 from operations.access import kubeconfig, token
 from operations.hosts import drift, repair
 from operations.images import images, mirror
 from operations.preview import preview_comment
 from operations.stack import configuration, new_stack
-from operations.stack.stacks import name_stack
 from operations.status import status
+from problem import StepError
 
 COMMANDS = {
     "configuration": configuration,
@@ -47,8 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         parsed.run(parsed)
     except StepError as error:
-        if "stack" in parsed:
-            name_stack(error, parsed.stack)
         print(f"\n{error}", file=sys.stderr)
         return 1
     except pulumi.RunError as error:  # what components raise, such as for a manifest that cannot be fetched

@@ -105,14 +105,6 @@ def registries_with_password(settings: Settings) -> list[Registry]:
     return [name for name, access in settings.containerd.registries.items() if access.username]
 
 
-def password_command(settings: Settings, registry: Registry) -> str:
-    """What gives a registry a password, for advice."""
-    access = settings.containerd.registries.get(registry)
-    if access and access.username:
-        return f"pulumi config set --secret {access.password_key}"
-    return f"give {registry} a username in containerd.registries, then pulumi config set --secret registryPassword"
-
-
 def credential_files(settings: Settings, passwords: Mapping[Registry, str]) -> list[File]:
     """How registries with a password are reached: the password as a header, which every version from 1.5 on sends.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from local.environment import ENVIRONMENTS
-from local.errors import StepError
 from local.machines import cut_off, delete_machine, reboot, reconnect
+from problem import StepError
 
 COMMANDS = {"reboot": reboot, "cut-off": cut_off, "reconnect": reconnect, "delete": delete_machine}
 

@@ -10,8 +10,8 @@ from typing import Any
 from local.commands import run, succeeds
 from local.debian import install_packages
 from local.environment import Environment
-from local.errors import StepError
 from local.paths import REPOSITORY
+from problem import Problem, StepError
 
 PACKAGES = {
     "podman": "podman",
@@ -35,10 +35,12 @@ def ensure_engine() -> None:
     step = "find a container engine"
     if os.geteuid() != 0:
         raise StepError(
-            step,
-            expected="root, because local machines run systemd and mount file systems",
-            seen=f"user id {os.geteuid()}",
-            next_command="sudo make up",
+            Problem(
+                step,
+                expected="root, because local machines run systemd and mount file systems",
+                seen=f"user id {os.geteuid()}",
+                next_command="sudo make up",
+            )
         )
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if "podman" in missing:
@@ -48,10 +50,12 @@ def ensure_engine() -> None:
     backend = podman("info", "--format", "{{.Host.NetworkBackend}}", step=step).strip()
     if backend != "netavark":
         raise StepError(
-            step,
-            expected="podman 4 or newer with the network backend netavark",
-            seen=f"network backend {backend or 'unknown'}",
-            next_command="install netavark and set network_backend in containers.conf; podman info",
+            Problem(
+                step,
+                expected="podman 4 or newer with the network backend netavark",
+                seen=f"network backend {backend or 'unknown'}",
+                next_command="install netavark and set network_backend in containers.conf; podman info",
+            )
         )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from local.commands import run, succeeds
 from local.environment import MIRROR_HOST_NAME, Environment
-from local.errors import StepError
 from local.machines.engine import LABEL, ensure_engine, inspected, is_installed, owner, podman
 from local.machines.host_kernel import ensure_host_kernel
 from local.machines.network import ensure_network, remove_network
 from local.machines.root_file_system import ensure_image
+from problem import Problem, StepError
 
 VOLUMES = ("containerd", "kubelet", "etcd")
 BOOT_SECONDS = 60
@@ -128,10 +128,12 @@ def _ensure_machine(environment: Environment, machine: str, image: str, way_out:
     found = inspected("container", name, step=step)
     if found and not _is_ours(environment, found):
         raise StepError(
-            step,
-            expected=f"the name {name} to be free among podman's containers",
-            seen="a container of that name that belongs to something else",
-            next_command=f"podman rm --force {name}, if it is not needed",
+            Problem(
+                step,
+                expected=f"the name {name} to be free among podman's containers",
+                seen="a container of that name that belongs to something else",
+                next_command=f"podman rm --force {name}, if it is not needed",
+            )
         )
     if found and found["State"]["Status"] == "created":
         # An earlier run ended before the machine's files were in place.
@@ -191,9 +193,11 @@ def _wait_for_boot(environment: Environment, machine: str) -> None:
     while not succeeds(up):
         if time.monotonic() > deadline:
             raise StepError(
-                f"boot {machine}",
-                expected=f"an SSH server and multi-user.target within {BOOT_SECONDS} s",
-                seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),
-                next_command=f"podman exec -it {name} systemctl --failed",
+                Problem(
+                    f"boot {machine}",
+                    expected=f"an SSH server and multi-user.target within {BOOT_SECONDS} s",
+                    seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),
+                    next_command=f"podman exec -it {name} systemctl --failed",
+                )
             )
         time.sleep(POLL_SECONDS)  # systemd tells nobody outside that it is up

@@ -11,9 +11,9 @@ from typing import Any
 
 from local.commands import run
 from local.environment import Environment
-from local.errors import StepError
 from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
 from local.paths import STATE
+from problem import Problem, StepError
 
 
 def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
@@ -80,11 +80,13 @@ def _check_is_ours(environment: Environment, network: dict[str, Any], step: str)
     subnets = [subnet["subnet"] for subnet in network.get("subnets") or []]
     if _owner_of(network) != owner(environment) or subnets != [environment.subnet]:
         raise StepError(
-            step,
-            expected=f"the name {environment.name} to be free among podman's networks",
-            seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
-            f" made by {_owner_of(network) or 'somebody else'}",
-            next_command=f"podman network inspect {environment.name}; podman network rm {environment.name}",
+            Problem(
+                step,
+                expected=f"the name {environment.name} to be free among podman's networks",
+                seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
+                f" made by {_owner_of(network) or 'somebody else'}",
+                next_command=f"podman network inspect {environment.name}; podman network rm {environment.name}",
+            )
         )
 
 
@@ -101,10 +103,12 @@ def _check_is_unused(environment: Environment, network: dict[str, Any], step: st
     members = _members(environment, step)
     if members:
         raise StepError(
-            step,
-            expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
-            seen=f"one {'with' if _leads_out(network) else 'without'} a way out, used by {', '.join(members)}",
-            next_command="make down, if these machines are not needed",
+            Problem(
+                step,
+                expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
+                seen=f"one {'with' if _leads_out(network) else 'without'} a way out, used by {', '.join(members)}",
+                next_command="make down, if these machines are not needed",
+            )
         )
 
 
@@ -117,10 +121,12 @@ def _check_is_free(environment: Environment, step: str) -> None:
     }
     if users:
         raise StepError(
-            step,
-            expected="no other user of these addresses",
-            seen="\n".join(users),
-            next_command="remove that user (VirtualBox's host-only network, for one), or change local/environment.py",
+            Problem(
+                step,
+                expected="no other user of these addresses",
+                seen="\n".join(users),
+                next_command="remove that user, such as VirtualBox's host-only network, or change local/environment.py",
+            )
         )
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from local.commands import run
 from local.debian import install_packages
-from local.errors import StepError
 from local.machines.debian_sources import CODENAMES, host_sources
 from local.machines.engine import inspected, podman
 from local.paths import MACHINE_IMAGES
 from local.report import step as reported
+from problem import Problem, StepError
 
 REPOSITORY_NAME = "localhost/pulumi-kubeadm/machine"
 SHELL_FILES = Path(__file__).parent / "image"
@@ -40,10 +40,12 @@ def ensure_image(debian: int) -> str:
     """
     if debian not in CODENAMES:
         raise StepError(
-            f"build Debian {debian}",
-            expected=f"one of the Debian releases {', '.join(map(str, CODENAMES))}",
-            seen=str(debian),
-            next_command="choose one of these in local/environment.py",
+            Problem(
+                f"build Debian {debian}",
+                expected=f"one of the Debian releases {', '.join(map(str, CODENAMES))}",
+                seen=str(debian),
+                next_command="choose one of these in local/environment.py",
+            )
         )
     name = image_name(debian)
     if not inspected("image", name, step=f"look for Debian {debian}"):

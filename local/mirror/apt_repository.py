@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 from local.commands import run
-from local.errors import StepError
 from local.mirror.content import combined_key
 from local.mirror.packages import Package
 from local.paths import MIRROR
+from problem import Problem, StepError
 
 KEYS = MIRROR / "keys"
 """GNUPGHOME of the signing key, mode 0700."""
@@ -107,6 +107,11 @@ def _first_fingerprint(listing: str) -> str:
     found = re.search(r"^fpr:+([0-9A-F]{40}):", listing, re.MULTILINE)
     if not found:
         raise StepError(
-            "read the signing key", expected=f"a key in {KEYRING}", seen=listing, next_command=f"rm -r {KEYS} {KEYRING}"
+            Problem(
+                "read the signing key",
+                expected=f"a key in {KEYRING}",
+                seen=listing,
+                next_command=f"rm -r {KEYS} {KEYRING}",
+            )
         )
     return found[1]

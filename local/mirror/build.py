@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.debian import install_packages
-from local.errors import StepError
 from local.mirror import apt_repository, registry
 from local.mirror.content import PROGRAMS
 from local.mirror.images import Image, all_images
@@ -20,6 +19,7 @@ from local.mirror.serve import ensure_image
 from local.mirror.versions import RELEASES
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
+from problem import Problem, StepError
 
 COLD_BYTES = 30 * 10**9
 """Go's caches grow to 26 GB, and what is kept to 2 GB."""
@@ -113,17 +113,21 @@ def _check_host(needed_bytes: int) -> None:
     )
     if free < needed_bytes:
         raise StepError(
-            "look for room to build in",
-            expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
-            seen=f"{free / 1e9:.0f} GB",
-            next_command="free some, or set XDG_CACHE_HOME to a directory on a larger disk",
+            Problem(
+                "look for room to build in",
+                expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
+                seen=f"{free / 1e9:.0f} GB",
+                next_command="free some, or set XDG_CACHE_HOME to a directory on a larger disk",
+            )
         )
     if memory < MEMORY_BYTES * MEMORY_TOLERANCE:
         raise StepError(
-            "look for memory to build in",
-            expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
-            seen=f"{memory / 2**30:.1f} GiB",
-            next_command="build on a larger host and copy its cache directory",
+            Problem(
+                "look for memory to build in",
+                expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
+                seen=f"{memory / 2**30:.1f} GiB",
+                next_command="build on a larger host and copy its cache directory",
+            )
         )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from local.errors import StepError
 from local.mirror import versions
 from local.mirror.content import calico_file
 from local.mirror.packages import WEB
+from problem import Problem, StepError
 
 CALICO_SHA256 = "034b15449b896732fd65e30ec109fb469fa97b78d0d8b6986dac478f7a960629"
 CALICO_WEB_PATH = f"manifests/calico/v{versions.CALICO}/calico-vxlan.yaml"
@@ -29,10 +29,12 @@ def publish_manifest() -> None:
     seen = hashlib.sha256(content).hexdigest()
     if seen != CALICO_SHA256:
         raise StepError(
-            "publish Calico's manifest",
-            expected=f"sha256 {CALICO_SHA256}",
-            seen=seen,
-            next_command="compare versions.CALICO_MODULE with CALICO_SHA256 in local/mirror/manifest.py",
+            Problem(
+                "publish Calico's manifest",
+                expected=f"sha256 {CALICO_SHA256}",
+                seen=seen,
+                next_command="compare versions.CALICO_MODULE with CALICO_SHA256 in local/mirror/manifest.py",
+            )
         )
     CALICO_FILE.parent.mkdir(parents=True, exist_ok=True)
     unfinished = CALICO_FILE.with_suffix(".unfinished")

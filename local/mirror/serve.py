@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.environment import MIRROR_HOST_NAME, Environment
-from local.errors import StepError
 from local.machines.engine import LABEL, inspected, owner, podman
 from local.machines.network import ensure_network
 from local.mirror import versions
@@ -25,6 +24,7 @@ from local.mirror.manifest import CALICO_SHA256, CALICO_WEB_PATH
 from local.mirror.packages import WEB
 from local.mirror.registry import STORAGE
 from local.paths import MIRROR
+from problem import Problem, StepError
 
 PACKAGES = ("bash", "nginx-light", "docker-registry")
 IMAGE = f"localhost/pulumi-kubeadm/mirror:{combined_key(RELEASE, *PACKAGES)[:12]}"
@@ -178,10 +178,12 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:
                 name = _container(environment)
                 raise StepError(
-                    f"start {name}",
-                    expected=f"web server and image registry at {environment.mirror_address}",
-                    seen=str(error),
-                    next_command=f"podman logs {name}",
+                    Problem(
+                        f"start {name}",
+                        expected=f"web server and image registry at {environment.mirror_address}",
+                        seen=str(error),
+                        next_command=f"podman logs {name}",
+                    )
                 ) from error
             time.sleep(POLL_SECONDS)  # two servers in a container tell nobody that they listen
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from local.errors import StepError
+from problem import Problem, StepError
 
 KUBERNETES = "1.36.3"
 """The version that local machines get unless another one is asked for."""
@@ -60,9 +60,11 @@ def release(kubernetes: str) -> Release:
     """
     if kubernetes not in RELEASES:
         raise StepError(
-            f"build Kubernetes {kubernetes}",
-            expected=f"one of {', '.join(RELEASES)}",
-            seen=kubernetes,
-            next_command="choose one of these, or add it to RELEASES in local/mirror/versions.py with its modules",
+            Problem(
+                f"build Kubernetes {kubernetes}",
+                expected=f"one of {', '.join(RELEASES)}",
+                seen=kubernetes,
+                next_command="choose one of these, or add it to RELEASES in local/mirror/versions.py with its modules",
+            )
         )
     return RELEASES[kubernetes]

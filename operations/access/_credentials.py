@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from local.errors import StepError
+from operations.stack.commands import StackCommands
+from problem import Problem, StepError
 
 Entry = dict[str, Any]
 
 FLATTEN = "kubectl config view --flatten --minify --raw writes such a file"
-OURS = "make kubeconfig STACK=... FILE=... writes such a file"
+OURS = "{ours} writes such a file"
 
 ELSEWHERE = {
     "insecure-skip-tls-verify": (
@@ -29,10 +30,10 @@ ELSEWHERE = {
     "client-key": ("the user's key in another file", FLATTEN),
     "username": ("a password, which Kubernetes takes no more", OURS),
 }
-"""What may stand in a cluster or user in place of what is needed, and what to do then."""
+"""What may stand in a cluster or user in place of what is needed, and what to do then; {ours} is `make kubeconfig`."""
 
 
-def credentials(kubeconfig: str) -> tuple[str, str, Entry]:
+def credentials(kubeconfig: str, commands: StackCommands) -> tuple[str, str, Entry]:
     """Server, authority as PEM, and user, which has a token, or a certificate with its key, both as PEM.
 
     Raises:
@@ -41,8 +42,8 @@ def credentials(kubeconfig: str) -> tuple[str, str, Entry]:
     try:
         cluster, user = _current(yaml.safe_load(kubeconfig))
         if not cluster.get("certificate-authority-data"):  # Python would take this host's authorities
-            raise _held_elsewhere(cluster, "certificate-authority-data")
-        return _server(cluster["server"]), _decoded(cluster["certificate-authority-data"]), _user(user)
+            raise _held_elsewhere(cluster, "certificate-authority-data", commands)
+        return _server(cluster["server"]), _decoded(cluster["certificate-authority-data"]), _user(user, commands)
     except (yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as error:
         # The text of a parser may repeat a key.
         seen = "no YAML" if isinstance(error, yaml.YAMLError) else f"{type(error).__name__}: {error}"
@@ -52,7 +53,7 @@ def credentials(kubeconfig: str) -> tuple[str, str, Entry]:
 def refused(seen: str, next_command: str) -> StepError:
     """A kubeconfig that cannot be used."""
     expected = "server, authority and user of its current context, all in the file itself"
-    return StepError("read the kubeconfig", expected=expected, seen=seen, next_command=next_command)
+    return StepError(Problem("read the kubeconfig", expected=expected, seen=seen, next_command=next_command))
 
 
 def _current(kubeconfig: Any) -> tuple[Entry, Entry]:
@@ -63,20 +64,25 @@ def _current(kubeconfig: Any) -> tuple[Entry, Entry]:
     return named["cluster"][context["cluster"]] or {}, named["user"][context["user"]] or {}
 
 
-def _user(user: Entry) -> Entry:
+def _user(user: Entry, commands: StackCommands) -> Entry:
     if user.get("client-certificate-data") and user.get("client-key-data"):
         return {name: _decoded(user[f"client-{name}-data"]) for name in ("certificate", "key")}
     if not user.get("token"):
-        raise _held_elsewhere(user, "token or client certificate")
+        raise _held_elsewhere(user, "token or client certificate", commands)
     token = str(user["token"]).strip()
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise refused("a token that holds blanks or other than ASCII", OURS)
+        raise refused("a token that holds blanks or other than ASCII", _advice(OURS, commands))
     return {"token": token}
 
 
-def _held_elsewhere(entry: Entry, wanted: str) -> StepError:
-    found = next((words for name, words in ELSEWHERE.items() if entry.get(name)), None)
-    return refused(*found) if found else refused(f"no {wanted}", FLATTEN)
+def _held_elsewhere(entry: Entry, wanted: str, commands: StackCommands) -> StepError:
+    words = (words for name, words in ELSEWHERE.items() if entry.get(name))
+    seen, advice = next(words, (f"no {wanted}", FLATTEN))
+    return refused(seen, _advice(advice, commands))
+
+
+def _advice(text: str, commands: StackCommands) -> str:
+    return text.replace("{ours}", commands.kubeconfig("FILE=..."))
 
 
 def _server(server: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from components.settings import ServiceAccount, Settings
-from local.errors import StepError
 from operations.access.api import Api
+from operations.stack.commands import StackCommands
+from problem import Problem, StepError
 
 DEFAULT_DURATION = "1h"
 SHORTEST_SECONDS = 600
@@ -46,7 +47,7 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
     Raises:
         StepError: there is no such account, or the duration is none.
     """
-    account = _account(settings, user)
+    account = _account(settings, api.commands, user)
     name = f"{account.namespace}/{account.name}"
     path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
     answer = api.post(
@@ -63,7 +64,9 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
     except (KeyError, TypeError, ValueError):
         next_command = f"kubectl --namespace {account.namespace} create token {account.name}"
         raise StepError(
-            f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
+            Problem(
+                f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
+            )
         ) from None  # it may hold a token all the same
 
 
@@ -77,22 +80,26 @@ def seconds_of(duration: str) -> int:
     seconds = int(found[1]) * UNITS[found[2]] if found else 0
     if seconds < SHORTEST_SECONDS:
         raise StepError(
-            "read the duration",
-            expected="10m or more, with one of the units s, m, h, d",
-            seen=duration,
-            next_command=f"DURATION={DEFAULT_DURATION}",
+            Problem(
+                "read the duration",
+                expected="10m or more, with one of the units s, m, h, d",
+                seen=duration,
+                next_command=f"DURATION={DEFAULT_DURATION}",
+            )
         )
     return seconds
 
 
-def _account(settings: Settings, user: str) -> ServiceAccount:
+def _account(settings: Settings, commands: StackCommands, user: str) -> ServiceAccount:
     known = settings.access.service_accounts
     for account in known:
         if user in {account.name, f"{account.namespace}/{account.name}"}:
             return account
     raise StepError(
-        f"look for the user {user}",
-        expected="a service account in kubeadm:access of the stack file",
-        seen=", ".join(account.name for account in known) or "none",
-        next_command="choose one of them with USER=, or add it to serviceAccounts and run pulumi up",
+        Problem(
+            f"look for the user {user}",
+            expected="a service account in kubeadm:access of the stack file",
+            seen=", ".join(account.name for account in known) or "none",
+            next_command=f"choose one of them with USER=, or add it to serviceAccounts; then {commands.up}",
+        )
     )

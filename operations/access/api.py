@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
-from local.errors import StepError
 from operations.access._credentials import FLATTEN, credentials, refused
+from operations.stack.commands import StackCommands
+from problem import Problem, StepError
 
 ANSWER_SECONDS = 20
 FIRST_WORDS = 60
 """Characters of an answer that is none."""
 
-RENEW = "raise cluster.certificateGeneration by one in the stack file, then pulumi up"
+RENEW = "raise cluster.certificateGeneration by one in the stack file"
 
 Json = dict[str, Any]
 
@@ -31,8 +32,8 @@ class ApiError(StepError):
         status: of HTTP.
     """
 
-    def __init__(self, status: int, step: str, *, expected: str, seen: str, next_command: str) -> None:
-        super().__init__(step, expected=expected, seen=seen, next_command=next_command)
+    def __init__(self, status: int, problem: Problem) -> None:
+        super().__init__(problem)
         self.status = status
 
 
@@ -45,28 +46,30 @@ class Api:
         tls: trusts the cluster's authority, and holds the user's certificate if it has one.
         authority: certificate of the cluster's authority, as PEM.
         token: of the user, for one without a certificate.
+        commands: of the stack, for advice.
     """
 
     server: str
     tls: ssl.SSLContext
     authority: str
     token: str | None
+    commands: StackCommands
 
     @classmethod
-    def of(cls, kubeconfig: str) -> Self:
+    def of(cls, kubeconfig: str, commands: StackCommands) -> Self:
         """The cluster and user of a kubeconfig's current context.
 
         Raises:
             StepError: it is no kubeconfig, or names files and programs instead of holding what is needed.
         """
-        server, authority, user = credentials(kubeconfig)
+        server, authority, user = credentials(kubeconfig, commands)
         try:
             tls = ssl.create_default_context(cadata=authority)
             if "certificate" in user:
                 _load_certificate(tls, user)
         except (OSError, ValueError) as error:
             raise refused(f"a certificate or key that is none: {error}", FLATTEN) from None
-        return cls(server, tls, authority, user.get("token"))
+        return cls(server, tls, authority, user.get("token"), commands)
 
     def get(self, path: str, **query: str) -> Json:
         """What is at a path of the API.
@@ -105,10 +108,12 @@ class Api:
     def _other_answer(self, step: str, text: str) -> StepError:
         """Of a proxy, for example; its first words tell which one, and are too few to hold a secret."""
         return StepError(
-            step,
-            expected=f"the answer of a Kubernetes API server from {self.server}",
-            seen=text[:FIRST_WORDS] or "nothing",
-            next_command=f"curl --insecure {self.server}/version says who answers there",
+            Problem(
+                step,
+                expected=f"the answer of a Kubernetes API server from {self.server}",
+                seen=text[:FIRST_WORDS] or "nothing",
+                next_command=f"curl --insecure {self.server}/version says who answers there",
+            )
         )
 
     def _asked(self, method: str, path: str, body: str | None = None) -> str:
@@ -127,12 +132,14 @@ class Api:
             seen = str(error) or type(error).__name__
             next_command = f"curl --insecure {self.server}/readyz; crictl ps --name kube-apiserver there"
             if "certificate" in seen and "expired" in seen:
-                next_command = f"{RENEW}: it renews all certificates of the control plane"
+                next_command = f"{RENEW}, then {self.commands.up}: it renews all certificates of the control plane"
             raise StepError(
-                step,
-                expected=f"the API server at {self.server} to answer",
-                seen=seen,
-                next_command=next_command,
+                Problem(
+                    step,
+                    expected=f"the API server at {self.server} to answer",
+                    seen=seen,
+                    next_command=next_command,
+                )
             ) from error
         finally:
             connection.close()
@@ -145,14 +152,16 @@ class Api:
         if status == 401:
             expected = "the API server to know the user of the kubeconfig"
             next_command = (
-                "make kubeconfig STACK=... USER=... makes a new token"
+                f"{self.commands.kubeconfig('USER=...')} makes a new token"
                 if self.token
-                else f"if its certificate expired: {RENEW}; a file with an older one: make kubeconfig STACK=..."
+                else f"if its certificate expired: {RENEW}, then {self.commands.up}; a file with an older one:"
+                f" {self.commands.kubeconfig()}"
             )
         if status == 403:
             expected = "the user of the kubeconfig to be allowed this"
             next_command = "kubectl auth can-i --list says what it may do; a binding in kubeadm:access gives more"
-        return ApiError(status, step, expected=expected, seen=f"{status}: {message}", next_command=next_command)
+        seen = f"{status}: {message}"
+        return ApiError(status, Problem(step, expected=expected, seen=seen, next_command=next_command))
 
 
 def _message(text: str) -> str:

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     stack = selected_stack(arguments.stack)
     admin = stack.output("kubeconfig")
-    api = Api.of(admin)
+    api = Api.of(admin, stack.commands)
     if arguments.user:
         token = login_token(api, stack.settings(), arguments.user, arguments.duration)
         name = token.account.rpartition("/")[2]

@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
         StepError: there is no such service account, or the cluster does not answer.
     """
     stack = selected_stack(arguments.stack)
-    token = login_token(Api.of(stack.output("kubeconfig")), stack.settings(), arguments.user, arguments.duration)
+    api = Api.of(stack.output("kubeconfig"), stack.commands)
+    token = login_token(api, stack.settings(), arguments.user, arguments.duration)
     print(token.lifetime, file=sys.stderr)
     print(token.token)

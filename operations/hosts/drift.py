@@ -11,9 +11,10 @@ from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
-from local.errors import StepError
 from operations.hosts.ssh import run_as_root
-from operations.stack.stacks import selected_stack, up_command
+from operations.stack.commands import StackCommands
+from operations.stack.stacks import selected_stack
+from problem import Problem, StepError
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -35,16 +36,16 @@ def run(arguments: argparse.Namespace) -> None:
     hosts = [host for host in named if (host.name, StepName.PREPARE) in recorded]
     if not hosts:
         expected = "hosts of an earlier update in its state"
-        raise StepError("look for drift", expected=expected, seen="none", next_command=up_command(stack.name))
+        raise StepError(Problem("look for drift", expected=expected, seen="none", next_command=stack.commands.up))
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
         looks = pool.map(lambda host: _look(host, settings, recorded), hosts)
         found = {host.name: seen for host, seen in zip(hosts, looks, strict=True)}
     for host in named:
-        print(_described(host.name, found.get(host.name), up_command(stack.name)))
-    _refuse_differences(found, stack.name)
+        print(_described(host.name, found.get(host.name), stack.commands.up))
+    _refuse_differences(found, stack.commands)
 
 
-def _look(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | StepError:
+def _look(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | Problem:
     """What differs on a host, or why that is not known, which does not hide the other hosts'."""
     with_passwords = inputs_of(recorded.get((host.name, StepName.IMAGES), "")).files
     secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
@@ -52,28 +53,28 @@ def _look(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName]
     try:
         return run_as_root(host, settings.ssh, text).output
     except StepError as error:
-        return error
+        return error.problem
 
 
-def _described(name: str, found: str | StepError | None, up: str) -> str:
+def _described(name: str, found: str | Problem | None, up: str) -> str:
     """A host that was not looked at was never prepared."""
     if found is None:
         return f"{name}: not prepared yet: {up}"
-    if isinstance(found, StepError):
+    if isinstance(found, Problem):
         return "\n    ".join([f"{name}: could not be looked at:", *str(found).splitlines()])
     return "\n    ".join([f"{name}: differs:", *found.splitlines()]) if found else f"{name}: as it should be"
 
 
-def _refuse_differences(found: Mapping[str, str | StepError], stack: str) -> None:
-    unseen = {name: error for name, error in found.items() if isinstance(error, StepError)}
+def _refuse_differences(found: Mapping[str, str | Problem], commands: StackCommands) -> None:
+    unseen = {name: error for name, error in found.items() if isinstance(error, Problem)}
     different = [name for name, lines in found.items() if lines and name not in unseen]
     seen = [f"{', '.join(different)} not"] if different else []
-    next_commands = [f"make repair STACK={stack} HOST={different[0]}"] if different else []
+    next_commands = [commands.repair(different[0])] if different else []
     if unseen:
         seen.append(f"{', '.join(unseen)} could not be looked at")
         next_commands.append(next(iter(unseen.values())).next_command)
     if seen:
         expected = "every host as the last update left it"
         raise StepError(
-            "look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands)
+            Problem("look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands))
         )

@@ -6,9 +6,9 @@ import argparse
 
 from components.steps.scripts import rerun
 from components.steps.step import StepName
-from local.errors import StepError
 from operations.hosts.ssh import run_as_root
-from operations.stack.stacks import selected_stack, up_command
+from operations.stack.stacks import selected_stack
+from problem import Problem, StepError
 
 STEPS = (StepName.PREPARE, StepName.IMAGES)
 
@@ -35,19 +35,21 @@ def run(arguments: argparse.Namespace) -> None:
             name for name, each in settings.hosts.items() if (name, StepName.PREPARE) in recorded and not each.gone
         ]
         raise StepError(
-            step,
-            expected=f"a host of stack {stack.name} that an update prepared",
-            seen=", ".join(prepared) or "none",
-            next_command=f"make repair STACK={stack.name} HOST=..."
-            if prepared and not host
-            else up_command(stack.name),
+            Problem(
+                step,
+                expected=f"a host of stack {stack.name} that an update prepared",
+                seen=", ".join(prepared) or "none",
+                next_command=stack.commands.repair("...") if prepared and not host else stack.commands.up,
+            )
         )
     if host.gone:
         raise StepError(
-            step,
-            expected="a host whose machine is there",
-            seen="gone: true in the stack file",
-            next_command="if there is a machine again: take gone away, write its hostKey, then pulumi up",
+            Problem(
+                step,
+                expected="a host whose machine is there",
+                seen="gone: true in the stack file",
+                next_command=f"if the machine is back: take gone away, write its hostKey, then {stack.commands.up}",
+            )
         )
     for name, text in steps.items():
         print(run_as_root(host, settings.ssh, rerun(text, name)).log, end="", flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.settings import Host, Ssh
 from components.steps.connection import host_key_of
 from components.steps.remote import CREATE
-from local.errors import StepError
+from problem import Problem, StepError
 
 CONNECT_SECONDS = 10
 
@@ -52,14 +52,18 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
             )
         except FileNotFoundError as error:
             next_command = "apt-get install openssh-client"
-            raise StepError(step, expected="the program ssh", seen="none in PATH", next_command=next_command) from error
+            raise StepError(
+                Problem(step, expected="the program ssh", seen="none in PATH", next_command=next_command)
+            ) from error
     if finished.returncode != 0:
         user, port = host.user or ssh.user, host.port or ssh.port
         raise StepError(
-            step,
-            expected="it to succeed",
-            seen=finished.stderr or f"exit status {finished.returncode}",
-            next_command=f"ssh -p {port} {user}@{host.address} sudo -n true",
+            Problem(
+                step,
+                expected="it to succeed",
+                seen=finished.stderr or f"exit status {finished.returncode}",
+                next_command=f"ssh -p {port} {user}@{host.address} sudo -n true",
+            )
         )
     return Answer(finished.stdout, finished.stderr)
 

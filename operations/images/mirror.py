@@ -9,10 +9,10 @@ from pathlib import Path
 
 from components.host_files.containerd import registries_with_password
 from components.settings import Settings
-from local.errors import StepError
 from operations.images._image_list import StackImage, mirrored_to, stack_images, warn_of_guessed_tags
 from operations.images._skopeo import Skopeo
 from operations.stack.stacks import SelectedStack, selected_stack
+from problem import Problem, StepError
 
 TARGET = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]*[a-z0-9])?")
 
@@ -32,10 +32,12 @@ def run(arguments: argparse.Namespace) -> None:
     target = arguments.target
     if not TARGET.fullmatch(target):
         raise StepError(
-            "read the target",
-            expected="registry or registry/prefix",
-            seen=target,
-            next_command="TO=hub.example.com/mirror",
+            Problem(
+                "read the target",
+                expected="registry or registry/prefix",
+                seen=target,
+                next_command="TO=hub.example.com/mirror",
+            )
         )
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
@@ -54,10 +56,12 @@ def run(arguments: argparse.Namespace) -> None:
                 failures.append(error)
     if failures:
         raise StepError(
-            f"mirror to {target}",
-            expected="every image to be copied",
-            seen="\n".join(str(error) for error in failures),
-            next_command="remove the causes, then the same command again: it goes on where it was",
+            Problem(
+                f"mirror to {target}",
+                expected="every image to be copied",
+                seen="\n".join(str(error) for error in failures),
+                next_command="remove the causes, then the same command again: it goes on where it was",
+            )
         )
     print("\nIn the stack file:\n  kubeadm:images:\n    rewrite:")
     for source, to in sorted(mirrored.images.rewrite.items()):
@@ -74,10 +78,12 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
         if there and today == image.pulled:
             return "there  "
         raise StepError(
-            f"read {image.public}",
-            expected=f"one of {', '.join(sources)} to be readable",
-            seen=skopeo.why_not(sources[0]) if sources else "no other name",
-            next_command="run make mirror where the source can be reached; skopeo login for one with a password",
+            Problem(
+                f"read {image.public}",
+                expected=f"one of {', '.join(sources)} to be readable",
+                seen=skopeo.why_not(sources[0]) if sources else "no other name",
+                next_command="run make mirror where the source can be reached; skopeo login for one with a password",
+            )
         )
     if there == digest:
         return "there  "
@@ -85,10 +91,12 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
     seen = skopeo.digest(image.pulled)
     if seen != digest:
         raise StepError(
-            f"copy {source}",
-            expected=f"{image.pulled} with digest {digest}",
-            seen=str(seen),
-            next_command="the registry changes what is pushed to it: use another one, or another prefix",
+            Problem(
+                f"copy {source}",
+                expected=f"{image.pulled} with digest {digest}",
+                seen=str(seen),
+                next_command="the registry changes what is pushed to it: use another one, or another prefix",
+            )
         )
     return "copied "
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.errors import StepError
+from problem import Problem, StepError
 
 PAGE = 100
 """Comments per request, the most that the API gives."""
@@ -82,4 +82,4 @@ class PullRequest:
 
     def _error(self, seen: str, next_command: str) -> StepError:
         step = f"comment on pull request {self.number} of {self.repository}"
-        return StepError(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command)
+        return StepError(Problem(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.errors import StepError
+from pulumi.automation import CommandError, EngineEvent, OpType, Stack
+
 from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
-from operations.stack.stacks import selected_stack, short_name, stack_file_name
+from operations.stack.automation import explained, message, workspace
+from operations.stack.stacks import commands_of, project_copy, selected_stack, short_name, stack_file_name
+from problem import Problem, StepError
 
 PLAN = "Plan"
 """What the program says about the whole of a change begins with this word."""
 
-LEFT_ALONE = {"same", "read", "refresh"}
+LEFT_ALONE = {OpType.SAME, OpType.READ, OpType.REFRESH}
 """Operations of Pulumi that change nothing."""
 
 
@@ -49,10 +49,11 @@ class Preview:
 
 @dataclass(frozen=True)
 class Selection:
-    """What to preview: the program of a directory, a stack, and its state."""
+    """What to preview: the program of a directory, a stack, its stack file, and where its state is."""
 
     project: Path
-    arguments: tuple[str, ...]
+    stack: str
+    file: Path
     environment: Mapping[str, str]
 
 
@@ -63,7 +64,7 @@ def of_stack(stack: str) -> Selection:
         StepError: there is no such stack file.
     """
     selected = selected_stack(stack)
-    return Selection(REPOSITORY, ("--stack", stack, "--config-file", str(selected.file)), selected.environment)
+    return Selection(REPOSITORY, stack, selected.file, selected.environment)
 
 
 @contextmanager
@@ -74,77 +75,54 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
         StepError: there is no such stack file.
     """
     source = project / stack_file_name(stack)
+    name = short_name(stack)  # this backend knows no organisations
+    step = f"preview {stack}"
     if not source.exists():
-        raise StepError(
-            f"preview {stack}",
-            expected=f"a file {source.name}",
-            seen="none",
-            next_command=f"make new-stack NAME={short_name(stack)}",
-        )
-    with tempfile.TemporaryDirectory() as scratch:
-        state, copies = Path(scratch, "state"), Path(scratch, "project")
-        for directory in (state, copies):
-            directory.mkdir()
-        environment = {**own_environment(), "PULUMI_BACKEND_URL": state.as_uri(), "PULUMI_CONFIG_PASSPHRASE": ""}
+        next_command = f"make new-stack NAME={name}"
+        raise StepError(Problem(step, expected=f"a file {source.name}", seen="none", next_command=next_command))
+    with tempfile.TemporaryDirectory() as state, project_copy(source, project) as copies:
+        environment = {**own_environment(), "PULUMI_BACKEND_URL": Path(state).as_uri(), "PULUMI_CONFIG_PASSPHRASE": ""}
         del environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
-        # Pulumi writes a salt into the stack file that it is given, so it gets copies.
-        shutil.copy(project / "Pulumi.yaml", copies)
-        shutil.copy(source, copies)
-        name = short_name(stack)  # this backend knows no organisations
-        _run(["stack", "init", name, "--cwd", str(copies)], project, environment)
-        yield Selection(project, ("--stack", name, "--config-file", str(copies / source.name)), environment)
+        with workspace(copies, environment) as found, explained(step, found, commands_of(stack)):
+            found.create_stack(name)
+        yield Selection(project, name, copies / source.name, environment)
 
 
 def preview(selection: Selection) -> Preview:
     """What Pulumi and the program say of the selection. Dials no host."""
-    with tempfile.TemporaryDirectory() as scratch:
-        events = Path(scratch) / "events"
-        # The event log is what Pulumi's own Automation API reads, with the same variable.
-        environment = {**selection.environment, "PULUMI_DEBUG_COMMANDS": "true"}
-        environment.pop("GITHUB_TOKEN", None)  # for the comment, and no business of the program's
-        command = ["preview", "--diff", *selection.arguments, "--color", "never", "--event-log", str(events)]
-        finished = _run(command, selection.project, environment, check=False)
-        found = [json.loads(line) for line in events.read_text().splitlines()] if events.exists() else []
-    said = [event["diagnosticEvent"] for event in found if "diagnosticEvent" in event]
-    errors = [each["message"].strip() for each in said if each["severity"] == "error"]
-    if finished.returncode != 0 and not errors:
-        errors = [finished.stderr.strip() or f"pulumi ended with status {finished.returncode}"]
-    plan = [each["message"].strip() for each in said if each["severity"].startswith("info")]
-    planned = [event["resourcePreEvent"]["metadata"] for event in found if "resourcePreEvent" in event]
-    changes = [event["summaryEvent"]["resourceChanges"] for event in found if "summaryEvent" in event]
+    events, diff = list[EngineEvent](), list[str]()
+    failure = ""
+    # GITHUB_TOKEN is for the comment, and no business of the program's.
+    environment = {name: value for name, value in selection.environment.items() if name != "GITHUB_TOKEN"}
+    with workspace(selection.project, environment) as found:
+        stack = Stack.select(selection.stack, found)
+        try:
+            stack.preview(
+                diff=True,
+                color="never",
+                config_file=str(selection.file),
+                on_output=diff.append,
+                on_event=events.append,
+            )
+        except CommandError as error:
+            failure = message(error)
+    return _preview_of(events, "\n".join(diff), failure)
+
+
+def _preview_of(events: list[EngineEvent], diff: str, failure: str) -> Preview:
+    diagnostics = [event.diagnostic_event for event in events if event.diagnostic_event]
+    errors = [each.message.strip() for each in diagnostics if each.severity == "error"]
+    if failure and not errors:
+        errors = [failure]
+    plan = [each.message.strip() for each in diagnostics if each.severity.startswith("info")]
+    steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
+    changes = [event.summary_event.resource_changes for event in events if event.summary_event]
     return Preview(
-        plan="\n".join(message for message in plan if message.startswith(PLAN)),
-        diff=finished.stdout,
-        changes=changes[-1] if changes else {},
+        plan="\n".join(text for text in plan if text.startswith(PLAN)),
+        diff=diff,
+        changes={OpType(kind).value: number for kind, number in changes[-1].items()} if changes else {},
         errors=tuple(errors),
-        before={each["urn"]: each["old"]["inputs"] for each in planned if each.get("old")},
-        after={each["urn"]: each["new"]["inputs"] for each in planned if each.get("new")},
-        touched=frozenset(each["urn"] for each in planned if each["op"] not in LEFT_ALONE),
+        before={each.urn: each.old.inputs for each in steps if each.old},
+        after={each.urn: each.new.inputs for each in steps if each.new},
+        touched=frozenset(each.urn for each in steps if each.op not in LEFT_ALONE),
     )
-
-
-def _run(
-    arguments: list[str], project: Path, environment: Mapping[str, str], *, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("pulumi", path=environment["PATH"])
-    if not program:
-        raise StepError(
-            "run pulumi", expected="the program pulumi", seen="none in PATH", next_command="make tools installs it"
-        )
-    finished = subprocess.run(
-        [program, *arguments, "--non-interactive"],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if check and finished.returncode != 0:
-        raise StepError(
-            f"pulumi {' '.join(arguments[:2])}",
-            expected="it to succeed",
-            seen=finished.stderr,
-            next_command="remove the cause named above, then run the same command again",
-        )
-    return finished

@@ -10,7 +10,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from local.errors import StepError
 from local.paths import REPOSITORY
 from operations.preview import _preview
 from operations.preview._comment import Comparison, comment, counted, marker
@@ -18,6 +17,7 @@ from operations.preview._differences import differences
 from operations.preview._github import PullRequest
 from operations.preview._preview import Preview
 from operations.stack.stacks import stack_file_name
+from problem import Problem, StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +46,12 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"Written to {address}", file=sys.stderr)
     if found.errors:
         raise StepError(
-            f"preview {arguments.stack}",
-            expected="it to succeed",
-            seen="\n".join(found.errors),
-            next_command="remove the cause named above; `make preview-comment` takes the same arguments here",
+            Problem(
+                f"preview {arguments.stack}",
+                expected="it to succeed",
+                seen="\n".join(found.errors),
+                next_command="remove the cause named above; `make preview-comment` takes the same arguments here",
+            )
         )
 
 
@@ -99,10 +101,12 @@ def _git(*arguments: str) -> None:
     finished = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise StepError(
-            f"git {' '.join(arguments[:2])}",
-            expected="it to succeed",
-            seen=finished.stderr,
-            next_command="git fetch origin, and give a commit that is there",
+            Problem(
+                f"git {' '.join(arguments[:2])}",
+                expected="it to succeed",
+                seen=finished.stderr,
+                next_command="git fetch origin, and give a commit that is there",
+            )
         )
 
 
@@ -111,10 +115,12 @@ def _pull_request(number: int) -> PullRequest:
     missing = [name for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY") if not os.environ.get(name)]
     if missing:
         raise StepError(
-            f"comment on pull request {number}",
-            expected="$GITHUB_TOKEN and $GITHUB_REPOSITORY",
-            seen=f"nothing in {' and '.join(missing)}",
-            next_command="set them, or leave --post out",
+            Problem(
+                f"comment on pull request {number}",
+                expected="$GITHUB_TOKEN and $GITHUB_REPOSITORY",
+                seen=f"nothing in {' and '.join(missing)}",
+                next_command="set them, or leave --post out",
+            )
         )
     api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     return PullRequest(api, os.environ["GITHUB_REPOSITORY"], number, os.environ["GITHUB_TOKEN"])

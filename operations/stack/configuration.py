@@ -6,10 +6,10 @@ import argparse
 import json
 from pathlib import Path
 
-from local.errors import StepError
 from local.paths import REPOSITORY
 from operations.stack._reference import reference
 from operations.stack.stack_schema import stack_schema
+from problem import Problem, StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,10 @@ def _check(path: Path, text: str) -> None:
         return
     name = path.relative_to(REPOSITORY)
     raise StepError(
-        f"check {name}",
-        expected="the text that follows from components/settings",
-        seen="another one" if path.exists() else "no such file",
-        next_command=f"make configuration, and commit {name} with the change of the settings",
+        Problem(
+            f"check {name}",
+            expected="the text that follows from components/settings",
+            seen="another one" if path.exists() else "no such file",
+            next_command=f"make configuration, and commit {name} with the change of the settings",
+        )
     )

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from components.settings.stack_file import SettingsError, parse_settings
-from local.errors import StepError
 from local.paths import REPOSITORY
 from operations.stack._host_keys import HostKey, read_host_key
 from operations.stack.stack_schema import PREFIX
+from problem import Problem, StepError
 
 STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
 
@@ -43,10 +43,10 @@ def run(arguments: argparse.Namespace) -> None:
     if not re.fullmatch(STACK_NAME, arguments.name):
         seen = "another character, or more than a hundred"
         expected = "a name of letters, digits, `-`, `_` and `.`"
-        raise StepError(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2")
+        raise StepError(Problem(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2"))
     if path.exists():
         seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"
-        raise StepError(step, expected="a name that is free", seen=seen, next_command=next_command)
+        raise StepError(Problem(step, expected="a name that is free", seen=seen, next_command=next_command))
     print(INTRODUCTION)
     text = stack_file(answers(arguments.name))
     config = yaml.safe_load(text)["config"]
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         parse_settings({key.removeprefix(PREFIX): value for key, value in config.items()})
     except SettingsError as error:
         next_command = "answer again: the same command"
-        raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+        raise StepError(Problem(step, expected="a valid stack", seen=str(error), next_command=next_command)) from error
     with path.open("x") as file:
         file.write(text)
     print(f"\nWrote {path.name}. Next:")
@@ -121,7 +121,9 @@ def _ask(question: str, default: str = "") -> str:
     except EOFError as error:
         next_command = "an empty line after the last host; nothing was written"
         raise StepError(
-            "read the answers", expected=f"one to `{question.strip()}`", seen="their end", next_command=next_command
+            Problem(
+                "read the answers", expected=f"one to `{question.strip()}`", seen="their end", next_command=next_command
+            )
         ) from error
     if not sys.stdin.isatty():
         print(answer)
@@ -173,8 +175,10 @@ def _refuse_if(problems: list[str], answer: str) -> None:
     if problems:
         next_command = "answer again; nothing was written"
         raise StepError(
-            f"take `{answer}`",
-            expected="an answer that can be used",
-            seen="\n".join(problems),
-            next_command=next_command,
+            Problem(
+                f"take `{answer}`",
+                expected="an answer that can be used",
+                seen="\n".join(problems),
+                next_command=next_command,
+            )
         )

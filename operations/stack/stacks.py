@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
+import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from components.settings.stack_file import SECTIONS, SettingsError, parse_settin
 from components.steps.last_update import last_update_of
 from components.steps.step import StepName
 from local.environment import DEV
-from local.errors import StepError
 from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
 from local.toolchain import environment as local_environment
+from operations.stack.automation import Workspace, explained, workspace
+from operations.stack.commands import StackCommands
 from operations.stack.stack_schema import PREFIX
+from problem import Problem, StepError
 
 CLUSTER = "cluster"
 """Name of the component of a stack's cluster, in __main__.py."""
@@ -45,6 +48,11 @@ class SelectedStack:
     file: Path
     environment: Mapping[str, str]
 
+    @property
+    def commands(self) -> StackCommands:
+        """The commands that advice names."""
+        return commands_of(self.name)
+
     def settings(self) -> Settings:
         """What the stack file says.
 
@@ -56,7 +64,9 @@ class SelectedStack:
             return parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
         except (SettingsError, yaml.YAMLError, ValueError, OSError) as error:
             step, next_command = f"read {self.file.name}", "mend the stack file"
-            raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+            raise StepError(
+                Problem(step, expected="a valid stack", seen=str(error), next_command=next_command)
+            ) from error
 
     def _config(self) -> dict[str, Any]:
         content = yaml.safe_load(self.file.read_text())
@@ -71,7 +81,8 @@ class SelectedStack:
         Raises:
             StepError: the state cannot be read, or decrypted.
         """
-        deployment = json.loads(self.pulumi("stack", "export", "--show-secrets")).get("deployment") or {}
+        with self._workspace("read the state") as found:
+            resources = (found.export_stack(self.name).deployment or {}).get("resources") or []
         state = {
             each["urn"]: {
                 "type": each["type"],
@@ -81,7 +92,7 @@ class SelectedStack:
                     "connection": {},
                 },
             }
-            for each in deployment.get("resources", [])
+            for each in resources
         }
         return {key: each.stdin for key, each in last_update_of(CLUSTER, state).steps.items()}
 
@@ -91,7 +102,13 @@ class SelectedStack:
         Raises:
             StepError: there is none.
         """
-        return json.loads(self.pulumi("stack", "output", name, "--show-secrets", "--json"))
+        step = f"read the output {name}"
+        with self._workspace(step) as found:
+            outputs = found.stack_outputs(self.name)
+        if name not in outputs:
+            seen = f"{', '.join(outputs) or 'none'}, which is what the last update left"
+            raise StepError(Problem(step, expected=f"an output {name}", seen=seen, next_command=self.commands.up))
+        return outputs[name].value
 
     def secret(self, name: str) -> str:
         """A secret of the stack file, in clear.
@@ -99,41 +116,32 @@ class SelectedStack:
         Raises:
             StepError: there is none, or it cannot be decrypted.
         """
-        return self.pulumi("config", "get", name, "--config-file", str(self.file)).removesuffix("\n")
-
-    def pulumi(self, *arguments: str) -> str:
-        """What Pulumi prints.
-
-        Raises:
-            StepError: it failed.
-        """
-        command = ["pulumi", *arguments, "--stack", self.name, "--non-interactive"]
-        step = f"pulumi {' '.join(arguments)}"
-        try:
-            finished = subprocess.run(
-                command, cwd=REPOSITORY, env=dict(self.environment), capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError as error:
-            next_command = "make tools installs it"
+        step = f"read the secret {name}"
+        with project_copy(self.file) as directory, self._workspace(step, directory) as found:
+            config = found.get_all_config(self.name)
+        if PREFIX + name not in config:
+            next_command = self.commands.set_secret(name)
             raise StepError(
-                step, expected="the program pulumi", seen="none in PATH", next_command=next_command
-            ) from error
-        if finished.returncode != 0:
-            said = finished.stderr or finished.stdout
-            next_command = self._next_of(said) or " ".join(command)
-            raise StepError(step, expected="it to succeed", seen=said, next_command=next_command)
-        return finished.stdout
+                Problem(step, expected=f"{name} in {self.file.name}", seen="none", next_command=next_command)
+            )
+        return config[PREFIX + name].value
 
-    def _next_of(self, said: str) -> str | None:
-        """What to do about a failure that the same command would only repeat."""
-        if "no stack named" in said:
-            return up_command(self.name) if is_local(self.name) else f"pulumi stack init {self.name}"
-        if "does not have output property" in said:
-            return up_command(self.name)
-        if "PULUMI_ACCESS_TOKEN must be set" in said:
-            return "pulumi login"
-        missing = re.search(r"configuration key '(\S+)' not found", said)
-        return f"pulumi config set --secret {missing[1]} --stack {self.name}" if missing else None
+    @contextmanager
+    def _workspace(self, step: str, directory: Path = REPOSITORY) -> Iterator[Workspace]:
+        with workspace(directory, self.environment) as found, explained(step, found, self.commands):
+            yield found
+
+
+@contextmanager
+def project_copy(stack_file: Path, project: Path = REPOSITORY) -> Iterator[Path]:
+    """A directory with copies of Pulumi.yaml and of a stack file, for what Pulumi reads or writes beside Pulumi.yaml.
+
+    `config` of the Automation API takes no --config-file, and `stack init` writes a salt into the file that it finds.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copy(project / "Pulumi.yaml", scratch)
+        shutil.copy(stack_file, scratch)
+        yield Path(scratch)
 
 
 def _in_clear(value: Any) -> Any:
@@ -157,17 +165,18 @@ def is_local(stack: str) -> bool:
     return stack in {name, OWN_BACKEND + name} and (name == DEV.name or _generated(name).exists())
 
 
-def up_command(stack: str) -> str:
-    """What brings a stack up, for advice."""
-    return "make up" if is_local(stack) else f"pulumi up --stack {stack}"
-
-
-def name_stack(error: StepError, stack: str) -> None:
-    """The advice of a check, which does not know whose it is, can be run as it stands."""
-    advice = error.next_command.replace("STACK=...", f"STACK={stack}")
-    advice = re.sub(r"pulumi up --refresh\b", f"pulumi up --stack {stack} --refresh", advice)
-    advice = re.sub(r"(pulumi config set --secret \w+\b)(?! --stack)", rf"\1 --stack {stack}", advice)
-    error.next_command = re.sub(r"pulumi up\b(?! --stack)", up_command(stack), advice)
+def commands_of(stack: str) -> StackCommands:
+    """The commands of a stack. `make up` knows the stack `dev` only; other local machines are those of tests."""
+    name = short_name(stack)
+    selection = f"--stack {stack}"
+    if is_local(stack):
+        selection += f" --config-file {_generated(name)}"
+        if name == DEV.name:
+            return StackCommands(stack, create="make up", up="make up", refresh="make refresh", configure=selection)
+    up = f"pulumi up {selection}"
+    return StackCommands(
+        stack, create=f"pulumi stack init {stack}", up=up, refresh=f"{up} --refresh", configure=selection
+    )
 
 
 def _generated(name: str) -> Path:
@@ -185,14 +194,16 @@ def selected_stack(name: str) -> SelectedStack:
     if is_local(name):
         if not generated.exists():
             expected, seen = "the stack of local machines", "none in this checkout"
-            raise StepError(step, expected=expected, seen=seen, next_command=up_command(name))
+            raise StepError(Problem(step, expected=expected, seen=seen, next_command=commands_of(name).up))
         return SelectedStack(name, generated, local_environment())
     if not file.exists():
         raise StepError(
-            step,
-            expected=f"a file {file.name}",
-            seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",
-            next_command=f"make new-stack NAME={short_name(name)}",
+            Problem(
+                step,
+                expected=f"a file {file.name}",
+                seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",
+                next_command=f"make new-stack NAME={short_name(name)}",
+            )
         )
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]])
     return SelectedStack(name, file, {**os.environ, "PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "true"})

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from components.settings import Role, ServiceAccount, Settings
-from local.errors import StepError
 from operations.access.api import Json
+from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState
+from problem import Problem
 
 Subject = tuple[str, str, str]
 """Kind, namespace and name; users and groups have no namespace."""
@@ -26,7 +27,7 @@ class _Binding:
     subjects: frozenset[Subject]
 
 
-def access_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def access_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Bindings of the stack that someone took away, or gave to others."""
     if state.cluster_bindings is None or state.bindings is None:
         return
@@ -38,19 +39,19 @@ def access_problems(state: ClusterState, settings: Settings) -> Iterator[StepErr
         found = there.get((wanted.namespace, wanted.name))
         seen = _difference(wanted, found)
         if seen:
-            yield _problem(wanted, seen)
+            yield _problem(wanted, seen, commands)
 
 
-def _problem(wanted: _Binding, seen: str) -> StepError:
+def _problem(wanted: _Binding, seen: str, commands: StackCommands) -> Problem:
     who = " ".join(_as(subject) for subject in sorted(wanted.subjects)[:1]) or "USER"
     there, option = "in the whole cluster", ""
     if wanted.namespace:
         there, option = f"in {wanted.namespace}", f" --namespace {wanted.namespace}"
-    return StepError(
+    return Problem(
         f"RBAC: {wanted.owner}",
         expected=f"a binding to {wanted.role} {there}",
         seen=seen,
-        next_command=f"kubectl auth can-i --list --as {who}{option}; pulumi up --refresh makes the binding again",
+        next_command=f"kubectl auth can-i --list --as {who}{option}; {commands.refresh} makes the binding again",
     )
 
 

@@ -8,50 +8,51 @@ from typing import Any
 import yaml
 
 from components.settings import Settings
-from local.errors import StepError
 from operations.access.api import Json
+from operations.stack.commands import StackCommands
 from operations.status._access_checks import access_problems
 from operations.status._cluster_state import ClusterState
+from problem import Problem
 
 ROLE_TAINTS = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
 """1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
 
-def cluster_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def cluster_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Everything that is wrong with what belongs to no workload."""
     yield from state.refusals
-    yield from _nodes(state, settings)
+    yield from _nodes(state, settings, commands)
     yield from _taints(state, settings)
     yield from _kube_proxy(state, settings)
-    yield from access_problems(state, settings)
+    yield from access_problems(state, settings, commands)
 
 
-def _nodes(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def _nodes(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     if state.nodes is None:
         return
     nodes = {node["metadata"]["name"]: node for node in state.nodes}
     for host in settings.hosts.values():
         if host.name not in nodes and not host.gone:
-            yield StepError(
+            yield Problem(
                 f"{host.name}: node",
                 expected="a node of the cluster",
                 seen=f"only {', '.join(nodes)}",
-                next_command="pulumi up: it joins the host with a new join token",
+                next_command=f"{commands.up}: it joins the host with a new join token",
             )
     for name, node in nodes.items():
         if name not in settings.hosts or settings.hosts[name].gone:
-            yield _of_no_host(name, is_gone=name in settings.hosts)
+            yield _of_no_host(name, commands, is_gone=name in settings.hosts)
             continue
         ready = ready_condition(node)
         if ready.get("status") != "True":
-            yield _not_ready(name, ready)
+            yield _not_ready(name, ready, commands)
     calico = [each for each in state.daemon_sets or [] if each["metadata"]["name"] == "calico-node"]
     if state.daemon_sets is not None and not calico:
-        yield StepError(
+        yield Problem(
             "pod network",
             expected="the DaemonSet kube-system/calico-node",
             seen="none; nodes without a CNI configuration stay NotReady",
-            next_command="pulumi up --refresh applies Calico again",
+            next_command=f"{commands.refresh} applies Calico again",
         )
 
 
@@ -61,14 +62,14 @@ def ready_condition(node: Json) -> Json:
     return next((each for each in conditions if each["type"] == "Ready"), {"message": "no condition Ready"})
 
 
-def _of_no_host(name: str, *, is_gone: bool) -> StepError:
+def _of_no_host(name: str, commands: StackCommands, *, is_gone: bool) -> Problem:
     """Such as a dead machine that came back: its kubelet registers it again."""
     there = f"systemctl disable --now kubelet on {name}, then kubectl delete node {name}"
     if is_gone:
-        next_command = f"pulumi up, if it did not run since; {there}; if the machine is to stay: take gone away"
+        next_command = f"{commands.up}, if it did not run since; {there}; if the machine is to stay: take gone away"
     else:
-        next_command = f"{there}; if it is to stay: add it to kubeadm:hosts, kubeadm reset on {name}, pulumi up"
-    return StepError(
+        next_command = f"{there}; if it is to stay: add it to kubeadm:hosts, kubeadm reset on {name}, {commands.up}"
+    return Problem(
         f"{name}: node",
         expected="a host of the stack",
         seen="gone: true in the stack file" if is_gone else "no host of that name",
@@ -76,23 +77,23 @@ def _of_no_host(name: str, *, is_gone: bool) -> StepError:
     )
 
 
-def _not_ready(name: str, ready: Json) -> StepError:
+def _not_ready(name: str, ready: Json, commands: StackCommands) -> Problem:
     message = str(ready.get("message", ""))
     next_command = f"journalctl --unit kubelet on {name}"
     if "cni" in message.lower() or "network plugin" in message.lower():
         next_command = (
             "kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
             f" --field-selector spec.nodeName={name}: the next one writes the CNI configuration anew;"
-            " if none comes, pulumi up --refresh applies the pod network again"
+            f" if none comes, {commands.refresh} applies the pod network again"
         )
     elif "container runtime" in message.lower():
         next_command = f"systemctl restart containerd on {name}; journalctl --unit containerd says why it ended"
     elif ready.get("status") == "Unknown":
         next_command = f"see whether {name} runs and kubelet on it: systemctl status kubelet"
-    return StepError(f"{name}: node", expected="it to be Ready", seen=message, next_command=next_command)
+    return Problem(f"{name}: node", expected="it to be Ready", seen=message, next_command=next_command)
 
 
-def _taints(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def _taints(state: ClusterState, settings: Settings) -> Iterator[Problem]:
     taints = settings.cluster.control_plane_taints
     wanted: set[tuple[str, str]] = {(taint.key, taint.effect) for taint in taints if taint.key in ROLE_TAINTS}
     for node in state.nodes or []:
@@ -105,7 +106,7 @@ def _taints(state: ClusterState, settings: Settings) -> Iterator[StepError]:
         if found != wanted:
             undo = [f"kubectl taint nodes {name} {key}:{effect}-" for key, effect in sorted(found - wanted)]
             redo = [f"kubectl taint nodes {name} {key}=:{effect}" for key, effect in sorted(wanted - found)]
-            yield StepError(
+            yield Problem(
                 f"{name}: control-plane taint",
                 expected=_taint_text(wanted),
                 seen=_taint_text(found),
@@ -117,7 +118,7 @@ def _taint_text(taints: set[tuple[str, str]]) -> str:
     return ", ".join(f"{key}:{effect}" for key, effect in sorted(taints)) or "none"
 
 
-def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[Problem]:
     if state.kube_proxy is None:
         return
     try:
@@ -125,7 +126,7 @@ def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[StepError]:
     except yaml.YAMLError:
         configuration = None
     if not isinstance(configuration, dict):
-        yield StepError(
+        yield Problem(
             "kube-proxy",
             expected="its configuration in the ConfigMap kube-system/kube-proxy, key config.conf",
             seen="something else" if state.kube_proxy else "none",
@@ -135,7 +136,7 @@ def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[StepError]:
         return
     wanted, found = _max_per_core(settings.cluster.kube_proxy_configuration), _max_per_core(configuration)
     if wanted is not None and found != wanted:
-        yield StepError(
+        yield Problem(
             "kube-proxy",
             expected=f"conntrack.maxPerCore {wanted}"
             + (", which leaves the system's nf_conntrack_max alone" if wanted == 0 else ""),

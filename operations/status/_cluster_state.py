@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from components.addons.dashboard import NAMESPACE as DASHBOARD
-from local.errors import StepError
 from operations.access.api import Api, ApiError, Json
+from problem import Problem, StepError
 
 SCRAPER_PROXY = f"/api/v1/namespaces/{DASHBOARD}/services/http:dashboard-metrics-scraper:8000/proxy/"
 UNREACHABLE = {502, 503, 504}
@@ -32,7 +32,7 @@ class ClusterState:
     bindings: list[Json] | None = None
     kube_proxy: str | None = None
     scraper_failure: str = ""
-    refusals: list[StepError] = field(default_factory=list)
+    refusals: list[Problem] = field(default_factory=list)
 
 
 def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
@@ -42,7 +42,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         StepError: the API server is not ready, or does not know the user.
     """
     api.text("/readyz")
-    refusals: list[StepError] = []
+    refusals: list[Problem] = []
 
     def items(path: str, **query: str) -> list[Json] | None:
         try:
@@ -71,20 +71,20 @@ def _scraper_failure(api: Api) -> str:
     try:
         api.text(SCRAPER_PROXY)
     except ApiError as error:
-        return error.seen if error.status in UNREACHABLE else ""
+        return error.problem.seen if error.status in UNREACHABLE else ""
     except StepError as error:  # the API server answers all else: it is the way to the pod that does not
-        return error.seen
+        return error.problem.seen
     return ""
 
 
-def _explained(error: StepError) -> StepError:
+def _explained(error: StepError) -> Problem:
     if not isinstance(error, ApiError) or error.status != 403:
-        return error
-    resource = error.step.rpartition("/")[2]
-    return StepError(
-        f"RBAC: {error.step}",
+        return error.problem
+    resource = error.problem.where.rpartition("/")[2]
+    return Problem(
+        f"RBAC: {error.problem.where}",
         expected=f"the user of the kubeconfig to be allowed to list {resource}",
-        seen=error.seen,
+        seen=error.problem.seen,
         next_command=f"kubectl auth can-i list {resource} --all-namespaces; give the role in kubeadm:access of the"
         " stack file, or use the kubeconfig of the administrator",
     )

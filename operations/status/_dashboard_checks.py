@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from components.addons.dashboard import METRICS_SCRAPER
 from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.settings import Settings
-from local.errors import StepError
+from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState
+from problem import Problem
 
 
-def dashboard_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def dashboard_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Everything that is wrong with its deployments, and with the way to its metrics; its pods are pods as any."""
     if state.deployments is None or not settings.dashboard.enabled:
         return
@@ -19,24 +20,24 @@ def dashboard_problems(state: ClusterState, settings: Settings) -> Iterator[Step
     scraper = found.get(METRICS_SCRAPER)
     for name in (DASHBOARD, METRICS_SCRAPER):
         if name not in found:
-            next_command = "pulumi up --refresh applies it again"
-            yield StepError(f"deployment {name}", expected="it to exist", seen="none", next_command=next_command)
+            next_command = f"{commands.refresh} applies it again"
+            yield Problem(f"deployment {name}", expected="it to exist", seen="none", next_command=next_command)
     if scraper is None:
         return
     wanted = settings.dashboard.metrics_scraper_host_network
     has = bool(scraper["spec"]["template"]["spec"].get("hostNetwork"))
     if has != wanted:
-        yield StepError(
+        yield Problem(
             "dashboard: metrics scraper",
             expected="the host's network, as the stack says" if wanted else "the pod network, as the stack says",
             seen="the host's network" if has else "no host network",
-            next_command="pulumi up --refresh",
+            next_command=commands.refresh,
         )
     elif state.scraper_failure and scraper["status"].get("availableReplicas"):
-        yield StepError(
+        yield Problem(
             "dashboard: metrics scraper",
             expected="the API server to reach it",
             seen=f"{state.scraper_failure}{'' if has else '; it has no host network'}",
-            next_command="set dashboard.metricsScraperHostNetwork: true in the stack file, pulumi up: with a NodePort"
-            " the dashboard reads its metrics through the API server, which must reach the pod",
+            next_command=f"set dashboard.metricsScraperHostNetwork: true in the stack file, {commands.up}: with a"
+            " NodePort the dashboard reads its metrics through the API server, which must reach the pod",
         )

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from components.host_files.containerd import password_command
 from components.settings import Host, Settings
-from local.errors import StepError
 from operations.hosts.ssh import run_as_root
+from operations.stack.commands import StackCommands
+from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
 
@@ -27,7 +27,9 @@ def facts_of(host: Host, settings: Settings) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 
 
-def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool | None) -> Iterator[StepError]:
+def host_problems(
+    host: Host, settings: Settings, facts: Facts, commands: StackCommands, *, is_node: bool | None
+) -> Iterator[Problem]:
     """Everything that is wrong on a host.
 
     Args:
@@ -35,25 +37,25 @@ def host_problems(host: Host, settings: Settings, facts: Facts, *, is_node: bool
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
     """
     if not facts["containerd_program"] and facts["joined"] != "yes":
-        yield StepError(
+        yield Problem(
             f"{host.name}: host",
             expected="a machine that an update prepared",
             seen="no containerd, and no join",
-            next_command="pulumi up",
+            next_command=commands.up,
         )
         return
-    runtime = list(_runtime(host, facts))
+    runtime = list(_runtime(host, facts, commands))
     yield from runtime
     if not runtime:  # without one the rest follows from it
-        yield from _pause_image(host, settings, facts)
-        yield from _kubelet(host, facts)
-        yield from _join(host, facts, is_node=is_node)
-    yield from _system(host, settings, facts)
+        yield from _pause_image(host, settings, facts, commands)
+        yield from _kubelet(host, facts, commands)
+        yield from _join(host, facts, commands, is_node=is_node)
+    yield from _system(host, settings, facts, commands)
 
 
-def _runtime(host: Host, facts: Facts) -> Iterator[StepError]:
+def _runtime(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
     if facts["containerd"] != "active":
-        yield StepError(
+        yield Problem(
             f"{host.name}: containerd",
             expected="the service containerd to run",
             seen=f"{facts['containerd']} {facts['containerd_log']}",
@@ -61,27 +63,27 @@ def _runtime(host: Host, facts: Facts) -> Iterator[StepError]:
         )
     elif facts["cri"] != "serves":
         disabled = facts["cri_disabled"]
-        yield StepError(
+        yield Problem(
             f"{host.name}: containerd",
             expected="containerd to serve the CRI, which kubelet talks to",
             seen=f"its CRI plugin is disabled: {disabled}" if disabled else facts["cri"],
-            next_command=f"make repair STACK=... HOST={host.name}, which writes our own /etc/containerd/config.toml",
+            next_command=f"{commands.repair(host.name)}, which writes our own /etc/containerd/config.toml",
         )
 
 
-def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]:
+def _pause_image(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
     step, image = f"{host.name}: pause image", settings.pause_image
     if facts["pause_configured"] != image:
-        yield StepError(
+        yield Problem(
             step,
             expected=f"containerd to start pods with {image}",
             seen=facts["pause_configured"] or "none configured",
-            next_command=f"make repair STACK=... HOST={host.name}",
+            next_command=commands.repair(host.name),
         )
     elif facts["pause_present"] != "yes":
         registry = image.partition("/")[0]
-        password = password_command(settings, registry)
-        yield StepError(
+        password = commands.set_password(settings, registry)
+        yield Problem(
             step,
             expected=f"{image} on the host; without it no pod starts",
             seen=facts["pause_log"] or "it is not there",
@@ -90,56 +92,57 @@ def _pause_image(host: Host, settings: Settings, facts: Facts) -> Iterator[StepE
         )
 
 
-def _kubelet(host: Host, facts: Facts) -> Iterator[StepError]:
+def _kubelet(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
     if facts["joined"] == "yes" and facts["kubelet"] != "active":
-        yield StepError(
+        yield Problem(
             f"{host.name}: kubelet",
             expected="the service kubelet to run",
             seen=facts["kubelet"],
             next_command="systemctl restart kubelet on the host; journalctl --unit kubelet says why it ended",
         )
     if facts["joined"] == "yes" and not facts["cni"]:
-        yield StepError(
+        yield Problem(
             f"{host.name}: pod network",
             expected="a CNI configuration in /etc/cni/net.d, which calico-node writes",
             seen="none; the node stays NotReady",
             next_command="kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
-            f" --field-selector spec.nodeName={host.name}: the next one writes it; if none comes: pulumi up --refresh",
+            f" --field-selector spec.nodeName={host.name}: the next one writes it; if none comes: {commands.refresh}",
         )
 
 
-def _join(host: Host, facts: Facts, *, is_node: bool | None) -> Iterator[StepError]:
+def _join(host: Host, facts: Facts, commands: StackCommands, *, is_node: bool | None) -> Iterator[Problem]:
     if facts["joined"] == "yes" or is_node:
         return
     if facts["join_log"]:
-        yield StepError(
+        yield Problem(
             f"{host.name}: join token",
             expected="the cluster to accept the token of the join",
             seen=facts["join_log"],
-            next_command="pulumi up: it mints a new token for each join; the clocks of both hosts must agree",
+            next_command=f"{commands.up}: it mints a new token for each join; the clocks of both hosts must agree",
         )
     else:
-        yield StepError(
-            f"{host.name}: join", expected="a node of the cluster", seen="never joined", next_command="pulumi up"
+        yield Problem(
+            f"{host.name}: join", expected="a node of the cluster", seen="never joined", next_command=commands.up
         )
 
 
-def _system(host: Host, settings: Settings, facts: Facts) -> Iterator[StepError]:
+def _system(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
     seconds = settings.system.default_timeout_stop_sec
     if facts["stop_timeout"] != f"t {seconds * 1_000_000}":
-        yield StepError(
+        yield Problem(
             f"{host.name}: reboot",
             expected=f"DefaultTimeoutStopSec of systemd to be {seconds} s, so that containerd's shims do not hold it",
             seen=_seconds(facts["stop_timeout"]),
-            next_command=f"make repair STACK=... HOST={host.name}",
+            next_command=commands.repair(host.name),
         )
     wanted = {**settings.system.sysctl, **host.sysctl}.get("net.netfilter.nf_conntrack_max")
     if wanted is not None and facts["conntrack_max"] != str(wanted):
-        yield StepError(
+        yield Problem(
             f"{host.name}: connection tracking",
             expected=f"net.netfilter.nf_conntrack_max to be {wanted}",
             seen=f"{facts['conntrack_max']}; kube-proxy sets it unless its conntrack.maxPerCore is 0",
-            next_command="cluster.kubeProxyConfiguration.conntrack in the stack file, pulumi up; then sysctl --system",
+            next_command=f"cluster.kubeProxyConfiguration.conntrack in the stack file, {commands.up}; then"
+            " sysctl --system",
         )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from components.addons.dashboard import NAMESPACE as DASHBOARD
-from components.host_files.containerd import password_command
 from components.settings import Settings
-from local.errors import StepError
 from operations.access.api import Json
+from operations.stack.commands import StackCommands
 from operations.status._cluster_checks import ready_condition
 from operations.status._cluster_state import ClusterState
+from problem import Problem
 
 NO_CREDENTIALS = ("401", "403", "unauthorized", "forbidden", "no basic auth", "authorization failed", "access denied")
 PULLS = {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
@@ -23,7 +23,7 @@ A_MOMENT = timedelta(minutes=1)
 """A pod that has just been made, or whose container has just been started, has no problem yet."""
 
 
-def pod_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]:
+def pod_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Everything that keeps pods from running."""
     said = _said(state.events or [])
     # Their pods are not Ready either, and wait for them.
@@ -32,7 +32,7 @@ def pod_problems(state: ClusterState, settings: Settings) -> Iterator[StepError]
         # A pod that ends, or ended well, waits for nothing.
         if not pod["metadata"].get("deletionTimestamp") and _phase(pod) != "Succeeded":
             key = pod["metadata"]["namespace"], pod["metadata"]["name"]
-            yield from _pod(pod, said[key], settings, absent)
+            yield from _pod(pod, said[key], settings, commands, absent)
 
 
 def _said(events: list[Json]) -> dict[tuple[str, str], list[str]]:
@@ -46,23 +46,25 @@ def _said(events: list[Json]) -> dict[tuple[str, str], list[str]]:
     return said
 
 
-def _pod(pod: Json, said: list[str], settings: Settings, absent: Collection[str]) -> Iterator[StepError]:
+def _pod(
+    pod: Json, said: list[str], settings: Settings, commands: StackCommands, absent: Collection[str]
+) -> Iterator[Problem]:
     phase = _phase(pod)
     if phase in {"Failed", "Unknown"}:
         if phase == "Unknown" or not any(each["kind"] == "Job" for each in _owners(pod)):
             yield _ended(pod, phase)
         return
-    problems = [*_scheduling(pod), *_containers(pod, said, settings)]
+    problems = [*_scheduling(pod), *_containers(pod, said, settings, commands)]
     yield from problems
     if not problems and phase == "Running" and pod.get("spec", {}).get("nodeName") not in absent:
         yield from _not_ready(pod)
 
 
-def _ended(pod: Json, phase: str) -> StepError:
+def _ended(pod: Json, phase: str) -> Problem:
     """A Job's pods are its own business: it starts others. Those of others are replaced too, and stay to be seen."""
     status, describe = pod["status"], _describe(pod)
     delete = f"kubectl --namespace {pod['metadata']['namespace']} delete pod {pod['metadata']['name']}"
-    return StepError(
+    return Problem(
         _step(pod),
         expected="it to run",
         seen=f"{phase} {status.get('reason', '')} {status.get('message', '')}".rstrip(),
@@ -70,11 +72,11 @@ def _ended(pod: Json, phase: str) -> StepError:
     )
 
 
-def _scheduling(pod: Json) -> Iterator[StepError]:
+def _scheduling(pod: Json) -> Iterator[Problem]:
     scheduled = _conditions(pod).get("PodScheduled", {})
     if scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
         message = scheduled.get("message", "")
-        yield StepError(
+        yield Problem(
             _step(pod),
             expected="a node that takes the pod",
             seen=message or scheduled.get("reason", "none"),
@@ -85,7 +87,7 @@ def _scheduling(pod: Json) -> Iterator[StepError]:
         )
     is_placed = scheduled or pod.get("spec", {}).get("nodeName")
     if _phase(pod) == "Pending" and not is_placed and _is_older(pod["metadata"].get("creationTimestamp")):
-        yield StepError(
+        yield Problem(
             _step(pod),
             expected="the scheduler to look for a node",
             seen="a pod that no scheduler has looked at",
@@ -94,34 +96,34 @@ def _scheduling(pod: Json) -> Iterator[StepError]:
         )
 
 
-def _containers(pod: Json, said: list[str], settings: Settings) -> Iterator[StepError]:
-    status, namespace = pod["status"], pod["metadata"]["namespace"]
+def _containers(pod: Json, said: list[str], settings: Settings, commands: StackCommands) -> Iterator[Problem]:
+    status = pod["status"]
     containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     for container in containers:
         waiting = container.get("state", {}).get("waiting") or {}
         reason = waiting.get("reason")
         if reason in PULLS:
-            yield _image(_step(pod), namespace, container["image"], _why(waiting, said), settings)
+            yield _image(pod, container["image"], _why(waiting, said), settings, commands)
         elif reason == "CrashLoopBackOff" or _ended_badly(container):
-            yield _crash(_step(pod), namespace, pod["metadata"]["name"], container)
+            yield _crash(pod, container)
         elif reason and reason not in STARTING:
             seen = f"{reason}: {waiting.get('message', '')}"
             expected = f"container {container['name']} to start"
-            yield StepError(_step(pod), expected=expected, seen=seen, next_command=_describe(pod))
+            yield Problem(_step(pod), expected=expected, seen=seen, next_command=_describe(pod))
     sandbox = [line for line in said if line.startswith("FailedCreatePodSandBox")]
     if sandbox and not (status.get("containerStatuses") or [{}])[0].get("containerID"):
         yield _sandbox(_step(pod), sandbox[-1])
     mounts = [line for line in said if line.startswith(("FailedMount", "FailedAttachVolume"))]
     is_starting = any((each.get("state", {}).get("waiting") or {}).get("reason") in STARTING for each in containers)
     if mounts and is_starting and _is_older(pod["metadata"].get("creationTimestamp")):
-        yield StepError(_step(pod), expected="its volumes", seen=mounts[-1], next_command=_describe(pod))
+        yield Problem(_step(pod), expected="its volumes", seen=mounts[-1], next_command=_describe(pod))
 
 
-def _not_ready(pod: Json) -> Iterator[StepError]:
+def _not_ready(pod: Json) -> Iterator[Problem]:
     ready = _conditions(pod).get("Ready", {})
     if ready.get("status") == "False" and _is_older(ready.get("lastTransitionTime")):
         why = ready.get("message") or ready.get("reason", "its condition Ready is False")
-        yield StepError(
+        yield Problem(
             _step(pod),
             expected="it to be Ready",
             seen=f"{why}, since {ready['lastTransitionTime']}",
@@ -167,20 +169,21 @@ def _why(waiting: Json, said: list[str]) -> str:
     return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
 
 
-def _image(step: str, namespace: str, image: str, why: str, settings: Settings) -> StepError:
-    registry = image.partition("/")[0]
+def _image(pod: Json, image: str, why: str, settings: Settings, commands: StackCommands) -> Problem:
+    step, registry, namespace = _step(pod), image.partition("/")[0], pod["metadata"]["namespace"]
     if any(sign in why.lower() for sign in NO_CREDENTIALS):
         next_command = (
-            f"{password_command(settings, registry)}; pulumi up; for pods that pull by themselves, add {namespace} to"
-            " images.pullSecretNamespaces"
+            f"{commands.set_password(settings, registry)}; {commands.up}; for pods that pull by themselves, add"
+            f" {namespace} to images.pullSecretNamespaces"
         )
-        return StepError(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
+        return Problem(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
     next_command = f"crictl pull {image} on the node; copy it with make mirror, or mend images.rewrite"
-    return StepError(step, expected=f"image {image} to be pullable", seen=why, next_command=next_command)
+    return Problem(step, expected=f"image {image} to be pullable", seen=why, next_command=next_command)
 
 
-def _crash(step: str, namespace: str, name: str, container: Json) -> StepError:
+def _crash(pod: Json, container: Json) -> Problem:
     ended = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated") or {}
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     what, next_command = "it", f"kubectl --namespace {namespace} logs {name} --previous"
     if namespace == DASHBOARD:
         what = "the dashboard"
@@ -189,8 +192,8 @@ def _crash(step: str, namespace: str, name: str, container: Json) -> StepError:
             f" kubectl auth can-i --list --namespace {DASHBOARD}"
             f" --as system:serviceaccount:{DASHBOARD}:kubernetes-dashboard"
         )
-    return StepError(
-        step,
+    return Problem(
+        _step(pod),
         expected=f"{what} to keep running",
         seen=f"a crash loop: {container['restartCount']} restarts, exit status {ended.get('exitCode', 'unknown')}"
         f" {ended.get('reason', '')}",
@@ -198,9 +201,9 @@ def _crash(step: str, namespace: str, name: str, container: Json) -> StepError:
     )
 
 
-def _sandbox(step: str, why: str) -> StepError:
+def _sandbox(step: str, why: str) -> Problem:
     is_image = "sandbox image" in why or "pause" in why
-    return StepError(
+    return Problem(
         step,
         expected="the pause image to be pullable on its node" if is_image else "a sandbox for the pod",
         seen=why,

@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.settings import Host, Settings
-from local.errors import StepError
 from operations.access.api import Api
 from operations.access.kubeconfig_file import path_of
-from operations.stack.stacks import SelectedStack, name_stack, selected_stack
+from operations.stack.commands import StackCommands
+from operations.stack.stacks import SelectedStack, selected_stack
 from operations.status._cluster_checks import cluster_problems, ready_condition
 from operations.status._cluster_state import ClusterState, cluster_state
 from operations.status._dashboard_checks import dashboard_problems
 from operations.status._host_checks import facts_of, host_problems
 from operations.status._pod_checks import pod_problems
+from problem import Problem, StepError
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -39,42 +40,48 @@ def run(arguments: argparse.Namespace) -> None:
     print(_summary(state))
     hosts = [host for host in settings.hosts.values() if not host.gone]
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        for found in pool.map(lambda host: _host(host, settings, state), hosts):
+        for found in pool.map(lambda host: _host(host, settings, stack.commands, state), hosts):
             problems += found
     for problem in problems:
-        name_stack(problem, stack.name)
         print(f"\n{problem}")
     if problems:
         raise StepError(
-            f"status of {stack.name}",
-            expected="nothing to be wrong",
-            seen=f"{len(problems)} problem(s), all of them above",
-            next_command=f"start with the first one, then make status STACK={stack.name}",
+            Problem(
+                f"status of {stack.name}",
+                expected="nothing to be wrong",
+                seen=f"{len(problems)} problem(s), all of them above",
+                next_command=f"start with the first one, then {stack.commands.status}",
+            )
         )
     print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
 
 
-def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) -> tuple[ClusterState, list[StepError]]:
+def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) -> tuple[ClusterState, list[Problem]]:
     """What the cluster says of itself; hosts are looked at even where it says nothing."""
     try:
         content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
-        state = cluster_state(Api.of(content), with_dashboard=settings.dashboard.enabled)
+        state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.enabled)
     except (OSError, UnicodeDecodeError) as error:
         raise StepError(
-            "read the kubeconfig", expected=f"the file {kubeconfig}", seen=str(error), next_command="KUBECONFIG=FILE"
+            Problem(
+                "read the kubeconfig",
+                expected=f"the file {kubeconfig}",
+                seen=str(error),
+                next_command="KUBECONFIG=FILE",
+            )
         ) from error
     except StepError as error:
-        return ClusterState(), [error]
+        return ClusterState(), [error.problem]
     checks = (cluster_problems, pod_problems, dashboard_problems)
-    return state, [problem for check in checks for problem in check(state, settings)]
+    return state, [problem for check in checks for problem in check(state, settings, stack.commands)]
 
 
-def _host(host: Host, settings: Settings, state: ClusterState) -> Iterable[StepError]:
+def _host(host: Host, settings: Settings, commands: StackCommands, state: ClusterState) -> Iterable[Problem]:
     is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
     try:
-        return list(host_problems(host, settings, facts_of(host, settings), is_node=is_node))
+        return list(host_problems(host, settings, facts_of(host, settings), commands, is_node=is_node))
     except StepError as error:
-        return [error]
+        return [error.problem]
 
 
 def _summary(state: ClusterState) -> str:

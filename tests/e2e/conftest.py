@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from local import cluster, machines
-from local.errors import StepError
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
+from problem import StepError
 from tests.e2e.cell import CELL, Cell
 
 E2E = CELL.environment

@@ -54,8 +54,7 @@ def running_since(live: Cluster) -> dict[str, str]:
 
 def previewed() -> Preview:
     """What the real engine says that an update would do."""
-    arguments = ("--stack", E2E.name, "--config-file", str(STACK.file))
-    seen = preview(Selection(REPOSITORY, arguments, tool_environment()))
+    seen = preview(Selection(REPOSITORY, E2E.name, STACK.file, tool_environment()))
     assert not seen.errors
     return seen
 

@@ -11,9 +11,9 @@ import sys
 
 from local import cluster
 from local.environment import DEV, Environment
-from local.errors import StepError
 from local.paths import STATE
 from local.stack import LocalStack
+from problem import StepError
 
 FAULTS = Environment("faults", "192.168.59", {"node1": 9, "node2": 5, "node3": 6})
 

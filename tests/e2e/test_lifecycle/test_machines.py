@@ -10,9 +10,9 @@ import shutil
 import pytest
 
 from local import cluster, machines
-from local.errors import StepError
 from local.paths import STATE
 from local.stack import PROJECT, LocalStack
+from problem import StepError
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, failure, machine_names, on_machine
 from tests.e2e.watching import begun, kill, node_names, until
 

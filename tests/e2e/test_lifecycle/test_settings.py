@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from local.errors import StepError
+from problem import StepError
 from tests.e2e.conftest import (
     CREDENTIALS,
     E2E,

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from local.environment import E2E
-from local.errors import StepError
 from local.mirror import programs
 from local.mirror.images import all_images
 from local.mirror.packages import all_packages
 from local.mirror.versions import RELEASES, release
 from local.toolchain import go
 from local.toolchain.go import GoProgram
+from problem import StepError
 from tests.e2e.cell import Cell
 
 

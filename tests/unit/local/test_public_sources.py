@@ -17,12 +17,12 @@ from components.settings.stack_file import parse_settings
 from local import cluster, machines, public_sources
 from local.cluster import DEV_STACK
 from local.environment import DEV, Environment
-from local.errors import StepError
 from local.machines import network
 from local.machines.engine import LABEL, owner
 from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
+from problem import StepError
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from local import toolchain
-from local.errors import StepError
 from local.toolchain import pulumi
 from local.toolchain.download import downloaded, published_digest, unpack
+from problem import StepError
 
 NAME = "tool-v1.tar.gz"
 
@@ -100,7 +100,7 @@ def test_an_archive_with_another_checksum_is_refused_and_deleted(publisher: Publ
     publisher.files[NAME] += b"more"
     with pytest.raises(StepError, match=NAME) as raised:
         publisher.download(tmp_path)
-    assert digest(publisher.files[NAME]) == raised.value.seen
+    assert digest(publisher.files[NAME]) == raised.value.problem.seen
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from local.errors import StepError
 from operations.access.api import Api
+from problem import StepError
 from tests.unit.support import api_server
 from tests.unit.support.api_server import ApiServer
+from tests.unit.support.stacks import SHOP
 
 NODES = "/api/v1/nodes"
 TOKEN = "canary"  # noqa: S105
-RENEW = "raise cluster.certificateGeneration by one in the stack file, then pulumi up"
+RENEW = "raise cluster.certificateGeneration by one in the stack file, then pulumi up --stack shop"
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def kubeconfig(server: ApiServer, cluster: dict[str, Any], user: dict[str, Any] 
 
 def api(server: ApiServer) -> Api:
     """Of its administrator."""
-    return Api.of(json.dumps(server.kubeconfig))
+    return Api.of(json.dumps(server.kubeconfig), SHOP)
 
 
 @pytest.mark.parametrize(
@@ -53,21 +54,21 @@ def test_an_answer_that_is_not_the_api_servers_is_said_to_be(server: ApiServer, 
     server.answers = {NODES: (200, answer)}
     with pytest.raises(StepError, match="expected the answer of a Kubernetes API server") as error:
         api(server).items(NODES)
-    assert "/version says who answers there" in error.value.next_command
+    assert "/version says who answers there" in error.value.problem.next_command
 
 
 @pytest.mark.parametrize("content", ["", "a: b", "clusters: []", "{", "users: [{name: secret-of-mine}]", "clusters: 5"])
 def test_a_kubeconfig_without_what_is_needed_is_refused_without_repeating_it(content: str) -> None:
     """What is in it may be a key."""
     with pytest.raises(StepError, match="read the kubeconfig") as error:
-        Api.of(content)
+        Api.of(content, SHOP)
     assert "secret-of-mine" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("cluster", "user", "seen", "next_command"),
     [
-        ({}, {"exec": {"command": "aws"}}, "a program that logs the user in (exec)", "make kubeconfig STACK=..."),
+        ({}, {"exec": {"command": "aws"}}, "a program that logs the user in (exec)", "make kubeconfig STACK=shop"),
         ({}, {"tokenFile": "/token"}, "the token in another file (tokenFile)", "as token:"),
         ({}, {"client-certificate": "a", "client-key": "b"}, "the user's certificate in another file", "--flatten"),
         ({}, {"client-certificate-data": "YQ==", "client-key": "b"}, "the user's key in another file", "--flatten"),
@@ -95,9 +96,9 @@ def test_a_kubeconfig_that_names_what_it_should_hold_is_told_so_in_words(
 ) -> None:
     """Nothing of it is run or read."""
     with pytest.raises(StepError, match="read the kubeconfig") as error:
-        Api.of(kubeconfig(server, cluster, user))
-    assert error.value.seen.startswith(seen)
-    assert next_command in error.value.next_command
+        Api.of(kubeconfig(server, cluster, user), SHOP)
+    assert error.value.problem.seen.startswith(seen)
+    assert next_command in error.value.problem.next_command
 
 
 @pytest.mark.parametrize(
@@ -117,12 +118,12 @@ def test_a_kubeconfig_that_names_what_it_should_hold_is_told_so_in_words(
 def test_a_server_that_cannot_be_asked_is_refused(server: ApiServer, url: Any) -> None:
     """Before anything is sent."""
     with pytest.raises(StepError, match="read the kubeconfig"):
-        Api.of(kubeconfig(server, {"server": url}))
+        Api.of(kubeconfig(server, {"server": url}), SHOP)
 
 
 def test_a_token_may_end_with_a_new_line(server: ApiServer) -> None:
     """As one has that was read from a file."""
-    assert Api.of(kubeconfig(server, {}, {"token": f"{TOKEN}\n"})).token == TOKEN
+    assert Api.of(kubeconfig(server, {}, {"token": f"{TOKEN}\n"}), SHOP).token == TOKEN
 
 
 def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, t
     with api_server.serving(tmp_path / "other") as other:
         url = other.kubeconfig["clusters"][0]["cluster"]["server"]
         with pytest.raises(StepError, match="certificate verify failed"):
-            Api.of(kubeconfig(server, {"server": url})).get("/version")
+            Api.of(kubeconfig(server, {"server": url}), SHOP).get("/version")
         assert other.requests == []
 
 
@@ -140,7 +141,7 @@ def test_an_api_server_with_another_authority_gets_no_token(server: ApiServer, t
     [
         (403, None, "kubectl auth can-i --list"),
         (401, None, f"if its certificate expired: {RENEW}"),
-        (401, "old", "make kubeconfig STACK=... USER=... makes a new token"),
+        (401, "old", "make kubeconfig STACK=shop USER=... makes a new token"),
     ],
 )
 def test_a_refusal_says_what_to_do(server: ApiServer, status: int, token: str | None, next_command: str) -> None:
@@ -148,7 +149,7 @@ def test_a_refusal_says_what_to_do(server: ApiServer, status: int, token: str | 
     server.answers[NODES] = (status, {"message": 'nodes is forbidden: User "jo" cannot list'})
     with pytest.raises(StepError) as error:
         replace(api(server), token=token).get(NODES)
-    assert error.value.next_command.startswith(next_command)
+    assert error.value.problem.next_command.startswith(next_command)
     assert 'User "jo" cannot list' in str(error.value)
 
 
@@ -172,4 +173,4 @@ def test_certificates_that_expired_are_renewed(
     monkeypatch.setattr(http.client.HTTPSConnection, "request", fail)
     with pytest.raises(StepError, match=why) as error:
         asked.get(NODES)
-    assert error.value.next_command.startswith(next_command)
+    assert error.value.problem.next_command.startswith(next_command)

@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
-from local.errors import StepError
 from local.paths import REPOSITORY
 from operations.stack import configuration
 from operations.stack.stack_schema import PREFIX
+from problem import StepError
 from tests.unit.support.stacks import KEY
 
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))

@@ -9,22 +9,24 @@ import pytest
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
 from components.steps.step import StepName
-from local.errors import StepError
 from operations import __main__
 from operations.hosts import drift, repair
 from operations.hosts.ssh import Answer
-from tests.unit.support.stacks import with_workers
+from problem import Problem, StepError
+from tests.unit.support.stacks import SHOP, with_workers
 
 AS_IT_SHOULD_BE = Answer("", "")
-NO_WAY = StepError("SSH", expected="it to succeed", seen="Connection refused", next_command="ssh -p 22 root@192.0.2.12")
+NO_WAY = StepError(
+    Problem("SSH", expected="it to succeed", seen="Connection refused", next_command="ssh -p 22 root@192.0.2.12")
+)
 
 
 class Stack:
     """A stack whose hosts are node1, which is recorded, and three workers; the last one's machine is gone."""
 
-    name = "shop"
+    name, commands = "shop", SHOP
 
-    def __init__(self, recorded: Mapping[str, str]) -> None:
+    def __init__(self, recorded: Mapping[tuple[str, StepName], str]) -> None:
         stack = with_workers("node2", "node3", "node4")
         stack["hosts"]["node4"]["gone"] = True
         self.settings = lambda: parse_settings(stack)

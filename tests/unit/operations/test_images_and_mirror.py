@@ -11,11 +11,11 @@ import pytest
 from components.addons import manifests
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
-from local.errors import StepError
 from operations import __main__
 from operations.images import images, mirror
 from operations.images._image_list import StackImage, mirrored_to, stack_images
 from operations.images._skopeo import Skopeo, is_loopback
+from problem import StepError
 from tests.unit.operations.test_ssh import program
 from tests.unit.support.stacks import Stack, full, smallest
 

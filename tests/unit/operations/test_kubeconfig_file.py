@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from local.errors import StepError
 from operations.access.kubeconfig_file import Kubeconfig, merge_into
+from problem import StepError
 
 ENTRIES: Kubeconfig = {
     "clusters": [{"name": "kubeadm/shop", "cluster": {"server": "https://192.0.2.1:6443"}}],
@@ -87,7 +87,7 @@ def test_entries_of_other_programs_are_left_to_them(tmp_path: Path, other: dict[
     file.write_text(text)
     with pytest.raises(StepError, match="of another program") as error:
         merge_into(file, ENTRIES)
-    assert f"kubectl config delete-context {other['name']}" in error.value.next_command
+    assert f"kubectl config delete-context {other['name']}" in error.value.problem.next_command
     assert file.read_text() == text
 
 

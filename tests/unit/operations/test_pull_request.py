@@ -11,10 +11,10 @@ from typing import Any, Self
 
 import pytest
 
-from local.errors import StepError
 from operations import __main__ as operations
 from operations.preview._comment import LIMIT
 from operations.preview._github import PullRequest
+from problem import StepError
 from tests.unit.operations.test_preview_comment import pulumi
 from tests.unit.support.fake_pulumi import FakePulumi, summary
 

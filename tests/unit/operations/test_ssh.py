@@ -9,9 +9,9 @@ import pytest
 
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
-from local.errors import StepError
 from operations.hosts.ssh import run_as_root
 from operations.status._host_checks import FACTS
+from problem import StepError
 from tests.unit.support.stacks import KEY, Stack, smallest
 
 SHOWS_ARGUMENTS = "printf '<%s>\\n' \"$@\""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-import pulumi
 import pytest
 import yaml
+from pulumi import RunError
 
-from local.errors import StepError
 from operations import __main__
 from operations.images import images
 from operations.stack import stacks
-from operations.stack.stacks import SelectedStack, name_stack, selected_stack
+from operations.stack.stacks import SelectedStack, commands_of, selected_stack
+from problem import Problem, StepError
 from tests.unit.operations.test_ssh import program
 from tests.unit.support.stacks import smallest
 
@@ -38,15 +39,20 @@ def generated(project: Path) -> Path:
     return file
 
 
+def pulumi(directory: Path, answer: str) -> None:
+    """A shell script that stands for Pulumi."""
+    program(directory, "pulumi", f'if [ "$1" = version ]; then echo 3.200.0; exit; fi\n{answer}')
+
+
 @pytest.mark.parametrize("name", ["shop", "acme/shop", "organization/kubeadm/shop"])
 def test_the_stack_file_has_the_last_part_of_the_name_and_pulumi_gets_the_whole(project: Path, name: str) -> None:
     """As Pulumi itself does it for the stacks of an organisation."""
-    program(project, "pulumi", """printf '"%s"' "$*" """)
+    pulumi(project, """printf '{"x": "%s"}' "$*" """)
     stack = selected_stack(name)
     assert stack.file == project / "Pulumi.shop.yaml"
     assert set(stack.settings().hosts) == {"node1"}
     found = SelectedStack(name, stack.file, {"PATH": str(project)}).output("x")
-    assert found == f"stack output x --show-secrets --json --stack {name} --non-interactive"
+    assert found == f"--non-interactive stack output --json --show-secrets --stack {name}"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +71,7 @@ def test_a_stack_that_is_not_there_is_made_by_what_the_advice_says(project: Path
     """Local machines have none before the first `make up`, although their part of a stack file is committed."""
     with pytest.raises(StepError, match=f"find the stack {name}") as error:
         selected_stack(name)
-    assert error.value.next_command == next_command
+    assert error.value.problem.next_command == next_command
 
 
 @pytest.mark.parametrize(
@@ -85,78 +91,89 @@ def test_a_stack_file_that_is_none_is_said_to_be(project: Path, text: str, seen:
     (project / "Pulumi.shop.yaml").write_text(text, encoding="latin-1")
     with pytest.raises(StepError, match=r"read Pulumi\.shop\.yaml: expected a valid stack") as error:
         selected_stack("shop").settings()
-    assert seen in error.value.seen
+    assert seen in error.value.problem.seen
+
+
+NO_STACK = "echo \"error: no stack named 'x' found\" >&2; exit 255"
+NO_LOGIN = "echo 'error: PULUMI_ACCESS_TOKEN must be set' >&2; exit 255"
+ANOTHER = """if [ "$2" = whoami ]; then echo '{"user": "jo"}'; else echo "error: passphrase" >&2; exit 255; fi"""
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "next_command"),
+    ("name", "answer", "next_command"),
     [
-        ("acme/shop", "error: no stack named 'acme/shop' found", "pulumi stack init acme/shop"),
-        ("dev", "error: no stack named 'dev' found", "make up"),
-        ("shop", "error: current stack does not have output property 'kubeconfig'", "pulumi up --stack shop"),
-        ("dev", "error: current stack does not have output property 'kubeconfig'", "make up"),
-        (
-            "shop",
-            "error: configuration key 'pw' not found for stack 'shop'",
-            "pulumi config set --secret pw --stack shop",
-        ),
-        (
-            "shop",
-            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
-            "pulumi login",
-        ),
-        (
-            "shop",
-            "error: another",
-            "pulumi stack output kubeconfig --show-secrets --json --stack shop --non-interactive",
-        ),
+        ("acme/shop", NO_STACK, "pulumi stack init acme/shop"),
+        ("dev", NO_STACK, "make up"),
+        ("shop", "echo '{}'", "pulumi up --stack shop"),
+        ("dev", "echo '{}'", "make up"),
+        ("shop", NO_LOGIN, "pulumi login"),
+        ("shop", ANOTHER, "remove the cause named above, then run the same command again"),
     ],
 )
-def test_what_pulumi_does_not_have_is_not_asked_for_again(
-    project: Path, name: str, said: str, next_command: str
+def test_a_failure_of_pulumi_names_the_command_that_removes_its_cause(
+    project: Path, name: str, answer: str, next_command: str
 ) -> None:
     """Before the first update the same command would fail in the same way."""
-    program(project, "pulumi", f'echo "{said}" >&2; exit 255')
+    pulumi(project, answer)
     with pytest.raises(StepError) as error:
         SelectedStack(name, project / "Pulumi.shop.yaml", {"PATH": str(project)}).output("kubeconfig")
-    assert error.value.next_command == next_command
+    assert error.value.problem.next_command == next_command
+    assert "code:" not in error.value.problem.seen
+
+
+def test_a_secret_is_read_from_the_stack_file_in_use_and_a_missing_one_is_set(project: Path) -> None:
+    """That of local machines lies elsewhere than Pulumi looks."""
+    file = generated(project)
+    file.write_text('{"kubeadm:pw": {"value": "x", "secret": true}}\n')
+    pulumi(project, "while read -r line; do echo $line; done <Pulumi.dev.yaml")
+    stack = SelectedStack("dev", file, {"PATH": str(project)})
+    assert stack.secret("pw") == "x"
+    with pytest.raises(StepError) as error:
+        stack.secret("other")
+    assert error.value.problem.next_command == f"pulumi config set --secret other --stack dev --config-file {file}"
+
+
+def test_pulumi_gets_the_environment_of_the_stack_and_nothing_else(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passphrase in the environment of the user would be taken before that of local machines."""
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
+    pulumi(project, """printf '{"x": "%s"}' "${PULUMI_CONFIG_PASSPHRASE-none}" """)
+    assert SelectedStack("dev", project, {"PATH": str(project)}).output("x") == "none"
+    assert "PULUMI_CONFIG_PASSPHRASE" in os.environ
 
 
 def test_without_pulumi_it_says_what_installs_it(project: Path) -> None:
     """No other one is looked for."""
     with pytest.raises(StepError, match="expected the program pulumi") as error:
         SelectedStack("shop", project / "Pulumi.shop.yaml", {"PATH": str(project)}).output("kubeconfig")
-    assert error.value.next_command == "make tools installs it"
+    assert error.value.problem.next_command == "make tools installs it"
 
 
 def test_a_stack_that_was_made_and_never_brought_up_has_no_recorded_inputs(project: Path) -> None:
     """Pulumi exports it all the same."""
-    program(project, "pulumi", """echo '{"version": 3, "deployment": null}'""")
+    pulumi(project, """echo '{"version": 3, "deployment": null}'""")
     assert SelectedStack("shop", project, {"PATH": str(project)}).recorded_inputs() == {}
 
 
 @pytest.mark.parametrize(
-    ("stack", "advice", "named"),
+    ("name", "up", "refresh"),
     [
-        ("shop", "pulumi up: it joins", "pulumi up --stack shop: it joins"),
-        ("shop", "x; pulumi up --refresh mends it", "x; pulumi up --stack shop --refresh mends it"),
-        ("shop", "pulumi up --stack zoo", "pulumi up --stack zoo"),
-        ("shop", "make repair STACK=... HOST=a", "make repair STACK=shop HOST=a"),
-        ("shop", "pulumi config set --secret key; x", "pulumi config set --secret key --stack shop; x"),
-        ("dev", "pulumi up: it joins", "make up: it joins"),
-        ("dev", "pulumi up --refresh", "pulumi up --stack dev --refresh"),
+        ("acme/shop", "pulumi up --stack acme/shop", "pulumi up --stack acme/shop --refresh"),
+        ("dev", "make up", "make refresh"),
+        ("e2e", "pulumi up --stack e2e --config-file {file}", "pulumi up --stack e2e --config-file {file} --refresh"),
     ],
 )
-def test_advice_can_be_run_as_it_stands(project: Path, stack: str, advice: str, named: str) -> None:
-    """It names the stack; twice is as good as once."""
-    error = StepError("x", expected="", seen="pulumi up", next_command=advice)
-    for _ in range(2):
-        name_stack(error, stack)
-    assert (error.next_command, error.seen) == (named, "pulumi up")
+def test_a_command_of_a_stack_names_the_stack(project: Path, name: str, up: str, refresh: str) -> None:
+    """Stacks of local machines other than `dev` have their stack file elsewhere."""
+    file = project / ".local" / "e2e" / "Pulumi.e2e.yaml"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert (commands_of(name).up, commands_of(name).refresh) == (up.format(file=file), refresh.format(file=file))
 
 
 @pytest.mark.parametrize(
-    "error", [StepError("x", expected="", seen="", next_command="pulumi up"), pulumi.RunError("x")]
+    "error", [StepError(Problem("x", expected="", seen="", next_command="make up")), RunError("x")]
 )
 def test_a_command_that_fails_says_why_without_a_traceback(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
@@ -168,4 +185,4 @@ def test_a_command_that_fails_says_why_without_a_traceback(
 
     monkeypatch.setattr(images, "selected_stack", fail)
     assert __main__.main(["images", "shop"]) == 1
-    assert re.fullmatch(r"\nx(: expected .*Next: pulumi up --stack shop)?\n", capsys.readouterr().err, re.DOTALL)
+    assert re.fullmatch(r"\nx(: expected .*Next: make up)?\n", capsys.readouterr().err, re.DOTALL)

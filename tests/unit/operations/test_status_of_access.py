@@ -9,6 +9,7 @@ import pytest
 from operations.status._access_checks import access_problems
 from operations.status._cluster_state import ClusterState
 from tests.unit.support.recorded_cluster import RBAC, Look, account, binding, settings
+from tests.unit.support.stacks import SHOP
 
 SERVICE_ACCOUNT = "RBAC: service account default/reader: expected a binding to view in default,\n  saw "
 ROLE = "RBAC: role secret-creator: expected a binding to secret-creator in the whole cluster,\n  saw "
@@ -71,8 +72,8 @@ def test_a_role_in_a_namespace_is_bound_there_to_all_that_have_it() -> None:
     subjects = [{"kind": "Group", "name": "team"}, account("ci", "robot")]
     made = binding("deployer", "deployer", *subjects, namespace="shop")
     made["roleRef"]["kind"] = "Role"
-    assert list(access_problems(ClusterState(cluster_bindings=[], bindings=[made]), stack)) == []
+    assert list(access_problems(ClusterState(cluster_bindings=[], bindings=[made]), stack, SHOP)) == []
     made["subjects"] = None
-    (problem,) = access_problems(ClusterState(cluster_bindings=[], bindings=[made]), stack)
+    (problem,) = access_problems(ClusterState(cluster_bindings=[], bindings=[made]), stack, SHOP)
     assert problem.seen == "one without group team, service account ci/robot"
     assert problem.next_command.startswith("kubectl auth can-i --list --as someone --as-group team --namespace shop")

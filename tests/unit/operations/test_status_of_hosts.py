@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.errors import StepError
 from operations.status._host_checks import host_problems
 from tests.unit.support.recorded_cluster import HEALTHY_HOST, PAUSE, Look, settings
-from tests.unit.support.stacks import with_workers
+from tests.unit.support.stacks import SHOP, with_workers
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,6 @@ def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides(
     hosts = with_workers("node2")["hosts"]
     hosts["node2"]["sysctl"] = {name: own} if own else {}
     stack = settings(system={"sysctl": {name: common}}, hosts=hosts)
-    (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, is_node=True)
-    assert isinstance(problem, StepError)
+    (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, SHOP, is_node=True)
     assert f"net.netfilter.nf_conntrack_max to be {wanted}" in str(problem)
     assert "saw 262144; kube-proxy sets it" in str(problem)

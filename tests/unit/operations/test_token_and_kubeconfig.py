@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from components.settings.stack_file import parse_settings
-from local.errors import StepError
 from operations import __main__
 from operations.access import kubeconfig, token
 from operations.access._login_token import seconds_of
 from operations.access.api import Api
+from problem import StepError
 from tests.unit.support import api_server
 from tests.unit.support.api_server import ApiServer
-from tests.unit.support.stacks import smallest
+from tests.unit.support.stacks import SHOP, smallest
 
 TOKEN_PATH = "/api/v1/namespaces/default/serviceaccounts/reader/token"  # noqa: S105  # a path
 TOKEN = "canary-of-the-login-token"  # noqa: S105
@@ -27,7 +27,7 @@ TOKEN = "canary-of-the-login-token"  # noqa: S105
 class Stack:
     """A stack whose cluster is the recorded one."""
 
-    name = "shop"
+    name, commands = "shop", SHOP
 
     def __init__(self, server: ApiServer) -> None:
         self.settings = lambda: parse_settings(smallest())
@@ -89,7 +89,7 @@ def test_a_kubeconfig_of_a_user_holds_a_token_and_no_key_of_the_administrator(
     assert written["users"] == [{"name": "reader@shop", "user": {"token": TOKEN}}]
     assert written["clusters"][0]["name"] == "kubeadm/shop", "no program calls its own cluster so"
     assert written["current-context"] == "reader@shop"
-    assert Api.of(file.read_text()).server == server.kubeconfig["clusters"][0]["cluster"]["server"]
+    assert Api.of(file.read_text(), SHOP).server == server.kubeconfig["clusters"][0]["cluster"]["server"]
     assert server.kubeconfig["users"][0]["user"]["client-key-data"] not in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
 

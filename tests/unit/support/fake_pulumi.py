@@ -29,13 +29,17 @@ def summary(**changes: int) -> dict[str, Any]:
     return {"summaryEvent": {"resourceChanges": changes}}
 
 
+WRITES_EVENTS_TO_A_FILE = "3.200.0"
+"""A later version is asked to send them to a port."""
+
+
 class FakePulumi:
     """The program, in a directory that goes first in PATH."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._calls = directory / "calls"
-        self.says([])
+        self.says([summary()])
 
     def says(
         self, events: Sequence[dict[str, Any]], text: str = "", errors: str = "", status: int = 0, where: str = ""
@@ -59,6 +63,10 @@ def _main(program: str, arguments: list[str]) -> int:
     import os  # noqa: PLC0415  # for the stand-in only
 
     directory = Path(program).parent
+    if arguments == ["version"]:
+        print(WRITES_EVENTS_TO_A_FILE)
+        return 0
+    arguments.remove("--non-interactive")
     with (directory / "calls").open("a") as calls:
         calls.write(json.dumps({"arguments": arguments, "environment": dict(os.environ)}) + "\n")
     if arguments[0] != "preview":
@@ -66,7 +74,8 @@ def _main(program: str, arguments: list[str]) -> int:
     special = directory / f"answer{Path.cwd().name}.json"
     answer = json.loads((special if special.exists() else directory / "answer.json").read_text())
     log = Path(arguments[arguments.index("--event-log") + 1])
-    log.write_text("".join(json.dumps(event) + "\n" for event in answer["events"]))
+    events = [*answer["events"], {"cancelEvent": {}}]  # the last one: nobody waits for another
+    log.write_text("".join(json.dumps({"sequence": 0, "timestamp": 0, **event}) + "\n" for event in events))
     print(answer["text"])
     print(answer["errors"], file=sys.stderr)
     return int(answer["status"])

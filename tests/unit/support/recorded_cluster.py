@@ -13,7 +13,7 @@ from components.settings.stack_file import parse_settings
 from operations import __main__
 from operations.status._cluster_state import SCRAPER_PROXY
 from tests.unit.support.api_server import Answers, ApiServer
-from tests.unit.support.stacks import with_workers
+from tests.unit.support.stacks import SHOP, with_workers
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
 HEALTHY_HOST = {
@@ -135,7 +135,7 @@ class Look:
 class Stack:
     """A stack of two hosts whose cluster is the recorded one."""
 
-    name = "shop"
+    name, commands = "shop", SHOP
 
     def __init__(self, look: Look) -> None:
         self.settings = lambda: look.settings

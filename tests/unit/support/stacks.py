@@ -8,8 +8,12 @@ from typing import Any
 
 from components.settings import Settings
 from components.settings.stack_file import SettingsError, parse_settings
+from operations.stack.stacks import commands_of
 
 Stack = dict[str, Any]
+
+SHOP = commands_of("shop")
+"""The commands of a stack of this name."""
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -1,0 +1,51 @@
+"""The commands that a person runs for a stack, as problems name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.settings import Settings
+
+
+@dataclass(frozen=True)
+class StackCommands:
+    """Commands that can be run as they are printed: each names the stack.
+
+    Attributes:
+        stack: as Pulumi knows it.
+        create: makes the stack in its backend.
+        up: applies the stack file.
+        refresh: applies it, and reads the objects of the cluster first: what was deleted there is made again.
+        configure: what `pulumi config set` needs to write into the stack file.
+    """
+
+    stack: str
+    create: str
+    up: str
+    refresh: str
+    configure: str
+
+    @property
+    def status(self) -> str:
+        """Names what is wrong."""
+        return f"make status STACK={self.stack}"
+
+    def repair(self, host: str) -> str:
+        """Puts a host back to what the last update left."""
+        return f"make repair STACK={self.stack} HOST={host}"
+
+    def kubeconfig(self, *options: str) -> str:
+        """Writes a kubeconfig; options such as `USER=reader`."""
+        return " ".join(["make kubeconfig", f"STACK={self.stack}", *options])
+
+    def set_secret(self, key: str) -> str:
+        """Asks for a secret and stores it encrypted."""
+        return f"pulumi config set --secret {key} {self.configure}"
+
+    def set_password(self, settings: Settings, registry: str) -> str:
+        """Gives a registry its password."""
+        access = settings.containerd.registries.get(registry)
+        if access and access.username:
+            return self.set_secret(access.password_key)
+        username = f"give {registry} a username in containerd.registries"
+        return f"{username}, then {self.set_secret('registryPassword')}"
