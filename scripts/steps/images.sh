@@ -2,6 +2,7 @@
 # The host may pull from the registries of the stack, and the images it needs at first are there.
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
 TRIES=3
 
@@ -16,14 +17,10 @@ done
 if [[ $format == 1.4 ]]; then restart_changed_containerd; fi
 containerd_serves
 
-# kubeadm knows best which images a control plane needs; containerd's pause image has to be the same as kubeadm's.
-kubeadm_images() {
-  kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml 2>"$STAGING/kubeadm" ||
-    fail "kubeadm to read its configuration" "$(<"$STAGING/kubeadm")" "kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml"
-}
 # shellcheck disable=SC2153 # the caller sets IMAGES
 images=$IMAGES
 # On a node that is to be upgraded kubeadm is still the old one: the upgrade pulls what the new one wants.
+# containerd's pause image has to be the same as kubeadm's.
 if [[ $ROLE == control-plane && $(kubeadm version --output short) == "v$KUBERNETES_VERSION" ]]; then
   listed=$(kubeadm_images)
   [[ -z $KUBEADM_PAUSE_IMAGE ]] || grep --quiet --line-regexp --fixed-strings "$KUBEADM_PAUSE_IMAGE" <<<"$listed" ||

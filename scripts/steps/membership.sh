@@ -3,10 +3,11 @@
 # node. A node of another version is drained, for its machine to upgrade it.
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
 JOIN_TOKEN_TTL=15m
-export KUBECONFIG=/etc/kubernetes/admin.conf
-taints_mark=taints-of-$WORKER_NAME
+export KUBECONFIG=$ADMIN_CONF
+taints_mark=$(worker_taints_mark "$WORKER_NAME")
 
 token=
 find_node "$WORKER_NAME"
@@ -31,7 +32,7 @@ clusters:
 - name: cluster
   cluster:
     server: $server
-    certificate-authority-data: $(base64 --wrap 0 /etc/kubernetes/pki/ca.crt)
+    certificate-authority-data: $(base64 --wrap 0 "$PKI/ca.crt")
 users:
 - name: joining-node
   user:

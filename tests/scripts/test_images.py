@@ -51,7 +51,7 @@ def test_images_are_pulled_once(pulling: Machine) -> None:
 def test_a_containerd_without_its_cri_is_one_error_and_not_one_for_each_image(pulling: Machine) -> None:
     """It may be disabled, or have failed to load."""
     pulling.stub("crictl", "echo 'unknown service runtime.v1.ImageService' >&2; exit 1")
-    pulling.replace("lib/lib", "wait_for 60", "wait_for 0")
+    pulling.replace("lib/containerd", "wait_for 60", "wait_for 0")
     finished = pulling.run("images", IMAGES)
     assert finished.status == 1
     assert finished.stderr.count("expected") == 1

@@ -2,9 +2,9 @@
 # What kubeadm writes once, into certificates, kubeconfigs and objects, is what the stack says. A preview refuses such a change;
 # here it is met after a destroy that left the cluster as it was.
 
-identity=$(mark cluster-identity)
+identity=$(mark "$CLUSTER_IDENTITY_MARK")
 if [[ -n $identity && $identity != "$CLUSTER_IDENTITY" ]]; then
   fail "the cluster that is on this machine: $CLUSTER_IDENTITY" "$identity" \
     "set the stack file back to it; or, if that cluster is not needed any more, on every host: sudo sh -c '$DESTROY'"
 fi
-remember cluster-identity "$CLUSTER_IDENTITY"
+remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
