@@ -36,12 +36,17 @@ put() {
 # is_staged PATH: whether the stack asks for this file.
 is_staged() { [[ -f $STAGING/files$1 ]]; }
 
+# staged_below [DIRECTORY]: paths of the staged files, one a line: of all, or of those below the directory.
+staged_below() {
+  if [[ -d $STAGING/files${1:-} ]]; then find "$STAGING/files${1:-}" -type f -printf "${1:-}/%P\n" | sort; fi
+}
+
 # remove_leftovers: what an earlier run of this step put and the stack does not ask for any more is gone. What another step
 # puts now stays.
 remove_leftovers() {
   local path
-  mkdir -p "$FILE_LISTS" "$STAGING/files"
-  find "$STAGING/files" -type f -printf '/%P\n' | sort >"$STAGING/asked-for"
+  mkdir -p "$FILE_LISTS"
+  staged_below >"$STAGING/asked-for"
   touch "$FILE_LISTS/$STEP"
   while read -r path; do
     [[ -e $path ]] || continue

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # What is done to a node from outside: drained and given back, taints. KUBECONFIG says with which rights.
+# Needs: KUBECONFIG
 
 # On a node that we cordoned: one that a person cordoned stays so.
 DRAINED=pulumi-kubeadm/drained
 
+api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 

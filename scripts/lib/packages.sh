@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Packages of Kubernetes, for the steps that install and upgrade them.
+# Needs: KUBERNETES_VERSION
 # shellcheck disable=SC2034 # those who source this file read the names
 
 APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy

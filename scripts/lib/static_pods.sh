@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The parts of the control plane, which the kubelet starts from manifests.
+# Needs: lib/kubeadm.sh lib/nodes.sh
 
 MANIFESTS=/etc/kubernetes/manifests
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Looks only. Returns a line, or a difference in lines, for each thing that is not as the last update left it.
+# Needs: KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/containerd.sh"
@@ -24,8 +25,8 @@ same_file() {
 
 look_at_files() {
   local staged path
-  while read -r staged; do
-    path=${staged#"$STAGING/files"}
+  while read -r path; do
+    staged=$STAGING/files$path
     case $path in
       /etc/hosts)
         sed --quiet "$HOSTS_BLOCK {/^$HOSTS_BEGIN\$/d; /^$HOSTS_END\$/d; p}" /etc/hosts >"$STAGING/names"
@@ -35,7 +36,7 @@ look_at_files() {
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
       *) same_file "$path" "$staged" ;;
     esac
-  done < <(find "$STAGING/files" -type f | sort)
+  done < <(staged_below)
 }
 
 look_at_kernel() {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The host may pull from the registries of the stack, and the images it needs at first are there.
+# Needs: IMAGES KUBEADM_PAUSE_IMAGE KUBERNETES_VERSION PASSWORD_KEYS ROLE; lib/containerd.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -9,9 +10,10 @@ TRIES=3
 format=$(containerd_format)
 [[ $format == 1.4 ]] || rm --force "$STAGING/files$CRI_WITH_PASSWORDS"
 remove_leftovers
-for file in $REGISTRY_FILES; do
+credential_files=$(staged_below /etc/containerd)
+for file in $credential_files; do
   if [[ -f $file ]]; then install -D --mode 0600 "$file" "$STAGING/before$file"; fi
-  if is_staged "$file"; then put "$file"; fi
+  put "$file"
 done
 # Newer ones read what they know of a registry at each pull.
 if [[ $format == 1.4 ]]; then restart_changed_containerd; fi
@@ -59,7 +61,7 @@ pull() {
 # A registry with a login is asked for images that are there, too: that is how a wrong password is met now, and not at the
 # next pull of a pod.
 while read -r image; do
-  [[ -z $REGISTRY_FILES ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
+  [[ -z $credential_files ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
   pull "$image" &
   pulled=yes
 done < <(grep . <<<"$images" | sort --unique)
@@ -67,7 +69,7 @@ wait
 # Pods go on pulling with the passwords that were right; and whoever takes a wrong one back finds the host as it was.
 take_back_passwords() {
   local file
-  for file in $REGISTRY_FILES; do
+  for file in $credential_files; do
     if [[ -f $STAGING/before$file ]]; then
       mv "$STAGING/before$file" "$STAGING/files$file"
       put "$file"

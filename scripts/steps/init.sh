@@ -1,18 +1,20 @@
 # shellcheck shell=bash
 # The host is the control plane of a running cluster, in the version and with the settings of the stack. admin.conf proves nothing, kubeadm writes it early: done means that
 # the API is ready, all that kubeadm makes is there, and the node is registered. Our mark is written last.
+# Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
+#   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
+#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/static_pods.sh"
 
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
-DESTROY="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE"
 export KUBECONFIG=$ADMIN_CONF
 
-api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
 cluster_is_complete() {
   api_is_ready &&
     kubectl --namespace kube-system get configmap kubeadm-config kubelet-config kube-proxy coredns &&
@@ -51,7 +53,6 @@ if ! is_marked "$INITIALIZED_MARK"; then
   is_marked "$INIT_STARTED_MARK" || run_init
 fi
 . "$LIBRARY/parts/init/identity.sh"
-. "$LIBRARY/lib/static_pods.sh"
 if is_marked "$INITIALIZED_MARK"; then
   # What an API that does not answer may need.
   put_back_half_done

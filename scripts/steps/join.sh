@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The host is a Ready node of the cluster, in the version and with the settings of the stack. Done means that the kubelet's own certificate opens the API of this cluster and
 # finds the node there; nothing less.
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
+#   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Returns admin.conf, with the day on which it expires. Never super-admin.conf, whose rights cannot be taken back.
+# Needs: lib/certificates.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/certificates.sh"
 . "$LIBRARY/lib/kubeadm.sh"

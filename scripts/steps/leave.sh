@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The node of a worker is out of the cluster: drained if it can be, and deleted. Run on the control plane.
+# Needs: WORKER_NAME; lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"

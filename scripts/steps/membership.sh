@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The control plane's side of a worker. Returns what its join needs: server, CA, and a fresh token while it is no Ready
 # node. A node of another version is drained, for its machine to upgrade it.
+# Needs: KUBERNETES_VERSION TAINTS WORKER_NAME; lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"

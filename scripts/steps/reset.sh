@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it.
+# Needs: CLUSTER_ID NODE_LEAVES_FIRST; lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh lib/swap.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Returns the day on which each certificate of the control plane expires.
+# Needs: lib/certificates.sh lib/kubeadm.sh
 . "$LIBRARY/lib/certificates.sh"
 
 for certificate in "$PKI"/*.crt "$PKI"/etcd/*.crt; do

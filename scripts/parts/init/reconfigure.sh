@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # The control plane runs with what the stack tells kubeadm. Each mark holds what was applied last, or its digest.
+# Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
+#   lib/kubelet.sh lib/static_pods.sh
 
 phase() {
   kubeadm init phase "$@" --config "$KUBEADM_CONFIG" >"$STAGING/phase" 2>&1 ||

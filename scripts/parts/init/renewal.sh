@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Certificates are renewed when the stack asks for another generation of them. Nothing here needs an API that answers: it does
 # not any more when they have expired.
+# Needs: CERTIFICATE_GENERATION; lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last, so an upgrade that was cut short goes on.
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/nodes.sh lib/packages.sh
 
 # In the etcd container: its image has the etcdctl that fits. Its data directory is the same path on the host.
 save_etcd() {

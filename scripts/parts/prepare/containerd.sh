@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
+# Needs: CONTAINERD_PACKAGE KUBERNETES_VERSION OLDEST_CONTAINERD; lib/containerd.sh lib/packages.sh
 
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/packages.sh"
@@ -30,7 +31,7 @@ mv "$STAGING/files$CONTAINERD_CONFIG.$format" "$STAGING/files$CONTAINERD_CONFIG"
 
 put_for_containerd "$CONTAINERD_CONFIG"
 if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
-for file in $REGISTRY_FILES; do
+for file in $(staged_below "$REGISTRIES"); do
   put "$file" # containerd reads these at each pull
 done
 systemctl --quiet enable containerd

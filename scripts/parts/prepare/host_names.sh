@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The machine has the stack's name, and knows all hosts of the stack by name.
+# Needs: lib/hosts_file.sh
 
 . "$LIBRARY/lib/hosts_file.sh"
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # kubeadm, kubelet and kubectl are there in the stack's version, held, and so is kubeadm's configuration.
+# Needs: KUBERNETES_VERSION ROLE; lib/kubeadm.sh lib/packages.sh
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 

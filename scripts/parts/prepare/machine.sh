@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Looks only: what cannot work is said before anything is changed, all of it at once.
+# Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP ROLE
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # One machine belongs to one stack, under one name, and what another cluster left on it is never touched.
+# Needs: CLUSTER_ID; lib/kubeadm.sh
 . "$LIBRARY/lib/kubeadm.sh"
 
 owner=$(mark "$OWNER_MARK")

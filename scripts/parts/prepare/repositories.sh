@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Package repositories are there, each trusted by its own key and by no other.
+# Needs: KEYRINGS PROXY_VARIABLES; lib/packages.sh
 
 . "$LIBRARY/lib/packages.sh"
 
@@ -32,7 +33,7 @@ while read -r path fingerprint url; do
   read_by_apt+=("$path")
 done <<<"$KEYRINGS"
 
-for source in $APT_SOURCES; do
+for source in $(staged_below /etc/apt/sources.list.d); do
   put "$source"
   read_by_apt+=("$source")
 done

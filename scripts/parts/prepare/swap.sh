@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Swap is off now and stays off after a reboot.
+# Needs: lib/swap.sh
 
 . "$LIBRARY/lib/swap.sh"
 
