@@ -50,8 +50,6 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
         "KEYRINGS": [repository.keyring_line for repository in repositories],
         "PROXY_VARIABLES": [f"{name}={value}" for name, value in proxy_variables(settings).items()],
-        "APT_SOURCES": [repository.source.path for repository in repositories],
-        "REGISTRY_FILES": [file.path for file in containerd.registry_files(settings)],
     }
     # A control plane that leaves takes the cluster with it: that is `pulumi destroy`, and needs the policy.
     is_reset = host.role == "worker" or settings.policy.reset_on_destroy
@@ -72,15 +70,14 @@ def images_step(host: Host, settings: Settings, last: LastUpdate, images: list[s
     Args:
         images: pulled beside those that a node needs before it is Ready.
     """
-    with_password = dict.fromkeys(containerd.registries_with_password(settings), "")
+    registries, with_password = settings.containerd.registries, containerd.registries_with_password(settings)
     of_every_node = [settings.pause_image, settings.images.rewritten(kube_proxy_image(settings))]
     values: dict[str, Value] = {
         "ROLE": host.role,
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "IMAGES": [*of_every_node, *(settings.images.rewritten(image) for image in images)],
         "KUBEADM_PAUSE_IMAGE": "" if settings.containerd.pause_image else settings.pause_image,
-        "REGISTRY_FILES": [file.path for file in containerd.credential_files(settings, with_password)],
-        "PASSWORD_KEYS": [f"{name} {settings.containerd.registries[name].password_key}" for name in with_password],
+        "PASSWORD_KEYS": [f"{name} {registries[name].password_key}" for name in with_password],
     }
     return Step(StepName.IMAGES, host.name, host, values, again_when={"RETURNS": returns(host, last)})
 

@@ -1,7 +1,10 @@
 # shellcheck shell=bash
 # The containerd of this machine, in whatever version it is.
+# shellcheck disable=SC2034 # those who source this file read the names
 
+CONTAINERD_CONFIG=/etc/containerd/config.toml
 CONTAINERD_PROXY=/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf
+REGISTRIES=/etc/containerd/certs.d
 CRI_WITH_PASSWORDS=/etc/containerd/cri-with-passwords.toml
 
 # containerd_format: which of our configurations it reads: 1.4, 1 or 2.
@@ -11,20 +14,17 @@ containerd_format() {
   if [[ $version == 1.4 ]]; then echo "$version"; else echo "${version%.*}"; fi
 }
 
-# What it was started with, as a digest.
-CONTAINERD_MARK=containerd-runs-with
-
 # put_for_containerd PATH: what was there before may be somebody else's, with which it runs.
 put_for_containerd() {
   put "$1"
-  [[ $PUT == same ]] || rm --force "$STATE/$CONTAINERD_MARK"
+  [[ $PUT == same ]] || forget "$CONTAINERD_MARK"
 }
 
 # restart_changed_containerd: compares with what it was started with, and not with what this run changed: an earlier run may
 # have ended before the restart.
 restart_changed_containerd() {
   local configuration file
-  configuration=$(for file in /etc/containerd/config.toml "$CONTAINERD_PROXY" "$CRI_WITH_PASSWORDS"; do
+  configuration=$(for file in "$CONTAINERD_CONFIG" "$CONTAINERD_PROXY" "$CRI_WITH_PASSWORDS"; do
     if [[ -e $file ]]; then cat "$file"; fi
   done | sha256sum)
   if [[ $(mark "$CONTAINERD_MARK") == "$configuration" ]] && systemctl --quiet is-active containerd; then return; fi
@@ -33,4 +33,9 @@ restart_changed_containerd() {
     fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
   remember "$CONTAINERD_MARK" "$configuration"
   changed "containerd is restarted"
+}
+
+# containerd_serves: it may still be starting, after a reboot for one, or have its CRI disabled.
+containerd_serves() {
+  wait_for 60 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" crictl info
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What every step uses. Messages go to standard error; standard output is for what a step returns.
+. "$LIBRARY/lib/marks.sh"
 
 # changed TEXT: the one line that a changed thing prints.
 changed() { printf '%s: %s\n' "$HOST_NAME" "$1" >&2; }
@@ -15,17 +16,6 @@ fail() {
   explain "$@" >&2
   exit 1
 }
-
-# remember NAME VALUE: a mark on this machine, which is there as a whole or not at all, also after a power cut.
-remember() {
-  if [[ -s $STATE/$1 && $(<"$STATE/$1") == "$2" ]]; then return; fi
-  printf '%s' "$2" >"$STATE/$1.new"
-  sync "$STATE/$1.new"
-  mv "$STATE/$1.new" "$STATE/$1"
-}
-
-# mark NAME: what was remembered; nothing where nothing was.
-mark() { if [[ -f $STATE/$1 ]]; then cat "$STATE/$1"; fi; }
 
 # put PATH: put the staged file in place; PUT is "changed" when this changed it. Never part of a condition, in which bash
 # would go on after a write that failed.
@@ -46,19 +36,24 @@ put() {
 # is_staged PATH: whether the stack asks for this file.
 is_staged() { [[ -f $STAGING/files$1 ]]; }
 
+# staged_below [DIRECTORY]: paths of the staged files, one a line: of all, or of those below the directory.
+staged_below() {
+  if [[ -d $STAGING/files${1:-} ]]; then find "$STAGING/files${1:-}" -type f -printf "${1:-}/%P\n" | sort; fi
+}
+
 # remove_leftovers: what an earlier run of this step put and the stack does not ask for any more is gone. What another step
 # puts now stays.
 remove_leftovers() {
-  local lists=$STATE/files path
-  mkdir -p "$lists" "$STAGING/files"
-  find "$STAGING/files" -type f -printf '/%P\n' | sort >"$STAGING/asked-for"
-  touch "$lists/$STEP"
+  local path
+  mkdir -p "$FILE_LISTS"
+  staged_below >"$STAGING/asked-for"
+  touch "$FILE_LISTS/$STEP"
   while read -r path; do
     [[ -e $path ]] || continue
     rm "$path"
     changed "removed $path"
-  done < <(comm -23 "$lists/$STEP" <(find "$lists" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/asked-for" -))
-  mv "$STAGING/asked-for" "$lists/$STEP"
+  done < <(comm -23 "$FILE_LISTS/$STEP" <(find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/asked-for" -))
+  mv "$STAGING/asked-for" "$FILE_LISTS/$STEP"
 }
 
 # comes_true SECONDS COMMAND...: try once a second until the command succeeds, or the time is over.
@@ -77,32 +72,6 @@ wait_for() {
   shift 3
   comes_true "$seconds" "$@" || fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
 }
-
-# containerd_serves: it may still be starting, after a reboot for one, or have its CRI disabled.
-containerd_serves() {
-  wait_for 60 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" crictl info
-}
-
-APT_LOCK_SECONDS=600
-
-# apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
-apt_get() {
-  local output next="apt-get $*" began=$SECONDS
-  until output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
-    --option Acquire::Retries=3 "$@" 2>&1); do
-    # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
-    if [[ $output == *lists/lock* ]] && ((SECONDS - began < APT_LOCK_SECONDS)); then
-      sleep 1
-      continue
-    fi
-    ! grep --fixed-strings "dpkg --configure -a" <<<"$output" >/dev/null || next="dpkg --configure -a"
-    fail "apt-get $* to succeed" "$(grep --extended-regexp '^(E|W|Err)' <<<"$output" | tail -n 6)" "$next"
-  done
-}
-
-# memory_mib, free_disk_mib DIRECTORY: whole MiB.
-memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
-free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 unexpected_exit() {
   # What fails in a substitution is either looked at there, as in arguments of fail, or fails outside of it once more.

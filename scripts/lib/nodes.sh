@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # What is done to a node from outside: drained and given back, taints. KUBECONFIG says with which rights.
+# Needs: KUBECONFIG
 
 # On a node that we cordoned: one that a person cordoned stays so.
 DRAINED=pulumi-kubeadm/drained
 
+api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 
@@ -15,14 +17,11 @@ find_node() {
     fail "the API server to say whether it has node $1" "$(tail -n 3 "$STAGING/kubectl")" "kubectl get node $1; then pulumi up"
 }
 
-# On the control plane, from the policy of the last update: what removes a worker is told what was right when it joined.
-DRAIN_TIMEOUT=drain-timeout-seconds
-
 # drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted. A
 # machine that dies meanwhile can end no pod, and is not waited for.
 drain() {
   local node=$1 next=$2 seconds unschedulable draining seen
-  seconds=$(mark "$DRAIN_TIMEOUT")
+  seconds=$(mark "$DRAIN_TIMEOUT_MARK")
   unschedulable=$(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}')
   if [[ $unschedulable != true ]]; then
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
@@ -56,7 +55,7 @@ pods_that_stay() {
 
 # give_back NODE: it takes pods again, if it was us who kept them away.
 give_back() {
-  [[ $(kubectl get node "$1" --output "jsonpath={.metadata.annotations.pulumi-kubeadm/drained}") == true ]] || return 0
+  [[ $(kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}") == true ]] || return 0
   kubectl uncordon "$1" >/dev/null
   kubectl annotate node "$1" "$DRAINED-" >/dev/null
   changed "$1 takes pods again"

@@ -1,5 +1,25 @@
 # shellcheck shell=bash
 # Packages of Kubernetes, for the steps that install and upgrade them.
+# Needs: KUBERNETES_VERSION
+# shellcheck disable=SC2034 # those who source this file read the names
+
+APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy
+APT_LOCK_SECONDS=600
+
+# apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
+apt_get() {
+  local output next="apt-get $*" began=$SECONDS
+  until output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
+    --option Acquire::Retries=3 "$@" 2>&1); do
+    # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
+    if [[ $output == *lists/lock* ]] && ((SECONDS - began < APT_LOCK_SECONDS)); then
+      sleep 1
+      continue
+    fi
+    ! grep --fixed-strings "dpkg --configure -a" <<<"$output" >/dev/null || next="dpkg --configure -a"
+    fail "apt-get $* to succeed" "$(grep --extended-regexp '^(E|W|Err)' <<<"$output" | tail -n 6)" "$next"
+  done
+}
 
 # A package that was removed but not purged still has a version.
 installed_version() { dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'; }

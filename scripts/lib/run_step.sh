@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The two functions that a recorded command calls after run.sh.
-# Needs: STEP, MODE, STAGING, LOGS, LIBRARY, STEP_TIMEOUT_SECONDS of run.sh; explain of lib.sh.
+# Needs: LOGS STEP_TIMEOUT_SECONDS
 
 # stage MODE PATH CONTENT: lay a file ready for the step, which may put it in place.
 stage() {

@@ -1,11 +1,8 @@
 # shellcheck shell=bash
 # The parts of the control plane, which the kubelet starts from manifests.
+# Needs: lib/kubeadm.sh lib/nodes.sh
 
 MANIFESTS=/etc/kubernetes/manifests
-PKI=/etc/kubernetes/pki
-# While they are changed: what was there before. They outlast a power cut.
-MANIFESTS_BEFORE=$STATE/manifests
-CERTIFICATE_BEFORE=$STATE/api-certificate
 
 container_of() { crictl ps --quiet --name "^$1\$" | head -n 1; }
 

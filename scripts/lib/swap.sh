@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# How lines of /etc/fstab are marked that we comment out, and a reset brings back.
+# What prepare leaves in /etc/fstab, and reset takes back.
 
 # shellcheck disable=SC2034 # for those who source this
-SWAP_COMMENT="#pulumi-kubeadm#"
+SWAP_COMMENT="#pulumi-kubeadm#" # begins the lines that prepare comments out
+FSTAB_BEFORE=/etc/fstab.before-kubernetes

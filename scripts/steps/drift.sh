@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Looks only. Returns a line, or a difference in lines, for each thing that is not as the last update left it.
+# Needs: KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kernel.sh"
+. "$LIBRARY/lib/hosts_file.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
@@ -13,7 +15,7 @@ same_file() {
     differs "$1" "the file" "none"
   elif ! cmp --silent "$2" "$1"; then
     case $1 in
-      *"$CRI_WITH_PASSWORDS" | */certs.d/*) differs "$1" "what the last update wrote" "something else" ;;
+      "$CRI_WITH_PASSWORDS" | "$REGISTRIES"/*) differs "$1" "what the last update wrote" "something else" ;;
       *) diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || (($? == 1)) ;; # 1 says that they differ, 2 that one cannot be read
     esac
   elif [[ $(stat --format %a "$2") != "$(stat --format %a "$1")" ]]; then
@@ -23,18 +25,18 @@ same_file() {
 
 look_at_files() {
   local staged path
-  while read -r staged; do
-    path=${staged#"$STAGING/files"}
+  while read -r path; do
+    staged=$STAGING/files$path
     case $path in
       /etc/hosts)
-        sed --quiet '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/ {/pulumi-kubeadm$/!p}' /etc/hosts >"$STAGING/names"
+        sed --quiet "$HOSTS_BLOCK {/^$HOSTS_BEGIN\$/d; /^$HOSTS_END\$/d; p}" /etc/hosts >"$STAGING/names"
         diff --unified=1 --label "/etc/hosts, as it should be" --label "/etc/hosts, as it is" "$staged" "$STAGING/names" || (($? == 1))
         ;;
-      /etc/containerd/config.toml.*) [[ $path != "/etc/containerd/config.toml.$format" ]] || same_file /etc/containerd/config.toml "$staged" ;;
+      "$CONTAINERD_CONFIG".*) [[ $path != "$CONTAINERD_CONFIG.$format" ]] || same_file "$CONTAINERD_CONFIG" "$staged" ;;
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
       *) same_file "$path" "$staged" ;;
     esac
-  done < <(find "$STAGING/files" -type f | sort)
+  done < <(staged_below)
 }
 
 look_at_kernel() {

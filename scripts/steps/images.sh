@@ -1,29 +1,28 @@
 # shellcheck shell=bash
 # The host may pull from the registries of the stack, and the images it needs at first are there.
+# Needs: IMAGES KUBEADM_PAUSE_IMAGE KUBERNETES_VERSION PASSWORD_KEYS ROLE; lib/containerd.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
 TRIES=3
 
 format=$(containerd_format)
 [[ $format == 1.4 ]] || rm --force "$STAGING/files$CRI_WITH_PASSWORDS"
 remove_leftovers
-for file in $REGISTRY_FILES; do
+credential_files=$(staged_below /etc/containerd)
+for file in $credential_files; do
   if [[ -f $file ]]; then install -D --mode 0600 "$file" "$STAGING/before$file"; fi
-  if is_staged "$file"; then put "$file"; fi
+  put "$file"
 done
 # Newer ones read what they know of a registry at each pull.
 if [[ $format == 1.4 ]]; then restart_changed_containerd; fi
 containerd_serves
 
-# kubeadm knows best which images a control plane needs; containerd's pause image has to be the same as kubeadm's.
-kubeadm_images() {
-  kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml 2>"$STAGING/kubeadm" ||
-    fail "kubeadm to read its configuration" "$(<"$STAGING/kubeadm")" "kubeadm config images list --config /etc/kubernetes/kubeadm/config.yaml"
-}
 # shellcheck disable=SC2153 # the caller sets IMAGES
 images=$IMAGES
 # On a node that is to be upgraded kubeadm is still the old one: the upgrade pulls what the new one wants.
+# containerd's pause image has to be the same as kubeadm's.
 if [[ $ROLE == control-plane && $(kubeadm version --output short) == "v$KUBERNETES_VERSION" ]]; then
   listed=$(kubeadm_images)
   [[ -z $KUBEADM_PAUSE_IMAGE ]] || grep --quiet --line-regexp --fixed-strings "$KUBEADM_PAUSE_IMAGE" <<<"$listed" ||
@@ -62,7 +61,7 @@ pull() {
 # A registry with a login is asked for images that are there, too: that is how a wrong password is met now, and not at the
 # next pull of a pod.
 while read -r image; do
-  [[ -z $REGISTRY_FILES ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
+  [[ -z $credential_files ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
   pull "$image" &
   pulled=yes
 done < <(grep . <<<"$images" | sort --unique)
@@ -70,7 +69,7 @@ wait
 # Pods go on pulling with the passwords that were right; and whoever takes a wrong one back finds the host as it was.
 take_back_passwords() {
   local file
-  for file in $REGISTRY_FILES; do
+  for file in $credential_files; do
     if [[ -f $STAGING/before$file ]]; then
       mv "$STAGING/before$file" "$STAGING/files$file"
       put "$file"

@@ -1,19 +1,20 @@
 # shellcheck shell=bash
 # The host is the control plane of a running cluster, in the version and with the settings of the stack. admin.conf proves nothing, kubeadm writes it early: done means that
 # the API is ready, all that kubeadm makes is there, and the node is registered. Our mark is written last.
+# Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
+#   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
+#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubelet.sh"
+. "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/static_pods.sh"
 
-CONFIG=/etc/kubernetes/kubeadm/config.yaml
-STARTED=$STATE/init-started
-DONE=$STATE/initialized
-RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STARTED"
-DESTROY="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE"
-export KUBECONFIG=/etc/kubernetes/admin.conf
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
+export KUBECONFIG=$ADMIN_CONF
 
-api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
 cluster_is_complete() {
   api_is_ready &&
     kubectl --namespace kube-system get configmap kubeadm-config kubelet-config kube-proxy coredns &&
@@ -27,32 +28,32 @@ reset_half_done() {
     fail "an init that went to its end, or none" "an init of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   kubeadm reset --force >&2
   # Its directory may be a disk of its own.
-  rm -rf /etc/cni/net.d /var/lib/etcd/* "$STARTED"
+  rm -rf /etc/cni/net.d /var/lib/etcd/*
+  forget "$INIT_STARTED_MARK"
   changed "the half-done init is reset"
   containerd_serves # after a power cut it may have ended while pods were removed
 }
 
 run_init() {
-  touch "$STARTED"
-  kubeadm init --config "$CONFIG" --skip-token-print --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/init" 2>&1 ||
+  remember "$INIT_STARTED_MARK" yes
+  kubeadm init --config "$KUBEADM_CONFIG" --skip-token-print --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/init" 2>&1 ||
     fail "kubeadm init to succeed" "$(grep --invert-match '^\s*$' "$STAGING/init" | tail -n 25)" "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up"
   changed "kubeadm init is done"
 }
 
 # shellcheck disable=SC2153 # run.sh sets MODE
-if [[ $MODE == verify && ! -e $DONE ]]; then
-  fail "the control plane that this stack made" "no mark of it at $DONE" "pulumi up --replace '**/$HOST_NAME/init' makes a new cluster"
+if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
+  fail "the control plane that this stack made" "no mark of it at $STATE/$INITIALIZED_MARK" "pulumi up --replace '**/$HOST_NAME/init' makes a new cluster"
 fi
 containerd_serves
-if [[ ! -e $DONE ]]; then
-  if [[ -e $STARTED ]] && ! cluster_is_complete; then
+if ! is_marked "$INITIALIZED_MARK"; then
+  if is_marked "$INIT_STARTED_MARK" && ! cluster_is_complete; then
     reset_half_done
   fi
-  [[ -e $STARTED ]] || run_init
+  is_marked "$INIT_STARTED_MARK" || run_init
 fi
 . "$LIBRARY/parts/init/identity.sh"
-. "$LIBRARY/lib/static_pods.sh"
-if [[ -e $DONE ]]; then
+if is_marked "$INITIALIZED_MARK"; then
   # What an API that does not answer may need.
   put_back_half_done
   # shellcheck source=/dev/null
@@ -60,19 +61,19 @@ if [[ -e $DONE ]]; then
 fi
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
 wait_for 60 "the cluster to have all that kubeadm makes" "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
-if [[ ! -e $DONE ]]; then
-  remember control-plane-version "$KUBERNETES_VERSION"
-  remember cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"
-  remember kubelet-configuration "$KUBELET_CONFIGURATION_SHA256"
-  remember kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"
-  remember vxlan-mode "$VXLAN_MODE"
-  remember taints "$CONTROL_PLANE_TAINTS"
-  remember certificate-generation "$CERTIFICATE_GENERATION"
-  touch "$DONE"
+if ! is_marked "$INITIALIZED_MARK"; then
+  remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
+  remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+  remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
+  remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
+  remember "$CONTROL_PLANE_TAINTS_MARK" "$CONTROL_PLANE_TAINTS"
+  remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
+  remember "$INITIALIZED_MARK" yes
 fi
-remember "$DRAIN_TIMEOUT" "$DRAIN_TIMEOUT_SECONDS"
+remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
 for part in upgrade reconfigure expiry; do
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/init/$part.sh"
 done
-apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" taints
+apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$CONTROL_PLANE_TAINTS_MARK"

@@ -1,17 +1,16 @@
 # shellcheck shell=bash
 # The host is a Ready node of the cluster, in the version and with the settings of the stack. Done means that the kubelet's own certificate opens the API of this cluster and
 # finds the node there; nothing less.
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
+#   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubelet.sh"
+. "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
-CONFIG=/etc/kubernetes/kubeadm/config.yaml
-DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
-STARTED=$STATE/join-started
-KUBELET_CONF=/etc/kubernetes/kubelet.conf
-CONFIGURATION_MARK=kubelet-configuration
-RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STARTED"
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
 CLOCK_TOLERANCE_SECONDS=60
 
 staged_discovery=$STAGING/files$DISCOVERY
@@ -25,8 +24,8 @@ node_is_ready() {
     tee "$STAGING/ready" | head -n 1) == True ]] || { cat "$STAGING/ready" && return 1; }
 }
 of_this_cluster() {
-  [[ ! -f /etc/kubernetes/pki/ca.crt ]] ||
-    cmp --silent /etc/kubernetes/pki/ca.crt <(discovery_value certificate-authority-data | base64 --decode)
+  [[ ! -f $PKI/ca.crt ]] ||
+    cmp --silent "$PKI/ca.crt" <(discovery_value certificate-authority-data | base64 --decode)
 }
 
 # A clock that is wrong makes certificates invalid, which reads as a server that cannot be trusted.
@@ -58,11 +57,11 @@ check_token() {
 
 run_join() {
   put "$DISCOVERY"
-  touch "$STARTED"
-  kubeadm join --config "$CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
+  remember "$JOIN_STARTED_MARK" yes
+  kubeadm join --config "$KUBEADM_CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
     { rm -f "$DISCOVERY" && fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"; }
   rm -f "$DISCOVERY"
-  remember "$CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
   changed "kubeadm join is done"
 }
 
@@ -72,25 +71,26 @@ clean_up_half_done() {
     fail "a join that went to its end, or none" "a join of this stack that was cut short, or whose node was deleted since" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   fi
   kubeadm reset --force >&2
-  rm -rf /etc/cni/net.d "$STARTED"
+  rm -rf /etc/cni/net.d
+  forget "$JOIN_STARTED_MARK"
   changed "the half-done join is reset"
   containerd_serves # after a power cut it may have ended while pods were removed
 }
 
 containerd_serves
-of_this_cluster || fail "a machine that is not in another cluster" "another CA in /etc/kubernetes/pki/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
+of_this_cluster || fail "a machine that is not in another cluster" "another CA in $PKI/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
 # One look that fails does not tell a member from a machine that never joined.
-if [[ -f $KUBELET_CONF && ! -e $STARTED ]]; then
+if [[ -f $KUBELET_CONF ]] && ! is_marked "$JOIN_STARTED_MARK"; then
   comes_true 120 api_lets_kubelet_in || true # what keeps it out, the checks below say
 fi
 if ! node_is_registered &>/dev/null; then
   check_clock
   check_token
-  [[ ! -e $STARTED && ! -f $KUBELET_CONF ]] || clean_up_half_done
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
-rm -f "$STARTED"
+forget "$JOIN_STARTED_MARK"
 
 export KUBECONFIG=$KUBELET_CONF
 runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
@@ -106,9 +106,9 @@ upgrade_node() {
 }
 
 runs_in_version || upgrade_node
-if [[ $(mark "$CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   restart_kubelet kubeadm upgrade node phase kubelet-config
-  remember "$CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
 wait_for 300 "the node to be Ready" "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
 give_back "$HOST_NAME"

@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # Returns admin.conf, with the day on which it expires. Never super-admin.conf, whose rights cannot be taken back.
+# Needs: lib/certificates.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/certificates.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
-grep --quiet '^clusters:' /etc/kubernetes/admin.conf ||
-  fail "a kubeconfig at /etc/kubernetes/admin.conf" "$(ls -l /etc/kubernetes/admin.conf 2>&1)" "kubeadm init phase kubeconfig admin --config /etc/kubernetes/kubeadm/config.yaml"
-expires=$(kubeconfig_expiry /etc/kubernetes/admin.conf)
+grep --quiet '^clusters:' "$ADMIN_CONF" ||
+  fail "a kubeconfig at $ADMIN_CONF" "$(ls -l "$ADMIN_CONF" 2>&1)" "kubeadm init phase kubeconfig admin --config $KUBEADM_CONFIG"
+expires=$(kubeconfig_expiry "$ADMIN_CONF")
 echo "# expires $expires"
-cat /etc/kubernetes/admin.conf
+cat "$ADMIN_CONF"

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # The node of a worker is out of the cluster: drained if it can be, and deleted. Run on the control plane.
+# Needs: WORKER_NAME; lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
-export KUBECONFIG=/etc/kubernetes/admin.conf
+export KUBECONFIG=$ADMIN_CONF
 
 find_node "$WORKER_NAME"
 if [[ -n $NODE ]]; then
@@ -11,4 +13,4 @@ if [[ -n $NODE ]]; then
   kubectl delete node "$WORKER_NAME" >/dev/null
   changed "node $WORKER_NAME is deleted"
 fi
-rm -f "$STATE/taints-of-$WORKER_NAME"
+forget "$(worker_taints_mark "$WORKER_NAME")"

@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # The control plane's side of a worker. Returns what its join needs: server, CA, and a fresh token while it is no Ready
 # node. A node of another version is drained, for its machine to upgrade it.
+# Needs: KUBERNETES_VERSION TAINTS WORKER_NAME; lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
 JOIN_TOKEN_TTL=15m
-export KUBECONFIG=/etc/kubernetes/admin.conf
-taints_mark=taints-of-$WORKER_NAME
+export KUBECONFIG=$ADMIN_CONF
+taints_mark=$(worker_taints_mark "$WORKER_NAME")
 
 token=
 find_node "$WORKER_NAME"
@@ -31,7 +33,7 @@ clusters:
 - name: cluster
   cluster:
     server: $server
-    certificate-authority-data: $(base64 --wrap 0 /etc/kubernetes/pki/ca.crt)
+    certificate-authority-data: $(base64 --wrap 0 "$PKI/ca.crt")
 users:
 - name: joining-node
   user:

@@ -1,24 +1,27 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it.
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST; lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh lib/swap.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
+. "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/hosts_file.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 
-owner=$(mark owner) name=$(mark host-name)
+owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
   changed "the machine belongs to no cluster: nothing is reset"
   exit 0
 fi
 [[ $owner == "$CLUSTER_ID" ]] ||
-  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID)" "it belongs to cluster $(mark cluster-name) ($owner)" \
+  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID)" "it belongs to cluster $(mark "$CLUSTER_NAME_MARK") ($owner)" \
     "pulumi state delete '**/$HOST_NAME/prepare' forgets it without a reset"
 if [[ -n $name && $name != "$HOST_NAME" ]]; then
   changed "the machine is $name of this cluster now: nothing is reset"
   exit 0
 fi
 # One that was off when its node was deleted registers it again as soon as it is started.
-kubelet_conf=/etc/kubernetes/kubelet.conf
-if [[ $NODE_LEAVES_FIRST == true && -f $kubelet_conf ]] &&
-  kubectl --kubeconfig "$kubelet_conf" --request-timeout=10s get node "$HOST_NAME" &>/dev/null; then
+if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]] &&
+  kubectl --kubeconfig "$KUBELET_CONF" --request-timeout=10s get node "$HOST_NAME" &>/dev/null; then
   fail "node $HOST_NAME to be out of the cluster" "it is in it, as after a start of a machine that was off" \
     "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
 fi
@@ -47,17 +50,17 @@ done
 for package in kubeadm kubelet kubectl; do
   apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short
 done
-sed --in-place=.unfinished -e '/^# begin pulumi-kubeadm$/,/^# end pulumi-kubeadm$/d' /etc/hosts
+sed --in-place=.unfinished -e "$HOSTS_BLOCK d" /etc/hosts
 rm -f /etc/hosts.unfinished
 # Everything that was put there; the list is written before the first of them is. A machine whose preparation was cut short
 # before that has none.
-if [[ -d $STATE/files ]]; then
-  find "$STATE/files" -type f -exec sort --unique {} + | grep --invert-match '^/etc/hosts$' | xargs --delimiter '\n' rm -f
+if [[ -d $FILE_LISTS ]]; then
+  find "$FILE_LISTS" -type f -exec sort --unique {} + | grep --invert-match '^/etc/hosts$' | xargs --delimiter '\n' rm -f
 fi
-rm -rf /etc/containerd/certs.d
+rm -rf "$REGISTRIES"
 if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
   sed --in-place "s/^$SWAP_COMMENT//" /etc/fstab
-  rm -f /etc/fstab.before-kubernetes
+  rm -f "$FSTAB_BEFORE"
 fi
 systemctl --quiet unmask swap.target
 systemctl daemon-reload

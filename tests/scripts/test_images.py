@@ -12,7 +12,6 @@ IMAGES = {
     "IMAGES": "hub.test/a:1\nhub.test/b:2",
     "KUBERNETES_VERSION": "1.36.3",
     "KUBEADM_PAUSE_IMAGE": "hub.test/pause:3.10.2",
-    "REGISTRY_FILES": "",
     "PASSWORD_KEYS": "hub.test:5000 otherPassword\nhub.test hubPassword",
 }
 
@@ -51,7 +50,7 @@ def test_images_are_pulled_once(pulling: Machine) -> None:
 def test_a_containerd_without_its_cri_is_one_error_and_not_one_for_each_image(pulling: Machine) -> None:
     """It may be disabled, or have failed to load."""
     pulling.stub("crictl", "echo 'unknown service runtime.v1.ImageService' >&2; exit 1")
-    pulling.replace("lib/lib", "wait_for 60", "wait_for 0")
+    pulling.replace("lib/containerd", "wait_for 60", "wait_for 0")
     finished = pulling.run("images", IMAGES)
     assert finished.status == 1
     assert finished.stderr.count("expected") == 1
@@ -115,7 +114,6 @@ def test_a_registry_that_wants_a_login_and_has_none_in_the_stack_file_is_told_ap
 
 HOSTS = "/etc/containerd/certs.d/hub.test/hosts.toml"
 CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
-WITH_LOGIN = IMAGES | {"REGISTRY_FILES": f"{HOSTS} {CRI_WITH_PASSWORDS}"}
 
 
 def login_files(password: str) -> list[File]:
@@ -123,17 +121,12 @@ def login_files(password: str) -> list[File]:
     return [File(path, f"password = {password}\n", mode="0600") for path in (HOSTS, CRI_WITH_PASSWORDS)]
 
 
-def with_login(machine: Machine) -> dict[str, str]:
-    """The values, with the paths as this machine has them."""
-    return WITH_LOGIN | {"REGISTRY_FILES": " ".join(str(machine.path(path)) for path in (HOSTS, CRI_WITH_PASSWORDS))}
-
-
 def test_a_registry_with_a_login_is_asked_for_images_that_are_there(pulling: Machine) -> None:
     """A wrong password of a host that works is met by every update with it, and the right one stays in place."""
-    assert pulling.run("images", with_login(pulling), login_files("right")).status == 0
+    assert pulling.run("images", IMAGES, login_files("right")).status == 0
     pulling.stub("crictl", '[[ $1 != pull ]] || { echo "401 Unauthorized" >&2; exit 1; }')
     for _ in range(2):
-        finished = pulling.run("images", with_login(pulling), login_files("wrong"))
+        finished = pulling.run("images", IMAGES, login_files("wrong"))
         assert finished.status == 1
         assert "expected image hub.test/a:1 to be pullable,\n  saw 401" in finished.stderr
         assert pulling.path(HOSTS).read_text() == "password = right\n"
@@ -142,20 +135,20 @@ def test_a_registry_with_a_login_is_asked_for_images_that_are_there(pulling: Mac
 
 def test_only_containerd_1_4_has_passwords_in_its_configuration_and_restarts_for_them(pulling: Machine) -> None:
     """Once for each password. What it no longer needs goes."""
-    assert pulling.run("images", with_login(pulling), login_files("one")).status == 0
+    assert pulling.run("images", IMAGES, login_files("one")).status == 0
     assert not pulling.path(CRI_WITH_PASSWORDS).exists()
     assert "systemctl restart containerd" not in pulling.calls()
 
     pulling.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.4.13~ds1 1.4.13~ds1-1~deb11u6"')
     for password, restarts in (("one", 1), ("one", 0), ("two", 1)):
-        assert pulling.run("images", with_login(pulling), login_files(password)).status == 0
+        assert pulling.run("images", IMAGES, login_files(password)).status == 0
         assert pulling.calls().count("systemctl restart containerd") == restarts
     assert pulling.path(CRI_WITH_PASSWORDS).read_text() == "password = two\n"
     assert pulling.path(CRI_WITH_PASSWORDS).stat().st_mode & 0o777 == 0o600
 
     works = (pulling.root / "stubs" / "crictl").read_text()
     pulling.stub("crictl", '[[ $1 != pull ]] || { echo "401 Unauthorized" >&2; exit 1; }')
-    assert pulling.run("images", with_login(pulling), login_files("wrong")).status == 1
+    assert pulling.run("images", IMAGES, login_files("wrong")).status == 1
     assert pulling.path(CRI_WITH_PASSWORDS).read_text() == "password = two\n"
     assert pulling.calls().count("systemctl restart containerd") == 2, "for the wrong one, and back"
 

@@ -80,10 +80,13 @@ def test_wait_for_says_at_the_end_what_it_saw(machine: Machine) -> None:
     assert finished.stderr == ("node1: wait: expected it to be so within 1 s,\n  saw still not\n  Next: look again\n")
 
 
+APT = '. "$LIBRARY/lib/lib.sh"\n. "$LIBRARY/lib/packages.sh"\n'
+
+
 def test_apt_get_waits_for_others_and_never_asks(machine: Machine) -> None:
     """unattended-upgrades holds the lock on a fresh machine."""
     machine.stub("apt-get", "[[ $DEBIAN_FRONTEND == noninteractive ]]")
-    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get install thing\n')
+    machine.script("install", APT + "apt_get install thing\n")
     assert machine.run("install").status == 0
     (call,) = machine.calls()
     assert "DPkg::Lock::Timeout=" in call
@@ -93,7 +96,7 @@ def test_apt_get_waits_for_others_and_never_asks(machine: Machine) -> None:
 def test_apt_get_shows_its_errors_and_nothing_else(machine: Machine) -> None:
     """Out of a long output."""
     machine.stub("apt-get", "echo Reading lists; echo 'E: Unable to locate package thing'; exit 100")
-    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get install thing\n')
+    machine.script("install", APT + "apt_get install thing\n")
     finished = machine.run("install")
     assert finished.status == 1
     assert "saw E: Unable to locate package thing\n" in finished.stderr
@@ -104,11 +107,11 @@ def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(
     """apt-daily reads them after a boot, and apt-get gives up at once."""
     busy = "echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)'; exit 100"
     machine.stub("apt-get", f'[[ -e $ROOT/free ]] || {{ touch "$ROOT/free"; {busy}; }}')
-    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get update\n')
+    machine.script("install", APT + "apt_get update\n")
     assert machine.run("install").status == 0
     assert len(machine.calls()) == 2
     machine.stub("apt-get", busy)
-    machine.replace("lib/lib", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
+    machine.replace("lib/packages", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
     finished = machine.run("install")
     assert finished.status == 1
     assert "held by process 1" in finished.stderr
@@ -117,7 +120,7 @@ def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(
 def test_packages_that_were_left_half_configured_are_named_with_the_way_out(machine: Machine) -> None:
     """An apt-get that lost its power."""
     machine.stub("apt-get", "echo \"E: dpkg was interrupted, you must manually run 'dpkg --configure -a'\"; exit 100")
-    machine.script("install", '. "$LIBRARY/lib/lib.sh"\napt_get install thing\n')
+    machine.script("install", APT + "apt_get install thing\n")
     finished = machine.run("install")
     assert finished.status == 1
     assert finished.stderr.endswith("  Next: dpkg --configure -a\n")

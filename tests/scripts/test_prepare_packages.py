@@ -114,7 +114,6 @@ def with_containerd(machine: Machine) -> Machine:
 
 CONTAINERD_VALUES = {
     "CONTAINERD_PACKAGE": "containerd",
-    "REGISTRY_FILES": "",
     "KUBERNETES_VERSION": "1.36.3",
     "OLDEST_CONTAINERD": "1.6",
 }
@@ -218,7 +217,6 @@ def repository(machine: Machine, fingerprint: str = KEY, url: str = "-") -> tupl
     """Values and files of one repository."""
     values = {
         "KEYRINGS": f"{machine.path(KEYRING)} {fingerprint} {url}",
-        "APT_SOURCES": str(machine.path(SOURCE)),
         "PROXY_VARIABLES": "",
     }
     return values, [File(SOURCE, "deb x /\n"), File(KEYRING, "key\n")]

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Returns the day on which each certificate of the control plane expires.
+# Needs: lib/certificates.sh lib/kubeadm.sh
 . "$LIBRARY/lib/certificates.sh"
 
-for certificate in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt; do
-  name=${certificate#/etc/kubernetes/pki/}
+for certificate in "$PKI"/*.crt "$PKI"/etcd/*.crt; do
+  name=${certificate#"$PKI/"}
   printf 'certificate %s %s\n' "${name%.crt}" "$(expiry <"$certificate")"
 done
 for kubeconfig in admin controller-manager scheduler; do

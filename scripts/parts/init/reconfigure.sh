@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # The control plane runs with what the stack tells kubeadm. Each mark holds what was applied last, or its digest.
+# Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
+#   lib/kubelet.sh lib/static_pods.sh
 
 phase() {
-  kubeadm init phase "$@" --config "$CONFIG" >"$STAGING/phase" 2>&1 ||
-    fail "kubeadm init phase $* to succeed" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase $* --config $CONFIG"
+  kubeadm init phase "$@" --config "$KUBEADM_CONFIG" >"$STAGING/phase" 2>&1 ||
+    fail "kubeadm init phase $* to succeed" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase $* --config $KUBEADM_CONFIG"
 }
 
 write_manifests() {
@@ -44,22 +46,22 @@ set_encapsulation() {
   changed "the pod network has VXLAN mode $VXLAN_MODE"
 }
 
-if [[ $(mark cluster-configuration) != "$CLUSTER_CONFIGURATION_SHA256" ]]; then
+if [[ $(mark "$CLUSTER_CONFIGURATION_MARK") != "$CLUSTER_CONFIGURATION_SHA256" ]]; then
   reconfigure_cluster
-  remember cluster-configuration "$CLUSTER_CONFIGURATION_SHA256"
+  remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
 fi
-if [[ $(mark kubelet-configuration) != "$KUBELET_CONFIGURATION_SHA256" ]]; then
-  restart_kubelet kubeadm init phase kubelet-start --config "$CONFIG"
+if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  restart_kubelet kubeadm init phase kubelet-start --config "$KUBEADM_CONFIG"
   phase upload-config kubelet # for the other nodes, when this one runs with it
-  remember kubelet-configuration "$KUBELET_CONFIGURATION_SHA256"
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
-if [[ $(mark kube-proxy-configuration) != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then
+if [[ $(mark "$KUBE_PROXY_CONFIGURATION_MARK") != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then
   phase addon kube-proxy
   kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
   changed "kube-proxy restarts with its new configuration"
-  remember kube-proxy-configuration "$KUBE_PROXY_CONFIGURATION_SHA256"
+  remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
 fi
-if [[ $(mark vxlan-mode) != "$VXLAN_MODE" ]]; then
+if [[ $(mark "$VXLAN_MODE_MARK") != "$VXLAN_MODE" ]]; then
   set_encapsulation
-  remember vxlan-mode "$VXLAN_MODE"
+  remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
 fi

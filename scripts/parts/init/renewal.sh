@@ -1,15 +1,16 @@
 # shellcheck shell=bash
 # Certificates are renewed when the stack asks for another generation of them. Nothing here needs an API that answers: it does
 # not any more when they have expired.
+# Needs: CERTIFICATE_GENERATION; lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 
 # The kubelet renews its own certificate in time, unless the API did not answer for months.
 renew_expired_kubelet_certificate() {
   if openssl x509 -noout -checkend 0 -in "$KUBELET_CERTIFICATE" >/dev/null; then return; fi
-  rm -f /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki/kubelet-client-*
-  kubeadm init phase kubeconfig kubelet --config "$CONFIG" >"$STAGING/renew" 2>&1 ||
-    fail "a certificate for the kubelet" "$(tail -n 10 "$STAGING/renew")" "kubeadm init phase kubeconfig kubelet --config $CONFIG"
+  rm -f "$KUBELET_CONF" /var/lib/kubelet/pki/kubelet-client-*
+  kubeadm init phase kubeconfig kubelet --config "$KUBEADM_CONFIG" >"$STAGING/renew" 2>&1 ||
+    fail "a certificate for the kubelet" "$(tail -n 10 "$STAGING/renew")" "kubeadm init phase kubeconfig kubelet --config $KUBEADM_CONFIG"
   changed "the expired certificate of the kubelet is replaced"
 }
 
@@ -29,7 +30,7 @@ renew_certificates() {
   changed "certificates are renewed"
 }
 
-if [[ $(mark certificate-generation) != "$CERTIFICATE_GENERATION" ]]; then
+if [[ $(mark "$CERTIFICATE_GENERATION_MARK") != "$CERTIFICATE_GENERATION" ]]; then
   renew_certificates
-  remember certificate-generation "$CERTIFICATE_GENERATION"
+  remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
 fi

@@ -1,14 +1,13 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last, so an upgrade that was cut short goes on.
-
-SNAPSHOTS=$STATE/etcd-snapshots
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/nodes.sh lib/packages.sh
 
 # In the etcd container: its image has the etcdctl that fits. Its data directory is the same path on the host.
 save_etcd() {
   local container snapshot=/var/lib/etcd/before-$KUBERNETES_VERSION.db
   container=$(crictl ps --quiet --name '^etcd$' | head -n 1)
-  crictl exec "$container" etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/kubernetes/pki/etcd/ca.crt \
-    --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key \
+  crictl exec "$container" etcdctl --endpoints https://127.0.0.1:2379 --cacert "$PKI/etcd/ca.crt" \
+    --cert "$PKI/etcd/server.crt" --key "$PKI/etcd/server.key" \
     snapshot save "$snapshot" >"$STAGING/etcdctl" 2>&1 ||
     fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" "crictl logs $container; then pulumi up"
   mkdir -p "$SNAPSHOTS"
@@ -49,9 +48,9 @@ api_has_settled() {
   done
 }
 
-if [[ $(mark control-plane-version) != "$KUBERNETES_VERSION" ]]; then
+if [[ $(mark "$CONTROL_PLANE_VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
   upgrade_control_plane
   runs_in_version || upgrade_node
-  remember control-plane-version "$KUBERNETES_VERSION"
+  remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
 fi
 give_back "$HOST_NAME"

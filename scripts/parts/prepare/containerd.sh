@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
+# Needs: CONTAINERD_PACKAGE KUBERNETES_VERSION OLDEST_CONTAINERD; lib/containerd.sh lib/packages.sh
 
 . "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/packages.sh"
 
 containerd_is_installed() {
   dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null
@@ -23,13 +25,13 @@ if ! containerd_is_installed; then
 fi
 
 format=$(containerd_format)
-is_staged "/etc/containerd/config.toml.$format" ||
+is_staged "$CONTAINERD_CONFIG.$format" ||
   fail "containerd 1 or 2" "$(containerd --version)" "choose another package with containerd.package in the stack file"
-mv "$STAGING/files/etc/containerd/config.toml.$format" "$STAGING/files/etc/containerd/config.toml"
+mv "$STAGING/files$CONTAINERD_CONFIG.$format" "$STAGING/files$CONTAINERD_CONFIG"
 
-put_for_containerd /etc/containerd/config.toml
+put_for_containerd "$CONTAINERD_CONFIG"
 if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
-for file in $REGISTRY_FILES; do
+for file in $(staged_below "$REGISTRIES"); do
   put "$file" # containerd reads these at each pull
 done
 systemctl --quiet enable containerd

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The machine has the stack's name, and knows all hosts of the stack by name.
+# Needs: lib/hosts_file.sh
 
-BEGIN_MARK="# begin pulumi-kubeadm"
-END_MARK="# end pulumi-kubeadm"
+. "$LIBRARY/lib/hosts_file.sh"
 
 if [[ $(hostname) != "$HOST_NAME" ]]; then
   hostnamectl set-hostname "$HOST_NAME"
@@ -11,8 +11,8 @@ fi
 
 # A clone's loop-back line carries the name of the machine it was made from; ours resolves to the node's address.
 wanted_hosts() {
-  sed -e "/^$BEGIN_MARK\$/,/^$END_MARK\$/d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
-  printf '%s\n%s%s\n' "$BEGIN_MARK" "$(<"$STAGING/files/etc/hosts")"$'\n' "$END_MARK"
+  sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
+  printf '%s\n%s%s\n' "$HOSTS_BEGIN" "$(<"$STAGING/files/etc/hosts")"$'\n' "$HOSTS_END"
 }
 
 wanted=$(wanted_hosts)

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Modules are loaded now and at boot, sysctls hold now and after boot.
+# Needs: MODULES; lib/kernel.sh
 
 . "$LIBRARY/lib/kernel.sh"
 

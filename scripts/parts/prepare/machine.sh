@@ -1,8 +1,13 @@
 # shellcheck shell=bash
 # Looks only: what cannot work is said before anything is changed, all of it at once.
+# Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP ROLE
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
+
+# In whole MiB.
+memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
+free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 check_memory() {
   [[ $ROLE == control-plane ]] || return 0
@@ -15,7 +20,7 @@ check_memory() {
 check_disk() {
   local free inodes
   # What is installed already needs no room any more.
-  [[ -e $STATE/prepared ]] && return 0
+  is_marked "$PREPARED_MARK" && return 0
   free=$(free_disk_mib /var)
   ((free >= MINIMUM_FREE_DISK_MIB)) ||
     find_wrong "at least $MINIMUM_FREE_DISK_MIB MiB free under /var" "$free MiB" "df -h /var; du -xsh /var/*"

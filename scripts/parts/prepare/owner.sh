@@ -1,23 +1,27 @@
 # shellcheck shell=bash
-# One machine belongs to one cluster, under one name, and what another cluster left on it is never touched. A cluster is known by
-# its identity, which is minted once; its name is for messages.
+# One machine belongs to one cluster, under one name, and what another cluster left on it is never touched. A cluster is known
+# by its identity, which is minted once; its name is for messages.
+# Needs: CLUSTER_ID CLUSTER_NAME; lib/kubeadm.sh
+. "$LIBRARY/lib/kubeadm.sh"
 
-owner=$(mark owner)
+owner=$(mark "$OWNER_MARK")
 if [[ -n $owner && $owner != "$CLUSTER_ID" ]]; then
-  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID), or of none" "it belongs to cluster $(mark cluster-name) ($owner)" \
-    "remove the host from the stack of that cluster first; or, if the state of that stack is lost and this stack takes its cluster over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
+  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID), or of none" \
+    "it belongs to cluster $(mark "$CLUSTER_NAME_MARK") ($owner)" \
+    "remove the host from the stack of that cluster first; or, if the state of that stack is lost and this stack takes its cluster \
+over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
 fi
 if [[ -z $owner && -n $(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit 2>/dev/null) ]]; then
   fail "a machine without Kubernetes" "files of another cluster in /etc/kubernetes or /var/lib/etcd" \
     "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 fi
-remember cluster-name "$CLUSTER_NAME"
-remember owner "$CLUSTER_ID"
+remember "$CLUSTER_NAME_MARK" "$CLUSTER_NAME"
+remember "$OWNER_MARK" "$CLUSTER_ID"
 
 # Under a second name a node would join again, and be reset when its first name leaves the stack.
-name=$(mark host-name)
-if [[ -n $name && $name != "$HOST_NAME" && -e /etc/kubernetes/kubelet.conf ]]; then
+name=$(mark "$HOST_NAME_MARK")
+if [[ -n $name && $name != "$HOST_NAME" && -e $KUBELET_CONF ]]; then
   fail "a machine that is no node yet, or is node $HOST_NAME" "it is node $name of this cluster" \
     "put $name back into the stack file; to rename it: delete its line, pulumi up, add $HOST_NAME, pulumi up"
 fi
-remember host-name "$HOST_NAME"
+remember "$HOST_NAME_MARK" "$HOST_NAME"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Package repositories are there, each trusted by its own key and by no other.
+# Needs: KEYRINGS PROXY_VARIABLES; lib/packages.sh
 
-APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy
+. "$LIBRARY/lib/packages.sh"
 
 # KEYRINGS has a line per repository: keyring path, fingerprint, and the URL to fetch it from or "-" where it is staged.
 fingerprints_of() { gpg --batch --quiet --no-options --homedir "$STAGING" --show-keys --with-colons "$1" 2>/dev/null | awk -F: '$1 == "fpr" {print $10}'; }
@@ -32,13 +33,13 @@ while read -r path fingerprint url; do
   read_by_apt+=("$path")
 done <<<"$KEYRINGS"
 
-for source in $APT_SOURCES; do
+for source in $(staged_below /etc/apt/sources.list.d); do
   put "$source"
   read_by_apt+=("$source")
 done
 # The lists are read anew only when these files are others than at the last time: a run that changes nothing needs no network.
 repositories=$(cat "${read_by_apt[@]}" | sha256sum)
-if [[ $(mark package-lists-are-read) != "$repositories" ]]; then
+if [[ $(mark "$PACKAGE_LISTS_MARK") != "$repositories" ]]; then
   apt_get update --error-on=any
-  remember package-lists-are-read "$repositories"
+  remember "$PACKAGE_LISTS_MARK" "$repositories"
 fi

@@ -1,14 +1,15 @@
 # shellcheck shell=bash
 # Swap is off now and stays off after a reboot.
+# Needs: lib/swap.sh
 
 . "$LIBRARY/lib/swap.sh"
 
 active_swap_line='^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]]'
 
 if grep --quiet --extended-regexp "$active_swap_line" /etc/fstab 2>/dev/null; then
-  [[ -e /etc/fstab.before-kubernetes ]] || cp --preserve /etc/fstab /etc/fstab.before-kubernetes
+  [[ -e $FSTAB_BEFORE ]] || cp --preserve /etc/fstab "$FSTAB_BEFORE"
   sed --in-place --regexp-extended "/$active_swap_line/ s/^/$SWAP_COMMENT/" /etc/fstab
-  changed "swap is commented out in /etc/fstab; the file as it was: /etc/fstab.before-kubernetes"
+  changed "swap is commented out in /etc/fstab; the file as it was: $FSTAB_BEFORE"
 fi
 # Masked: zram and systemd units bring swap back without a line in fstab.
 if [[ $(systemctl is-enabled swap.target 2>/dev/null) != masked ]]; then

@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Marks: facts that a step leaves below $STATE on this machine, for later runs. A reset removes all of them.
+# shellcheck disable=SC2034 # those who source this file read the names
+
+# On each machine, by prepare
+OWNER_MARK=owner                          # CLUSTER_ID of the only cluster that may change the machine; the first thing written
+CLUSTER_NAME_MARK=cluster-name             # CLUSTER_NAME of that cluster, for messages
+HOST_NAME_MARK=host-name                  # name of the host when it was prepared last; a node keeps its name
+PACKAGE_LISTS_MARK=package-lists-are-read # digest of the repositories of which apt read the lists
+CONTAINERD_MARK=containerd-runs-with      # digest of the configuration that containerd was started with; by images too
+PREPARED_MARK=prepared                    # prepare went to its end once: packages and images have their room on the disk
+
+# On each node, by init or join
+KUBELET_CONFIGURATION_MARK=kubelet-configuration # digest of the KubeletConfiguration that the kubelet runs with
+
+# On a worker, by join
+JOIN_STARTED_MARK=join-started # kubeadm join may have changed the machine; removed when the node is registered
+
+# On a control plane, by init
+INIT_STARTED_MARK=init-started                         # kubeadm init may have changed the machine
+INITIALIZED_MARK=initialized                           # the cluster is complete; written last, never removed while it exists
+CLUSTER_IDENTITY_MARK=cluster-identity                 # CLUSTER_IDENTITY of the cluster: what kubeadm writes once
+CONTROL_PLANE_VERSION_MARK=control-plane-version       # Kubernetes version of the last upgrade that went to its end
+CLUSTER_CONFIGURATION_MARK=cluster-configuration       # digest of the ClusterConfiguration that was applied last
+KUBE_PROXY_CONFIGURATION_MARK=kube-proxy-configuration # digest of the KubeProxyConfiguration that was applied last
+VXLAN_MODE_MARK=vxlan-mode                             # VXLAN mode of the pod network
+CONTROL_PLANE_TAINTS_MARK=taints                       # taints that the stack gave the control plane's node
+CERTIFICATE_GENERATION_MARK=certificate-generation     # CERTIFICATE_GENERATION of the last renewal
+DRAIN_TIMEOUT_MARK=drain-timeout-seconds               # how long a drain may take, for leave, which gets no settings
+
+# worker_taints_mark WORKER: taints that the stack gave the worker's node; on the control plane, by membership until leave.
+worker_taints_mark() { printf 'taints-of-%s' "$1"; }
+
+# Directories beside the marks
+FILE_LISTS=$STATE/files                   # a list per step of the files that it put in place
+SNAPSHOTS=$STATE/etcd-snapshots           # etcd before each upgrade
+MANIFESTS_BEFORE=$STATE/manifests         # static pod manifests before a change that did not go to its end
+CERTIFICATE_BEFORE=$STATE/api-certificate # the API server's certificate before such a change
+
+# remember NAME VALUE: write a mark. It is there as a whole or not at all, also after a power cut.
+remember() {
+  if [[ -s $STATE/$1 && $(<"$STATE/$1") == "$2" ]]; then return; fi
+  printf '%s' "$2" >"$STATE/$1.new"
+  sync "$STATE/$1.new"
+  mv "$STATE/$1.new" "$STATE/$1"
+  sync "$STATE"
+}
+
+# mark NAME: the value of a mark; nothing without the mark.
+mark() { if [[ -f $STATE/$1 ]]; then cat "$STATE/$1"; fi; }
+
+# is_marked NAME: whether the mark exists, with whatever value.
+is_marked() { [[ -e $STATE/$1 ]]; }
+
+# forget NAME: remove a mark.
+forget() { rm -f "$STATE/$1"; }

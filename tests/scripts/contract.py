@@ -1,0 +1,131 @@
+"""What the scripts read, found in their text: variables, functions of libraries, and files that they put in place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from components.steps.scripts import SCRIPTS
+
+OF_EVERY_RUN = {"HOST_NAME", "STEP", "MODE", "LIBRARY", "STAGING", "STATE"}
+"""Set by run.sh, or given to each step."""
+OF_BASH = {"BASHPID", "BASH_COMMAND", "BASH_SOURCE", "BASH_SUBSHELL", "LINENO", "SECONDS"}
+OF_AWK = {"NF"}
+OF_EVERY_STEP = {"lib/lib.sh", "lib/marks.sh"}
+"""Each step sources them first: nobody has to say that they are needed."""
+
+READ = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
+ARITHMETIC = re.compile(r"\(\((.*?)\)\)")
+NAME = re.compile(r"(?<![\w$])[A-Z][A-Z0-9_]+\b")
+SET = re.compile(r"(?:^|[\s;(])(?:export |local )?([A-Z][A-Z0-9_]+)\+?=")
+FUNCTION = re.compile(r"^([a-z_0-9]+)\(\)", re.MULTILINE)
+COMMAND = r"(?:^|[;(){|&!`]|\b(?:if|then|else|do|while|until)\b)\s*([a-z_0-9]+)\b(?![=-])"
+CALL = re.compile(COMMAND + r"|\b([a-z]+_[a-z_0-9]+)\b", re.MULTILINE)
+"""A word where a command stands; of a name with "_" also where it is an argument, as of wait_for."""
+SOURCE = re.compile(r'\. "\$LIBRARY/(\S+\.sh)"')
+LOOP = re.compile(r"for part in ([a-z_ ]+); do")
+PUT = re.compile(r'\bput(?:_for_containerd)? "?([^\s";]+)')
+STAGED_BELOW = re.compile(r'staged_below "?([^\s")]+)')
+CONSTANT = re.compile(r'^([A-Z_]+)="?(/[^\s"]+)', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A file of scripts/."""
+
+    path: str
+
+    @cached_property
+    def text(self) -> str:
+        """As it stands."""
+        return (SCRIPTS / self.path).read_text()
+
+    @cached_property
+    def code(self) -> str:
+        """Without comments."""
+        return re.sub(r"(^|\s)#(?!\?).*", r"\1", self.text, flags=re.MULTILINE)
+
+    @cached_property
+    def functions(self) -> set[str]:
+        """Defined here."""
+        return set(FUNCTION.findall(self.code))
+
+    @cached_property
+    def sets(self) -> set[str]:
+        """Variables that are assigned here."""
+        return set(SET.findall(self.code))
+
+    @cached_property
+    def reads(self) -> set[str]:
+        """Variables that come from elsewhere."""
+        in_arithmetic = {name for inside in ARITHMETIC.findall(self.code) for name in NAME.findall(inside)}
+        return (set(READ.findall(self.code)) | in_arithmetic) - self.sets - OF_EVERY_RUN - OF_BASH - OF_AWK
+
+    @cached_property
+    def sources(self) -> list[Script]:
+        """What is sourced here, directly."""
+        found = []
+        for path in SOURCE.findall(self.code):
+            names = LOOP.search(self.code)
+            parts = names[1].split() if names and "$part" in path else [""]
+            found += [Script(path.replace("$part", part)) for part in parts]
+        return found
+
+    @cached_property
+    def all_sources(self) -> set[Script]:
+        """This file, and what is sourced here or there."""
+        return {self}.union(*(each.all_sources for each in self.sources))
+
+    @cached_property
+    def calls(self) -> set[str]:
+        """Words that may be functions of another file."""
+        return {first or second for first, second in CALL.findall(self.code)} - self.functions
+
+    @cached_property
+    def libraries(self) -> set[str]:
+        """Libraries of which this file uses a function or a constant."""
+        others = (library for library in LIBRARIES if library != self and library.path not in OF_EVERY_STEP)
+        return {other.path for other in others if other.functions & self.calls or other.sets & self.reads}
+
+    @cached_property
+    def values(self) -> set[str]:
+        """Variables that neither this file nor a library sets."""
+        return self.reads.difference(*(library.sets for library in LIBRARIES))
+
+
+LIBRARIES = [Script(str(path.relative_to(SCRIPTS))) for path in sorted((SCRIPTS / "lib").glob("*.sh"))]
+STEPS = [Script(str(path.relative_to(SCRIPTS))) for path in sorted((SCRIPTS / "steps").glob("*.sh"))]
+PARTS = [Script(str(path.relative_to(SCRIPTS))) for path in sorted((SCRIPTS / "parts").rglob("*.sh"))]
+
+
+def values_of(step: str) -> set[str]:
+    """Variables that a step reads, its parts and libraries included, and that the program has to give it."""
+    files = Script(f"steps/{step}.sh").all_sources
+    return set[str]().union(*(file.reads for file in files)).difference(*(file.sets for file in files))
+
+
+def puts(step: str, path: str) -> bool:
+    """Whether a step puts a staged file in place."""
+    code = "\n".join(file.code for file in Script(f"steps/{step}.sh").all_sources)
+    constants = dict(CONSTANT.findall(code))
+
+    def resolved(word: str) -> str:
+        return str(constants.get(word.removeprefix("$"), word))
+
+    directories = [resolved(word) for word in STAGED_BELOW.findall(code)]
+    return path in {resolved(word) for word in PUT.findall(code)} or any(
+        path.startswith(f"{directory}/") for directory in directories
+    )
+
+
+def header(script: Script) -> str:
+    """The line that says what a script needs, as it should be."""
+    needed = [" ".join(sorted(script.values)), " ".join(sorted(script.libraries))]
+    return "; ".join(part for part in needed if part) or "nothing"
+
+
+def needs(script: Script) -> str | None:
+    """What the script says that it needs; None where it says nothing."""
+    found = re.search(r"^# Needs: (.*(?:\n#   .*)*)", script.text, re.MULTILINE)
+    return re.sub(r"\n#   ", " ", found[1]) if found else None

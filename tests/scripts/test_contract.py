@@ -1,0 +1,131 @@
+"""Scripts and program agree: on the variables of each step, and on the files that are staged for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.host_files import File, containerd, kubeadm
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
+from components.steps.last_update import LastUpdate
+from components.steps.step import Step, StepName
+from components.steps.wanted import wanted_steps
+from tests.scripts.contract import LIBRARIES, PARTS, STEPS, Script, header, needs, puts, values_of
+from tests.unit.support.stacks import full
+
+EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
+
+RUN_ELSEWHERE_WITH_THE_VALUES_OF = {"prepare": ("drift",)}
+"""`make drift` gives a step's recorded values to another script."""
+
+NEVER_PUT = {
+    "/etc/hosts": "merged into what the machine has, by parts/prepare/host_names.sh",
+    "/etc/containerd/config.toml.1": "renamed by parts/prepare/containerd.sh where containerd reads this format",
+    "/etc/containerd/config.toml.2": "likewise",
+    "/etc/containerd/config.toml.1.4": "likewise",
+    "/etc/apt/keyrings/kubernetes.asc": "named by KEYRINGS: parts/prepare/repositories.sh checks it, then puts it",
+    "/etc/apt/keyrings/containerd.asc": "likewise",
+}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A stack that stages every kind of file: registries with and without a login, proxy, keyrings, containerd 1.4."""
+    directory = tmp_path_factory.mktemp("stack")
+    stack = full(directory, "node2", version="1.24.3")
+    (directory / "key.asc").write_text("key\n")
+    repository = {"url": "https://example.com/apt", "keyring": str(directory / "key.asc"), "fingerprint": "A" * 40}
+    stack["packages"] = {"repository": repository}
+    stack["containerd"]["repository"] = repository
+    stack["proxy"] = {"https": "http://proxy.example.com:3128"}
+    return parse_settings(stack)
+
+
+def steps(settings: Settings) -> list[Step]:
+    """Every step of the two hosts, with its secret files among the others."""
+    passwords = dict.fromkeys(containerd.registries_with_password(settings), "secret")
+    secret = {
+        StepName.IMAGES: containerd.credential_files(settings, passwords),
+        StepName.JOIN: [File(kubeadm.DISCOVERY_PATH, "")],
+    }
+    found = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef").values()
+    return [replace(step, files=[*step.files, *secret.get(step.name, [])]) for step in found]
+
+
+def scripts_of(step: Step) -> list[str]:
+    """What runs with the values of a step."""
+    return [step.name, *filter(None, [step.undo]), *RUN_ELSEWHERE_WITH_THE_VALUES_OF.get(step.name, ())]
+
+
+def test_each_script_is_run_by_some_step(settings: Settings) -> None:
+    """Otherwise the tests below would prove nothing of it."""
+    run = {script for step in steps(settings) for script in scripts_of(step)}
+    assert {f"steps/{script}.sh" for script in run} == {step.path for step in STEPS}
+
+
+def test_each_variable_that_a_script_reads_is_given(settings: Settings) -> None:
+    """An unbound variable would end the step on the machine."""
+    for step in steps(settings):
+        for script in scripts_of(step):
+            assert values_of(script) <= set(step.values), (step.key, script)
+
+
+def test_each_variable_that_is_given_is_read(settings: Settings) -> None:
+    """What is there only to make the step run again is read by none, and says so."""
+    for name in StepName:
+        alike = [step for step in steps(settings) if step.name is name]
+        read = {variable for step in alike for script in scripts_of(step) for variable in values_of(script)}
+        assert {variable for step in alike for variable in step.values} - read == set(), name
+        assert {variable for step in alike for variable in step.again_when} & read == set(), name
+
+
+def test_each_staged_file_is_put_in_place(settings: Settings) -> None:
+    """Or is excused with the reason."""
+    staged = {(step.name, file.path) for step in steps(settings) for file in step.files}
+    assert {script for script, _ in staged} == {"prepare", "images", "join"}
+    assert {path for script, path in staged if not puts(script, path)} == set(NEVER_PUT)
+
+
+@pytest.mark.parametrize("script", EVERY_SCRIPT, ids=lambda script: script.path)
+def test_each_script_says_what_it_needs(script: Script) -> None:
+    """Variables of the step, and libraries; a script without the line needs nothing."""
+    assert (needs(script) or "nothing") == header(script)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.path)
+def test_each_step_sources_the_libraries_that_its_files_need(step: Script) -> None:
+    """A part or a library may leave that to the step."""
+    files = step.all_sources
+    assert Script("lib/lib.sh") in files
+    assert set[str]().union(*(file.libraries for file in files)) <= {file.path for file in files}
+
+
+def test_no_part_uses_a_function_of_its_step() -> None:
+    """What several files share stands in a library."""
+    of_steps = {name for step in STEPS for name in step.functions}
+    of_libraries = {name for library in LIBRARIES for name in library.functions}
+    for script in [*PARTS, *LIBRARIES]:
+        assert script.calls & (of_steps - of_libraries) == set(), script.path
+
+
+def test_contract_is_read_from_the_text_of_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables in strings and in arithmetic, loops over parts, files that are put by constant or by directory."""
+    for folder in ("lib", "steps", "parts/x"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "steps" / "x.sh").write_text(
+        '# Needs: A_VALUE\n. "$LIBRARY/lib/y.sh"\nfor part in one; do\n  . "$LIBRARY/parts/x/$part.sh"\ndone\n'
+        'OWN=1\necho "${A_VALUE:-} $OWN $CONSTANT" # $COMMENTED\n((1 < IN_ARITHMETIC))\n'
+    )
+    (tmp_path / "parts" / "x" / "one.sh").write_text("echo $OF_THE_PART\nput /etc/literal\n")
+    (tmp_path / "lib" / "y.sh").write_text(
+        'CONSTANT=/etc/constant\nDIRECTORY=/etc/directory\nput "$CONSTANT"\n'
+        'for file in $(staged_below "$DIRECTORY"); do put "$file"; done\n'
+    )
+    monkeypatch.setattr("tests.scripts.contract.SCRIPTS", tmp_path)
+    assert values_of("x") == {"A_VALUE", "IN_ARITHMETIC", "OF_THE_PART"}
+    assert needs(Script("steps/x.sh")) == "A_VALUE"
+    put = {"/etc/literal", "/etc/constant", "/etc/directory/file"}
+    assert {path for path in (*put, "/etc/other") if puts("x", path)} == put
