@@ -23,6 +23,7 @@ from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings import Registry, Settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
+from components.steps.remote import StepCommands
 from components.steps.wanted import Wanted, wanted_steps
 from components.worker import join_workers
 
@@ -72,28 +73,29 @@ class Cluster(pulumi.ComponentResource):
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        control_plane = self._make(wanted, passwords)
+        control_plane = self._make(StepCommands(wanted), passwords)
         self.kubeconfig = control_plane.kubeconfig
         self.outputs = _outputs(control_plane, settings)
         self.register_outputs(self.outputs)
 
-    def _make(self, wanted: Wanted, passwords: pulumi.Output[dict[str, str]]) -> ControlPlane:
+    def _make(self, commands: StepCommands, passwords: pulumi.Output[dict[str, str]]) -> ControlPlane:
         """Everything below the cluster, in the order in which it comes to be."""
-        settings, child = wanted.settings, self._child
+        wanted, child = commands.wanted, self._child
+        settings = wanted.settings
         lifetime = Lifetime(wanted.cluster, wanted.identity, child)
         hosts = {
-            name: PreparedHost(host, wanted, passwords=passwords, lives_in=lifetime, opts=child)
+            name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
             for name, host in settings.hosts.items()
         }
         warn_of_clones(hosts, settings)
 
-        control_plane = ControlPlane(hosts[settings.control_plane.name], wanted, child)
+        control_plane = ControlPlane(hosts[settings.control_plane.name], commands, child)
         access = ClusterAccess(control_plane, wanted, child)
 
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
         ready_for_nodes = [resource for network in networks for resource in network.configuration]
-        workers = join_workers(hosts, control_plane, wanted, after=ready_for_nodes, lives_in=lifetime, opts=child)
+        workers = join_workers(hosts, control_plane, commands, after=ready_for_nodes, lives_in=lifetime, opts=child)
         NodeLabels(access, settings, workers, child)
 
         namespaces = Namespaces(access, settings, after=networks, opts=child)

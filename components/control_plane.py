@@ -6,9 +6,8 @@ import pulumi
 
 from components.host import PreparedHost
 from components.settings import Host
-from components.steps.remote import run_step
+from components.steps.remote import StepCommands
 from components.steps.step import StepName
-from components.steps.wanted import Wanted
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -27,17 +26,17 @@ class ControlPlane(pulumi.ComponentResource):
     kubeconfig: pulumi.Output[str]
     certificates: pulumi.Output[str]
 
-    def __init__(self, prepared: PreparedHost, wanted: Wanted, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(prepared.host.name), None, opts)
+    def __init__(
+        self, prepared: PreparedHost, commands: StepCommands, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("kubeadm:index:ControlPlane", commands.wanted.resource_name(prepared.host.name), None, opts)
         self.host = prepared.host
-        init = run_step(
-            wanted.step(self.host.name, StepName.INIT),
-            wanted,
+        init = commands.run(
+            commands.wanted.step(self.host.name, StepName.INIT),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )
-        fetched = run_step(
-            wanted.step(self.host.name, StepName.KUBECONFIG),
-            wanted,
+        fetched = commands.run(
+            commands.wanted.step(self.host.name, StepName.KUBECONFIG),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[init]),
         )
         self.certificates = init.stdout

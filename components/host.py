@@ -6,9 +6,8 @@ import pulumi
 
 from components.host_files import containerd
 from components.settings import Host
-from components.steps.remote import forget, run_step
+from components.steps.remote import StepCommands
 from components.steps.step import StepName
-from components.steps.wanted import Wanted
 
 
 class PreparedHost(pulumi.ComponentResource):
@@ -32,7 +31,7 @@ class PreparedHost(pulumi.ComponentResource):
     def __init__(
         self,
         host: Host,
-        wanted: Wanted,
+        commands: StepCommands,
         *,
         passwords: pulumi.Output[dict[str, str]],
         lives_in: pulumi.Resource,
@@ -42,32 +41,28 @@ class PreparedHost(pulumi.ComponentResource):
 
         Args:
             host: the machine.
-            wanted: the steps of the cluster.
+            commands: makes the commands of the cluster.
             passwords: of the image registries, by their names.
             lives_in: the lifetime of the cluster. When all of the cluster is destroyed, hosts are not reset, unless the
                 stack's policy asks for it.
             opts: at least the parent.
         """
-        super().__init__("kubeadm:index:PreparedHost", wanted.resource_name(host.name), None, opts)
+        super().__init__("kubeadm:index:PreparedHost", commands.wanted.resource_name(host.name), None, opts)
         self.host, self.machine_id = host, None
-        prepare, pull = (wanted.step(host.name, name) for name in (StepName.PREPARE, StepName.IMAGES))
+        prepare, pull = (commands.wanted.step(host.name, name) for name in (StepName.PREPARE, StepName.IMAGES))
         if host.gone:
             for step in (prepare, pull):
-                if wanted.last.step(*step.key):
-                    forget(step, wanted, opts=pulumi.ResourceOptions(parent=self))
-            self.register_outputs({})
+                commands.forget(step, opts=pulumi.ResourceOptions(parent=self))
             return
-        settings = wanted.settings
+        settings = commands.wanted.settings
         end = None if settings.policy.reset_on_destroy else lives_in
-        prepared = run_step(
-            prepare, wanted, opts=pulumi.ResourceOptions(parent=self, depends_on=[lives_in], deleted_with=end)
+        prepared = commands.run(
+            prepare, opts=pulumi.ResourceOptions(parent=self, depends_on=[lives_in], deleted_with=end)
         )
         self.machine_id = prepared.stdout
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
-        run_step(
+        commands.run(
             pull,
-            wanted,
             secret_files=credentials if containerd.registries_with_password(settings) else None,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )
-        self.register_outputs({})

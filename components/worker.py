@@ -10,9 +10,8 @@ from components.control_plane import ControlPlane
 from components.host import PreparedHost
 from components.host_files import File, kubeadm
 from components.settings import Host
-from components.steps.remote import forget, run_step
+from components.steps.remote import StepCommands
 from components.steps.step import StepName
-from components.steps.wanted import Wanted
 
 
 class Worker(pulumi.ComponentResource):
@@ -33,7 +32,7 @@ class Worker(pulumi.ComponentResource):
         self,
         prepared: PreparedHost,
         control_plane: ControlPlane,
-        wanted: Wanted,
+        commands: StepCommands,
         *,
         after: Sequence[pulumi.Resource],
         lives_in: pulumi.Resource,
@@ -44,42 +43,37 @@ class Worker(pulumi.ComponentResource):
         Args:
             prepared: the machine.
             control_plane: where its token is made.
-            wanted: the steps of the cluster.
+            commands: makes the commands of the cluster.
             after: what has to be in the cluster before nodes join, and the nodes that are upgraded before this one.
             lives_in: the lifetime of the cluster. When all of the cluster is destroyed, nodes are not drained.
             opts: at least the parent.
         """
-        host = prepared.host
+        host, wanted = prepared.host, commands.wanted
         super().__init__("kubeadm:index:Worker", wanted.resource_name(host.name), None, opts)
         self.host, self.joined = host, None
         join = wanted.step(host.name, StepName.JOIN)
         if host.gone:
-            if wanted.last.step(*join.key):
-                forget(join, wanted, opts=pulumi.ResourceOptions(parent=self))
-            self.register_outputs({})
+            commands.forget(join, opts=pulumi.ResourceOptions(parent=self))
             return
-        membership = run_step(
+        membership = commands.run(
             wanted.step(host.name, StepName.MEMBERSHIP),
-            wanted,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[control_plane, prepared, *after], deleted_with=lives_in
             ),
         )
         secret_token: pulumi.Output[str] = pulumi.Output.secret(membership.stdout)
-        self.joined = run_step(
+        self.joined = commands.run(
             join,
-            wanted,
             secret_files=secret_token.apply(lambda content: [File(kubeadm.DISCOVERY_PATH, content, "0600")]),
             keeps_input=wanted.last.is_member(host.name) and not wanted.changes_join(host),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared, *after]),
         )
-        self.register_outputs({})
 
 
 def join_workers(
     hosts: Mapping[str, PreparedHost],
     control_plane: ControlPlane,
-    wanted: Wanted,
+    commands: StepCommands,
     *,
     after: Sequence[pulumi.Resource],
     lives_in: pulumi.Resource,
@@ -87,11 +81,12 @@ def join_workers(
 ) -> list[Worker]:
     """All workers: new ones in parallel, those that run and change one after the other, `maxUnavailable` at a time."""
     workers, changing = [], list[pulumi.Resource]()
+    wanted = commands.wanted
     at_once = wanted.settings.policy.max_unavailable
     for host in wanted.settings.workers:
         waits_its_turn = wanted.changes_join(host)
         turn = changing[-at_once:][:1] if waits_its_turn and len(changing) >= at_once else []
-        worker = Worker(hosts[host.name], control_plane, wanted, after=[*after, *turn], lives_in=lives_in, opts=opts)
+        worker = Worker(hosts[host.name], control_plane, commands, after=[*after, *turn], lives_in=lives_in, opts=opts)
         workers.append(worker)
         if waits_its_turn and worker.joined:
             changing.append(worker.joined)

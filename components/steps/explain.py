@@ -6,35 +6,35 @@ import pulumi
 
 from components.settings import Host, Ssh
 from components.steps.step import Step
+from components.steps.wanted import Wanted
 
 
-def explain_connection_failure(name: str, step: Step, ssh: Ssh) -> pulumi.ResourceHookBinding:
+def explain_connection_failures(wanted: Wanted) -> pulumi.ErrorHook:
     """A hook that explains a host that could not be entered, in the log of the update."""
 
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
-        problem = connection_problem(step.host, ssh, step.name, "; ".join(arguments.errors))
+        problem = connection_problem(wanted.step_of(arguments.name), wanted.settings.ssh, "; ".join(arguments.errors))
         if problem:
             pulumi.log.error(problem)
         return False
 
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}/explain", explain)])
+    return pulumi.ErrorHook(wanted.resource_name("connection"), explain)
 
 
-def connection_problem(host: Host, ssh: Ssh, step: str, seen: str) -> str | None:
+def connection_problem(step: Step, ssh: Ssh, seen: str) -> str | None:
     """What was expected of the connection, what was seen, and what to do; None where the connection is not at fault.
 
     Args:
-        host: that was to be entered.
-        ssh: how it is reached.
-        step: what was to run there.
+        step: what was to run, and where.
+        ssh: how the host is reached.
         seen: the words of the command provider or of OpenSSH.
     """
     # A step that ran has explained itself, and may quote a connection of its own that was refused.
-    if f"{step}: expected " in seen:
+    if f"{step.name}: expected " in seen:
         return None
-    for sign, (expected, next_command) in _advice(host, ssh).items():
+    for sign, (expected, next_command) in _advice(step.host, ssh).items():
         if sign in seen:
-            return f'{host.name}: {step}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}'
+            return f'{step.host.name}: {step.name}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}'
     return None
 
 

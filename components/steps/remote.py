@@ -13,7 +13,7 @@ from pulumi_command import remote
 from components.host_files import File
 from components.steps.bring_scripts import bring_scripts
 from components.steps.connection import connection_of
-from components.steps.explain import explain_connection_failure
+from components.steps.explain import explain_connection_failures
 from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted
 
@@ -24,73 +24,95 @@ DELETE = f"{CREATE} -- delete"
 """Runs the step's `undo` instead."""
 
 
-def run_step(
-    step: Step,
-    wanted: Wanted,
-    *,
-    secret_files: pulumi.Input[list[File]] | None = None,
-    keeps_input: bool = False,
-    opts: pulumi.ResourceOptions,
-) -> remote.Command:
-    """A command that runs a step on its host as root.
+class StepCommands:
+    """Makes the remote commands of one cluster.
 
-    Args:
-        step: what runs, and where.
+    Attributes:
         wanted: the steps of the cluster, and the last update.
-        secret_files: more files for the step; a preview shows only that something changed.
-        keeps_input: the recorded standard input is still right, whatever the program would give the step now.
-        opts: at least the parent.
     """
-    if secret_files is None:
-        stdin: pulumi.Input[str] = step.text()
-    else:
-        stdin = pulumi.Output.from_input(secret_files).apply(step.text)
-    is_secret = secret_files is not None and not keeps_input
-    ignored = ["stdin"] if keeps_input else []
-    # A rotated SSH key alone runs nothing again. An `undo` runs over the stored connection, which follows the key.
-    is_same = (keeps_input or wanted.is_unchanged(step)) and wanted.reaches_same_machine(step)
-    if not is_secret and not step.undo and is_same:
-        ignored.append("connection")
-    return remote.Command(
-        wanted.resource_name(step.subject, step.name),
-        connection=connection_of(step.host, wanted.settings.ssh),
-        create=CREATE,
-        update=VERIFY if step.verifies_on_update else None,
-        delete=DELETE if step.undo else None,
-        stdin=stdin,
-        logging=remote.Logging.STDERR,
-        add_previous_output_in_env=False,
-        opts=pulumi.ResourceOptions.merge(
-            pulumi.ResourceOptions(
-                delete_before_replace=True,
-                additional_secret_outputs=["stdout"] if step.returns_secret else [],
-                hooks=_hooks(step, wanted),
-                ignore_changes=ignored,
+
+    wanted: Wanted
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        # One hook for all commands: the SDK may start a server of its own for each hook (_get_callbacks in
+        # pulumi/runtime/settings.py 3.272), which at a hundred hosts are hundreds.
+        self._explain = explain_connection_failures(wanted)
+        self._bring = bring_scripts(wanted)
+
+    def run(
+        self,
+        step: Step,
+        *,
+        secret_files: pulumi.Input[list[File]] | None = None,
+        keeps_input: bool = False,
+        opts: pulumi.ResourceOptions,
+    ) -> remote.Command:
+        """A command that runs a step on its host as root.
+
+        Args:
+            step: what runs, and where.
+            secret_files: more files for the step; a preview shows only that something changed.
+            keeps_input: the recorded standard input is still right, whatever the program would give the step now.
+            opts: at least the parent.
+        """
+        if secret_files is None:
+            stdin: pulumi.Input[str] = step.text()
+        else:
+            stdin = pulumi.Output.from_input(secret_files).apply(step.text)
+        return remote.Command(
+            self.wanted.resource_name(*step.key),
+            connection=connection_of(step.host, self.wanted.settings.ssh),
+            create=CREATE,
+            update=VERIFY if step.verifies_on_update else None,
+            delete=DELETE if step.undo else None,
+            stdin=stdin,
+            logging=remote.Logging.STDERR,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(
+                    delete_before_replace=True,
+                    additional_secret_outputs=["stdout"] if step.returns_secret else [],
+                    hooks=self._hooks(step),
+                    ignore_changes=self._ignored(step, is_secret=secret_files is not None, keeps_input=keeps_input),
+                ),
+                opts,
             ),
-            opts,
-        ),
-    )
+        )
 
-
-def forget(step: Step, wanted: Wanted, *, opts: pulumi.ResourceOptions) -> remote.Command:
-    """The command of a machine that is gone, as it was: nothing runs, now or when it leaves the stack."""
-    return remote.Command(
-        wanted.resource_name(step.subject, step.name),
-        connection=connection_of(step.host, wanted.settings.ssh),
-        create=CREATE,
-        opts=pulumi.ResourceOptions.merge(
-            pulumi.ResourceOptions(
-                retain_on_delete=True,
-                ignore_changes=["connection", "stdin", "update", "delete", "logging", "addPreviousOutputInEnv"],
+    def forget(self, step: Step, *, opts: pulumi.ResourceOptions) -> None:
+        """Keep the command of a machine that is gone as it was: nothing runs, now or when it leaves the stack."""
+        if self.wanted.last.step(*step.key) is None:
+            return
+        remote.Command(
+            self.wanted.resource_name(*step.key),
+            connection=connection_of(step.host, self.wanted.settings.ssh),
+            create=CREATE,
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(
+                    retain_on_delete=True,
+                    ignore_changes=["connection", "stdin", "update", "delete", "logging", "addPreviousOutputInEnv"],
+                ),
+                opts,
             ),
-            opts,
-        ),
-    )
+        )
 
+    def _ignored(self, step: Step, *, is_secret: bool, keeps_input: bool) -> list[str]:
+        """Inputs whose change runs nothing.
 
-def _hooks(step: Step, wanted: Wanted) -> pulumi.ResourceHookBinding:
-    """Every step explains a host that does not let it in; the first step of a host brings the scripts."""
-    hooks = explain_connection_failure(wanted.resource_name(step.subject, step.name), step, wanted.settings.ssh)
-    if step.name is StepName.PREPARE:
-        hooks = pulumi.ResourceHookBinding.merge(hooks, bring_scripts(step, wanted))
-    return hooks
+        A rotated SSH key alone runs nothing again. An `undo` runs over the stored connection, which follows the key.
+        """
+        is_same = (keeps_input or self.wanted.is_unchanged(step)) and self.wanted.reaches_same_machine(step)
+        keeps_connection = is_same and not step.undo and (keeps_input or not is_secret)
+        return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
+
+    def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
+        """Every command explains a host that does not let it in; the first one of a host brings the scripts."""
+        if step.name is not StepName.PREPARE:
+            return pulumi.ResourceHookBinding(on_error=[self._explain])
+        has_scripts = self.wanted.reaches_same_machine(step) and not (
+            self.wanted.changed_variables(*step.key) & set(step.again_when)
+        )
+        return pulumi.ResourceHookBinding(
+            before_create=[self._bring], before_update=[] if has_scripts else [self._bring], on_error=[self._explain]
+        )

@@ -37,6 +37,11 @@ class Wanted:
         """A step of a host."""
         return self.steps[host, name]
 
+    def step_of(self, resource_name: str) -> Step:
+        """The step whose command has a name."""
+        host, name = resource_name.removeprefix(f"{self.cluster}/").rsplit("/", 1)
+        return self.step(host, StepName(name))
+
     def resource_name(self, *parts: str) -> str:
         """Name of a resource of this cluster."""
         return "/".join([self.cluster, *parts])

@@ -86,9 +86,10 @@ class Machine:
         version = hashlib.sha256(sums.encode()).hexdigest()
         shutil.copytree(source, place / version, dirs_exist_ok=True)
         (place / version / SUMS).write_text(sums)
-        shutil.copy(source / "run.sh", place)
-        (place / "current").unlink(missing_ok=True)
-        (place / "current").symlink_to(version)
+        shutil.copy(source / "run.sh", place / "run.sh.new")
+        (place / "run.sh.new").rename(place / "run.sh")  # bash may be reading the old one
+        (place / "current.new").symlink_to(version)
+        (place / "current.new").rename(place / "current")
 
     def stub(self, name: str, body: str = "") -> None:
         """A program that writes its arguments down and does what the body says; it knows the machine as $ROOT."""

@@ -14,9 +14,12 @@ import pytest
 
 from components import cluster_access
 from components.cluster_access import checked_kubeconfig
+from components.settings import Host, Settings
 from components.settings.stack_file import parse_settings
 from components.steps import connection, explain
+from components.steps.last_update import LastUpdate
 from components.steps.step import Step, StepName
+from components.steps.wanted import Wanted
 from tests.unit.support.stacks import KEY, smallest
 
 
@@ -55,6 +58,12 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     assert connection.host_key_of(settings.control_plane, settings.ssh) == f"{KEY}22"
 
 
+def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
+    """One step of a host."""
+    step = Step(name, host.name, host)
+    return Wanted("c", settings, LastUpdate(), "", {step.key: step})
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -80,9 +89,11 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
     host = settings.control_plane
-    explain.explain_connection_failure("x", Step(StepName.PREPARE, host.name, host), settings.ssh)
+    explain.explain_connection_failures(wanted_on(host, StepName.PREPARE, settings))
     (explain_it,) = hooks
-    assert explain_it(SimpleNamespace(errors=[error])) is False  # False: it is not tried again without end
+    assert (
+        explain_it(SimpleNamespace(name="c/node1/prepare", errors=[error])) is False
+    )  # False: it is not tried again without end
     (message,) = said
     assert message.startswith(f"node1: prepare: {expected}")
     assert "\n  Next: " in message
@@ -111,7 +122,7 @@ def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
     host = settings.control_plane
-    explain.explain_connection_failure("x", Step(StepName.INIT, host.name, host), settings.ssh)
+    explain.explain_connection_failures(wanted_on(host, StepName.INIT, settings))
     error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
-    assert hooks[0](SimpleNamespace(errors=[error])) is False
+    assert hooks[0](SimpleNamespace(name="c/node1/init", errors=[error])) is False
     assert said == []

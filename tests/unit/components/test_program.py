@@ -131,7 +131,7 @@ def test_every_command_has_the_options_that_keep_secrets_and_machines_safe(run: 
         assert each.inputs["logging"] == "stderr", name
         assert each.inputs["addPreviousOutputInEnv"] is False, name
         assert each.request.deleteBeforeReplace, name
-        assert list(each.request.hooks.on_error) == [f"cluster/{name}/explain"]
+        assert list(each.request.hooks.on_error) == ["cluster/connection"]
 
 
 def test_every_connection_checks_the_host_key_and_is_secret(run: Recording) -> None:

@@ -1,0 +1,148 @@
+"""Stand-in machines: one OpenSSH server, in a network namespace of its own, on every address of 10.200.0.0/16.
+
+Whoever logs in meets tests/bench/stand_in.sh, which answers as the steps of a cluster do and changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.debian import install_packages
+
+NETWORK = "10.200.0.0/16"
+SSHD = "/usr/sbin/sshd"
+STAND_IN = Path(__file__).with_name("stand_in.sh")
+START_SECONDS = 10
+CERTIFICATES = (
+    *("apiserver", "apiserver-etcd-client", "apiserver-kubelet-client", "ca", "front-proxy-ca", "front-proxy-client"),
+    *("etcd/ca", "etcd/healthcheck-client", "etcd/peer", "etcd/server"),
+    *("admin.conf", "controller-manager.conf", "scheduler.conf"),
+)
+
+
+@dataclass(frozen=True)
+class StandIns:
+    """Machines that answer.
+
+    Attributes:
+        inside: what a command line begins with that is to reach them.
+        private_key: file of the key that opens all of them.
+        host_key: of all of them.
+        log: of the server.
+    """
+
+    inside: tuple[str, ...]
+    private_key: Path
+    host_key: str
+    log: Path
+
+    def logins(self) -> int:
+        """How often anyone logged in so far."""
+        return self.log.read_text().count("Accepted publickey")
+
+
+def address(number: int) -> str:
+    """Address of the machine of this number, from 1 on."""
+    return f"10.200.{number // 250}.{number % 250 + 1}"
+
+
+@contextmanager
+def stand_ins(*, step_seconds: float = 0) -> Iterator[StandIns]:
+    """Machines that answer until the end of the block, each step after so many seconds; root is needed."""
+    install_packages(["openssh-server", "iproute2"], why="for the stand-in machines of the bench")
+    with tempfile.TemporaryDirectory() as scratch, _namespace(f"bench-{os.getpid()}") as inside:
+        directory = Path(scratch)
+        for key in ("host", "login"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / key], check=True)
+        _write_answers(directory / "answers")
+        configuration, log = directory / "sshd_config", directory / "sshd.log"
+        configuration.write_text(_server_configuration(directory, step_seconds))
+        with subprocess.Popen([*inside, SSHD, "-D", "-f", configuration, "-E", log]) as process:
+            try:
+                _wait_until_listening(process, log)
+                host_key = " ".join((directory / "host.pub").read_text().split()[:2])
+                yield StandIns(inside, directory / "login", host_key, log)
+            finally:
+                process.terminate()
+
+
+@contextmanager
+def _namespace(name: str) -> Iterator[tuple[str, ...]]:
+    """A network namespace in which every address of NETWORK is this host; whatever runs in it at the end is killed."""
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for setting in (["link", "set", "lo", "up"], ["route", "add", "local", NETWORK, "dev", "lo"]):
+            subprocess.run(["ip", "-netns", name, *setting], check=True)
+        yield ("ip", "netns", "exec", name)
+    finally:
+        inside = subprocess.run(["ip", "netns", "pids", name], check=True, capture_output=True, text=True).stdout
+        for process in inside.split():
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def _server_configuration(directory: Path, step_seconds: float) -> str:
+    """One key exchange and no PAM: what a login costs this host is not the program's."""
+    Path("/run/sshd").mkdir(exist_ok=True)
+    lines = (
+        "ListenAddress 0.0.0.0:22",
+        f"HostKey {directory}/host",
+        f"AuthorizedKeysFile {directory}/login.pub",
+        f"ForceCommand {STAND_IN} {directory}/answers {step_seconds:g}",
+        "KexAlgorithms curve25519-sha256",
+        "MaxStartups 10000",
+        "PermitRootLogin yes",
+        "PidFile none",
+        "StrictModes no",
+        "UseDNS no",
+        "UsePAM no",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not (log.exists() and "Server listening" in log.read_text()):
+        said = log.read_text() if log.exists() else ""
+        assert process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.05)
+
+
+def _write_answers(directory: Path) -> None:
+    """What steps return, as long as the real thing: kubeadm's keys have 2048 bits."""
+    directory.mkdir()
+    certificate, key = _pem("CERTIFICATE", 800), _pem("RSA PRIVATE KEY", 1190)
+    (directory / "init").write_text("".join(f"certificate {name} 2100-01-01\n" for name in CERTIFICATES))
+    credentials = f"    client-certificate-data: {certificate}\n    client-key-data: {key}\n"
+    (directory / "kubeconfig").write_text(
+        f"# expires 2100-01-01\n{_kubeconfig('kubernetes-admin', certificate, credentials)}"
+    )
+    with_token = _kubeconfig("joining-node", certificate, "    token: abcdef.0123456789abcdef\n")
+    (directory / "membership").write_text(with_token)
+
+
+def _pem(kind: str, size: int) -> str:
+    """A PEM block of random bytes in base64, as kubeconfigs hold it."""
+    block = f"-----BEGIN {kind}-----\n{base64.encodebytes(secrets.token_bytes(size)).decode()}-----END {kind}-----\n"
+    return base64.b64encode(block.encode()).decode()
+
+
+def _kubeconfig(user: str, certificate: str, credentials: str) -> str:
+    return (
+        "apiVersion: v1\nkind: Config\nclusters:\n- name: cluster\n  cluster:\n"
+        f"    server: https://{address(1)}:6443\n    certificate-authority-data: {certificate}\n"
+        f"users:\n- name: {user}\n  user:\n{credentials}"
+        f"contexts:\n- name: only\n  context:\n    cluster: cluster\n    user: {user}\ncurrent-context: only\n"
+    )

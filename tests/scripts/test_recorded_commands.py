@@ -1,0 +1,93 @@
+"""What a recorded command may rely on, for ever: docs/architecture.md, "The life of a step".
+
+The texts are written out here, and not made by the program: a state keeps them for as long as a host is in its stack.
+"""
+
+from __future__ import annotations
+
+import fcntl
+
+import pytest
+
+from tests.scripts.machine import LIBRARY, Machine
+
+MEMBERSHIP = """\
+export HOST_NAME=node1
+export WORKER_NAME=node2
+export KUBERNETES_VERSION=1.36.3
+export TAINTS=''
+export ATTEMPT=1
+. /usr/local/lib/pulumi-kubeadm/run.sh membership "$@"
+run_step membership leave
+"""
+STAGED = """\
+export HOST_NAME=node1
+export OLD_NAME=old
+. /usr/local/lib/pulumi-kubeadm/run.sh prepare "$@"
+stage 0600 /etc/example 'it'"'"'s
+two lines
+'
+run_step prepare reset
+"""
+
+
+@pytest.fixture
+def host(machine: Machine) -> Machine:
+    """A machine with this version of the scripts."""
+    machine.install()
+    return machine
+
+
+def test_a_worker_that_joined_once_leaves_by_its_recorded_command(host: Machine) -> None:
+    """Whatever the scripts are by then."""
+    host.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo True ;; esac')
+    host.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "5")
+    finished = host.send(host.relocated(MEMBERSHIP), "delete")
+    assert finished.status == 0, finished.stderr
+    assert "kubectl delete node node2" in "\n".join(host.calls())
+
+
+def test_a_recorded_command_finds_its_variables_its_files_and_its_mode(host: Machine) -> None:
+    """Variables that no script reads any more do not hurt."""
+    look = 'echo "$OLD_NAME $STEP $MODE $HOST_NAME"; cd "$STAGING/files/etc"; cat example; stat --format %a example'
+    for script in ("prepare", "reset"):
+        host.script(script, f'. "$LIBRARY/lib/lib.sh"\necho {script}; {look}\n')
+    host.install()
+    text = STAGED.replace("/usr/local", f"{host.root}/usr/local")
+    printed = "old prepare {} node1\nit's\ntwo lines\n600\n"
+    assert host.send(text).stdout == "prepare\n" + printed.format("create")
+    assert host.send(text, "verify").stdout == "prepare\n" + printed.format("verify")
+    assert host.send(text, "delete").stdout == "reset\n" + printed.format("delete")
+
+
+@pytest.mark.parametrize("damage", ["empty", "missing", "another version"])
+def test_a_step_does_not_run_with_scripts_that_are_not_whole(host: Machine, damage: str) -> None:
+    """An empty script would succeed, and be recorded as done."""
+    host.script("membership", "echo it ran\n")
+    host.install()
+    version = host.path(LIBRARY) / host.path(f"{LIBRARY}/current").readlink()
+    if damage == "empty":
+        (version / "steps" / "membership.sh").write_text("")
+    if damage == "missing":
+        (version / "lib" / "nodes.sh").unlink()
+    if damage == "another version":
+        (version / "SHA256SUMS").write_text("")
+    finished = host.send(host.relocated(MEMBERSHIP))
+    assert finished.status == 1
+    assert "it ran" not in finished.stdout
+    assert "membership: expected the scripts of this project, whole," in finished.stderr
+    assert "Next: make repair STACK=... HOST=node1" in finished.stderr
+
+
+def test_a_step_that_waits_runs_with_the_version_that_is_current_when_it_begins(host: Machine) -> None:
+    """An installation waits for the same lock, so no step gets parts of two versions."""
+    host.script("membership", "echo old\n")
+    host.install()
+    lock = host.path("/run/pulumi-kubeadm/lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = host.start(host.relocated(MEMBERSHIP))
+        host.script("membership", "echo new\n")
+        host.install()
+    assert waiting.communicate(timeout=30)[0] == "new\n"
