@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help up refresh down status preview tools test e2e lifecycle errors faults lint configuration new-stack preview-comment drift repair \
-	token kubeconfig images mirror bench bench-up clean-cache
+	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,10 @@ bench: ## How long previews take as a stack grows
 bench-up: ## How long the first `pulumi up` takes, beside the same cluster made by hand; about 15 minutes
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m tests.bench.first_up
+
+bench-scale: ## What Pulumi itself takes for 10, 30 and 100 hosts, which are stand-ins; root; about 8 minutes
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
 
 token: ## STACK=... USER=reader [DURATION=1h]: a login token of a service account of the stack
 	@$(PYTHON) -m local tools >&2

@@ -1,34 +1,45 @@
-"""The program of `make bench-scale`: as __main__.py, without an object of Kubernetes and so without an API server."""
+"""The program of `make bench-scale`: a cluster without an object of Kubernetes, and so without an API server."""
 
-from components.calico import calico_images
-from components.certificates import warn_of_expiry
-from components.clones import warn_of_clones
-from components.last_update import load_last_update
-from components.outputs import export_outputs
-from components.plan import announce_plan
-from components.registry_passwords import registry_passwords
-from components.running_cluster import refuse_impossible_changes
-from components.stack_file import load_settings
+import pulumi
 
+from components.addons.calico import calico_images
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
-from components.lifetime import Lifetime
+from components.lifetime import Lifetime, identity_of
+from components.review.clones import warn_of_clones
+from components.review.expiry import warn_of_expiry
+from components.review.plan import announce_plan
+from components.review.refusals import refuse_impossible_changes
+from components.settings import Settings
+from components.settings.stack_file import load_settings
+from components.steps.last_update import CLUSTER_TYPE, load_last_update
+from components.steps.remote import StepCommands
+from components.steps.wanted import Wanted, wanted_steps
 from components.worker import join_workers
 
-settings = load_settings()
-last = load_last_update()
-refuse_impossible_changes(settings, last)
-passwords = registry_passwords(settings)
-images = calico_images(settings)
-announce_plan(settings, last, images, passwords)
-warn_of_expiry(settings, last)
 
-lifetime = Lifetime(settings)
-hosts = {
-    name: PreparedHost(host, settings, last, images=images, passwords=passwords, lives_in=lifetime)
-    for name, host in settings.hosts.items()
-}
-warn_of_clones(hosts, settings)
-control_plane = ControlPlane(hosts[settings.control_plane.name], settings, last)
-join_workers(hosts, control_plane, settings, last, after=[], lives_in=lifetime)
-export_outputs(control_plane, settings)
+class HostsOnly(pulumi.ComponentResource):
+    """As `Cluster`, but nothing is applied."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        last = load_last_update(name)
+        identity = identity_of(settings, last)
+        wanted = Wanted(name, settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
+        passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret({})
+        refuse_impossible_changes(wanted)
+        announce_plan(wanted, passwords)
+        warn_of_expiry(wanted)
+        super().__init__(CLUSTER_TYPE, name)
+        child, commands = pulumi.ResourceOptions(parent=self), StepCommands(wanted)
+        lifetime = Lifetime(name, identity, child)
+        hosts = {
+            name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
+            for name, host in settings.hosts.items()
+        }
+        warn_of_clones(hosts, settings)
+        control_plane = ControlPlane(hosts[settings.control_plane.name], commands, child)
+        join_workers(hosts, control_plane, commands, after=[], lives_in=lifetime, opts=child)
+        pulumi.export("kubeconfig", control_plane.kubeconfig)
+
+
+HostsOnly("cluster", load_settings())
