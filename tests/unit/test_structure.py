@@ -1,0 +1,72 @@
+"""What may know what: folders, and names that begin with an underscore."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+FORBIDDEN = {"components": {"local", "operations", "tests"}, "local": {"components", "operations", "tests"}}
+"""`local` and `components` meet in stack files only."""
+MODULES = sorted(
+    path for folder in ("components", "local", "operations") for path in (REPOSITORY / folder).rglob("*.py")
+)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every dotted name that a module imports, names from modules too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def private_to_others(folder: str, name: str) -> bool:
+    """Whether a dotted name has a part with an underscore that lies in another folder."""
+    parts = name.split(".")
+    return any(
+        part.startswith("_")
+        and not part.startswith("__")
+        and ".".join(parts[:number]) not in {folder, f"{folder}."}
+        and not folder.startswith(".".join(parts[:number]) + ".")
+        for number, part in enumerate(parts)
+        if parts[0] in FOLDERS
+    )
+
+
+def folder_of(path: Path) -> str:
+    """The folder of a module, as a dotted name."""
+    return ".".join(path.relative_to(REPOSITORY).parts[:-1])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_name_with_an_underscore_is_private_to_its_folder(path: Path) -> None:
+    """Modules and what is in them."""
+    assert [name for name in imports(path) if private_to_others(folder_of(path), name)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_components_and_local_know_nothing_of_each_other(path: Path) -> None:
+    """What both need is in problem.py."""
+    folder = path.relative_to(REPOSITORY).parts[0]
+    assert {name.partition(".")[0] for name in imports(path)} & FORBIDDEN.get(folder, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "private"),
+    [
+        ("components.settings", "components.settings._patterns", False),
+        ("components.settings", "components.settings._patterns.WORDS", False),
+        ("components.steps", "components.settings._patterns", True),
+        ("components", "components.settings._patterns", True),
+        ("operations.status", "operations.hosts.ssh._options", True),
+        ("operations.hosts", "operations.__main__", False),
+    ],
+)
+def test_the_rule_finds_what_it_forbids(folder: str, name: str, private: bool) -> None:
+    """Otherwise the tests above would prove nothing."""
+    assert private_to_others(folder, name) == private
