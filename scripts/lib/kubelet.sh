@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The kubelet of this machine, with the configuration that the cluster has for all.
+# Needs: lib/messages.sh
 
 KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
@@ -10,7 +11,7 @@ kubelet_is_healthy() { curl --silent --fail --max-time 5 http://127.0.0.1:10248/
 restart_kubelet() {
   local seen
   cp --preserve "$KUBELET_CONFIG" "$STAGING/kubelet-config.yaml"
-  "$@" >"$STAGING/kubelet" 2>&1 || fail "$* to succeed" "$(tail -n 5 "$STAGING/kubelet")" "$*"
+  "$@" >"$STAGING/kubelet" 2>&1 || fail "$* to succeed" "$(failure_lines "$STAGING/kubelet")" "$*"
   systemctl daemon-reload
   systemctl restart kubelet
   if ! comes_true 120 kubelet_is_healthy; then

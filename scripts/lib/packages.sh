@@ -1,23 +1,24 @@
 # shellcheck shell=bash
 # Packages of Kubernetes, for the steps that install and upgrade them.
-# Needs: KUBERNETES_VERSION
+# Needs: KUBERNETES_VERSION; lib/messages.sh
 # shellcheck disable=SC2034 # those who source this file read the names
+. "$LIBRARY/lib/messages.sh"
 
 APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy
 APT_LOCK_SECONDS=600
 
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
-  local output next="apt-get $*" began=$SECONDS
-  until output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
-    --option Acquire::Retries=3 "$@" 2>&1); do
+  local next="apt-get $*" began=$SECONDS
+  until apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
+    --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
     # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
-    if [[ $output == *lists/lock* ]] && ((SECONDS - began < APT_LOCK_SECONDS)); then
+    if grep --quiet lists/lock "$STAGING/apt-get" && ((SECONDS - began < APT_LOCK_SECONDS)); then
       sleep 1
       continue
     fi
-    ! grep --fixed-strings "dpkg --configure -a" <<<"$output" >/dev/null || next="dpkg --configure -a"
-    fail "apt-get $* to succeed" "$(grep --extended-regexp '^(E|W|Err)' <<<"$output" | tail -n 6)" "$next"
+    if grep --quiet "dpkg --configure -a" "$STAGING/apt-get"; then next="dpkg --configure -a"; fi
+    fail "apt-get $* to succeed" "$(failure_lines "$STAGING/apt-get")" "$next"
   done
 }
 

@@ -26,7 +26,7 @@ cluster_is_complete() {
 reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
     fail "an init that went to its end, or none" "an init of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
-  kubeadm reset --force >&2
+  run_kubeadm "kubeadm reset --force" reset --force
   # Its directory may be a disk of its own.
   rm -rf /etc/cni/net.d /var/lib/etcd/*
   forget "$INIT_STARTED_MARK"
@@ -35,9 +35,10 @@ reset_half_done() {
 }
 
 run_init() {
+  check_before init "$IGNORE_PREFLIGHT_ERRORS"
   remember "$INIT_STARTED_MARK" yes
-  kubeadm init --config "$KUBEADM_CONFIG" --skip-token-print --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/init" 2>&1 ||
-    fail "kubeadm init to succeed" "$(grep --invert-match '^\s*$' "$STAGING/init" | tail -n 25)" "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up"
+  run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
+    init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
   changed "kubeadm init is done"
 }
 

@@ -56,10 +56,11 @@ check_token() {
 }
 
 run_join() {
+  trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
   put "$DISCOVERY"
+  check_before join "$IGNORE_PREFLIGHT_ERRORS"
   remember "$JOIN_STARTED_MARK" yes
-  kubeadm join --config "$KUBEADM_CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
-    { rm -f "$DISCOVERY" && fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"; }
+  run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$KUBEADM_CONFIG" --skip-phases=preflight
   rm -f "$DISCOVERY"
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
   changed "kubeadm join is done"
@@ -70,7 +71,7 @@ clean_up_half_done() {
   if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
     fail "a join that went to its end, or none" "a join of this stack that was cut short, or whose node was deleted since" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   fi
-  kubeadm reset --force >&2
+  run_kubeadm "kubeadm reset --force" reset --force
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"
   changed "the half-done join is reset"
@@ -96,8 +97,7 @@ export KUBECONFIG=$KUBELET_CONF
 runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
 upgrade_node() {
   install_held kubeadm
-  kubeadm upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
-    fail "kubeadm upgrade node to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" "mend what it names, then pulumi up"
+  run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   install_held kubelet kubectl
   systemctl daemon-reload
   systemctl restart kubelet

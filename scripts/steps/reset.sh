@@ -27,8 +27,7 @@ if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]] &&
 fi
 
 if command -v kubeadm >/dev/null; then
-  kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >"$STAGING/reset" 2>&1 ||
-    fail "kubeadm reset to succeed" "$(tail -n 10 "$STAGING/reset")" "kubeadm reset --force"
+  run_kubeadm "kubeadm reset --force" reset --force --cri-socket unix:///run/containerd/containerd.sock
 fi
 systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
 

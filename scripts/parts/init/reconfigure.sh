@@ -3,10 +3,7 @@
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
 #   lib/kubelet.sh lib/static_pods.sh
 
-phase() {
-  kubeadm init phase "$@" --config "$KUBEADM_CONFIG" >"$STAGING/phase" 2>&1 ||
-    fail "kubeadm init phase $* to succeed" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase $* --config $KUBEADM_CONFIG"
-}
+phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
 write_manifests() {
   phase control-plane all

@@ -9,8 +9,7 @@ KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 renew_expired_kubelet_certificate() {
   if openssl x509 -noout -checkend 0 -in "$KUBELET_CERTIFICATE" >/dev/null; then return; fi
   rm -f "$KUBELET_CONF" /var/lib/kubelet/pki/kubelet-client-*
-  kubeadm init phase kubeconfig kubelet --config "$KUBEADM_CONFIG" >"$STAGING/renew" 2>&1 ||
-    fail "a certificate for the kubelet" "$(tail -n 10 "$STAGING/renew")" "kubeadm init phase kubeconfig kubelet --config $KUBEADM_CONFIG"
+  run_kubeadm "kubeadm init phase kubeconfig kubelet --config $KUBEADM_CONFIG" init phase kubeconfig kubelet --config "$KUBEADM_CONFIG"
   changed "the expired certificate of the kubelet is replaced"
 }
 
@@ -18,8 +17,7 @@ renew_expired_kubelet_certificate() {
 renew_certificates() {
   local before component
   before=$(container_of kube-apiserver)
-  kubeadm certs renew all >"$STAGING/renew" 2>&1 ||
-    fail "kubeadm certs renew all to succeed" "$(tail -n 10 "$STAGING/renew")" "kubeadm certs check-expiration"
+  run_kubeadm "kubeadm certs check-expiration" certs renew all
   renew_expired_kubelet_certificate
   # One that saw the API server end again and again would wait for minutes before it starts it once more.
   api_is_ready &>/dev/null || systemctl restart kubelet

@@ -20,9 +20,8 @@ runs_in_version() { [[ $(node_condition "$HOST_NAME") == True && $(node_version 
 upgrade_control_plane() {
   [[ -e $SNAPSHOTS/before-$KUBERNETES_VERSION.db ]] || save_etcd
   install_held kubeadm
-  kubeadm upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
-    fail "kubeadm upgrade apply v$KUBERNETES_VERSION to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" \
-      "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS"
+  run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
+    upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }
 
