@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.steps.step import SCRIPTS
+from components.steps.scripts import SCRIPTS
 from tests.scripts.cluster import SAMPLES
 
 LOGS = sorted(SAMPLES.glob("*.log"))
