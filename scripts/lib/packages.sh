@@ -23,9 +23,11 @@ apt_get() {
 }
 
 # A package that was removed but not purged still has a version.
-installed_version() { dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'; }
+installed_version() {
+  dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'
+}
 
-# are_installed PACKAGE...: whether they are there in the stack's version.
+# are_installed PACKAGE...: whether the packages are installed in the stack's version.
 are_installed() {
   local package
   for package in "$@"; do
@@ -33,15 +35,15 @@ are_installed() {
   done
 }
 
-# has_version PACKAGE: whether the package lists have it in the stack's version. Not `grep --quiet`: it ends at the first match,
-# and apt-cache of a broken pipe.
+# has_version PACKAGE: whether the package lists have the package in the stack's version. Not `grep --quiet`, which ends at the
+# first match: apt-cache then ends of a broken pipe.
 has_version() { apt-cache madison "$1" | grep " $KUBERNETES_VERSION-" >/dev/null; }
 
-# install_held PACKAGE...: they are there in the stack's version, and stay in it.
+# install_held PACKAGE...: install the packages in the stack's version, and hold them.
 install_held() {
   local package
   if ! are_installed "$@"; then
-    # A patch is newer than the lists that were read when the repository was named.
+    # A patch release may be newer than the package lists, which are read when the repository changes.
     has_version "$1" || apt_get update
     for package in "$@"; do
       has_version "$package" ||
@@ -58,5 +60,6 @@ install_held() {
       changed "$package is held"
     fi
   done
-  are_installed "$@" || fail "$* $KUBERNETES_VERSION" "$(for package in "$@"; do installed_version "$package"; done)" "apt-cache policy $*"
+  are_installed "$@" ||
+    fail "$* $KUBERNETES_VERSION" "$(for package in "$@"; do installed_version "$package"; done)" "apt-cache policy $*"
 }

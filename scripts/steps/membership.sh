@@ -16,7 +16,7 @@ if [[ -n $NODE ]]; then
   apply_taints "$WORKER_NAME" "$TAINTS" "$taints_mark"
   version=$(node_version "$WORKER_NAME")
   if [[ $version != "v$KUBERNETES_VERSION" ]]; then
-    drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+    drain "$WORKER_NAME" "remove what keeps these pods on the node, or raise policy.drainTimeoutSeconds; then pulumi up"
   fi
 else
   remember "$taints_mark" "$TAINTS" # the kubelet registers with them

@@ -192,7 +192,7 @@ def test_a_drain_that_cannot_finish_names_the_pods_and_what_keeps_them(initialis
     finished = initialised.run("leave", MEMBERSHIP)
     assert finished.status == 1
     assert "expected node node2 to drain within 60 s" in finished.stderr
-    assert "node2 takes pods again\n" in finished.stderr, "whoever takes the edit back has nothing more to do"
+    assert "node node2 is uncordoned\n" in finished.stderr, "whoever takes the edit back has nothing more to do"
     assert "pods that stay: shop/web-1 shop/bare\n" in finished.stderr
     assert "would violate the disruption budget" in finished.stderr
     assert not [call for call in initialised.calls() if "delete node" in call]
@@ -221,7 +221,7 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
     )
     finished = initialised.run("leave", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
-    assert "node2 does not answer any more: its pods are not waited for\n" in finished.stderr
+    assert "node node2 stopped answering: the drain does not wait for its pods\n" in finished.stderr
     assert [call for call in initialised.calls() if "delete node" in call]
 
 
