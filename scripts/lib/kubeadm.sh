@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# Files of kubeadm on this machine.
+# kubeadm on this machine, and its files.
+# Needs: lib/messages.sh
 # shellcheck disable=SC2034 # those who source this file read the names
+. "$LIBRARY/lib/messages.sh"
 
 KUBEADM_CONFIG=/etc/kubernetes/kubeadm/config.yaml
 DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
@@ -8,8 +10,24 @@ ADMIN_CONF=/etc/kubernetes/admin.conf
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 PKI=/etc/kubernetes/pki
 
+# run_kubeadm NEXT ARGUMENT...: run kubeadm; where it fails, the step ends with the lines that say why.
+run_kubeadm() {
+  local next=$1 command
+  shift
+  command="kubeadm $*"
+  kubeadm "$@" >"$STAGING/kubeadm" 2>&1 ||
+    fail "${command%% --*} to succeed" "$(failure_lines "$STAGING/kubeadm")" "$next"
+}
+
+# check_before init|join IGNORED: kubeadm's own checks of the machine, but for the ignored ones. They change nothing on it, so
+# an init or a join that they refuse is none that was cut short.
+check_before() {
+  run_kubeadm "mend what it names, or name the check in cluster.ignorePreflightErrors in the stack file; then pulumi up" \
+    "$1" phase preflight --config "$KUBEADM_CONFIG" --ignore-preflight-errors="$2"
+}
+
 # kubeadm_images: the images of a control plane, one a line; what kubeadm warns of is in $STAGING/kubeadm.
 kubeadm_images() {
   local list="kubeadm config images list --config $KUBEADM_CONFIG"
-  $list 2>"$STAGING/kubeadm" || fail "kubeadm to read its configuration" "$(<"$STAGING/kubeadm")" "$list"
+  $list 2>"$STAGING/kubeadm" || fail "kubeadm to read its configuration" "$(failure_lines "$STAGING/kubeadm")" "$list"
 }

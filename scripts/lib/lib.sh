@@ -2,7 +2,7 @@
 # What every step uses. Messages go to standard error; standard output is for what a step returns.
 . "$LIBRARY/lib/marks.sh"
 
-# changed TEXT: the one line that a changed thing prints.
+# changed TEXT: print what the step changed, in one line.
 changed() { printf '%s: %s\n' "$HOST_NAME" "$1" >&2; }
 
 # explain EXPECTED SEEN NEXT: the form of every error.
@@ -17,8 +17,8 @@ fail() {
   exit 1
 }
 
-# put PATH: put the staged file in place; PUT is "changed" when this changed it. Never part of a condition, in which bash
-# would go on after a write that failed.
+# put PATH: put the staged file in place; PUT is "changed" where that changed the file, otherwise "same". Never call it in a
+# condition: bash would go on after a failed write.
 put() {
   local staged=$STAGING/files$1
   PUT=same
@@ -33,7 +33,7 @@ put() {
   changed "wrote $1"
 }
 
-# is_staged PATH: whether the stack asks for this file.
+# is_staged PATH: whether the step has this file among its staged files.
 is_staged() { [[ -f $STAGING/files$1 ]]; }
 
 # staged_below [DIRECTORY]: paths of the staged files, one a line: of all, or of those below the directory.
@@ -41,22 +41,22 @@ staged_below() {
   if [[ -d $STAGING/files${1:-} ]]; then find "$STAGING/files${1:-}" -type f -printf "${1:-}/%P\n" | sort; fi
 }
 
-# remove_leftovers: what an earlier run of this step put and the stack does not ask for any more is gone. What another step
-# puts now stays.
+# remove_leftovers: delete files that this step installed earlier and no longer stages, unless another step installs them.
 remove_leftovers() {
   local path
   mkdir -p "$FILE_LISTS"
-  staged_below >"$STAGING/asked-for"
+  staged_below >"$STAGING/file-list"
   touch "$FILE_LISTS/$STEP"
   while read -r path; do
     [[ -e $path ]] || continue
     rm "$path"
     changed "removed $path"
-  done < <(comm -23 "$FILE_LISTS/$STEP" <(find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/asked-for" -))
-  mv "$STAGING/asked-for" "$FILE_LISTS/$STEP"
+  done < <(comm -23 "$FILE_LISTS/$STEP" \
+    <(find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/file-list" -))
+  mv "$STAGING/file-list" "$FILE_LISTS/$STEP"
 }
 
-# comes_true SECONDS COMMAND...: try once a second until the command succeeds, or the time is over.
+# comes_true SECONDS COMMAND...: run the command once a second until it succeeds; fails when the time is over.
 comes_true() {
   local seconds=$1 began=$SECONDS
   shift
@@ -66,7 +66,7 @@ comes_true() {
   done
 }
 
-# wait_for SECONDS EXPECTED NEXT COMMAND...: the step ends where it does not come true.
+# wait_for SECONDS EXPECTED NEXT COMMAND...: as comes_true; when the time is over the step ends with an error.
 wait_for() {
   local seconds=$1 expected=$2 next=$3
   shift 3
@@ -74,7 +74,7 @@ wait_for() {
 }
 
 unexpected_exit() {
-  # What fails in a substitution is either looked at there, as in arguments of fail, or fails outside of it once more.
+  # A failure in a substitution is handled there, as in arguments of fail, or the assignment outside fails too.
   ((BASH_SUBSHELL == 0)) || return 0
   explain "\`$4\` to succeed" "exit status $1 (${2##*/}, line $3)" "less /var/log/pulumi-kubeadm/$STEP.log" >&2
 }

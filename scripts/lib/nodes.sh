@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# What is done to a node from outside: drained and given back, taints. KUBECONFIG says with which rights.
+# A node seen from the API: drain, uncordon, taints. KUBECONFIG gives the rights.
 # Needs: KUBECONFIG
 
-# On a node that we cordoned: one that a person cordoned stays so.
+# Annotation of a node that a drain of ours cordoned. A node that a person cordoned stays cordoned.
 DRAINED=pulumi-kubeadm/drained
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 
-# find_node NAME: NODE is it, and empty where the cluster has none. An API that does not answer says nothing of that.
+# find_node NAME: NODE is the node, or empty where the cluster has no such node. Where the API does not answer the step ends.
 find_node() {
   wait_for 60 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" kubectl get --raw /readyz
   # shellcheck disable=SC2034 # callers read it
@@ -17,8 +17,8 @@ find_node() {
     fail "the API server to say whether it has node $1" "$(tail -n 3 "$STAGING/kubectl")" "kubectl get node $1; then pulumi up"
 }
 
-# drain NODE NEXT: its pods are elsewhere. Disruption budgets are respected; what nobody would start again is not deleted. A
-# machine that dies meanwhile can end no pod, and is not waited for.
+# drain NODE NEXT: move its pods to other nodes. Disruption budgets are respected; pods without a controller are not deleted. A
+# machine that dies during the drain cannot end its pods: the drain does not wait for it.
 drain() {
   local node=$1 next=$2 seconds unschedulable draining seen
   seconds=$(mark "$DRAIN_TIMEOUT_MARK")
@@ -33,14 +33,14 @@ drain() {
     if [[ $(node_condition "$node") == Unknown ]]; then
       kill "$draining" 2>/dev/null || true # it may have ended at this moment
       wait "$draining" || true             # the signal is its status
-      changed "$node does not answer any more: its pods are not waited for"
+      changed "node $node stopped answering: the drain does not wait for its pods"
       return
     fi
     sleep 1
   done
   if ! wait "$draining"; then
     seen=$(pods_that_stay "$node")$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)
-    give_back "$node" # whoever takes the edit back gives the next update nothing to do
+    give_back "$node" # an edit that is taken back leaves the next update nothing to do
     fail "node $node to drain within $seconds s" "$seen" "$next"
   fi
   changed "$node is drained"
@@ -53,16 +53,16 @@ pods_that_stay() {
     awk '$1 != "DaemonSet" && $1 != "Node" {print $NF}' | paste --serial --delimiters ' '
 }
 
-# give_back NODE: it takes pods again, if it was us who kept them away.
+# give_back NODE: uncordon the node, if a drain of ours cordoned it.
 give_back() {
   [[ $(kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}") == true ]] || return 0
   kubectl uncordon "$1" >/dev/null
   kubectl annotate node "$1" "$DRAINED-" >/dev/null
-  changed "$1 takes pods again"
+  changed "node $1 is uncordoned"
 }
 
-# apply_taints NODE WANTED MARK: the node has the wanted taints, one a line; of others only those go that we set before,
-# which MARK remembers.
+# apply_taints NODE WANTED MARK: set the wanted taints, one a line, and remove those that the stack set before, as MARK says.
+# Taints that others set stay.
 apply_taints() {
   local node=$1 wanted=$2 taint before there
   before=$(mark "$3")
@@ -72,16 +72,16 @@ apply_taints() {
     grep --quiet --line-regexp --fixed-strings "$taint" <<<"$wanted" && continue
     grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" || continue # gone already
     kubectl taint node "$node" "$(untaint "$taint")" >/dev/null
-    changed "$node has no taint $taint any more"
+    changed "taint $taint is removed from node $node"
   done <<<"$before"
   while read -r taint; do
     [[ -n $taint ]] || continue
     grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" && continue
     kubectl taint --overwrite node "$node" "$taint" >/dev/null
-    changed "$node has the taint $taint"
+    changed "taint $taint is set on node $node"
   done <<<"$wanted"
   remember "$3" "$wanted"
 }
 
-# key=value:effect or key:effect, as kubectl wants it for removal.
+# untaint TAINT: the argument of kubectl that removes a taint, key=value:effect or key:effect.
 untaint() { printf '%s:%s-' "${1%%[=:]*}" "${1##*:}"; }

@@ -1,30 +1,33 @@
 # shellcheck shell=bash
 # Packages of Kubernetes, for the steps that install and upgrade them.
-# Needs: KUBERNETES_VERSION
+# Needs: KUBERNETES_VERSION; lib/messages.sh
 # shellcheck disable=SC2034 # those who source this file read the names
+. "$LIBRARY/lib/messages.sh"
 
 APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy
 APT_LOCK_SECONDS=600
 
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
-  local output next="apt-get $*" began=$SECONDS
-  until output=$(apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
-    --option Acquire::Retries=3 "$@" 2>&1); do
+  local next="apt-get $*" began=$SECONDS
+  until apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
+    --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
     # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
-    if [[ $output == *lists/lock* ]] && ((SECONDS - began < APT_LOCK_SECONDS)); then
+    if grep --quiet lists/lock "$STAGING/apt-get" && ((SECONDS - began < APT_LOCK_SECONDS)); then
       sleep 1
       continue
     fi
-    ! grep --fixed-strings "dpkg --configure -a" <<<"$output" >/dev/null || next="dpkg --configure -a"
-    fail "apt-get $* to succeed" "$(grep --extended-regexp '^(E|W|Err)' <<<"$output" | tail -n 6)" "$next"
+    if grep --quiet "dpkg --configure -a" "$STAGING/apt-get"; then next="dpkg --configure -a"; fi
+    fail "apt-get $* to succeed" "$(failure_lines "$STAGING/apt-get")" "$next"
   done
 }
 
 # A package that was removed but not purged still has a version.
-installed_version() { dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'; }
+installed_version() {
+  dpkg-query --show --showformat '${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed --quiet 's/^installed //p'
+}
 
-# are_installed PACKAGE...: whether they are there in the stack's version.
+# are_installed PACKAGE...: whether the packages are installed in the stack's version.
 are_installed() {
   local package
   for package in "$@"; do
@@ -32,15 +35,15 @@ are_installed() {
   done
 }
 
-# has_version PACKAGE: whether the package lists have it in the stack's version. Not `grep --quiet`: it ends at the first match,
-# and apt-cache of a broken pipe.
+# has_version PACKAGE: whether the package lists have the package in the stack's version. Not `grep --quiet`, which ends at the
+# first match: apt-cache then ends of a broken pipe.
 has_version() { apt-cache madison "$1" | grep " $KUBERNETES_VERSION-" >/dev/null; }
 
-# install_held PACKAGE...: they are there in the stack's version, and stay in it.
+# install_held PACKAGE...: install the packages in the stack's version, and hold them.
 install_held() {
   local package
   if ! are_installed "$@"; then
-    # A patch is newer than the lists that were read when the repository was named.
+    # A patch release may be newer than the package lists, which are read when the repository changes.
     has_version "$1" || apt_get update
     for package in "$@"; do
       has_version "$package" ||
@@ -57,5 +60,6 @@ install_held() {
       changed "$package is held"
     fi
   done
-  are_installed "$@" || fail "$* $KUBERNETES_VERSION" "$(for package in "$@"; do installed_version "$package"; done)" "apt-cache policy $*"
+  are_installed "$@" ||
+    fail "$* $KUBERNETES_VERSION" "$(for package in "$@"; do installed_version "$package"; done)" "apt-cache policy $*"
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The parts of the control plane, which the kubelet starts from manifests.
+# Components of the control plane, which the kubelet starts from static pod manifests.
 # Needs: lib/kubeadm.sh lib/nodes.sh
 
 MANIFESTS=/etc/kubernetes/manifests
 
 container_of() { crictl ps --quiet --name "^$1\$" | head -n 1; }
 
-# is_another NAME CONTAINER: another container of the part runs, and is well.
+# is_another NAME CONTAINER: the component runs in another container than this one, and is healthy.
 is_another() {
   local now
   now=$(container_of "$1")
@@ -14,13 +14,13 @@ is_another() {
   case $1 in
     kube-apiserver | etcd) api_is_ready ;;
     *)
-      [[ $(kubectl --namespace kube-system get pod "$1-$HOST_NAME" \
-        --output 'jsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].containerID}') == "true containerd://$now" ]]
+      [[ "true containerd://$now" == $(kubectl --namespace kube-system get pod "$1-$HOST_NAME" \
+        --output 'jsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].containerID}') ]]
       ;;
   esac
 }
 
-# put_back_half_done: what a change that was cut short, or did not go well, found.
+# put_back_half_done: put the manifests and the certificate back that a change found, where it was cut short or failed.
 put_back_half_done() {
   if [[ -d $MANIFESTS_BEFORE ]]; then
     cp "$MANIFESTS_BEFORE"/* "$MANIFESTS/"
@@ -32,7 +32,7 @@ put_back_half_done() {
   fi
 }
 
-# keep DIRECTORY FILE...: a copy that is there as a whole or not at all.
+# keep DIRECTORY FILE...: copy the files into the directory, which exists with all of them or not at all.
 keep() {
   local directory=$1
   shift
@@ -44,10 +44,10 @@ keep() {
   mv "$directory.new" "$directory"
 }
 
-# change_static_pods COMMAND...: the command writes manifests. Each part whose manifest is another one runs with it; where one
-# does not, all have their old ones again.
+# change_static_pods COMMAND...: run the command, which writes manifests, and wait until each changed component runs. Where one
+# does not, all get their old manifests back, and the step ends.
 change_static_pods() {
-  local manifest name changed_parts=()
+  local manifest name changed_components=()
   declare -A before
   keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
   for manifest in "$MANIFESTS"/*; do
@@ -56,9 +56,9 @@ change_static_pods() {
   done
   "$@"
   for manifest in "$MANIFESTS"/*; do
-    cmp --silent "$manifest" "$MANIFESTS_BEFORE/${manifest##*/}" || changed_parts+=("$(basename "$manifest" .yaml)")
+    cmp --silent "$manifest" "$MANIFESTS_BEFORE/${manifest##*/}" || changed_components+=("$(basename "$manifest" .yaml)")
   done
-  for name in "${changed_parts[@]}"; do
+  for name in "${changed_components[@]}"; do
     comes_true 180 is_another "$name" "${before[$name]}" || refuse_arguments "$name"
   done
   rm -rf "$MANIFESTS_BEFORE"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Looks only. Returns a line, or a difference in lines, for each thing that is not as the last update left it.
+# Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
+# update left.
 # Needs: KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
@@ -9,14 +10,19 @@
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
-# same_file PATH WANTED: WANTED is another file, as PATH should be. Lines with a password are not shown.
+# show_difference NAME WANTED SEEN: status 1 of diff says that the files differ, 2 that one cannot be read.
+show_difference() {
+  diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$3" || (($? == 1))
+}
+
+# same_file PATH WANTED: compare a file with the file WANTED. Files with a password are not shown.
 same_file() {
   if [[ ! -f $1 ]]; then
     differs "$1" "the file" "none"
   elif ! cmp --silent "$2" "$1"; then
     case $1 in
       "$CRI_WITH_PASSWORDS" | "$REGISTRIES"/*) differs "$1" "what the last update wrote" "something else" ;;
-      *) diff --unified=1 --label "$1, as it should be" --label "$1, as it is" "$2" "$1" || (($? == 1)) ;; # 1 says that they differ, 2 that one cannot be read
+      *) show_difference "$1" "$2" "$1" ;;
     esac
   elif [[ $(stat --format %a "$2") != "$(stat --format %a "$1")" ]]; then
     differs "$1" "mode $(stat --format %a "$2")" "$(stat --format %a "$1")"
@@ -30,7 +36,7 @@ look_at_files() {
     case $path in
       /etc/hosts)
         sed --quiet "$HOSTS_BLOCK {/^$HOSTS_BEGIN\$/d; /^$HOSTS_END\$/d; p}" /etc/hosts >"$STAGING/names"
-        diff --unified=1 --label "/etc/hosts, as it should be" --label "/etc/hosts, as it is" "$staged" "$STAGING/names" || (($? == 1))
+        show_difference /etc/hosts "$staged" "$STAGING/names"
         ;;
       "$CONTAINERD_CONFIG".*) [[ $path != "$CONTAINERD_CONFIG.$format" ]] || same_file "$CONTAINERD_CONFIG" "$staged" ;;
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
@@ -48,7 +54,8 @@ look_at_kernel() {
   for module in $MODULES; do
     module_is_there "$module" || differs "kernel module $module" "it to be loaded"
   done
-  [[ -z $(swapon --noheadings --show) ]] || differs swap none "$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')"
+  [[ -z $(swapon --noheadings --show) ]] ||
+    differs swap none "$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')"
 }
 
 look_at_packages() {
@@ -64,8 +71,10 @@ look_at_services() {
   local service
   [[ $(hostname) == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$(hostname)"
   for service in containerd kubelet; do
-    systemctl --quiet is-enabled "$service" || differs "service $service" "it to start at boot" "$(systemctl is-enabled "$service" 2>&1)"
-    systemctl --quiet is-active "$service" || differs "service $service" "it to run" "$(systemctl is-active "$service" 2>&1)"
+    systemctl --quiet is-enabled "$service" ||
+      differs "service $service" "it to start at boot" "$(systemctl is-enabled "$service" 2>&1)"
+    systemctl --quiet is-active "$service" ||
+      differs "service $service" "it to run" "$(systemctl is-active "$service" 2>&1)"
   done
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The host may pull from the registries of the stack, and the images it needs at first are there.
+# The host can pull from the registries of the stack, and the first images are pulled.
 # Needs: IMAGES KUBEADM_PAUSE_IMAGE KUBERNETES_VERSION PASSWORD_KEYS ROLE; lib/containerd.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/containerd.sh"
@@ -15,18 +15,19 @@ for file in $credential_files; do
   if [[ -f $file ]]; then install -D --mode 0600 "$file" "$STAGING/before$file"; fi
   put "$file"
 done
-# Newer ones read what they know of a registry at each pull.
+# containerd 1.5 and later read the files of a registry at each pull; 1.4 reads them when it starts.
 if [[ $format == 1.4 ]]; then restart_changed_containerd; fi
 containerd_serves
 
 # shellcheck disable=SC2153 # the caller sets IMAGES
 images=$IMAGES
-# On a node that is to be upgraded kubeadm is still the old one: the upgrade pulls what the new one wants.
+# Before an upgrade kubeadm is still the old one: the upgrade itself pulls the images of the new version.
 # containerd's pause image has to be the same as kubeadm's.
 if [[ $ROLE == control-plane && $(kubeadm version --output short) == "v$KUBERNETES_VERSION" ]]; then
   listed=$(kubeadm_images)
   [[ -z $KUBEADM_PAUSE_IMAGE ]] || grep --quiet --line-regexp --fixed-strings "$KUBEADM_PAUSE_IMAGE" <<<"$listed" ||
-    fail "kubeadm to name the pause image $KUBEADM_PAUSE_IMAGE" "$(grep pause <<<"$listed")" "report it: the table in components/settings/versions.py is wrong"
+    fail "kubeadm to name the pause image $KUBEADM_PAUSE_IMAGE" "$(grep pause <<<"$listed")" \
+      "correct the table in components/settings/versions.py, and report it"
   images+=$'\n'$listed
 fi
 
@@ -48,7 +49,7 @@ explain_pull() {
   explain "image $image to be pullable" "$(tail -c 600 <<<"$seen")" "$next"
 }
 
-# Only what may pass is tried again; a wrong password stays wrong.
+# Only an error that may pass is tried again: a wrong password stays wrong.
 pull() {
   local seen attempt
   for ((attempt = 1; attempt <= TRIES; attempt++)); do
@@ -58,15 +59,14 @@ pull() {
   explain_pull "$1" "$seen" >"$STAGING/failed.$BASHPID"
 }
 
-# A registry with a login is asked for images that are there, too: that is how a wrong password is met now, and not at the
-# next pull of a pod.
+# Where a registry has a login, images that the host has are pulled too: a wrong password fails here, not at a pod's next pull.
 while read -r image; do
   [[ -z $credential_files ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
   pull "$image" &
   pulled=yes
 done < <(grep . <<<"$images" | sort --unique)
 wait
-# Pods go on pulling with the passwords that were right; and whoever takes a wrong one back finds the host as it was.
+# take_back_passwords: pods go on pulling with the old passwords, and an edit that is taken back finds the host as it was.
 take_back_passwords() {
   local file
   for file in $credential_files; do

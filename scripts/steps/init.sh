@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# The host is the control plane of a running cluster, in the version and with the settings of the stack. admin.conf proves nothing, kubeadm writes it early: done means that
-# the API is ready, all that kubeadm makes is there, and the node is registered. Our mark is written last.
+# The host is the control plane of a running cluster, in the version and with the settings of the stack. The API is ready, the
+# objects that kubeadm makes exist, and the node is registered; then, last, the mark `initialized` is written. admin.conf proves
+# nothing: kubeadm writes it early.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
 #   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
 #   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
@@ -25,25 +26,28 @@ cluster_is_complete() {
 
 reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
-    fail "an init that went to its end, or none" "an init of this stack that was cut short" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
-  kubeadm reset --force >&2
-  # Its directory may be a disk of its own.
+    fail "a kubeadm init that went to its end, or none" "a kubeadm init of this stack that was cut short" \
+      "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
+  run_kubeadm "kubeadm reset --force" reset --force
+  # /var/lib/etcd may be a mount point: its content goes, the directory stays.
   rm -rf /etc/cni/net.d /var/lib/etcd/*
   forget "$INIT_STARTED_MARK"
   changed "the half-done init is reset"
-  containerd_serves # after a power cut it may have ended while pods were removed
+  containerd_serves # after a power cut containerd may have ended while pods were removed
 }
 
 run_init() {
+  check_before init "$IGNORE_PREFLIGHT_ERRORS"
   remember "$INIT_STARTED_MARK" yes
-  kubeadm init --config "$KUBEADM_CONFIG" --skip-token-print --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/init" 2>&1 ||
-    fail "kubeadm init to succeed" "$(grep --invert-match '^\s*$' "$STAGING/init" | tail -n 25)" "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up"
+  run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
+    init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
   changed "kubeadm init is done"
 }
 
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
-  fail "the control plane that this stack made" "no mark of it at $STATE/$INITIALIZED_MARK" "pulumi up --replace '**/$HOST_NAME/init' makes a new cluster"
+  fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK" \
+    "pulumi up --replace '**/$HOST_NAME/init' makes a new cluster"
 fi
 containerd_serves
 if ! is_marked "$INITIALIZED_MARK"; then
@@ -54,13 +58,14 @@ if ! is_marked "$INITIALIZED_MARK"; then
 fi
 . "$LIBRARY/parts/init/identity.sh"
 if is_marked "$INITIALIZED_MARK"; then
-  # What an API that does not answer may need.
+  # Either may be what the API server needs to answer.
   put_back_half_done
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/init/renewal.sh"
 fi
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
-wait_for 60 "the cluster to have all that kubeadm makes" "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
+wait_for 60 "the cluster to have the objects that kubeadm makes" \
+  "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
 if ! is_marked "$INITIALIZED_MARK"; then
   remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
   remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"

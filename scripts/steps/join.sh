@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The host is a Ready node of the cluster, in the version and with the settings of the stack. Done means that the kubelet's own certificate opens the API of this cluster and
-# finds the node there; nothing less.
+# The host is a Ready node of the cluster, in the version and with the settings of the stack: with the kubelet's own certificate
+# the API of this cluster shows the node.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
 #   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
@@ -28,60 +28,69 @@ of_this_cluster() {
     cmp --silent "$PKI/ca.crt" <(discovery_value certificate-authority-data | base64 --decode)
 }
 
-# A clock that is wrong makes certificates invalid, which reads as a server that cannot be trusted.
+# With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
   local server there seconds
   server=$(discovery_value server)
-  # Without a look at its certificate, which may not be valid yet by this clock; a server that is silent is the next check's.
-  there=$(curl --silent --insecure --head --max-time 20 "$server/livez" | sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
+  # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
+  there=$(curl --silent --insecure --head --max-time 20 "$server/livez" |
+    sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
   [[ -n $there ]] || return 0
   seconds=$(($(date +%s) - $(date --date "$there" +%s)))
   ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
-    fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" "$seconds s of difference: here $(date --utc), there $there" \
+    fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" \
+      "$seconds s of difference: here $(date --utc), there $there" \
       "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
 }
 
-# A dead token would only show after the five minutes that kubeadm waits for the kubelet.
+# kubeadm would report an expired token only after it waited five minutes for the kubelet.
 check_token() {
   local server status
   server=$(discovery_value server)
   status=$(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
     --cacert <(discovery_value certificate-authority-data | base64 --decode) \
     --header @<(printf 'Authorization: Bearer %s' "$(discovery_value token)") "$server/api" 2>"$STAGING/curl") ||
-    fail "the API server at $server to answer" "$(<"$STAGING/curl")" "curl --insecure $server/livez; open the port between the hosts"
-  # Without any token it is 403.
+    fail "the API server at $server to answer" "$(<"$STAGING/curl")" \
+      "curl --insecure $server/livez; open the port between the hosts"
+  # 403: a request without a token.
   [[ $status != 401 && $status != 403 ]] ||
-    fail "a join token that is valid" "$status: it expired, was deleted, or was not needed when it was asked for" \
-      "pulumi up; if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up, take it away, pulumi up"
+    fail "a valid join token" \
+      "HTTP status $status: the token expired or was deleted, or none was made because the node was Ready" "pulumi up; \
+if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
 run_join() {
+  trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
   put "$DISCOVERY"
+  check_before join "$IGNORE_PREFLIGHT_ERRORS"
   remember "$JOIN_STARTED_MARK" yes
-  kubeadm join --config "$KUBEADM_CONFIG" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/join" 2>&1 ||
-    { rm -f "$DISCOVERY" && fail "kubeadm join to succeed" "$(grep --invert-match '^\s*$' "$STAGING/join" | tail -n 25)" "journalctl -u kubelet -n 50; pulumi up"; }
+  run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$KUBEADM_CONFIG" --skip-phases=preflight
   rm -f "$DISCOVERY"
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
   changed "kubeadm join is done"
 }
 
-# Before the kubelet has its certificate nothing is lost by starting over; after it the node may have been in the cluster.
+# Until the kubelet has its certificate a reset loses nothing; with it the node may have been in the cluster, and run pods.
 clean_up_half_done() {
   if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
-    fail "a join that went to its end, or none" "a join of this stack that was cut short, or whose node was deleted since" "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
+    fail "a kubeadm join that went to its end, or none" \
+      "a kubeadm join of this stack that was cut short, or whose node was deleted since" \
+      "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   fi
-  kubeadm reset --force >&2
+  run_kubeadm "kubeadm reset --force" reset --force
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"
   changed "the half-done join is reset"
-  containerd_serves # after a power cut it may have ended while pods were removed
+  containerd_serves # after a power cut containerd may have ended while pods were removed
 }
 
 containerd_serves
-of_this_cluster || fail "a machine that is not in another cluster" "another CA in $PKI/ca.crt" "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
-# One look that fails does not tell a member from a machine that never joined.
+of_this_cluster ||
+  fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
+    "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
+# A single failed request does not tell a member from a machine that never joined.
 if [[ -f $KUBELET_CONF ]] && ! is_marked "$JOIN_STARTED_MARK"; then
-  comes_true 120 api_lets_kubelet_in || true # what keeps it out, the checks below say
+  comes_true 120 api_lets_kubelet_in || true # the checks below report the cause
 fi
 if ! node_is_registered &>/dev/null; then
   check_clock
@@ -96,8 +105,7 @@ export KUBECONFIG=$KUBELET_CONF
 runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
 upgrade_node() {
   install_held kubeadm
-  kubeadm upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
-    fail "kubeadm upgrade node to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" "mend what it names, then pulumi up"
+  run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   install_held kubelet kubectl
   systemctl daemon-reload
   systemctl restart kubelet
@@ -110,5 +118,6 @@ if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
-wait_for 300 "the node to be Ready" "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
+wait_for 300 "the node to be Ready" \
+  "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
 give_back "$HOST_NAME"

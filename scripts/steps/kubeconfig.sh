@@ -6,7 +6,8 @@
 . "$LIBRARY/lib/kubeadm.sh"
 
 grep --quiet '^clusters:' "$ADMIN_CONF" ||
-  fail "a kubeconfig at $ADMIN_CONF" "$(ls -l "$ADMIN_CONF" 2>&1)" "kubeadm init phase kubeconfig admin --config $KUBEADM_CONFIG"
+  fail "a kubeconfig at $ADMIN_CONF" "$(ls -l "$ADMIN_CONF" 2>&1)" \
+    "kubeadm init phase kubeconfig admin --config $KUBEADM_CONFIG"
 expires=$(kubeconfig_expiry "$ADMIN_CONF")
 echo "# expires $expires"
 cat "$ADMIN_CONF"

@@ -9,7 +9,7 @@ export KUBECONFIG=$ADMIN_CONF
 
 find_node "$WORKER_NAME"
 if [[ -n $NODE ]]; then
-  drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+  drain "$WORKER_NAME" "remove what keeps these pods on the node, or raise policy.drainTimeoutSeconds; then pulumi up"
   kubectl delete node "$WORKER_NAME" >/dev/null
   changed "node $WORKER_NAME is deleted"
 fi

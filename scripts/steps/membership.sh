@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The control plane's side of a worker. Returns what its join needs: server, CA, and a fresh token while it is no Ready
 # node. A node of another version is drained, for its machine to upgrade it.
-# Needs: KUBERNETES_VERSION TAINTS WORKER_NAME; lib/kubeadm.sh lib/nodes.sh
+# Needs: KUBERNETES_VERSION TAINTS WORKER_NAME; lib/kubeadm.sh lib/messages.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -16,14 +16,14 @@ if [[ -n $NODE ]]; then
   apply_taints "$WORKER_NAME" "$TAINTS" "$taints_mark"
   version=$(node_version "$WORKER_NAME")
   if [[ $version != "v$KUBERNETES_VERSION" ]]; then
-    drain "$WORKER_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+    drain "$WORKER_NAME" "remove what keeps these pods on the node, or raise policy.drainTimeoutSeconds; then pulumi up"
   fi
 else
   remember "$taints_mark" "$TAINTS" # the kubelet registers with them
 fi
 if [[ $(node_condition "$WORKER_NAME") != True ]]; then
   token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||
-    fail "a join token" "$(<"$STAGING/kubeadm")" "kubeadm token create"
+    fail "a join token" "$(failure_lines "$STAGING/kubeadm")" "kubeadm token create"
 fi
 server=$(kubectl config view --minify --output jsonpath='{.clusters[0].cluster.server}')
 cat <<KUBECONFIG

@@ -19,20 +19,20 @@ if [[ -n $name && $name != "$HOST_NAME" ]]; then
   changed "the machine is $name of this cluster now: nothing is reset"
   exit 0
 fi
-# One that was off when its node was deleted registers it again as soon as it is started.
+# A machine that was off when its node was deleted registers the node again as soon as it starts.
 if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]] &&
   kubectl --kubeconfig "$KUBELET_CONF" --request-timeout=10s get node "$HOST_NAME" &>/dev/null; then
-  fail "node $HOST_NAME to be out of the cluster" "it is in it, as after a start of a machine that was off" \
+  fail "node $HOST_NAME to be out of the cluster" \
+    "the node is in the cluster: a machine that was off registers its node again when it starts" \
     "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
 fi
 
 if command -v kubeadm >/dev/null; then
-  kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock >"$STAGING/reset" 2>&1 ||
-    fail "kubeadm reset to succeed" "$(tail -n 10 "$STAGING/reset")" "kubeadm reset --force"
+  run_kubeadm "kubeadm reset --force" reset --force --cri-socket unix:///run/containerd/containerd.sock
 fi
 systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
 
-# What kube-proxy and Calico leave in the kernel; rules of others stay.
+# Rules and links of kube-proxy and Calico; rules of others stay.
 for version in iptables ip6tables; do
   # A kernel may lack one of the two.
   if rules=$("$version-save" 2>/dev/null) && [[ -n $rules ]]; then
@@ -52,8 +52,8 @@ for package in kubeadm kubelet kubectl; do
 done
 sed --in-place=.unfinished -e "$HOSTS_BLOCK d" /etc/hosts
 rm -f /etc/hosts.unfinished
-# Everything that was put there; the list is written before the first of them is. A machine whose preparation was cut short
-# before that has none.
+# Every file that a step put; its list is written before the first file is. A machine whose preparation was cut short before
+# has no list.
 if [[ -d $FILE_LISTS ]]; then
   find "$FILE_LISTS" -type f -exec sort --unique {} + | grep --invert-match '^/etc/hosts$' | xargs --delimiter '\n' rm -f
 fi

@@ -9,7 +9,7 @@ import re
 import pytest
 import yaml
 
-from tests.scripts.cluster import CA, DISCOVERY, MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import CA, DISCOVERY, MAY_RESET, NODE_IS_READY, SAMPLES, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Machine
 
 
@@ -18,8 +18,8 @@ def worker(machine: Machine) -> Machine:
     """A prepared host whose kubeadm works, and a control plane that lets it in."""
     machine.stub(
         "kubeadm",
-        'case $1 in\njoin) touch "$ROOT/etc/kubernetes/kubelet.conf" "$ROOT/joined" ;;\n'
-        'reset) rm -f "$ROOT/joined" "$ROOT/etc/kubernetes/kubelet.conf" ;;\nesac',
+        'case "$1 $2" in\n"join --config") touch "$ROOT/etc/kubernetes/kubelet.conf" "$ROOT/joined" ;;\n'
+        'reset*) rm -f "$ROOT/joined" "$ROOT/etc/kubernetes/kubelet.conf" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("curl", "printf 200")
@@ -32,7 +32,7 @@ def test_a_worker_joins_once(worker: Machine) -> None:
     first = worker.run("join", VALUES, DISCOVERY)
     assert first.status == 0, first.stderr
     calls = worker.calls()
-    assert len([call for call in calls if call.startswith("kubeadm join ")]) == 1
+    assert len([call for call in calls if call.startswith("kubeadm join --config ")]) == 1
     assert "0123456789abcdef" not in "".join(calls)
     assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
     second = worker.run("join", VALUES, DISCOVERY)
@@ -100,6 +100,23 @@ def test_a_machine_whose_node_was_deleted_joins_again_where_the_stack_allows_the
     assert "or whose node was deleted since" in refused.stderr
     assert worker.run("join", MAY_RESET, DISCOVERY).status == 0
     assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+
+
+def test_a_join_that_kubeadm_s_own_checks_refuse_is_none_that_was_cut_short(worker: Machine) -> None:
+    """They change nothing: the next update goes on, without a reset. The token is not left behind either."""
+    works = (worker.root / "stubs" / "kubeadm").read_text()
+    worker.write("/said", (SAMPLES / "kubeadm-1.24-preflight.log").read_text())
+    worker.stub("kubeadm", 'cat "$ROOT/said"; exit 1')
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 1
+    assert "    \t[ERROR Port-6443]: Port 6443 is in use\n" in finished.stderr
+    assert "enabled" not in finished.stderr
+    assert "\x1b" not in finished.stderr
+    assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
+    (worker.root / "stubs" / "kubeadm").write_text(works)
+    worker.calls()
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    assert kubeadm_calls(worker) == ["kubeadm join"]
 
 
 def test_a_join_that_was_cut_short_early_starts_over(worker: Machine) -> None:
@@ -175,7 +192,7 @@ def test_a_drain_that_cannot_finish_names_the_pods_and_what_keeps_them(initialis
     finished = initialised.run("leave", MEMBERSHIP)
     assert finished.status == 1
     assert "expected node node2 to drain within 60 s" in finished.stderr
-    assert "node2 takes pods again\n" in finished.stderr, "whoever takes the edit back has nothing more to do"
+    assert "node node2 is uncordoned\n" in finished.stderr, "whoever takes the edit back has nothing more to do"
     assert "pods that stay: shop/web-1 shop/bare\n" in finished.stderr
     assert "would violate the disruption budget" in finished.stderr
     assert not [call for call in initialised.calls() if "delete node" in call]
@@ -204,7 +221,7 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
     )
     finished = initialised.run("leave", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
-    assert "node2 does not answer any more: its pods are not waited for\n" in finished.stderr
+    assert "node node2 stopped answering: the drain does not wait for its pods\n" in finished.stderr
     assert [call for call in initialised.calls() if "delete node" in call]
 
 

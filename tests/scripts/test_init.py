@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripts.cluster import MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import MAY_RESET, NODE_IS_READY, SAMPLES, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Machine
 
 
@@ -13,10 +13,10 @@ def control_plane(machine: Machine) -> Machine:
     """A prepared host whose kubeadm works; `up` says whether the cluster is complete."""
     machine.stub(
         "kubeadm",
-        'case $1 in\ninit) mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
+        'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
         "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old >pki/apiserver.key\n"
         'touch admin.conf controller-manager.conf scheduler.conf pki/apiserver.crt pki/etcd/server.crt "$ROOT/up" ;;\n'
-        'reset) rm -f "$ROOT/up" ;;\nesac',
+        'reset*) rm -f "$ROOT/up" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("crictl")
@@ -180,10 +180,34 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
     ]
 
 
-def test_a_failed_init_shows_the_end_of_what_kubeadm_said(control_plane: Machine) -> None:
-    """And leaves no mark of success."""
-    control_plane.stub("kubeadm", "printf 'a\\n\\nerror: port 6443 is in use\\n'; exit 1")
+def test_an_init_that_kubeadm_s_own_checks_refuse_is_none_that_was_cut_short(control_plane: Machine) -> None:
+    """They change nothing: the next update goes on, without a reset."""
+    works = (control_plane.root / "stubs" / "kubeadm").read_text()
+    control_plane.write("/said", (SAMPLES / "kubeadm-1.36-preflight.log").read_text())
+    control_plane.stub(
+        "kubeadm", 'cat "$ROOT/said"; [[ "$*" != *"--skip-phases=preflight"* ]] || touch "$ROOT/skipped"; exit 1'
+    )
     finished = control_plane.run("init", VALUES)
     assert finished.status == 1
-    assert "    error: port 6443 is in use\n  Next: " in finished.stderr
+    assert not control_plane.path("/skipped").exists()
+    assert finished.stderr.splitlines()[:3] == [
+        "node1: init: expected kubeadm init phase preflight to succeed,",
+        "  saw \t[ERROR Port-6443]: Port 6443 is in use",
+        "    \t[ERROR DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty",
+    ]
+    assert "cluster.ignorePreflightErrors" in finished.stderr
+    (control_plane.root / "stubs" / "kubeadm").write_text(works)
+    control_plane.calls()
+    assert control_plane.run("init", VALUES).status == 0
+    assert kubeadm_calls(control_plane) == ["kubeadm init"]
+
+
+def test_an_init_that_fails_later_is_one_that_was_cut_short(control_plane: Machine) -> None:
+    """It leaves no mark of success, and says what failed."""
+    control_plane.write("/said", (SAMPLES / "kubeadm-1.36-control-plane.log").read_text())
+    control_plane.stub("kubeadm", '[[ "$*" == *"phase preflight"* ]] || { cat "$ROOT/said"; exit 1; }')
+    finished = control_plane.run("init", VALUES)
+    assert finished.status == 1
+    assert "  saw [control-plane-check] kube-apiserver is not healthy after 4m0.001976302s\n" in finished.stderr
     assert not control_plane.path(f"{STATE}/initialized").exists()
+    assert "a kubeadm init of this stack that was cut short" in control_plane.run("init", VALUES).stderr

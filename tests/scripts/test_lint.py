@@ -40,3 +40,19 @@ def test_shellcheck_has_nothing_to_say(script: str) -> None:
 def test_shfmt_would_change_nothing() -> None:
     """Two blanks, indented cases."""
     assert findings("shfmt", "-d", "-i", "2", "-ci", "-ln", "bash", *SCRIPTS) == ""
+
+
+LONGEST_LINE = 128
+ON_HOSTS = [script for script in SCRIPTS if script.startswith("scripts/") and script != "scripts/run.sh"]
+
+
+def too_long(text: str) -> list[str]:
+    """Lines that a terminal of half a screen would wrap."""
+    return [line for line in text.splitlines() if len(line) > LONGEST_LINE]
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_lines_are_short(script: str) -> None:
+    """Whoever reads a script on a host has such a terminal."""
+    assert too_long((ROOT / script).read_text()) == []
+    assert too_long("x" * (LONGEST_LINE + 1))

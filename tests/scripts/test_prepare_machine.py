@@ -68,40 +68,44 @@ def test_a_module_that_is_not_there_is_an_error(kernel: Machine) -> None:
     assert finished.stderr.count("expected") == 1
 
 
-def test_a_free_machine_becomes_the_stack_s(machine: Machine) -> None:
+CLUSTER = {"CLUSTER_ID": "0123456789abcdef", "CLUSTER_NAME": "dev"}
+
+
+def test_a_free_machine_becomes_the_cluster_s(machine: Machine) -> None:
     """And stays it."""
     for _ in range(2):
-        assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"}).status == 0
-        assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "kubeadm/dev"
+        assert machine.run_part("owner", CLUSTER).status == 0
+        assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "0123456789abcdef"
 
 
-def test_a_machine_of_another_stack_is_left_alone(machine: Machine) -> None:
-    """Two stacks with the same address would wreck each other's cluster."""
-    machine.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/production")
-    finished = machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"})
+def test_a_machine_of_another_cluster_is_left_alone(machine: Machine) -> None:
+    """Two clusters on one machine would wreck each other."""
+    machine.write("/var/lib/pulumi-kubeadm/owner", "fedcba9876543210")
+    machine.write("/var/lib/pulumi-kubeadm/cluster-name", "production")
+    finished = machine.run_part("owner", CLUSTER)
     assert finished.status == 1
-    assert "saw the machine belongs to stack kubeadm/production" in finished.stderr
-    assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "kubeadm/production"
+    assert "saw it belongs to cluster production (fedcba9876543210)" in finished.stderr
+    assert machine.path("/var/lib/pulumi-kubeadm/owner").read_text() == "fedcba9876543210"
 
 
 def test_a_node_is_not_prepared_under_a_second_name(machine: Machine) -> None:
     """A machine that is no node yet takes the new name, and is not reset for the old one."""
-    assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"}).status == 0
+    assert machine.run_part("owner", CLUSTER).status == 0
     machine.write("/etc/kubernetes/kubelet.conf", "")
-    finished = machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev", "HOST_NAME": "node9"})
+    finished = machine.run_part("owner", CLUSTER | {"HOST_NAME": "node9"})
     assert finished.status == 1
     assert "expected a machine that is no node yet, or is node node9,\n  saw it is node node1" in finished.stderr
     machine.path("/etc/kubernetes/kubelet.conf").unlink()
-    assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev", "HOST_NAME": "node9"}).status == 0
-    reset = machine.run("reset", {"CLUSTER_ID": "kubeadm/dev", "HOST_NAME": "node1"})
-    assert (reset.status, reset.stderr) == (0, "node1: the machine is node9 of this stack now: nothing is reset\n")
+    assert machine.run_part("owner", CLUSTER | {"HOST_NAME": "node9"}).status == 0
+    reset = machine.run("reset", CLUSTER | {"HOST_NAME": "node1"})
+    assert (reset.status, reset.stderr) == (0, "node1: the machine is node9 of this cluster now: nothing is reset\n")
 
 
 @pytest.mark.parametrize("leftover", ["/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/etcd.yaml"])
 def test_a_machine_with_another_cluster_is_left_alone(machine: Machine, leftover: str) -> None:
     """Whoever made it may still need it."""
     machine.write(leftover, "x")
-    finished = machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"})
+    finished = machine.run_part("owner", CLUSTER)
     assert finished.status == 1
     assert "expected a machine without Kubernetes" in finished.stderr
     assert not machine.path("/var/lib/pulumi-kubeadm/owner").exists()
@@ -110,7 +114,7 @@ def test_a_machine_with_another_cluster_is_left_alone(machine: Machine, leftover
 def test_etcd_data_alone_are_another_cluster_too(machine: Machine) -> None:
     """They are what cannot be made again."""
     machine.path("/var/lib/etcd/member").mkdir(parents=True)
-    assert machine.run_part("owner", {"CLUSTER_ID": "kubeadm/dev"}).status == 1
+    assert machine.run_part("owner", CLUSTER).status == 1
 
 
 MACHINE_VALUES = {

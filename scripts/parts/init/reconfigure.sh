@@ -1,19 +1,16 @@
 # shellcheck shell=bash
-# The control plane runs with what the stack tells kubeadm. Each mark holds what was applied last, or its digest.
+# The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
 #   lib/kubelet.sh lib/static_pods.sh
 
-phase() {
-  kubeadm init phase "$@" --config "$KUBEADM_CONFIG" >"$STAGING/phase" 2>&1 ||
-    fail "kubeadm init phase $* to succeed" "$(tail -n 10 "$STAGING/phase")" "kubeadm init phase $* --config $KUBEADM_CONFIG"
-}
+phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
 write_manifests() {
   phase control-plane all
   phase etcd local
 }
 
-# kubeadm makes no certificate where there is one.
+# kubeadm makes no certificate where a file of it exists.
 renew_api_certificate() {
   keep "$CERTIFICATE_BEFORE" "$PKI"/apiserver.{crt,key}
   rm "$PKI"/apiserver.{crt,key}
@@ -24,12 +21,13 @@ renew_api_certificate() {
 reconfigure_cluster() {
   local before
   before=$(container_of kube-apiserver)
-  trap put_back_half_done EXIT # whatever ends this too early
+  trap put_back_half_done EXIT # whatever ends the step before the change is done
   renew_api_certificate
   change_static_pods write_manifests
   if [[ $(container_of kube-apiserver) == "$before" ]]; then
-    crictl stop "$before" >/dev/null # it reads its certificate when it starts
-    wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" is_another kube-apiserver "$before"
+    crictl stop "$before" >/dev/null # the API server reads its certificate when it starts
+    wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" \
+      is_another kube-apiserver "$before"
   fi
   trap - EXIT
   phase upload-config kubeadm

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Certificates are renewed when the stack asks for another generation of them. Nothing here needs an API that answers: it does
-# not any more when they have expired.
+# Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, which
+# does not answer with expired certificates.
 # Needs: CERTIFICATE_GENERATION; lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
@@ -9,8 +9,8 @@ KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 renew_expired_kubelet_certificate() {
   if openssl x509 -noout -checkend 0 -in "$KUBELET_CERTIFICATE" >/dev/null; then return; fi
   rm -f "$KUBELET_CONF" /var/lib/kubelet/pki/kubelet-client-*
-  kubeadm init phase kubeconfig kubelet --config "$KUBEADM_CONFIG" >"$STAGING/renew" 2>&1 ||
-    fail "a certificate for the kubelet" "$(tail -n 10 "$STAGING/renew")" "kubeadm init phase kubeconfig kubelet --config $KUBEADM_CONFIG"
+  run_kubeadm "kubeadm init phase kubeconfig kubelet --config $KUBEADM_CONFIG" \
+    init phase kubeconfig kubelet --config "$KUBEADM_CONFIG"
   changed "the expired certificate of the kubelet is replaced"
 }
 
@@ -18,15 +18,15 @@ renew_expired_kubelet_certificate() {
 renew_certificates() {
   local before component
   before=$(container_of kube-apiserver)
-  kubeadm certs renew all >"$STAGING/renew" 2>&1 ||
-    fail "kubeadm certs renew all to succeed" "$(tail -n 10 "$STAGING/renew")" "kubeadm certs check-expiration"
+  run_kubeadm "kubeadm certs check-expiration" certs renew all
   renew_expired_kubelet_certificate
-  # One that saw the API server end again and again would wait for minutes before it starts it once more.
+  # A kubelet that saw the API server end again and again waits for minutes before it starts the API server once more.
   api_is_ready &>/dev/null || systemctl restart kubelet
   for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop >/dev/null
   done
-  wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" is_another kube-apiserver "$before"
+  wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" \
+    is_another kube-apiserver "$before"
   changed "certificates are renewed"
 }
 

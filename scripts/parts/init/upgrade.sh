@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# The control plane runs in the stack's version. The mark is written last, so an upgrade that was cut short goes on.
+# The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
+# was cut short.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/nodes.sh lib/packages.sh
 
-# In the etcd container: its image has the etcdctl that fits. Its data directory is the same path on the host.
+# save_etcd: a snapshot by the etcdctl in etcd's own image, which fits. etcd's data directory has the same path on the host.
 save_etcd() {
   local container snapshot=/var/lib/etcd/before-$KUBERNETES_VERSION.db
   container=$(crictl ps --quiet --name '^etcd$' | head -n 1)
@@ -20,26 +21,25 @@ runs_in_version() { [[ $(node_condition "$HOST_NAME") == True && $(node_version 
 upgrade_control_plane() {
   [[ -e $SNAPSHOTS/before-$KUBERNETES_VERSION.db ]] || save_etcd
   install_held kubeadm
-  kubeadm upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS" >"$STAGING/upgrade" 2>&1 ||
-    fail "kubeadm upgrade apply v$KUBERNETES_VERSION to succeed" "$(grep --invert-match '^\s*$' "$STAGING/upgrade" | tail -n 25)" \
-      "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS"
+  run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
+    upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }
 
 upgrade_node() {
-  drain "$HOST_NAME" "mend what keeps these pods, or raise policy.drainTimeoutSeconds; then pulumi up"
+  drain "$HOST_NAME" "remove what keeps these pods on the node, or raise policy.drainTimeoutSeconds; then pulumi up"
   install_held kubelet kubectl
   systemctl daemon-reload
   systemctl restart kubelet
   wait_for 300 "the node to be Ready with kubelet $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
   wait_for 300 "the API server to be ready for some time" "crictl ps -a; journalctl -u kubelet -n 50" api_has_settled
-  # The controllers began anew too. Where they are late, pods of the next node end before services leave them out. That
-  # they brought the new kube-proxy to every node shows that they are not; a node that is down never gets it.
+  # The controllers restarted too. While they lag, pods of the next node end before services stop sending to them. Once the new
+  # kube-proxy is on every node they do not lag; a node that is down never gets it.
   kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
-    changed "kube-proxy is not on every node in its new version yet"
+    changed "the new kube-proxy is not on every node yet"
 }
 
-# A new kubelet starts the static pods anew, some time after it said that the node is Ready.
+# A new kubelet restarts the static pods some time after the node is Ready.
 api_has_settled() {
   local look
   for ((look = 0; look < 20; look++)); do

@@ -8,7 +8,8 @@ put /etc/modules-load.d/kubernetes.conf
 
 for module in $MODULES; do
   module_is_there "$module" || modprobe "$module" ||
-    fail "kernel module $module" "$(modprobe "$module" 2>&1)" "apt-get install linux-image-amd64, then reboot: cloud kernels lack modules"
+    fail "kernel module $module" "$(modprobe "$module" 2>&1)" \
+      "apt-get install linux-image-amd64, then reboot: cloud kernels lack modules"
 done
 
 sysctls_hold() {
@@ -19,8 +20,11 @@ sysctls_hold() {
 }
 put /etc/sysctl.d/99-kubernetes.conf
 if ! sysctls_hold; then
-  # Only ours: a line of the distribution that does not apply here must not stop us.
+  # Only this file: a sysctl of the distribution that this kernel lacks must not end the step.
   sysctl --quiet --load /etc/sysctl.d/99-kubernetes.conf >&2
-  changed "sysctls hold"
+  changed "sysctls are set"
 fi
-sysctls_hold || fail "the sysctls of the stack" "$(sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file <(sed 's/ = .*//' /etc/sysctl.d/99-kubernetes.conf))" "grep -r . /etc/sysctl.d"
+seen_sysctls() {
+  sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file <(sed 's/ = .*//' /etc/sysctl.d/99-kubernetes.conf)
+}
+sysctls_hold || fail "the sysctls of the stack" "$(seen_sysctls)" "grep -r . /etc/sysctl.d"

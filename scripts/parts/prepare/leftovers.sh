@@ -1,4 +1,4 @@
 # shellcheck shell=bash
-# What the stack asked for in an earlier run, and does not any more, is gone.
+# Files that prepare put earlier and no longer stages are deleted.
 
 remove_leftovers

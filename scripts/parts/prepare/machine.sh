@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Looks only: what cannot work is said before anything is changed, all of it at once.
+# Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP ROLE
 
 findings=()
@@ -19,7 +19,7 @@ check_memory() {
 
 check_disk() {
   local free inodes
-  # What is installed already needs no room any more.
+  # On a prepared machine packages and images have their room already.
   is_marked "$PREPARED_MARK" && return 0
   free=$(free_disk_mib /var)
   ((free >= MINIMUM_FREE_DISK_MIB)) ||
@@ -40,7 +40,8 @@ check_system() {
 
 check_node_ip() {
   ip -4 -oneline address show | grep --fixed-strings " $NODE_IP/" >/dev/null ||
-    find_wrong "the node's address $NODE_IP on one of the network cards" "$(hostname --all-ip-addresses)" "mend nodeIp of the host in the stack file"
+    find_wrong "the node's address $NODE_IP on one of the network cards" "$(hostname --all-ip-addresses)" \
+      "correct nodeIp of the host in the stack file"
 }
 
 check_memory

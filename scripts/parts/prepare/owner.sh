@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# One machine belongs to one cluster, under one name, and what another cluster left on it is never touched. A cluster is known
-# by its identity, which is minted once; its name is for messages.
+# One machine belongs to one cluster, under one name, and files of another cluster are never touched. A cluster is known by its
+# identity, which is minted once; its name is for messages.
 # Needs: CLUSTER_ID CLUSTER_NAME; lib/kubeadm.sh
 . "$LIBRARY/lib/kubeadm.sh"
 
@@ -8,12 +8,14 @@ owner=$(mark "$OWNER_MARK")
 if [[ -n $owner && $owner != "$CLUSTER_ID" ]]; then
   fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID), or of none" \
     "it belongs to cluster $(mark "$CLUSTER_NAME_MARK") ($owner)" \
-    "remove the host from the stack of that cluster first; or, if the state of that stack is lost and this stack takes its cluster \
-over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
+    "remove the host from the stack of that cluster first; or, if the state of that stack is lost and this stack takes its \
+cluster over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
 fi
-if [[ -z $owner && -n $(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit 2>/dev/null) ]]; then
-  fail "a machine without Kubernetes" "files of another cluster in /etc/kubernetes or /var/lib/etcd" \
-    "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
+found=$(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit \
+  2>/dev/null) || true # either directory may be missing
+if [[ -z $owner && -n $found ]]; then
+  fail "a machine without Kubernetes" "a file of another cluster: $found" "if that cluster is not needed any more: \
+kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 fi
 remember "$CLUSTER_NAME_MARK" "$CLUSTER_NAME"
 remember "$OWNER_MARK" "$CLUSTER_ID"
