@@ -11,9 +11,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 FORBIDDEN = {"components": {"local", "operations", "tests"}, "local": {"components", "operations", "tests"}}
 """`local` and `components` meet in stack files only."""
-MODULES = sorted(
-    path for folder in ("components", "local", "operations") for path in (REPOSITORY / folder).rglob("*.py")
-)
+FOLDERS = ("components", "local", "operations")
+MODULES = sorted(path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*.py"))
 
 
 def imports(path: Path) -> Iterator[str]:
