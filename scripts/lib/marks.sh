@@ -4,7 +4,7 @@
 
 # On each machine, by prepare
 OWNER_MARK=owner                          # CLUSTER_ID of the only cluster that may change the machine; the first thing written
-CLUSTER_NAME_MARK=cluster-name             # CLUSTER_NAME of that cluster, for messages
+CLUSTER_NAME_MARK=cluster-name            # CLUSTER_NAME of that cluster, for messages
 HOST_NAME_MARK=host-name                  # name of the host when it was prepared last; a node keeps its name
 PACKAGE_LISTS_MARK=package-lists-are-read # digest of the repositories of which apt read the lists
 CONTAINERD_MARK=containerd-runs-with      # digest of the configuration that containerd was started with; by images too

@@ -13,7 +13,7 @@ over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
 fi
 if [[ -z $owner && -n $(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit 2>/dev/null) ]]; then
   fail "a machine without Kubernetes" "files of another cluster in /etc/kubernetes or /var/lib/etcd" \
-    "if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
+    "if it is a node of cluster $CLUSTER_NAME whose mark was lost: make repair STACK=... HOST=$HOST_NAME; if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 fi
 remember "$CLUSTER_NAME_MARK" "$CLUSTER_NAME"
 remember "$OWNER_MARK" "$CLUSTER_ID"
