@@ -1,16 +1,28 @@
-"""Put a host back to what the last update left on it."""
+"""Put a host back to what the last update left on it, and its node back into the cluster."""
 
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from components.steps.scripts import rerun
+from components.host_files import File
+from components.host_files.kubeadm import DISCOVERY_PATH
+from components.settings import Host, Settings
+from components.steps.scripts import install_scripts
+from components.steps.stdin import inputs_of
 from components.steps.step import StepName
-from operations.hosts.ssh import run_as_root
+from operations.access.api import Api, ApiError, Json
+from operations.hosts._rerun import rerun
+from operations.hosts.pod_network import CALICO_ANNOTATIONS
+from operations.hosts.ssh import Answer, run_as_root
+from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError
 
-STEPS = (StepName.PREPARE, StepName.IMAGES)
+UNREADY_SECONDS = 150
+"""Until the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, and it may be busy."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,37 +32,159 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """The steps `prepare` and `images` of the last update have run once more; what they changed is printed.
+    """Run the recorded steps of a host once more, and print what they changed.
 
     Raises:
         StepError: there is no such host, its machine is gone, or a step failed.
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
-    host = settings.hosts.get(arguments.host)
-    steps = {name: recorded[arguments.host, name] for name in STEPS if (arguments.host, name) in recorded}
-    step = f"repair {arguments.host}"
-    if host is None or not steps:
-        prepared = [
-            name for name, each in settings.hosts.items() if (name, StepName.PREPARE) in recorded and not each.gone
-        ]
+    host = _repairable(arguments.host, settings, recorded, stack.commands)
+    kubeconfig = stack.outputs().get("kubeconfig")
+    api = Api.of(str(kubeconfig), stack.commands) if kubeconfig else None
+    machine = _Machine(host, settings, recorded)
+    is_node = machine.repair(api.authority if api else "")
+    if api:
+        _Node(machine, api).repair(is_node=is_node)
+    print(f"{host.name}: as the last update left it")
+
+
+def _repairable(
+    name: str, settings: Settings, recorded: Mapping[tuple[str, StepName], str], commands: StackCommands
+) -> Host:
+    host = settings.hosts.get(name)
+    prepared = [each for each in settings.hosts.values() if (each.name, StepName.PREPARE) in recorded]
+    if host is None or host not in prepared:
+        there = [each.name for each in prepared if not each.gone]
         raise StepError(
             Problem(
-                step,
-                expected=f"a host of stack {stack.name} that an update prepared",
-                seen=", ".join(prepared) or "none",
-                next_command=stack.commands.repair("...") if prepared and not host else stack.commands.up,
+                f"repair {name}",
+                expected=f"a host of stack {commands.stack} that an update prepared",
+                seen=", ".join(there) or "none",
+                next_command=commands.repair("...") if there and not host else commands.up,
             )
         )
     if host.gone:
         raise StepError(
             Problem(
-                step,
+                f"repair {name}",
                 expected="a host whose machine is there",
                 seen="gone: true in the stack file",
-                next_command=f"if the machine is back: take gone away, write its hostKey, then {stack.commands.up}",
+                next_command=f"if the machine is back: take gone away, write its hostKey, then {commands.up}",
             )
         )
-    for name, text in steps.items():
-        print(run_as_root(host, settings.ssh, rerun(text, name)).log, end="", flush=True)
-    print(f"{host.name}: as the last update left it")
+    return host
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """The machine of a host, and the steps that the last update recorded."""
+
+    host: Host
+    settings: Settings
+    recorded: Mapping[tuple[str, StepName], str]
+
+    def repair(self, authority: str) -> bool:
+        """Marks, files, packages and images are there.
+
+        Args:
+            authority: certificate of the cluster's authority, by which a machine without a mark is known.
+
+        Returns:
+            Whether the machine has the kubeconfig of a kubelet.
+        """
+        prepare = self.recorded[self.host.name, StepName.PREPARE]
+        reclaimed = self.send(self.host, rerun(prepare, "reclaim", values={"CLUSTER_AUTHORITY": authority}))
+        self.send(self.host, install_scripts())  # other recorded commands call them, such as `leave`
+        self.send(self.host, rerun(prepare, "prepare"))
+        images = self.recorded.get((self.host.name, StepName.IMAGES))
+        if images:
+            self.send(self.host, rerun(images, "images"))
+        return reclaimed.output.strip() == "node"
+
+    def send(self, host: Host, text: str) -> Answer:
+        """Run a script on a host, and print what it changed."""
+        answer = run_as_root(host, self.settings.ssh, text)
+        print(answer.log, end="", flush=True)
+        return answer
+
+
+@dataclass(frozen=True)
+class _Node:
+    """The node of a host in its cluster."""
+
+    machine: _Machine
+    api: Api
+
+    @property
+    def host(self) -> Host:
+        """The host."""
+        return self.machine.host
+
+    def repair(self, *, is_node: bool) -> None:
+        """The node is registered and Ready, and other nodes reach its pods; where an update made it a node."""
+        if (self.host.name, StepName.INIT) in self.machine.recorded:
+            # The cluster is verified, and never initialised or reset.
+            init = rerun(self._recorded(StepName.INIT), "init", values={"RESET_ON_FAILURE": "false"}, mode="verify")
+            self.machine.send(self.host, init)
+        elif (self.host.name, StepName.JOIN) in self.machine.recorded:
+            self._join(is_node=is_node)
+        else:
+            return
+        self._restore_pod_network()
+
+    def _recorded(self, step: StepName) -> str:
+        return self.machine.recorded[self.host.name, step]
+
+    def _join(self, *, is_node: bool) -> None:
+        """The node is in the cluster and Ready: where it is not, it joins with a new token."""
+        self._refuse_other_version()
+        if not is_node:
+            self._wait_until_missed()
+        control_plane = self.machine.settings.control_plane
+        discovery = self.machine.send(control_plane, rerun(self._recorded(StepName.MEMBERSHIP), "membership")).output
+        # A kubelet whose node is not in the cluster has nothing to lose: the join may reset it.
+        values = {"RESET_ON_FAILURE": "true"}
+        files = [File(DISCOVERY_PATH, discovery, mode="0600")]
+        self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files=files, values=values))
+
+    def _restore_pod_network(self) -> None:
+        control_plane = self.machine.settings.control_plane
+        values = {"NODE_NAME": self.host.name, "CALICO_ANNOTATIONS": "\n".join(CALICO_ANNOTATIONS)}
+        prepare = self.machine.recorded[control_plane.name, StepName.PREPARE]
+        self.machine.send(control_plane, rerun(prepare, "pod_network", values=values))
+
+    def _node(self) -> Json | None:
+        try:
+            return self.api.get(f"/api/v1/nodes/{self.host.name}")
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _refuse_other_version(self) -> None:
+        """`membership` drains a node of another version, for its upgrade: a repair upgrades nothing."""
+        node = self._node()
+        membership = inputs_of(self._recorded(StepName.MEMBERSHIP))
+        wanted = f"v{membership.values['KUBERNETES_VERSION']}"
+        seen = node["status"]["nodeInfo"]["kubeletVersion"] if node else wanted
+        if seen != wanted:
+            raise StepError(
+                Problem(
+                    f"repair {self.host.name}",
+                    expected=f"a kubelet of version {wanted}, which the last update left",
+                    seen=f"{seen}, as an update leaves it that was interrupted",
+                    next_command=self.api.commands.up,
+                )
+            )
+
+    def _wait_until_missed(self) -> None:
+        """No join token is made for a Ready node, which one stays for a moment after its machine was reset."""
+        deadline = time.monotonic() + UNREADY_SECONDS
+        while _is_ready(self._node()) and time.monotonic() < deadline:
+            time.sleep(2)  # the control plane notices in its own time
+
+
+def _is_ready(node: Json | None) -> bool:
+    conditions = (node or {}).get("status", {}).get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

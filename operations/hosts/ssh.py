@@ -39,11 +39,11 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
     with tempfile.TemporaryDirectory() as scratch:
         known_hosts = Path(scratch) / "known_hosts"
         known_hosts.write_text(_known_hosts(host, ssh))
-        command = ["ssh", *_options(ssh, known_hosts), *_way(host, ssh, known_hosts), CREATE]
+        arguments = ["ssh", *_options(ssh, known_hosts), *_login(host, ssh, known_hosts), CREATE]
         try:
             finished = subprocess.run(
                 # What a machine prints is its own: a log may hold anything.
-                command,
+                arguments,
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
@@ -80,7 +80,7 @@ def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
     return ["-F", "none", *key, *(part for option in options for part in ("-o", option))]
 
 
-def _way(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
+def _login(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
     port, user = host.port or ssh.port, host.user or ssh.user
     through = []
     if ssh.bastion:

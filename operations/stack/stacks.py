@@ -102,13 +102,23 @@ class SelectedStack:
         Raises:
             StepError: there is none.
         """
-        step = f"read the output {name}"
-        with self._workspace(step) as found:
-            outputs = found.stack_outputs(self.name)
+        outputs = self.outputs()
         if name not in outputs:
-            seen = f"{', '.join(outputs) or 'none'}, which is what the last update left"
+            step, seen = (
+                f"read the output {name}",
+                f"{', '.join(outputs) or 'none'}, as the last update left them",
+            )
             raise StepError(Problem(step, expected=f"an output {name}", seen=seen, next_command=self.commands.up))
-        return outputs[name].value
+        return outputs[name]
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs that the last update left, in clear.
+
+        Raises:
+            StepError: they cannot be read, or decrypted.
+        """
+        with self._workspace("read the outputs") as found:
+            return {name: output.value for name, output in found.stack_outputs(self.name).items()}
 
     def secret(self, name: str) -> str:
         """A secret of the stack file, in clear.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import yaml
@@ -18,16 +18,28 @@ ROLE_TAINTS = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io
 """1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
 
-def cluster_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
-    """Everything that is wrong with what belongs to no workload."""
+def cluster_problems(
+    state: ClusterState, settings: Settings, commands: StackCommands, were_nodes: Collection[str]
+) -> Iterator[Problem]:
+    """Everything that is wrong with what belongs to no workload.
+
+    Args:
+        state: of the cluster.
+        settings: of the stack.
+        commands: of the stack.
+        were_nodes: hosts that the last update left as nodes.
+    """
     yield from state.refusals
-    yield from _nodes(state, settings, commands)
+    yield from _nodes(state, settings, commands, were_nodes)
+    yield from _labels(state, settings, commands)
     yield from _taints(state, settings)
     yield from _kube_proxy(state, settings)
     yield from access_problems(state, settings, commands)
 
 
-def _nodes(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
+def _nodes(
+    state: ClusterState, settings: Settings, commands: StackCommands, were_nodes: Collection[str]
+) -> Iterator[Problem]:
     if state.nodes is None:
         return
     nodes = {node["metadata"]["name"]: node for node in state.nodes}
@@ -37,7 +49,7 @@ def _nodes(state: ClusterState, settings: Settings, commands: StackCommands) -> 
                 f"{host.name}: node",
                 expected="a node of the cluster",
                 seen=f"only {', '.join(nodes)}",
-                next_command=f"{commands.up}: it joins the host with a new join token",
+                next_command=commands.repair(host.name) if host.name in were_nodes else commands.up,
             )
     for name, node in nodes.items():
         if name not in settings.hosts or settings.hosts[name].gone:
@@ -91,6 +103,21 @@ def _not_ready(name: str, ready: Json, commands: StackCommands) -> Problem:
     elif ready.get("status") == "Unknown":
         next_command = f"see whether {name} runs and kubelet on it: systemctl status kubelet"
     return Problem(f"{name}: node", expected="it to be Ready", seen=message, next_command=next_command)
+
+
+def _labels(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
+    for node in state.nodes or []:
+        host = settings.hosts.get(node["metadata"]["name"])
+        found = node["metadata"].get("labels") or {}
+        wanted = {} if host is None or host.gone else host.labels
+        missing = [f"{key}={value}" for key, value in wanted.items() if found.get(key) != value]
+        if missing:
+            yield Problem(
+                f"{node['metadata']['name']}: labels",
+                expected=", ".join(missing),
+                seen="none, or other values, as of a node that registered again",
+                next_command=commands.refresh,
+            )
 
 
 def _taints(state: ClusterState, settings: Settings) -> Iterator[Problem]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from components.addons.dashboard import METRICS_SCRAPER
 from components.addons.dashboard import NAMESPACE as DASHBOARD
 from operations.access.api import Api, ApiError, Json
 from problem import Problem, StepError
@@ -19,6 +21,9 @@ class ClusterState:
 
     Attributes:
         scraper_failure: what the API server says when it cannot reach the dashboard's metrics scraper.
+        scraper_node: where the scraper runs.
+        dns_failures: what the API server says of CoreDNS by its nodes, empty for a pod that it reaches; only looked for
+            where the scraper is not reached.
         kube_proxy: its configuration; empty where its ConfigMap holds none.
         refusals: requests that were refused or not answered, as problems.
     """
@@ -32,6 +37,8 @@ class ClusterState:
     bindings: list[Json] | None = None
     kube_proxy: str | None = None
     scraper_failure: str = ""
+    scraper_node: str = ""
+    dns_failures: Mapping[str, list[str]] = field(default_factory=dict)
     refusals: list[Problem] = field(default_factory=list)
 
 
@@ -53,23 +60,44 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
 
     rbac = "/apis/rbac.authorization.k8s.io/v1"
     kube_proxy = items("/api/v1/namespaces/kube-system/configmaps", fieldSelector="metadata.name=kube-proxy")
+    pods = items("/api/v1/pods")
+    scraper_failure = _failure(api, SCRAPER_PROXY) if with_dashboard else ""
     return ClusterState(
         nodes=items("/api/v1/nodes"),
-        pods=items("/api/v1/pods"),
+        pods=pods,
         events=items("/api/v1/events", fieldSelector="type=Warning"),
         daemon_sets=items("/apis/apps/v1/namespaces/kube-system/daemonsets"),
         deployments=items(f"/apis/apps/v1/namespaces/{DASHBOARD}/deployments"),
         cluster_bindings=items(f"{rbac}/clusterrolebindings"),
         bindings=items(f"{rbac}/rolebindings"),
         kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,
-        scraper_failure=_scraper_failure(api) if with_dashboard else "",
+        scraper_failure=scraper_failure,
+        scraper_node=next((pod["spec"]["nodeName"] for pod in _running(pods, "app", METRICS_SCRAPER)), ""),
+        dns_failures=_dns_failures(api, pods) if scraper_failure else {},
         refusals=refusals,
     )
 
 
-def _scraper_failure(api: Api) -> str:
+def _dns_failures(api: Api, pods: list[Json] | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for pod in _running(pods, "k8s-app", "kube-dns"):
+        path = f"/api/v1/namespaces/kube-system/pods/http:{pod['metadata']['name']}:8080/proxy/health"
+        found.setdefault(pod["spec"]["nodeName"], []).append(_failure(api, path))
+    return found
+
+
+def _running(pods: list[Json] | None, label: str, value: str) -> list[Json]:
+    return [
+        pod
+        for pod in pods or []
+        if (pod["metadata"].get("labels") or {}).get(label) == value and pod["status"].get("phase") == "Running"
+    ]
+
+
+def _failure(api: Api, path: str) -> str:
+    """What the API server says of a pod that it does not reach; empty where the pod answers, with whatever."""
     try:
-        api.text(SCRAPER_PROXY)
+        api.text(path)
     except ApiError as error:
         return error.problem.seen if error.status in UNREACHABLE else ""
     except StepError as error:  # the API server answers all else: it is the way to the pod that does not

@@ -9,7 +9,13 @@ from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.settings import Settings
 from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState
+from operations.status._pod_network_checks import nodes_without_addresses, unreachable_node
 from problem import Problem
+
+
+def _is_pod_network(state: ClusterState) -> bool:
+    """Whether the way to the scraper is broken for other pods, too: that is a problem of its own."""
+    return bool(unreachable_node(state) or nodes_without_addresses(state))
 
 
 def dashboard_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
@@ -33,7 +39,7 @@ def dashboard_problems(state: ClusterState, settings: Settings, commands: StackC
             seen="the host's network" if has else "no host network",
             next_command=commands.refresh,
         )
-    elif state.scraper_failure and scraper["status"].get("availableReplicas"):
+    elif state.scraper_failure and scraper["status"].get("availableReplicas") and not _is_pod_network(state):
         yield Problem(
             "dashboard: metrics scraper",
             expected="the API server to reach it",

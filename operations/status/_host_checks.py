@@ -9,6 +9,7 @@ from pathlib import Path
 from components.settings import Host, Settings
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
+from operations.status._lost_state import lost_problems
 from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
@@ -28,28 +29,36 @@ def facts_of(host: Host, settings: Settings) -> dict[str, str]:
 
 
 def host_problems(
-    host: Host, settings: Settings, facts: Facts, commands: StackCommands, *, is_node: bool | None
+    host: Host, settings: Settings, facts: Facts, commands: StackCommands, *, is_node: bool | None, was_node: bool
 ) -> Iterator[Problem]:
     """Everything that is wrong on a host.
 
     Args:
+        host: of the stack.
+        settings: of the stack.
         facts: of `facts_of`.
+        commands: of the stack.
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
+        was_node: whether the last update left it as a node.
     """
+    lost = list(lost_problems(host, facts, commands)) if was_node else []
+    yield from lost
     if not facts["containerd_program"] and facts["joined"] != "yes":
-        yield Problem(
-            f"{host.name}: host",
-            expected="a machine that an update prepared",
-            seen="no containerd, and no join",
-            next_command=commands.up,
-        )
-        return
+        if not lost:
+            yield Problem(
+                f"{host.name}: host",
+                expected="a machine that an update prepared",
+                seen="no containerd, and no join",
+                next_command=commands.up,
+            )
+        return  # the rest follows from it
     runtime = list(_runtime(host, facts, commands))
     yield from runtime
     if not runtime:  # without one the rest follows from it
         yield from _pause_image(host, settings, facts, commands)
         yield from _kubelet(host, facts, commands)
-        yield from _join(host, facts, commands, is_node=is_node)
+        if not lost:
+            yield from _join(host, facts, commands, is_node=is_node)
     yield from _system(host, settings, facts, commands)
 
 

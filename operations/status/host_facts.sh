@@ -3,6 +3,7 @@
 # The caller sets PAUSE_IMAGE.
 
 RECENT='15 minutes ago'
+STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C.UTF-8 # English, and a character of several bytes is one
 
 # A value of 400 characters says enough.
@@ -13,6 +14,16 @@ fact() {
 
 # A program that fails or is missing is a fact too: its words are the value.
 said() { timeout 10 "$@" 2>&1 || true; }
+
+# Files that steps put in place and that are gone. containerd's has another name on the host than in the list.
+gone_files() {
+  local path
+  while read -r path; do
+    [[ $path == /etc/containerd/config.toml.* || -e $path ]] || printf '%s ' "$path"
+  done < <(cat "$STATE"/files/* 2>/dev/null | sort --unique)
+}
+
+is_there() { if [[ -e $1 ]]; then echo yes; else echo no; fi; }
 
 last_line_with() {
   said journalctl --unit "$1" --since "$RECENT" --no-pager --output cat | grep --extended-regexp --ignore-case "$2" |
@@ -31,6 +42,10 @@ fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|paus
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
 fact stop_timeout "$(said busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
 fact conntrack_max "$(said sysctl --values net.netfilter.nf_conntrack_max)"
-fact joined "$(if [[ -e /etc/kubernetes/kubelet.conf ]]; then echo yes; else echo no; fi)"
+fact joined "$(is_there /etc/kubernetes/kubelet.conf)"
+fact owner_mark "$(is_there $STATE/owner)"
+fact cluster_mark "$(is_there $STATE/initialized)"
+fact cluster_data "$(is_there /var/lib/etcd/member)"
+fact files_gone "$(gone_files)"
 fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp 'unauthorized|expired|invalid for this cluster' \
   /var/log/pulumi-kubeadm/*join* | tail --lines 1 || true)" # a host that never tried has no log

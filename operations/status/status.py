@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.settings import Host, Settings
+from components.steps.step import StepName
 from operations.access.api import Api
 from operations.access.kubeconfig_file import path_of
 from operations.stack.commands import StackCommands
@@ -17,6 +18,7 @@ from operations.status._cluster_state import ClusterState, cluster_state
 from operations.status._dashboard_checks import dashboard_problems
 from operations.status._host_checks import facts_of, host_problems
 from operations.status._pod_checks import pod_problems
+from operations.status._pod_network_checks import pod_network_problems
 from problem import Problem, StepError
 
 CONNECTIONS_AT_ONCE = 16
@@ -36,11 +38,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
-    state, problems = _cluster(stack, settings, arguments.kubeconfig)
+    were_nodes = _recorded_nodes(stack, settings)
+    state, problems = _cluster(stack, settings, arguments.kubeconfig, were_nodes)
     print(_summary(state))
     hosts = [host for host in settings.hosts.values() if not host.gone]
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        for found in pool.map(lambda host: _host(host, settings, stack.commands, state), hosts):
+        for found in pool.map(lambda host: _host(host, settings, stack.commands, state, were_nodes), hosts):
             problems += found
     for problem in problems:
         print(f"\n{problem}")
@@ -56,7 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
 
 
-def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) -> tuple[ClusterState, list[Problem]]:
+def _cluster(
+    stack: SelectedStack, settings: Settings, kubeconfig: Path | None, were_nodes: Collection[str]
+) -> tuple[ClusterState, list[Problem]]:
     """What the cluster says of itself; hosts are looked at even where it says nothing."""
     try:
         content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
@@ -72,14 +77,33 @@ def _cluster(stack: SelectedStack, settings: Settings, kubeconfig: Path | None) 
         ) from error
     except StepError as error:
         return ClusterState(), [error.problem]
-    checks = (cluster_problems, pod_problems, dashboard_problems)
-    return state, [problem for check in checks for problem in check(state, settings, stack.commands)]
+    found = [
+        *cluster_problems(state, settings, stack.commands, were_nodes),
+        *pod_network_problems(state, stack.commands),
+        *pod_problems(state, settings, stack.commands),
+        *dashboard_problems(state, settings, stack.commands),
+    ]
+    return state, found
 
 
-def _host(host: Host, settings: Settings, commands: StackCommands, state: ClusterState) -> Iterable[Problem]:
+def _recorded_nodes(stack: SelectedStack, settings: Settings) -> set[str]:
+    """Hosts that the last update left as nodes; none where the user may not read the state."""
+    try:
+        recorded = stack.recorded_inputs()
+    except StepError:
+        return set()
+    steps = {"control-plane": StepName.INIT, "worker": StepName.JOIN}
+    return {host.name for host in settings.hosts.values() if (host.name, steps[host.role]) in recorded}
+
+
+def _host(
+    host: Host, settings: Settings, commands: StackCommands, state: ClusterState, were_nodes: Collection[str]
+) -> Iterable[Problem]:
     is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
     try:
-        return list(host_problems(host, settings, facts_of(host, settings), commands, is_node=is_node))
+        facts = facts_of(host, settings)
+        was_node = host.name in were_nodes
+        return list(host_problems(host, settings, facts, commands, is_node=is_node, was_node=was_node))
     except StepError as error:
         return [error.problem]
 

@@ -16,13 +16,13 @@
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
 export KUBECONFIG=$ADMIN_CONF
 
-cluster_is_complete() {
+has_all_of_kubeadm() {
   api_is_ready &&
     kubectl --namespace kube-system get configmap kubeadm-config kubelet-config kube-proxy coredns &&
     kubectl --namespace kube-system get daemonset/kube-proxy deployment/coredns &&
-    kubectl --namespace kube-public get configmap cluster-info &&
-    kubectl get node "$HOST_NAME"
+    kubectl --namespace kube-public get configmap cluster-info
 } &>/dev/null
+cluster_is_complete() { has_all_of_kubeadm && kubectl get node "$HOST_NAME"; } &>/dev/null
 
 reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
@@ -44,13 +44,26 @@ run_init() {
   changed "kubeadm init is done"
 }
 
+# A kubelet registers its node when it starts, and only then. The rest of a control plane's node is kubeadm's.
+register_again() {
+  systemctl restart kubelet
+  wait_for 60 "the node to be registered" "journalctl -u kubelet -n 50" kubectl get node "$HOST_NAME"
+  local phase="init phase mark-control-plane --config $KUBEADM_CONFIG"
+  # shellcheck disable=SC2086 # words
+  run_kubeadm "kubeadm $phase" $phase
+  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
+  changed "the node, which had been deleted, is registered again"
+}
+
+containerd_serves
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
-  fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK" \
-    "pulumi up --replace '**/$HOST_NAME/init' makes a new cluster"
-fi
-containerd_serves
-if ! is_marked "$INITIALIZED_MARK"; then
+  # An update made this cluster. Where it runs, only its mark was lost; where it does not, nothing is initialised or reset.
+  { [[ -f $KUBECONFIG ]] && comes_true 60 has_all_of_kubeadm; } ||
+    fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK, and no cluster that answers" \
+      "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost: docs/runbooks.md, \"The control plane's machine is lost\""
+  changed "the cluster runs, its mark was lost and is written again"
+elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK" && ! cluster_is_complete; then
     reset_half_done
   fi
@@ -64,6 +77,10 @@ if is_marked "$INITIALIZED_MARK"; then
   . "$LIBRARY/parts/init/renewal.sh"
 fi
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
+if [[ $MODE == verify ]]; then
+  find_node "$HOST_NAME"
+  [[ -n $NODE ]] || register_again
+fi
 wait_for 60 "the cluster to have the objects that kubeadm makes" \
   "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
 if ! is_marked "$INITIALIZED_MARK"; then

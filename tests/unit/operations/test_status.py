@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from components.addons.dashboard import METRICS_SCRAPER
 from operations import __main__
+from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.status._cluster_state import SCRAPER_PROXY
-from tests.unit.support.recorded_cluster import CONTROL_PLANE_TAINT, Look, node, settings
+from tests.unit.support.recorded_cluster import CONTROL_PLANE_TAINT, Look, node, pod, settings
 from tests.unit.support.stacks import KEY, with_workers
 
 GONE = {"address": "192.0.2.13", "hostKey": f"{KEY}13", "gone": True}
@@ -95,6 +97,70 @@ def test_a_control_plane_taint_that_is_not_the_stacks(
     printed = look.printed()
     assert "node1: control-plane taint: expected node-role.kubernetes.io/control-plane:PreferNoSchedule" in printed
     assert next_command in printed
+
+
+def running(namespace: str, label: str, value: str, on: str) -> dict[str, Any]:
+    """A Ready pod with a label, on a node."""
+    found = pod(namespace, ready=True, state={"running": {}})
+    found["metadata"] |= {"name": value, "labels": {label: value}}
+    return found | {"spec": {"nodeName": on}}
+
+
+CALICO = dict.fromkeys(CALICO_ANNOTATIONS, "10.0.0.1")
+NO_ROUTE = (503, {"message": "error trying to reach service: dial tcp: i/o timeout"})
+COREDNS = "/api/v1/namespaces/kube-system/pods/http:kube-dns:8080/proxy/health"
+
+
+@pytest.mark.parametrize("missing", CALICO_ANNOTATIONS)
+def test_a_node_that_registered_again_without_calicos_addresses(look: Look, missing: str) -> None:
+    """Its pods are unreachable from other nodes, the metrics scraper's among them; that is no fault of the scraper."""
+    for number in (1, 2):
+        look.items("/api/v1/pods").append(running("kube-system", "k8s-app", "calico-node", f"node{number}"))
+    first, second = (node["metadata"] for node in look.items("/api/v1/nodes"))
+    first["annotations"] = second["annotations"] = dict(CALICO)
+    look.assert_well()
+    second |= {"creationTimestamp": "2026-11-25T20:00:00Z", "annotations": CALICO | {missing: ""}}
+    look.server.answers[SCRAPER_PROXY] = NO_ROUTE
+    printed = look.printed()
+    assert f"node2: pod network: expected the annotations {missing}, by which" in printed
+    assert "the node registered again at 2026-11-25T20:00:00Z" in printed
+    assert "Next: make repair STACK=shop HOST=node2\n" in printed
+    assert printed.count("Next:") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (NO_ROUTE, "pod network: expected the API server to reach the pods on node2"),
+        ((200, "OK"), "dashboard: metrics scraper: expected the API server to reach it"),
+    ],
+)
+def test_a_scraper_on_a_node_whose_other_pods_are_not_reached_either_is_not_to_blame(
+    look: Look, answer: tuple[int, Any], expected: str
+) -> None:
+    """CoreDNS tells one from the other."""
+    look.items("/api/v1/pods").extend(
+        [
+            running("kubernetes-dashboard", "app", METRICS_SCRAPER, "node2"),
+            running("kube-system", "k8s-app", "kube-dns", "node2"),
+        ]
+    )
+    look.server.answers |= {SCRAPER_PROXY: NO_ROUTE, COREDNS: answer}
+    printed = look.printed()
+    assert expected in printed
+    assert printed.count("Next:") == 1
+
+
+def test_labels_that_a_node_has_lost_are_applied_again(look: Look) -> None:
+    """A node that registers again has none of the stack's."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["labels"] = {"disk": "ssd"}
+    look.settings = settings(hosts=stack["hosts"])
+    printed = look.printed()
+    assert "node2: labels: expected disk=ssd" in printed
+    assert "Next: pulumi up --stack shop --refresh\n" in printed
+    look.items("/api/v1/nodes")[1]["metadata"]["labels"] = {"disk": "ssd"}
+    look.assert_well()
 
 
 @pytest.mark.parametrize("code", [502, 503, 504])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.steps.step import StepName
 from operations.status._host_checks import host_problems
 from tests.unit.support.recorded_cluster import HEALTHY_HOST, PAUSE, Look, settings
 from tests.unit.support.stacks import SHOP, with_workers
@@ -37,6 +38,7 @@ def test_what_is_wrong_on_a_host(look: Look, facts: dict[str, str], expected: st
 def test_a_join_whose_token_expired(look: Look) -> None:
     """The host is there, its node is not."""
     look.items("/api/v1/nodes").pop()
+    look.recorded.pop(("node2", StepName.JOIN))
     look.facts["node2"] |= {"joined": "no", "kubelet": "inactive", "cni": "", "join_log": "couldn't get: Unauthorized"}
     printed = look.printed()
     assert "node2: join token: expected the cluster to accept the token of the join" in printed
@@ -45,11 +47,56 @@ def test_a_join_whose_token_expired(look: Look) -> None:
 
 def test_a_machine_that_no_update_was_on_is_sent_to_one(look: Look) -> None:
     """There is no service to start, and nothing that a repair could put back."""
+    look.recorded.clear()
     look.facts["node2"] |= {"containerd_program": "", "containerd": "inactive", "joined": "no", "stop_timeout": "t 9"}
     printed = look.printed()
     assert "node2: host: expected a machine that an update prepared" in printed
     assert "Next: pulumi up --stack shop\n" in printed
     assert printed.count("Next:") == 1
+
+
+RESET = {"joined": "no", "kubelet": "inactive", "cni": ""}
+
+
+@pytest.mark.parametrize(
+    ("host", "facts", "expected"),
+    [
+        ("node2", RESET, "node2: kubelet: expected a node of the cluster, as the last update left it"),
+        (
+            "node2",
+            RESET | {"owner_mark": "no", "files_gone": "/etc/a"},
+            "node2: kubelet: expected a node of the cluster",
+        ),
+        ("node2", RESET | {"containerd_program": "", "containerd": "inactive"}, "node2: kubelet: expected a node"),
+        ("node2", {"owner_mark": "no"}, "saw no /var/lib/pulumi-kubeadm/owner\n"),
+        ("node1", {"cluster_mark": "no"}, "saw no /var/lib/pulumi-kubeadm/initialized\n"),
+        ("node2", {"files_gone": "/etc/a /etc/b"}, "node2: files: expected the files that the last update wrote"),
+    ],
+)
+def test_what_a_node_has_lost_since_the_last_update_is_put_back_by_a_repair(
+    look: Look, host: str, facts: dict[str, str], expected: str
+) -> None:
+    """Each is one problem, with one command."""
+    look.facts[host] |= facts
+    printed = look.printed()
+    assert expected in printed
+    assert f"Next: make repair STACK=shop HOST={host}\n" in printed
+    assert printed.count("Next:") == 1
+
+
+def test_a_worker_has_no_mark_of_a_cluster(look: Look) -> None:
+    """Only the machine that initialised it."""
+    look.facts["node2"] |= {"cluster_mark": "no", "cluster_data": "no"}
+    look.assert_well()
+
+
+def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None:
+    """No repair brings the data back: the runbook begins anew."""
+    look.facts["node1"] |= RESET | {"cluster_data": "no"}
+    printed = look.printed()
+    assert "node1: control plane: expected the data of the cluster in /var/lib/etcd" in printed
+    assert "The control plane's machine is lost" in printed
+    assert "make repair" not in printed
 
 
 @pytest.mark.parametrize(("common", "own", "wanted"), [(1000000, None, 1000000), (1000000, 2000000, 2000000)])
@@ -61,6 +108,6 @@ def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides(
     hosts = with_workers("node2")["hosts"]
     hosts["node2"]["sysctl"] = {name: own} if own else {}
     stack = settings(system={"sysctl": {name: common}}, hosts=hosts)
-    (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, SHOP, is_node=True)
+    (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, SHOP, is_node=True, was_node=True)
     assert f"net.netfilter.nf_conntrack_max to be {wanted}" in str(problem)
     assert "saw 262144; kube-proxy sets it" in str(problem)

@@ -10,6 +10,7 @@ import pytest
 from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
+from components.steps.step import StepName
 from operations import __main__
 from operations.status._cluster_state import SCRAPER_PROXY
 from tests.unit.support.api_server import Answers, ApiServer
@@ -31,6 +32,10 @@ HEALTHY_HOST = {
     "conntrack_max": "262144",
     "joined": "yes",
     "join_log": "",
+    "owner_mark": "yes",
+    "cluster_mark": "yes",
+    "cluster_data": "yes",
+    "files_gone": "",
 }
 CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "PreferNoSchedule"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -115,6 +120,8 @@ class Look:
         self.server, self._capsys = server, capsys
         self.settings = settings()
         self.facts = {name: dict(HEALTHY_HOST) for name in ("node1", "node2")}
+        steps = (("node1", StepName.INIT), ("node2", StepName.JOIN))
+        self.recorded = dict.fromkeys(steps, "run_step x\n")
 
     def items(self, path: str) -> Any:
         """The objects at a path, to be changed in place."""
@@ -140,3 +147,4 @@ class Stack:
     def __init__(self, look: Look) -> None:
         self.settings = lambda: look.settings
         self.output = lambda _: json.dumps(look.server.kubeconfig)
+        self.recorded_inputs = lambda: look.recorded

@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# A machine that is in the cluster of this stack, or in none, has the marks of its owner again where they were lost. Returns
+# whether the machine is a node: its kubelet has a kubeconfig.
+# Needs: CLUSTER_AUTHORITY CLUSTER_ID CLUSTER_NAME; lib/kubeadm.sh
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/kubeadm.sh"
+
+if ! is_marked "$OWNER_MARK"; then
+  if [[ -f $PKI/ca.crt ]]; then
+    cmp --silent "$PKI/ca.crt" <(printf '%s' "$CLUSTER_AUTHORITY") ||
+      fail "a machine of cluster $CLUSTER_NAME, or of none" "the authority of another cluster in $PKI/ca.crt" \
+        "on $HOST_NAME: openssl x509 -noout -subject -dates -in $PKI/ca.crt; remove the machine from that cluster first"
+  elif [[ -e /var/lib/etcd/member || -e $KUBELET_CONF ]]; then
+    fail "a machine of cluster $CLUSTER_NAME, or of none" "a node without $PKI/ca.crt, which would say of which cluster" \
+      "on $HOST_NAME: ls -lR /etc/kubernetes /var/lib/etcd"
+  fi
+  remember "$CLUSTER_NAME_MARK" "$CLUSTER_NAME"
+  remember "$HOST_NAME_MARK" "$HOST_NAME"
+  remember "$OWNER_MARK" "$CLUSTER_ID"
+  changed "the mark of the cluster that owns the machine was lost and is written again"
+fi
+if [[ -f $KUBELET_CONF ]]; then echo node; fi

@@ -1,0 +1,132 @@
+"""What a repair brings back that somebody took away: marks, the node of a control plane, addresses of Calico."""
+
+from __future__ import annotations
+
+import pytest
+
+from operations.status._host_checks import FACTS
+from tests.scripts.cluster import CA, MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.machine import Machine
+
+RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA}
+AUTHORITY = "/etc/kubernetes/pki/ca.crt"
+NODE_IS_GONE = """\
+if [[ $* == *"get node node1"* && ! -e $ROOT/registered ]]; then
+  [[ $* == *ignore-not-found* ]] # such a question is answered with nothing, and succeeds
+  exit
+fi"""
+MARKS = {
+    "control-plane-version": "KUBERNETES_VERSION",
+    "cluster-configuration": "CLUSTER_CONFIGURATION_SHA256",
+    "kubelet-configuration": "KUBELET_CONFIGURATION_SHA256",
+    "kube-proxy-configuration": "KUBE_PROXY_CONFIGURATION_SHA256",
+    "vxlan-mode": "VXLAN_MODE",
+    "taints": "CONTROL_PLANE_TAINTS",
+    "certificate-generation": "CERTIFICATE_GENERATION",
+}
+
+
+@pytest.fixture
+def control_plane(machine: Machine) -> Machine:
+    """A control plane of this stack that runs, without the marks of it."""
+    for program in ("kubeadm", "crictl", "systemctl"):
+        machine.stub(program)
+    machine.stub("kubectl", NODE_IS_READY)
+    machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
+    machine.write("/etc/kubernetes/admin.conf", "")
+    for name in ("controller-manager", "scheduler"):
+        machine.write(f"/etc/kubernetes/{name}.conf", "")
+    for name in ("apiserver", "etcd/server"):
+        machine.write(f"/etc/kubernetes/pki/{name}.crt", "")
+    return machine
+
+
+def verified(machine: Machine) -> tuple[int, str]:
+    """How `init` ends where an update made the cluster before; the stack allows resets."""
+    finished = machine.send(machine.text("init", MAY_RESET), "verify")
+    return finished.status, finished.stderr
+
+
+def test_a_running_cluster_whose_mark_was_lost_gets_its_marks_again(control_plane: Machine) -> None:
+    """It is neither initialised nor reset; the second time there is nothing to do."""
+    assert verified(control_plane) == (0, "node1: the cluster runs, its mark was lost and is written again\n")
+    assert control_plane.path(f"{STATE}/initialized").exists()
+    for name, variable in MARKS.items():
+        assert control_plane.path(f"{STATE}/{name}").read_text() == VALUES[variable]
+    assert kubeadm_calls(control_plane) == []
+    assert verified(control_plane) == (0, "")
+
+
+def test_a_node_of_a_control_plane_that_was_deleted_is_registered_again(control_plane: Machine) -> None:
+    """The kubelet registers it, and kubeadm gives it what makes it a control plane's."""
+    assert verified(control_plane)[0] == 0
+    control_plane.calls()
+    control_plane.stub("kubectl", f"{NODE_IS_GONE}\n{NODE_IS_READY}")
+    control_plane.stub("systemctl", 'touch "$ROOT/registered"')
+    assert verified(control_plane) == (0, "node1: the node, which had been deleted, is registered again\n")
+    config = control_plane.path("/etc/kubernetes/kubeadm/config.yaml")
+    assert [call for call in control_plane.calls() if call.startswith(("kubeadm", "systemctl"))] == [
+        "systemctl restart kubelet",
+        f"kubeadm init phase mark-control-plane --config {config}",
+        f"kubeadm init phase upload-config kubelet --config {config}",
+    ]
+
+
+@pytest.mark.parametrize("authority", [CA, None])
+def test_a_machine_of_this_cluster_or_of_none_gets_the_mark_of_its_owner_again(
+    machine: Machine, authority: str | None
+) -> None:
+    """A reset deletes the authority, too."""
+    if authority:
+        machine.write(AUTHORITY, authority)
+        machine.write("/etc/kubernetes/kubelet.conf", "")
+    first = machine.run("reclaim", RECLAIM)
+    expected = "node1: the mark of the cluster that owns the machine was lost and is written again\n"
+    assert (first.status, first.stderr, first.stdout) == (0, expected, "node\n" if authority else "")
+    assert machine.path(f"{STATE}/owner").read_text() == "0123"
+    assert machine.run("reclaim", RECLAIM).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "left", [{AUTHORITY: "another"}, {"/etc/kubernetes/kubelet.conf": ""}, {"/var/lib/etcd/member/x": ""}]
+)
+def test_a_machine_of_another_cluster_is_not_reclaimed(machine: Machine, left: dict[str, str]) -> None:
+    """Nor one that does not say of which it is."""
+    for path, content in left.items():
+        machine.write(path, content)
+    finished = machine.run("reclaim", RECLAIM)
+    assert finished.status == 1
+    assert "expected a machine of cluster dev, or of none" in finished.stderr
+    assert not machine.path(f"{STATE}/owner").exists()
+
+
+NETWORK = {"NODE_NAME": "node2", "CALICO_ANNOTATIONS": "example.org/a\nexample.org/b"}
+
+
+def test_calico_restarts_on_a_node_that_lacks_one_of_its_annotations(machine: Machine) -> None:
+    """Its node registered again; the second time there is nothing to do."""
+    machine.replace("steps/pod_network", "comes_true 20", "comes_true 0")
+    machine.stub(
+        "kubectl",
+        'case "$*" in *"delete pod"*) touch "$ROOT/restarted" ;; *containerStatuses*) printf true ;;\n'
+        "*example.org/b*) [[ ! -e $ROOT/restarted ]] || echo 192.0.2.12 ;; *) echo 192.0.2.12 ;; esac",
+    )
+    first = machine.run("pod_network", NETWORK)
+    assert first.status == 0, first.stderr
+    assert first.stderr.startswith("node1: calico-node of node2, ")
+    (deleted,) = [call for call in machine.calls() if "delete" in call]
+    assert deleted.endswith("--selector k8s-app=calico-node --field-selector spec.nodeName=node2")
+    assert machine.run("pod_network", NETWORK).stderr == ""
+    assert not [call for call in machine.calls() if "delete" in call]
+
+
+def test_files_that_are_gone_are_facts_of_a_host(machine: Machine) -> None:
+    """Of what steps put, by their lists; the variants of containerd's configuration are in these lists only."""
+    for program in ("systemctl", "journalctl", "crictl", "containerd", "busctl", "sysctl"):
+        machine.stub(program)
+    kept = machine.write("/etc/kept", "")
+    paths = [str(kept), str(machine.path("/etc/lost one")), str(machine.path("/etc/containerd/config.toml.2"))]
+    machine.write(f"{STATE}/files/prepare", "".join(f"{path}\n" for path in paths))
+    finished = machine.send(f"PAUSE_IMAGE=x\n{machine.relocated(FACTS.read_text())}")
+    assert f"files_gone\t{machine.path('/etc/lost one')} \n" in finished.stdout
+    assert "owner_mark\tno\n" in finished.stdout

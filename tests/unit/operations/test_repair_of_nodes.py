@@ -1,0 +1,170 @@
+"""`make repair` brings a node back: which scripts it runs, where, in which order, and with which values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.host_files import File
+from components.host_files.kubeadm import DISCOVERY_PATH
+from components.settings import Host, Ssh
+from components.settings.stack_file import parse_settings
+from components.steps.scripts import install_scripts
+from components.steps.stdin import LIBRARY, inputs_of, prologue, staged
+from components.steps.step import StepName
+from operations import __main__
+from operations.hosts import repair
+from operations.hosts.ssh import Answer
+from tests.unit.support import api_server
+from tests.unit.support.api_server import ApiServer
+from tests.unit.support.recorded_cluster import node
+from tests.unit.support.stacks import SHOP, with_workers
+
+NODE = "/api/v1/nodes/node2"
+
+
+def recorded(host: str, step: str, **values: str) -> tuple[tuple[str, StepName], str]:
+    """A command of the last update, by name."""
+    text = prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3", "RESET_ON_FAILURE": "true", **values})
+    text += staged([File(DISCOVERY_PATH, "an old token", "0600")] if step == "join" else [])
+    return (host, StepName(step)), f"{text}run_step {step}\n"
+
+
+class Stack:
+    """A stack of a control plane, node1, and a worker, node2, as its last update left it."""
+
+    name, commands = "shop", SHOP
+
+    def __init__(self, server: ApiServer) -> None:
+        self.settings = lambda: parse_settings(with_workers("node2"))
+        self.recorded = dict(
+            [recorded(host, step) for host in ("node1", "node2") for step in ("prepare", "images")]
+            + [recorded("node1", "init"), recorded("node2", "membership"), recorded("node2", "join")]
+        )
+        self.recorded_inputs = lambda: self.recorded
+        self.outputs = lambda: {"kubeconfig": json.dumps(server.kubeconfig)}
+
+
+class Hosts:
+    """What ran where: host, script, text and command."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
+        self.stack = Stack(server)
+        self.runs: list[tuple[str, str, str]] = []
+        self.outputs = {"reclaim": "node\n", "membership": "a fresh token"}
+
+    def run(self, host: Host, _: Ssh, text: str) -> Answer:
+        """As run_as_root."""
+        script = "scripts" if text == install_scripts() else text.rpartition("run_step ")[2].strip()
+        self.runs.append((host.name, script, text))
+        return Answer(self.outputs.get(script, ""), "")
+
+    def order(self) -> list[str]:
+        """Hosts and scripts."""
+        return [f"{host} {script}" for host, script, _ in self.runs]
+
+    def text(self, script: str) -> str:
+        """What a script was sent with."""
+        return next(text for _, name, text in self.runs if name == script)
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
+    """Hosts of a cluster whose API server answers."""
+    with api_server.serving(tmp_path) as server:
+        server.answers = {NODE: (200, node("node2"))}
+        found = Hosts(server)
+        monkeypatch.setattr(repair, "selected_stack", lambda _: found.stack)
+        monkeypatch.setattr(repair, "run_as_root", found.run)
+        yield found
+
+
+def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(hosts: Hosts) -> None:
+    """The join gets the discovery file that membership has just made, and may reset a kubelet without a node."""
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert hosts.order() == [
+        "node2 reclaim",
+        "node2 scripts",
+        "node2 prepare",
+        "node2 images",
+        "node1 membership",
+        "node2 join",
+        "node1 pod_network",
+    ]
+    join = inputs_of(hosts.text("join"))
+    assert join.files[DISCOVERY_PATH] == "a fresh token"
+    assert join.values["RESET_ON_FAILURE"] == "true"
+    assert inputs_of(hosts.text("pod_network")).values["NODE_NAME"] == "node2"
+    assert inputs_of(hosts.text("reclaim")).values["CLUSTER_AUTHORITY"].startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_a_control_plane_is_verified_and_never_initialised_or_reset(hosts: Hosts) -> None:
+    """Whatever the policy of the stack allows."""
+    assert __main__.main(["repair", "shop", "node1"]) == 0
+    assert hosts.order() == [
+        "node1 reclaim",
+        "node1 scripts",
+        "node1 prepare",
+        "node1 images",
+        "node1 init",
+        "node1 pod_network",
+    ]
+    assert hosts.text("init").startswith("set -- verify\n")
+    assert hosts.text("prepare").startswith("set -- create\n")
+    assert inputs_of(hosts.text("init")).values["RESET_ON_FAILURE"] == "false"
+
+
+def test_every_script_comes_with_its_run(hosts: Hosts) -> None:
+    """A host may have lost its scripts, and those it has may be of another version."""
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    for _, script, text in hosts.runs:
+        assert "install_version <<'ARCHIVE'" in text
+        assert (f"PLACE={LIBRARY} " in text) == (script == "scripts")
+        assert script == "scripts" or f"/run.sh {script} " in text
+        assert f". {LIBRARY}/run.sh" not in text
+
+
+def test_a_node_of_another_version_is_left_to_an_update(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """`membership` would drain it, and `join` take its version back."""
+    hosts.server.answers[NODE][1]["status"]["nodeInfo"]["kubeletVersion"] = "v1.37.1"
+    assert __main__.main(["repair", "shop", "node2"]) == 1
+    printed = capsys.readouterr().err
+    assert "expected a kubelet of version v1.36.3, which the last update left" in printed
+    assert "Next: pulumi up --stack shop\n" in printed
+    assert "node1 membership" not in hosts.order()
+
+
+def test_a_node_that_was_deleted_joins_again(hosts: Hosts) -> None:
+    """The API server knows none of its name."""
+    hosts.server.answers[NODE] = (404, {"message": 'nodes "node2" not found'})
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert "node2 join" in hosts.order()
+
+
+def test_a_machine_that_was_reset_gets_a_token_once_its_node_is_missed(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a Ready node no token is made, and kubeadm refuses to join under its name."""
+    hosts.outputs["reclaim"] = ""
+    waits = []
+
+    def wait(_: float) -> None:
+        waits.append(hosts.order())
+        if len(waits) == 2:
+            hosts.server.answers[NODE] = (200, node("node2", "Unknown"))
+
+    monkeypatch.setattr("time.sleep", wait)
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert [order[-1] for order in waits] == ["node2 images", "node2 images"]
+    assert "node1 membership" in hosts.order()
+
+
+def test_a_host_that_is_no_node_yet_gets_its_files_only(hosts: Hosts) -> None:
+    """Its join is the next update's."""
+    hosts.stack.recorded.pop(("node2", StepName.JOIN))
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert hosts.order() == ["node2 reclaim", "node2 scripts", "node2 prepare", "node2 images"]
