@@ -11,6 +11,7 @@ from components.addons import AppliedAddon, addons_of
 from components.addons.calico import calico_images
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
+from components.gate import gate
 from components.host import PreparedHost
 from components.lifetime import Lifetime, identity_of
 from components.objects.access_rules import AccessRules
@@ -94,14 +95,15 @@ class Cluster(pulumi.ComponentResource):
 
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
-        ready_for_nodes = [resource for network in networks for resource in network.configuration]
-        workers = join_workers(hosts, control_plane, commands, after=ready_for_nodes, lives_in=lifetime, opts=child)
+        configured = [network.configured for network in networks]
+        workers = join_workers(hosts, control_plane, commands, after=configured, lives_in=lifetime, opts=child)
+        joined = gate(wanted.resource_name("joined"), after=workers, parent=self)
         NodeLabels(access, settings, workers, child)
 
         namespaces = Namespaces(access, settings, after=networks, opts=child)
         for addon in addons:
             if not addon.is_network:
-                AppliedAddon(addon, access, settings, after=[namespaces, *workers], opts=child)
+                AppliedAddon(addon, access, settings, after=[namespaces, joined], opts=child)
         AccessRules(access, settings, after=[namespaces], opts=child)
         RegistrySecrets(access, settings, passwords=passwords, after=[namespaces], opts=child)
         return control_plane

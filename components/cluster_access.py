@@ -10,6 +10,7 @@ import yaml
 
 from components.control_plane import ControlPlane
 from components.steps.wanted import Wanted
+from problem import Problem
 
 
 class ClusterAccess(pulumi.ComponentResource):
@@ -48,10 +49,13 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
         if not said:
             said.append(arguments.name)
-            pulumi.log.error(
-                f"{arguments.name}: expected the cluster to take and run it,\n  saw {arguments.errors[-1][:400]}\n"
-                f"  Next: make status STACK={pulumi.get_stack()}, which names what is wrong and what to do"
+            problem = Problem(
+                arguments.name,
+                expected="the cluster to take and run it",
+                seen=arguments.errors[-1][:400],
+                next_command=f"make status STACK={pulumi.get_stack()}, which names what is wrong and what to do",
             )
+            pulumi.log.error(str(problem))
         return False
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, explain)])
@@ -65,8 +69,11 @@ def checked_kubeconfig(content: str) -> str:
     """
     parsed = yaml.safe_load(content)
     if not isinstance(parsed, dict) or not parsed.get("clusters"):
-        raise pulumi.RunError(
-            "kubeconfig: expected the admin.conf of the control plane, saw a text without clusters.\n"
-            "  Next: pulumi up --replace '**/kubeconfig'"
+        problem = Problem(
+            "kubeconfig",
+            expected="the admin.conf of the control plane",
+            seen="a text without clusters",
+            next_command="pulumi up --replace '**/kubeconfig'",
         )
+        raise pulumi.RunError(str(problem))
     return content

@@ -9,6 +9,7 @@ import pulumi
 from components.addons.addon import Addon
 from components.addons.manifests import register
 from components.cluster_access import ClusterAccess
+from components.gate import gate
 from components.settings import Settings
 
 WORKLOADS = {"DaemonSet", "Deployment"}
@@ -18,10 +19,10 @@ class AppliedAddon(pulumi.ComponentResource):
     """The objects of an add-on are in the cluster, its workloads after all else, and run.
 
     Attributes:
-        configuration: every object but the workloads.
+        configured: is there when every object but the workloads is.
     """
 
-    configuration: list[pulumi.Resource]
+    configured: pulumi.Resource
 
     def __init__(
         self,
@@ -48,8 +49,7 @@ class AppliedAddon(pulumi.ComponentResource):
             for manifest in objects
             if manifest["kind"] not in WORKLOADS
         ]
+        self.configured = gate(cluster.resource_name(addon.name, "configured"), after=first, parent=self)
         for manifest in objects:
             if manifest["kind"] in WORKLOADS:
-                register(manifest, cluster, self, after=[*after, *first])
-        self.configuration = first
-        self.register_outputs({})
+                register(manifest, cluster, self, after=[*after, self.configured])

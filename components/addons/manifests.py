@@ -20,6 +20,7 @@ import yaml
 
 from components.cluster_access import ClusterAccess
 from components.settings import Settings
+from problem import Problem
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
@@ -51,10 +52,13 @@ def fetched_objects(url: str, sha256: str) -> list[Manifest]:
         content = _fetched(url)
         seen = hashlib.sha256(content).hexdigest()
         if seen != sha256:
-            raise pulumi.RunError(
-                f"manifest {url}: expected sha256 {sha256},\n  saw {seen}.\n"
-                "  Next: read what changed in the file before you change the checksum in the stack file"
+            problem = Problem(
+                f"manifest {url}",
+                expected=f"sha256 {sha256}",
+                seen=seen,
+                next_command="read what changed in the file before you change the checksum in the stack file",
             )
+            raise pulumi.RunError(str(problem))
         cached.parent.mkdir(parents=True, exist_ok=True)
         unfinished = cached.with_suffix(f".{os.getpid()}")
         unfinished.write_bytes(content)
@@ -75,10 +79,14 @@ def _fetched(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
             return bytes(answer.read())
     except OSError as error:
-        raise pulumi.RunError(
-            f"manifest: expected {url} to be readable,\n  saw {error}.\n"
-            "  Next: copy the file to where it can be reached, and set manifestUrl and manifestSha256 in the stack file"
-        ) from error
+        problem = Problem(
+            "manifest",
+            expected=f"{url} to be readable",
+            seen=str(error),
+            next_command="copy the file to where it can be reached, and set manifestUrl and manifestSha256 in the stack"
+            " file",
+        )
+        raise pulumi.RunError(str(problem)) from error
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:

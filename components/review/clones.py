@@ -9,6 +9,7 @@ import pulumi
 from components.host import PreparedHost
 from components.settings import Settings
 from components.steps.connection import host_key_of
+from problem import Problem
 
 RENEW = {
     "machine-id": "rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot",
@@ -44,4 +45,10 @@ def clone_warning(what: str, values: Mapping[str, str]) -> str | None:
         return None
     seen = "; ".join(f"{' and '.join(names)} have the same" for names in groups)
     copies = ", ".join(name for names in groups for name in names[1:])
-    return f"hosts: expected each machine to have its own {what}, saw that {seen}.\n  Next: on {copies}: {RENEW[what]}"
+    problem = Problem(
+        "hosts",
+        expected=f"each machine to have its own {what}",
+        seen=f"that {seen}",
+        next_command=f"on {copies}: {RENEW[what]}",
+    )
+    return str(problem)

@@ -8,6 +8,7 @@ import pulumi
 
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
+from problem import Problem
 
 WARN_DAYS = 60
 
@@ -46,7 +47,10 @@ def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
         return None
     listed = ", ".join(f"{name} on {day}" for name, day in sorted(soon.items(), key=lambda each: each[1]))
     generation = wanted.settings.cluster.certificate_generation
-    return (
-        f"certificates: expected more than {WARN_DAYS} days of life, saw that these expire: {listed}.\n"
-        f"  Next: raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up"
+    problem = Problem(
+        "certificates",
+        expected=f"more than {WARN_DAYS} days of life",
+        seen=f"that these expire: {listed}",
+        next_command=f"raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up",
     )
+    return str(problem)

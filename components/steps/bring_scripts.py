@@ -14,6 +14,7 @@ from components.steps.scripts import install_scripts
 from components.steps.ssh import run_as_root
 from components.steps.step import Step
 from components.steps.wanted import Wanted
+from problem import Problem
 
 
 def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
@@ -26,15 +27,16 @@ def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
         step = wanted.step_of(arguments.name)
         answer = await run_as_root(step.host, wanted.settings.ssh, install_scripts())
         if answer.status != 0:
-            raise pulumi.RunError(_explained(step, wanted.settings.ssh, answer.log))
+            raise pulumi.RunError(str(_problem(step, wanted.settings.ssh, answer.log)))
 
     return pulumi.ResourceHook(wanted.resource_name("scripts"), bring)
 
 
-def _explained(step: Step, ssh: Ssh, log: str) -> str:
+def _problem(step: Step, ssh: Ssh, log: str) -> Problem:
     host = step.host
-    login = f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address} sudo -n true"
-    return connection_problem(step, ssh, log) or (
-        f"{host.name}: {step.name}: expected the host to take the scripts of this project,\n"
-        f"  saw {log.strip() or 'nothing'}\n  Next: {login}"
+    return connection_problem(step, ssh, log) or Problem(
+        f"{host.name}: {step.name}",
+        expected="the host to take the scripts of this project",
+        seen=log.strip() or "nothing",
+        next_command=f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address} sudo -n true",
     )

@@ -10,6 +10,7 @@ from pulumi_command import remote
 
 from components.settings import Bastion, Host, Ssh
 from components.settings.known_hosts import known_host_key
+from problem import Problem
 
 
 def connection_of(host: Host, ssh: Ssh) -> remote.ConnectionArgs:
@@ -55,10 +56,13 @@ def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
     if ssh.private_key_file is None:
         return None
     if not ssh.private_key_file.is_file():
-        raise pulumi.RunError(
-            f"ssh.privateKeyFile: expected the private key at {ssh.private_key_file}, saw no such file.\n"
-            f"  Next: ssh-keygen -t ed25519 -f {ssh.private_key_file}, or remove the setting to use the SSH agent"
+        problem = Problem(
+            "ssh.privateKeyFile",
+            expected=f"the private key at {ssh.private_key_file}",
+            seen="no such file",
+            next_command=f"ssh-keygen -t ed25519 -f {ssh.private_key_file}, or remove the setting to use the SSH agent",
         )
+        raise pulumi.RunError(str(problem))
     return pulumi.Output.secret(ssh.private_key_file.read_text())
 
 

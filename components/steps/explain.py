@@ -7,6 +7,7 @@ import pulumi
 from components.settings import Host, Ssh
 from components.steps.step import Step
 from components.steps.wanted import Wanted
+from problem import Problem
 
 
 def explain_connection_failures(wanted: Wanted) -> pulumi.ErrorHook:
@@ -15,13 +16,13 @@ def explain_connection_failures(wanted: Wanted) -> pulumi.ErrorHook:
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
         problem = connection_problem(wanted.step_of(arguments.name), wanted.settings.ssh, "; ".join(arguments.errors))
         if problem:
-            pulumi.log.error(problem)
+            pulumi.log.error(str(problem))
         return False
 
     return pulumi.ErrorHook(wanted.resource_name("connection"), explain)
 
 
-def connection_problem(step: Step, ssh: Ssh, seen: str) -> str | None:
+def connection_problem(step: Step, ssh: Ssh, seen: str) -> Problem | None:
     """What was expected of the connection, what was seen, and what to do; None where the connection is not at fault.
 
     Args:
@@ -34,7 +35,8 @@ def connection_problem(step: Step, ssh: Ssh, seen: str) -> str | None:
         return None
     for sign, (expected, next_command) in _advice(step.host, ssh).items():
         if sign in seen:
-            return f'{step.host.name}: {step.name}: expected {expected},\n  saw "{sign}".\n  Next: {next_command}'
+            where = f"{step.host.name}: {step.name}"
+            return Problem(where, expected=expected, seen=f'"{sign}"', next_command=next_command)
     return None
 
 

@@ -4,6 +4,7 @@ import pulumi
 
 from components.addons.calico import calico_images
 from components.control_plane import ControlPlane
+from components.engine_traffic import leave_out_what_nobody_reads
 from components.host import PreparedHost
 from components.lifetime import Lifetime, identity_of
 from components.review.clones import warn_of_clones
@@ -42,4 +43,5 @@ class HostsOnly(pulumi.ComponentResource):
         pulumi.export("kubeconfig", control_plane.kubeconfig)
 
 
+leave_out_what_nobody_reads()
 HostsOnly("cluster", load_settings())

@@ -14,7 +14,7 @@ from components.steps.last_update import LastUpdate, last_update_of
 from components.steps.step import StepName
 from tests.unit.support import recording
 from tests.unit.support.golden import assert_golden
-from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.recording import Recording, Registered, record, stack_of
 from tests.unit.support.stacks import smallest
 
 
@@ -26,8 +26,13 @@ def before(directory: Path) -> Recording:
 
 def identity(run: Recording) -> str:
     """The identity that a run keeps in the state."""
-    (stash,) = run.of_type("pulumi:index:Stash")
-    return str(stash.inputs["input"])
+    return str(stash_of(run).inputs["input"])
+
+
+def stash_of(run: Recording) -> Registered:
+    """Where a run keeps the identity."""
+    (found,) = [each for each in run.of_type("pulumi:index:Stash") if each.name == "identity"]
+    return found
 
 
 def test_two_clusters_of_the_same_names_have_two_identities(directory: Path, before: Recording) -> None:
@@ -49,7 +54,7 @@ def test_the_preview_of_an_empty_stack_mints_nothing(directory: Path) -> None:
 
 def test_the_identity_is_in_the_state_before_a_machine_is_touched(before: Recording) -> None:
     """An update that fails at its first machine has marked that machine: the next update has to know the mark."""
-    (stash,) = before.of_type("pulumi:index:Stash")
+    stash = stash_of(before)
     prepared = [each for name, each in before.commands.items() if name.endswith("/prepare")]
     assert prepared
     assert all(stash.urn in each.request.dependencies for each in prepared)
