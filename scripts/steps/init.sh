@@ -26,7 +26,7 @@ cluster_is_complete() { has_all_of_kubeadm && kubectl get node "$HOST_NAME"; } &
 
 reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
-    fail "a kubeadm init that went to its end, or none" "a kubeadm init of this stack that was cut short" \
+    fail "an init that went to its end, or none" "an init of this stack that was cut short" \
       "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   run_kubeadm "kubeadm reset --force" reset --force
   # /var/lib/etcd may be a mount point: its content goes, the directory stays.

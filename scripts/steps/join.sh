@@ -73,8 +73,8 @@ run_join() {
 # Until the kubelet has its certificate a reset loses nothing; with it the node may have been in the cluster, and run pods.
 clean_up_half_done() {
   if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
-    fail "a kubeadm join that went to its end, or none" \
-      "a kubeadm join of this stack that was cut short, or whose node was deleted since" \
+    fail "a join that went to its end, or none" \
+      "a join of this stack that was cut short, or whose node was deleted since" \
       "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   fi
   run_kubeadm "kubeadm reset --force" reset --force

@@ -210,4 +210,4 @@ def test_an_init_that_fails_later_is_one_that_was_cut_short(control_plane: Machi
     assert finished.status == 1
     assert "  saw [control-plane-check] kube-apiserver is not healthy after 4m0.001976302s\n" in finished.stderr
     assert not control_plane.path(f"{STATE}/initialized").exists()
-    assert "a kubeadm init of this stack that was cut short" in control_plane.run("init", VALUES).stderr
+    assert "an init of this stack that was cut short" in control_plane.run("init", VALUES).stderr
