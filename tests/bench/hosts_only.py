@@ -40,8 +40,9 @@ class HostsOnly(pulumi.ComponentResource):
         warn_of_clones(hosts, settings)
         control_plane = ControlPlane(hosts[settings.control_plane.name], commands, child)
         join_workers(hosts, control_plane, commands, after=[], lives_in=lifetime, opts=child)
-        pulumi.export("kubeconfig", control_plane.kubeconfig)
+        self.kubeconfig = control_plane.kubeconfig
 
 
-leave_out_what_nobody_reads()
-HostsOnly("cluster", load_settings())
+if __name__ == "__main__":
+    leave_out_what_nobody_reads()
+    HostsOnly("cluster", load_settings())
