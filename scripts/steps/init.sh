@@ -61,7 +61,8 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
   # An update made this cluster. Where it runs, only its mark was lost; where it does not, nothing is initialised or reset.
   { [[ -f $KUBECONFIG ]] && comes_true 60 has_all_of_kubeadm; } ||
     fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK, and no cluster that answers" \
-      "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost: docs/runbooks.md, \"The control plane's machine is lost\""
+      "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost: docs/runbooks.md, \
+\"The control plane's machine is lost\""
   changed "the cluster runs, its mark was lost and is written again"
 elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK" && ! cluster_is_complete; then

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Other nodes reach the pods of NODE_NAME: its node has the annotations by which Calico knows its addresses. calico-node writes
-# them when it starts, so a node that registered again under a calico-node that went on running has none. Run on the control plane.
+# Other nodes reach the pods of node NODE_NAME: the node has the annotations by which Calico knows its addresses. calico-node
+# writes them when it starts: a node that registered again under a running calico-node has none. Run on the control plane.
 # Needs: CALICO_ANNOTATIONS NODE_NAME; lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -11,15 +11,20 @@ OF_CALICO=(--namespace kube-system --selector k8s-app=calico-node --field-select
 annotations_are_there() {
   local name
   for name in $CALICO_ANNOTATIONS; do
-    [[ -n $(kubectl get node "$NODE_NAME" --output "go-template={{with .metadata.annotations}}{{with index . \"$name\"}}{{.}}{{end}}{{end}}") ]] || return 1
+    [[ -n $(kubectl get node "$NODE_NAME" --output \
+      "go-template={{with .metadata.annotations}}{{with index . \"$name\"}}{{.}}{{end}}{{end}}") ]] || return 1
   done
 }
-calico_is_ready() { [[ $(kubectl get pods "${OF_CALICO[@]}" --output 'jsonpath={.items[*].status.containerStatuses[*].ready}') == true ]]; }
+calico_is_ready() {
+  [[ $(kubectl get pods "${OF_CALICO[@]}" --output 'jsonpath={.items[*].status.containerStatuses[*].ready}') == true ]]
+}
 
 # A node that has just joined gets them in a moment.
 if ! comes_true 20 annotations_are_there; then
   kubectl delete pod "${OF_CALICO[@]}" >/dev/null
   changed "calico-node of $NODE_NAME, which had not noticed that the node registered again, is restarted"
 fi
-wait_for 180 "calico-node of $NODE_NAME to be Ready" "kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide" calico_is_ready
-wait_for 60 "the annotations ${CALICO_ANNOTATIONS//$'\n'/, } of node $NODE_NAME" "kubectl --namespace kube-system logs --selector k8s-app=calico-node" annotations_are_there
+wait_for 180 "calico-node of $NODE_NAME to be Ready" \
+  "kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide" calico_is_ready
+wait_for 60 "the annotations ${CALICO_ANNOTATIONS//$'\n'/, } of node $NODE_NAME" \
+  "kubectl --namespace kube-system logs --selector k8s-app=calico-node" annotations_are_there

@@ -14,9 +14,9 @@ fi
 found=$(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit \
   2>/dev/null) || true # either directory may be missing
 if [[ -z $owner && -n $found ]]; then
-  fail "a machine without Kubernetes" "a file of another cluster: $found" "if it is a node of cluster $CLUSTER_NAME whose mark was \
-lost: make repair STACK=... HOST=$HOST_NAME; if that cluster is not needed any more: kubeadm reset --force && \
-rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
+  fail "a machine without Kubernetes" "a file of another cluster: $found" \
+    "if the machine is a node of cluster $CLUSTER_NAME whose mark was lost: make repair STACK=... HOST=$HOST_NAME; \
+if that cluster is not needed any more: kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 fi
 remember "$CLUSTER_NAME_MARK" "$CLUSTER_NAME"
 remember "$OWNER_MARK" "$CLUSTER_ID"
