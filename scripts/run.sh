@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The entry point of every recorded command, for ever: `. /usr/local/lib/pulumi-kubeadm/run.sh STEP [create|verify|delete]`,
-# then `stage MODE PATH CONTENT` for each file, and last `run_step SCRIPT [UNDO]`. A command that was recorded by an older version
-# of this project calls them too, with the variables of its time. tests/scripts/test_recorded_commands.py holds the contract.
+# then `stage MODE PATH CONTENT` for each file, and last `run_step SCRIPT [UNDO]`. A command that an older version of this
+# project recorded calls them too, with the variables of its time. tests/scripts/test_recorded_commands.py holds the contract.
 
 export STEP=$1 MODE=${2:-create}
 PLACE=$(dirname "${BASH_SOURCE[0]}")
@@ -35,7 +35,8 @@ is_whole() {
     (cd "$LIBRARY" && sha256sum --check --status --strict SHA256SUMS)
 }
 is_whole ||
-  refuse "the scripts of this project, whole, in $LIBRARY" "missing files, or other ones" "make repair STACK=... HOST=$HOST_NAME"
+  refuse "the scripts of this project, whole, in $LIBRARY" "missing files, or other ones" \
+    "make repair STACK=... HOST=$HOST_NAME"
 
 rm -rf "$STAGING"
 mkdir -p "$STAGING"

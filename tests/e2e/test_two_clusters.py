@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import yaml
 from local.paths import REPOSITORY
 from local.toolchain import environment as tool_environment
 from tests.bench.stand_ins import StandIns, address, stand_ins
+from tests.unit.support.stacks import CALICO_MANIFEST
 
 PROGRAM = """\
 import pulumi
@@ -47,10 +49,14 @@ def machines() -> Iterator[StandIns]:
 
 def stack_file(machines: StandIns, hosts: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Settings of both clusters."""
+    manifest = machines.private_key.with_name("calico.yaml")
+    manifest.write_text(CALICO_MANIFEST)
+    sha256 = hashlib.sha256(CALICO_MANIFEST.encode()).hexdigest()
     clusters = {
         f"kubeadm:{name}": {
             "cluster": {"name": name},
             "ssh": {"privateKeyFile": str(machines.private_key)},
+            "calico": {"manifestUrl": manifest.as_uri(), "manifestSha256": sha256},
             "hosts": {
                 f"node{position}": {
                     "name": f"node{position}",
@@ -123,7 +129,7 @@ def test_two_clusters_live_in_one_stack_and_change_alone(tmp_path: Path, machine
     project.run("up", "--yes", "--skip-preview", "--expect-no-changes")
     project.configure(HOSTS | {"blue": (1, 2, 5)})
     before = project.names()
-    said = project.run("preview", "--diff")
+    said = project.run("preview")
     assert "node3: is prepared and joins" in said
     assert said.count("nothing is done to any node") == 1, "the plan of the other cluster"
     project.run("up", "--yes", "--skip-preview")
@@ -137,8 +143,6 @@ def test_the_preview_of_a_program_with_two_clusters_shows_both(tmp_path: Path, m
     project = Project(tmp_path, machines, PROGRAM.format(module="components.cluster", cluster="Cluster"))
     before = machines.logins()
     said = project.run("preview", "--diff")
-    assert "Plan for cluster blue:" in said
-    assert "Plan for cluster green:" in said
     for name in ("blue", "green"):
         assert f"::{name}/DaemonSet:kube-system/calico-node]" in said
     assert machines.logins() == before
