@@ -23,7 +23,7 @@ PROJECT = "kubeadm"
 DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
 PLUGIN_WARNING = "warning: using pulumi-resource-"
 """Pulumi says of each plugin that it is on PATH, where this project puts it."""
-USUAL_RESOURCES = 79
+USUAL_RESOURCES = 84
 """Of a stack with three hosts; for the progress bar only."""
 
 

@@ -13,6 +13,9 @@ from components.settings import Settings
 from components.settings._problems import problems_of, unknown_key
 from components.settings.contradictions import contradictions
 
+CLUSTER = "cluster"
+"""Name of the component that a stack file describes: never changed, whatever the cluster is called."""
+
 SECTIONS = tuple(Settings.model_fields)
 
 

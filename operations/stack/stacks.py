@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from components.settings import Settings
-from components.settings.stack_file import SECTIONS, SettingsError, parse_settings
+from components.settings.stack_file import CLUSTER, SECTIONS, SettingsError, parse_settings
 from components.steps.last_update import last_update_of
 from components.steps.step import StepName
 from local.environment import DEV
@@ -26,9 +26,6 @@ from operations.stack.automation import Workspace, explained, workspace
 from operations.stack.commands import StackCommands
 from operations.stack.stack_schema import PREFIX
 from problem import Problem, StepError
-
-CLUSTER = "cluster"
-"""Name of the component of a stack's cluster, in __main__.py."""
 
 OWN_BACKEND = "organization/kubeadm/"
 """Before the name of a stack in a backend without organisations, which that of local machines is."""

@@ -60,8 +60,8 @@ def previewed() -> Preview:
 
 
 def touched(seen: Preview) -> set[str]:
-    """Names of the resources that would be created, updated, replaced or deleted."""
-    return {urn.rpartition("::")[2] for urn in seen.touched}
+    """Names of the resources that would be created, updated, replaced or deleted, without that of the cluster."""
+    return {urn.rpartition("::")[2].removeprefix("cluster/") for urn in seen.touched}
 
 
 def add(machine: str) -> None:

@@ -35,7 +35,7 @@ def cut_power(machine: str) -> None:
 
 def interrupted(run: Run, machine: str, step: str, by: Callable[[str], None]) -> str:
     """What a run says in which something happened to a machine in the middle of kubeadm's work."""
-    run.wait_for(shows(f"{machine}-{step} creating"))
+    run.wait_for(shows(f"{machine}/{step} creating"))
     freeze = "kill -STOP $(pidof kubeadm); systemctl stop kubelet; echo frozen"
     assert on_machine(machine, f"until [[ -e {MIDDLE_OF[step]} ]]; do sleep 0.01; done; {freeze}") == "frozen\n"
     by(machine)

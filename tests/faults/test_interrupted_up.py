@@ -26,12 +26,12 @@ WHILE_MACHINES_ARE_MADE: dict[str, Callable[[Run], bool]] = {
 WHILE_THE_STACK_COMES_UP: dict[str, Callable[[Run], bool]] = {
     "the stack file is written": shows("ok  Local mirror of faults"),
     "Pulumi starts": shows("ok  Stack file"),
-    "hosts are prepared": shows(f"{FIRST}-prepare creating"),
-    "images are pulled": shows(f"{SECOND}-images creating"),
-    "kubeadm init runs": shows(f"{FIRST}-init creating"),
+    "hosts are prepared": shows(f"{FIRST}/prepare creating"),
+    "images are pulled": shows(f"{SECOND}/images creating"),
+    "kubeadm init runs": shows(f"{FIRST}/init creating"),
     "the API server starts": exists_on(FIRST, "/etc/kubernetes/manifests/kube-apiserver.yaml"),
     "first objects are made": shows("ConfigMap .* creating"),
-    "workers join": shows(f"{SECOND}-join creating"),
+    "workers join": shows(f"{SECOND}/join creating"),
     "the dashboard is made": shows("Deployment .*dashboard.* creating"),
     "the summary is made": shows("ok  Stack faults is up"),
 }

@@ -105,7 +105,7 @@ def test_another_password_of_the_registry_holds_from_the_next_pull_on(live: Clus
     refused = live.on(SECOND, f"crictl pull {live.access.probe_image} 2>&1 || true")
     assert "authorization failed" in refused
     configure("set", "--secret", "registryPassword", standard_input=access.password)
-    images = {f"{machine}-images" for machine in machine_names()}
+    images = {f"{machine}/images" for machine in machine_names()}
     assert touched(previewed()) == images | {"shop/registry-credentials"}
     live.stack.up()
     for machine in machine_names():

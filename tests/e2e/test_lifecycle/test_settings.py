@@ -29,14 +29,14 @@ def test_a_preview_shows_the_lines_that_change_and_connects_to_no_host(live: Clu
     before = logins(live)
     with setting(f'hosts.{THIRD}.sysctl["vm.dirty_ratio"]', "34"):
         seen = previewed()
-    assert touched(seen) == {f"{THIRD}-prepare"}
+    assert touched(seen) == {f"{THIRD}/prepare"}
     assert re.search(r"^\s*\+.*vm\.dirty_ratio = 34$", seen.diff, re.MULTILINE)
     assert seen.plan.splitlines()[1:] == [
         f"  {THIRD}: /etc/sysctl.d/99-kubernetes.conf changes: holds at once, nothing restarts"
     ]
     with setting('containerd.registries["docker.io"].mirrors[0]', "https://mirror.example.test"):
         seen = previewed()
-    assert touched(seen) == {f"{machine}-prepare" for machine in machine_names()}
+    assert touched(seen) == {f"{machine}/prepare" for machine in machine_names()}
     assert re.search(r'^\s*\+.*\[host."https://mirror.example.test"\]$', seen.diff, re.MULTILINE)
     assert visits(live, before) == dict.fromkeys(machine_names(), 0)
 
@@ -45,7 +45,7 @@ def test_a_preview_of_another_ssh_key_or_password_frightens_nobody(live: Cluster
     """What may appear, and that no secret does."""
     other = E2E.directory / "another_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
-    images = {f"{machine}-images" for machine in machine_names()}
+    images = {f"{machine}/images" for machine in machine_names()}
     with setting("ssh.privateKeyFile", str(other)):
         seen = previewed()
     undone = {f"{worker}-{step}" for worker in (SECOND, THIRD) for step in ("prepare", "membership")}
