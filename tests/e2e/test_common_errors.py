@@ -6,8 +6,7 @@ An expired join token is in test_lifecycle.py: what mends it is a plain `pulumi 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ import pytest
 
 from local.environment import E2E
 from tests.e2e.conftest import CREDENTIALS, STACK, Cluster, configure, failure, machine_names, operation, setting
+from tests.e2e.status import assert_named, assert_well, status
 
 FIRST, SECOND, THIRD = machine_names()
 DASHBOARD = "kubernetes-dashboard"
-PATIENCE_SECONDS = 150
-"""Until kubelet and API server have noticed: a node is NotReady after 40 s of silence, a back-off lasts a minute."""
-
 KEPT = "/var/tmp/kept"
 CNI = "/etc/cni/net.d/10-calico.conflist"
 STOP_TIMEOUT = "/etc/systemd/system.conf.d/kubernetes.conf"
@@ -34,32 +31,6 @@ def _up_and_well(live: Cluster) -> None:
     """The tests of the same cluster before took its objects away."""
     live.stack.up()
     assert_well()
-
-
-def status(*arguments: str) -> tuple[int, str]:
-    """What `make status` says."""
-    return operation("status", E2E.name, "--kubeconfig", str(E2E.directory / "kubeconfig"), *arguments)
-
-
-def wait_for(is_there: Callable[[int, str], bool]) -> str:
-    """What status says once it says so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        code, said = status()
-        if is_there(code, said):
-            return said
-        assert time.monotonic() < deadline, said
-        time.sleep(2)  # the cluster notices by itself, in its own time
-
-
-def assert_named(*words: str) -> None:
-    """Status ends with 1 and says all of this."""
-    wait_for(lambda code, said: code == 1 and all(each in said for each in words))
-
-
-def assert_well() -> None:
-    """Status ends with 0."""
-    wait_for(lambda code, said: code == 0 and "all is well" in said)
 
 
 @contextmanager
