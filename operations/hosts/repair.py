@@ -27,7 +27,7 @@ UNREADY_SECONDS = 150
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("host", help="name of the host")
 

@@ -43,7 +43,7 @@ def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
         return Problem(step, expected="the program ssh", seen="none in PATH", next_command=next_command)
     return Problem(
         step,
-        expected="it to succeed",
+        expected="the script to succeed",
         seen=answer.log or f"exit status {answer.status}",
         next_command=f"ssh -p {port} {user}@{host.address} sudo -n true",
     )

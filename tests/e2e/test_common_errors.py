@@ -104,7 +104,9 @@ def test_a_pause_image_that_cannot_be_pulled(live: Cluster) -> None:
 def test_a_pod_network_without_its_configuration(live: Cluster) -> None:
     """The node is not Ready, and its pod of Calico writes the file anew."""
     live.on(SECOND, f"rm {CNI}")
-    assert_named(f"{SECOND}: pod network: expected a CNI configuration", f"{SECOND}: node: expected it to be Ready")
+    assert_named(
+        f"{SECOND}: pod network: expected a CNI configuration", f"{SECOND}: node: expected the node to be Ready"
+    )
     calico = ("--selector=k8s-app=calico-node", f"--field-selector=spec.nodeName={SECOND}")
     live.kubectl("--namespace=kube-system", "delete", "pod", *calico)
     assert_well()
@@ -171,7 +173,8 @@ def test_a_metrics_scraper_that_the_api_server_cannot_reach(live: Cluster) -> No
         # A new pod: the API server keeps its connection to the old one, which no policy cuts.
         live.kubectl("--namespace", DASHBOARD, "delete", "pod", "--selector=app=dashboard-metrics-scraper")
         assert_named(
-            "dashboard: metrics scraper: expected the API server to reach it", "metricsScraperHostNetwork: true"
+            "dashboard: metrics scraper: expected the API server to reach the scraper",
+            "metricsScraperHostNetwork: true",
         )
     assert_well()
 

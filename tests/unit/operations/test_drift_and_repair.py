@@ -73,10 +73,10 @@ def test_a_host_that_was_never_prepared_is_no_drift(hosts: Hosts, capsys: pytest
 @pytest.mark.parametrize(
     ("first", "seen", "next_command"),
     [
-        (AS_IT_SHOULD_BE, "node2 could not be looked at", "ssh -p 22 root@192.0.2.12"),
+        (AS_IT_SHOULD_BE, "node2 cannot be checked", "ssh -p 22 root@192.0.2.12"),
         (
             Answer(0, "sysctl a: 1\n", ""),
-            "node1 not; node2 could not be looked at",
+            "node1 not; node2 cannot be checked",
             "make repair STACK=shop HOST=node1; ssh -p 22 root@192.0.2.12",
         ),
     ],
@@ -88,9 +88,7 @@ def test_a_host_that_could_not_be_looked_at_is_not_sent_to_repair(
     hosts.answers |= {"node1": first, "node2": NO_WAY}
     assert __main__.main(["drift", "shop"]) == 1
     printed = capsys.readouterr()
-    assert (
-        "node2: could not be looked at:\n    SSH: expected it to succeed,\n      saw Connection refused" in printed.out
-    )
+    assert "node2: cannot be checked:\n    SSH: expected it to succeed,\n      saw Connection refused" in printed.out
     assert printed.err.endswith(f"saw {seen}\n  Next: {next_command}\n")
 
 

@@ -96,8 +96,8 @@ node1: join: expected a join token that is valid,
     ("printed", "expected"),
     [
         (SCRIPT_FAILED, SCRIPT_FAILED.partition("\n")[2].strip()),
-        ("bash: x: command not found", "node1: run a script over SSH: expected it to succeed,\n  saw bash: x:"),
-        (SCRIPT_FAILED * 2, "node1: run a script over SSH: expected it to succeed,\n  saw node1: wrote"),
+        ("bash: x: command not found", "node1: run a script over SSH: expected the script to succeed,\n  saw bash: x:"),
+        (SCRIPT_FAILED * 2, "node1: run a script over SSH: expected the script to succeed,\n  saw node1: wrote"),
     ],
 )
 def test_a_script_that_explains_its_failure_is_the_one_that_is_heard(
