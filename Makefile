@@ -42,14 +42,14 @@ test: ## Unit and script tests: no root, no network once installed
 	@$(BIN)/pytest tests/unit tests/scripts
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
-LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines rotation)
+LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation)
 
 e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,13 choose another version and systems
 	@$(PYTHON) -m local tools
 	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest tests/e2e --exitfirst \
 		$(addprefix --ignore ,tests/e2e/test_common_errors.py $(LIFECYCLE))
 
-lifecycle: ## Add-ons, machines, keys and passwords of a running cluster that change; about 15 minutes
+lifecycle: ## Add-ons, machines, keys and passwords that change, and repairs, on a running cluster; about 30 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest $(LIFECYCLE) --exitfirst
 

@@ -17,6 +17,8 @@ from components.settings import Host, Ssh
 from components.steps.connection import host_key_of
 
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
+NO_SSH = 127
+"""Exit status where there is no program ssh, as of a shell."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
                 stderr=asyncio.subprocess.PIPE,
             )
         except FileNotFoundError:
-            return Answer(127, "", "no program ssh in PATH: apt-get install openssh-client")
+            return Answer(NO_SSH, "", "no program ssh in PATH: apt-get install openssh-client")
         output, log = await process.communicate(text.encode())
     # The output of a machine is its own: it may hold anything.
     return Answer(process.returncode or 0, output.decode(errors="replace"), log.decode(errors="replace"))

@@ -1,1 +1,1 @@
-"""`make token`, `make kubeconfig`, and the way to the API server."""
+"""`make token`, `make kubeconfig`, and requests to the API server."""

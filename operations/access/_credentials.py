@@ -86,7 +86,7 @@ def _advice(text: str, commands: StackCommands) -> str:
 
 
 def _server(server: str) -> str:
-    """Read as it will be when it is asked: a port that is none, or a name that is none, is refused here.
+    """Check the URL as http.client reads it: an invalid port or host name is refused here.
 
     Raises:
         ValueError: it is no address of an API server.

@@ -25,7 +25,7 @@ class LoginToken:
     Attributes:
         token: a secret.
         account: namespace and name.
-        until: may be earlier than was asked for; the API server decides.
+        until: may be earlier than requested; the API server decides.
     """
 
     token: str

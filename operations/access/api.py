@@ -39,7 +39,7 @@ class ApiError(StepError):
 
 @dataclass(frozen=True)
 class Api:
-    """The API server of a cluster, asked as one user.
+    """The API server of a cluster, and the user who sends requests to it.
 
     Attributes:
         server: its URL.
@@ -72,7 +72,7 @@ class Api:
         return cls(server, tls, authority, user.get("token"), commands)
 
     def get(self, path: str, **query: str) -> Json:
-        """What is at a path of the API.
+        """The object at a path of the API.
 
         Raises:
             ApiError: refused.
@@ -88,15 +88,15 @@ class Api:
         return list(answer["items"])
 
     def text(self, path: str) -> str:
-        """What is at a path, as text."""
-        return self._asked("GET", path)
+        """The answer of a path, as text."""
+        return self._request("GET", path)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Json:
         """The answer to an object that is sent to a path."""
         return self._json("POST", path, json.dumps(body))
 
     def _json(self, method: str, path: str, body: str | None = None) -> Json:
-        text = self._asked(method, path, body)
+        text = self._request(method, path, body)
         try:
             answer = json.loads(text)
         except ValueError:
@@ -106,7 +106,7 @@ class Api:
         return answer
 
     def _other_answer(self, step: str, text: str) -> StepError:
-        """Of a proxy, for example; its first words tell which one, and are too few to hold a secret."""
+        """The answer of another server, such as a proxy. Its first characters are too few to hold a secret."""
         return StepError(
             Problem(
                 step,
@@ -116,7 +116,7 @@ class Api:
             )
         )
 
-    def _asked(self, method: str, path: str, body: str | None = None) -> str:
+    def _request(self, method: str, path: str, body: str | None = None) -> str:
         step, url = f"{method} {path.partition('?')[0]}", urlsplit(self.server)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if self.token:
@@ -165,7 +165,7 @@ class Api:
 
 
 def _message(text: str) -> str:
-    """Of a Status object; other servers behind the API server answer with anything."""
+    """The message of a Status object, or the answer of another server behind the API server."""
     try:
         return str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):

@@ -17,7 +17,7 @@ ADMINISTRATOR = "kubernetes-admin"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("--user", help="name of a service account; without it the entry is the administrator's")
     parser.add_argument("--file", type=path_of, default="~/.kube/config", help="default: %(default)s")

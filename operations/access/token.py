@@ -11,7 +11,7 @@ from operations.stack.stacks import selected_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("user", help="name of the service account")
     parser.add_argument("--duration", default=DEFAULT_DURATION, help="such as 30m, 1h, 2d; default: %(default)s")

@@ -1,1 +1,1 @@
-"""`make drift`, `make repair`, and the way to a host."""
+"""`make drift`, `make repair`, and SSH connections to hosts."""

@@ -1,4 +1,4 @@
-"""Say where hosts are not as the last update left them; exit status 1 where one is not, or cannot be looked at."""
+"""List what differs on hosts from the last update; exit status 1 where a host differs or cannot be checked."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CONNECTIONS_AT_ONCE = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """One read-only SSH connection to each host; what differs is printed, host by host.
+    """Check each host in one read-only SSH connection, and print the differences host by host.
 
     Raises:
-        StepError: a host differs, or could not be looked at.
+        StepError: a host differs, or cannot be checked.
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
@@ -38,15 +38,15 @@ def run(arguments: argparse.Namespace) -> None:
         expected = "hosts of an earlier update in its state"
         raise StepError(Problem("look for drift", expected=expected, seen="none", next_command=stack.commands.up))
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        looks = pool.map(lambda host: _look(host, settings, recorded), hosts)
-        found = {host.name: seen for host, seen in zip(hosts, looks, strict=True)}
+        checks = pool.map(lambda host: _check(host, settings, recorded), hosts)
+        found = {host.name: seen for host, seen in zip(hosts, checks, strict=True)}
     for host in named:
         print(_described(host.name, found.get(host.name), stack.commands.up))
     _refuse_differences(found, stack.commands)
 
 
-def _look(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | Problem:
-    """What differs on a host, or why that is not known, which does not hide the other hosts'."""
+def _check(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | Problem:
+    """The differences of a host, or the problem that keeps it from being checked."""
     with_passwords = inputs_of(recorded.get((host.name, StepName.IMAGES), "")).files
     secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
     text = rerun(recorded[host.name, StepName.PREPARE], "drift", secret_files)
@@ -57,11 +57,11 @@ def _look(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName]
 
 
 def _described(name: str, found: str | Problem | None, up: str) -> str:
-    """A host that was not looked at was never prepared."""
+    """The lines that are printed for a host. Without a result the host was never prepared."""
     if found is None:
         return f"{name}: not prepared yet: {up}"
     if isinstance(found, Problem):
-        return "\n    ".join([f"{name}: could not be looked at:", *str(found).splitlines()])
+        return "\n    ".join([f"{name}: cannot be checked:", *str(found).splitlines()])
     return "\n    ".join([f"{name}: differs:", *found.splitlines()]) if found else f"{name}: as it should be"
 
 
@@ -71,7 +71,7 @@ def _refuse_differences(found: Mapping[str, str | Problem], commands: StackComma
     seen = [f"{', '.join(different)} not"] if different else []
     next_commands = [commands.repair(different[0])] if different else []
     if unseen:
-        seen.append(f"{', '.join(unseen)} could not be looked at")
+        seen.append(f"{', '.join(unseen)} cannot be checked")
         next_commands.append(next(iter(unseen.values())).next_command)
     if seen:
         expected = "every host as the last update left it"

@@ -11,12 +11,13 @@ from components.host_files import File
 from components.host_files.kubeadm import DISCOVERY_PATH
 from components.settings import Host, Settings
 from components.steps.scripts import install_scripts
+from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.access.api import Api, ApiError, Json
 from operations.hosts._rerun import rerun
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
-from operations.hosts.ssh import Answer, run_as_root
+from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError
@@ -26,7 +27,7 @@ UNREADY_SECONDS = 150
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("host", help="name of the host")
 

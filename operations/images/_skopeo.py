@@ -52,8 +52,8 @@ class Skopeo:
                 shutil.copyfile(access.ca_file, certificates / "ca.crt")
 
     def digest(self, image: str) -> str | None:
-        """Of the manifest behind a name, or of the list of manifests; None where there is none or no way to it."""
-        finished = self._run("inspect", "--raw", *self._way("", image), f"docker://{image}")
+        """Digest of the manifest, or list of manifests, of an image; None where it cannot be read."""
+        finished = self._run("inspect", "--raw", *self._tls_options("", image), f"docker://{image}")
         if finished.returncode != 0:
             return None
         return f"sha256:{hashlib.sha256(finished.stdout).hexdigest()}"
@@ -64,9 +64,9 @@ class Skopeo:
         Raises:
             StepError: with what skopeo says.
         """
-        ways = [*self._way("src-", source), *self._way("dest-", target)]
+        tls = [*self._tls_options("src-", source), *self._tls_options("dest-", target)]
         options = ["--all", "--preserve-digests", "--retry-times", "2"]
-        finished = self._run("copy", *options, *ways, f"docker://{source}", f"docker://{target}")
+        finished = self._run("copy", *options, *tls, f"docker://{source}", f"docker://{target}")
         if finished.returncode != 0:
             raise StepError(
                 Problem(
@@ -78,14 +78,14 @@ class Skopeo:
             )
 
     def why_not(self, image: str) -> str:
-        """What skopeo says of an image that cannot be read."""
-        return _last_lines(self._run("inspect", "--raw", *self._way("", image), f"docker://{image}").stderr)
+        """Error of skopeo for an image that cannot be read."""
+        return _last_lines(self._run("inspect", "--raw", *self._tls_options("", image), f"docker://{image}").stderr)
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         command = [self._program, arguments[0], "--authfile", str(self._logins), *arguments[1:]]
         return subprocess.run(command, capture_output=True, check=False)
 
-    def _way(self, side: str, image: str) -> list[str]:
+    def _tls_options(self, side: str, image: str) -> list[str]:
         registry = image.partition("/")[0]
         if is_loopback(registry):
             return [f"--{side}tls-verify=false"]

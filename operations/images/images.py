@@ -10,7 +10,7 @@ from operations.stack.stacks import selected_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
 
 

@@ -18,7 +18,7 @@ TARGET = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]*[a-z0-9])?")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("target", help="registry, or registry/prefix, such as hub.example.com/mirror")
 
@@ -102,7 +102,7 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
 
 
 def _passwords(stack: SelectedStack, settings: Settings) -> dict[str, str]:
-    """Of the registries that the stack has a login for."""
+    """Passwords of the registries that want a login, by name."""
     return {
         name: stack.secret(settings.containerd.registries[name].password_key)
         for name in registries_with_password(settings)

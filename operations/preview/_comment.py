@@ -26,12 +26,12 @@ PROVIDER = re.compile(r"^\s+\[provider=.*\]$")
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a preview is compared with.
+    """The base of a comparison, and its outcome.
 
     Attributes:
-        base: what that is, as a sentence.
-        outcome: what comes of it, in a few words.
-        changed: what differs, as a diff; empty where nothing does, or all that there is would be in it.
+        base: the base, as a sentence.
+        outcome: the outcome, in a few words.
+        changed: the differences, as a diff; empty without differences, and where everything would be one.
     """
 
     base: str
@@ -58,7 +58,7 @@ def comment(stack: str, preview: Preview, comparison: Comparison, *, limit: int 
 
     Args:
         stack: its name.
-        preview: what Pulumi and the program said.
+        preview: the result of the preview.
         comparison: what it is compared with, and how it differs.
         limit: what does not fit is left out line by line, and the comment says so.
     """

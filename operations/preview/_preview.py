@@ -1,4 +1,4 @@
-"""`pulumi preview`, run for a person who was not there: its text, and what the program said."""
+"""`pulumi preview` for a pull request: its text, its events, and the plan that the program prints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LEFT_ALONE = {OpType.SAME, OpType.READ, OpType.REFRESH}
 
 @dataclass(frozen=True)
 class Preview:
-    """What a preview said. Pulumi has put `[secret]` in place of each secret.
+    """The result of a preview. Pulumi has put `[secret]` in place of each secret.
 
     Attributes:
         plan: the change in words, as the program says it; empty where it says nothing.
@@ -49,7 +49,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Selection:
-    """What to preview: the program of a directory, a stack, its stack file, and where its state is."""
+    """The input of a preview: the program of a directory, a stack, its stack file, and the backend of its state."""
 
     project: Path
     stack: str
@@ -89,7 +89,7 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
 
 
 def preview(selection: Selection) -> Preview:
-    """What Pulumi and the program say of the selection. Dials no host."""
+    """Run a preview. It connects to no host."""
     events, diff = list[EngineEvent](), list[str]()
     failure = ""
     # GITHUB_TOKEN is for the comment, and no business of the program's.

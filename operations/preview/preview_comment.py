@@ -21,7 +21,7 @@ from problem import Problem, StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack; of acme/shop the stack file is Pulumi.shop.yaml")
     parser.add_argument(
         "--empty-state", action="store_true", help="as if nothing of the stack existed: needs no login and no secret"
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise StepError(
             Problem(
                 f"preview {arguments.stack}",
-                expected="it to succeed",
+                expected="the preview to succeed",
                 seen="\n".join(found.errors),
                 next_command="remove the cause named above; `make preview-comment` takes the same arguments here",
             )
@@ -103,7 +103,7 @@ def _git(*arguments: str) -> None:
         raise StepError(
             Problem(
                 f"git {' '.join(arguments[:2])}",
-                expected="it to succeed",
+                expected="git to succeed",
                 seen=finished.stderr,
                 next_command="git fetch origin, and give a commit that is there",
             )

@@ -41,7 +41,7 @@ def workspace(directory: Path, environment: Mapping[str, str]) -> Iterator[Works
 
 @contextmanager
 def explained(step: str, found: Workspace, commands: StackCommands) -> Iterator[None]:
-    """What Pulumi refuses is a problem with the command that removes its cause.
+    """Turn an error of Pulumi into a problem, with the command that removes its cause.
 
     Raises:
         StepError: Pulumi refused.
@@ -67,7 +67,7 @@ def message(error: CommandError) -> str:
 
 
 def _is_logged_in(found: Workspace) -> bool:
-    """Asked of Pulumi itself, because the API has no exception of its own for it."""
+    """`pulumi whoami` decides, because the API has no exception of its own for a missing login."""
     try:
         found.who_am_i()
     except CommandError:

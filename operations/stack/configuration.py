@@ -13,7 +13,7 @@ from problem import Problem, StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
 
 

@@ -28,7 +28,7 @@ Stack = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("name", help="name of the stack; the file is Pulumi.NAME.yaml")
 
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def answers(name: str) -> Stack:
-    """What a person says of the stack, as the sections of a stack file; each answer is checked when it is given."""
+    """The answers of a person, as sections of a stack file; each answer is checked at once."""
     stack: Stack = {"cluster": {}, "ssh": {}, "hosts": {}}
     _until_taken(lambda: _ask_into(stack, "cluster", "name", f"Name of the cluster [{name}]: ", name))
     _until_taken(lambda: _ask_into(stack, "ssh", "user", "SSH user of the machines [root]: ", "root"))
@@ -77,7 +77,7 @@ def stack_file(stack: Stack) -> str:
     lines = [
         "# yaml-language-server: $schema=docs/stack.schema.json",
         "#",
-        "# docs/configuration.md lists what else may be said here, with its defaults.",
+        "# docs/configuration.md lists every other setting, with its default.",
         "config:",
         "  kubeadm:cluster:",
         f"    name: {_scalar(stack['cluster']['name'])}",
@@ -122,7 +122,10 @@ def _ask(question: str, default: str = "") -> str:
         next_command = "an empty line after the last host; nothing was written"
         raise StepError(
             Problem(
-                "read the answers", expected=f"one to `{question.strip()}`", seen="their end", next_command=next_command
+                "read the answers",
+                expected=f"an answer to `{question.strip()}`",
+                seen="the end of the input",
+                next_command=next_command,
             )
         ) from error
     if not sys.stdin.isatty():
@@ -163,7 +166,7 @@ def _ask_host(stack: Stack) -> bool:
 
 
 def _problems(stack: Stack, mention: str) -> list[str]:
-    """What is wrong with a stack, as far as it mentions this; the rest is not yet said."""
+    """Problems of a stack that mention a text; other settings are not answered yet."""
     try:
         parse_settings(stack)
     except SettingsError as error:

@@ -51,7 +51,7 @@ class SelectedStack:
         return commands_of(self.name)
 
     def settings(self) -> Settings:
-        """What the stack file says.
+        """The settings in the stack file.
 
         Raises:
             StepError: it is not valid.
@@ -167,7 +167,7 @@ def stack_file_name(stack: str) -> str:
 
 
 def is_local(stack: str) -> bool:
-    """Whether it is one of local machines, in the backend of this checkout."""
+    """Whether a stack is one of local machines, in the backend of this checkout."""
     name = short_name(stack)
     return stack in {name, OWN_BACKEND + name} and (name == DEV.name or _generated(name).exists())
 

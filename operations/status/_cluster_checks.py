@@ -69,7 +69,7 @@ def _nodes(
 
 
 def ready_condition(node: Json) -> Json:
-    """What kubelet, or who misses it, says of a node; of one that was never heard of, nothing."""
+    """The condition Ready of a node; one without a status where the node has no conditions yet."""
     conditions = node.get("status", {}).get("conditions") or []
     return next((each for each in conditions if each["type"] == "Ready"), {"message": "no condition Ready"})
 
@@ -102,7 +102,7 @@ def _not_ready(name: str, ready: Json, commands: StackCommands) -> Problem:
         next_command = f"systemctl restart containerd on {name}; journalctl --unit containerd says why it ended"
     elif ready.get("status") == "Unknown":
         next_command = f"see whether {name} runs and kubelet on it: systemctl status kubelet"
-    return Problem(f"{name}: node", expected="it to be Ready", seen=message, next_command=next_command)
+    return Problem(f"{name}: node", expected="the node to be Ready", seen=message, next_command=next_command)
 
 
 def _labels(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
@@ -155,7 +155,7 @@ def _kube_proxy(state: ClusterState, settings: Settings) -> Iterator[Problem]:
     if not isinstance(configuration, dict):
         yield Problem(
             "kube-proxy",
-            expected="its configuration in the ConfigMap kube-system/kube-proxy, key config.conf",
+            expected="the configuration of kube-proxy in the ConfigMap kube-system/kube-proxy, key config.conf",
             seen="something else" if state.kube_proxy else "none",
             next_command="kubeadm init phase addon kube-proxy --config /etc/kubernetes/kubeadm/config.yaml on the"
             " control plane writes it anew; then kubectl --namespace kube-system rollout restart daemonset kube-proxy",

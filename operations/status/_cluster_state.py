@@ -95,12 +95,12 @@ def _running(pods: list[Json] | None, label: str, value: str) -> list[Json]:
 
 
 def _failure(api: Api, path: str) -> str:
-    """What the API server says of a pod that it does not reach; empty where the pod answers, with whatever."""
+    """Error of the API server for a pod that it does not reach; empty where the pod answers, with any status."""
     try:
         api.text(path)
     except ApiError as error:
         return error.problem.seen if error.status in UNREACHABLE else ""
-    except StepError as error:  # the API server answers all else: it is the way to the pod that does not
+    except StepError as error:  # other requests are answered: the pod is not reached
         return error.problem.seen
     return ""
 

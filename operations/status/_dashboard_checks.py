@@ -14,12 +14,12 @@ from problem import Problem
 
 
 def _is_pod_network(state: ClusterState) -> bool:
-    """Whether the way to the scraper is broken for other pods, too: that is a problem of its own."""
+    """Whether other pods are unreachable too: the pod network is a problem of its own."""
     return bool(unreachable_node(state) or nodes_without_addresses(state))
 
 
 def dashboard_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
-    """Everything that is wrong with its deployments, and with the way to its metrics; its pods are pods as any."""
+    """Problems of the dashboard's deployments, and of requests to its metrics. Its pods are checked as every pod is."""
     if state.deployments is None or not settings.dashboard.enabled:
         return
     found = {each["metadata"]["name"]: each for each in state.deployments}
@@ -27,7 +27,9 @@ def dashboard_problems(state: ClusterState, settings: Settings, commands: StackC
     for name in (DASHBOARD, METRICS_SCRAPER):
         if name not in found:
             next_command = f"{commands.refresh} applies it again"
-            yield Problem(f"deployment {name}", expected="it to exist", seen="none", next_command=next_command)
+            yield Problem(
+                f"deployment {name}", expected="the deployment to exist", seen="none", next_command=next_command
+            )
     if scraper is None:
         return
     wanted = settings.dashboard.metrics_scraper_host_network
@@ -42,7 +44,7 @@ def dashboard_problems(state: ClusterState, settings: Settings, commands: StackC
     elif state.scraper_failure and scraper["status"].get("availableReplicas") and not _is_pod_network(state):
         yield Problem(
             "dashboard: metrics scraper",
-            expected="the API server to reach it",
+            expected="the API server to reach the scraper",
             seen=f"{state.scraper_failure}{'' if has else '; it has no host network'}",
             next_command=f"set dashboard.metricsScraperHostNetwork: true in the stack file, {commands.up}: with a"
             " NodePort the dashboard reads its metrics through the API server, which must reach the pod",

@@ -18,7 +18,7 @@ Facts = Mapping[str, str]
 
 
 def facts_of(host: Host, settings: Settings) -> dict[str, str]:
-    """What operations/host_facts.sh says of a host.
+    """The facts of a host, by name, that operations/status/host_facts.sh prints.
 
     Raises:
         StepError: it does not let us in.

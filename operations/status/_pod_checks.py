@@ -25,36 +25,36 @@ A_MOMENT = timedelta(minutes=1)
 
 def pod_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Everything that keeps pods from running."""
-    said = _said(state.events or [])
+    warnings = _warnings_by_pod(state.events or [])
     # Their pods are not Ready either, and wait for them.
     absent = {each["metadata"]["name"] for each in state.nodes or [] if ready_condition(each).get("status") != "True"}
     for pod in state.pods or []:
         # A pod that ends, or ended well, waits for nothing.
         if not pod["metadata"].get("deletionTimestamp") and _phase(pod) != "Succeeded":
             key = pod["metadata"]["namespace"], pod["metadata"]["name"]
-            yield from _pod(pod, said[key], settings, commands, absent)
+            yield from _pod(pod, warnings[key], settings, commands, absent)
 
 
-def _said(events: list[Json]) -> dict[tuple[str, str], list[str]]:
-    """What the cluster says of each pod, by namespace and name."""
-    said: dict[tuple[str, str], list[str]] = defaultdict(list)
+def _warnings_by_pod(events: list[Json]) -> dict[tuple[str, str], list[str]]:
+    """Reason and message of each warning about a pod, by namespace and name of the pod."""
+    warnings: dict[tuple[str, str], list[str]] = defaultdict(list)
     for event in events:
         about = event.get("involvedObject") or {}
         if about.get("kind") == "Pod":
             line = f"{event.get('reason', '')}: {event.get('message', '')}"
-            said[about.get("namespace", ""), about.get("name", "")].append(line)
-    return said
+            warnings[about.get("namespace", ""), about.get("name", "")].append(line)
+    return warnings
 
 
 def _pod(
-    pod: Json, said: list[str], settings: Settings, commands: StackCommands, absent: Collection[str]
+    pod: Json, warnings: list[str], settings: Settings, commands: StackCommands, absent: Collection[str]
 ) -> Iterator[Problem]:
     phase = _phase(pod)
     if phase in {"Failed", "Unknown"}:
         if phase == "Unknown" or not any(each["kind"] == "Job" for each in _owners(pod)):
             yield _ended(pod, phase)
         return
-    problems = [*_scheduling(pod), *_containers(pod, said, settings, commands)]
+    problems = [*_scheduling(pod), *_containers(pod, warnings, settings, commands)]
     yield from problems
     if not problems and phase == "Running" and pod.get("spec", {}).get("nodeName") not in absent:
         yield from _not_ready(pod)
@@ -66,7 +66,7 @@ def _ended(pod: Json, phase: str) -> Problem:
     delete = f"kubectl --namespace {pod['metadata']['namespace']} delete pod {pod['metadata']['name']}"
     return Problem(
         _step(pod),
-        expected="it to run",
+        expected="the pod to run",
         seen=f"{phase} {status.get('reason', '')} {status.get('message', '')}".rstrip(),
         next_command=f"{describe}; {delete} once its cause is gone" if phase == "Failed" else describe,
     )
@@ -90,33 +90,35 @@ def _scheduling(pod: Json) -> Iterator[Problem]:
         yield Problem(
             _step(pod),
             expected="the scheduler to look for a node",
-            seen="a pod that no scheduler has looked at",
+            seen="a pod without the condition PodScheduled",
             next_command="kubectl --namespace kube-system get pods --selector component=kube-scheduler; schedulerName"
             f" of the pod: {_describe(pod)}",
         )
 
 
-def _containers(pod: Json, said: list[str], settings: Settings, commands: StackCommands) -> Iterator[Problem]:
+def _containers(pod: Json, warnings: list[str], settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     status = pod["status"]
     containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     for container in containers:
         waiting = container.get("state", {}).get("waiting") or {}
         reason = waiting.get("reason")
         if reason in PULLS:
-            yield _image(pod, container["image"], _why(waiting, said), settings, commands)
+            yield _image(pod, container["image"], _why(waiting, warnings), settings, commands)
         elif reason == "CrashLoopBackOff" or _ended_badly(container):
             yield _crash(pod, container)
         elif reason and reason not in STARTING:
             seen = f"{reason}: {waiting.get('message', '')}"
             expected = f"container {container['name']} to start"
             yield Problem(_step(pod), expected=expected, seen=seen, next_command=_describe(pod))
-    sandbox = [line for line in said if line.startswith("FailedCreatePodSandBox")]
+    sandbox = [line for line in warnings if line.startswith("FailedCreatePodSandBox")]
     if sandbox and not (status.get("containerStatuses") or [{}])[0].get("containerID"):
         yield _sandbox(_step(pod), sandbox[-1])
-    mounts = [line for line in said if line.startswith(("FailedMount", "FailedAttachVolume"))]
+    mounts = [line for line in warnings if line.startswith(("FailedMount", "FailedAttachVolume"))]
     is_starting = any((each.get("state", {}).get("waiting") or {}).get("reason") in STARTING for each in containers)
     if mounts and is_starting and _is_older(pod["metadata"].get("creationTimestamp")):
-        yield Problem(_step(pod), expected="its volumes", seen=mounts[-1], next_command=_describe(pod))
+        yield Problem(
+            _step(pod), expected="the volumes of the pod to be mounted", seen=mounts[-1], next_command=_describe(pod)
+        )
 
 
 def _not_ready(pod: Json) -> Iterator[Problem]:
@@ -125,7 +127,7 @@ def _not_ready(pod: Json) -> Iterator[Problem]:
         why = ready.get("message") or ready.get("reason", "its condition Ready is False")
         yield Problem(
             _step(pod),
-            expected="it to be Ready",
+            expected="the pod to be Ready",
             seen=f"{why}, since {ready['lastTransitionTime']}",
             next_command=f"{_describe(pod)} shows its readiness probe; kubectl --namespace"
             f" {pod['metadata']['namespace']} logs {pod['metadata']['name']}",
@@ -163,9 +165,9 @@ def _ended_badly(container: Json) -> bool:
     return bool(ended and ended.get("exitCode") and container.get("restartCount"))
 
 
-def _why(waiting: Json, said: list[str]) -> str:
+def _why(waiting: Json, warnings: list[str]) -> str:
     """The kubelet's own words. `Error: ErrImagePull` and the back-off itself only say that it failed."""
-    causes = [line for line in said if line.startswith("Failed: Failed to pull image")]
+    causes = [line for line in warnings if line.startswith("Failed: Failed to pull image")]
     return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
 
 

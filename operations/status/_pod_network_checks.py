@@ -20,7 +20,7 @@ def pod_network_problems(state: ClusterState, commands: StackCommands) -> Iterat
         yield Problem(
             "pod network",
             expected=f"the API server to reach the pods on {unreachable}",
-            seen=f"no way to the metrics scraper, nor to CoreDNS, on this node: {state.scraper_failure}",
+            seen=f"neither the metrics scraper nor CoreDNS on this node answers: {state.scraper_failure}",
             next_command="open UDP port 4789 (VXLAN) between the hosts; kubectl --namespace kube-system logs"
             " --selector k8s-app=calico-node --prefix",
         )

@@ -12,8 +12,8 @@ fact() {
   printf '%s\t%s\n' "$1" "${value:0:400}"
 }
 
-# A program that fails or is missing is a fact too: its words are the value.
-said() { timeout 10 "$@" 2>&1 || true; }
+# A program that fails or is missing is a fact too: its error message is the value.
+output_of() { timeout 10 "$@" 2>&1 || true; }
 
 # Files that steps put in place and that are gone. containerd's has another name on the host than in the list.
 gone_files() {
@@ -26,22 +26,22 @@ gone_files() {
 is_there() { if [[ -e $1 ]]; then echo yes; else echo no; fi; }
 
 last_line_with() {
-  said journalctl --unit "$1" --since "$RECENT" --no-pager --output cat | grep --extended-regexp --ignore-case "$2" |
+  output_of journalctl --unit "$1" --since "$RECENT" --no-pager --output cat | grep --extended-regexp --ignore-case "$2" |
     tail --lines 1 || true # no such line is no error
 }
 
 fact containerd_program "$(command -v containerd || true)" # a machine that no update was on has none
-fact containerd "$(said systemctl is-active containerd)"
+fact containerd "$(output_of systemctl is-active containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
-fact kubelet "$(said systemctl is-active kubelet)"
-fact cri "$(if timeout 15 crictl info &>/dev/null; then echo serves; else said crictl info; fi)"
+fact kubelet "$(output_of systemctl is-active kubelet)"
+fact cri "$(if timeout 15 crictl info &>/dev/null; then echo serves; else output_of crictl info; fi)"
 fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' /etc/containerd/config.toml 2>&1 || true)" # none is well
-fact pause_configured "$(said containerd config dump | sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
+fact pause_configured "$(output_of containerd config dump | sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
 fact pause_present "$(if timeout 15 crictl inspecti --quiet "$PAUSE_IMAGE" &>/dev/null; then echo yes; else echo no; fi)"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
-fact stop_timeout "$(said busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
-fact conntrack_max "$(said sysctl --values net.netfilter.nf_conntrack_max)"
+fact stop_timeout "$(output_of busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
+fact conntrack_max "$(output_of sysctl --values net.netfilter.nf_conntrack_max)"
 fact joined "$(is_there /etc/kubernetes/kubelet.conf)"
 fact owner_mark "$(is_there $STATE/owner)"
 fact cluster_mark "$(is_there $STATE/initialized)"

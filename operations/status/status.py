@@ -25,13 +25,13 @@ CONNECTIONS_AT_ONCE = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command can be told."""
+    """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
     parser.add_argument("--kubeconfig", type=path_of, help="a file instead of the kubeconfig in the stack's state")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Cluster and hosts are looked at, and not changed; each problem is printed as soon as all are known.
+    """Check cluster and hosts, change nothing, and print each problem once all are known.
 
     Raises:
         StepError: something is wrong.
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise StepError(
             Problem(
                 f"status of {stack.name}",
-                expected="nothing to be wrong",
+                expected="no problem",
                 seen=f"{len(problems)} problem(s), all of them above",
                 next_command=f"start with the first one, then {stack.commands.status}",
             )
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _cluster(
     stack: SelectedStack, settings: Settings, kubeconfig: Path | None, were_nodes: Collection[str]
 ) -> tuple[ClusterState, list[Problem]]:
-    """What the cluster says of itself; hosts are looked at even where it says nothing."""
+    """The state of the cluster, and its problems. Hosts are checked even where the API server does not answer."""
     try:
         content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
         state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.enabled)

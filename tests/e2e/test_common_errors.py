@@ -6,8 +6,7 @@ An expired join token is in test_lifecycle.py: what mends it is a plain `pulumi 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,10 @@ import pytest
 
 from local.environment import E2E
 from tests.e2e.conftest import CREDENTIALS, STACK, Cluster, configure, failure, machine_names, operation, setting
+from tests.e2e.status import assert_named, assert_well, status
 
 FIRST, SECOND, THIRD = machine_names()
 DASHBOARD = "kubernetes-dashboard"
-PATIENCE_SECONDS = 150
-"""Until kubelet and API server have noticed: a node is NotReady after 40 s of silence, a back-off lasts a minute."""
-
 KEPT = "/var/tmp/kept"
 CNI = "/etc/cni/net.d/10-calico.conflist"
 STOP_TIMEOUT = "/etc/systemd/system.conf.d/kubernetes.conf"
@@ -34,32 +31,6 @@ def _up_and_well(live: Cluster) -> None:
     """The tests of the same cluster before took its objects away."""
     live.stack.up()
     assert_well()
-
-
-def status(*arguments: str) -> tuple[int, str]:
-    """What `make status` says."""
-    return operation("status", E2E.name, "--kubeconfig", str(E2E.directory / "kubeconfig"), *arguments)
-
-
-def wait_for(is_there: Callable[[int, str], bool]) -> str:
-    """What status says once it says so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        code, said = status()
-        if is_there(code, said):
-            return said
-        assert time.monotonic() < deadline, said
-        time.sleep(2)  # the cluster notices by itself, in its own time
-
-
-def assert_named(*words: str) -> None:
-    """Status ends with 1 and says all of this."""
-    wait_for(lambda code, said: code == 1 and all(each in said for each in words))
-
-
-def assert_well() -> None:
-    """Status ends with 0."""
-    wait_for(lambda code, said: code == 0 and "all is well" in said)
 
 
 @contextmanager
@@ -133,7 +104,9 @@ def test_a_pause_image_that_cannot_be_pulled(live: Cluster) -> None:
 def test_a_pod_network_without_its_configuration(live: Cluster) -> None:
     """The node is not Ready, and its pod of Calico writes the file anew."""
     live.on(SECOND, f"rm {CNI}")
-    assert_named(f"{SECOND}: pod network: expected a CNI configuration", f"{SECOND}: node: expected it to be Ready")
+    assert_named(
+        f"{SECOND}: pod network: expected a CNI configuration", f"{SECOND}: node: expected the node to be Ready"
+    )
     calico = ("--selector=k8s-app=calico-node", f"--field-selector=spec.nodeName={SECOND}")
     live.kubectl("--namespace=kube-system", "delete", "pod", *calico)
     assert_well()
@@ -200,7 +173,8 @@ def test_a_metrics_scraper_that_the_api_server_cannot_reach(live: Cluster) -> No
         # A new pod: the API server keeps its connection to the old one, which no policy cuts.
         live.kubectl("--namespace", DASHBOARD, "delete", "pod", "--selector=app=dashboard-metrics-scraper")
         assert_named(
-            "dashboard: metrics scraper: expected the API server to reach it", "metricsScraperHostNetwork: true"
+            "dashboard: metrics scraper: expected the API server to reach the scraper",
+            "metricsScraperHostNetwork: true",
         )
     assert_well()
 

@@ -8,14 +8,14 @@ import pytest
 
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
+from components.steps.ssh import Answer
 from components.steps.step import StepName
 from operations import __main__
 from operations.hosts import drift, repair
-from operations.hosts.ssh import Answer
 from problem import Problem, StepError
 from tests.unit.support.stacks import SHOP, with_workers
 
-AS_IT_SHOULD_BE = Answer("", "")
+AS_IT_SHOULD_BE = Answer(0, "", "")
 NO_WAY = StepError(
     Problem("SSH", expected="it to succeed", seen="Connection refused", next_command="ssh -p 22 root@192.0.2.12")
 )
@@ -73,10 +73,10 @@ def test_a_host_that_was_never_prepared_is_no_drift(hosts: Hosts, capsys: pytest
 @pytest.mark.parametrize(
     ("first", "seen", "next_command"),
     [
-        (AS_IT_SHOULD_BE, "node2 could not be looked at", "ssh -p 22 root@192.0.2.12"),
+        (AS_IT_SHOULD_BE, "node2 cannot be checked", "ssh -p 22 root@192.0.2.12"),
         (
-            Answer("sysctl a: 1\n", ""),
-            "node1 not; node2 could not be looked at",
+            Answer(0, "sysctl a: 1\n", ""),
+            "node1 not; node2 cannot be checked",
             "make repair STACK=shop HOST=node1; ssh -p 22 root@192.0.2.12",
         ),
     ],
@@ -88,15 +88,13 @@ def test_a_host_that_could_not_be_looked_at_is_not_sent_to_repair(
     hosts.answers |= {"node1": first, "node2": NO_WAY}
     assert __main__.main(["drift", "shop"]) == 1
     printed = capsys.readouterr()
-    assert (
-        "node2: could not be looked at:\n    SSH: expected it to succeed,\n      saw Connection refused" in printed.out
-    )
+    assert "node2: cannot be checked:\n    SSH: expected it to succeed,\n      saw Connection refused" in printed.out
     assert printed.err.endswith(f"saw {seen}\n  Next: {next_command}\n")
 
 
 def test_a_host_that_differs_is_sent_to_repair(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """With what differs."""
-    hosts.answers["node2"] = Answer("sysctl a: 1\nswap: on\n", "")
+    hosts.answers["node2"] = Answer(0, "sysctl a: 1\nswap: on\n", "")
     assert __main__.main(["drift", "shop"]) == 1
     printed = capsys.readouterr()
     assert "node2: differs:\n    sysctl a: 1\n    swap: on\n" in printed.out
@@ -114,7 +112,7 @@ def test_before_the_first_update_there_is_no_drift_to_look_for(
 
 def test_a_repair_prints_what_its_steps_changed(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """And not their output, which is the program's."""
-    hosts.answers["node2"] = Answer('{"facts": 1}\n', "node2: swap is off\n")
+    hosts.answers["node2"] = Answer(0, '{"facts": 1}\n', "node2: swap is off\n")
     assert __main__.main(["repair", "shop", "node2"]) == 0
     assert capsys.readouterr().out == "node2: swap is off\n" * 3 + "node2: as the last update left it\n"
 

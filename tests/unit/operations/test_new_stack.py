@@ -160,7 +160,7 @@ def test_machines_that_show_the_same_key_are_pointed_out(
         (["", "", "node1", "192.0.2.1:x", ""], "hosts.node1.port"),
         (["", "", "node1", "192.0.2.1", "master"], "hosts.node1.role"),
         (["", "", ""], "exactly one host needs"),
-        (["", ""], "their end"),
+        (["", ""], "the end of the input"),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_refused_before_a_machine_is_asked(

@@ -13,11 +13,11 @@ from components.host_files.kubeadm import DISCOVERY_PATH
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
 from components.steps.scripts import install_scripts
+from components.steps.ssh import Answer
 from components.steps.stdin import LIBRARY, inputs_of, prologue, staged
 from components.steps.step import StepName
 from operations import __main__
 from operations.hosts import repair
-from operations.hosts.ssh import Answer
 from tests.unit.support import api_server
 from tests.unit.support.api_server import ApiServer
 from tests.unit.support.recorded_cluster import node
@@ -61,7 +61,7 @@ class Hosts:
         """As run_as_root."""
         script = "scripts" if text == install_scripts() else text.rpartition("run_step ")[2].strip()
         self.runs.append((host.name, script, text))
-        return Answer(self.outputs.get(script, ""), "")
+        return Answer(0, self.outputs.get(script, ""), "")
 
     def order(self) -> list[str]:
         """Hosts and scripts."""

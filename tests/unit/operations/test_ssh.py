@@ -81,3 +81,30 @@ def test_a_fact_of_a_host_is_one_line_that_ends_with_a_whole_character(programs:
     printed = subprocess.run(["bash", "-euo", "pipefail", "-s"], input=script.encode(), capture_output=True, check=True)
     facts = dict(line.split("\t") for line in printed.stdout.decode().splitlines())
     assert facts["containerd"] == f"a  b{'x' * 395}ü"
+
+
+SCRIPT_FAILED = """\
+node1: wrote /etc/hosts
+node1: join: expected a join token that is valid,
+  saw 401: it expired
+    or was deleted
+  Next: pulumi up
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        (SCRIPT_FAILED, SCRIPT_FAILED.partition("\n")[2].strip()),
+        ("bash: x: command not found", "node1: run a script over SSH: expected the script to succeed,\n  saw bash: x:"),
+        (SCRIPT_FAILED * 2, "node1: run a script over SSH: expected the script to succeed,\n  saw node1: wrote"),
+    ],
+)
+def test_a_script_that_explains_its_failure_is_the_one_that_is_heard(
+    programs: Path, printed: str, expected: str
+) -> None:
+    """Its advice is better than how to log in; of several failures all are shown."""
+    program(programs, "ssh", f"cat >&2 <<'TEXT'\n{printed}\nTEXT\nexit 1")
+    with pytest.raises(StepError) as error:
+        answer()
+    assert str(error.value).startswith(expected)

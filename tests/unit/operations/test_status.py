@@ -42,7 +42,7 @@ def test_a_node_that_is_not_ready(look: Look, message: str, next_command: str) -
     """What to do depends on what kubelet says."""
     look.items("/api/v1/nodes")[1] = node("node2", "False", message)
     printed = look.printed()
-    assert f"node2: node: expected it to be Ready,\n  saw {message}" in printed
+    assert f"node2: node: expected the node to be Ready,\n  saw {message}" in printed
     assert next_command in printed
 
 
@@ -52,7 +52,7 @@ def test_a_node_that_says_nothing_of_itself_is_not_ready(look: Look, status: dic
     look.items("/api/v1/nodes")[1]["status"] = status
     printed = look.printed()
     assert "node2                    unknown    NotReady" in printed
-    assert "node2: node: expected it to be Ready,\n  saw no condition Ready" in printed
+    assert "node2: node: expected the node to be Ready,\n  saw no condition Ready" in printed
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_node_that_registered_again_without_calicos_addresses(look: Look, miss
     ("answer", "expected"),
     [
         (NO_ROUTE, "pod network: expected the API server to reach the pods on node2"),
-        ((200, "OK"), "dashboard: metrics scraper: expected the API server to reach it"),
+        ((200, "OK"), "dashboard: metrics scraper: expected the API server to reach the scraper"),
     ],
 )
 def test_a_scraper_on_a_node_whose_other_pods_are_not_reached_either_is_not_to_blame(
@@ -168,7 +168,7 @@ def test_a_metrics_scraper_that_the_api_server_cannot_reach(look: Look, code: in
     """Its pod runs, so it is the way to it that is missing."""
     look.server.answers[SCRAPER_PROXY] = (code, {"message": "error trying to reach service: dial tcp: i/o timeout"})
     printed = look.printed()
-    assert "dashboard: metrics scraper: expected the API server to reach it" in printed
+    assert "dashboard: metrics scraper: expected the API server to reach the scraper" in printed
     assert "it has no host network\n  Next: set dashboard.metricsScraperHostNetwork: true" in printed
 
 
@@ -179,7 +179,7 @@ def test_a_request_that_rbac_forbids(look: Look) -> None:
     printed = look.printed()
     assert 'saw 403: User "jo" cannot list resource "pods"' in printed
     assert "kubectl auth can-i list pods --all-namespaces" in printed
-    assert "node2: node: expected it to be Ready" in printed
+    assert "node2: node: expected the node to be Ready" in printed
 
 
 @pytest.mark.parametrize("conntrack", ["conntrack:\n  maxPerCore: 32768\n", "conntrack: null\n", "mode: ''\n"])
@@ -214,7 +214,7 @@ def test_a_request_without_an_answer_does_not_hide_the_others(look: Look) -> Non
     look.items("/api/v1/nodes")[1] = node("node2", "False", "something")
     printed = look.printed()
     assert "GET /api/v1/pods: expected the API server at" in printed
-    assert "node2: node: expected it to be Ready" in printed
+    assert "node2: node: expected the node to be Ready" in printed
 
 
 @pytest.mark.parametrize("content", [b"\xff", None])

@@ -88,7 +88,10 @@ def test_a_pod_whose_volumes_do_not_come(look: Look) -> None:
     for why in ("first", "MountVolume.SetUp failed"):
         look.items("/api/v1/events").append(event("FailedMount", why))
     printed = look.printed()
-    assert "pod shop/it: expected its volumes,\n  saw FailedMount: MountVolume.SetUp failed\n" in printed
+    assert (
+        "pod shop/it: expected the volumes of the pod to be mounted,\n  saw FailedMount: MountVolume.SetUp failed\n"
+        in printed
+    )
     assert DESCRIBE in printed
 
 
@@ -100,7 +103,10 @@ def test_a_pod_that_ended_badly(look: Look, phase: str) -> None:
     ended["status"] |= {"reason": "Evicted", "message": "The node was low on resource: memory."}
     look.items("/api/v1/pods")[0] = ended
     printed = look.printed()
-    assert f"expected it to run,\n  saw {phase} Evicted The node was low on resource: memory.\n  {DESCRIBE}" in printed
+    assert (
+        f"expected the pod to run,\n  saw {phase} Evicted The node was low on resource: memory.\n  {DESCRIBE}"
+        in printed
+    )
     assert ("kubectl --namespace shop delete pod it" in printed) == (phase == "Failed")
 
 
@@ -110,7 +116,7 @@ def test_a_pod_that_runs_and_is_not_ready(look: Look) -> None:
     running["spec"]["nodeName"] = "node2"
     look.items("/api/v1/pods")[0] = running
     printed = look.printed()
-    assert f"expected it to be Ready,\n  saw containers with unready status: [it], since {LONG_AGO}\n" in printed
+    assert f"expected the pod to be Ready,\n  saw containers with unready status: [it], since {LONG_AGO}\n" in printed
     assert DESCRIBE in printed
     look.items("/api/v1/nodes")[1] = node("node2", "Unknown")
     assert "pod shop/it" not in look.printed()

@@ -1,0 +1,55 @@
+"""What `make status` says of the cluster, and its advice, followed to the letter."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable
+
+from local.paths import REPOSITORY
+from local.toolchain import environment as tool_environment
+from tests.e2e.conftest import E2E, operation
+
+PATIENCE_SECONDS = 150
+"""Until kubelet and API server have noticed: a node is NotReady after 40 s of silence, a back-off lasts a minute."""
+
+
+def status(*arguments: str) -> tuple[int, str]:
+    """What `make status` says."""
+    return operation("status", E2E.name, "--kubeconfig", str(E2E.directory / "kubeconfig"), *arguments)
+
+
+def wait_for(is_there: Callable[[int, str], bool]) -> str:
+    """What status says once it says so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        code, said = status()
+        if is_there(code, said):
+            return said
+        assert time.monotonic() < deadline, said
+        time.sleep(2)  # the cluster notices by itself, in its own time
+
+
+def assert_named(*words: str) -> None:
+    """Status ends with 1 and says all of this."""
+    wait_for(lambda code, said: code == 1 and all(each in said for each in words))
+
+
+def assert_well() -> None:
+    """Status ends with 0."""
+    wait_for(lambda code, said: code == 0 and "all is well" in said)
+
+
+def follow(problem: str) -> str:
+    """Run the command after `Next:` of a problem, once status prints the problem; returns what the command prints."""
+    said = wait_for(lambda code, said: code == 1 and problem in said)
+    found = re.search(rf"^{re.escape(problem)}.*?\n  Next: (.*)$", said, re.MULTILINE | re.DOTALL)
+    assert found, said
+    environment = {**tool_environment(), "PULUMI_SKIP_CONFIRMATIONS": "true"}  # a person answers yes
+    command = ["bash", "-euo", "pipefail", "-c", found[1].partition("\n")[0]]
+    finished = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=900
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
