@@ -14,10 +14,11 @@ from components.host_files import File
 from components.steps.bring_scripts import bring_scripts
 from components.steps.connection import connection_of
 from components.steps.explain import explain_connection_failures
+from components.steps.ssh import RUN_AS_ROOT
 from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted
 
-CREATE = "sudo -n bash -euo pipefail -s"
+CREATE = RUN_AS_ROOT
 VERIFY = f"{CREATE} -- verify"
 """Tells a step that it already succeeded once: it may check, mend and upgrade, but never start over."""
 DELETE = f"{CREATE} -- delete"
