@@ -39,7 +39,7 @@ def test_the_preview_of_a_new_worker_shows_its_own_resources_and_nothing_else(li
     """Its preparation, images, membership and join."""
     add(THIRD)
     seen = previewed()
-    steps = {f"{THIRD}-{step}" for step in ("prepare", "images", "membership", "join")}
+    steps = {f"{THIRD}/{step}" for step in ("prepare", "images", "membership", "join")}
     assert touched(seen) == {THIRD, *steps}
     assert seen.plan.splitlines()[1:] == [f"  {THIRD}: is prepared and joins, Kubernetes {CELL.kubernetes}"]
 
@@ -93,7 +93,7 @@ def test_a_worker_that_is_added_costs_one_visit_to_the_control_plane_and_none_to
     live.stack.up()
     say(f"added: {time.monotonic() - began:.0f} s, logins {visits(live, before)}")
     assert node_names(live) == [FIRST, SECOND, THIRD]
-    assert visits(live, before) == {FIRST: 1, SECOND: 0, THIRD: 3}
+    assert visits(live, before) == {FIRST: 1, SECOND: 0, THIRD: 4}, "for the scripts, prepare, images, and join"
     assert live.on(THIRD, f"getent hosts {SECOND}").split()[0] == E2E.address(SECOND)
 
 
