@@ -48,7 +48,7 @@ def test_a_preview_of_another_ssh_key_or_password_frightens_nobody(live: Cluster
     images = {f"{machine}/images" for machine in machine_names()}
     with setting("ssh.privateKeyFile", str(other)):
         seen = previewed()
-    undone = {f"{worker}-{step}" for worker in (SECOND, THIRD) for step in ("prepare", "membership")}
+    undone = {f"{worker}/{step}" for worker in (SECOND, THIRD) for step in ("prepare", "membership")}
     assert touched(seen) == undone | images
     assert "PRIVATE KEY" not in seen.diff
     with setting("registryPassword", "a-rotated-password", kind="--secret"):

@@ -1,20 +1,19 @@
-"""Two clusters in one program, beside a command of the user's own: the real engine, on stand-in machines."""
+"""A program on stand-in machines with a state of its own: the real engine, real SSH, and steps that do nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from local.paths import REPOSITORY
 from local.toolchain import environment as tool_environment
-from tests.bench.stand_ins import StandIns, address, stand_ins
+from tests.bench.stand_ins import StandIns, address
 from tests.unit.support.stacks import CALICO_MANIFEST
 
 PROGRAM = """\
@@ -40,14 +39,7 @@ HOSTS: dict[str, tuple[int, ...]] = {"blue": (1, 2), "green": (3, 4)}
 """Numbers of machines; the first one of each is a control plane. Both clusters name their hosts node1 and node2."""
 
 
-@pytest.fixture(scope="module")
-def machines() -> Iterator[StandIns]:
-    """Machines whose steps do nothing."""
-    with stand_ins() as found:
-        yield found
-
-
-def stack_file(machines: StandIns, hosts: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def stack_file(machines: StandIns, hosts: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """Settings of both clusters."""
     manifest = machines.private_key.with_name("calico.yaml")
     manifest.write_text(CALICO_MANIFEST)
@@ -95,14 +87,20 @@ class Project:
         self.run("stack", "init", "two")
         self.configure(HOSTS)
 
-    def configure(self, hosts: dict[str, tuple[int, ...]]) -> None:
+    def configure(self, hosts: Mapping[str, tuple[int, ...]]) -> None:
         """Write the stack file; the salt of its passphrase stays."""
         file = self._directory / "Pulumi.two.yaml"
         content = yaml.safe_load(file.read_text()) if file.exists() else {}
         file.write_text(yaml.safe_dump({**(content or {}), "config": stack_file(self._machines, hosts)}))
 
     def run(self, *arguments: str) -> str:
-        """What Pulumi prints."""
+        """Run Pulumi; it succeeds."""
+        status, printed = self.attempt(*arguments)
+        assert status == 0, printed
+        return printed
+
+    def attempt(self, *arguments: str) -> tuple[int, str]:
+        """Exit status of Pulumi, and what it prints."""
         finished = subprocess.run(
             [*self._machines.inside, "pulumi", *arguments, "--non-interactive"],
             cwd=self._directory,
@@ -112,37 +110,9 @@ class Project:
             check=False,
             timeout=300,
         )
-        assert finished.returncode == 0, finished.stdout + finished.stderr
-        return finished.stdout
+        return finished.returncode, finished.stdout + finished.stderr
 
-    def names(self) -> set[str]:
-        """Resources in the state."""
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Resources in the state, by name."""
         state = json.loads(self.run("stack", "export"))
-        return {each["urn"].rpartition("::")[2] for each in state["deployment"]["resources"]}
-
-
-def test_two_clusters_live_in_one_stack_and_change_alone(tmp_path: Path, machines: StandIns) -> None:
-    """Each reads its own steps, and none the foreign command, which has no standard input."""
-    project = Project(tmp_path, machines, PROGRAM.format(module="tests.bench.hosts_only", cluster="HostsOnly"))
-    project.run("up", "--yes", "--skip-preview")
-    assert {"blue/node2/join", "green/node2/join", "backup"} <= project.names()
-    project.run("up", "--yes", "--skip-preview", "--expect-no-changes")
-    project.configure(HOSTS | {"blue": (1, 2, 5)})
-    before = project.names()
-    said = project.run("preview")
-    assert "node3: is prepared and joins" in said
-    assert said.count("nothing is done to any node") == 1, "the plan of the other cluster"
-    project.run("up", "--yes", "--skip-preview")
-    added = project.names() - before
-    assert added
-    assert {name.rpartition("/")[0] or name for name in added} <= {"blue", "blue/node3"}
-
-
-def test_the_preview_of_a_program_with_two_clusters_shows_both(tmp_path: Path, machines: StandIns) -> None:
-    """With every object of both; nothing is dialled."""
-    project = Project(tmp_path, machines, PROGRAM.format(module="components.cluster", cluster="Cluster"))
-    before = machines.logins()
-    said = project.run("preview", "--diff")
-    for name in ("blue", "green"):
-        assert f"::{name}/DaemonSet:kube-system/calico-node]" in said
-    assert machines.logins() == before
+        return {each["urn"].rpartition("::")[2]: each for each in state["deployment"]["resources"]}
