@@ -21,4 +21,4 @@ def effect_of(path: str) -> Effect:
     for effect in EFFECTS:
         if effect.covers(path):
             return effect
-    return Effect(path, "an older version of this project wrote it; what reads it is not known any more")
+    return Effect(path, "an older version of this project wrote the file; its effect is not known")

@@ -57,8 +57,8 @@ class AccessRules(pulumi.ComponentResource):
         name = f"{account.name}-token"
         pulumi.log.warn(
             f"access: {account.namespace}/{account.name} has a token that never expires, in secret {name}:"
-            f" whoever reads it has it for good. `make token USER={account.name}` makes short ones;"
-            " without longLivedToken this one is deleted"
+            f" every reader of the secret can use the token. `make token USER={account.name}` makes one that expires;"
+            " without longLivedToken the secret is deleted"
         )
         kubernetes.core.v1.Secret(
             self._cluster.resource_name(account.namespace, name),

@@ -43,12 +43,12 @@ def clone_warning(what: str, values: Mapping[str, str]) -> str | None:
     groups = [names for value, names in owners.items() if value and len(names) > 1]
     if not groups:
         return None
-    seen = "; ".join(f"{' and '.join(names)} have the same" for names in groups)
+    seen = "; ".join(f"the same {what} on {' and '.join(names)}" for names in groups)
     copies = ", ".join(name for names in groups for name in names[1:])
     problem = Problem(
         "hosts",
         expected=f"each machine to have its own {what}",
-        seen=f"that {seen}",
+        seen=seen,
         next_command=f"on {copies}: {RENEW[what]}",
     )
     return str(problem)

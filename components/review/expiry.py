@@ -49,8 +49,8 @@ def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
     generation = wanted.settings.cluster.certificate_generation
     problem = Problem(
         "certificates",
-        expected=f"more than {WARN_DAYS} days of life",
-        seen=f"that these expire: {listed}",
+        expected=f"no certificate to expire within {WARN_DAYS} days",
+        seen=listed,
         next_command=f"raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up",
     )
     return str(problem)

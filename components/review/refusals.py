@@ -37,7 +37,7 @@ def refuse_impossible_changes(wanted: Wanted) -> None:
 def _problems(wanted: Wanted) -> Iterator[str]:
     settings, last = wanted.settings, wanted.last
     if settings.cluster.id and last.identity and settings.cluster.id != wanted.identity:
-        yield f"cluster.id: the cluster of this stack is {wanted.identity}, found {settings.cluster.id}; take it away"
+        yield f"cluster.id: the cluster of this stack is {wanted.identity}, found {settings.cluster.id}; remove it"
     initialised = last.hosts_with(StepName.INIT)
     if not initialised:
         return
@@ -131,7 +131,7 @@ def _flags(wanted: Wanted) -> Iterator[str]:
             if removed_flag(part, flag, version):
                 yield (
                     f"cluster.kubernetesVersion: the cluster still has --{flag} in {part}.extraArgs, which {version}"
-                    f" does not know; take it away with version {running}, `pulumi up`, then upgrade"
+                    f" does not know; remove the flag with version {running}, `pulumi up`, then upgrade"
                 )
 
 

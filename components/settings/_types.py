@@ -47,7 +47,7 @@ def _existing_file(value: Path) -> Path:
     try:
         found = path.is_file()
     except OSError as error:  # a directory that may not be entered, a name that is too long
-        raise ValueError(f"the file cannot be looked for: {error.strerror}") from error
+        raise ValueError(f"the file cannot be checked: {error.strerror}") from error
     if not found:
         raise ValueError("there is no such file; the path is relative to the directory of Pulumi.yaml")
     return path

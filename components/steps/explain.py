@@ -50,7 +50,7 @@ def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     )
     other_host_key = (
         "the SSH host key that the stack pins",
-        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
+        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it with the machine's console, then pin the new key",
     )
     unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")
     no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
@@ -72,7 +72,7 @@ def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         # x/crypto's words for a session whose machine, network or sshd went away.
         "exited without exit status": (
             "the SSH session to last as long as the step",
-            f"{login}; once it answers: pulumi up, which waits for a step that still runs",
+            f"{login}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
         "connection refused": no_server,
         "Connection refused": no_server,
