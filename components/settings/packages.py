@@ -54,7 +54,7 @@ class RegistryAccess(Model):
     )
     mirrors: tuple[HttpUrl, ...] = Field(
         (),
-        description="Mirrors, tried in this order, without a password. A mirror with a password must be named as a registry",
+        description="Mirrors, tried in this order, without a password. Name a mirror with a password as a registry",
     )
 
 
