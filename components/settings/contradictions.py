@@ -1,4 +1,4 @@
-"""What no field of a stack file can tell alone."""
+"""Contradictions between the fields of a stack file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ UNSUPPORTED = {
     "dns.disabled": "CoreDNS is a part of the cluster",
     "proxy.disabled": "kube-proxy is a part of the cluster",
 }
-"""What kubeadm would do, and what comes after it relies on: upgrade, renewal, reset."""
+"""Settings that kubeadm accepts, but that would break a later upgrade, renewal or reset; and the reason."""
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
-    """Every contradiction of a stack file, one line each: path in the file, what is wrong, what was found."""
+    """A line for each contradiction of a stack file: path in the file, the problem, the found value."""
     yield from _roles(settings)
     yield from _names_and_addresses(settings)
     yield from _network_overlaps(settings)
@@ -83,7 +83,7 @@ def _extra_arguments(settings: Settings) -> Iterator[str]:
 
 
 def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:
-    """The program would end as soon as it is started, for the first time or after an upgrade."""
+    """Flags with which a program of the control plane would exit at its start."""
     for flag in flags:
         removed = removed_flag(part, flag, version)
         if removed:
