@@ -1,1 +1,1 @@
-"""The program: settings in, a Kubernetes cluster out."""
+"""The program: settings become the resources of a Kubernetes cluster."""

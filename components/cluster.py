@@ -30,15 +30,15 @@ from components.worker import join_workers
 
 
 class Cluster(pulumi.ComponentResource):
-    """Every host of the settings is a Ready node of one cluster, and everything that the settings apply is in it.
+    """Every host of the settings is a Ready node of one cluster, and the cluster has every object of the settings.
 
-    A program may have several clusters: each reads from the last update only what is below itself. Machines, the
-    provider and the state know it by an identity that is minted once, and not by the name of a stack.
+    A program may have several clusters: each reads from the last update only the resources below itself. Machines, the
+    provider and the state know a cluster by an identity that is minted once, not by the name of a stack.
 
     Attributes:
         kubeconfig: content of admin.conf, a secret.
-        outputs: what a stack exports, by name: kubeconfig (a secret), nodes, certificateExpiry (day by certificate),
-            and, where the settings ask for them, dashboardAddress and loginTokenCommand.
+        outputs: outputs of a stack by name: kubeconfig (a secret), nodes, certificateExpiry (day by certificate), and,
+            if the settings enable them, dashboardAddress and loginTokenCommand.
     """
 
     kubeconfig: pulumi.Output[str]
@@ -52,17 +52,17 @@ class Cluster(pulumi.ComponentResource):
         registry_passwords: Mapping[Registry, pulumi.Input[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make a cluster, or change it.
+        """Create or change a cluster.
 
         Args:
-            name: begins the name of each of its resources; unique in the program, and never changed.
-            settings: valid ones, as `parse_settings` gives them.
+            name: prefix of the name of each resource of the cluster; unique in the program, and never changed.
+            settings: valid settings, from `parse_settings`.
             registry_passwords: passwords of the image registries with a username; secrets.
-            opts: of the component.
+            opts: options of the component.
 
         Raises:
-            SettingsError: the cluster of the last update cannot become what the settings say. Nothing was registered.
-            pulumi.RunError: a manifest cannot be fetched, or is another one.
+            SettingsError: the cluster of the last update cannot follow the settings. Nothing was registered.
+            pulumi.RunError: a manifest cannot be fetched, or has another checksum.
         """
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         last = load_last_update(name)
@@ -80,7 +80,7 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     def _make(self, commands: StepCommands, passwords: pulumi.Output[dict[str, str]]) -> ControlPlane:
-        """Everything below the cluster, in the order in which it comes to be."""
+        """Make every resource below the cluster, in the order of creation."""
         wanted, child = commands.wanted, self._child
         settings = wanted.settings
         lifetime = Lifetime(wanted.cluster, wanted.identity, child)

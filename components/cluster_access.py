@@ -1,4 +1,4 @@
-"""From admin.conf to a Kubernetes provider."""
+"""The Kubernetes provider of a cluster, made from admin.conf."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from problem import Problem
 
 
 class ClusterAccess(pulumi.ComponentResource):
-    """The way into the cluster for everything that is applied to it.
+    """The API access of every object that is applied to the cluster.
 
     Attributes:
-        provider: for every Kubernetes object of the cluster.
-        resource_name: name of a resource of the cluster, from its parts.
+        provider: provider of every Kubernetes object of the cluster.
+        resource_name: joins parts to the name of a resource of the cluster.
     """
 
     provider: kubernetes.Provider
@@ -30,7 +30,7 @@ class ClusterAccess(pulumi.ComponentResource):
         self.provider = kubernetes.Provider(
             wanted.resource_name("provider"),
             kubeconfig=control_plane.kubeconfig.apply(checked_kubeconfig),
-            # Without it a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
+            # Else a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
             cluster_identifier=wanted.identity,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -38,17 +38,17 @@ class ClusterAccess(pulumi.ComponentResource):
         self.register_outputs({})
 
     def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
-        """Options of an object in this cluster."""
+        """Resource options of an object in this cluster."""
         return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
 
 
 def explain_failures(name: str) -> pulumi.ResourceHookBinding:
-    """A hook that says, for the first object that the cluster does not take or run, what finds the cause."""
-    said: list[str] = []
+    """A hook that reports the first object that the cluster does not take or run, and the next command."""
+    reported: list[str] = []
 
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
-        if not said:
-            said.append(arguments.name)
+        if not reported:
+            reported.append(arguments.name)
             problem = Problem(
                 arguments.name,
                 expected="the cluster to take and run it",
@@ -62,10 +62,10 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
 
 
 def checked_kubeconfig(content: str) -> str:
-    """The kubeconfig itself.
+    """The content of a kubeconfig, unchanged.
 
     Raises:
-        pulumi.RunError: it names no cluster. The provider would silently take the operator's own one.
+        pulumi.RunError: the kubeconfig names no cluster. The provider would silently use the operator's kubeconfig.
     """
     parsed = yaml.safe_load(content)
     if not isinstance(parsed, dict) or not parsed.get("clusters"):

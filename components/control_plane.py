@@ -1,4 +1,4 @@
-"""The control plane: kubeadm init, and the way into the cluster."""
+"""The control plane: kubeadm init, and the kubeconfig of the cluster."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from components.steps.step import StepName
 class ControlPlane(pulumi.ComponentResource):
     """A prepared host that runs the control plane of a cluster, in the version and with the settings of the stack.
 
-    The API is ready, everything that kubeadm makes is there and the node is registered. A later change of the stack
-    upgrades or reconfigures what runs, and never initialises again.
+    The API is ready, everything that kubeadm makes exists and the node is registered. A later change of the stack
+    upgrades or reconfigures the control plane, and never initialises again.
 
     Attributes:
-        host: where join tokens are made.
+        host: the host that makes join tokens.
         kubeconfig: content of admin.conf, a secret.
         certificates: lines `certificate NAME DAY`, printed by the step `init`.
     """

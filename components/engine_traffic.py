@@ -1,6 +1,6 @@
-"""What the SDK sends to the engine for each resource and nobody reads, left out.
+"""Requests of the SDK to the engine that nobody reads, left out.
 
-Both are functions of the SDK (3.272) without a setting of their own. May be deleted when the SDK has one.
+The SDK (3.272) has no setting that disables them. This module may be deleted when the SDK has such a setting.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pulumi.runtime.proto import source_pb2
 
 
 def leave_out_what_nobody_reads() -> None:
-    """No stack traces in the state, and no messages of the SDK at level debug, for this program.
+    """Keep stack traces out of the state, and send no debug messages of the SDK, in this program.
 
-    A stack trace has some fifteen frames, ten of them the SDK's own: with those of six resources 7 kB of state a host,
-    written anew at each step. A debug message is a blocking request: a hundred hosts send four thousand in a preview.
-    What is lost: source positions in Pulumi Cloud, and lines of the SDK in `pulumi up --debug`.
+    A stack trace has some fifteen frames, ten of them the SDK's own: the traces of six resources are 7 kB of state a
+    host, rewritten at each step. A debug message is a blocking request: a hundred hosts send four thousand a preview.
+    The price: no source positions in Pulumi Cloud, and no lines of the SDK in `pulumi up --debug`.
     """
     resource._get_stack_trace = source_pb2.StackTrace  # noqa: SLF001
     pulumi.log.debug = lambda *_, **__: None

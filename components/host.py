@@ -1,4 +1,4 @@
-"""A prepared host: what every machine gets, whatever its role."""
+"""A prepared host: the preparation that every machine gets, whatever its role."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from components.steps.step import StepName
 
 
 class PreparedHost(pulumi.ComponentResource):
-    """A machine that has everything but the cluster.
+    """A machine that is ready for kubeadm.
 
-    Its name is the stack's, modules and sysctls hold now and after a reboot, swap is off, containerd runs, kubeadm,
-    kubelet and kubectl are there in the stack's version and held, and the first images are pulled. Packages of a node
-    that runs are left to its upgrade.
+    It has the host name of the stack, modules and sysctls hold now and after a reboot, swap is off, containerd runs,
+    kubeadm, kubelet and kubectl are installed in the version of the stack and held, and the first images are pulled.
+    The upgrade of a running node, and not its preparation, changes its packages.
 
-    Two commands: one without a secret, whose preview shows the lines of each file that changes, and one with the
-    passwords of the registries. A host that leaves the stack is reset.
+    A host has two commands: the first has no secret, so that a preview shows each changed line of each file; the second
+    has the passwords of the registries. A host that leaves the stack is reset.
 
     Attributes:
-        host: as the stack file names it.
-        machine_id: of the machine; None for a host that is gone.
+        host: the host in the settings.
+        machine_id: machine-id of the machine; None for a host that is gone.
     """
 
     host: Host
@@ -42,10 +42,10 @@ class PreparedHost(pulumi.ComponentResource):
         Args:
             host: the machine.
             commands: makes the commands of the cluster.
-            passwords: of the image registries, by their names.
-            lives_in: the lifetime of the cluster. When all of the cluster is destroyed, hosts are not reset, unless the
-                stack's policy asks for it.
-            opts: at least the parent.
+            passwords: passwords of the image registries, by registry.
+            lives_in: the lifetime of the cluster. `pulumi destroy` resets no host, unless `policy.resetOnDestroy` is
+                set.
+            opts: options of the component, at least the parent.
         """
         super().__init__("kubeadm:index:PreparedHost", commands.wanted.resource_name(host.name), None, opts)
         self.host, self.machine_id = host, None

@@ -1,4 +1,4 @@
-"""The lifetime of a cluster, and its identity: minted once, read back ever after."""
+"""The lifetime of a cluster, and its identity: minted once, then read from the state."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from components.settings import Settings
 from components.steps.last_update import IDENTITY, LastUpdate
 
 NOT_MINTED = "minted-by-the-first-update"
-"""Stands for the identity in previews before the first update."""
+"""Placeholder of the identity in previews before the first update."""
 
 
 class Lifetime(pulumi.ComponentResource):
-    """Is deleted when all of the cluster is, and only then.
+    """A resource that is deleted with the whole cluster, and only then.
 
-    What names it in `deleted_with` is then forgotten without a visit: `pulumi destroy` drains no node and resets no
-    machine, and a machine that is down does not block it. A host that leaves alone is drained and reset.
+    Resources that name it in `deleted_with` are then forgotten without a connection: `pulumi destroy` drains no node,
+    resets no machine, and a machine that is down does not block it. A single host that leaves is drained and reset.
 
     Attributes:
-        identity: in the state before the first machine is touched, whatever becomes of the update.
+        identity: the identity of the cluster, in the state before the first machine is touched.
     """
 
     identity: pulumi.Resource

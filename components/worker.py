@@ -17,11 +17,11 @@ from components.steps.step import StepName
 class Worker(pulumi.ComponentResource):
     """A prepared host that is a Ready node of the cluster, in the version and with the settings of the stack.
 
-    Adding one mints one short-lived token on the control plane, for this host alone. Its upgrade drains it first.
-    Removing one drains the node and deletes it, and then resets the machine.
+    Adding a worker mints one short-lived token on the control plane, for this host alone. An upgrade drains the node
+    first. Removing a worker drains and deletes the node, and then resets the machine.
 
     Attributes:
-        host: as the stack file names it.
+        host: the host in the settings.
         joined: the command after which the node is Ready; None for a host that is gone.
     """
 
@@ -42,11 +42,11 @@ class Worker(pulumi.ComponentResource):
 
         Args:
             prepared: the machine.
-            control_plane: where its token is made.
+            control_plane: the control plane that makes the join token.
             commands: makes the commands of the cluster.
-            after: what has to be in the cluster before nodes join, and the nodes that are upgraded before this one.
-            lives_in: the lifetime of the cluster. When all of the cluster is destroyed, nodes are not drained.
-            opts: at least the parent.
+            after: resources that must exist before nodes join, and the joins of nodes that change before this node.
+            lives_in: the lifetime of the cluster. `pulumi destroy` drains no node.
+            opts: options of the component, at least the parent.
         """
         host, wanted = prepared.host, commands.wanted
         super().__init__("kubeadm:index:Worker", wanted.resource_name(host.name), None, opts)
@@ -79,7 +79,7 @@ def join_workers(
     lives_in: pulumi.Resource,
     opts: pulumi.ResourceOptions,
 ) -> list[Worker]:
-    """All workers: new ones in parallel, those that run and change one after the other, `maxUnavailable` at a time."""
+    """All workers. New workers join in parallel; running workers change in turn, `maxUnavailable` at a time."""
     workers, changing = [], list[pulumi.Resource]()
     wanted = commands.wanted
     at_once = wanted.settings.policy.max_unavailable

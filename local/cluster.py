@@ -136,7 +136,7 @@ def status(environment: Environment = DEV) -> None:
                     "nodes",
                     "--output=wide",
                 ],
-                step="ask the API server",
+                step="list the nodes",
                 log="kubectl",
             )
         )
@@ -153,7 +153,7 @@ def preview() -> None:
             Problem(
                 "preview",
                 expected=f"the stack {DEV.name} that `make up` makes",
-                seen="none in this checkout",
+                seen="no such stack in this checkout",
                 next_command="make up; or, for a preview without machines: make preview-comment STACK=ci",
             )
         )
@@ -174,8 +174,8 @@ def exclusive() -> Iterator[None]:
                 Problem(
                     "start",
                     expected="no other make in this checkout",
-                    seen="another one that runs",
-                    next_command=f"wait for it; fuser -v {STATE / 'lock'} shows it",
+                    seen="another make that runs",
+                    next_command=f"wait for the other make; fuser -v {STATE / 'lock'} shows it",
                 )
             ) from error
         yield

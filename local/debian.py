@@ -31,7 +31,7 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
                 step,
                 expected=f"{' '.join(missing)} {why}",
                 seen="no apt-get on this host",
-                next_command="install them by hand",
+                next_command="install the packages by hand",
             )
         )
     if os.geteuid() != 0:
@@ -60,7 +60,7 @@ def _update(apt_get: list[str], step: str, environment: dict[str, str]) -> None:
 def is_installed(package: str) -> bool:
     """Whether dpkg has the package installed."""
     query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
-    return succeeds(query) and run(query, step=f"look for {package}", log="apt") == "installed"
+    return succeeds(query) and run(query, step=f"query {package}", log="apt") == "installed"
 
 
 UNWANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")

@@ -53,7 +53,7 @@ def are_reachable(sources: Sequence[str], timeout_seconds: float = TIMEOUT_SECON
         names = ", ".join(dict.fromkeys(urlsplit(source).netloc for source in silent))
         say(f"  Machines install from a local mirror: {names} cannot be reached from this host.")
     else:
-        say("  Machines install from the public sources: all can be reached from this host.")
+        say("  Machines install from the public sources: this host reaches all of them.")
     return not silent
 
 

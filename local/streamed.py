@@ -51,9 +51,7 @@ class Streamed:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is KeyboardInterrupt:
             # It reached Pulumi too, which writes its state and gives its lock back.
-            say(
-                "\n  Pulumi ends the steps that run, which may take minutes. Ctrl-C again gives them up; both are safe."
-            )
+            say("\n  Pulumi ends the steps that run, which may take minutes. Ctrl-C again aborts them; both are safe.")
             with suppress(KeyboardInterrupt):
                 self._end()
         self._end()

@@ -1,4 +1,4 @@
-"""Add-ons: what is applied to a cluster from manifests. The next one is one object in ADDONS."""
+"""Add-ons: manifests that are applied to a cluster. A new add-on is a new object in ADDONS."""
 
 from components.addons.addon import Addon
 from components.addons.applied import AppliedAddon
@@ -9,9 +9,9 @@ from components.settings import Settings
 __all__ = ["ADDONS", "Addon", "AppliedAddon", "addons_of"]
 
 ADDONS = (CALICO, DASHBOARD)
-"""In the order in which they are applied."""
+"""Add-ons in the order in which a cluster applies them."""
 
 
 def addons_of(settings: Settings) -> list[Addon]:
-    """The add-ons that a stack has."""
+    """The add-ons that the settings enable."""
     return [addon for addon in ADDONS if addon.is_wanted(settings)]

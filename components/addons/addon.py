@@ -1,4 +1,4 @@
-"""An add-on: everything that is applied to a cluster from one manifest, as one object."""
+"""An add-on: the objects of a manifest, and the facts that cluster, image list and status need about the add-on."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from components.settings import Settings
 
 @dataclass(frozen=True)
 class Addon:
-    """An add-on, for whoever needs to know of it: the cluster, namespaces, image list, status.
+    """An add-on. The cluster, namespaces, image list and status read it.
 
     Attributes:
-        name: of its component; `kubeadm:index:<type>` is the component's type.
-        type: of its component.
-        is_wanted: whether the stack has it.
-        manifests: its objects with the settings of the stack, images under the names of their public registries.
-        namespace: made for it and deleted with it; None for one that is there always.
-        is_network: applied before nodes join; what is no workload of it is waited for by the joins.
+        name: name of the component.
+        type: type of the component, without the prefix `kubeadm:index:`.
+        is_wanted: true where the settings enable the add-on.
+        manifests: the objects with the settings of the stack, images under the names of their public registries.
+        namespace: created for the add-on and deleted with it; None if Kubernetes itself has the namespace.
+        is_network: the add-on is applied before nodes join; joins wait for all its objects but the workloads.
     """
 
     name: str
@@ -30,15 +30,15 @@ class Addon:
     is_network: bool = False
 
     def objects(self, settings: Settings) -> list[Manifest]:
-        """Its objects as the cluster gets them.
+        """The objects of the add-on as the cluster gets them.
 
         Raises:
-            pulumi.RunError: the manifest cannot be fetched or is another one.
+            pulumi.RunError: the manifest cannot be fetched or has another checksum.
         """
         return [with_rewritten_images(manifest, settings) for manifest in self.manifests(settings)]
 
     def images(self, settings: Settings) -> list[str]:
-        """Images of all its containers, under the names of their public registries, sorted.
+        """Images of all containers of the add-on, under the names of their public registries, sorted.
 
         Raises:
             pulumi.RunError: as `objects`.

@@ -1,4 +1,4 @@
-"""An add-on in a cluster."""
+"""The component of an add-on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WORKLOADS = {"DaemonSet", "Deployment"}
 
 
 class AppliedAddon(pulumi.ComponentResource):
-    """The objects of an add-on are in the cluster, its workloads after all else, and run.
+    """The objects of an add-on are in the cluster, and its workloads, which are applied last, run.
 
     Attributes:
-        configured: is there when every object but the workloads is.
+        configured: exists when every object but the workloads exists.
     """
 
     configured: pulumi.Resource
@@ -36,11 +36,11 @@ class AppliedAddon(pulumi.ComponentResource):
         """Apply an add-on.
 
         Args:
-            addon: which one.
-            cluster: where to.
-            settings: what the stack file says.
-            after: its namespace, and nodes that its pods may run on.
-            opts: at least the parent.
+            addon: the add-on.
+            cluster: the cluster that gets the objects.
+            settings: the settings of the stack.
+            after: the namespace of the add-on, and nodes for its pods.
+            opts: options of the component, at least the parent.
         """
         super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
         objects = addon.objects(settings)

@@ -13,14 +13,14 @@ from components.settings.manifest_sources import manifest_sources
 
 NODE = "DaemonSet:kube-system/calico-node"
 CONFIGURATION = "pulumi-kubeadm/configuration"
-"""Annotation of the pods of calico-node: a digest of what they read when they start. A change of it replaces them."""
+"""Annotation of the pods of calico-node: a digest of their configuration. A change of the digest replaces the pods."""
 
 
 def calico_manifests(settings: Settings) -> list[Manifest]:
     """Calico's objects with the settings of the stack.
 
     Raises:
-        pulumi.RunError: the manifest cannot be fetched or is another one.
+        pulumi.RunError: the manifest cannot be fetched or has another checksum.
     """
     objects = fetched_objects(*calico_source(settings))
     for manifest in objects:
@@ -51,7 +51,7 @@ def calico_images(settings: Settings) -> list[str]:
 
 
 def configuration_of(daemon_set: Manifest) -> str | None:
-    """Digest of what the pods of calico-node read when they start; None where an older version set none."""
+    """Digest of the configuration of calico-node; None where an older version of this project set no digest."""
     return _pod_annotations(daemon_set).get(CONFIGURATION)
 
 
@@ -80,7 +80,7 @@ def _set_variables(container: dict[str, Any], settings: Settings) -> None:
         # "Always": an unencapsulated pod packet is dropped by hypervisors that check the source address.
         "CALICO_IPV4POOL_VXLAN": settings.calico.vxlan_mode,
         "CALICO_IPV4POOL_CIDR": str(settings.cluster.networking.pod_subnet),
-        # The node's address in the cluster, whatever the default route says.
+        # The node's address in the cluster may differ from the address of its default route.
         "IP_AUTODETECTION_METHOD": settings.calico.ip_autodetection_method,
     }
     kept = [variable for variable in container["env"] if variable["name"] not in values]

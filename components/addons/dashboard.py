@@ -1,4 +1,4 @@
-"""The Kubernetes Dashboard on a node port: TLS on every node, and nobody gets in without a token."""
+"""The Kubernetes Dashboard on a node port of every node: it answers with TLS, and requires a token."""
 
 from __future__ import annotations
 

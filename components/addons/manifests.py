@@ -1,7 +1,7 @@
 """Manifests: fetched by checksum, images rewritten, each object a resource of its own.
 
-Every object is registered from here, and not by a YAML component of the provider, so that the preview of an empty stack
-shows each of them.
+This module registers every object, instead of a YAML component of the provider, so that the preview of an empty stack
+shows every object.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ MANIFESTS = Path(__file__).parents[2] / "manifests"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
 FETCH_TIMEOUT_SECONDS = 20
 FIELD_MANAGER = "pulumi-kubeadm"
-"""Under a name of the provider's own making, an update that was killed would own its objects for ever: the name is in
-no state, and the next update ends in conflicts with it."""
+"""A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
+objects for ever, and the next update would end in conflicts."""
 
 WAITS = {"DaemonSet": "4m", "Deployment": "5m"}
-"""How long until an object has to run. The provider would wait for ten minutes, and only then is it said what is wrong:
-a machine that died while it joined, or an image that cannot be pulled. Those of DaemonSets are on each node before."""
+"""Time in which a workload must run. The provider would wait ten minutes before it reports the cause: a machine that
+died while it joined, or an image that cannot be pulled. Nodes have the images of DaemonSets before."""
 
 Manifest = dict[str, Any]
 
 
 def own_objects(name: str) -> list[Manifest]:
-    """Objects of a file in `manifests/`, which we wrote."""
+    """Objects of a file in `manifests/` that this project wrote."""
     return copy.deepcopy(_parsed((MANIFESTS / name).read_text()))
 
 
 def fetched_objects(url: str, sha256: str) -> list[Manifest]:
-    """Objects of an upstream manifest; fetched once and kept by its checksum.
+    """Objects of an upstream manifest, which is fetched once and kept by its checksum.
 
     Raises:
-        pulumi.RunError: it cannot be fetched, or is another file than the one that was checked.
+        pulumi.RunError: the manifest cannot be fetched, or has another checksum.
     """
     cached = CACHE / f"{sha256}.yaml"
     if not cached.exists():
@@ -68,7 +68,7 @@ def fetched_objects(url: str, sha256: str) -> list[Manifest]:
 
 @cache
 def _parsed(text: str) -> list[Manifest]:
-    # libyaml takes a tenth of the time, which each preview pays several times.
+    # libyaml takes a tenth of the time; each preview parses several manifests.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return [document for document in yaml.load_all(text, loader) if document]
 
@@ -90,7 +90,7 @@ def _fetched(url: str) -> bytes:
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
-    """A copy of an object whose containers take their images from where the stack says; the object, if it has none."""
+    """A copy of an object with rewritten images of its containers; the object itself, if it has no container."""
     if not any(containers(manifest)):
         return manifest
     rewritten = copy.deepcopy(manifest)
@@ -115,23 +115,23 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
 def register(
     manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
 ) -> pulumi.CustomResource:
-    """Register an object of any kind under the type that its class in the SDK has."""
+    """Register an object of any kind under the type of its class in the SDK."""
     api_version, kind = manifest["apiVersion"], manifest["kind"]
     group_version = api_version if "/" in api_version else f"core/{api_version}"
     metadata = manifest["metadata"]
     scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     options = cluster.options(parent, after=after)
     if kind == "Secret":
-        # What is in it belongs to the program that uses it.
+        # The program that uses the secret owns its data.
         options.ignore_changes = ["data"]
     if kind == "CustomResourceDefinition":
-        # Everything of its kind would go with it, when a newer manifest does not have it any more.
+        # When a newer manifest lacks a definition, deleting it would delete every object of its kind.
         options.retain_on_delete = True
     if kind in WAITS:
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
     if kind == "Service":
-        # The provider waits for ten seconds to see whether endpoints change; that pods are there its Deployment says.
+        # The provider would wait for ten seconds for changed endpoints; the Deployment already proves that pods run.
         annotations["pulumi.com/skipAwait"] = "true"
     return pulumi.CustomResource(
         f"kubernetes:{group_version}:{kind}",

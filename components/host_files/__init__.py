@@ -1,4 +1,4 @@
-"""What renders a file of a host, and what happens to the host when the file changes."""
+"""Renderers of the files of a host, and the effect of a change of each file."""
 
 from components.host_files.effect import Effect
 from components.host_files.effects import effect_of

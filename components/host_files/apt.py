@@ -17,17 +17,17 @@ EFFECTS = (
 
 @dataclass(frozen=True)
 class Repository:
-    """An apt repository as it stands on a host."""
+    """The files of an apt repository on a host."""
 
     source: File
     keyring: File | None
-    """None where the host fetches it."""
+    """The file of the key; None where the host fetches the key."""
     keyring_line: str
-    """For scripts/parts/prepare/repositories.sh: path, fingerprint, URL or "-"."""
+    """Path, fingerprint, and URL or "-": a line for scripts/parts/prepare/repositories.sh."""
 
 
 def repositories(settings: Settings) -> list[Repository]:
-    """The repository of Kubernetes, and that of containerd where it does not come from the distribution."""
+    """The repository of Kubernetes, and the repository of containerd unless containerd is the distribution's."""
     minor = settings.cluster.kubernetes_version.rpartition(".")[0]
     found = [_repository("kubernetes", settings.packages.repository, minor)]
     if settings.containerd.repository:
@@ -36,7 +36,7 @@ def repositories(settings: Settings) -> list[Repository]:
 
 
 def repository_files(settings: Settings) -> list[File]:
-    """The lines of all repositories, and the keyrings that come from beside the stack file."""
+    """The source lists of all repositories, and the keyrings that are files beside the stack file."""
     files = []
     for repository in repositories(settings):
         files += [repository.source, *([repository.keyring] if repository.keyring else [])]

@@ -17,7 +17,7 @@ SOCKET = "unix:///run/containerd/containerd.sock"
 CRICTL_FILE = "/etc/crictl.yaml"
 
 EFFECTS = (
-    # A host reads the one in the format of its version.
+    # A host reads the file in the format of its containerd.
     *(
         Effect(f"{CONFIG}.{version}", "containerd restarts, pods keep running", shown=CONFIG)
         for version in ("1", "1.4", "2")
@@ -26,8 +26,8 @@ EFFECTS = (
     Effect(CRICTL_FILE, "nothing restarts"),
 )
 
-# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. Our own file,
-# always: the one in Docker's package disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
+# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. The file of
+# Docker's package is always replaced: it disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
 # plugins in /usr/lib/cni by itself, where neither Kubernetes' package nor Calico puts them.
 CRI_1 = """\
 version = 2
@@ -75,7 +75,7 @@ timeout: 10
 
 
 def configuration_files(settings: Settings) -> list[File]:
-    """One file for each format that a host's containerd may read, and crictl's."""
+    """The configuration of containerd in each format that a host may need, and the configuration of crictl."""
     values = _values(settings)
     files = [
         File(f"{CONFIG}.1", (CRI_1 + CERTIFICATES_1).format(**values)),
@@ -90,7 +90,7 @@ def configuration_files(settings: Settings) -> list[File]:
 
 
 def registry_files(settings: Settings) -> list[File]:
-    """CA certificates of the registries, and how those without a password are reached."""
+    """CA certificates of the registries, and the hosts.toml of each registry without a password."""
     files = []
     for name, access in settings.containerd.registries.items():
         if access.ca_file:
@@ -101,12 +101,12 @@ def registry_files(settings: Settings) -> list[File]:
 
 
 def registries_with_password(settings: Settings) -> list[Registry]:
-    """Names of the registries that want a login."""
+    """Names of the registries with a login."""
     return [name for name, access in settings.containerd.registries.items() if access.username]
 
 
 def credential_files(settings: Settings, passwords: Mapping[Registry, str]) -> list[File]:
-    """How registries with a password are reached: the password as a header, which every version from 1.5 on sends.
+    """The hosts.toml of each registry with a password: a header with the password, which containerd sends from 1.5 on.
 
     containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.
     """
@@ -155,7 +155,7 @@ def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None
         lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
         if access.ca_file:
             lines.append(f'  ca = "{_ca_path(registry)}"')
-        # The password is the registry's: a mirror that is another host does not get it.
+        # Only the registry gets the password, and no mirror at another host.
         if password is not None and url == server:
             credentials = base64.b64encode(f"{access.username}:{password}".encode()).decode()
             lines += [f'  [host."{url}".header]', f'    Authorization = ["Basic {credentials}"]']

@@ -1,7 +1,7 @@
-"""Configuration of containerd 1.4, that of Debian 11, which has its registries and their passwords in it.
+"""Configuration of containerd 1.4, of Debian 11, which holds the registries and their passwords.
 
-It passes over the `config_path` of newer versions without a word; its own form is in docs/registry.md of containerd/cri
-1.19. May be deleted with the support of Kubernetes 1.25: kubelet 1.26 does not run on it.
+containerd 1.4 silently ignores the `config_path` of newer versions; docs/registry.md of containerd/cri 1.19 has its own
+format. This module may be deleted with the support of Kubernetes 1.25: kubelet 1.26 does not run on containerd 1.4.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ SECTION = '[plugins."io.containerd.grpc.v1.cri".registry'
 
 
 def configuration_file(path: str, cri: str, settings: Settings, servers: Mapping[Registry, str]) -> File:
-    """What it is started with.
+    """The main configuration file.
 
     Args:
-        cri: the section of the CRI plugin, but for the registries.
+        path: path of the file.
+        cri: the section of the CRI plugin, without the registries.
+        settings: the settings of the stack.
         servers: URL of each registry.
     """
-    # By a pattern: a file that is named in full and missing stops containerd.
+    # A pattern, because containerd stops if a file with a full name is missing.
     imports = f'imports = ["{CRI_WITH_PASSWORDS.replace(".toml", "*.toml")}"]\n'
     return File(path, imports + cri + _registries(settings, servers, {}))
 
@@ -34,7 +36,7 @@ def configuration_file(path: str, cri: str, settings: Settings, servers: Mapping
 def credential_file(
     cri: str, settings: Settings, servers: Mapping[Registry, str], passwords: Mapping[Registry, str]
 ) -> File:
-    """Takes the place of the whole section of the CRI plugin: containerd does not merge sections of files."""
+    """The file that replaces the whole section of the CRI plugin: containerd does not merge sections of files."""
     return File(CRI_WITH_PASSWORDS, cri + _registries(settings, servers, passwords), mode="0600")
 
 
@@ -45,7 +47,7 @@ def _registries(settings: Settings, servers: Mapping[Registry, str], passwords: 
         if access.mirrors:
             endpoints = [_endpoint(url) for url in (*access.mirrors, servers[name])]
             lines += ["", f'{SECTION}.mirrors."{name}"]', f"  endpoint = {json.dumps(endpoints)}"]
-        # A host that several registries name is the registry of its own name before it is a mirror.
+        # A host that is a registry and a mirror of another registry gets the settings of its own registry.
         registry_of_host[urlsplit(servers[name]).netloc] = name
         for url in access.mirrors:
             registry_of_host.setdefault(urlsplit(url).netloc, name)
@@ -64,11 +66,11 @@ def _access(host: str, registry: Registry, settings: Settings, password: str | N
 
 
 def _endpoint(url: str) -> str:
-    """With the version of the registry's interface, which newer containerd adds by itself."""
+    """The URL with the API version of the registry, which newer containerd adds by itself."""
     address = url.rstrip("/")
     return address if not urlsplit(address).path or address.endswith("/v2") else f"{address}/v2"
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML: one of JSON, in which DEL is escaped too."""
+    """A basic string of TOML: a string of JSON, with DEL escaped too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

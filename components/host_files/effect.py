@@ -1,4 +1,4 @@
-"""What happens on a host when one of its files changes: a table beside each renderer."""
+"""The effect of a changed file on a host: a table beside each renderer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change of a file, or its removal, does to a host.
+    """The effect of a changed or removed file on a host.
 
     Attributes:
-        path: of the file, or of a directory with `/` at its end, for all files below it.
-        text: for the plan.
-        shown: path for the plan, where a host reads the file under another name.
+        path: path of the file; a path that ends with `/` covers all files below the directory.
+        text: text of the effect in the plan.
+        shown: path in the plan, if a host reads the file under another name.
     """
 
     path: str
@@ -20,5 +20,5 @@ class Effect:
     shown: str | None = None
 
     def covers(self, path: str) -> bool:
-        """Whether a file has this effect."""
+        """True where the file at the path has this effect."""
         return path.startswith(self.path) if self.path.endswith("/") else path == self.path

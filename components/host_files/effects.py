@@ -1,4 +1,4 @@
-"""The effects of all renderers: the plan asks for a path and gets what a change of the file does to a host."""
+"""The effects of all renderers, by path, for the plan."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ EFFECTS = (
     *containerd_1_4.EFFECTS,
     *kubeadm.EFFECTS,
 )
-"""A file of a host without an effect fails a test."""
+"""Every effect; a test fails for a file of a host without an effect."""
 
 
 def effect_of(path: str) -> Effect:
-    """The effect of the file at a path. A file that only an older version of this project wrote has none."""
+    """The effect of the file at a path; an unknown effect for a file of an older version of this project."""
     for effect in EFFECTS:
         if effect.covers(path):
             return effect
-    return Effect(path, "an older version of this project wrote it; what reads it is not known any more")
+    return Effect(path, "an older version of this project wrote the file; its effect is not known")

@@ -1,4 +1,4 @@
-"""Every file without a secret of a host, in the order in which a preview shows them."""
+"""Every file of a host but the secret files, in the order of a preview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of a host."""
+"""The content and mode of a file on a host."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class File:
     """A file that a step may put in place on a host.
 
     Attributes:
-        path: absolute.
-        mode: octal digits.
+        path: absolute path.
+        mode: permissions in octal digits.
     """
 
     path: str

@@ -19,20 +19,20 @@ EFFECTS = (Effect(PATH, "for kubeadm only"),)
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
 API_PORT = 6443
 OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}
-"""What an upgrade changes in the ClusterConfiguration."""
+"""Keys of the ClusterConfiguration that an upgrade changes."""
 
 
 def configuration(host: Host, settings: Settings) -> File:
-    """What kubeadm reads on a host."""
+    """The configuration of kubeadm on a host."""
     return (init_configuration if host.role == "control-plane" else join_configuration)(host, settings)
 
 
 def init_configuration(host: Host, settings: Settings) -> File:
-    """What `kubeadm init` reads on the control plane."""
+    """The configuration of `kubeadm init` on the control plane."""
     init = {
         "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
         "kind": "InitConfiguration",
-        # kubeadm makes one token in any case; ours are made for each join.
+        # kubeadm always makes a token; each join uses a token of its own.
         "bootstrapTokens": [{"ttl": "1m0s", "description": "made by kubeadm init, of no use"}],
         "localAPIEndpoint": {"advertiseAddress": str(host.internal_ip), "bindPort": API_PORT},
         "nodeRegistration": _node_registration(host, settings, settings.cluster.control_plane_taints),
@@ -47,7 +47,7 @@ def init_configuration(host: Host, settings: Settings) -> File:
 
 
 def digests(settings: Settings) -> dict[str, str]:
-    """For each document that a running cluster can be told anew: changes when the document does, the version apart."""
+    """Digests of the documents that a running cluster can be reconfigured with, without the version."""
     cluster = {key: value for key, value in _cluster_configuration(settings).items() if key not in OF_THE_VERSION}
     return {
         "CLUSTER_CONFIGURATION_SHA256": _sha256(cluster),
@@ -57,7 +57,7 @@ def digests(settings: Settings) -> dict[str, str]:
 
 
 def identity(settings: Settings) -> str:
-    """What kubeadm writes once, and never again, in one line."""
+    """The settings that kubeadm writes once, and never again, as one line."""
     networking = settings.cluster.networking
     return (
         f"name {settings.cluster.name}, endpoint {endpoint(settings)}, node {settings.control_plane.internal_ip},"
@@ -66,7 +66,7 @@ def identity(settings: Settings) -> str:
 
 
 def kubelet_digest(settings: Settings) -> dict[str, str]:
-    """As `digests`, for what every node's kubelet is told."""
+    """Digest of the KubeletConfiguration, as in `digests`."""
     return {"KUBELET_CONFIGURATION_SHA256": _sha256(_kubelet_configuration(settings))}
 
 
@@ -104,12 +104,12 @@ def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def endpoint(settings: Settings) -> str:
-    """Where the API of the cluster answers, with its port."""
+    """The endpoint of the API, with its port."""
     return settings.cluster.control_plane_endpoint or f"{settings.control_plane.internal_ip}:{API_PORT}"
 
 
 def join_configuration(host: Host, settings: Settings) -> File:
-    """What `kubeadm join` reads on a worker. The secret part, a fresh token, comes in a file of its own."""
+    """The configuration of `kubeadm join` on a worker. A secret file has the token."""
     join = {
         "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
         "kind": "JoinConfiguration",
@@ -120,7 +120,7 @@ def join_configuration(host: Host, settings: Settings) -> File:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `over` says, mapping by mapping; lists and values are replaced."""
+    """`base` merged with `over`, mapping by mapping; lists and values are replaced."""
     result = dict(base)
     for key, value in over.items():
         old = result.get(key)

@@ -1,4 +1,4 @@
-"""What apt and containerd are told of a proxy."""
+"""The proxy settings of apt and containerd."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EFFECTS = (
 
 
 def proxy_files(settings: Settings) -> list[File]:
-    """One file for apt and one for containerd; none without a proxy."""
+    """A file for apt and a file for containerd; an empty list without a proxy."""
     variables = proxy_variables(settings)
     if not variables:
         return []
@@ -24,7 +24,7 @@ def proxy_files(settings: Settings) -> list[File]:
     apt = [
         f'Acquire::{scheme}::Proxy "{url}";\n' for scheme, url in (("http", proxy.http), ("https", proxy.https)) if url
     ]
-    # apt knows hosts only, and no networks or domains: apt.conf(5), "DIRECT".
+    # apt accepts hosts only, and no networks or domains: apt.conf(5), "DIRECT".
     hosts = [name for name in proxy.no_proxy if not name.startswith((".", "*")) and "/" not in name]
     apt += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";\n' for host in hosts for scheme in ("http", "https")]
     # systemd reads "%" as the beginning of a specifier; no value has one.
@@ -33,7 +33,7 @@ def proxy_files(settings: Settings) -> list[File]:
 
 
 def proxy_variables(settings: Settings) -> dict[str, str]:
-    """The variables that programs read, in lower case, which curl insists on; empty without a proxy."""
+    """The proxy variables of programs, in lower case, which curl requires; empty without a proxy."""
     proxy, networking = settings.proxy, settings.cluster.networking
     urls = {"http_proxy": proxy.http, "https_proxy": proxy.https}
     set_urls = {name: url for name, url in urls.items() if url}

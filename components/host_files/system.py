@@ -20,7 +20,7 @@ EFFECTS = (
 
 
 def system_files(host: Host, settings: Settings) -> list[File]:
-    """What every host gets, whatever its role."""
+    """The files of the operating system, alike for every role."""
     system = settings.system
     names = "".join(f"{each.internal_ip}\t{each.name}\n" for each in settings.hosts.values() if not each.gone)
     sysctls = "".join(f"{name} = {value}\n" for name, value in {**system.sysctl, **host.sysctl}.items())

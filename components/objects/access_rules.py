@@ -1,4 +1,4 @@
-"""Who may do what in the cluster."""
+"""Access rules of the cluster: service accounts, roles and bindings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Subject = dict[str, str]
 
 
 class AccessRules(pulumi.ComponentResource):
-    """The stack's service accounts, roles and bindings. A token that does not expire is only made on request."""
+    """The stack's service accounts, roles and bindings. A token that does not expire needs `longLivedToken`."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class AccessRules(pulumi.ComponentResource):
         name = f"{account.name}-token"
         pulumi.log.warn(
             f"access: {account.namespace}/{account.name} has a token that never expires, in secret {name}:"
-            f" whoever reads it has it for good. `make token USER={account.name}` makes short ones;"
-            " without longLivedToken this one is deleted"
+            f" every reader of the secret can use the token. `make token USER={account.name}` makes one that expires;"
+            " without longLivedToken the secret is deleted"
         )
         kubernetes.core.v1.Secret(
             self._cluster.resource_name(account.namespace, name),
@@ -70,7 +70,7 @@ class AccessRules(pulumi.ComponentResource):
             type="kubernetes.io/service-account-token",
             opts=pulumi.ResourceOptions.merge(
                 self._cluster.options(self, after=[made]),
-                # The cluster writes the token into it: it is no business of the program, and no text for its state.
+                # The cluster writes the token into the data: the program ignores it, the state holds it as a secret.
                 pulumi.ResourceOptions(ignore_changes=["data"], additional_secret_outputs=["data"]),
             ),
         )
@@ -96,7 +96,7 @@ class AccessRules(pulumi.ComponentResource):
 
     def _bind(self, name: str, namespace: str | None, kind: str, role: str, subjects: list[Subject]) -> None:
         role_ref = {"apiGroup": API_GROUP, "kind": kind, "name": role}
-        # What a binding binds to cannot be changed, and its name is fixed.
+        # The role of a binding cannot be changed, and the name of the binding is fixed.
         options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(delete_before_replace=True))
         if namespace:
             kubernetes.rbac.v1.RoleBinding(

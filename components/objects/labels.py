@@ -11,9 +11,9 @@ from components.worker import Worker
 
 
 class NodeLabels(pulumi.ComponentResource):
-    """Each node has the labels of its host, beside those that others gave it. Nothing restarts for them.
+    """Each node has the labels of its host, beside the labels of other owners. Labels restart nothing.
 
-    Applied to the API and not given to the kubelet, which may not set labels such as node-role.kubernetes.io/worker.
+    The API gets the labels, not the kubelet, which may not set labels such as node-role.kubernetes.io/worker.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class NodeLabels(pulumi.ComponentResource):
                     metadata={
                         "name": host.name,
                         "labels": dict(host.labels),
-                        # One owner of these fields, whatever the resource is called.
+                        # A fixed owner of these fields, independent of the name of the resource.
                         "annotations": {"pulumi.com/patchFieldManager": "pulumi-kubeadm-labels"},
                     },
                     opts=cluster.options(self, after=[*joined.get(host.name, [])]),

@@ -1,4 +1,4 @@
-"""The namespaces that a stack uses and no one else makes."""
+"""The namespaces that a stack uses, but for the namespaces of Kubernetes itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
 class Namespaces(pulumi.ComponentResource):
     """Every namespace that add-ons, access rules or image pull secrets name exists.
 
-    It stays when nothing names it any more, with what others run in it; that of an add-on goes with the add-on.
+    A namespace that no setting names any more stays, with all objects in it; an add-on deletes its namespace.
     """
 
     def __init__(
@@ -28,17 +28,17 @@ class Namespaces(pulumi.ComponentResource):
         after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Make the namespaces.
+        """Create the namespaces.
 
         Args:
-            after: the pod network. Pods cannot end without it, so it is deleted after the namespaces.
+            after: the pod network. Pods cannot end without it, so the pod network is deleted after the namespaces.
         """
         super().__init__("kubeadm:index:Namespaces", cluster.resource_name("namespaces"), None, opts)
         of_addons = {addon.namespace for addon in addons_of(settings) if addon.namespace}
         names = of_addons | settings.access.namespaces | set(settings.images.pull_secret_namespaces)
         for name in sorted(names - ALWAYS_THERE):
             options = cluster.options(self, after=list(after))
-            # One that stayed is taken over by a later update: by this provider always, from 4.29 on with
+            # A later update takes over a namespace that stayed: always with this provider, from 4.29 on with
             # `upsert_existing_objects` (pulumi-kubernetes pull request 4278).
             options.retain_on_delete = name not in of_addons
             kubernetes.core.v1.Namespace(cluster.resource_name(name), metadata={"name": name}, opts=options)

@@ -1,4 +1,4 @@
-"""Image pull secrets for the namespaces that ask for one."""
+"""Image pull secrets of the namespaces in `images.pullSecretNamespaces`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME = "registry-credentials"
 
 
 class RegistrySecrets(pulumi.ComponentResource):
-    """In each namespace that asks for it, pods of the default service account may pull from the private registries."""
+    """Pods of the default service account may pull from private registries, in each namespace with a pull secret."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class RegistrySecrets(pulumi.ComponentResource):
         """Apply the secrets.
 
         Args:
-            passwords: of the registries, by their names.
+            passwords: passwords of the registries, by registry.
             after: the namespaces.
         """
         super().__init__("kubeadm:index:RegistrySecrets", cluster.resource_name("registry-secrets"), None, opts)
@@ -54,7 +54,7 @@ class RegistrySecrets(pulumi.ComponentResource):
 
 
 def docker_config(settings: Settings, passwords: dict[str, str]) -> str:
-    """What `docker login` would write for every registry with a password."""
+    """The text that `docker login` would write for every registry with a password."""
     entries = {}
     for name, access in settings.containerd.registries.items():
         if access.username:

@@ -1,4 +1,4 @@
-"""Changes of Kubernetes objects that a reviewer is told in words."""
+"""Changes of Kubernetes objects, as lines of the plan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from components.steps.wanted import Wanted
 
 
 def label_changes(wanted: Wanted) -> Iterator[str]:
-    """A line for each node whose labels change; no node restarts for them."""
+    """A line for each node whose labels change; no node restarts."""
     for host in wanted.settings.hosts.values():
         before = _labels_of(wanted.last.objects.get(("NodePatch", host.name), {}))
         after = {} if host.gone else dict(host.labels)
@@ -22,7 +22,7 @@ def label_changes(wanted: Wanted) -> Iterator[str]:
 
 
 def _labels_of(patch: Mapping[str, object]) -> dict[str, str]:
-    """The labels that the last update gave a node; the provider keeps its inputs beside what the cluster answered."""
+    """The labels that the last update gave a node; the provider keeps its inputs beside the answer of the cluster."""
     inputs = patch.get("__inputs", patch)
     metadata = inputs.get("metadata") if isinstance(inputs, Mapping) else None
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None

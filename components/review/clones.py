@@ -1,4 +1,4 @@
-"""Machines that were copied from one another and still share what has to be their own."""
+"""Machines that are copies of one another and share an identifier that must be unique."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RENEW = {
     "machine-id": "rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; reboot",
     "SSH host key": "rm /etc/ssh/ssh_host_*; dpkg-reconfigure openssh-server; then put the new key into the stack file",
 }
-"""What gives a copy its own, by root on the machine."""
+"""Commands by which root gives a copy an identifier of its own."""
 
 
 def warn_of_clones(hosts: Mapping[str, PreparedHost], settings: Settings) -> None:
-    """Hosts with the same SSH host key or machine-id are in the log of every update that knows them.
+    """Log hosts with the same SSH host key or machine-id, in every update that knows them.
 
-    No error: a cluster of clones comes up. It goes wrong later, when two of them get one address by DHCP.
+    A warning and no error: a cluster of clones comes up. It breaks later, when two clones get one address by DHCP.
     """
     present = {name: host for name, host in hosts.items() if host.machine_id is not None}
     _warn("SSH host key", {name: host_key_of(host.host, settings.ssh) for name, host in present.items()})
@@ -36,19 +36,19 @@ def _warn(what: str, values: Mapping[str, str]) -> None:
 
 
 def clone_warning(what: str, values: Mapping[str, str]) -> str | None:
-    """Which hosts have the same value, and what to do; None where each has its own."""
+    """The warning that names hosts with the same value, and the next command; None where every value is unique."""
     owners: dict[str, list[str]] = {}
     for name, value in values.items():
         owners.setdefault(value.strip(), []).append(name)
     groups = [names for value, names in owners.items() if value and len(names) > 1]
     if not groups:
         return None
-    seen = "; ".join(f"{' and '.join(names)} have the same" for names in groups)
+    seen = "; ".join(f"the same {what} on {' and '.join(names)}" for names in groups)
     copies = ", ".join(name for names in groups for name in names[1:])
     problem = Problem(
         "hosts",
         expected=f"each machine to have its own {what}",
-        seen=f"that {seen}",
+        seen=seen,
         next_command=f"on {copies}: {RENEW[what]}",
     )
     return str(problem)

@@ -1,4 +1,4 @@
-"""When the certificates of the control plane expire, and the warning before they do."""
+"""The days on which certificates of the control plane expire, and the warning before the first day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KUBECONFIG = "the stack's kubeconfig"
 
 
 def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:
-    """Day on which each certificate expires, by name; from what the steps `init` and `kubeconfig` return."""
+    """Day on which each certificate expires, by name, from the output of the steps `init` and `kubeconfig`."""
     words = [line.split() for line in printed.splitlines()]
     dates = {each[1]: each[2] for each in words if len(each) == 3 and each[0] == "certificate"}
     first_line = kubeconfig.partition("\n")[0]
@@ -26,7 +26,7 @@ def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:
 
 
 def warn_of_expiry(wanted: Wanted) -> None:
-    """Certificates that expire within 60 days are in the log of every preview and update."""
+    """Log the certificates that expire within 60 days, in every preview and update."""
     today = dt.datetime.now(tz=dt.UTC).date()
     warning = expiry_warning(wanted, today)
     if warning:
@@ -34,7 +34,7 @@ def warn_of_expiry(wanted: Wanted) -> None:
 
 
 def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
-    """What expires soon, as the last update saw it; None where nothing does, or where this update renews it."""
+    """The warning of certificates that expire soon, from the last update; None if this update renews them."""
     control_plane = wanted.settings.control_plane.name
     init = wanted.last.step(control_plane, StepName.INIT)
     kubeconfig = wanted.last.step(control_plane, StepName.KUBECONFIG)
@@ -49,8 +49,8 @@ def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
     generation = wanted.settings.cluster.certificate_generation
     problem = Problem(
         "certificates",
-        expected=f"more than {WARN_DAYS} days of life",
-        seen=f"that these expire: {listed}",
+        expected=f"no certificate to expire within {WARN_DAYS} days",
+        seen=listed,
         next_command=f"raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up",
     )
     return str(problem)

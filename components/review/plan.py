@@ -1,4 +1,4 @@
-"""The plan: what an update will do to the nodes, in words. A reviewer reads it first."""
+"""The plan: the changes of an update to the nodes, in words. A reviewer reads the plan first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.steps.wanted import Wanted
 
 
 def announce_plan(wanted: Wanted, passwords: pulumi.Output[dict[str, str]]) -> None:
-    """Log the plan in the preview and in the update, above everything else where the diff is shown."""
+    """Log the plan in the preview and in the update, above the diff."""
 
     def announce(known: dict[str, str]) -> None:
         lines = plan(wanted, known)
@@ -25,11 +25,11 @@ def announce_plan(wanted: Wanted, passwords: pulumi.Output[dict[str, str]]) -> N
 
 
 def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
-    """One line for each thing that will be done to a node; one line in all where nothing is.
+    """A line for each change of a node; a single line if no node changes.
 
     Args:
         wanted: the steps of the cluster, and the last update.
-        passwords: of the image registries, by their names.
+        passwords: passwords of the image registries, by registry.
     """
     lines = [
         *_control_plane(wanted, passwords),
@@ -100,7 +100,7 @@ def _prepared(host: Host, wanted: Wanted) -> Iterator[str]:
         paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
         for name, text in dict.fromkeys((effect_of(path).shown or path, effect_of(path).text) for path in paths):
             yield f"{host.name}: {name} changes: {text}"
-        # New scripts have a line of their own, for all hosts.
+        # `_scripts` yields a single line about new scripts, for all hosts.
         if not paths and wanted.changed_variables(*step.key) - {"SCRIPTS_VERSION"}:
             yield f"{host.name}: preparation runs again, no file changes"
     elif not wanted.reaches_same_machine(step):
@@ -140,7 +140,7 @@ def _leaving(wanted: Wanted) -> Iterator[str]:
 
 
 def _scripts(wanted: Wanted) -> Iterator[str]:
-    """A new version of this project."""
+    """A line about hosts that get new scripts, after an upgrade of this project."""
     hosts = [
         host.name
         for host in wanted.settings.hosts.values()

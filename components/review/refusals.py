@@ -1,4 +1,4 @@
-"""Changes of a stack file that a running cluster cannot follow."""
+"""Refusals: changes of a stack file that a running cluster cannot follow."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ FIXED = {
     "controlPlaneEndpoint": "cluster.controlPlaneEndpoint (or the address of the control plane)",
     "networking": "cluster.networking",
 }
-"""Of the ClusterConfiguration: kubeadm writes them into certificates, kubeconfigs and objects, and never again."""
+"""Settings by key of the ClusterConfiguration. kubeadm writes them into certificates, kubeconfigs and objects once."""
 DESTROY = "destroy the cluster first, after a `pulumi up` with policy.resetOnDestroy: true"
 
 
 def refuse_impossible_changes(wanted: Wanted) -> None:
-    """The stack file asks for nothing that the cluster of the last update cannot become.
+    """Refuse settings that the cluster of the last update cannot follow.
 
     Raises:
-        SettingsError: with every change that cannot be made, and the way out.
+        SettingsError: with every impossible change, and the way out.
     """
     problems = list(_problems(wanted))
     if problems:
@@ -37,7 +37,7 @@ def refuse_impossible_changes(wanted: Wanted) -> None:
 def _problems(wanted: Wanted) -> Iterator[str]:
     settings, last = wanted.settings, wanted.last
     if settings.cluster.id and last.identity and settings.cluster.id != wanted.identity:
-        yield f"cluster.id: the cluster of this stack is {wanted.identity}, found {settings.cluster.id}; take it away"
+        yield f"cluster.id: the cluster of this stack is {wanted.identity}, found {settings.cluster.id}; remove it"
     initialised = last.hosts_with(StepName.INIT)
     if not initialised:
         return
@@ -67,7 +67,7 @@ def _fixed(wanted: Wanted) -> Iterator[str]:
 
 
 def _addresses(wanted: Wanted) -> Iterator[str]:
-    """Of nodes. The kubelet gets it when the node registers; certificates and etcd hold the control plane's."""
+    """Changed addresses of nodes. A node registers with its address; certificates and etcd hold the control plane's."""
     for host in _nodes(wanted):
         before, now = wanted.last.value(host.name, StepName.PREPARE, "NODE_IP"), str(host.internal_ip)
         if before and before != now:
@@ -84,7 +84,7 @@ def _addresses(wanted: Wanted) -> Iterator[str]:
 
 
 def _names(wanted: Wanted) -> Iterator[str]:
-    """A node under a new name: it would be joined as the new one, and then reset as the old one."""
+    """Renamed nodes. An update would join the machine under the new name, and then reset it under the old name."""
     members = wanted.last.hosts_with(StepName.MEMBERSHIP)
     prepared = {name: wanted.last.step(name, StepName.PREPARE) for name in members}
     nodes = {recorded.connection["host"]: name for name, recorded in prepared.items() if recorded}
@@ -122,7 +122,7 @@ def _versions(wanted: Wanted) -> Iterator[str]:
 
 
 def _flags(wanted: Wanted) -> Iterator[str]:
-    """kubeadm upgrades with the arguments that the cluster has; those of the stack file are applied afterwards."""
+    """Removed flags of the running cluster: kubeadm upgrades with its arguments, before the stack file applies."""
     version, name = wanted.settings.cluster.kubernetes_version, wanted.settings.control_plane.name
     running = wanted.last.value(name, StepName.INIT, "KUBERNETES_VERSION")
     recorded = _cluster_configuration(wanted.last.file(name, StepName.PREPARE, kubeadm.PATH))
@@ -131,7 +131,7 @@ def _flags(wanted: Wanted) -> Iterator[str]:
             if removed_flag(part, flag, version):
                 yield (
                     f"cluster.kubernetesVersion: the cluster still has --{flag} in {part}.extraArgs, which {version}"
-                    f" does not know; take it away with version {running}, `pulumi up`, then upgrade"
+                    f" does not know; remove the flag with version {running}, `pulumi up`, then upgrade"
                 )
 
 

@@ -1,7 +1,7 @@
-"""All that a stack can say, as pydantic models, validated at once and before any resource exists.
+"""All settings of a stack, as pydantic models, validated at once and before any resource exists.
 
-Field names are those of Kubernetes and kubeadm. Secrets are not here: they are stack settings of their own, marked as
-secret, and a model only holds the name of such a setting.
+Field names are the names of Kubernetes and kubeadm. Secrets are stack settings of their own, marked as secret; a model
+only holds the name of such a setting.
 """
 
 from components.settings._types import Registry

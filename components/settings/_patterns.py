@@ -1,4 +1,4 @@
-"""The patterns that values of a stack file follow, and what each of them asks for in words."""
+"""The patterns of values in a stack file, and the description of each pattern in words."""
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 HOST_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"

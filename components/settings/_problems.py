@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a stack file, in words: path in the file, what is allowed, what was found."""
+"""Validation errors of pydantic as problems of a stack file: path in the file, allowed values, found value."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ WANTED = {
     "less_than_equal": "at most {le}",
     "string_too_long": "at most {max_length} characters",
 }
-"""By pydantic's type of an error; https://docs.pydantic.dev/latest/errors/validation_errors/."""
+"""Allowed values by pydantic's type of an error; https://docs.pydantic.dev/latest/errors/validation_errors/."""
 WORDS_OF_OUR_OWN = "value_error"
 
 
 def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
-    """One line for each place that is wrong."""
+    """A line for each wrong place of the file."""
     texts: dict[str, dict[str, None]] = {}
     shown: dict[str, str] = {}
     for details in error.errors():
@@ -48,7 +48,7 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
             text = _wanted(details)
         texts.setdefault(place, {})[text] = None
         shown[place] = _found(details)
-    # A host's name is its key in the file, where the problem stands already.
+    # The name of a host is its key in the file, and the problem of the key is listed already.
     hosts = raw.get("hosts")
     names = {f"hosts.{name}.name" for name in (hosts if isinstance(hosts, Mapping) else ()) if f"hosts.{name}" in texts}
     return [
@@ -59,7 +59,7 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
 
 
 def _path(details: ErrorDetails, raw: Mapping[str, Any]) -> list[int | str]:
-    """Keys of the file that lead to the place; pydantic adds names of its own types to them."""
+    """Keys of the file that lead to the place, without the type names that pydantic adds."""
     node: Any = raw
     path: list[int | str] = []
     for part in details["loc"]:
@@ -83,13 +83,13 @@ def _wanted(details: ErrorDetails) -> str:
 
 
 def _found(details: ErrorDetails) -> str:
-    """The value; never that of an unknown key, which may be a password in the wrong place."""
+    """The found value; never the value of an unknown key, which may be a misplaced password."""
     says_enough = details["type"] in {"missing", "extra_forbidden"} or isinstance(details["input"], dict)
     return "" if says_enough else f", found {details['input']!r}"
 
 
 def unknown_key(name: str, known: Collection[str]) -> str:
-    """That a key is unknown, and the known one that is nearest."""
+    """The text for an unknown key, with the nearest known key."""
     folded = {key.lower(): key for key in known}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
     hint = f"did you mean `{folded[close[0]]}`?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
@@ -102,7 +102,7 @@ def _schema() -> dict[str, Any]:
 
 
 def known_keys(path: Sequence[int | str]) -> list[str]:
-    """The keys that a stack file may have at a place of it."""
+    """The keys that a stack file may have at a place."""
     node = _schema()
     for part in path:
         node = _inner(node, part)
@@ -117,7 +117,7 @@ def _inner(node: dict[str, Any], part: int | str) -> dict[str, Any]:
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """What a reference leads to; of alternatives the one that is a model."""
+    """The target of a reference, or the model among alternatives."""
     for alternative in node.get("anyOf", ()):
         if "$ref" in alternative:
             node = alternative

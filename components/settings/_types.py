@@ -1,4 +1,4 @@
-"""What fields of several sections are made of."""
+"""Types that several sections share."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def _existing_file(value: Path) -> Path:
     path = _expanded(value)
     try:
         found = path.is_file()
-    except OSError as error:  # a directory that may not be entered, a name that is too long
-        raise ValueError(f"the file cannot be looked for: {error.strerror}") from error
+    except OSError as error:  # such as a directory without permission, or a name that is too long
+        raise ValueError(f"the file cannot be checked: {error.strerror}") from error
     if not found:
         raise ValueError("there is no such file; the path is relative to the directory of Pulumi.yaml")
     return path
 
 
 FilePath = Annotated[Path, AfterValidator(_expanded)]
-"""Not looked for before it is used."""
+"""A path whose file need not exist before it is used."""
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 
 

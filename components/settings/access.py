@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Access rules: service accounts, roles, and their subjects."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT)]
 
 
 class Rule(Model):
-    """One rule of a role, as in rbac.authorization.k8s.io/v1."""
+    """A rule of a role, as in rbac.authorization.k8s.io/v1."""
 
-    api_groups: tuple[str, ...] = Field(("",), description="The empty name is the core group")
-    resources: tuple[str, ...] = Field(description="Such as `pods` or `pods/log`")
-    verbs: tuple[str, ...] = Field(description="Such as `get`, `list`, `watch`")
+    api_groups: tuple[str, ...] = Field(("",), description="API groups; the empty name is the core group")
+    resources: tuple[str, ...] = Field(description="Resources, such as `pods` or `pods/log`")
+    verbs: tuple[str, ...] = Field(description="Verbs, such as `get`, `list`, `watch`")
 
 
 class ServiceAccount(Model):
-    """A service account, and the cluster roles that it is bound to: everywhere, or in single namespaces."""
+    """A service account, and the cluster roles that it is bound to: in the whole cluster, or in single namespaces."""
 
-    name: DnsLabel = Field(description="Name of the service account; `make token USER=` takes it")
-    namespace: DnsLabel = Field("kubernetes-dashboard", description="Where it lives; made if it is not there")
-    cluster_role: RoleName | None = Field(None, description="What it may do in the whole cluster")
+    name: DnsLabel = Field(description="Name of the service account, as in `make token USER=`")
+    namespace: DnsLabel = Field(
+        "kubernetes-dashboard", description="Namespace of the service account; created if it is missing"
+    )
+    cluster_role: RoleName | None = Field(None, description="Cluster role of the account in the whole cluster")
     namespace_roles: dict[DnsLabel, RoleName] = Field(
-        {}, description="What it may do in single namespaces: cluster role by namespace, such as `shop: view`"
+        {}, description="Cluster role of the account by namespace, such as `shop: view`"
     )
     long_lived_token: bool = Field(
         False, description="Keeps a token that never expires in the secret NAME-token; each preview warns of it"
@@ -37,25 +39,27 @@ class ServiceAccount(Model):
 
 
 class Role(Model):
-    """A role of our own, and who has it. Without a namespace it is a cluster role and holds everywhere."""
+    """A role of the stack, and its subjects. A role without a namespace is a cluster role and holds everywhere."""
 
     name: RoleName = Field(description="Name of the role and of its binding")
-    namespace: DnsLabel | None = Field(None, description="Where it holds; made if it is not there")
-    rules: tuple[Rule, ...] = Field(min_length=1, description="What it allows")
-    users: tuple[str, ...] = Field((), description="Names as the API server knows them")
-    groups: tuple[str, ...] = Field((), description="Names as the API server knows them")
-    service_accounts: tuple[AccountName, ...] = Field((), description="As `NAMESPACE/NAME`")
+    namespace: DnsLabel | None = Field(None, description="Namespace of the role; created if it is missing")
+    rules: tuple[Rule, ...] = Field(min_length=1, description="Rules of the role")
+    users: tuple[str, ...] = Field((), description="Users with the role, as the API server names them")
+    groups: tuple[str, ...] = Field((), description="Groups with the role, as the API server names them")
+    service_accounts: tuple[AccountName, ...] = Field(
+        (), description="Service accounts with the role, as `NAMESPACE/NAME`"
+    )
 
 
 class Access(Model):
-    """Who may do what; the defaults are those of the guide, and a user who may only read, and only one namespace."""
+    """Access rules. The defaults are the rules of the guide, and an account that reads a single namespace."""
 
     service_accounts: tuple[ServiceAccount, ...] = Field(
         (
             ServiceAccount(name="admin-user", cluster_role="cluster-admin"),
             ServiceAccount(name="reader", namespace="default", namespace_roles={"default": "view"}),
         ),
-        description="With their cluster roles",
+        description="Service accounts, with their cluster roles",
     )
     roles: tuple[Role, ...] = Field(
         (
@@ -65,12 +69,12 @@ class Access(Model):
                 users=("secret-operator",),
             ),
         ),
-        description="Roles of our own, with those who have them",
+        description="Roles of the stack, with their subjects",
     )
 
     @property
     def namespaces(self) -> set[str]:
-        """Every namespace that is named."""
+        """Every namespace that an access rule names."""
         accounts, roles = self.service_accounts, self.roles
         bound = {namespace for account in accounts for namespace in account.namespace_roles}
         return bound | {each.namespace for each in accounts} | {each.namespace for each in roles if each.namespace}

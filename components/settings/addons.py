@@ -11,29 +11,33 @@ from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256
 
 
 class Calico(Model):
-    """The pod network. The environment of calico/node decides; see its reference for the meaning of each value."""
+    """Calico, the pod network. The reference of calico/node explains the values: they become its environment."""
 
-    version: str = Field("3.28.5", pattern=_patterns.VERSION, description="One that manifests/sources.yaml lists")
-    manifest_url: HttpsOrFileUrl | None = Field(None, description="Instead of the one in manifests/sources.yaml")
-    manifest_sha256: Sha256 | None = Field(None, description="Of what is at `manifestUrl`; both or none")
+    version: str = Field("3.28.5", pattern=_patterns.VERSION, description="A version that manifests/sources.yaml lists")
+    manifest_url: HttpsOrFileUrl | None = Field(None, description="URL of a manifest that replaces the listed manifest")
+    manifest_sha256: Sha256 | None = Field(None, description="SHA-256 of that manifest; required with `manifestUrl`")
     vxlan_mode: Literal["Always", "CrossSubnet"] = Field(
         "Always", description="`CrossSubnet` sends unencapsulated packets between nodes of one subnet"
     )
     mtu: int = Field(0, ge=0, le=9000, description="Bytes; 0 lets Calico find it")
     ip_autodetection_method: str = Field(
-        "kubernetes-internal-ip", pattern=_patterns.DETECTION, description="How a node's address is found"
+        "kubernetes-internal-ip",
+        pattern=_patterns.DETECTION,
+        description="Method by which Calico finds a node's address",
     )
 
 
 class Dashboard(Model):
     """The Kubernetes Dashboard as a NodePort service."""
 
-    enabled: bool = Field(True, description="False leaves it out")
-    node_port: int = Field(30009, ge=30000, le=32767, description="Where it answers with TLS on every node")
-    image: ImageName = Field("docker.io/kubernetesui/dashboard:v2.7.0", description="Rewritten as all others")
+    enabled: bool = Field(True, description="False leaves the dashboard out")
+    node_port: int = Field(30009, ge=30000, le=32767, description="Port of the dashboard, with TLS, on every node")
+    image: ImageName = Field(
+        "docker.io/kubernetesui/dashboard:v2.7.0", description="Dashboard image; rewritten as every image"
+    )
     metrics_scraper_image: ImageName = Field(
-        "docker.io/kubernetesui/metrics-scraper:v1.0.8", description="Rewritten as all others"
+        "docker.io/kubernetesui/metrics-scraper:v1.0.8", description="Metrics scraper image; rewritten as every image"
     )
     metrics_scraper_host_network: bool = Field(
-        False, description="For networks where the API server cannot reach pods, as in the guide"
+        False, description="Puts the scraper on the host network, where the API server cannot reach pods"
     )

@@ -1,4 +1,4 @@
-"""The cluster: everything that kubeadm is told."""
+"""The cluster: the settings that become kubeadm's configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OWNED_BY_SETTINGS = {
     "kubeletConfiguration": {"apiVersion": "nothing", "kind": "nothing", "cgroupDriver": "nothing: it is systemd"},
     "kubeProxyConfiguration": {"apiVersion": "nothing", "kind": "nothing"},
 }
-"""Keys of kubeadm's documents that have a setting of their own, and which one."""
+"""Keys of kubeadm's documents that a setting owns, and the setting."""
 
 
 def _known_version(value: str) -> str:
@@ -51,12 +51,12 @@ KubernetesVersion = Annotated[
 class Taint(Model):
     """A node taint, as Kubernetes writes it."""
 
-    key: LabelKey = Field(description="Such as `node-role.kubernetes.io/control-plane`")
-    value: LabelValue = Field("", description="May be empty")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(description="What it does to pods")
+    key: LabelKey = Field(description="Key, such as `node-role.kubernetes.io/control-plane`")
+    value: LabelValue = Field("", description="Value; may be empty")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(description="Effect of the taint on pods")
 
     def __str__(self) -> str:
-        """As `kubectl taint` writes it."""
+        """The taint in the notation of `kubectl taint`."""
         return f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
 
 
@@ -69,7 +69,7 @@ class Networking(Model):
 
 
 class Cluster(Model):
-    """What makes one cluster: everything kubeadm is told."""
+    """A cluster: its name, version, networks and kubeadm configuration."""
 
     name: DnsLabel = Field(description="Name of the cluster; kubeadm's `clusterName`")
     id: str | None = Field(
@@ -77,7 +77,9 @@ class Cluster(Model):
         pattern=_patterns.IDENTITY,
         description="Only for a cluster whose state was lost: its identity, which its machines name",
     )
-    kubernetes_version: KubernetesVersion = Field("1.36.3", description="Without a leading v; a change is an upgrade")
+    kubernetes_version: KubernetesVersion = Field(
+        "1.36.3", description="Version without a leading v; a change is an upgrade"
+    )
     control_plane_endpoint: str | None = Field(
         None,
         pattern=_patterns.ENDPOINT,
@@ -91,7 +93,7 @@ class Cluster(Model):
     certificate_generation: int = Field(
         0,
         ge=0,
-        description="Raised by one, all certificates of the control plane are renewed; kubeadm's live for a year",
+        description="Raising the number by one renews all certificates of the control plane, which last a year",
     )
     ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=_patterns.PREFLIGHT)], ...] = Field(
         (), description="kubeadm's checks that may fail, by name"

@@ -1,4 +1,4 @@
-"""What no field of a stack file can tell alone."""
+"""Contradictions between the fields of a stack file."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ UNSUPPORTED = {
     "dns.disabled": "CoreDNS is a part of the cluster",
     "proxy.disabled": "kube-proxy is a part of the cluster",
 }
-"""What kubeadm would do, and what comes after it relies on: upgrade, renewal, reset."""
+"""Settings that kubeadm accepts, but that would break a later upgrade, renewal or reset; and the reason."""
 
 
 def contradictions(settings: Settings) -> Iterator[str]:
-    """Every contradiction of a stack file, one line each: path in the file, what is wrong, what was found."""
+    """A line for each contradiction of a stack file: path in the file, the problem, the found value."""
     yield from _roles(settings)
     yield from _names_and_addresses(settings)
     yield from _network_overlaps(settings)
@@ -52,15 +52,15 @@ def _versions(settings: Settings) -> Iterator[str]:
     version, calico = settings.cluster.kubernetes_version, settings.calico
     yield from _extra_arguments(settings)
     if "failCgroupV1" in settings.cluster.kubelet_configuration and not knows_fail_cgroup_v1(version):
-        yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know it; take it away"
+        yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know the field; remove it"
     if calico.manifest_url is None and calico.version not in manifest_sources("calico"):
         listed = " or ".join(manifest_sources("calico"))
         yield (
-            f"calico.version: expected {listed}, found {calico.version!r}; for another one set manifestUrl and"
-            " manifestSha256 too, or add it to manifests/sources.yaml"
+            f"calico.version: expected {listed}, found {calico.version!r}; for another version set manifestUrl"
+            " and manifestSha256 too, or add the version to manifests/sources.yaml"
         )
     if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
-        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; choose another one of the two"
+        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; change one version"
 
 
 def _extra_arguments(settings: Settings) -> Iterator[str]:
@@ -83,13 +83,13 @@ def _extra_arguments(settings: Settings) -> Iterator[str]:
 
 
 def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:
-    """The program would end as soon as it is started, for the first time or after an upgrade."""
+    """Flags with which a program of the control plane would exit at its start."""
     for flag in flags:
         removed = removed_flag(part, flag, version)
         if removed:
             yield (
                 f"cluster.clusterConfiguration.{part}.extraArgs: Kubernetes has no --{flag} since 1.{removed[0]}, found"
-                f" it with {version}; take it away: {removed[1]}"
+                f" the flag with {version}; remove the flag: {removed[1]}"
             )
 
 
@@ -104,7 +104,7 @@ def _roles(settings: Settings) -> Iterator[str]:
         if host.gone:
             yield f"hosts.{host.name}.gone: a cluster cannot lose its only control plane; make another stack"
         if host.taints:
-            yield f"hosts.{host.name}.taints: those of the control plane are cluster.controlPlaneTaints"
+            yield f"hosts.{host.name}.taints: the control plane has its taints in cluster.controlPlaneTaints"
         return
     found = f"found {len(control_planes)} ({', '.join(host.name for host in control_planes) or 'none'})"
     yield f"hosts: exactly one host needs `role: control-plane`, {found}"

@@ -1,4 +1,4 @@
-"""The machines of a stack, and how they are reached."""
+"""The machines of a stack, and the SSH settings that reach them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from components.settings.system import Sysctls
 
 
 class Host(Model):
-    """A machine that the stack names. Its name is its key in the file."""
+    """A machine that the stack names. The key of the host in the file is its name."""
 
-    name: MachineName = Field(description="The key under which the host stands; need not be repeated")
-    address: IPv4Address = Field(description="Where SSH answers")
-    role: Literal["control-plane", "worker"] = Field("worker", description="What it is in the cluster")
+    name: MachineName = Field(description="Name of the host: its key in the file, and optional here")
+    address: IPv4Address = Field(description="Address of the SSH server")
+    role: Literal["control-plane", "worker"] = Field("worker", description="Role of the host in the cluster")
     node_ip: IPv4Address | None = Field(None, description="Address of the node in the cluster; `address` by default")
     user: UserName | None = Field(None, description="SSH user, instead of `ssh.user`")
     port: int | None = Field(None, ge=1, le=65535, description="SSH port, instead of `ssh.port`")
@@ -28,7 +28,7 @@ class Host(Model):
         description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`",
     )
     labels: dict[LabelKey, LabelValue] = Field({}, description="Labels of the node")
-    taints: tuple[Taint, ...] = Field((), description="Taints of the node; a worker's only")
+    taints: tuple[Taint, ...] = Field((), description="Taints of the node; for workers only")
     sysctl: Sysctls = Field({}, description="Kernel settings of this host, beside and instead of `system.sysctl`")
     gone: bool = Field(
         False, description="The machine is dead: its node is taken out of the cluster, and nothing connects to it"
@@ -43,21 +43,19 @@ class Host(Model):
 class Bastion(Model):
     """A machine that SSH connections go through."""
 
-    address: str = Field(pattern=_patterns.NAME_OR_ADDRESS, description="Name or address")
-    host_key: str = Field(
-        pattern=_patterns.HOST_KEY, description="Its SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`"
-    )
-    user: UserName = Field("root", description="SSH user on it")
-    port: int = Field(22, ge=1, le=65535, description="SSH port of it")
+    address: str = Field(pattern=_patterns.NAME_OR_ADDRESS, description="Name or address of the bastion")
+    host_key: str = Field(pattern=_patterns.HOST_KEY, description="SSH host key of the bastion, as in known_hosts")
+    user: UserName = Field("root", description="SSH user on the bastion")
+    port: int = Field(22, ge=1, le=65535, description="SSH port of the bastion")
 
 
 class Ssh(Model):
-    """How machines are reached. Without a key file the agent of $SSH_AUTH_SOCK is asked."""
+    """SSH settings of the machines. Without a key file the agent of $SSH_AUTH_SOCK signs."""
 
-    user: UserName = Field("root", description="A user other than root needs sudo without a password")
+    user: UserName = Field("root", description="SSH user; a user other than root needs sudo without a password")
     port: int = Field(22, ge=1, le=65535, description="SSH port of the machines")
-    private_key_file: FilePath | None = Field(None, description="Relative to the directory of Pulumi.yaml")
+    private_key_file: FilePath | None = Field(None, description="Private key; the path is relative to Pulumi.yaml")
     known_hosts_file: ExistingFile | None = Field(None, description="Host keys of hosts without a `hostKey`")
-    bastion: Bastion | None = Field(None, description="Where connections go through")
+    bastion: Bastion | None = Field(None, description="Machine that all SSH connections go through")
     dial_error_limit: int = Field(8, ge=1, le=100, description="Failed connection attempts before a host is given up")
     per_dial_timeout: int = Field(5, ge=1, le=120, description="Seconds for one connection attempt")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def known_host_key(file: Path, address: str, port: int) -> str | None:
-    """Type and key of the first line for an address; None where there is none. Revoked keys are passed over."""
+    """Type and key of the first line for an address; None without such a line. Revoked keys are ignored."""
     wanted = address if port == 22 else f"[{address}]:{port}"
     for line in file.read_text(errors="replace").splitlines():
         names, _, key = line.strip().partition(" ")
@@ -20,7 +20,7 @@ def known_host_key(file: Path, address: str, port: int) -> str | None:
 
 
 def _matches(name: str, wanted: str) -> bool:
-    """A name is plain, or `|1|salt|hash` where HashKnownHosts is on."""
+    """True where a name matches: a plain name, or `|1|salt|hash` if HashKnownHosts is on."""
     if not name.startswith("|1|"):
         return name == wanted
     try:

@@ -1,4 +1,4 @@
-"""The images that kubeadm names, without asking a kubeadm."""
+"""The images of kubeadm, without running kubeadm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 def kube_proxy_image(settings: Settings) -> str:
-    """In its public registry."""
+    """The kube-proxy image in its public registry."""
     return f"{REGISTRY}/kube-proxy:v{settings.cluster.kubernetes_version}"
 
 
@@ -27,12 +27,12 @@ def kubeadm_images(settings: Settings) -> list[tuple[str, str]]:
     own = settings.images.rewritten(f"{REGISTRY}/x") != f"{REGISTRY}/x"
     return [
         *((image, settings.images.rewritten(image)) for image in images),
-        # Of an imageRepository of its own kubeadm drops one `coredns` of the path: app/images/images.go.
+        # kubeadm drops one `coredns` from the path in a private imageRepository: app/images/images.go.
         (
             f"{REGISTRY}/coredns/coredns:{coredns}",
             settings.images.rewritten(f"{REGISTRY}/{'' if own else 'coredns/'}coredns:{coredns}"),
         ),
-        # kubeadm pulls its own, whatever containerd starts pods with.
+        # kubeadm pulls its own pause image, even if containerd starts pods with another.
         (pause, settings.images.rewritten(pause)),
         (settings.containerd.pause_image or pause, settings.pause_image),
     ]

@@ -1,4 +1,4 @@
-"""Where packages and images come from."""
+"""Sources of packages and images."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from components.settings._types import DnsLabel, ExistingFile, HttpUrl, ImageNam
 class AptRepository(Model):
     """A signed apt repository."""
 
-    url: HttpUrl = Field(description="`{minor}` in it becomes the Kubernetes minor version, such as 1.36")
-    suite: str = Field("/", pattern=_patterns.SUITE, description="`/` for a flat repository")
+    url: HttpUrl = Field(description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36")
+    suite: str = Field("/", pattern=_patterns.SUITE, description="Suite; `/` for a flat repository")
     components: tuple[Annotated[str, StringConstraints(pattern=_patterns.COMPONENT)], ...] = Field(
-        (), description="Empty for a flat repository"
+        (), description="Components; empty for a flat repository"
     )
     keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
     fingerprint: str = Field(
-        pattern=_patterns.FINGERPRINT, description="Of the key; what was fetched is checked against it"
+        pattern=_patterns.FINGERPRINT, description="Fingerprint of the key; a fetched key must have it"
     )
 
 
@@ -35,30 +35,39 @@ PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
 class Packages(Model):
     """kubeadm, kubelet, kubectl."""
 
-    repository: AptRepository = Field(PUBLIC_KUBERNETES_REPOSITORY, description="The public one by default")
+    repository: AptRepository = Field(PUBLIC_KUBERNETES_REPOSITORY, description="The public repository by default")
 
 
 class RegistryAccess(Model):
-    """How one image registry is talked to."""
+    """Certificate authority, login and mirrors of an image registry."""
 
-    ca_file: ExistingFile | None = Field(None, description="Certificate of the authority that signed the registry's")
-    username: str | None = Field(None, pattern=_patterns.REGISTRY_USER, description="None for a registry without login")
+    ca_file: ExistingFile | None = Field(
+        None, description="Certificate of the authority that signed the registry's certificate"
+    )
+    username: str | None = Field(
+        None, pattern=_patterns.REGISTRY_USER, description="User of the login; none for a registry without login"
+    )
     password_key: str = Field(
         "registryPassword",
         pattern=_patterns.SETTING,
         description="Name of the stack's secret that holds the password: `pulumi config set --secret NAME`",
     )
     mirrors: tuple[HttpUrl, ...] = Field(
-        (), description="Asked instead, in this order. A mirror gets no password: name it as a registry for one"
+        (),
+        description="Mirrors, tried in this order, without a password. Name a mirror with a password as a registry",
     )
 
 
 class Containerd(Model):
     """The container runtime."""
 
-    package: str = Field("containerd", pattern=_patterns.PACKAGE, description="`containerd.io` is Docker's package")
-    repository: AptRepository | None = Field(None, description="None takes the package of the distribution")
-    pause_image: ImageName | None = Field(None, description="kubeadm's own by default; rewritten as all others")
+    package: str = Field("containerd", pattern=_patterns.PACKAGE, description="Package; `containerd.io` is Docker's")
+    repository: AptRepository | None = Field(
+        None, description="Repository of the package; none takes the distribution's"
+    )
+    pause_image: ImageName | None = Field(
+        None, description="Pause image; kubeadm's by default; rewritten as every image"
+    )
     registries: dict[Registry, RegistryAccess] = Field({}, description="Image registries by name")
     restrict_oom_score_adj: bool = Field(False, description="For machines that may not lower OOM scores")
 
@@ -70,7 +79,7 @@ class Images(Model):
     pull_secret_namespaces: tuple[DnsLabel, ...] = Field((), description="Namespaces that get an image pull secret")
 
     def rewritten(self, image: str) -> str:
-        """The name under which an image is pulled; a name without a registry is Docker Hub's."""
+        """The name under which hosts pull an image; a name without a registry is Docker Hub's."""
         first, _, rest = image.partition("/")
         if not rest or not ("." in first or ":" in first or first == "localhost"):
             first, rest = "docker.io", image if rest else f"library/{image}"

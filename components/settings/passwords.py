@@ -8,7 +8,7 @@ from components.settings import Registry, Settings
 
 
 def registry_passwords(settings: Settings) -> dict[Registry, pulumi.Output[str]]:
-    """Password by registry, for those that have a user: secrets."""
+    """Password by registry, for every registry with a user: secrets."""
     config = pulumi.Config()
     return {
         name: config.require_secret(access.password_key)

@@ -1,4 +1,4 @@
-"""One stack file."""
+"""A stack file as settings."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ from components.settings.versions import pause_tag
 class Settings(Model):
     """All that one stack file can say."""
 
-    cluster: Cluster = Field(description="Name, version and networks of the cluster, and what is handed to kubeadm")
+    cluster: Cluster = Field(description="Name, version, networks and kubeadm configuration of the cluster")
     hosts: dict[MachineName, Host] = Field(description="Machines by host name")
-    ssh: Ssh = Field(Ssh(), description="How the machines are reached")
+    ssh: Ssh = Field(Ssh(), description="SSH user, keys and bastion of the machines")
     packages: Packages = Field(Packages(), description="Package repository of kubeadm, kubelet and kubectl")
     containerd: Containerd = Field(Containerd(), description="Package and registries of the container runtime")
-    images: Images = Field(Images(), description="Where images come from instead of their public registries")
-    proxy: Proxy = Field(
-        Proxy(), description="How repositories and registries are reached where there is no direct way"
-    )
+    images: Images = Field(Images(), description="Registries that replace the public registries of images")
+    proxy: Proxy = Field(Proxy(), description="Proxy of apt and containerd")
     calico: Calico = Field(Calico(), description="The pod network")
     dashboard: Dashboard = Field(Dashboard(), description="The Kubernetes Dashboard")
     access: Access = Field(Access(), description="Service accounts, roles and bindings")
     system: System = Field(System(), description="Kernel and systemd settings of every host")
-    policy: Policy = Field(Policy(), description="What may be done without being asked again")
+    policy: Policy = Field(Policy(), description="Limits of drains and upgrades, and permission to reset machines")
 
     @property
     def control_plane(self) -> Host:

@@ -1,4 +1,4 @@
-"""The stack file becomes `Settings`, or one error that lists everything that is wrong with it."""
+"""The stack file becomes `Settings`, or an error that lists every problem."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.settings._problems import problems_of, unknown_key
 from components.settings.contradictions import contradictions
 
 CLUSTER = "cluster"
-"""Name of the component that a stack file describes: never changed, whatever the cluster is called."""
+"""Name of the component of a stack file: never changed, and independent of the name of the cluster."""
 
 SECTIONS = tuple(Settings.model_fields)
 
@@ -23,7 +23,7 @@ class SettingsError(pulumi.RunError):
     """A stack file with problems.
 
     Attributes:
-        problems: one line each: path in the file, what is wrong, what was found.
+        problems: a line for each problem: path in the file, the problem, the found value.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -57,7 +57,7 @@ def parse_settings(
     Args:
         raw: sections by name.
         others: names of the stack's further settings.
-        secrets: names of those that are encrypted; None where only the sections are looked at.
+        secrets: names of the encrypted settings; None validates the sections only.
 
     Raises:
         SettingsError: with every problem.
@@ -84,7 +84,7 @@ def parse_settings(
 def _problems_of_other_settings(
     settings: Settings | None, others: Collection[str], secrets: Collection[str] | None
 ) -> Iterator[str]:
-    """Passwords are secrets of their own; any other name is a misspelt section."""
+    """Problems of settings beside the sections: passwords must be secrets, any other name is a misspelt section."""
     registries = settings.containerd.registries.items() if settings else ()
     passwords = {access.password_key: registry for registry, access in registries if access.username}
     if settings:

@@ -1,4 +1,4 @@
-"""What holds on every host, and what may be done to it without being asked again."""
+"""Settings of the operating system of every host, and the policy of drains, upgrades and resets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Sysctls = dict[Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)], int 
 
 
 class System(Model):
-    """Kernel and systemd settings of every host; the defaults are those of the guide."""
+    """Kernel and systemd settings of every host; the defaults are the guide's."""
 
     sysctl: Sysctls = Field(
         {
@@ -28,17 +28,23 @@ class System(Model):
     modules: tuple[Annotated[str, StringConstraints(pattern=_patterns.MODULE)], ...] = Field(
         ("overlay", "br_netfilter"), description="Kernel modules that are loaded, now and after a reboot"
     )
-    default_timeout_stop_sec: int = Field(5, ge=1, description="Seconds; keeps a reboot from hanging on shims")
+    default_timeout_stop_sec: int = Field(
+        5,
+        ge=1,
+        description="Seconds that systemd lets a unit take to stop, so that no reboot hangs on shims",
+    )
     minimum_free_disk_mib: int = Field(4096, ge=0, description="MiB that /var must have free before installation")
-    minimum_memory_mib: int = Field(1700, ge=0, description="MiB of a control plane; the default is kubeadm's own")
+    minimum_memory_mib: int = Field(
+        1700, ge=0, description="MiB of memory that a control plane must have; the default is kubeadm's"
+    )
 
 
 class Policy(Model):
-    """What may be done without being asked again."""
+    """Limits of drains and upgrades, and permission to reset machines."""
 
     drain_timeout_seconds: int = Field(
-        300, ge=1, description="How long a node may take to drain before it is upgraded or removed"
+        300, ge=1, description="Seconds within which a node must be drained before its upgrade or removal"
     )
-    max_unavailable: int = Field(1, ge=1, description="How many workers are drained and upgraded at the same time")
+    max_unavailable: int = Field(1, ge=1, description="Number of workers that are drained and upgraded at once")
     reset_on_failure: bool = Field(False, description="Reset a machine whose init or join by this stack was cut short")
-    reset_on_destroy: bool = Field(False, description="`pulumi destroy` resets the machines; otherwise it forgets them")
+    reset_on_destroy: bool = Field(False, description="`pulumi destroy` resets the machines instead of forgetting them")

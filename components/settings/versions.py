@@ -1,6 +1,6 @@
-"""What differs between Kubernetes versions, each fact with its source.
+"""Differences between Kubernetes versions, each with its source.
 
-A table says for the first minor from which on a value holds; it holds until the next one. "constants.go" is
+A table has a value by the first minor version with the value, which holds until the next entry. "constants.go" is
 cmd/kubeadm/app/constants/constants.go of the Kubernetes release.
 """
 
@@ -36,14 +36,14 @@ ETCD_AND_COREDNS = {
 }
 """Tags by Kubernetes version: its cmd/kubeadm/app/constants/constants.go, DefaultEtcdVersion and CoreDNSVersion.
 
-Patches of one minor version may differ; of one that is not here, those of the newest patch that is are assumed.
+Patches of a minor version may differ; a patch that is missing here is assumed to have the tags of the newest patch.
 """
 
 FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
 
 CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
-"""kubelet 1.26 wants CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
+"""kubelet 1.26 needs CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
 before, CRI v1alpha2 was enough. 1.37 still accepts 1.x, with a warning of kubeadm: pull requests 139121 and 139122."""
 
 FIRST_MINOR_THAT_KNOWS_FAIL_CGROUP_V1 = 31
@@ -70,13 +70,13 @@ REMOVED_FLAGS = {
     },
     "scheduler": _REMOVED_LOG_FLAGS,
 }
-"""First minor whose program ends at a flag that it knew in 1.24, and what there is instead, by the program's name in
-kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack file sets
-no flags of kubelet."""
+"""Flags of 1.24 that were removed: the first minor version without the flag, and the replacement, by the name of the
+program in kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack file
+sets no flags of kubelet."""
 
 CALICO_MINORS = {"3.31": (32, 35), "3.32": (34, 36), "3.33": (35, 37)}
 """Oldest and newest minor of Kubernetes that a Calico line is tested with, by its page "System requirements for
-Kubernetes". Of older lines the page can no longer be read: they work with more than they were tested with, or not."""
+Kubernetes". The page of older lines is gone: an older line may work with versions that it was not tested with."""
 
 
 def minor_of(version: str) -> int:
@@ -85,7 +85,7 @@ def minor_of(version: str) -> int:
 
 
 def kubeadm_api_version(version: str) -> str:
-    """The kubeadm configuration API that this Kubernetes version reads without a warning."""
+    """The kubeadm configuration API that a Kubernetes version reads without a warning."""
     return "kubeadm.k8s.io/v1beta4" if minor_of(version) >= FIRST_MINOR_WITH_V1BETA4 else "kubeadm.k8s.io/v1beta3"
 
 
@@ -101,7 +101,7 @@ def etcd_and_coredns_tags(version: str) -> tuple[str, str]:
 
 
 def etcd_and_coredns_tags_are_known(version: str) -> bool:
-    """Whether they are those of this very version, and not of another patch of its minor."""
+    """True where the tags are listed for this patch version, and not assumed from another patch."""
     return version in ETCD_AND_COREDNS
 
 
@@ -111,23 +111,23 @@ def oldest_containerd(version: str) -> tuple[int, int]:
 
 
 def knows_fail_cgroup_v1(version: str) -> bool:
-    """Whether kubelet's configuration has `failCgroupV1`; older versions reject the unknown field."""
+    """True where kubelet's configuration has `failCgroupV1`; older versions reject the unknown field."""
     return minor_of(version) >= FIRST_MINOR_THAT_KNOWS_FAIL_CGROUP_V1
 
 
 def refuses_cgroup_v1(version: str) -> bool:
-    """Whether kubelet stops on a host with cgroup v1 unless it is told not to."""
+    """True where kubelet stops on a host with cgroup v1, unless `failCgroupV1` is false."""
     return minor_of(version) >= FIRST_MINOR_THAT_REFUSES_CGROUP_V1
 
 
 def removed_flag(part: str, flag: str, version: str) -> tuple[int, str] | None:
-    """Since which minor a program of the control plane no longer knows a flag, and what there is instead."""
+    """The first minor version without a flag of a control plane program, and the replacement; None for a known flag."""
     found = REMOVED_FLAGS.get(part, {}).get(flag)
     return found if found and found[0] <= minor_of(version) else None
 
 
 def calico_is_tested_with(calico: str, kubernetes: str) -> bool | None:
-    """Whether Calico's makers test this pair; None where they no longer say."""
+    """True where Calico's makers test this pair of versions; None where they no longer publish the tested versions."""
     tested = CALICO_MINORS.get(calico.rpartition(".")[0])
     return tested[0] <= minor_of(kubernetes) <= tested[1] if tested else None
 
@@ -137,6 +137,6 @@ def _since(table: Mapping[int, T], version: str) -> T:
 
 
 def flags_of(content: Any) -> list[str]:
-    """Names in the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
+    """Names of the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
     arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
     return [each["name"] if isinstance(each, Mapping) else each for each in arguments]

@@ -1,1 +1,1 @@
-"""Steps: their names, what each host gets, the remote commands that carry them, and what the last update left."""
+"""Steps: names, the steps of each host, the remote commands that carry them, and the last update in the state."""

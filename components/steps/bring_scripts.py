@@ -1,7 +1,7 @@
-"""The scripts of this project on their way to a host, outside of the state.
+"""Transport of the scripts of this project to a host, outside of the state.
 
-The state is written anew at each step, so text in it costs: with the scripts in the standard input of `prepare`, in the
-inputs and in the outputs, three quarters of the state were scripts. docs/decisions.md, "Scripts reach a host once".
+The state is rewritten at each step, so text in the state costs time: with the scripts in the standard input of
+`prepare`, three quarters of the state were scripts. docs/decisions.md, "Scripts reach a host once".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from problem import Problem
 
 
 def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
-    """A hook before `prepare` runs on a host: the host has this version of the scripts, whole and verified.
+    """A hook before `prepare` that installs this version of the scripts on the host, whole and verified.
 
     A preview runs no hook.
     """

@@ -1,4 +1,4 @@
-"""How a command reaches its host."""
+"""SSH connections of commands."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from problem import Problem
 def connection_of(host: Host, ssh: Ssh) -> remote.ConnectionArgs:
     """The connection of every command on a host. Its host key is always checked.
 
-    Without a key file the provider itself finds the SSH agent: the path of its socket is another one in each session of
-    a person, and would be a change of every command.
+    Without a key file the provider itself finds the SSH agent: the path of the agent's socket differs between sessions
+    of a person, and would change every command.
     """
     return remote.ConnectionArgs(
         host=str(host.address),
@@ -42,7 +42,7 @@ def host_key_of(host: Host, ssh: Ssh) -> str:
 
 
 def is_same_machine(recorded: Mapping[str, Any], host: Host, ssh: Ssh) -> bool:
-    """Whether a recorded connection leads to the same machine, whatever key opens it."""
+    """True where a recorded connection leads to the same machine, whatever the private key."""
     now = {
         "host": str(host.address),
         "user": host.user or ssh.user,

@@ -1,4 +1,4 @@
-"""What a person is told of a host that SSH does not get into: expected, seen, next command."""
+"""Explanations of failed SSH connections: expected, seen, next command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from problem import Problem
 
 
 def explain_connection_failures(wanted: Wanted) -> pulumi.ErrorHook:
-    """A hook that explains a host that could not be entered, in the log of the update."""
+    """A hook that explains a failed connection in the log of the update."""
 
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
         problem = connection_problem(wanted.step_of(arguments.name), wanted.settings.ssh, "; ".join(arguments.errors))
@@ -23,14 +23,14 @@ def explain_connection_failures(wanted: Wanted) -> pulumi.ErrorHook:
 
 
 def connection_problem(step: Step, ssh: Ssh, seen: str) -> Problem | None:
-    """What was expected of the connection, what was seen, and what to do; None where the connection is not at fault.
+    """The problem of a connection; None where the connection is not at fault.
 
     Args:
-        step: what was to run, and where.
-        ssh: how the host is reached.
-        seen: the words of the command provider or of OpenSSH.
+        step: the step that failed.
+        ssh: the SSH settings of the stack.
+        seen: the error text of the command provider or of OpenSSH.
     """
-    # A step that ran has explained itself, and may quote a connection of its own that was refused.
+    # A step that ran has explained its failure, and may quote a refused connection of its own.
     if f"{step.name}: expected " in seen:
         return None
     for sign, (expected, next_command) in _advice(step.host, ssh).items():
@@ -41,7 +41,7 @@ def connection_problem(step: Step, ssh: Ssh, seen: str) -> Problem | None:
 
 
 def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
-    """Expected, and next command, by words of x/crypto/ssh, sudo, bash or OpenSSH; the first match counts."""
+    """Expected fact and next command by error text of x/crypto/ssh, sudo, bash or OpenSSH; the first match counts."""
     user, port = host.user or ssh.user, host.port or ssh.port
     login = f"ssh -p {port} {user}@{host.address}"
     key_is_refused = (
@@ -50,7 +50,7 @@ def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     )
     other_host_key = (
         "the SSH host key that the stack pins",
-        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
+        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it with the machine's console, then pin the new key",
     )
     unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")
     no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
@@ -69,10 +69,10 @@ def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
             "the scripts of this project on the machine, which prepare brings",
             f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
         ),
-        # x/crypto's words for a session whose machine, network or sshd went away.
+        # x/crypto's error for a session whose machine, network or sshd went away.
         "exited without exit status": (
             "the SSH session to last as long as the step",
-            f"{login}; once it answers: pulumi up, which waits for a step that still runs",
+            f"{login}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
         "connection refused": no_server,
         "Connection refused": no_server,
@@ -87,7 +87,7 @@ def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
         "may not run sudo": no_sudo,
         "is not in the sudoers": no_sudo,
-        # Every other reason: the words above are in it.
+        # Every other reason: this text also contains the texts above.
         "handshake failed": (
             "its SSH server to talk to this address",
             f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",

@@ -1,4 +1,4 @@
-"""What the last update left in the state of a cluster: the program's only memory."""
+"""The last update of a cluster, as the state records it: the program's only memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ State = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class RecordedStep:
-    """The command of a step as it last succeeded.
+    """The command of a step as the step last succeeded.
 
     Attributes:
-        stdin: may hold secrets: what is shown of it comes from `inputs`, without secret files.
-        connection: the fields of a connection, as the provider names them.
-        stdout: what it printed; may be a secret too.
+        stdin: standard input; may hold secrets, so the plan shows `inputs` only, without secret files.
+        connection: fields of the connection, as the provider names them.
+        stdout: standard output; may be a secret, too.
     """
 
     stdin: str
@@ -42,12 +42,12 @@ class RecordedStep:
 
 @dataclass(frozen=True)
 class LastUpdate:
-    """What a cluster left in the state; nothing before its first update.
+    """The records of a cluster in the state; empty before the first update.
 
     Attributes:
         identity: the identity of the cluster; None before it was minted.
-        steps: recorded steps by the name of their host and their own.
-        objects: Kubernetes objects by kind and resource name, as the cluster took them.
+        steps: recorded steps by host name and step name.
+        objects: Kubernetes objects by kind and resource name, as the cluster accepted them.
     """
 
     identity: str | None = None
@@ -55,7 +55,7 @@ class LastUpdate:
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
     def step(self, host: str, name: StepName) -> RecordedStep | None:
-        """A step that succeeded; None where it never did."""
+        """A step that succeeded; None for a step that never succeeded."""
         return self.steps.get((host, name))
 
     def hosts_with(self, name: StepName) -> list[str]:
@@ -63,25 +63,25 @@ class LastUpdate:
         return [host for host, each in self.steps if each is name]
 
     def value(self, host: str, name: StepName, variable: str) -> str | None:
-        """A variable that a step was given; None where there is no such step or variable."""
+        """The value of a variable of a recorded step; None without such a step or variable."""
         recorded = self.step(host, name)
         return recorded.inputs.values.get(variable) if recorded else None
 
     def file(self, host: str, name: StepName, path: str) -> str | None:
-        """Content of a file that a step was given; None where there is no such step or file."""
+        """The content of a staged file of a recorded step; None without such a step or file."""
         recorded = self.step(host, name)
         return recorded.inputs.files.get(path) if recorded else None
 
     def is_member(self, host: str) -> bool:
-        """Whether the host joined in an earlier update and was not given up since."""
+        """True where the host joined in an earlier update and is still recorded."""
         return all(self.step(host, name) for name in (StepName.MEMBERSHIP, StepName.JOIN))
 
 
 def load_last_update(cluster: str) -> LastUpdate:
     """The state of a cluster of the current stack, read before anything is registered.
 
-    The engine serves `readStackResourceOutputs` since 2018 (pkg/resource/deploy/builtins.go); it has no function of its
-    own in the Python SDK. It sees each command as it last succeeded, also after an update that failed half-way.
+    The engine serves `readStackResourceOutputs` since 2018 (pkg/resource/deploy/builtins.go); the Python SDK has
+    no function for it. It returns each command as it last succeeded, also after an update that failed half-way.
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
@@ -89,7 +89,7 @@ def load_last_update(cluster: str) -> LastUpdate:
 
 
 def last_update_of(cluster: str, state: State) -> LastUpdate:
-    """What the state of a stack holds of one cluster; other resources of the stack are passed over."""
+    """The last update of one cluster in the state of a stack; other resources of the stack are ignored."""
     resources = dict(_below(cluster, state))
     identity = resources.get(IDENTITY)
     objects = {
@@ -110,7 +110,7 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
 
 
 def _below(cluster: str, state: State) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Resources that the component of the cluster made, by name without the cluster's."""
+    """Resources below the component of the cluster, by name without the prefix of the cluster."""
     for urn, each in state.items():
         _, _, types, name = urn.split("::", 3)
         if CLUSTER_TYPE in types.split("$")[:-1] and name.startswith(f"{cluster}/"):

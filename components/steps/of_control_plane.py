@@ -8,7 +8,7 @@ from components.steps.step import Step, StepName, Value
 
 
 def init_step(settings: Settings) -> Step:
-    """kubeadm init; later the upgrade of the control plane, and changes of its configuration."""
+    """The step of kubeadm init, and later of upgrades and changes of the control plane."""
     host = settings.control_plane
     values: dict[str, Value] = {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
@@ -25,7 +25,7 @@ def init_step(settings: Settings) -> Step:
 
 
 def kubeconfig_step(settings: Settings) -> Step:
-    """admin.conf. Its inputs change only with its certificate, so that what depends on it is known in a preview."""
+    """The step that returns admin.conf. Only a renewal changes its inputs, so that a preview knows its dependents."""
     host = settings.control_plane
     generation = {"CERTIFICATE_GENERATION": settings.cluster.certificate_generation}
     return Step(StepName.KUBECONFIG, host.name, host, again_when=generation, returns_secret=True)

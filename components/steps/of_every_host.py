@@ -16,7 +16,7 @@ from components.steps.step import Step, StepName, UndoName, Value
 
 
 def prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: str) -> Step:
-    """Everything on a machine that is no secret.
+    """The step that prepares a machine, without secrets.
 
     Adding a host leaves /etc/hosts of the other hosts alone until something else changes on them.
     """
@@ -38,7 +38,7 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         "ROLE": host.role,
         "CLUSTER_ID": identity,
         "CLUSTER_NAME": settings.cluster.name,
-        # A machine whose node is still in the cluster when it is reset was off when the node was deleted.
+        # If the node of a machine is still in the cluster at its reset, the machine was off when the node was deleted.
         "NODE_LEAVES_FIRST": not settings.policy.reset_on_destroy,
         "NODE_IP": str(host.internal_ip),
         "KUBERNETES_VERSION": version,
@@ -51,7 +51,7 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         "KEYRINGS": [repository.keyring_line for repository in repositories],
         "PROXY_VARIABLES": [f"{name}={value}" for name, value in proxy_variables(settings).items()],
     }
-    # A control plane that leaves takes the cluster with it: that is `pulumi destroy`, and needs the policy.
+    # Resetting a control plane destroys the cluster: that is `pulumi destroy`, and needs the policy.
     is_reset = host.role == "worker" or settings.policy.reset_on_destroy
     return Step(
         StepName.PREPARE,
@@ -65,10 +65,13 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
 
 
 def images_step(host: Host, settings: Settings, last: LastUpdate, images: list[str]) -> Step:
-    """The passwords of the registries, and the first images.
+    """The step that stores the passwords of registries and pulls the first images.
 
     Args:
-        images: pulled beside those that a node needs before it is Ready.
+        host: the host.
+        settings: the settings of the stack.
+        last: the last update.
+        images: images to pull beside the images that a node needs to become Ready.
     """
     registries, with_password = settings.containerd.registries, containerd.registries_with_password(settings)
     of_every_node = [settings.pause_image, settings.images.rewritten(kube_proxy_image(settings))]
@@ -83,7 +86,7 @@ def images_step(host: Host, settings: Settings, last: LastUpdate, images: list[s
 
 
 def returns(host: Host, last: LastUpdate) -> int:
-    """How often the host came back after its node had left, perhaps as another machine with the same key."""
+    """Number of times that the host came back after its node had left, perhaps as a new machine with the same key."""
     times = int(last.value(host.name, StepName.PREPARE, "RETURNS") or 0)
     is_prepared, is_node = (last.step(host.name, name) for name in (StepName.PREPARE, StepName.MEMBERSHIP))
     return times + 1 if is_prepared and not is_node and host.role == "worker" else times

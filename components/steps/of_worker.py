@@ -9,7 +9,7 @@ from components.steps.step import Step, StepName, UndoName, Value
 
 
 def membership_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
-    """The control plane's side: a join token at first, taints, the drain before an upgrade, and the leaving."""
+    """The step on the control plane: it mints the token, sets taints, drains before an upgrade, removes the node."""
     values: dict[str, Value] = {
         "WORKER_NAME": host.name,
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
@@ -20,7 +20,7 @@ def membership_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
         host.name,
         settings.control_plane,
         values,
-        # A token lives for minutes. A token that was not used in the update that made it is made anew.
+        # A token lives for minutes: if the update that minted a token did not use it, the next update mints another.
         again_when={"ATTEMPT": _attempt(host, last)},
         undo=UndoName.LEAVE,
         returns_secret=True,
@@ -28,7 +28,7 @@ def membership_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
 
 
 def join_step(host: Host, settings: Settings) -> Step:
-    """The machine's side. The token is not in it: it comes as a secret file."""
+    """The step on the machine, without the token, which is a secret file."""
     values: dict[str, Value] = {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         **kubeadm.kubelet_digest(settings),

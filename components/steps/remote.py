@@ -1,8 +1,7 @@
-"""The only module that makes remote commands.
+"""Remote commands; no other module makes them.
 
-Every command has the same constant `create`; what differs travels in its standard input, as bash that another program
-wrote: assignments and staged files, each value quoted, and last the names of scripts in `scripts/steps`. The reasons
-are in docs/decisions.md, "Remote commands".
+Every command has the same constant `create`. Its standard input is generated bash: assignments and staged files, each
+value quoted, and last the names of scripts in `scripts/steps`. docs/decisions.md, "Remote commands", has the reasons.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from components.steps.wanted import Wanted
 
 CREATE = RUN_AS_ROOT
 VERIFY = f"{CREATE} -- verify"
-"""Tells a step that it already succeeded once: it may check, mend and upgrade, but never start over."""
+"""The command of a step that succeeded before: the step may check, mend and upgrade, but never start over."""
 DELETE = f"{CREATE} -- delete"
-"""Runs the step's `undo` instead."""
+"""The command that runs the `undo` of the step."""
 
 
 class StepCommands:
@@ -36,8 +35,8 @@ class StepCommands:
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
-        # One hook for all commands: the SDK may start a server of its own for each hook (_get_callbacks in
-        # pulumi/runtime/settings.py 3.272), which at a hundred hosts are hundreds.
+        # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
+        # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
         self._explain = explain_connection_failures(wanted)
         self._bring = bring_scripts(wanted)
 
@@ -52,10 +51,10 @@ class StepCommands:
         """A command that runs a step on its host as root.
 
         Args:
-            step: what runs, and where.
-            secret_files: more files for the step; a preview shows only that something changed.
-            keeps_input: the recorded standard input is still right, whatever the program would give the step now.
-            opts: at least the parent.
+            step: the step.
+            secret_files: secret files for the step; a preview shows a change, but no content.
+            keeps_input: the recorded standard input stays, even if the program would render another.
+            opts: options of the command, at least the parent.
         """
         if secret_files is None:
             stdin: pulumi.Input[str] = step.text()
@@ -82,7 +81,7 @@ class StepCommands:
         )
 
     def forget(self, step: Step, *, opts: pulumi.ResourceOptions) -> None:
-        """Keep the command of a machine that is gone as it was: nothing runs, now or when it leaves the stack."""
+        """Keep the recorded command of a machine that is gone: nothing runs, now or when the host leaves the stack."""
         if self.wanted.last.step(*step.key) is None:
             return
         remote.Command(
@@ -99,16 +98,16 @@ class StepCommands:
         )
 
     def _ignored(self, step: Step, *, is_secret: bool, keeps_input: bool) -> list[str]:
-        """Inputs whose change runs nothing.
+        """Inputs whose change does not run the command again.
 
-        A rotated SSH key alone runs nothing again. An `undo` runs over the stored connection, which follows the key.
+        A rotated SSH key alone runs only commands with an `undo`, which uses the stored connection.
         """
         is_same = (keeps_input or self.wanted.is_unchanged(step)) and self.wanted.reaches_same_machine(step)
         keeps_connection = is_same and not step.undo and (keeps_input or not is_secret)
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
     def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
-        """Every command explains a host that does not let it in; the first one of a host brings the scripts."""
+        """Hooks of a command: each one explains a failed connection; the first one of a host brings the scripts."""
         if step.name is not StepName.PREPARE:
             return pulumi.ResourceHookBinding(on_error=[self._explain])
         has_scripts = self.wanted.reaches_same_machine(step) and not (

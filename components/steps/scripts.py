@@ -1,4 +1,4 @@
-"""The scripts of this project as one archive, and how a host gets them: whole, verified, in a directory per version."""
+"""The scripts of this project as an archive, installed on a host whole, verified, in a directory per version."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def scripts_version() -> str:
 def rerun(text: str, script: str, more_files: Sequence[File] = ()) -> str:
     """Standard input that gives the inputs of a recorded command to another script of this version.
 
-    The scripts come along, to a directory that is gone afterwards: those on the host are neither used nor changed.
+    The text installs the scripts in a temporary directory: installed scripts are neither used nor changed.
     """
     place = f"/run/pulumi-kubeadm-scripts-{secrets.token_hex(4)}"
     return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{rerun_as(text, script, more_files, library=place)}"
 
 
 def install_scripts(place: str = LIBRARY) -> str:
-    """Bash that gives a host this version of `scripts/` and makes it the current one.
+    """Bash that installs this version of `scripts/` on a host and makes it the current version.
 
-    The text is the same as long as the scripts are the same. A version that is there whole is not written again.
+    The text changes only with the scripts. A complete installed version is not written again.
     """
     archive = base64.b64encode(_archive()).decode()
     return (
@@ -48,7 +48,7 @@ def install_scripts(place: str = LIBRARY) -> str:
 
 
 def _installer() -> str:
-    """The functions of scripts/install.sh, which a host gets as text: nothing else is there yet."""
+    """The functions of scripts/install.sh, as text, because the host has no scripts yet."""
     return (SCRIPTS / "install.sh").read_text()
 
 
@@ -58,7 +58,7 @@ def _files() -> dict[str, bytes]:
 
 
 def _checksums() -> bytes:
-    """In the format of sha256sum."""
+    """Checksums of all scripts, in the format of sha256sum."""
     return "".join(f"{hashlib.sha256(content).hexdigest()}  {path}\n" for path, content in _files().items()).encode()
 
 

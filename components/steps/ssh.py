@@ -1,6 +1,6 @@
 """Bash that root runs on a host over the program ssh, with the host key that the stack pins.
 
-For what is no resource: the scripts on their way to a host, drift, repair, status. Steps go over the command provider.
+Users are the transport of scripts, drift, repair and status, which are no resources. Steps use the command provider.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from components.steps.connection import host_key_of
 
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
 NO_SSH = 127
-"""Exit status where there is no program ssh, as of a shell."""
+"""Exit status of a shell without the program ssh."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """How a script on a host ended.
+    """The result of a script on a host.
 
     Attributes:
-        status: exit status; 255 where ssh itself failed, 127 where there is no program ssh.
+        status: exit status; 255 if ssh itself failed, 127 without a program ssh.
         output: standard output of the script.
         log: standard error of the script and of ssh.
     """
@@ -37,7 +37,7 @@ class Answer:
 
 
 async def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
-    """Run bash as root on a host. Ends within a bound where the machine does not answer: see `_options`."""
+    """Run bash as root on a host. The call ends within a bound if the machine does not answer: see `_options`."""
     with _command(host, ssh) as command:
         try:
             process = await asyncio.create_subprocess_exec(
@@ -49,7 +49,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
         except FileNotFoundError:
             return Answer(NO_SSH, "", "no program ssh in PATH: apt-get install openssh-client")
         output, log = await process.communicate(text.encode())
-    # The output of a machine is its own: it may hold anything.
+    # The output of a machine may hold any bytes.
     return Answer(process.returncode or 0, output.decode(errors="replace"), log.decode(errors="replace"))
 
 
@@ -67,10 +67,10 @@ def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
         "StrictHostKeyChecking=yes",
         f'UserKnownHostsFile="{known_hosts}"',
         "GlobalKnownHostsFile=none",
-        # Covers the handshake too: a frozen sshd, whose kernel still accepts, is given up.
+        # The timeout covers the handshake too: it ends a connection to a frozen sshd, whose kernel still accepts.
         f"ConnectTimeout={ssh.per_dial_timeout}",
         f"ConnectionAttempts={ssh.dial_error_limit}",
-        # A machine that dies in the middle is given up after a minute.
+        # A connection to a machine that dies in the middle ends after a minute.
         "ServerAliveInterval=15",
         "ServerAliveCountMax=4",
         "LogLevel=ERROR",
@@ -86,7 +86,7 @@ def _destination(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
         bastion = ssh.bastion
         login = f"{bastion.user}@{bastion.address}"
         hop = ["ssh", *_options(ssh, known_hosts), "-W", "%h:%p", "-p", str(bastion.port), login]
-        through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # a shell reads it
+        through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # a shell parses the text
     return [*through, "-p", str(port), f"{user}@{host.address}"]
 
 

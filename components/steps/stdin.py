@@ -1,7 +1,7 @@
-"""Standard input of a command: written for a step, and read back from the state.
+"""Standard input of a command: rendered for a step, and parsed from the state.
 
-The text is bash that another program wrote: exported variables, `run.sh`, staged files, and last `run_step`. A recorded
-command keeps this text for as long as its host is in the stack, so its form is a contract: docs/architecture.md.
+The text is generated bash: exported variables, `run.sh`, staged files, and last `run_step`. A recorded command keeps
+the text for as long as its host is in the stack, so the form of the text is a contract: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ LIBRARY = "/usr/local/lib/pulumi-kubeadm"
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the standard input of a command gives to its step.
+    """The inputs of a step, parsed from the standard input of its command.
 
     Attributes:
-        values: variables by name.
-        files: content by path.
+        values: values of variables by name.
+        files: content of staged files by path.
     """
 
     values: Mapping[str, str]
@@ -30,14 +30,14 @@ class Inputs:
 
 
 def prologue(script: str, variables: Mapping[str, str]) -> str:
-    """Exported variables, and the entry point of the scripts, after which files may be staged."""
+    """The head of a standard input: exported variables, and the entry point of the scripts."""
     assignments = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-    # "$@" hands on the argument of CREATE, VERIFY or DELETE: the arguments of a sourced file are its own.
+    # "$@" passes the argument of CREATE, VERIFY or DELETE to the sourced file, which has arguments of its own.
     return f'{assignments}. {LIBRARY}/run.sh {shlex.quote(script)} "$@"\n'
 
 
 def staged(files: Sequence[File]) -> str:
-    """Calls that lay files ready for a step. Lines stay lines, for the reader of a diff."""
+    """Calls of `stage` for files of a step. Lines stay lines, for the reader of a diff."""
     return "".join(f"stage {file.mode} {shlex.quote(file.path)} {shlex.quote(file.content)}\n" for file in files)
 
 

@@ -1,4 +1,4 @@
-"""A step on a host: its name, its values and files, and how its command behaves."""
+"""A step on a host: its name, values, files, and the behaviour of its command."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from components.settings import Host
 from components.steps.stdin import prologue, staged
 
 Value = str | int | bool | Sequence[str]
-"""A variable of a script: text, a whole number, true or false, or one text a line."""
+"""The value of a script's variable: text, a whole number, true or false, or a list of lines."""
 
 
 class StepName(StrEnum):
-    """Every step: `scripts/steps/<name>.sh`. Resources of a host are named `HOST/STEP`."""
+    """Name of every step: `scripts/steps/<name>.sh`. Resources of a host are named `HOST/STEP`."""
 
     PREPARE = "prepare"
     IMAGES = "images"
@@ -26,7 +26,7 @@ class StepName(StrEnum):
 
 
 class UndoName(StrEnum):
-    """Every script that undoes a step when its command is deleted."""
+    """Name of every script that undoes a step when its command is deleted."""
 
     RESET = "reset"
     LEAVE = "leave"
@@ -34,10 +34,10 @@ class UndoName(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """A step on a host, with all its input but secrets.
+    """A step on a host, with all its inputs but secrets.
 
     Attributes:
-        name: of the step.
+        name: name of the step.
         subject: name of the host that the step is about; names the command.
         host: where the script runs; a membership runs on the control plane.
         values: variables that the script reads.
@@ -60,12 +60,12 @@ class Step:
 
     @property
     def key(self) -> tuple[str, StepName]:
-        """The name of the host that the step is about, and its own."""
+        """The name of the subject, and the name of the step."""
         return self.subject, self.name
 
     @property
     def variables(self) -> dict[str, str]:
-        """Every variable as bash gets it."""
+        """Every variable with its value in bash."""
         given = {"HOST_NAME": self.host.name, **self.values, **self.again_when}
         return {name: as_bash(value) for name, value in given.items()}
 

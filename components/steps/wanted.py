@@ -16,15 +16,14 @@ from components.steps.step import Step, StepName
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a stack file wants of a cluster, beside what the last update left: what plan, refusals and components read.
+    """The wanted steps of a cluster, beside the last update. Plan, refusals and components read them.
 
     Attributes:
-        cluster: name of the component; begins the name of each resource.
-        settings: what the stack file says.
-        last: what the last update left.
-        identity: minted once per cluster; machines and the provider know the cluster by it.
-        steps: wanted steps by the name of their host and their own. A host that is gone has the steps that were
-            recorded of it.
+        cluster: name of the component, and prefix of the name of each resource.
+        settings: the settings of the stack.
+        last: the last update.
+        identity: the identity of the cluster on machines and in the provider, minted once.
+        steps: wanted steps by host name and step name.
     """
 
     cluster: str
@@ -38,7 +37,7 @@ class Wanted:
         return self.steps[host, name]
 
     def step_of(self, resource_name: str) -> Step:
-        """The step whose command has a name."""
+        """The step of the command with this resource name."""
         host, name = resource_name.removeprefix(f"{self.cluster}/").rsplit("/", 1)
         return self.step(host, StepName(name))
 
@@ -47,22 +46,22 @@ class Wanted:
         return "/".join([self.cluster, *parts])
 
     def changed_variables(self, host: str, name: StepName) -> frozenset[str]:
-        """Variables of a step that differ from the last update; all of them where it has none of the step."""
+        """Variables of a step that differ from the last update; all variables if the step is not recorded."""
         before, after = self.last.step(host, name), self.step(host, name).variables
         recorded = before.inputs.values if before else {}
         return frozenset(each for each in {*recorded, *after} if recorded.get(each) != after.get(each))
 
     def changes_join(self, host: Host) -> bool:
-        """Whether the join of a member has other variables than in the last update, its token apart."""
+        """True where the variables of a member's join differ from the last update; the token is no variable."""
         return self.last.is_member(host.name) and bool(self.changed_variables(host.name, StepName.JOIN))
 
     def is_unchanged(self, step: Step) -> bool:
-        """Whether the last update recorded the step with this standard input, secret files apart."""
+        """True where the last update recorded the step with the same standard input; secret files are left out."""
         recorded = self.last.step(step.subject, step.name)
         return recorded is not None and recorded.stdin == step.text()
 
     def reaches_same_machine(self, step: Step) -> bool:
-        """Whether the last update ran the step on the machine that the stack file names now."""
+        """True where the last update ran the step on the machine that the stack file names now."""
         recorded = self.last.step(step.subject, step.name)
         return recorded is not None and is_same_machine(recorded.connection, step.host, self.settings.ssh)
 
@@ -70,11 +69,13 @@ class Wanted:
 def wanted_steps(
     settings: Settings, last: LastUpdate, images: list[str], identity: str
 ) -> dict[tuple[str, StepName], Step]:
-    """Every step by the name of its host and its own.
+    """Every wanted step by host name and step name.
 
     Args:
-        images: what every host pulls early, under the names of their public registries.
-        identity: of the cluster.
+        settings: the settings of the stack.
+        last: the last update.
+        images: images that every host pulls early, under the names of their public registries.
+        identity: the identity of the cluster.
     """
     steps = [step for host in settings.hosts.values() for step in _steps_of(host, settings, last, images, identity)]
     return {step.key: step for step in steps}

@@ -44,9 +44,9 @@ def _ensure_limit() -> None:
     except OSError as error:
         raise StepError(
             Problem(
-                "look at the limits of this host",
+                "check the limits of this host",
                 expected=f"fs.inotify.max_user_instances of at least {NEEDED_INSTANCES}",
-                seen=f"{seen}, and it cannot be raised from here: {error.strerror}",
+                seen=f"{seen}, and the limit cannot be raised from here: {error.strerror}",
                 next_command=f"sysctl fs.inotify.max_user_instances={NEEDED_INSTANCES}, outside of this container",
             )
         ) from error

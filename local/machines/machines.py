@@ -98,7 +98,7 @@ def status(environment: Environment) -> list[str]:
     """A line for each machine: name, address, and what podman says of it."""
     lines = []
     for machine in environment.machines:
-        found = inspected("container", environment.container(machine), step="look at the machines")
+        found = inspected("container", environment.container(machine), step="inspect the machines")
         state = found["State"]["Status"] if found else "not there"
         lines.append(f"  {machine:<8} {environment.address(machine):<16} {state}")
     return lines

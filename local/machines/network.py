@@ -51,7 +51,7 @@ def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
 
 def has_way_out(environment: Environment) -> bool | None:
     """Whether what is on the environment's network has a way out of it; None while nothing is on it."""
-    step = f"look at the network {environment.subnet}"
+    step = f"inspect the network {environment.subnet}"
     found = inspected("network", environment.name, step=step)
     if not found or _owner_of(found) != owner(environment) or not _members(environment, step):
         return None
@@ -106,7 +106,7 @@ def _check_is_unused(environment: Environment, network: dict[str, Any], step: st
             Problem(
                 step,
                 expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
-                seen=f"one {'with' if _leads_out(network) else 'without'} a way out, used by {', '.join(members)}",
+                seen=f"a network {'with' if _leads_out(network) else 'without'} a way out, of {', '.join(members)}",
                 next_command="make down, if these machines are not needed",
             )
         )

@@ -44,11 +44,11 @@ def ensure_image(debian: int) -> str:
                 f"build Debian {debian}",
                 expected=f"one of the Debian releases {', '.join(map(str, CODENAMES))}",
                 seen=str(debian),
-                next_command="choose one of these in local/environment.py",
+                next_command="choose one of these releases in local/environment.py",
             )
         )
     name = image_name(debian)
-    if not inspected("image", name, step=f"look for Debian {debian}"):
+    if not inspected("image", name, step=f"inspect the image of Debian {debian}"):
         with reported(f"Debian {debian} for the local machines is there", estimate_seconds=50):
             podman(
                 *("import", "--quiet", "--change", 'CMD ["/sbin/machine-init"]', "--change", "ENV container=podman"),

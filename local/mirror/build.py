@@ -114,16 +114,16 @@ def _check_host(needed_bytes: int) -> None:
     if free < needed_bytes:
         raise StepError(
             Problem(
-                "look for room to build in",
+                "check the free disk space",
                 expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
                 seen=f"{free / 1e9:.0f} GB",
-                next_command="free some, or set XDG_CACHE_HOME to a directory on a larger disk",
+                next_command="free disk space, or set XDG_CACHE_HOME to a directory on a larger disk",
             )
         )
     if memory < MEMORY_BYTES * MEMORY_TOLERANCE:
         raise StepError(
             Problem(
-                "look for memory to build in",
+                "check the memory of this host",
                 expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
                 seen=f"{memory / 2**30:.1f} GiB",
                 next_command="build on a larger host and copy its cache directory",

@@ -102,7 +102,7 @@ def serve(environment: Environment) -> MirrorAccess:
     ensure_image()
     found = access(environment)
     name, key = _container(environment), _key(found)
-    running = inspected("container", name, step="look for the mirror")
+    running = inspected("container", name, step="inspect the mirror")
     if not (running and running["State"]["Running"] and running["Config"]["Labels"].get(CONTENT_KEY) == key):
         stop(environment)
         _start(environment, key)
@@ -113,7 +113,7 @@ def serve(environment: Environment) -> MirrorAccess:
 def stop(environment: Environment) -> None:
     """The mirror's container is gone; its credentials and content stay, and so does another checkout's container."""
     name = _container(environment)
-    found = inspected("container", name, step="look for the mirror")
+    found = inspected("container", name, step="inspect the mirror")
     if found and found["Config"]["Labels"].get(LABEL) == owner(environment):
         podman("rm", "--force", "--time", "5", name, step=f"stop {name}")
 

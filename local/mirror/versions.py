@@ -64,7 +64,7 @@ def release(kubernetes: str) -> Release:
                 f"build Kubernetes {kubernetes}",
                 expected=f"one of {', '.join(RELEASES)}",
                 seen=kubernetes,
-                next_command="choose one of these, or add it to RELEASES in local/mirror/versions.py with its modules",
+                next_command="choose one of these, or add the version and its modules in local/mirror/versions.py",
             )
         )
     return RELEASES[kubernetes]

@@ -202,7 +202,7 @@ def _check(tool: Tool, found: list[str]) -> None:
             Problem(
                 f"unpack {tool.name}",
                 expected=f"{', '.join(tool.programs)} in {tool.archive}",
-                seen=", ".join(found) or "none of them",
+                seen=", ".join(found) or "none of these programs",
                 next_command="report it: the publisher changed the archive",
             )
         )

@@ -26,7 +26,7 @@ def test_hosts_with_one_machine_id_are_warned_of_by_name(tmp_path: Path, monkeyp
     shared = {"node2/prepare": "0b1c\n", "node3/prepare": "0b1c\n", "node1/prepare": "5f5f\n"}
     monkeypatch.setattr(recording._Machines, "_printed", staticmethod(lambda name: shared.get(name) or printed(name)))
     (warning,) = warnings_of(stack_of(tmp_path, "node2", "node3"), monkeypatch)
-    assert "its own machine-id,\n  saw that node2 and node3 have the same" in warning
+    assert "its own machine-id,\n  saw the same machine-id on node2 and node3" in warning
     assert "Next: on node3: rm /etc/machine-id" in warning
 
 
@@ -37,7 +37,7 @@ def test_hosts_with_one_ssh_host_key_are_warned_of_in_the_preview(
     stack = stack_of(tmp_path, "node2", "node3")
     stack["hosts"]["node3"]["hostKey"] = stack["hosts"]["node1"]["hostKey"]
     (warning,) = warnings_of(stack, monkeypatch, preview=True)
-    assert "its own SSH host key,\n  saw that node1 and node3 have the same" in warning
+    assert "its own SSH host key,\n  saw the same SSH host key on node1 and node3" in warning
 
 
 def test_machines_of_their_own_are_not_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

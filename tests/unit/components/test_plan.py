@@ -188,7 +188,7 @@ def test_an_upgrade_past_a_flag_that_the_cluster_still_has_is_refused(directory:
     stack["cluster"] |= {"kubernetesVersion": "1.33.5", "clusterConfiguration": {}}
     (problem,) = impossible(stack, before)
     assert "still has --cloud-config in apiServer.extraArgs, which 1.33.5 does not know" in problem
-    assert "take it away with version 1.32.9" in problem
+    assert "remove the flag with version 1.32.9" in problem
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_sources_that_answer_are_used_and_a_line_says_so(server: str, capsys: py
     """A registry answers with 401 to those it does not know."""
     assert public_sources.are_reachable([f"{server}/200", f"{server}/401"])
     assert capsys.readouterr().out.splitlines() == [
-        "  Machines install from the public sources: all can be reached from this host."
+        "  Machines install from the public sources: this host reaches all of them."
     ]
 
 
@@ -183,7 +183,7 @@ def test_a_network_of_the_other_kind_that_machines_use_is_refused(podman: Preten
     with pytest.raises(StepError) as error:
         network.ensure_network(HERE, way_out=True)
     assert "expected a network with a way out, or none" in str(error.value)
-    assert "saw one without a way out, used by here-node1, here-mirror" in str(error.value)
+    assert "saw a network without a way out, of here-node1, here-mirror" in str(error.value)
     assert "Next: make down" in str(error.value)
     assert podman.changes == []
 
