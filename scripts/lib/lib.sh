@@ -2,6 +2,9 @@
 # What every step uses. Messages go to standard error; standard output is for what a step returns.
 . "$LIBRARY/lib/marks.sh"
 
+# A command that fails in `$(...)` ends it, as it ends a step: an assignment or an argument of `local` hides no failure.
+shopt -s inherit_errexit
+
 # changed TEXT: print what the step changed, in one line.
 changed() { printf '%s: %s\n' "$HOST_NAME" "$1" >&2; }
 
@@ -20,13 +23,13 @@ fail() {
 # put PATH: put the staged file in place; PUT is "changed" where that changed the file, otherwise "same". Never call it in a
 # condition: bash would go on after a failed write.
 put() {
-  local staged=$STAGING/files$1
+  local staged=$STAGING/files$1 mode mode_there=none
   PUT=same
-  if [[ -f $1 ]] && cmp --silent "$staged" "$1" && [[ $(stat --format %a "$staged") == "$(stat --format %a "$1")" ]]; then
-    return
-  fi
+  mode=$(stat --format %a "$staged")
+  if [[ -f $1 ]]; then mode_there=$(stat --format %a "$1"); fi
+  if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then return; fi
   (umask 022 && mkdir -p "$(dirname "$1")")
-  install --mode "$(stat --format %a "$staged")" "$staged" "$1.new"
+  install --mode "$mode" "$staged" "$1.new"
   mv "$1.new" "$1"
   # shellcheck disable=SC2034 # callers read it
   PUT=changed

@@ -20,7 +20,7 @@ find_node() {
 # drain NODE NEXT: move its pods to other nodes. Disruption budgets are respected; pods without a controller are not deleted. A
 # machine that dies during the drain cannot end its pods: the drain does not wait for it.
 drain() {
-  local node=$1 next=$2 seconds unschedulable draining seen
+  local node=$1 next=$2 seconds unschedulable draining condition seen
   seconds=$(mark "$DRAIN_TIMEOUT_MARK")
   unschedulable=$(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}')
   if [[ $unschedulable != true ]]; then
@@ -30,7 +30,8 @@ drain() {
   kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" >"$STAGING/drain" 2>&1 &
   draining=$!
   while kill -0 "$draining" 2>/dev/null; do
-    if [[ $(node_condition "$node") == Unknown ]]; then
+    condition=$(node_condition "$node") || condition= # no answer: look again
+    if [[ $condition == Unknown ]]; then
       kill "$draining" 2>/dev/null || true # it may have ended at this moment
       wait "$draining" || true             # the signal is its status
       changed "node $node stopped answering: the drain does not wait for its pods"
@@ -39,7 +40,8 @@ drain() {
     sleep 1
   done
   if ! wait "$draining"; then
-    seen=$(pods_that_stay "$node")$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)
+    seen=$(pods_that_stay "$node" || true)
+    seen+=$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8 || true)
     give_back "$node" # an edit that is taken back leaves the next update nothing to do
     fail "node $node to drain within $seconds s" "$seen" "$next"
   fi
@@ -55,7 +57,9 @@ pods_that_stay() {
 
 # give_back NODE: uncordon the node, if a drain of ours cordoned it.
 give_back() {
-  [[ $(kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}") == true ]] || return 0
+  local drained
+  drained=$(kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}")
+  [[ $drained == true ]] || return 0
   kubectl uncordon "$1" >/dev/null
   kubectl annotate node "$1" "$DRAINED-" >/dev/null
   changed "node $1 is uncordoned"

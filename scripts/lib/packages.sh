@@ -29,9 +29,10 @@ installed_version() {
 
 # are_installed PACKAGE...: whether the packages are installed in the stack's version.
 are_installed() {
-  local package
+  local package version
   for package in "$@"; do
-    [[ $(installed_version "$package") == "$KUBERNETES_VERSION"-* ]] || return 1
+    version=$(installed_version "$package") || return 1
+    [[ $version == "$KUBERNETES_VERSION"-* ]] || return 1
   done
 }
 

@@ -19,9 +19,10 @@ discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
 node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
 api_lets_kubelet_in() { kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found; }
 node_is_ready() {
-  [[ $(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
-    --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{"\n"}{.status.conditions[?(@.type=="Ready")].message}' |
-    tee "$STAGING/ready" | head -n 1) == True ]] || { cat "$STAGING/ready" && return 1; }
+  local seen
+  seen=$(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
+    --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
+  [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
 }
 of_this_cluster() {
   [[ ! -f $PKI/ca.crt ]] ||
@@ -30,13 +31,15 @@ of_this_cluster() {
 
 # With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
-  local server there seconds
+  local server there clock_there seconds
   server=$(discovery_value server)
   # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
   there=$(curl --silent --insecure --head --max-time 20 "$server/livez" |
     sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
   [[ -n $there ]] || return 0
-  seconds=$(($(date +%s) - $(date --date "$there" +%s)))
+  clock_there=$(date --date "$there" +%s)
+  printf -v seconds '%(%s)T' -1
+  seconds=$((seconds - clock_there))
   ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
     fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" \
       "$seconds s of difference: here $(date --utc), there $there" \
@@ -102,7 +105,10 @@ wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_r
 forget "$JOIN_STARTED_MARK"
 
 export KUBECONFIG=$KUBELET_CONF
-runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+runs_in_version() {
+  local version
+  version=$(node_version "$HOST_NAME") && [[ $version == "v$KUBERNETES_VERSION" ]]
+}
 upgrade_node() {
   install_held kubeadm
   run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"

@@ -39,7 +39,8 @@ for version in iptables ip6tables; do
     sed --regexp-extended '/KUBE-|cali[-:]/d' <<<"$rules" | "$version-restore"
   fi
 done
-for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}'); do
+links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}')
+for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
 # Some of these may be mount points, which stay.

@@ -165,3 +165,11 @@ def test_a_file_that_another_step_puts_now_stays(machine: Machine) -> None:
     assert machine.path("/etc/a").exists()
     put_all(machine, "one")
     assert not machine.path("/etc/a").exists()
+
+
+def test_a_command_that_fails_in_a_substitution_ends_the_step(machine: Machine) -> None:
+    """Although another one follows it there, which succeeds."""
+    machine.script("step", '. "$LIBRARY/lib/lib.sh"\ntwo() {\n  false\n  echo two\n}\nx=$(two)\necho "$x"\n')
+    finished = machine.run("step")
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "expected `x=$(two)` to succeed" in finished.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,36 @@ def test_lines_are_short(script: str) -> None:
     """Whoever reads a script on a host has such a terminal."""
     assert too_long((ROOT / script).read_text()) == []
     assert too_long("x" * (LONGEST_LINE + 1))
+
+
+DECISION = re.compile(r"\[\[ (?:(?!\]\]).)*?\$\((?!mark |<).*?\]\]|\(\([^)]*?\$\([^(].*|(?:\bcase|\bin|<<<) ?\"?\$\(.*", re.DOTALL)
+"""A failure in the substitution is not seen: a condition, the words of a loop, the text of a here string."""
+
+
+def unseen_failures(text: str) -> list[str]:
+    """First lines of decisions on the output of a command whose status nobody reads. A mark that is missing is no failure."""
+    code = re.sub(r"(^|\s)#.*", r"\1", text, flags=re.MULTILINE)
+    return [found[0].splitlines()[0] for found in DECISION.finditer(code)]
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_an_answer_is_assigned_before_it_decides(script: str) -> None:
+    """An assignment fails with its command; a command that fails inside of a condition reads as an empty answer."""
+    assert unseen_failures((ROOT / script).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[[ $(kubectl get node x) == y ]] || return 0",
+        'if [[ -n $(mark x) && "a" == $(kubectl get node \\\n  --output x) ]]; then',
+        "for file in $(find /etc); do",
+        'grep x <<<"$(gpg --show-keys)"',
+        "case $(uname) in",
+        "((1 < $(wc -l <file)))",
+    ],
+)
+def test_a_decision_without_an_assignment_is_found(line: str) -> None:
+    """Otherwise the test above would prove nothing."""
+    assert unseen_failures(line)
+    assert not unseen_failures('x=$(kubectl get node x)\n[[ $(mark x) == "$x" ]] && y=$((1 + 2)) # [[ $(a) ]]')

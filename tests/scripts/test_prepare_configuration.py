@@ -151,6 +151,16 @@ def test_etc_hosts_is_written_in_place_and_only_when_it_differs(named: Machine) 
     assert named.calls() == ["hostname "]
 
 
+@pytest.mark.parametrize("fails", ["sed", "hostname"])
+def test_etc_hosts_stays_as_it_is_where_it_cannot_be_read(named: Machine, fails: str) -> None:
+    """The owner's lines would be gone."""
+    named.stub(fails, "exit 4")
+    finished = named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
+    assert finished.status == 4
+    assert named.path("/etc/hosts").read_text() == HOSTS
+    assert named.path("/name").read_text() == "template\n" or fails == "sed"
+
+
 def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:
     """A re-execution is harmless, but nothing to do each time."""
     machine.stub("systemctl")

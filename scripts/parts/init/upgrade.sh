@@ -16,7 +16,11 @@ save_etcd() {
   changed "etcd is saved: $SNAPSHOTS/${snapshot##*/}"
 }
 
-runs_in_version() { [[ $(node_condition "$HOST_NAME") == True && $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+runs_in_version() {
+  local condition version
+  condition=$(node_condition "$HOST_NAME") && version=$(node_version "$HOST_NAME") || return 1
+  [[ $condition == True && $version == "v$KUBERNETES_VERSION" ]]
+}
 
 upgrade_control_plane() {
   [[ -e $SNAPSHOTS/before-$KUBERNETES_VERSION.db ]] || save_etcd
