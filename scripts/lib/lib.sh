@@ -76,6 +76,17 @@ wait_for() {
   comes_true "$seconds" "$@" || fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
 }
 
+# ask EXPECTED COMMAND...: ANSWER is the output of the command. A command that fails gives no answer and is repeated; when the
+# time is over the step ends, and nothing is decided.
+ANSWER_SECONDS=60
+ask() {
+  local expected=$1 next="on the control plane: crictl ps -a; journalctl -u kubelet -n 50; then pulumi up"
+  shift
+  wait_for "$ANSWER_SECONDS" "$expected" "$next" hear "$@"
+}
+# shellcheck disable=SC2034 # callers read it
+hear() { ANSWER=$("$@"); }
+
 unexpected_exit() {
   # A failure in a substitution is handled there, as in arguments of fail, or the assignment outside fails too.
   ((BASH_SUBSHELL == 0)) || return 0

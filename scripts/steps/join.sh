@@ -17,7 +17,7 @@ staged_discovery=$STAGING/files$DISCOVERY
 discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
 
 node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
-api_lets_kubelet_in() { kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found; }
+look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; }
 node_is_ready() {
   local seen
   seen=$(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
@@ -92,10 +92,11 @@ of_this_cluster ||
   fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
     "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
 # A single failed request does not tell a member from a machine that never joined.
-if [[ -f $KUBELET_CONF ]] && ! is_marked "$JOIN_STARTED_MARK"; then
-  comes_true 120 api_lets_kubelet_in || true # the checks below report the cause
-fi
-if ! node_is_registered &>/dev/null; then
+registered=
+if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then
+  registered=$ANSWER
+fi # without an answer the checks below report the cause
+if [[ -z $registered ]]; then
   check_clock
   check_token
   if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
@@ -119,7 +120,8 @@ upgrade_node() {
   changed "the node runs Kubernetes $KUBERNETES_VERSION"
 }
 
-runs_in_version || upgrade_node
+ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
+[[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"

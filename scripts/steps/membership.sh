@@ -15,11 +15,12 @@ condition=
 find_node "$WORKER_NAME"
 if [[ -n $NODE ]]; then
   apply_taints "$WORKER_NAME" "$TAINTS" "$taints_mark"
-  version=$(node_version "$WORKER_NAME")
-  if [[ $version != "v$KUBERNETES_VERSION" ]]; then
+  ask "the API server to say which version node $WORKER_NAME has" node_version "$WORKER_NAME"
+  if [[ $ANSWER != "v$KUBERNETES_VERSION" ]]; then
     drain "$WORKER_NAME" "remove what keeps these pods on the node, or raise policy.drainTimeoutSeconds; then pulumi up"
   fi
-  condition=$(node_condition "$WORKER_NAME")
+  ask "the API server to say whether node $WORKER_NAME is Ready" node_condition "$WORKER_NAME"
+  condition=$ANSWER
 else
   remember "$taints_mark" "$TAINTS" # the kubelet registers with them
 fi

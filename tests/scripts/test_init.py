@@ -64,6 +64,18 @@ def test_an_init_whose_cluster_is_complete_is_never_reset(control_plane: Machine
     assert control_plane.path(f"{STATE}/initialized").exists()
 
 
+def test_an_init_whose_cluster_does_not_answer_at_once_is_never_reset(control_plane: Machine) -> None:
+    """Its machine was started a moment ago."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.path(f"{STATE}/initialized").unlink()
+    once = '[[ -e $ROOT/refused ]] || { touch "$ROOT/refused"; echo refused >&2; exit 1; }\n'
+    control_plane.stub("kubectl", once + NODE_IS_READY)
+    control_plane.calls()
+    assert control_plane.run("init", MAY_RESET).status == 0
+    assert kubeadm_calls(control_plane) == []
+    assert control_plane.path(f"{STATE}/initialized").exists()
+
+
 CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
@@ -172,6 +184,16 @@ def test_a_kubelet_that_says_nothing_gets_its_old_configuration_back_too(running
     assert finished.status == 1
     assert "expected the kubelet to run with its new configuration" in finished.stderr
     assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("asked", ["get crd", "get ippools"])
+def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machine, asked: str) -> None:
+    """The mark would say so, and nothing would ever change it."""
+    once = f'[[ -e $ROOT/refused || "$*" != "{asked}"* ]] || {{ touch "$ROOT/refused"; echo refused >&2; exit 1; }}\n'
+    running.stub("kubectl", once + NODE_IS_READY)
+    finished = running.send(running.text("init", VALUES | {"VXLAN_MODE": "CrossSubnet"}), "verify")
+    assert finished.status == 0, finished.stderr
+    assert [call for call in running.calls() if "CrossSubnet" in call]
 
 
 def test_a_certificate_that_cannot_be_read_has_no_day_of_expiry(control_plane: Machine) -> None:

@@ -39,11 +39,10 @@ reconfigure_cluster() {
 # The pod network's pool keeps the encapsulation that it was made with, whatever calico-node is told later.
 POOL=ippools.crd.projectcalico.org/default-ipv4-ippool
 set_encapsulation() {
-  local seen
-  seen=$(kubectl get crd "${POOL%/*}" --ignore-not-found --output name)
-  [[ -n $seen ]] || return 0
-  seen=$(kubectl get "$POOL" --ignore-not-found --output name)
-  [[ -n $seen ]] || return 0
+  ask "the API server to say whether it has the pools of Calico" kubectl get crd "${POOL%/*}" --ignore-not-found --output name
+  [[ -n $ANSWER ]] || return 0
+  ask "the API server to say whether it has the pool ${POOL#*/}" kubectl get "$POOL" --ignore-not-found --output name
+  [[ -n $ANSWER ]] || return 0
   kubectl patch "$POOL" --type merge --patch "{\"spec\": {\"vxlanMode\": \"$VXLAN_MODE\"}}" >/dev/null
   changed "the pod network has VXLAN mode $VXLAN_MODE"
 }

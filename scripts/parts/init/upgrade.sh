@@ -54,7 +54,10 @@ api_has_settled() {
 
 if [[ $(mark "$CONTROL_PLANE_VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
   upgrade_control_plane
-  runs_in_version || upgrade_node
+  ask "the API server to say whether the node is Ready" node_condition "$HOST_NAME"
+  condition=$ANSWER
+  ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
+  [[ $condition == True && $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
   remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
 fi
 give_back "$HOST_NAME"
