@@ -59,12 +59,26 @@ remove_leftovers() {
   mv "$STAGING/file-list" "$FILE_LISTS/$STEP"
 }
 
+# kubectl ARGUMENT...: a request to an API server that accepts connections and is silent fails after this time. `kubectl drain`
+# and `kubectl rollout status` watch for longer: `timeout` limits them.
+REQUEST_TIMEOUT=20s
+kubectl() { command kubectl "$@" --request-timeout="$REQUEST_TIMEOUT"; }
+
+# uptime_seconds: for time limits. The clock of the machine may be set at any moment, and SECONDS with it.
+uptime_seconds() {
+  local uptime
+  read -r uptime _ </proc/uptime
+  printf '%s' "${uptime%.*}"
+}
+
 # comes_true SECONDS COMMAND...: run the command once a second until it succeeds; fails when the time is over.
 comes_true() {
-  local seconds=$1 began=$SECONDS
+  local seconds=$1 began now
   shift
+  began=$(uptime_seconds)
   until "$@" &>/dev/null; do
-    ((SECONDS - began < seconds)) || return 1
+    now=$(uptime_seconds)
+    ((now - began < seconds)) || return 1
     sleep 1
   done
 }

@@ -27,7 +27,8 @@ drain() {
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
     kubectl cordon "$node" >/dev/null
   fi
-  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" >"$STAGING/drain" 2>&1 &
+  timeout --foreground "$((seconds + 60))" kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data \
+    --timeout="${seconds}s" >"$STAGING/drain" 2>&1 &
   draining=$!
   while kill -0 "$draining" 2>/dev/null; do
     condition=$(node_condition "$node" 2>/dev/null) || condition= # no answer: look again

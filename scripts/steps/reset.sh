@@ -22,7 +22,7 @@ fi
 
 # look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too.
 look_for_node() {
-  if hear kubectl --kubeconfig "$KUBELET_CONF" --request-timeout=10s get node "$HOST_NAME" --ignore-not-found --output name \
+  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name \
     2>"$STAGING/kubectl" || grep --quiet --extended-regexp 'Unauthorized|x509' "$STAGING/kubectl"; then return; fi
   cat "$STAGING/kubectl"
   return 1

@@ -259,6 +259,19 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
     assert [call for call in initialised.calls() if "delete node" in call]
 
 
+def test_a_drain_that_hangs_ends(initialised: Machine) -> None:
+    """An API server that accepts connections and is silent would hold it until the end of the step."""
+    initialised.replace("lib/nodes", "seconds + 60", "1")
+    initialised.stub(
+        "kubectl", f'case "$*" in drain*) exec sleep 300 ;; *drained*) echo true; exit ;; esac\n{NODE_IS_READY}'
+    )
+    finished = initialised.run("leave", MEMBERSHIP)
+    assert finished.status == 1
+    assert "expected node node2 to drain within 60 s" in finished.stderr
+    (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
+    assert drain.endswith("--timeout=60s"), "a limit of each request would end what watches"
+
+
 def test_a_node_that_is_not_ready_and_answers_is_drained(initialised: Machine) -> None:
     """Its pods run, and have disruption budgets."""
     initialised.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo False ;; esac')
@@ -301,7 +314,8 @@ def test_taints_follow_the_stack_and_those_of_others_stay(
     initialised.write("/taints", re.sub("=.*:", ":", before) + "\nhers:NoSchedule\n")
     initialised.stub("kubectl", f'case "$*" in *spec.taints*) cat "$ROOT/taints"; exit 0 ;; esac\n{NODE_IS_READY}')
     assert initialised.run("membership", MEMBERSHIP | {"TAINTS": wanted}).status == 0
-    calls = [call.removeprefix("kubectl taint ") for call in initialised.calls() if call.startswith("kubectl taint")]
+    requests = [call.removesuffix(" --request-timeout=20s") for call in initialised.calls()]
+    calls = [call.removeprefix("kubectl taint ") for call in requests if call.startswith("kubectl taint")]
     assert calls == expected
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == wanted
 

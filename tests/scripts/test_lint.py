@@ -59,7 +59,9 @@ def test_lines_are_short(script: str) -> None:
     assert too_long("x" * (LONGEST_LINE + 1))
 
 
-DECISION = re.compile(r"\[\[ (?:(?!\]\]).)*?\$\((?!mark |<).*?\]\]|\(\([^)]*?\$\([^(].*|(?:\bcase|\bin|<<<) ?\"?\$\(.*", re.DOTALL)
+DECISION = re.compile(
+    r"\[\[ (?:(?!\]\]).)*?\$\((?!mark |<).*?\]\]|\(\([^)]*?\$\([^(].*|(?:\bcase|\bin|<<<) ?\"?\$\(.*", re.DOTALL
+)
 """A failure in the substitution is not seen: a condition, the words of a loop, the text of a here string."""
 
 
@@ -90,3 +92,36 @@ def test_a_decision_without_an_assignment_is_found(line: str) -> None:
     """Otherwise the test above would prove nothing."""
     assert unseen_failures(line)
     assert not unseen_failures('x=$(kubectl get node x)\n[[ $(mark x) == "$x" ]] && y=$((1 + 2)) # [[ $(a) ]]')
+
+
+WATCH = re.compile(r"(?<![\"\w])kubectl (?:\S+ )*?(?:drain|rollout status) ")
+"""A limit of each request would end them."""
+PAST_THE_FUNCTION = re.compile(r"\b(?:command|exec|env|xargs|timeout)\b.* kubectl ")
+CLOCK = re.compile(r"\bSECONDS\b")
+
+
+def unlimited(text: str) -> list[str]:
+    """Calls of kubectl past the function that limits its requests, and time limits by a clock that may be set."""
+    code = re.sub(r"(^|\s)#.*", r"\1", text, flags=re.MULTILINE).replace("\\\n", " ")
+    return [
+        line
+        for line in code.splitlines()
+        if CLOCK.search(line)
+        or (WATCH.search(line) and "timeout --foreground" not in line)
+        or (PAST_THE_FUNCTION.search(line) and not WATCH.search(line) and "--request-timeout=" not in line)
+    ]
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_no_call_of_the_api_and_no_wait_is_without_a_limit(script: str) -> None:
+    """That a step of the clock does not change."""
+    assert unlimited((ROOT / script).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["command kubectl get x", "xargs kubectl delete x", "kubectl -n x drain y", "a=$SECONDS", "((SECONDS > 1))"]
+)
+def test_a_call_without_a_limit_is_found(line: str) -> None:
+    """Otherwise the test above would prove nothing."""
+    assert unlimited(line)
+    assert not unlimited("kubectl get x; wait_for $ANSWER_SECONDS")

@@ -39,7 +39,7 @@ upgrade_node() {
   wait_for 300 "the API server to be ready for some time" "crictl ps -a; journalctl -u kubelet -n 50" api_has_settled
   # The controllers restarted too. While they lag, pods of the next node end before services stop sending to them. Once the new
   # kube-proxy is on every node they do not lag; a node that is down never gets it.
-  kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
+  timeout --foreground 200 kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
     changed "the new kube-proxy is not on every node yet"
 }
 
