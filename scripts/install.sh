@@ -7,8 +7,8 @@ umask 022
 
 # is_whole: every file of this version is there and is what the version's name says.
 is_whole() {
-  [[ -f $PLACE/$VERSION/SHA256SUMS ]] &&
-    [[ $(sha256sum <"$PLACE/$VERSION/SHA256SUMS") == "$VERSION  -" ]] &&
+  local sum
+  [[ -f $PLACE/$VERSION/SHA256SUMS ]] && sum=$(sha256sum <"$PLACE/$VERSION/SHA256SUMS") && [[ $sum == "$VERSION  -" ]] &&
     (cd "$PLACE/$VERSION" && sha256sum --check --status --strict SHA256SUMS)
 }
 

@@ -31,7 +31,8 @@ flock --wait "$LOCK_TIMEOUT_SECONDS" "$lock" ||
 LIBRARY=$PLACE/$(readlink "$PLACE/current" || true)
 export LIBRARY
 is_whole() {
-  [[ -f $LIBRARY/SHA256SUMS && $(sha256sum <"$LIBRARY/SHA256SUMS") == "${LIBRARY##*/}  -" ]] &&
+  local sum
+  [[ -f $LIBRARY/SHA256SUMS ]] && sum=$(sha256sum <"$LIBRARY/SHA256SUMS") && [[ $sum == "${LIBRARY##*/}  -" ]] &&
     (cd "$LIBRARY" && sha256sum --check --status --strict SHA256SUMS)
 }
 is_whole ||

@@ -16,7 +16,7 @@ restart_kubelet() {
   systemctl restart kubelet
   if ! comes_true 120 kubelet_is_healthy; then
     seen=$(journalctl --unit kubelet --lines 200 --no-pager --output cat |
-      grep --extended-regexp '^(E|Error|F)|failed' | tail -n 3)
+      grep --extended-regexp '^(E|Error|F)|failed' | tail -n 3) || true # the reason may be missing, the old configuration not
     cp --preserve "$STAGING/kubelet-config.yaml" "$KUBELET_CONFIG"
     systemctl restart kubelet
     fail "the kubelet to run with its new configuration" "$seen" \

@@ -2,6 +2,9 @@
 # What every step uses. Messages go to standard error; standard output is for what a step returns.
 . "$LIBRARY/lib/marks.sh"
 
+# A command that fails in `$(...)` ends it, as it ends a step: an assignment or an argument of `local` hides no failure.
+shopt -s inherit_errexit
+
 # changed TEXT: print what the step changed, in one line.
 changed() { printf '%s: %s\n' "$HOST_NAME" "$1" >&2; }
 
@@ -20,13 +23,13 @@ fail() {
 # put PATH: put the staged file in place; PUT is "changed" where that changed the file, otherwise "same". Never call it in a
 # condition: bash would go on after a failed write.
 put() {
-  local staged=$STAGING/files$1
+  local staged=$STAGING/files$1 mode mode_there=none
   PUT=same
-  if [[ -f $1 ]] && cmp --silent "$staged" "$1" && [[ $(stat --format %a "$staged") == "$(stat --format %a "$1")" ]]; then
-    return
-  fi
+  mode=$(stat --format %a "$staged")
+  if [[ -f $1 ]]; then mode_there=$(stat --format %a "$1"); fi
+  if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then return; fi
   (umask 022 && mkdir -p "$(dirname "$1")")
-  install --mode "$(stat --format %a "$staged")" "$staged" "$1.new"
+  install --mode "$mode" "$staged" "$1.new"
   mv "$1.new" "$1"
   # shellcheck disable=SC2034 # callers read it
   PUT=changed
@@ -56,12 +59,26 @@ remove_leftovers() {
   mv "$STAGING/file-list" "$FILE_LISTS/$STEP"
 }
 
+# kubectl ARGUMENT...: a request to an API server that accepts connections and is silent fails after this time. `kubectl drain`
+# and `kubectl rollout status` watch for longer: `timeout` limits them.
+REQUEST_TIMEOUT=20s
+kubectl() { command kubectl "$@" --request-timeout="$REQUEST_TIMEOUT"; }
+
+# uptime_seconds: for time limits. The clock of the machine may be set at any moment, and SECONDS with it.
+uptime_seconds() {
+  local uptime
+  read -r uptime _ </proc/uptime
+  printf '%s' "${uptime%.*}"
+}
+
 # comes_true SECONDS COMMAND...: run the command once a second until it succeeds; fails when the time is over.
 comes_true() {
-  local seconds=$1 began=$SECONDS
+  local seconds=$1 began now
   shift
+  began=$(uptime_seconds)
   until "$@" &>/dev/null; do
-    ((SECONDS - began < seconds)) || return 1
+    now=$(uptime_seconds)
+    ((now - began < seconds)) || return 1
     sleep 1
   done
 }
@@ -72,6 +89,17 @@ wait_for() {
   shift 3
   comes_true "$seconds" "$@" || fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
 }
+
+# ask EXPECTED COMMAND...: ANSWER is the output of the command. A command that fails gives no answer and is repeated; when the
+# time is over the step ends, and nothing is decided.
+ANSWER_SECONDS=60
+ask() {
+  local expected=$1 next="on the control plane: crictl ps -a; journalctl -u kubelet -n 50; then pulumi up"
+  shift
+  wait_for "$ANSWER_SECONDS" "$expected" "$next" hear "$@"
+}
+# shellcheck disable=SC2034 # callers read it
+hear() { ANSWER=$("$@"); }
 
 unexpected_exit() {
   # A failure in a substitution is handled there, as in arguments of fail, or the assignment outside fails too.

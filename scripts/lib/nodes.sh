@@ -6,31 +6,33 @@
 DRAINED=pulumi-kubeadm/drained
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
-node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' 2>/dev/null; }
+node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'; }
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 
 # find_node NAME: NODE is the node, or empty where the cluster has no such node. Where the API does not answer the step ends.
 find_node() {
-  wait_for 60 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" kubectl get --raw /readyz
+  ask "the API server to be ready" kubectl get --raw /readyz
+  ask "the API server to say whether it has node $1" kubectl get node "$1" --ignore-not-found --output name
   # shellcheck disable=SC2034 # callers read it
-  NODE=$(kubectl get node "$1" --ignore-not-found --output name 2>"$STAGING/kubectl") ||
-    fail "the API server to say whether it has node $1" "$(tail -n 3 "$STAGING/kubectl")" "kubectl get node $1; then pulumi up"
+  NODE=$ANSWER
 }
 
 # drain NODE NEXT: move its pods to other nodes. Disruption budgets are respected; pods without a controller are not deleted. A
 # machine that dies during the drain cannot end its pods: the drain does not wait for it.
 drain() {
-  local node=$1 next=$2 seconds unschedulable draining seen
+  local node=$1 next=$2 seconds draining condition seen
   seconds=$(mark "$DRAIN_TIMEOUT_MARK")
-  unschedulable=$(kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}')
-  if [[ $unschedulable != true ]]; then
+  ask "the API server to say whether node $node is cordoned" kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}'
+  if [[ $ANSWER != true ]]; then
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null
     kubectl cordon "$node" >/dev/null
   fi
-  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" >"$STAGING/drain" 2>&1 &
+  timeout --foreground "$((seconds + 60))" kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data \
+    --timeout="${seconds}s" >"$STAGING/drain" 2>&1 &
   draining=$!
   while kill -0 "$draining" 2>/dev/null; do
-    if [[ $(node_condition "$node") == Unknown ]]; then
+    condition=$(node_condition "$node" 2>/dev/null) || condition= # no answer: look again
+    if [[ $condition == Unknown ]]; then
       kill "$draining" 2>/dev/null || true # it may have ended at this moment
       wait "$draining" || true             # the signal is its status
       changed "node $node stopped answering: the drain does not wait for its pods"
@@ -39,7 +41,8 @@ drain() {
     sleep 1
   done
   if ! wait "$draining"; then
-    seen=$(pods_that_stay "$node")$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8)
+    seen=$(pods_that_stay "$node" || true)
+    seen+=$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8 || true)
     give_back "$node" # an edit that is taken back leaves the next update nothing to do
     fail "node $node to drain within $seconds s" "$seen" "$next"
   fi
@@ -55,7 +58,8 @@ pods_that_stay() {
 
 # give_back NODE: uncordon the node, if a drain of ours cordoned it.
 give_back() {
-  [[ $(kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}") == true ]] || return 0
+  ask "the API server to say who cordoned node $1" kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}"
+  [[ $ANSWER == true ]] || return 0
   kubectl uncordon "$1" >/dev/null
   kubectl annotate node "$1" "$DRAINED-" >/dev/null
   changed "node $1 is uncordoned"

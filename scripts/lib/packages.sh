@@ -9,11 +9,13 @@ APT_LOCK_SECONDS=600
 
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
-  local next="apt-get $*" began=$SECONDS
+  local next="apt-get $*" began now
+  began=$(uptime_seconds)
   until apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
     --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
     # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
-    if grep --quiet lists/lock "$STAGING/apt-get" && ((SECONDS - began < APT_LOCK_SECONDS)); then
+    now=$(uptime_seconds)
+    if grep --quiet lists/lock "$STAGING/apt-get" && ((now - began < APT_LOCK_SECONDS)); then
       sleep 1
       continue
     fi
@@ -29,9 +31,10 @@ installed_version() {
 
 # are_installed PACKAGE...: whether the packages are installed in the stack's version.
 are_installed() {
-  local package
+  local package version
   for package in "$@"; do
-    [[ $(installed_version "$package") == "$KUBERNETES_VERSION"-* ]] || return 1
+    version=$(installed_version "$package") || return 1
+    [[ $version == "$KUBERNETES_VERSION"-* ]] || return 1
   done
 }
 

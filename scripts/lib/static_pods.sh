@@ -8,14 +8,15 @@ container_of() { crictl ps --quiet --name "^$1\$" | head -n 1; }
 
 # is_another NAME CONTAINER: the component runs in another container than this one, and is healthy.
 is_another() {
-  local now
-  now=$(container_of "$1")
+  local now seen
+  now=$(container_of "$1") || return 1
   [[ -n $now && $now != "$2" ]] || return 1
   case $1 in
     kube-apiserver | etcd) api_is_ready ;;
     *)
-      [[ "true containerd://$now" == $(kubectl --namespace kube-system get pod "$1-$HOST_NAME" \
-        --output 'jsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].containerID}') ]]
+      seen=$(kubectl --namespace kube-system get pod "$1-$HOST_NAME" \
+        --output 'jsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].containerID}') || return 1
+      [[ $seen == "true containerd://$now" ]]
       ;;
   esac
 }
@@ -66,7 +67,7 @@ change_static_pods() {
 
 refuse_arguments() {
   local seen
-  seen=$(crictl logs --tail 5 "$(crictl ps --all --quiet --name "^$1\$" | head -n 1)" 2>&1 | cut --characters=-400)
+  seen=$(crictl logs --tail 5 "$(crictl ps --all --quiet --name "^$1\$" | head -n 1)" 2>&1 | cut --characters=-400) || true
   put_back_half_done
   wait_for 240 "the API server to be ready with its old arguments" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
   fail "$1 to run with its new arguments within 180 s" "$seen" \

@@ -17,6 +17,7 @@ show_difference() {
 
 # same_file PATH WANTED: compare a file with the file WANTED. Files with a password are not shown.
 same_file() {
+  local wanted seen
   if [[ ! -f $1 ]]; then
     differs "$1" "the file" "none"
   elif ! cmp --silent "$2" "$1"; then
@@ -24,8 +25,10 @@ same_file() {
       "$CRI_WITH_PASSWORDS" | "$REGISTRIES"/*) differs "$1" "what the last update wrote" "something else" ;;
       *) show_difference "$1" "$2" "$1" ;;
     esac
-  elif [[ $(stat --format %a "$2") != "$(stat --format %a "$1")" ]]; then
-    differs "$1" "mode $(stat --format %a "$2")" "$(stat --format %a "$1")"
+  else
+    wanted=$(stat --format %a "$2")
+    seen=$(stat --format %a "$1")
+    [[ $seen == "$wanted" ]] || differs "$1" "mode $wanted" "$seen"
   fi
 }
 
@@ -54,22 +57,23 @@ look_at_kernel() {
   for module in $MODULES; do
     module_is_there "$module" || differs "kernel module $module" "it to be loaded"
   done
-  [[ -z $(swapon --noheadings --show) ]] ||
-    differs swap none "$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')"
+  seen=$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')
+  [[ -z $seen ]] || differs swap none "$seen"
 }
 
 look_at_packages() {
   local package version
   for package in kubeadm kubelet kubectl; do
-    version=$(installed_version "$package")
+    version=$(installed_version "$package") || version=
     [[ $version == "$KUBERNETES_VERSION"-* ]] || differs "package $package" "$KUBERNETES_VERSION" "$version"
     apt-mark showhold | grep --line-regexp "$package" >/dev/null || differs "package $package" "it to be held" "it not held"
   done
 }
 
 look_at_services() {
-  local service
-  [[ $(hostname) == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$(hostname)"
+  local service name
+  name=$(hostname)
+  [[ $name == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$name"
   for service in containerd kubelet; do
     systemctl --quiet is-enabled "$service" ||
       differs "service $service" "it to start at boot" "$(systemctl is-enabled "$service" 2>&1)"

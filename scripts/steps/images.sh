@@ -23,7 +23,9 @@ containerd_serves
 images=$IMAGES
 # Before an upgrade kubeadm is still the old one: the upgrade itself pulls the images of the new version.
 # containerd's pause image has to be the same as kubeadm's.
-if [[ $ROLE == control-plane && $(kubeadm version --output short) == "v$KUBERNETES_VERSION" ]]; then
+version=
+if [[ $ROLE == control-plane ]]; then version=$(kubeadm version --output short); fi
+if [[ $version == "v$KUBERNETES_VERSION" ]]; then
   listed=$(kubeadm_images)
   [[ -z $KUBEADM_PAUSE_IMAGE ]] || grep --quiet --line-regexp --fixed-strings "$KUBEADM_PAUSE_IMAGE" <<<"$listed" ||
     fail "kubeadm to name the pause image $KUBEADM_PAUSE_IMAGE" "$(grep pause <<<"$listed")" \

@@ -65,7 +65,8 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
 \"The control plane's machine is lost\""
   changed "the cluster runs, its mark was lost and is written again"
 elif ! is_marked "$INITIALIZED_MARK"; then
-  if is_marked "$INIT_STARTED_MARK" && ! cluster_is_complete; then
+  # After a reboot the API of a complete cluster does not answer at once.
+  if is_marked "$INIT_STARTED_MARK" && ! { [[ -f $KUBECONFIG ]] && comes_true 240 cluster_is_complete; }; then
     reset_half_done
   fi
   is_marked "$INIT_STARTED_MARK" || run_init

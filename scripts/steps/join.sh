@@ -17,11 +17,12 @@ staged_discovery=$STAGING/files$DISCOVERY
 discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
 
 node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
-api_lets_kubelet_in() { kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found; }
+look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; }
 node_is_ready() {
-  [[ $(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
-    --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}{"\n"}{.status.conditions[?(@.type=="Ready")].message}' |
-    tee "$STAGING/ready" | head -n 1) == True ]] || { cat "$STAGING/ready" && return 1; }
+  local seen
+  seen=$(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
+    --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
+  [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
 }
 of_this_cluster() {
   [[ ! -f $PKI/ca.crt ]] ||
@@ -30,13 +31,15 @@ of_this_cluster() {
 
 # With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
-  local server there seconds
+  local server there clock_there seconds
   server=$(discovery_value server)
   # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
   there=$(curl --silent --insecure --head --max-time 20 "$server/livez" |
     sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
   [[ -n $there ]] || return 0
-  seconds=$(($(date +%s) - $(date --date "$there" +%s)))
+  clock_there=$(date --date "$there" +%s)
+  printf -v seconds '%(%s)T' -1
+  seconds=$((seconds - clock_there))
   ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
     fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" \
       "$seconds s of difference: here $(date --utc), there $there" \
@@ -89,10 +92,11 @@ of_this_cluster ||
   fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
     "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
 # A single failed request does not tell a member from a machine that never joined.
-if [[ -f $KUBELET_CONF ]] && ! is_marked "$JOIN_STARTED_MARK"; then
-  comes_true 120 api_lets_kubelet_in || true # the checks below report the cause
-fi
-if ! node_is_registered &>/dev/null; then
+registered=
+if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then
+  registered=$ANSWER
+fi # without an answer the checks below report the cause
+if [[ -z $registered ]]; then
   check_clock
   check_token
   if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
@@ -102,7 +106,10 @@ wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_r
 forget "$JOIN_STARTED_MARK"
 
 export KUBECONFIG=$KUBELET_CONF
-runs_in_version() { [[ $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+runs_in_version() {
+  local version
+  version=$(node_version "$HOST_NAME") && [[ $version == "v$KUBERNETES_VERSION" ]]
+}
 upgrade_node() {
   install_held kubeadm
   run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
@@ -113,7 +120,8 @@ upgrade_node() {
   changed "the node runs Kubernetes $KUBERNETES_VERSION"
 }
 
-runs_in_version || upgrade_node
+ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
+[[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"

@@ -11,21 +11,25 @@ export KUBECONFIG=$ADMIN_CONF
 taints_mark=$(worker_taints_mark "$WORKER_NAME")
 
 token=
+condition=
 find_node "$WORKER_NAME"
 if [[ -n $NODE ]]; then
   apply_taints "$WORKER_NAME" "$TAINTS" "$taints_mark"
-  version=$(node_version "$WORKER_NAME")
-  if [[ $version != "v$KUBERNETES_VERSION" ]]; then
+  ask "the API server to say which version node $WORKER_NAME has" node_version "$WORKER_NAME"
+  if [[ $ANSWER != "v$KUBERNETES_VERSION" ]]; then
     drain "$WORKER_NAME" "remove what keeps these pods on the node, or raise policy.drainTimeoutSeconds; then pulumi up"
   fi
+  ask "the API server to say whether node $WORKER_NAME is Ready" node_condition "$WORKER_NAME"
+  condition=$ANSWER
 else
   remember "$taints_mark" "$TAINTS" # the kubelet registers with them
 fi
-if [[ $(node_condition "$WORKER_NAME") != True ]]; then
+if [[ $condition != True ]]; then
   token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||
     fail "a join token" "$(failure_lines "$STAGING/kubeadm")" "kubeadm token create"
 fi
 server=$(kubectl config view --minify --output jsonpath='{.clusters[0].cluster.server}')
+authority=$(base64 --wrap 0 "$PKI/ca.crt")
 cat <<KUBECONFIG
 apiVersion: v1
 kind: Config
@@ -33,7 +37,7 @@ clusters:
 - name: cluster
   cluster:
     server: $server
-    certificate-authority-data: $(base64 --wrap 0 "$PKI/ca.crt")
+    certificate-authority-data: $authority
 users:
 - name: joining-node
   user:

@@ -9,14 +9,17 @@ export KUBECONFIG=$ADMIN_CONF
 OF_CALICO=(--namespace kube-system --selector k8s-app=calico-node --field-selector "spec.nodeName=$NODE_NAME")
 
 annotations_are_there() {
-  local name
+  local name value
   for name in $CALICO_ANNOTATIONS; do
-    [[ -n $(kubectl get node "$NODE_NAME" --output \
-      "go-template={{with .metadata.annotations}}{{with index . \"$name\"}}{{.}}{{end}}{{end}}") ]] || return 1
+    value=$(kubectl get node "$NODE_NAME" --output \
+      "go-template={{with .metadata.annotations}}{{with index . \"$name\"}}{{.}}{{end}}{{end}}") || return 1
+    [[ -n $value ]] || return 1
   done
 }
 calico_is_ready() {
-  [[ $(kubectl get pods "${OF_CALICO[@]}" --output 'jsonpath={.items[*].status.containerStatuses[*].ready}') == true ]]
+  local ready
+  ready=$(kubectl get pods "${OF_CALICO[@]}" --output 'jsonpath={.items[*].status.containerStatuses[*].ready}') &&
+    [[ $ready == true ]]
 }
 
 # A node that has just joined gets them in a moment.

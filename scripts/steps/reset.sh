@@ -19,9 +19,22 @@ if [[ -n $name && $name != "$HOST_NAME" ]]; then
   changed "the machine is $name of this cluster now: nothing is reset"
   exit 0
 fi
+
+# look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too.
+look_for_node() {
+  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name \
+    2>"$STAGING/kubectl" || grep --quiet --extended-regexp 'Unauthorized|x509' "$STAGING/kubectl"; then return; fi
+  cat "$STAGING/kubectl"
+  return 1
+}
+
 # A machine that was off when its node was deleted registers the node again as soon as it starts.
-if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]] &&
-  kubectl --kubeconfig "$KUBELET_CONF" --request-timeout=10s get node "$HOST_NAME" &>/dev/null; then
+ANSWER=
+if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
+  next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
+  wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
+fi
+if [[ -n $ANSWER ]]; then
   fail "node $HOST_NAME to be out of the cluster" \
     "the node is in the cluster: a machine that was off registers its node again when it starts" \
     "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
@@ -39,7 +52,8 @@ for version in iptables ip6tables; do
     sed --regexp-extended '/KUBE-|cali[-:]/d' <<<"$rules" | "$version-restore"
   fi
 done
-for link in $(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}'); do
+links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}')
+for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
 # Some of these may be mount points, which stay.

@@ -10,7 +10,7 @@ from components.steps.scripts import SCRIPTS
 
 OF_EVERY_RUN = {"HOST_NAME", "STEP", "MODE", "LIBRARY", "STAGING", "STATE"}
 """Set by run.sh, or given to each step."""
-OF_BASH = {"BASHPID", "BASH_COMMAND", "BASH_SOURCE", "BASH_SUBSHELL", "LINENO", "SECONDS"}
+OF_BASH = {"BASHPID", "BASH_COMMAND", "BASH_SOURCE", "BASH_SUBSHELL", "LINENO"}
 OF_AWK = {"NF"}
 OF_EVERY_STEP = {"lib/lib.sh", "lib/marks.sh"}
 """Each step sources them first: nobody has to say that they are needed."""

@@ -47,6 +47,8 @@ class Machine:
         self._stubs = root / "stubs"
         self._stubs.mkdir()
         (root / "etc").mkdir()
+        (root / "proc").mkdir()
+        (root / "proc" / "uptime").symlink_to("/proc/uptime")
         for path in scripts.rglob("*.sh"):
             copy = self.path(VERSION) / path.relative_to(scripts)
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -87,6 +87,39 @@ def test_a_look_that_fails_once_does_not_make_a_member_join_again(worker: Machin
     assert (finished.status, kubeadm_calls(worker)) == (0, []), finished.stderr
 
 
+ONCE = '{ [[ -e $ROOT/refused ]] || [[ "$*" != *%s* ]]; } || { touch "$ROOT/refused"; echo refused >&2; exit 1; }\n'
+"""Refuses a request once."""
+
+
+def test_a_join_that_was_cut_short_at_its_end_is_not_taken_for_half_done(worker: Machine) -> None:
+    """Its mark is still there, its node is in the cluster, and the API fails to answer once."""
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    worker.write(f"{STATE}/join-started", "yes")
+    worker.stub("kubectl", ONCE % "node1" + NODE_IS_READY)
+    worker.calls()
+    finished = worker.run("join", MAY_RESET, DISCOVERY)
+    assert (finished.status, kubeadm_calls(worker)) == (0, []), finished.stderr
+
+
+def test_a_version_that_is_not_told_once_is_no_other_version(worker: Machine) -> None:
+    """An upgrade would restart the kubelet."""
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    worker.stub("kubectl", ONCE % "kubeletVersion" + NODE_IS_READY)
+    worker.calls()
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert (finished.status, finished.stderr, kubeadm_calls(worker)) == (0, "", [])
+
+
+def test_a_node_that_was_drained_is_given_back_although_the_api_fails_to_answer_once(worker: Machine) -> None:
+    """It would stay cordoned, and no later update would look."""
+    drained = 'case "$*" in *"annotations.pulumi-kubeadm/drained"*) printf true; exit ;; esac\n'
+    worker.stub("kubectl", ONCE % "annotations" + drained + NODE_IS_READY)
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 0, finished.stderr
+    assert "node node1 is uncordoned\n" in finished.stderr
+    assert [call for call in worker.calls() if call.startswith("kubectl uncordon node1")]
+
+
 def test_a_machine_whose_node_was_deleted_joins_again_where_the_stack_allows_the_reset(worker: Machine) -> None:
     """The API says that there is no such node, which is something else than no answer."""
     assert worker.run("join", VALUES, DISCOVERY).status == 0
@@ -130,6 +163,7 @@ def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(
     """The node may be in the cluster by then."""
     worker.write(f"{STATE}/join-started", "")
     worker.write("/etc/kubernetes/kubelet.conf", "")
+    worker.replace("steps/join", "comes_true 120", "comes_true 1")
     assert worker.run("join", VALUES, DISCOVERY).status == 1
     assert kubeadm_calls(worker) == []
     assert worker.run("join", MAY_RESET, DISCOVERY).status == 0
@@ -225,6 +259,19 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
     assert [call for call in initialised.calls() if "delete node" in call]
 
 
+def test_a_drain_that_hangs_ends(initialised: Machine) -> None:
+    """An API server that accepts connections and is silent would hold it until the end of the step."""
+    initialised.replace("lib/nodes", "seconds + 60", "1")
+    initialised.stub(
+        "kubectl", f'case "$*" in drain*) exec sleep 300 ;; *drained*) echo true; exit ;; esac\n{NODE_IS_READY}'
+    )
+    finished = initialised.run("leave", MEMBERSHIP)
+    assert finished.status == 1
+    assert "expected node node2 to drain within 60 s" in finished.stderr
+    (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
+    assert drain.endswith("--timeout=60s"), "a limit of each request would end what watches"
+
+
 def test_a_node_that_is_not_ready_and_answers_is_drained(initialised: Machine) -> None:
     """Its pods run, and have disruption budgets."""
     initialised.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo False ;; esac')
@@ -237,7 +284,7 @@ def test_a_node_that_is_not_ready_and_answers_is_drained(initialised: Machine) -
 def test_an_api_that_does_not_answer_says_nothing_of_a_node(initialised: Machine, step: str, answers: str) -> None:
     """Nothing is deleted, drained or remembered on its word."""
     initialised.write(f"{STATE}/taints-of-node2", "a=b:NoSchedule")
-    initialised.replace("lib/nodes", "wait_for 60 ", "wait_for 1 ")
+    initialised.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
     initialised.stub("kubectl", f'{answers} || {{ echo "connection refused" >&2; exit 1; }}')
     finished = initialised.run(step, MEMBERSHIP)
     assert finished.status == 1
@@ -267,7 +314,8 @@ def test_taints_follow_the_stack_and_those_of_others_stay(
     initialised.write("/taints", re.sub("=.*:", ":", before) + "\nhers:NoSchedule\n")
     initialised.stub("kubectl", f'case "$*" in *spec.taints*) cat "$ROOT/taints"; exit 0 ;; esac\n{NODE_IS_READY}')
     assert initialised.run("membership", MEMBERSHIP | {"TAINTS": wanted}).status == 0
-    calls = [call.removeprefix("kubectl taint ") for call in initialised.calls() if call.startswith("kubectl taint")]
+    requests = [call.removesuffix(" --request-timeout=20s") for call in initialised.calls()]
+    calls = [call.removeprefix("kubectl taint ") for call in requests if call.startswith("kubectl taint")]
     assert calls == expected
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == wanted
 

@@ -56,8 +56,21 @@ def test_an_init_that_was_cut_short_is_left_for_a_person_to_judge(control_plane:
 def test_an_init_whose_cluster_is_complete_is_never_reset(control_plane: Machine) -> None:
     """Only its mark was missing."""
     control_plane.write(f"{STATE}/init-started", "")
-    control_plane.write("/etc/kubernetes/admin.conf", "")
+    for path in ("admin.conf", "controller-manager.conf", "scheduler.conf", "pki/ca.crt", "pki/etcd/ca.crt"):
+        control_plane.write(f"/etc/kubernetes/{path}", "")
     control_plane.write("/up", "")
+    assert control_plane.run("init", MAY_RESET).status == 0
+    assert kubeadm_calls(control_plane) == []
+    assert control_plane.path(f"{STATE}/initialized").exists()
+
+
+def test_an_init_whose_cluster_does_not_answer_at_once_is_never_reset(control_plane: Machine) -> None:
+    """Its machine was started a moment ago."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.path(f"{STATE}/initialized").unlink()
+    once = '[[ -e $ROOT/refused ]] || { touch "$ROOT/refused"; echo refused >&2; exit 1; }\n'
+    control_plane.stub("kubectl", once + NODE_IS_READY)
+    control_plane.calls()
     assert control_plane.run("init", MAY_RESET).status == 0
     assert kubeadm_calls(control_plane) == []
     assert control_plane.path(f"{STATE}/initialized").exists()
@@ -157,6 +170,38 @@ def test_a_kubelet_that_does_not_run_with_its_new_configuration_gets_the_old_one
     assert "saw E1125 failed to run Kubelet: maxPods must be positive" in finished.stderr
     assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
     assert not [call for call in running.calls() if "upload-config" in call]
+
+
+def test_a_kubelet_that_says_nothing_gets_its_old_configuration_back_too(running: Machine) -> None:
+    """The reason is for the message alone."""
+    running.write("/var/lib/kubelet/config.yaml", "old\n")
+    running.stub("kubeadm", 'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml" ;; esac')
+    running.stub("systemctl")
+    running.stub("journalctl")
+    running.stub("curl", "exit 1")
+    running.replace("lib/kubelet", "comes_true 120", "comes_true 1")
+    finished = running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify")
+    assert finished.status == 1
+    assert "expected the kubelet to run with its new configuration" in finished.stderr
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("asked", ["get crd", "get ippools"])
+def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machine, asked: str) -> None:
+    """The mark would say so, and nothing would ever change it."""
+    once = f'[[ -e $ROOT/refused || "$*" != "{asked}"* ]] || {{ touch "$ROOT/refused"; echo refused >&2; exit 1; }}\n'
+    running.stub("kubectl", once + NODE_IS_READY)
+    finished = running.send(running.text("init", VALUES | {"VXLAN_MODE": "CrossSubnet"}), "verify")
+    assert finished.status == 0, finished.stderr
+    assert [call for call in running.calls() if "CrossSubnet" in call]
+
+
+def test_a_certificate_that_cannot_be_read_has_no_day_of_expiry(control_plane: Machine) -> None:
+    """Neither today nor an empty one: `make status` would show it."""
+    control_plane.stub("openssl", "exit 1")
+    finished = control_plane.run("init", VALUES)
+    assert finished.status == 1
+    assert "certificate " not in finished.stdout
 
 
 def test_expired_certificates_are_renewed_although_the_api_does_not_answer(control_plane: Machine) -> None:

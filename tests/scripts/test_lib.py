@@ -165,3 +165,41 @@ def test_a_file_that_another_step_puts_now_stays(machine: Machine) -> None:
     assert machine.path("/etc/a").exists()
     put_all(machine, "one")
     assert not machine.path("/etc/a").exists()
+
+
+def test_a_command_that_fails_in_a_substitution_ends_the_step(machine: Machine) -> None:
+    """Although another one follows it there, which succeeds."""
+    machine.script("step", '. "$LIBRARY/lib/lib.sh"\ntwo() {\n  false\n  echo two\n}\nx=$(two)\necho "$x"\n')
+    finished = machine.run("step")
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "expected `x=$(two)` to succeed" in finished.stderr
+
+
+def test_a_clock_that_is_set_ends_no_wait(machine: Machine) -> None:
+    """bash counts SECONDS by it; the time since the start of the machine goes on as before."""
+    machine.stub("look", '[[ $(grep --count look "$ROOT/calls") == 2 ]]')
+    stepped = "SECONDS=$((SECONDS + 3600))"
+    machine.script(
+        "wait", f'. "$LIBRARY/lib/lib.sh"\nlooks() {{\n  {stepped}\n  look\n}}\nwait_for 20 "it" "look" looks\n'
+    )
+    assert machine.run("wait").status == 0
+    assert machine.calls() == ["look ", "look "]
+
+
+def test_a_wait_ends_when_the_machine_ran_for_so_long(machine: Machine) -> None:
+    """Whatever the clock says."""
+    uptime = machine.path("/proc/uptime")
+    uptime.unlink()
+    machine.write("/proc/uptime", "100.97 1.0\n")
+    machine.stub("look", 'echo 140.02 1.0 >"$ROOT/proc/uptime"; exit 1')
+    machine.script("wait", '. "$LIBRARY/lib/lib.sh"\nwait_for 40 "it" "look" look\n')
+    assert machine.run("wait").status == 1
+    assert machine.calls() == ["look ", "look "], "once more for the message"
+
+
+def test_a_request_to_the_api_has_a_limit(machine: Machine) -> None:
+    """Also where a wait makes it."""
+    machine.stub("kubectl")
+    machine.script("step", '. "$LIBRARY/lib/lib.sh"\nwait_for 1 "it" "look" kubectl get node\nkubectl delete node x\n')
+    assert machine.run("step").status == 0
+    assert machine.calls() == ["kubectl get node --request-timeout=20s", "kubectl delete node x --request-timeout=20s"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,71 @@ def test_lines_are_short(script: str) -> None:
     """Whoever reads a script on a host has such a terminal."""
     assert too_long((ROOT / script).read_text()) == []
     assert too_long("x" * (LONGEST_LINE + 1))
+
+
+DECISION = re.compile(
+    r"\[\[ (?:(?!\]\]).)*?\$\((?!mark |<).*?\]\]|\(\([^)]*?\$\([^(].*|(?:\bcase|\bin|<<<) ?\"?\$\(.*", re.DOTALL
+)
+"""A failure in the substitution is not seen: a condition, the words of a loop, the text of a here string."""
+
+
+def unseen_failures(text: str) -> list[str]:
+    """First lines of decisions on the output of a command whose status nobody reads. A mark that is missing is no failure."""
+    code = re.sub(r"(^|\s)#.*", r"\1", text, flags=re.MULTILINE)
+    return [found[0].splitlines()[0] for found in DECISION.finditer(code)]
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_an_answer_is_assigned_before_it_decides(script: str) -> None:
+    """An assignment fails with its command; a command that fails inside of a condition reads as an empty answer."""
+    assert unseen_failures((ROOT / script).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[[ $(kubectl get node x) == y ]] || return 0",
+        'if [[ -n $(mark x) && "a" == $(kubectl get node \\\n  --output x) ]]; then',
+        "for file in $(find /etc); do",
+        'grep x <<<"$(gpg --show-keys)"',
+        "case $(uname) in",
+        "((1 < $(wc -l <file)))",
+    ],
+)
+def test_a_decision_without_an_assignment_is_found(line: str) -> None:
+    """Otherwise the test above would prove nothing."""
+    assert unseen_failures(line)
+    assert not unseen_failures('x=$(kubectl get node x)\n[[ $(mark x) == "$x" ]] && y=$((1 + 2)) # [[ $(a) ]]')
+
+
+WATCH = re.compile(r"(?<![\"\w])kubectl (?:\S+ )*?(?:drain|rollout status) ")
+"""A limit of each request would end them."""
+PAST_THE_FUNCTION = re.compile(r"\b(?:command|exec|env|xargs|timeout)\b.* kubectl ")
+CLOCK = re.compile(r"\bSECONDS\b")
+
+
+def unlimited(text: str) -> list[str]:
+    """Calls of kubectl past the function that limits its requests, and time limits by a clock that may be set."""
+    code = re.sub(r"(^|\s)#.*", r"\1", text, flags=re.MULTILINE).replace("\\\n", " ")
+    return [
+        line
+        for line in code.splitlines()
+        if CLOCK.search(line)
+        or (WATCH.search(line) and "timeout --foreground" not in line)
+        or (PAST_THE_FUNCTION.search(line) and not WATCH.search(line) and "--request-timeout=" not in line)
+    ]
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_no_call_of_the_api_and_no_wait_is_without_a_limit(script: str) -> None:
+    """That a step of the clock does not change."""
+    assert unlimited((ROOT / script).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["command kubectl get x", "xargs kubectl delete x", "kubectl -n x drain y", "a=$SECONDS", "((SECONDS > 1))"]
+)
+def test_a_call_without_a_limit_is_found(line: str) -> None:
+    """Otherwise the test above would prove nothing."""
+    assert unlimited(line)
+    assert not unlimited("kubectl get x; wait_for $ANSWER_SECONDS")

@@ -82,11 +82,35 @@ def test_a_node_that_is_still_registered_is_not_reset(swapping: Machine) -> None
     """Its machine was off when its node was deleted, and registered it again when it was started."""
     swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
     swapping.write("/etc/kubernetes/kubelet.conf", "")
-    swapping.stub("kubectl")
+    swapping.stub("kubectl", "echo node/node1")
     finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
     assert finished.status == 1
     assert "kubectl delete node node1; then pulumi up" in finished.stderr
     assert swapping.path("/etc/kubernetes/kubelet.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ("The connection to the server 192.0.2.11:6443 was refused - did you specify the right host or port?", 1),
+        ("error: You must be logged in to the server (Unauthorized)", 0),
+        ("Unable to connect to the server: x509: certificate signed by unknown authority", 0),
+        ("", 0),
+    ],
+)
+def test_a_node_of_which_the_api_says_nothing_is_not_reset(swapping: Machine, answer: str, status: int) -> None:
+    """A refused connection does not say that the node is gone; an API that knows no such node or client does."""
+    swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    swapping.write("/etc/kubernetes/kubelet.conf", "")
+    swapping.write("/etc/hosts", HOSTS)
+    swapping.stub("kubectl", f'echo "{answer}" >&2; exit 1' if answer else "")
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
+        swapping.stub(program)
+    swapping.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    assert finished.status == status, finished.stderr
+    assert swapping.path("/etc/kubernetes/kubelet.conf").exists() == (status == 1)
+    assert ("was refused" in finished.stderr) == (status == 1)
 
 
 def test_a_machine_without_fstab_is_fine(swapping: Machine) -> None:
@@ -149,6 +173,16 @@ def test_etc_hosts_is_written_in_place_and_only_when_it_differs(named: Machine) 
     assert finished.stderr == ""
     assert named.path("/etc/hosts").stat().st_ino == before
     assert named.calls() == ["hostname "]
+
+
+@pytest.mark.parametrize("fails", ["sed", "hostname"])
+def test_etc_hosts_stays_as_it_is_where_it_cannot_be_read(named: Machine, fails: str) -> None:
+    """The owner's lines would be gone."""
+    named.stub(fails, "exit 4")
+    finished = named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
+    assert finished.status == 4
+    assert named.path("/etc/hosts").read_text() == HOSTS
+    assert named.path("/name").read_text() == "template\n" or fails == "sed"
 
 
 def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:

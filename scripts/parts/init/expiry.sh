@@ -5,8 +5,10 @@
 
 for certificate in "$PKI"/*.crt "$PKI"/etcd/*.crt; do
   name=${certificate#"$PKI/"}
-  printf 'certificate %s %s\n' "${name%.crt}" "$(expiry <"$certificate")"
+  day=$(expiry <"$certificate")
+  printf 'certificate %s %s\n' "${name%.crt}" "$day"
 done
 for kubeconfig in admin controller-manager scheduler; do
-  printf 'certificate %s.conf %s\n' "$kubeconfig" "$(kubeconfig_expiry "/etc/kubernetes/$kubeconfig.conf")"
+  day=$(kubeconfig_expiry "/etc/kubernetes/$kubeconfig.conf")
+  printf 'certificate %s.conf %s\n' "$kubeconfig" "$day"
 done

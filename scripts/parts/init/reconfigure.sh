@@ -19,12 +19,13 @@ renew_api_certificate() {
 }
 
 reconfigure_cluster() {
-  local before
+  local before now
   before=$(container_of kube-apiserver)
   trap put_back_half_done EXIT # whatever ends the step before the change is done
   renew_api_certificate
   change_static_pods write_manifests
-  if [[ $(container_of kube-apiserver) == "$before" ]]; then
+  now=$(container_of kube-apiserver)
+  if [[ $now == "$before" ]]; then
     crictl stop "$before" >/dev/null # the API server reads its certificate when it starts
     wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" \
       is_another kube-apiserver "$before"
@@ -38,8 +39,10 @@ reconfigure_cluster() {
 # The pod network's pool keeps the encapsulation that it was made with, whatever calico-node is told later.
 POOL=ippools.crd.projectcalico.org/default-ipv4-ippool
 set_encapsulation() {
-  [[ -n $(kubectl get crd "${POOL%/*}" --ignore-not-found --output name) ]] || return 0
-  [[ -n $(kubectl get "$POOL" --ignore-not-found --output name) ]] || return 0
+  ask "the API server to say whether it has the pools of Calico" kubectl get crd "${POOL%/*}" --ignore-not-found --output name
+  [[ -n $ANSWER ]] || return 0
+  ask "the API server to say whether it has the pool ${POOL#*/}" kubectl get "$POOL" --ignore-not-found --output name
+  [[ -n $ANSWER ]] || return 0
   kubectl patch "$POOL" --type merge --patch "{\"spec\": {\"vxlanMode\": \"$VXLAN_MODE\"}}" >/dev/null
   changed "the pod network has VXLAN mode $VXLAN_MODE"
 }

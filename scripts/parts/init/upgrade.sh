@@ -16,7 +16,11 @@ save_etcd() {
   changed "etcd is saved: $SNAPSHOTS/${snapshot##*/}"
 }
 
-runs_in_version() { [[ $(node_condition "$HOST_NAME") == True && $(node_version "$HOST_NAME") == "v$KUBERNETES_VERSION" ]]; }
+runs_in_version() {
+  local condition version
+  condition=$(node_condition "$HOST_NAME") && version=$(node_version "$HOST_NAME") || return 1
+  [[ $condition == True && $version == "v$KUBERNETES_VERSION" ]]
+}
 
 upgrade_control_plane() {
   [[ -e $SNAPSHOTS/before-$KUBERNETES_VERSION.db ]] || save_etcd
@@ -35,7 +39,7 @@ upgrade_node() {
   wait_for 300 "the API server to be ready for some time" "crictl ps -a; journalctl -u kubelet -n 50" api_has_settled
   # The controllers restarted too. While they lag, pods of the next node end before services stop sending to them. Once the new
   # kube-proxy is on every node they do not lag; a node that is down never gets it.
-  kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
+  timeout --foreground 200 kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
     changed "the new kube-proxy is not on every node yet"
 }
 
@@ -50,7 +54,10 @@ api_has_settled() {
 
 if [[ $(mark "$CONTROL_PLANE_VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
   upgrade_control_plane
-  runs_in_version || upgrade_node
+  ask "the API server to say whether the node is Ready" node_condition "$HOST_NAME"
+  condition=$ANSWER
+  ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
+  [[ $condition == True && $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
   remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
 fi
 give_back "$HOST_NAME"

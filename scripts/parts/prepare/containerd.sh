@@ -31,7 +31,8 @@ mv "$STAGING/files$CONTAINERD_CONFIG.$format" "$STAGING/files$CONTAINERD_CONFIG"
 
 put_for_containerd "$CONTAINERD_CONFIG"
 if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
-for file in $(staged_below "$REGISTRIES"); do
+files=$(staged_below "$REGISTRIES")
+for file in $files; do
   put "$file" # containerd reads these at each pull
 done
 systemctl --quiet enable containerd

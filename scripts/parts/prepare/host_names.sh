@@ -4,19 +4,23 @@
 
 . "$LIBRARY/lib/hosts_file.sh"
 
-if [[ $(hostname) != "$HOST_NAME" ]]; then
+name=$(hostname)
+if [[ $name != "$HOST_NAME" ]]; then
   hostnamectl set-hostname "$HOST_NAME"
   changed "host name is $HOST_NAME"
 fi
 
 # A clone's loop-back line carries the name of the machine it was made from; ours resolves to the node's address.
 wanted_hosts() {
+  local hosts
+  hosts=$(<"$STAGING/files/etc/hosts")
   sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
-  printf '%s\n%s%s\n' "$HOSTS_BEGIN" "$(<"$STAGING/files/etc/hosts")"$'\n' "$HOSTS_END"
+  printf '%s\n%s%s\n' "$HOSTS_BEGIN" "$hosts"$'\n' "$HOSTS_END"
 }
 
 wanted=$(wanted_hosts)
-if [[ $(</etc/hosts) != "$wanted" ]]; then
+there=$(</etc/hosts)
+if [[ $there != "$wanted" ]]; then
   # Written in place: /etc/hosts may be a mount point, which cannot be renamed over.
   printf '%s\n' "$wanted" >/etc/hosts
   chmod 0644 /etc/hosts

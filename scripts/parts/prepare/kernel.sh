@@ -13,9 +13,10 @@ for module in $MODULES; do
 done
 
 sysctls_hold() {
-  local name value
+  local name value seen
   while IFS='=' read -r name value; do
-    [[ $(sysctl_value "$name") == "$value" ]] || return 1
+    seen=$(sysctl_value "$name") || return 1
+    [[ $seen == "$value" ]] || return 1
   done < <(wanted_sysctls)
 }
 put /etc/sysctl.d/99-kubernetes.conf

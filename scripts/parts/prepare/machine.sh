@@ -32,7 +32,9 @@ check_disk() {
 check_system() {
   command -v apt-get >/dev/null || find_wrong "Debian or a derivative with apt" "no apt-get" "cat /etc/os-release"
   [[ -d /run/systemd/system ]] || find_wrong "systemd as the init system" "$(cat /proc/1/comm)" "ps -p 1"
-  if [[ $CGROUP_V1_IS_REFUSED == true && $(stat --file-system --format %T /sys/fs/cgroup) != cgroup2fs ]]; then
+  local file_system
+  file_system=$(stat --file-system --format %T /sys/fs/cgroup) || file_system=none
+  if [[ $CGROUP_V1_IS_REFUSED == true && $file_system != cgroup2fs ]]; then
     find_wrong "cgroup v2, which Kubernetes $KUBERNETES_VERSION needs" "cgroup v1" \
       "boot with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false in cluster.kubeletConfiguration"
   fi

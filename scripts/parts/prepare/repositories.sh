@@ -31,14 +31,16 @@ read_by_apt=()
 while read -r path fingerprint url; do
   [[ -n $path ]] || continue
   [[ $url == - ]] || fetch_keyring "$path" "$url"
-  grep --quiet --line-regexp "$fingerprint" <<<"$(fingerprints_of "$STAGING/files$path")" ||
-    fail "a key with fingerprint $fingerprint" "$(fingerprints_of "$STAGING/files$path" | head -n 3)" \
+  fingerprints=$(fingerprints_of "$STAGING/files$path") || fingerprints="no key that gpg can read"
+  grep --quiet --line-regexp "$fingerprint" <<<"$fingerprints" ||
+    fail "a key with fingerprint $fingerprint" "$(head -n 3 <<<"$fingerprints")" \
       "compare the fingerprint with the one that the repository's owner publishes"
   put "$path"
   read_by_apt+=("$path")
 done <<<"$KEYRINGS"
 
-for source in $(staged_below /etc/apt/sources.list.d); do
+sources=$(staged_below /etc/apt/sources.list.d)
+for source in $sources; do
   put "$source"
   read_by_apt+=("$source")
 done

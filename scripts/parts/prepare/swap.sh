@@ -12,14 +12,17 @@ if grep --quiet --extended-regexp "$active_swap_line" /etc/fstab 2>/dev/null; th
   changed "swap is commented out in /etc/fstab; the file as it was: $FSTAB_BEFORE"
 fi
 # Masked: zram and systemd units bring swap back without a line in fstab.
-if [[ $(systemctl is-enabled swap.target 2>/dev/null) != masked ]]; then
+state=$(systemctl is-enabled swap.target 2>/dev/null) || true # its status is 1 for "masked"
+if [[ $state != masked ]]; then
   systemctl --quiet mask swap.target
   changed "swap.target is masked"
 fi
-if [[ -n $(swapon --noheadings --show) ]]; then
+active=$(swapon --noheadings --show)
+if [[ -n $active ]]; then
   swapoff --all
   changed "swap is off"
+  active=$(swapon --noheadings --show)
 fi
-if [[ -n $(swapon --noheadings --show) ]]; then
+if [[ -n $active ]]; then
   fail "no swap" "$(swapon --show)" "swapoff --all"
 fi
