@@ -11,7 +11,7 @@ from problem import Problem, StepError
 
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 NEEDED_INSTANCES = 512
-"""Sum of processes: a machine takes about 20, for systemd, kubelet, containerd and Calico; Debian's limit for root is 128."""
+"""A machine takes about 20, for systemd, kubelet, containerd and Calico; Debian's limit for root is 128 in all."""
 
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 """File of br_netfilter, the only module that must be loaded explicitly. Machines share it."""
