@@ -12,7 +12,7 @@ from problem import StepError
 
 
 def clean_cache() -> None:
-    """Delete what was built: packages, images, machines' file systems, the tool chain."""
+    """Delete the cache: built packages, images, machines' file systems, the tool chain."""
     with step(f"{CACHE} is deleted"):
         shutil.rmtree(CACHE, ignore_errors=True)
 
@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 def main() -> int:
-    """Run one command; 1 when it failed, 130 when it was interrupted."""
+    """Run a command; exit status 1 after a failure, 130 after an interrupt."""
     if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
         print(f"usage: python3 -m local {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""What `make up`, `down`, `status` and `preview` do, in the order in which it happens."""
+"""Commands of local machines: `make up`, `down`, `status` and `preview`, in their order of work."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DEV_STACK = LocalStack(DEV, REPOSITORY / "Pulumi.dev.yaml")
 
 
 def up(stack: LocalStack = DEV_STACK) -> None:
-    """Bring up the local machines and the cluster on them, and say how to use it.
+    """Bring up the local machines and the cluster on them, and print how to use it.
 
     Raises:
-        StepError: with the step, what was expected and seen, and what to do next.
+        StepError: with the step, the expected and seen facts, and the next command.
     """
     started = time.monotonic()
     with exclusive():
@@ -38,13 +38,13 @@ def up(stack: LocalStack = DEV_STACK) -> None:
 
 
 def refresh(stack: LocalStack = DEV_STACK) -> None:
-    """Read the objects of the cluster, then bring the stack up: what was deleted by hand is made again."""
+    """Read the objects of the cluster, then bring the stack up: objects that were deleted by hand are created again."""
     with exclusive(), step(f"Stack {stack.environment.name} is refreshed", estimate_seconds=30) as progress:
         stack.up(progress, "--refresh")
 
 
 def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
-    """Machines that answer, and the mirror they install from.
+    """Create machines that answer, and serve the mirror that they install from.
 
     Raises:
         StepError: the mirror does not build, or the machines cannot be made.
@@ -59,10 +59,10 @@ def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
 
 
 def _prepare(stack: LocalStack) -> MirrorAccess | None:
-    """Machines that answer, and the mirror they install from; None: they use the public sources.
+    """Create machines that answer, and serve the mirror that they install from; None for the public sources.
 
-    Which of both is decided when the first machine is made, and kept: a host that is offline for an hour, or online for
-    the first time, changes nothing on machines that are there.
+    The source is decided when the first machine is created, and kept: a host that is offline for an hour, or online for
+    the first time, changes nothing on existing machines.
     """
     environment = stack.environment
     way_out = machines.has_way_out(environment)
@@ -79,8 +79,8 @@ def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
     """Run `pulumi up`, and keep the kubeconfig and the control plane's kubectl.
 
     Args:
-        stack: whose machines answer.
-        access: the mirror that they install from; None: the public sources.
+        stack: the stack; its machines answer.
+        access: the mirror that machines install from; None for the public sources.
     """
     with step(f"Stack file {stack.file.name} is written"):
         stack.configure(access)
@@ -94,18 +94,18 @@ def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
 
 
 def kubectl(environment: Environment) -> Path:
-    """The kubectl of the cluster's own version; there once the cluster is up."""
+    """Path of the kubectl in the version of the cluster; the file exists once the cluster is up."""
     return environment.directory / "bin" / "kubectl"
 
 
 def down() -> None:
-    """Delete the local machines, their mirror, their keys and the stack. What was built stays in the cache."""
+    """Delete the local machines, their mirror, their keys and the stack. The cache stays."""
     with exclusive():
         take_down(DEV_STACK)
 
 
 def take_down(stack: LocalStack) -> None:
-    """Delete everything of an environment; what is not there is no error."""
+    """Delete everything of an environment; missing parts are no error."""
     environment = stack.environment
     with step(f"Local machines of {environment.name} are deleted"):
         mirror.stop(environment)
@@ -146,7 +146,7 @@ def preview() -> None:
     """Print what `make up` would change.
 
     Raises:
-        StepError: it was never run here, so that there are no machines whose keys a stack file could name.
+        StepError: `make up` was never run here, so that there are no machines whose keys a stack file could name.
     """
     if not DEV_STACK.exists():
         raise StepError(
@@ -164,7 +164,7 @@ def preview() -> None:
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """One `make` at a time changes the machines of this checkout."""
+    """Lock this checkout: a single `make` at a time changes its machines."""
     STATE.mkdir(exist_ok=True, mode=0o700)
     with (STATE / "lock").open("w") as lock:
         try:

@@ -1,4 +1,4 @@
-"""Run other programs; a failure names the program, its last lines, and the whole log."""
+"""Other programs: a failure names the program, its last lines, and its log."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def run(
     """Run a program and return its standard output; its error output is appended to a log file.
 
     Args:
-        arguments: program and arguments; no shell reads them.
-        step: named in the error.
+        arguments: program and arguments; no shell parses them.
+        step: name of the step in the error.
         log: name of the file under `.local/logs`, without its ending.
-        environment: the whole environment of the program; None passes this process's own.
+        environment: the whole environment of the program; None passes the environment of this process.
         to_its_end: an interrupted run waits for the program, and the signal does not reach it.
 
     Raises:
@@ -78,13 +78,13 @@ def run(
 
 
 def _waited_for(start: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
-    """What a program ended with. In the main thread subprocess.run would kill it a moment after Ctrl-C."""
+    """The result of a program. In the main thread subprocess.run would kill the program a moment after Ctrl-C."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(start).result()
 
 
 def succeeds(arguments: Sequence[str | Path]) -> bool:
-    """Whether a program exists and ends with status 0; its output is dropped."""
+    """True where a program exists and ends with status 0; its output is dropped."""
     try:
         return subprocess.run([str(a) for a in arguments], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

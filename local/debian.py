@@ -1,4 +1,4 @@
-"""Debian packages on this host, and where this host gets them from."""
+"""Debian packages on this host, and the Debian mirror of this host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK_SECONDS = 300
 
 
 def install_packages(packages: Sequence[str], *, why: str) -> None:
-    """Install the packages that are missing, and say which and why.
+    """Install the packages that are missing, and print their names and the reason.
 
     Raises:
         StepError: this is no Debian-like host, the user is not root, or apt-get failed.
@@ -44,7 +44,7 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
 
 
 def _update(apt_get: list[str], step: str, environment: dict[str, str]) -> None:
-    """Read the package lists; another apt-get that does so, such as apt-daily's, is waited for."""
+    """Read the package lists; wait for the lock of another apt-get, such as apt-daily's."""
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
@@ -58,7 +58,7 @@ def _update(apt_get: list[str], step: str, environment: dict[str, str]) -> None:
 
 
 def is_installed(package: str) -> bool:
-    """Whether dpkg has the package installed."""
+    """True where dpkg lists the package as installed."""
     query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
     return succeeds(query) and run(query, step=f"query {package}", log="apt") == "installed"
 
@@ -89,10 +89,10 @@ def debian_mirror() -> str:
 
 
 def archive_root(release: str, packages: Sequence[str], archive: Path, *, removed: Sequence[str] = ()) -> None:
-    """The archive is a tar of a small Debian with these packages and what they need, without documentation.
+    """The archive is a tar of a small Debian with these packages and their dependencies, without documentation.
 
     Args:
-        release: Debian's name of it, such as bookworm.
+        release: Debian's name of the release, such as bookworm.
         removed: paths without their leading slash that are deleted at the end.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The two sets of local machines: `dev` is what `make up` brings up, `e2e` is what the tests bring up beside it."""
+"""The two sets of local machines: `make up` brings up `dev`, the tests bring up `e2e` beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Environment:
     """Local machines on a network of their own, with a mirror of their own.
 
     Attributes:
-        name: also the stack's name and the prefix of everything that podman holds for it.
+        name: also the name of the stack, and the prefix of the environment's names in podman.
         network: the first three numbers of its /24 network.
         machines: last number of each machine's address, by machine name; the control plane comes first.
         debian: Debian release of the machines.
@@ -29,22 +29,22 @@ class Environment:
 
     @property
     def subnet(self) -> str:
-        """In the notation of CIDR."""
+        """The network in CIDR notation."""
         return f"{self.network}.0/24"
 
     @property
     def gateway(self) -> str:
-        """This host on the network of the machines."""
+        """Address of this host on the network of the machines."""
         return f"{self.network}.1"
 
     @property
     def mirror_address(self) -> str:
-        """Where the mirror is on the network."""
+        """Address of the mirror on the network."""
         return f"{self.network}.2"
 
     @property
     def directory(self) -> Path:
-        """Keys, certificates and generated stack file, mode 0700."""
+        """Directory of keys, certificates and the generated stack file, with mode 0700."""
         return STATE / self.name
 
     def address(self, machine: str) -> str:
@@ -56,7 +56,7 @@ class Environment:
         return self.debian_exceptions.get(machine, self.debian)
 
     def with_debian(self, releases: Sequence[int]) -> Environment:
-        """These machines with other Debian releases, in their order; the last one is that of all that follow."""
+        """The environment with Debian releases by order of machines; the last release applies to further machines."""
         exceptions = {
             machine: releases[number] for number, machine in enumerate(self.machines) if number < len(releases) - 1
         }

@@ -1,6 +1,6 @@
-"""The public package repositories and image registries: whether this host reaches them, and how a stack uses them.
+"""Public package repositories and image registries: the check that this host reaches them, and settings that use them.
 
-The Kubernetes repository and the registries are what a stack uses that says nothing else (components/settings).
+A stack uses the Kubernetes repository and the registries by default (components/settings).
 containerd comes from Docker's repository: Kubernetes 1.36 needs containerd 2, and Debian 12 and 13 have 1.6 and 1.7.
 """
 
@@ -19,34 +19,34 @@ from local.paths import REPOSITORY
 from local.report import say
 
 TIMEOUT_SECONDS = 4
-"""For all sources together: they are asked at the same time."""
+"""Time limit of all requests together, which run at the same time."""
 
 KUBERNETES = "https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release"
 REGISTRIES = ("https://registry.k8s.io/v2/", "https://registry-1.docker.io/v2/")
 CONTAINERD = "https://download.docker.com/linux/debian"
 CONTAINERD_FINGERPRINT = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
-"""Of the key at CONTAINERD/gpg: https://docs.docker.com/engine/install/debian/, section "Install from a package"."""
+"""Fingerprint of the key CONTAINERD/gpg: https://docs.docker.com/engine/install/debian/, "Install from a package"."""
 
 
 def sources_of(kubernetes: str, debian: int) -> list[str]:
-    """An address of each public source that a stack needs; it answers where the source can be used.
+    """An address of each public source that a stack needs; a source that can be used answers.
 
     Args:
-        kubernetes: the version.
+        kubernetes: version of Kubernetes.
         debian: release of the machines.
     """
-    # Without a YAML parser in the standard library: the file is ours, and a test reads it with one.
+    # The standard library has no YAML parser; a test compares this with a parser.
     manifests = re.findall(r"(?m)^ *url: (\S+)$", (REPOSITORY / "manifests" / "sources.yaml").read_text())
     containerd = f"{CONTAINERD}/dists/{CODENAMES[debian]}/Release"
     return [KUBERNETES.format(minor=kubernetes.rpartition(".")[0]), *REGISTRIES, containerd, *manifests]
 
 
 def are_reachable(sources: Sequence[str], timeout_seconds: float = TIMEOUT_SECONDS) -> bool:
-    """Whether this host reaches each of the sources, so that machines can use them; a line of output says so."""
+    """True where this host reaches every source, so that machines can use them; a line of output reports the result."""
     pool = ThreadPoolExecutor(len(sources))
     answers = {pool.submit(_answers, source, timeout_seconds): source for source in sources}
     finished, _ = wait(answers, timeout_seconds)
-    # A name server that is silent holds a request longer than any timeout of it.
+    # A silent name server holds a request longer than the timeout of the request.
     pool.shutdown(wait=False, cancel_futures=True)
     silent = [source for request, source in answers.items() if request not in finished or not request.result()]
     if silent:
@@ -58,7 +58,7 @@ def are_reachable(sources: Sequence[str], timeout_seconds: float = TIMEOUT_SECON
 
 
 def settings(debian: int) -> dict[str, str]:
-    """What a stack file says to install from the public sources, as paths and values of `pulumi config set --path`."""
+    """Settings of a stack that installs from the public sources, as paths and values of `pulumi config set --path`."""
     return {
         "containerd.package": "containerd.io",
         "containerd.repository.url": CONTAINERD,
@@ -70,8 +70,8 @@ def settings(debian: int) -> dict[str, str]:
 
 
 def _answers(source: str, timeout_seconds: float) -> bool:
-    """Whether the source itself answers. A registry asks who is there (401) before it says more."""
-    # A proxy of this host is not one of the machines.
+    """True where the source itself answers. A registry answers with 401 before a login."""
+    # Machines do not use the proxy of this host.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(source, timeout=timeout_seconds).close()

@@ -1,4 +1,4 @@
-"""What a person sees: one line per step with its elapsed time, and a live line under it while it runs."""
+"""Output for a person: a line per step with its elapsed time, and a live line while the step runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIVE_INTERVAL_SECONDS = 0.5
 BAR_WIDTH = 24
 
 Progress = Callable[[float, str], None]
-"""Called with the finished share (0 to 1) and what is being done now."""
+"""A function that takes the finished share (0 to 1) and the current activity."""
 
 
 def say(line: str) -> None:
@@ -25,11 +25,11 @@ def step(title: str, *, estimate_seconds: float | None = None) -> Iterator[Progr
     """Report a step: its title and elapsed time when it ends, a live line while it runs on a terminal.
 
     Args:
-        title: what becomes true, such as "Kubernetes 1.36.3 is built".
-        estimate_seconds: how long the step usually takes where nothing is cached; shown when it is more than a minute.
+        title: the result of the step, such as "Kubernetes 1.36.3 is built".
+        estimate_seconds: usual duration of the step without a cache; shown if it exceeds a minute.
 
     Yields:
-        A function that takes the finished share and a few words; a bar is drawn once it was called.
+        A function that takes the finished share and a few words; its first call draws a bar.
     """
     started = time.monotonic()
     share, doing = -1.0, ""

@@ -1,4 +1,4 @@
-"""A stack on local machines: its stack file, and Pulumi run on it."""
+"""A stack on local machines: its stack file, and runs of Pulumi."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from problem import Problem, StepError
 PROJECT = "kubeadm"
 DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
 PLUGIN_WARNING = "warning: using pulumi-resource-"
-"""Pulumi says of each plugin that it is on PATH, where this project puts it."""
+"""Begin of Pulumi's warning about plugins on PATH, where this project installs plugins."""
 USUAL_RESOURCES = 84
-"""Of a stack with three hosts; for the progress bar only."""
+"""Number of resources of a stack with three hosts, for the progress bar only."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class LocalStack:
     """The stack of an environment.
 
     Attributes:
-        environment: its machines.
-        source: the committed stack file. What is particular to this host is added to a copy.
+        environment: the environment of the machines.
+        source: the committed stack file. A copy gets the settings of this host.
     """
 
     environment: Environment
@@ -46,13 +46,13 @@ class LocalStack:
 
     @property
     def kubernetes(self) -> str:
-        """The version that the committed stack file asks for."""
-        # Without a YAML parser in the standard library: the file is ours, and a test reads it with one.
+        """The Kubernetes version of the committed stack file."""
+        # The standard library has no YAML parser; a test compares this with a parser.
         found = re.search(r"(?m)^ *kubernetesVersion: *['\"]?(\d+\.\d+\.\d+)", self.source.read_text())
         return found[1] if found else KUBERNETES
 
     def configure(self, access: MirrorAccess | None) -> None:
-        """Write the stack file: the committed one, and where its machines install from; None: the public sources."""
+        """Write the stack file: the committed stack file with the mirror, or with the public sources for None."""
         if self._is_current(access):
             return
         unfinished = self.file.with_suffix(".unfinished.yaml")
@@ -70,7 +70,7 @@ class LocalStack:
         self._basis.write_text(self._basis_of(access))
 
     def up(self, progress: Progress | None = None, *arguments: str) -> str:
-        """Bring the stack up and return what Pulumi printed.
+        """Bring the stack up and return the output of Pulumi.
 
         Raises:
             StepError: with Pulumi's diagnostics.
@@ -79,7 +79,7 @@ class LocalStack:
         return self._run_update("up", "--yes", "--skip-preview", *arguments, progress=progress)
 
     def preview(self) -> str:
-        """The plan in words and the preview, as Pulumi prints them.
+        """The plan and the preview, as Pulumi prints them.
 
         Raises:
             StepError: with Pulumi's diagnostics.
@@ -88,7 +88,7 @@ class LocalStack:
         return "\n".join(line for line in lines if not line.startswith(PLUGIN_WARNING))
 
     def destroy(self, progress: Progress | None = None) -> None:
-        """Delete what the stack made in the cluster, and forget the hosts."""
+        """Delete the stack's objects in the cluster, and forget the hosts."""
         self.forget_dead_update()
         self._run_update("destroy", "--yes", "--skip-preview", progress=progress)
 
@@ -98,14 +98,14 @@ class LocalStack:
         return json.loads(self.pulumi(*command, step=f"read the output {name}"))
 
     def exists(self) -> bool:
-        """Whether the stack was ever brought up from this checkout."""
+        """True where the stack was brought up from this checkout."""
         return any((STATE / "pulumi-state").rglob(f"stacks/{PROJECT}/{self.environment.name}.json"))
 
     def forget_dead_update(self) -> None:
-        """What an update left whose process was killed is gone: its lock, and the operations that it had begun.
+        """Delete the lock of a killed update, and its pending operations.
 
-        Pulumi would warn of these for ever. Each may be begun again: scripts look first, and objects are applied. The
-        lock of an update that lives stays.
+        Pulumi would warn of pending operations for ever. Each operation may run again: scripts check first, and objects
+        are applied. The lock of a running update stays.
         """
         dead = [
             lock
@@ -182,7 +182,7 @@ class LocalStack:
 
 
 def _is_alive(process: int | None) -> bool:
-    """Whether a process runs; one that ended and that nobody asked for its status since does not."""
+    """True where a process runs; a zombie does not run."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -191,7 +191,7 @@ def _is_alive(process: int | None) -> bool:
 
 
 def mirror_settings(access: MirrorAccess) -> dict[str, str]:
-    """What a stack file says to use the mirror, as paths and values of `pulumi config set --path`."""
+    """Settings of a stack that uses the mirror, as paths and values of `pulumi config set --path`."""
     registry = f'containerd.registries["{access.registry}"]'
     keyring = {"keyring": str(access.keyring), "fingerprint": access.fingerprint}
     repositories = {"packages.repository": {"url": access.package_repository_url, **keyring}}

@@ -1,4 +1,4 @@
-"""Pulumi as it runs: its lines one by one, and an end that loses nothing."""
+"""A running Pulumi: its lines one by one, and an orderly end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.toolchain import environment as tool_environment
 
 
 class Streamed:
-    """Pulumi, whose lines are read while it runs and kept in a log."""
+    """A Pulumi process whose lines are read while it runs, and kept in a log."""
 
     def __init__(self, command: list[str], log: Path) -> None:
         self._command, self._log = command, log
@@ -43,14 +43,14 @@ class Streamed:
             yield line.rstrip("\n")
 
     def _end(self) -> None:
-        """Pulumi has ended; what it had to say is in the log, so that it was never held up by a full pipe."""
+        """Log the remaining lines, so that no full pipe blocks Pulumi, and wait for its end."""
         for _ in self._lines():
             pass
         self._process.wait()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is KeyboardInterrupt:
-            # It reached Pulumi too, which writes its state and gives its lock back.
+            # Ctrl-C reaches Pulumi too, which writes its state and releases its lock.
             say("\n  Pulumi ends the steps that run, which may take minutes. Ctrl-C again aborts them; both are safe.")
             with suppress(KeyboardInterrupt):
                 self._end()

@@ -15,7 +15,9 @@ class Calico(Model):
 
     version: str = Field("3.28.5", pattern=_patterns.VERSION, description="A version that manifests/sources.yaml lists")
     manifest_url: HttpsOrFileUrl | None = Field(None, description="URL of a manifest that replaces the listed manifest")
-    manifest_sha256: Sha256 | None = Field(None, description="SHA-256 of that manifest; required with `manifestUrl`")
+    manifest_sha256: Sha256 | None = Field(
+        None, description="SHA-256 of the manifest at `manifestUrl`; both are set, or neither"
+    )
     vxlan_mode: Literal["Always", "CrossSubnet"] = Field(
         "Always", description="`CrossSubnet` sends unencapsulated packets between nodes of one subnet"
     )
@@ -39,5 +41,5 @@ class Dashboard(Model):
         "docker.io/kubernetesui/metrics-scraper:v1.0.8", description="Metrics scraper image; rewritten as every image"
     )
     metrics_scraper_host_network: bool = Field(
-        False, description="Puts the scraper on the host network, where the API server cannot reach pods"
+        False, description="Puts the scraper on the host network, if the API server cannot reach pods"
     )

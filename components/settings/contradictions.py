@@ -60,7 +60,7 @@ def _versions(settings: Settings) -> Iterator[str]:
             " and manifestSha256 too, or add the version to manifests/sources.yaml"
         )
     if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
-        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; change one version"
+        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; change either version"
 
 
 def _extra_arguments(settings: Settings) -> Iterator[str]:

@@ -71,8 +71,8 @@ REMOVED_FLAGS = {
     "scheduler": _REMOVED_LOG_FLAGS,
 }
 """Flags of 1.24 that were removed: the first minor version without the flag, and the replacement, by the name of the
-program in kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack file
-sets no flags of kubelet."""
+program in kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack
+file sets no flags of kubelet."""
 
 CALICO_MINORS = {"3.31": (32, 35), "3.32": (34, 36), "3.33": (35, 37)}
 """Oldest and newest minor of Kubernetes that a Calico line is tested with, by its page "System requirements for

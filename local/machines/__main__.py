@@ -1,4 +1,4 @@
-"""`python3 -m local.machines reboot dev node2`: do something to one machine."""
+"""`python3 -m local.machines reboot dev node2`: commands on a single machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMMANDS = {"reboot": reboot, "cut-off": cut_off, "reconnect": reconnect, "delet
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command on one machine."""
+    """Run a command on a machine."""
     if len(arguments) != 3 or arguments[0] not in COMMANDS or arguments[1] not in ENVIRONMENTS:
         print(
             f"usage: python3 -m local.machines {'|'.join(COMMANDS)} {'|'.join(ENVIRONMENTS)} MACHINE", file=sys.stderr

@@ -1,4 +1,4 @@
-"""Where this host gets Debian from, for root file systems of any Debian release."""
+"""Debian mirrors of this host, for root file systems of any Debian release."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-"""Of Debian's package debian-archive-keyring; it has the keys of all releases in CODENAMES."""
+"""Keyring of Debian's package debian-archive-keyring, with the keys of all releases in CODENAMES."""
 
 SUFFIXES = ("", "-updates", "-security")
 
 
 @dataclass(frozen=True)
 class Source:
-    """An entry of apt's sources: where one suite of one archive is."""
+    """An entry of apt's sources: the address of a suite of an archive."""
 
     uri: str
     suite: str
@@ -25,7 +25,7 @@ class Source:
 
     @property
     def is_debian(self) -> bool:
-        """Whether it is Debian's own archive: a release and its `main`, below a path that is named for Debian."""
+        """True for an archive of Debian itself: a release with `main`, at a path whose name begins with debian."""
         directory = self.uri.rstrip("/").rpartition("/")[2]
         return self._suffix is not None and "main" in self.components and directory.startswith("debian")
 
@@ -37,17 +37,17 @@ class Source:
         return None
 
     def for_release(self, debian: int) -> str:
-        """The line of sources.list that has the same archive's part of another Debian release."""
+        """The line of sources.list with the same archive for another Debian release."""
         return f"deb [signed-by={KEYRING}] {self.uri} {CODENAMES[debian]}{self._suffix} main"
 
 
 def host_sources(debian: int, apt: Path = Path("/etc/apt")) -> list[str]:
     """Lines of sources.list for a Debian release, with the mirrors that this host itself uses.
 
-    Empty where the host has none of Debian's, as on Ubuntu.
+    The list is empty if the host has no Debian mirror, as on Ubuntu.
 
     Args:
-        debian: the release's number.
+        debian: number of the release.
         apt: apt's configuration directory.
     """
     one_line = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list"))]
@@ -69,7 +69,7 @@ def _from_deb822_format(text: str) -> Iterator[Source]:
     """sources.list(5), deb822 style; disabled stanzas are left out."""
     uncommented = re.sub(r"(?m)^#.*\n?", "", text)
     for stanza in re.split(r"\n\s*\n", uncommented):
-        # A line that begins with a space goes on with the field before it.
+        # A line that begins with a space continues the field before it.
         fields = {
             name.lower(): value.split() for name, value in re.findall(r"(?m)^([\w-]+):((?:.*)(?:\n[ \t]+.*)*)", stanza)
         }

@@ -20,17 +20,17 @@ PACKAGES = {
     "ip": "iproute2",
     "ssh-keygen": "openssh-client",
 }
-"""Debian package by the program it is needed for. netavark does not start without iptables, whatever the network."""
+"""Debian package by program. netavark does not start without iptables, whatever the network."""
 
 LABEL = "pulumi-kubeadm"
-"""Label on everything that podman holds for us; its value says for which environment of which checkout."""
+"""Label of every container, network and volume of local machines; the value names the environment and the checkout."""
 
 
 def ensure_engine() -> None:
-    """Podman, runc and netavark are installed and answer.
+    """Install podman, runc and netavark if they are missing.
 
     Raises:
-        StepError: not root, no way to install them, or podman uses another kind of network than netavark.
+        StepError: not root, no way to install packages, or podman uses another kind of network than netavark.
     """
     step = "find a container engine"
     if os.geteuid() != 0:
@@ -60,7 +60,7 @@ def ensure_engine() -> None:
 
 
 def is_installed() -> bool:
-    """Whether podman is there; where it is not, nothing of ours can be in it."""
+    """True where podman is installed; without podman there are no local machines."""
     return shutil.which("podman") is not None
 
 
@@ -71,12 +71,12 @@ def podman(*arguments: str, step: str) -> str:
         StepError: podman failed.
     """
     # Debian 12's crun refuses hosts with hybrid cgroups; runc runs on all.
-    # A start that is cut short leaves an address allocated that nothing gives back (podman 4.3.1, netavark).
+    # An interrupted start leaves an address allocated that nothing releases (podman 4.3.1, netavark).
     return run(["podman", "--runtime", "runc", *arguments], step=step, log="podman", to_its_end=True)
 
 
 def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
-    """What podman says about the container, network, volume or image of this name; None when there is none.
+    """Podman's description of the container, network, volume or image with this name; None if it does not exist.
 
     Raises:
         StepError: podman failed.
@@ -88,5 +88,5 @@ def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
 
 
 def owner(environment: Environment) -> str:
-    """Value of our label: the environment, and the checkout that it belongs to."""
+    """Value of LABEL: the environment, and its checkout."""
     return f"{environment.name} {REPOSITORY}"

@@ -1,4 +1,4 @@
-"""What local machines need of this host's kernel, which is theirs too."""
+"""Requirements of local machines on the kernel of this host, which they share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from problem import Problem, StepError
 
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 NEEDED_INSTANCES = 512
-"""A machine takes about 20, for systemd, kubelet, containerd and Calico; Debian's limit is 128 for all of root's."""
+"""A machine takes about 20, for systemd, kubelet, containerd and Calico; Debian's limit for root is 128 in all."""
 
 BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-"""Of the module br_netfilter, the only one that nothing loads by itself. A machine has no modules of its own."""
+"""File of br_netfilter, the only module that must be loaded explicitly. Machines share it."""
 
 
 def ensure_host_kernel() -> None:
-    """The machines of several environments fit on this host, and bridges filter, until it is rebooted.
+    """Raise limits for the machines of several environments, and make bridges filter, until the next reboot.
 
     Raises:
-        StepError: a limit is too low and cannot be raised from here, or a module cannot be loaded.
+        StepError: a limit is too low and cannot be raised, or a module cannot be loaded.
     """
     _ensure_limit()
     _ensure_bridge_filter()

@@ -21,13 +21,13 @@ POLL_SECONDS = 0.3
 
 
 def create(environment: Environment, *, way_out: bool = False) -> None:
-    """Every machine of the environment runs, answers over SSH, and is in the known_hosts file.
+    """Create every machine of the environment; each answers over SSH, and is in the known_hosts file.
 
-    A machine that is there already is left as it is; one that was stopped is started.
+    An existing machine is not changed; a stopped machine is started.
 
     Args:
-        environment: whose machines they are.
-        way_out: whether they reach what this host reaches, and ask its name servers.
+        environment: the environment of the machines.
+        way_out: machines reach the networks of this host, and use its name servers.
 
     Raises:
         StepError: no container engine, addresses taken, or a machine that does not come up.
@@ -51,7 +51,7 @@ def create(environment: Environment, *, way_out: bool = False) -> None:
 
 
 def delete(environment: Environment) -> None:
-    """Machines, their volumes and their network are gone."""
+    """Delete machines, their volumes and their network."""
     if not is_installed():
         return
     with ThreadPoolExecutor() as pool:
@@ -60,7 +60,7 @@ def delete(environment: Environment) -> None:
 
 
 def delete_machine(environment: Environment, machine: str) -> None:
-    """A machine and its volumes are gone, as by a hard switch-off; what is not ours stays."""
+    """Delete a machine and its volumes without a shutdown; a container of another owner stays."""
     step, name = f"delete {machine}", environment.container(machine)
     found = inspected("container", name, step=step)
     if found and not _is_ours(environment, found):
@@ -70,24 +70,24 @@ def delete_machine(environment: Environment, machine: str) -> None:
 
 
 def reboot(environment: Environment, machine: str) -> None:
-    """A machine went down in order and answers again; its disks are as they were, /run is fresh."""
+    """Reboot a machine in order, until it answers again; its disks are unchanged, /run is empty."""
     podman("restart", "--time", "60", environment.container(machine), step=f"reboot {machine}")
     _wait_for_boot(environment, machine)
 
 
 def cut_off(environment: Environment, machine: str) -> None:
-    """A machine runs on, but its network cable is pulled."""
+    """Pull the network cable of a machine, which keeps running."""
     _on(environment, machine, "ip link set eth0 down")
 
 
 def reconnect(environment: Environment, machine: str) -> None:
-    """The network cable of a machine is plugged in again."""
-    # The route goes with the link; image/machine-init.sh wrote it down.
+    """Plug the network cable of a machine in again."""
+    # The link takes the route away; image/machine-init.sh has saved the route.
     _on(environment, machine, "ip link set eth0 up; ip route replace $(cat /run/default-route)")
 
 
 def copy_from(environment: Environment, machine: str, path: str, target: Path) -> None:
-    """A file of a machine is at `target`, with the same mode; complete when it is there."""
+    """Copy a file of a machine to `target`, with the same mode; an existing target is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     podman("cp", f"{environment.container(machine)}:{path}", str(unfinished), step=f"copy {path} from {machine}")
@@ -95,7 +95,7 @@ def copy_from(environment: Environment, machine: str, path: str, target: Path) -
 
 
 def status(environment: Environment) -> list[str]:
-    """A line for each machine: name, address, and what podman says of it."""
+    """A line for each machine: name, address, and state of the container."""
     lines = []
     for machine in environment.machines:
         found = inspected("container", environment.container(machine), step="inspect the machines")
@@ -123,7 +123,7 @@ def _ensure_key(path: Path, *, comment: str) -> None:
 
 
 def _ensure_machine(environment: Environment, machine: str, image: str, way_out: bool) -> str:
-    """Public SSH host key of the machine, which runs and answers."""
+    """Public SSH host key of a machine, which is created and started if necessary."""
     step, name = f"create {machine}", environment.container(machine)
     found = inspected("container", name, step=step)
     if found and not _is_ours(environment, found):
@@ -158,7 +158,7 @@ def _create(environment: Environment, machine: str, image: str, way_out: bool) -
         *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"),
         *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"),
         *("--network", environment.name, "--ip", environment.address(machine), "--no-hosts"),
-        # Without it podman gives the machine this host's name servers.
+        # Without this option podman gives the machine the name servers of this host.
         *(() if way_out else ("--dns=none",)),
         *(option for volume in volumes for option in volume),
         image,
@@ -167,7 +167,7 @@ def _create(environment: Environment, machine: str, image: str, way_out: bool) -
 
 
 def _put_files(environment: Environment, machine: str, way_out: bool) -> None:
-    """What makes the machine this one: names, and an SSH host key of its own."""
+    """Write the files that identify a machine: its names, and an SSH host key of its own."""
     files = {
         "etc/hostname": f"{machine}\n",
         "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {machine}\n",
@@ -200,4 +200,4 @@ def _wait_for_boot(environment: Environment, machine: str) -> None:
                     next_command=f"podman exec -it {name} systemctl --failed",
                 )
             )
-        time.sleep(POLL_SECONDS)  # systemd tells nobody outside that it is up
+        time.sleep(POLL_SECONDS)  # systemd sends no signal outside when it is up

@@ -1,4 +1,4 @@
-"""The network that the local machines of an environment and their mirror are on."""
+"""The network of the local machines of an environment, and of their mirror."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from problem import Problem, StepError
 
 
 def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
-    """A podman network with the environment's name and /24 subnet exists, with a way out of it or without.
+    """Create a podman network with the name and /24 subnet of the environment, with a way out or without.
 
-    This host reaches its members at their addresses, and is `environment.gateway` to them, while at least one runs.
+    While a member runs, this host reaches members at their addresses, and members reach it at `environment.gateway`.
 
     Args:
-        environment: whose network it is.
-        way_out: whether members reach what this host reaches, by address translation.
+        environment: the environment of the network.
+        way_out: members reach the networks of this host, by address translation.
 
     Raises:
-        StepError: no container engine, not root, or the name or an address is taken by something else; or the network
-            is in use and of the other kind.
+        StepError: no container engine, not root, or the name or an address is taken; or the network is in use and of
+            the other kind.
     """
     step = f"make the network {environment.subnet}"
     ensure_engine()
@@ -50,7 +50,7 @@ def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
 
 
 def has_way_out(environment: Environment) -> bool | None:
-    """Whether what is on the environment's network has a way out of it; None while nothing is on it."""
+    """True where the network of an environment has a way out; None while it has no members."""
     step = f"inspect the network {environment.subnet}"
     found = inspected("network", environment.name, step=step)
     if not found or _owner_of(found) != owner(environment) or not _members(environment, step):
@@ -59,7 +59,7 @@ def has_way_out(environment: Environment) -> bool | None:
 
 
 def remove_network(environment: Environment) -> None:
-    """The network of the environment is gone; a network of that name that is not ours stays.
+    """Delete the network of the environment; a network of another owner with that name stays.
 
     Raises:
         StepError: a container still uses it.
@@ -131,7 +131,7 @@ def _check_is_free(environment: Environment, step: str) -> None:
 
 
 def _routes(step: str) -> Iterator[tuple[str, str]]:
-    """Interfaces and the IPv4 networks behind them. A gateway's wide routes, a VPN's for one, give way to a /24."""
+    """Interfaces and the IPv4 networks behind them. A /24 overrides wide routes of a gateway, such as a VPN."""
     for route in json.loads(run(["ip", "-json", "-4", "route", "show"], step=step, log="network")):
         wide = route["dst"] == "default" or ipaddress.ip_network(route["dst"]).prefixlen < 24
         if not (wide and (route["dst"] == "default" or "gateway" in route)):
@@ -139,7 +139,7 @@ def _routes(step: str) -> Iterator[tuple[str, str]]:
 
 
 def _podman_subnets(step: str) -> Iterator[tuple[str, str]]:
-    """Podman's networks; one without a running member has no interface yet."""
+    """Networks of podman; a network without a running member has no interface yet."""
     for name in podman("network", "ls", "--format", "{{.Name}}", step=step).split():
         for subnet in (inspected("network", name, step=step) or {}).get("subnets") or []:
             if ":" not in subnet["subnet"]:
@@ -148,7 +148,7 @@ def _podman_subnets(step: str) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Mirror and machines may ask for the network at the same time."""
+    """Lock the network: mirror and machines may create it at the same time."""
     STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / "network.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

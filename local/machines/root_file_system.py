@@ -23,17 +23,17 @@ PACKAGES = (
     *("gnupg", "gpgv", "iproute2", "iptables", "nftables", "conntrack", "ebtables", "ethtool", "socat", "kmod"),
     *("procps", "util-linux", "mount", "runc", "iputils-ping", "less", "netbase"),
 )
-"""What an ordinary small Debian server has, and what Kubernetes' packages depend on. containerd is the stack's."""
+"""Packages of a small Debian server, and dependencies of Kubernetes' packages. The stack installs containerd."""
 
 INSTALLABLE = ("containerd",)
-"""What machines can install from their own Debian although they reach no mirror: its packages are on their disks."""
+"""Packages of Debian that machines can install without a mirror: a repository on their disks has them."""
 
 SETTINGS_OF_APT = r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b"
 """Settings of this host's apt that decide whether its mirrors can be used at all."""
 
 
 def ensure_image(debian: int) -> str:
-    """The name of the podman image for a Debian release, which is built when it is not there.
+    """The name of the podman image of a Debian release; a missing image is built.
 
     Raises:
         StepError: the release is not known, its mirror cannot be reached, or podman failed.
@@ -60,7 +60,7 @@ def ensure_image(debian: int) -> str:
 
 
 def image_name(debian: int) -> str:
-    """Name of the image by the recipe as it is now."""
+    """Name of the image of the current recipe."""
     recipe = hashlib.sha256(repr((debian, PACKAGES, INSTALLABLE)).encode())
     for path in sorted(SHELL_FILES.iterdir()):
         recipe.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -68,7 +68,7 @@ def image_name(debian: int) -> str:
 
 
 def remove_old_images(debian: int) -> None:
-    """Of this Debian release only the image of today's recipe is left, and those that containers still use."""
+    """Delete images of old recipes of a Debian release, unless containers use them."""
     wanted = image_name(debian)
     step = "remove old images"
     used = set(podman("ps", "--all", "--format", "{{.Image}}", step=step).split())
@@ -85,7 +85,7 @@ def _archive_path(debian: int) -> Path:
 
 
 def _archive(debian: int) -> Path:
-    """The root file system as an archive; complete when it is there."""
+    """The root file system as an archive; an existing archive is complete."""
     path = _archive_path(debian)
     if path.exists():
         return path

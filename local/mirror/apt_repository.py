@@ -17,15 +17,15 @@ KEYS = MIRROR / "keys"
 """GNUPGHOME of the signing key, mode 0700."""
 
 KEYRING = MIRROR / "keyring.asc"
-"""The public half, ASCII-armored."""
+"""The public key, ASCII-armored."""
 
 USER = "Local mirror <mirror@example.test>"
 LAYOUT = "1"
-"""Changed whenever this module writes other files than before."""
+"""Version of the written files; a change of this module that writes other files changes it."""
 
 
 def publish(directory: Path, packages: list[Package]) -> None:
-    """The directory is a package repository with exactly these packages, signed; unchanged ones stay as they are.
+    """Make a directory a signed package repository with exactly these packages; unchanged packages stay.
 
     Raises:
         StepError: apt-ftparchive or gpg failed.
@@ -47,7 +47,7 @@ def publish(directory: Path, packages: list[Package]) -> None:
 
 
 def ensure_key() -> Path:
-    """The keyring with the public key that repositories are signed with; it is made once for this host's cache."""
+    """The keyring with the public signing key, which is created once per cache."""
     if not KEYRING.exists():
         KEYS.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -99,7 +99,7 @@ def _gpg(*arguments: str | Path) -> str:
 
 
 def _end_agent() -> None:
-    """The agent that gpg started for KEYS, and only that one, ends."""
+    """End the agent that gpg started for KEYS, and no other agent."""
     run(["gpgconf", "--homedir", KEYS, "--kill", "all"], step="end gpg's agent", log="packages")
 
 

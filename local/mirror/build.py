@@ -1,4 +1,4 @@
-"""Everything that the mirror serves, made on this host from Go modules and Debian packages."""
+"""Build of the mirror's content on this host, from Go modules and Debian packages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from local.report import say, step
 from problem import Problem, StepError
 
 COLD_BYTES = 30 * 10**9
-"""Go's caches grow to 26 GB, and what is kept to 2 GB."""
+"""Go's caches grow to 26 GB, and the kept content to 2 GB."""
 VERSION_BYTES = 10 * 10**9
-"""By how much one more Kubernetes version makes both grow, at most."""
+"""The most that another Kubernetes version adds to both."""
 WARM_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 2**30
-"""Compiling kube-apiserver needs 3 GiB. Hosts that call themselves 4 GiB have a little less."""
+"""Compiling kube-apiserver needs 3 GiB. Hosts with nominally 4 GiB have a little less."""
 MEMORY_TOLERANCE = 0.9
 COLD_SECONDS = 30 * 60
 WARM_SECONDS = 3 * 60
@@ -35,9 +35,9 @@ HOST_PACKAGES = ("dpkg", "apt-utils", "gnupg", "openssl")
 
 
 def build(*kubernetes_versions: str) -> None:
-    """The mirror holds packages, images and manifest for these versions, side by side.
+    """Build packages, images and manifest of these versions, side by side.
 
-    What is already there is not made again. Other versions that were built before stay.
+    Existing content is not built again. Other versions that were built before stay.
 
     Raises:
         StepError: an unknown version, too little disk or memory, or something does not build.
@@ -59,16 +59,16 @@ def _make_missing(kubernetes_version: str) -> None:
 
 
 def _publish(kubernetes_versions: tuple[str, ...]) -> None:
-    """With the packages of other versions that are there: a minor's patches share a repository."""
+    """Sign the repositories, with built packages of other versions too: patches of a minor version share one."""
     there = [package for version in RELEASES for package in all_packages(version) if package.is_built()]
-    # containerd's package belongs to every version, and is one file.
+    # The package of containerd belongs to every version, and is a single file.
     debian = {package.file: package for package in there}.values()
     for directory in {package.directory for version in kubernetes_versions for package in all_packages(version)}:
         apt_repository.publish(directory, [package for package in debian if package.directory == directory])
 
 
 def _tidy() -> None:
-    """The file system that the mirror starts from is there, and what only the build needed is gone."""
+    """Make the file system of the mirror, and delete files that only the build needed."""
     with step("The mirror's file system is made"):
         ensure_image()
     registry.remove_unreferenced()
@@ -78,7 +78,7 @@ def _tidy() -> None:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """All checkouts of a user build into the same cache: a second build waits for the first."""
+    """Lock the cache, which all checkouts of a user share: a second build waits for the first."""
     MIRROR.mkdir(parents=True, exist_ok=True)
     with (MIRROR / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -132,7 +132,7 @@ def _check_host(needed_bytes: int) -> None:
 
 
 def clear_build_caches() -> None:
-    """What only builds needed is gone: downloaded Go modules, compiled packages, binaries that are packaged by now."""
+    """Delete files that only builds needed: Go modules, compiled packages, binaries that are packaged by now."""
     with _one_at_a_time():
         for directory in (GO_MODULES, GO_BUILD, PROGRAMS):
             if directory.exists():
@@ -141,7 +141,7 @@ def clear_build_caches() -> None:
 
 
 def _delete_read_only(directory: Path) -> None:
-    """Go makes its modules read-only; root may delete them all the same, others must change that first."""
+    """Delete a directory of read-only files, as Go makes them; only root may delete these without chmod."""
     for root, _, _ in os.walk(directory):
         Path(root).chmod(0o700)
     shutil.rmtree(directory)

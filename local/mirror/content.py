@@ -1,4 +1,4 @@
-"""What goes into packages and images: files that know a key of their content before they exist."""
+"""Content of packages and images: files with a key of their content that is known before they exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.toolchain.go import GO_VERSION, GoProgram, module_directory
 FILES = Path(__file__).parent / "files"
 
 PROGRAMS = MIRROR / "programs"
-"""Binaries on their way into packages and images; deleted when all of those are complete."""
+"""Binaries on their way into packages and images; deleted when all packages and images are complete."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Content:
 
     Attributes:
         target: absolute path inside.
-        key: changes whenever the content does; known without building or downloading anything.
-        source: makes the file on this host if it is not there and returns its path.
+        key: changes with the content; known without building or downloading anything.
+        source: makes the file on this host if it is missing, and returns its path.
         mode: permissions of the file or of every file in the directory.
     """
 
@@ -46,12 +46,12 @@ class Content:
 
 
 def program(built_from: GoProgram, target: str) -> Content:
-    """A Go program, compiled when it is first needed."""
+    """A Go program, compiled at its first use."""
     return Content(target, _program_key(built_from), lambda: _built(built_from))
 
 
 def own_file(name: str, target: str, mode: int = 0o644) -> Content:
-    """A file of ours, by its path under `files`."""
+    """A file below `files`, by its path."""
     return Content(target, hashlib.sha256((FILES / name).read_bytes()).hexdigest(), lambda: FILES / name, mode)
 
 
@@ -62,7 +62,7 @@ def calico_file(name: str, target: str, mode: int = 0o755) -> Content:
 
 
 def combined_key(*parts: object) -> str:
-    """One key of many parts."""
+    """A key of many parts."""
     return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()
 
 

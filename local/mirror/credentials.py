@@ -1,4 +1,4 @@
-"""What machines need to trust the mirror's image registry and to be let in: certificates and a password."""
+"""Credentials of the mirror's image registry: certificates and a password."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.environment import MIRROR_HOST_NAME, Environment
 USER = "puller"
 VALID_DAYS = 3650
 RENEWED_SECONDS = 7 * 24 * 3600
-"""A certificate that ends sooner is made anew."""
+"""Remaining validity below which a certificate is renewed."""
 
 
 class Credentials:
@@ -28,11 +28,11 @@ class Credentials:
 
     @property
     def password(self) -> str:
-        """Of USER, in clear."""
+        """The password of USER, in clear."""
         return self._password.read_text()
 
     def ensure(self) -> None:
-        """All files are there and the certificates are valid.
+        """Create missing files and expired certificates.
 
         Raises:
             StepError: openssl or htpasswd failed.

@@ -14,7 +14,7 @@ UNWANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/s
 
 
 def archive_root(packages: Sequence[str], archive: Path, *, removed: Sequence[str] = ()) -> None:
-    """The archive is a tar of a Debian RELEASE with these packages and what they need, without documentation.
+    """The archive is a tar of a Debian RELEASE with these packages and their dependencies, without documentation.
 
     Args:
         removed: paths without their leading slash that are deleted at the end.

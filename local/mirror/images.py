@@ -1,4 +1,4 @@
-"""The images that the mirror serves, under the names that a stack's rewriting of registries leads to."""
+"""The images of the mirror, under the rewritten names that a stack pulls."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Image:
     """An image for amd64.
 
     Attributes:
-        repository: in the mirror's registry.
-        debian: whether a small Debian is under its files.
-        writable: directories that everyone may write to.
-        environment: beside PATH.
-        path: where programs are searched for before PATH.
-        user: that it runs as; root where empty.
+        repository: name of the repository in the mirror's registry.
+        debian: the image has a small Debian below its files.
+        writable: directories that every user may write to.
+        environment: environment variables beside PATH.
+        path: value of PATH.
+        user: user of the container; empty for root.
     """
 
     repository: str
@@ -44,26 +44,26 @@ class Image:
 
     @property
     def name(self) -> str:
-        """Repository and tag."""
+        """Repository and tag of the image."""
         return f"{self.repository}:{self.tag}"
 
     @property
     def key(self) -> str:
-        """Changes whenever the image does."""
+        """Key of the image's content."""
         base = (RELEASE, NETWORK_PACKAGES) if self.debian else ()
         settings = (self.entrypoint, self.command, self.environment, self.path, self.directory, self.user)
         return combined_key(LAYOUT, base, self.writable, settings, content_key(self.contents))
 
     def is_built(self) -> bool:
-        """Whether the registry holds it in full, made from the present content."""
+        """True where the registry has the complete image, built from the current content."""
         is_current = self._stamp.exists() and self._stamp.read_text() == self.key
         return is_current and registry.is_complete(self.repository, self.tag)
 
     def build(self) -> None:
-        """The registry holds the image under its tag.
+        """Build the image and tag it in the registry.
 
         Raises:
-            StepError: a program in it does not build, or Debian's packages cannot be had.
+            StepError: a program of the image does not build, or Debian's packages cannot be downloaded.
         """
         base = [debian_layer()] if self.debian else []
         # Debian has a /tmp of its own.
@@ -97,7 +97,7 @@ def all_images(version: str) -> list[Image]:
 
 
 def _kubernetes(version: str) -> list[Image]:
-    """What `kubeadm config images list` names. Static pods call their programs by name."""
+    """Images of `kubeadm config images list`. Static pods call their programs by name."""
     chosen = versions.release(version)
     built = {each.name: each for each in [*programs.kubernetes(version), programs.coredns(version), *programs.others()]}
 
@@ -118,7 +118,7 @@ def _kubernetes(version: str) -> list[Image]:
 
 
 def _calico() -> list[Image]:
-    """As the Dockerfiles in Calico's repository lay them out, without BIRD: only VXLAN is served."""
+    """Images of Calico, as the Dockerfiles in Calico's repository lay them out; without BIRD, for VXLAN only."""
     built = {each.name: each for each in [*programs.calico(), *programs.others()]}
     tag = f"v{versions.CALICO}"
     plugins = "/opt/cni/bin"
@@ -140,7 +140,7 @@ def _calico() -> list[Image]:
             *(f"{DOCKER_PREFIX}/calico/cni", tag),
             (
                 program(built["install"], f"{plugins}/install"),
-                # One program under two names, as in Calico's own image: it looks at the name it is called by.
+                # A program under two names, as in Calico's own image: the program checks the name of its call.
                 *(program(calico, f"{plugins}/{name}") for name in ("calico", "calico-ipam")),
                 *(
                     program(built[name], f"{plugins}/{name}")

@@ -1,4 +1,4 @@
-"""Layers of images: our files, or a small Debian. Each is made once per content and kept in the registry."""
+"""Layers of images: files, or a small Debian. A layer is made once per content, and kept in the registry."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from local.mirror.registry import Blob, BlobWriter, new_blob
 from local.paths import MIRROR
 
 KNOWN = MIRROR / "layers"
-"""For each key of content the layer that was made of it."""
+"""Directory of the known layers, by key of their content."""
 
 NETWORK_PACKAGES = (
     *("iptables", "nftables", "ipset", "conntrack", "kmod"),
     *("iproute2", "procps", "runit", "ca-certificates"),
 )
-"""What kube-proxy and Calico's node run; one layer for both, so that a machine pulls it once."""
+"""Packages of kube-proxy and Calico's node, in a shared layer that a machine pulls once."""
 
 REMOVED = ("etc/service",)
-"""Debian's runit has a link there, where Calico has a directory."""
+"""Paths that are removed: Debian's runit has a link where Calico has a directory."""
 
 LAYOUT = "1"
-"""Changed whenever this module makes other layers of the same content."""
+"""Version of the layers; a change of this module that makes other layers of the same content changes it."""
 
 
 def files_layer(contents: tuple[Content, ...], writable: tuple[str, ...] = ("/tmp",)) -> Blob:
-    """A layer with these files, owned by root, and with directories that everyone may write to."""
+    """A layer with these files, owned by root, and with directories that every user may write to."""
 
     def write(writer: BlobWriter) -> None:
         with tarfile.open(fileobj=cast("IO[bytes]", writer), mode="w|", format=tarfile.GNU_FORMAT) as archive:
@@ -50,7 +50,7 @@ def files_layer(contents: tuple[Content, ...], writable: tuple[str, ...] = ("/tm
 
 
 def debian_layer() -> Blob:
-    """A small Debian with NETWORK_PACKAGES. iptables is the one that uses nf_tables."""
+    """A small Debian with NETWORK_PACKAGES. Its iptables uses nf_tables."""
 
     def write(writer: BlobWriter) -> None:
         with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".debian-") as scratch:
@@ -63,7 +63,7 @@ def debian_layer() -> Blob:
 
 
 def _add(archive: tarfile.TarFile, target: str, path: Path, mode: int, added: dict[Path, str]) -> None:
-    """Add a file; one that is there under another name already is linked to that."""
+    """Add a file; a file that the archive has under another name becomes a link to that name."""
     entry = tarfile.TarInfo(target[1:])
     entry.mode = mode
     if path in added:

@@ -15,15 +15,15 @@ CALICO_FILE = WEB / CALICO_WEB_PATH
 
 
 def manifest_is_there() -> bool:
-    """Whether the web server has the manifest, unchanged."""
+    """True where the web server has the manifest, unchanged."""
     return CALICO_FILE.exists() and hashlib.sha256(CALICO_FILE.read_bytes()).hexdigest() == CALICO_SHA256
 
 
 def publish_manifest() -> None:
-    """The web server has the manifest.
+    """Copy the manifest to the web server.
 
     Raises:
-        StepError: the module holds another one than was pinned.
+        StepError: the manifest in the module has another checksum than the pinned one.
     """
     content = calico_file("manifests/calico-vxlan.yaml", "").source().read_bytes()
     seen = hashlib.sha256(content).hexdigest()

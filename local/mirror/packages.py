@@ -16,7 +16,7 @@ WEB = MIRROR / "www"
 """Root of the mirror's web server."""
 
 REVISION = "1.1"
-"""Of Kubernetes' packages, as in 1.36.3-1.1."""
+"""Debian revision of Kubernetes' packages, as in 1.36.3-1.1."""
 
 CNI_DIRECTORY = "/opt/cni/bin"
 
@@ -26,11 +26,11 @@ class Package:
     """A Debian package for amd64.
 
     Attributes:
-        directory: the package repository that it goes into, under WEB.
+        directory: the package repository of the package, under WEB.
         relations: further fields of the control file, such as Depends.
-        directories: empty ones that it owns.
+        directories: empty directories of the package.
         settings: files that an administrator may change.
-        after_install: name of its postinst under `files`.
+        after_install: name of the postinst script under `files`.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Package:
 
     @property
     def file(self) -> Path:
-        """Where it is, or will be."""
+        """Path of the package file."""
         return self.directory / f"{self.name}_{self.version.replace(':', '%3a')}_amd64.deb"
 
     @property
     def key(self) -> str:
-        """Changes whenever the package does."""
+        """Key of the package's content."""
         script = (FILES / self.after_install).read_text() if self.after_install else ""
         return combined_key(self.control(), self.directories, self.settings, script, content_key(self.contents))
 
@@ -69,14 +69,14 @@ class Package:
         return "".join(f"{name}: {value}\n" for name, value in fields.items())
 
     def is_built(self) -> bool:
-        """Whether the file is there and was made from the present content."""
+        """True where the file exists and was built from the current content."""
         return self.file.exists() and self._stamp.exists() and self._stamp.read_text() == self.key
 
     def build(self) -> None:
-        """The package is in its directory; what was there of the same version is replaced.
+        """Build the package into its directory; a package of the same version is replaced.
 
         Raises:
-            StepError: a program in it does not build.
+            StepError: a program of the package does not build.
         """
         MIRROR.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".package-") as scratch:
@@ -112,7 +112,7 @@ class Package:
 
 
 def _readable_directory(root: Path, directory: str) -> None:
-    """The directory and those above it are there with mode 0755, whatever this host's umask is."""
+    """Create a directory and its parents with mode 0755, whatever the umask of this host."""
     path = root
     path.mkdir(exist_ok=True)
     path.chmod(0o755)
@@ -124,7 +124,7 @@ def _readable_directory(root: Path, directory: str) -> None:
 
 
 def kubernetes_directory(version: str) -> Path:
-    """Package repository of a Kubernetes version; one per minor version, as the public ones are."""
+    """Package repository of a Kubernetes version; a repository per minor version, as pkgs.k8s.io has."""
     return WEB / "core:" / "stable:" / f"v{version.rpartition('.')[0]}" / "deb"
 
 
@@ -186,7 +186,7 @@ def _crictl(version: str) -> tuple[Content, ...]:
 
 
 def _containerd() -> Package:
-    """Unlike Docker's it has no configuration file, and takes runc from Debian."""
+    """The package of containerd. Unlike Docker's package it has no configuration file, and depends on Debian's runc."""
     built = {each.name: each for each in programs.others()}
     return Package(
         *("containerd.io", f"{versions.CONTAINERD}-1", "Runs containers", CONTAINERD_DIRECTORY),

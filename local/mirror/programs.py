@@ -1,4 +1,4 @@
-"""Every Go program that the mirror's packages and images hold."""
+"""Every Go program in the mirror's packages and images."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def kubernetes(version: str) -> list[GoProgram]:
 
 
 def etcd(version: str) -> list[GoProgram]:
-    """The etcd that belongs to a Kubernetes version, and what is in its image to save and restore it."""
+    """The etcd of a Kubernetes version, and the programs in its image that save and restore etcd."""
     chosen = release(version)
     module = MODULES / f"etcd-{chosen.etcd}"
     programs = {"etcd": "server", "etcdutl": "etcdutl", **({"etcdctl": "etcdctl"} if chosen.has_etcdctl else {})}
@@ -54,30 +54,30 @@ def etcd(version: str) -> list[GoProgram]:
 
 
 def coredns(version: str) -> GoProgram:
-    """The CoreDNS that belongs to a Kubernetes version."""
+    """The CoreDNS of a Kubernetes version."""
     chosen = release(version)
     module = MODULES / f"coredns-{chosen.coredns}"
     return GoProgram("coredns", module, "github.com/coredns/coredns", (), chosen.go)
 
 
 def crictl() -> GoProgram:
-    """For containerd 1.6 and newer, whose CRI is v1."""
+    """The crictl for containerd 1.6 and newer, whose CRI is v1."""
     path = "github.com/kubernetes-sigs/cri-tools"
     stamps = ((f"{path}/pkg/version.Version", f"v{versions.CRI_TOOLS}"),)
     return GoProgram("crictl", MODULES / "cri-tools", f"{path}/cmd/crictl", stamps)
 
 
 def crictl_of_v1alpha2() -> GoProgram:
-    """For older ones: v1 has the messages of v1alpha2, and only its services are named otherwise.
+    """The crictl for older containerd: v1 has the messages of v1alpha2, and other names of the services.
 
-    May be deleted when the registry of Go modules serves a cri-tools that speaks both, such as 1.24.
+    This function may be deleted when the registry of Go modules serves a cri-tools that supports both, such as 1.24.
     """
     services = Edit("k8s.io/cri-api", "pkg/apis/runtime/v1/api.pb.go", "runtime.v1.", "runtime.v1alpha2.")
     return replace(crictl(), name="crictl-v1alpha2", edits=(services,))
 
 
 def others() -> list[GoProgram]:
-    """What a cluster needs whatever its Kubernetes version is, and the programs of our own images."""
+    """Programs that every Kubernetes version shares, and the programs of the mirror's own images."""
     containerd = "github.com/containerd/containerd/v2"
     containerd_stamps = ((f"{containerd}/version.Version", f"v{versions.CONTAINERD}"),)
     return [

@@ -1,7 +1,7 @@
-"""Content of the image registry, written as docker-registry keeps it on disk.
+"""Content of the image registry, in the layout of docker-registry on disk.
 
-The layout is the one that storage/paths.go of github.com/distribution/distribution describes, the same in its versions
-2 and 3. Writing it needs no registry that runs, and an interrupted write leaves nothing that a client would see.
+storage/paths.go of github.com/distribution/distribution describes the layout, which versions 2 and 3 share. Writing the
+layout needs no running registry, and clients never see an interrupted write.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 @dataclass(frozen=True)
 class Blob:
-    """Something the registry holds.
+    """A blob of the registry.
 
     Attributes:
-        digest: with its prefix sha256:.
-        size: in bytes.
+        digest: digest with the prefix sha256:.
+        size: size in bytes.
     """
 
     digest: str
@@ -41,20 +41,20 @@ class Blob:
 
     @property
     def file(self) -> Path:
-        """Where the registry looks for it."""
+        """Path of the blob in the registry."""
         return _blob_directory(self.digest) / "data"
 
     def is_there(self) -> bool:
-        """Whether the registry holds it in full."""
+        """True where the registry has the complete blob."""
         return self.file.exists() and self.file.stat().st_size == self.size
 
     def descriptor(self, media_type: str) -> dict[str, Any]:
-        """As a manifest refers to it."""
+        """The descriptor of the blob in a manifest."""
         return {"mediaType": media_type, "digest": self.digest, "size": self.size}
 
 
 class BlobWriter:
-    """A file that knows the digest of what was written to it."""
+    """A file with the digest of its content."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -62,20 +62,20 @@ class BlobWriter:
         self.size = 0
 
     def write(self, data: bytes) -> int:
-        """Write on; returns the number of bytes, as files do."""
+        """Write data; return the number of bytes, as files do."""
         self._digest.update(data)
         self.size += len(data)
         return self._file.write(data)
 
     @property
     def blob(self) -> Blob:
-        """What was written so far."""
+        """The blob of the content so far."""
         return Blob(f"sha256:{self._digest.hexdigest()}", self.size)
 
 
 @contextmanager
 def new_blob() -> Iterator[BlobWriter]:
-    """What is written until the block ends is in the registry then; nothing is if it fails."""
+    """A writer whose content becomes a blob at the end of the block, unless the block fails."""
     MIRROR.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=MIRROR, prefix=".blob-") as scratch:
         unfinished = Path(scratch) / "data"
@@ -88,14 +88,14 @@ def new_blob() -> Iterator[BlobWriter]:
 
 
 def put_json(value: object) -> Blob:
-    """The registry holds the value as JSON."""
+    """Store a value as JSON in the registry."""
     with new_blob() as writer:
         writer.write(json.dumps(value, sort_keys=True).encode())
     return writer.blob
 
 
 def tag_image(repository: str, tag: str, config: Blob, layers: list[Blob]) -> None:
-    """The tag names an image of these layers. A client sees the old image or the new one."""
+    """Tag an image of these layers. A client sees either the old image or the new image."""
     manifest = put_json(
         {
             "schemaVersion": 2,
@@ -114,7 +114,7 @@ def tag_image(repository: str, tag: str, config: Blob, layers: list[Blob]) -> No
 
 
 def is_complete(repository: str, tag: str) -> bool:
-    """Whether the tag is there with everything that it refers to."""
+    """True where the tag exists, and every blob that it refers to."""
     link = V2 / "repositories" / repository / "_manifests" / "tags" / tag / "current" / "link"
     if not link.exists():
         return False
@@ -126,7 +126,7 @@ def is_complete(repository: str, tag: str) -> bool:
 
 
 def remove_unreferenced() -> None:
-    """The registry holds only what its tags refer to."""
+    """Delete every blob that no tag refers to."""
     wanted: set[str] = set()
     for link in V2.glob("repositories/**/_manifests/tags/*/current/link"):
         manifest = _blob_directory(link.read_text())

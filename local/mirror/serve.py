@@ -1,4 +1,4 @@
-"""The mirror of an environment: one container on its network, with a web server and an image registry."""
+"""The mirror of an environment: a container on its network, with a web server and an image registry."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ IMAGE = f"localhost/pulumi-kubeadm/mirror:{combined_key(RELEASE, *PACKAGES)[:12]
 START_SECONDS = 30
 POLL_SECONDS = 0.1
 CONTENT_KEY = "pulumi-kubeadm-content"
-"""Label of the container; another value means that it was started from other settings."""
+"""Label of the container: the key of the settings that the container was started with."""
 
 
 @dataclass(frozen=True)
 class MirrorAccess:
-    """What a stack has to be told to use a mirror.
+    """The settings of a stack that uses a mirror.
 
     Attributes:
-        package_repository_url: with `{minor}` where the minor version of Kubernetes goes, such as 1.36.
-        containerd_repository_url: None leaves the machines with their distribution's containerd.
+        package_repository_url: URL with `{minor}` in place of the minor version of Kubernetes, such as 1.36.
+        containerd_repository_url: URL of containerd's repository; None for the distribution's containerd.
         keyring: ASCII-armored public key of both package repositories, on this host.
-        fingerprint: of that key.
-        ca_file: certificate of the authority behind the image registry, on this host.
+        fingerprint: fingerprint of that key.
+        ca_file: CA certificate of the image registry, on this host.
         rewrite: prefix in the image registry by source registry.
-        dashboard_image: stands in for the Kubernetes Dashboard; named as before rewriting.
-        metrics_scraper_image: the same for its metrics scraper.
-        probe_image: for tests of the network, by its full name in the image registry.
+        dashboard_image: stand-in for the Kubernetes Dashboard, by its name before rewriting.
+        metrics_scraper_image: stand-in for the metrics scraper, by its name before rewriting.
+        probe_image: image for tests of the network, by its full name in the image registry.
     """
 
     package_repository_url: str
@@ -67,7 +67,7 @@ class MirrorAccess:
 
 
 def access(environment: Environment) -> MirrorAccess:
-    """How to use the mirror of an environment; its credentials are made when they are missing."""
+    """The settings that lead to the mirror of an environment; missing credentials are created."""
     credentials = Credentials(environment)
     credentials.ensure()
     return MirrorAccess(
@@ -93,7 +93,7 @@ def access(environment: Environment) -> MirrorAccess:
 
 
 def serve(environment: Environment) -> MirrorAccess:
-    """The mirror answers at `environment.mirror_address`; one that already does is left alone.
+    """Start the mirror at `environment.mirror_address`, unless it already answers.
 
     Raises:
         StepError: the container cannot be started, or does not answer within START_SECONDS.
@@ -111,7 +111,7 @@ def serve(environment: Environment) -> MirrorAccess:
 
 
 def stop(environment: Environment) -> None:
-    """The mirror's container is gone; its credentials and content stay, and so does another checkout's container."""
+    """Delete the container of the mirror; credentials and content stay, as does the container of another checkout."""
     name = _container(environment)
     found = inspected("container", name, step="inspect the mirror")
     if found and found["Config"]["Labels"].get(LABEL) == owner(environment):
@@ -119,7 +119,7 @@ def stop(environment: Environment) -> None:
 
 
 def ensure_image() -> None:
-    """Podman holds the file system that mirrors run in."""
+    """Import the file system of the mirror into podman."""
     step = "make the mirror's file system"
     if inspected("image", IMAGE, step=step):
         return
@@ -136,7 +136,7 @@ def ensure_image() -> None:
 
 
 def _link_address(address: str) -> str:
-    """The same for each container that has this address: machines that talked to one remember it for a minute."""
+    """The MAC address by IP address: machines remember the MAC address of an earlier container for a minute."""
     return ":".join(["02", "00", *(f"{int(number):02x}" for number in address.split("."))])
 
 
@@ -160,14 +160,14 @@ def _start(environment: Environment, key: str) -> None:
 
 
 def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> None:
-    """Both servers answer, with the certificate and password that machines are given."""
+    """Wait until both servers answer, with the certificate and password of the machines."""
     deadline = time.monotonic() + START_SECONDS
     authorization = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
     registry = urllib.request.Request(
         f"https://{environment.mirror_address}/v2/", headers={"Authorization": f"Basic {authorization}"}
     )
     context = ssl.create_default_context(cafile=str(found.ca_file))
-    # Nothing on the way to a network of this host is to be asked.
+    # No proxy serves a network of this host.
     direct = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     opener = urllib.request.build_opener(*direct)
     while True:
@@ -185,7 +185,7 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
                         next_command=f"podman logs {name}",
                     )
                 ) from error
-            time.sleep(POLL_SECONDS)  # two servers in a container tell nobody that they listen
+            time.sleep(POLL_SECONDS)  # two servers in a container send no signal that they listen
         else:
             return
 

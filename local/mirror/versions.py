@@ -1,4 +1,4 @@
-"""What the mirror holds: with each Kubernetes version what its kubeadm names, and beside it one version of the rest."""
+"""Versions in the mirror: those that kubeadm of each Kubernetes version names, and a single version of the rest."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from problem import Problem, StepError
 
 KUBERNETES = "1.36.3"
-"""The version that local machines get unless another one is asked for."""
+"""The default version of local machines."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What belongs to one Kubernetes version, and how it is built.
+    """The versions that belong to a Kubernetes version, and the options of its build.
 
-    The versions of etcd, CoreDNS and pause are those of its kubeadm: cmd/kubeadm/app/constants/constants.go,
+    kubeadm names the versions of etcd, CoreDNS and pause: cmd/kubeadm/app/constants/constants.go,
     DefaultEtcdVersion, CoreDNSVersion, PauseVersion.
 
     Attributes:
-        go: the Go of its time, where a newer one changes what it does.
-        knows_cri_v1alpha2: whether its kubelet runs on a containerd that has nothing newer, too.
-        has_etcdctl: whether etcdctl of that etcd can be had as a Go module; the etcd image lacks it otherwise.
+        go: the contemporary Go, if a newer Go changes behaviour.
+        knows_cri_v1alpha2: kubelet also runs on a containerd without a newer CRI.
+        has_etcdctl: etcdctl of that etcd is available as a Go module; otherwise the etcd image lacks etcdctl.
     """
 
     etcd: str
@@ -47,16 +47,16 @@ CNI_PLUGINS = "1.9.0"
 CRI_TOOLS = "1.30.0"
 CALICO = "3.28.5"
 CALICO_MODULE = "v1.11.0-cni-plugin.0.20250813170300-a0db560f0520"
-"""The state of Calico's repository at its release 3.28.5: its manifests name images of that version."""
+"""Calico's repository at release 3.28.5, whose manifests name images of that version."""
 STAND_IN = "1"
 PROBE = "1"
 
 
 def release(kubernetes: str) -> Release:
-    """What belongs to a Kubernetes version.
+    """The versions that belong to a Kubernetes version.
 
     Raises:
-        StepError: the mirror cannot make that version.
+        StepError: the mirror cannot build that version.
     """
     if kubernetes not in RELEASES:
         raise StepError(

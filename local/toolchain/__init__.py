@@ -1,4 +1,4 @@
-"""The programs that a stack is run with: Python packages, Pulumi and its plugins, and Go to build with."""
+"""The programs that run a stack: Python packages, Pulumi and its plugins, and Go for builds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["environment", "install", "install_python_packages"]
 
 
 def install() -> None:
-    """Everything that running a stack needs is there; a second call takes no time."""
+    """Install everything that running a stack needs; a second call takes no time."""
     _make_private(STATE)
     install_python_packages()
     install_pulumi()
 
 
 def environment() -> dict[str, str]:
-    """The environment that Pulumi runs with: our tools first, state and passphrase of this checkout."""
+    """The environment of Pulumi: the tool chain first in PATH, state and passphrase of this checkout."""
     home, state, passphrase = STATE / "pulumi-home", STATE / "pulumi-state", STATE / "passphrase"
     for directory in (STATE, home, state):
         _make_private(directory)
@@ -34,15 +34,15 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join(path),
         "PULUMI_HOME": str(home),
-        # Without sidecar files: one that is half written when Pulumi is killed makes the whole state unreadable.
+        # No sidecar files: a half-written sidecar file of a killed Pulumi makes the whole state unreadable.
         "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
-    # Pulumi 3.259 takes it before the file, and then cannot read this checkout's secrets.
+    # Pulumi 3.259 prefers the variable to the file, and then cannot read the secrets of this checkout.
     variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
-    # The command provider asks the agent even where it has a key, and fails on a socket that nobody serves.
+    # The command provider connects to the agent even if it has a key, and fails on a dead socket.
     if not _answers(variables.get("SSH_AUTH_SOCK", "")):
         variables.pop("SSH_AUTH_SOCK", None)
     return variables
@@ -54,13 +54,13 @@ def _make_private(directory: Path) -> None:
 
 
 def _make_passphrase(path: Path) -> None:
-    """The file is there, complete and of mode 0600; one that is there stays."""
+    """Create the file of the passphrase, complete and with mode 0600; an existing file stays."""
     if path.exists():
         return
     with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
         file.write(secrets.token_urlsafe(24))
         file.flush()
-        with suppress(FileExistsError):  # of a process that came first
+        with suppress(FileExistsError):  # the file of a faster process
             os.link(file.name, path)
 
 

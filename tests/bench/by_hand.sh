@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The cluster of tests/bench/first_up.py as a person would make it with SSH and kubectl: all hosts at once, and no checks. It is
-# what `pulumi up` is compared with. The caller sets:
+# The cluster of tests/bench/first_up.py, made by hand with SSH and kubectl: all hosts at once, and no checks. `pulumi up` is
+# compared with this script. The caller sets:
 #   CONTROL_PLANE WORKERS        addresses
 #   SSH_OPTIONS                  key and known hosts
 #   FILES                        a directory: init.yaml, calico.yaml, dashboard.yaml, config.toml, hosts.toml, hosts, ca.crt, mirror.asc

@@ -1,7 +1,7 @@
 """The first `pulumi up` beside the same cluster made by hand: `make bench-up`. Prints seconds of both, and their ratio.
 
-Both begin with new machines and install the same packages, images and configuration from the same mirror, in turns; the
-one that begins changes from pair to pair. tests/bench/by_hand.sh is what a person would write who checks nothing.
+Both begin with new machines and install the same packages, images and configuration from the same mirror, in turns,
+whose order changes from pair to pair. tests/bench/by_hand.sh is the script of a person who checks nothing.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def main() -> int:
         kubectl = Path(scratch) / "kubectl"
         for number in range(PAIRS):
             seconds: dict[str, float] = {}
-            # The first run of Pulumi leaves the kubectl that the other one needs.
-            for way in ("pulumi", "by hand") if number % 2 == 0 else ("by hand", "pulumi"):
-                seconds[way] = _pulumi_up(kubectl) if way == "pulumi" else _by_hand(kubectl)
+            # The first run of Pulumi leaves the kubectl that the run by hand needs.
+            for method in ("pulumi", "by hand") if number % 2 == 0 else ("by hand", "pulumi"):
+                seconds[method] = _pulumi_up(kubectl) if method == "pulumi" else _by_hand(kubectl)
             ratios.append(seconds["pulumi"] / seconds["by hand"])
             print(
                 f"pair {number + 1}: pulumi up {seconds['pulumi']:.1f} s, by hand {seconds['by hand']:.1f} s,"
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _new_machines() -> tuple[LocalStack, MirrorAccess]:
-    """Machines on which nothing was installed yet, and a stack that was never brought up."""
+    """New machines without installed packages, and a stack that was never brought up."""
     bench = stack(environment=BENCH)
     cluster.take_down(bench)
     access = cluster.prepare_machines(BENCH, bench.kubernetes)
@@ -86,7 +86,7 @@ def _by_hand(kubectl: Path) -> float:
 
 
 def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> None:
-    """The same content as the program's."""
+    """Write the files of the run by hand, with the content that the program renders."""
     host = settings.control_plane
     files = {file.path: file.content for file in prepared_files(host, settings)}
     (credentials,) = containerd.credential_files(settings, {access.registry: access.password})

@@ -1,4 +1,4 @@
-"""The program of `make bench-scale`: a cluster without an object of Kubernetes, and so without an API server."""
+"""The program of `make bench-scale`: a cluster without Kubernetes objects, and so without an API server."""
 
 import pulumi
 
@@ -20,7 +20,7 @@ from components.worker import join_workers
 
 
 class HostsOnly(pulumi.ComponentResource):
-    """As `Cluster`, but nothing is applied."""
+    """A `Cluster` without Kubernetes objects."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         last = load_last_update(name)

@@ -1,6 +1,6 @@
-"""How long a preview takes as a stack grows: `make bench`. Prints seconds, resources, and how one grows with the other.
+"""Duration of previews of growing stacks: `make bench`. Prints seconds, resources, and the exponent of growth.
 
-The first previews are of an empty state. Nothing is connected to, so the hosts need not exist.
+The previews are of an empty state. They connect to no host, so the hosts need not exist.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEXAMPLE/KEY/OF/nodes/000000000000000
 
 
 def main() -> int:
-    """Print a line for each size; the seconds are the least of three runs."""
+    """Print a line for each size, with the shortest of three runs."""
     print(f"{'hosts':>6} {'resources':>10} {'seconds':>8} {'of the smallest':>16}")
     first = None
     seconds: dict[int, float] = {}
@@ -43,7 +43,7 @@ def main() -> int:
 
 @contextmanager
 def _selection(hosts: int) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Arguments and environment of a preview of a stack with this many hosts."""
+    """Arguments and environment of a preview of a stack with a number of hosts."""
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         (directory / "state").mkdir()
@@ -69,7 +69,7 @@ def _stack(hosts: int) -> dict[str, object]:
 
 
 def _timed(selection: tuple[list[str], dict[str, str]]) -> tuple[float, int]:
-    """Seconds of a preview, and how many resources it has."""
+    """Seconds of a preview, and the number of its resources."""
     arguments, environment = selection
     began = time.monotonic()
     printed = _pulumi(arguments, environment)

@@ -1,7 +1,7 @@
-"""How Pulumi's own cost grows with the number of hosts: `make bench-scale`, or `python -m tests.bench.scale 300`.
+"""Growth of Pulumi's own cost with the number of hosts: `make bench-scale`, or `python -m tests.bench.scale 300`.
 
-The machines are stand-ins behind a real SSH server, whose steps do nothing, and there are no objects of Kubernetes:
-what is left is the engine, its providers, the Python program and SSH. Each `up` skips its preview, which has a column.
+The machines are stand-ins behind a real SSH server, whose steps do nothing, and the stack has no Kubernetes objects:
+the engine, its providers, the Python program and SSH have the cost. Each `up` skips its preview, which has a column.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ OPERATIONS = {
     "preview": ["preview"],
     "one more": ["up", "--skip-preview", "--yes"],
 }
-"""In their order; before the last one a worker is added to the stack."""
+"""Arguments of Pulumi by name of the operation, in order; a worker is added before the last operation."""
 
 
 @dataclass
 class Cost:
-    """What a run of Pulumi took.
+    """The cost of a run of Pulumi.
 
     Attributes:
-        seconds: from its start to its end.
-        megabytes: the most memory that engine, providers and program held at a time.
-        logins: to machines.
+        seconds: duration of the run.
+        megabytes: peak memory of engine, providers and program together.
+        logins: number of logins to machines.
     """
 
     seconds: float = 0
@@ -58,11 +58,11 @@ class Cost:
 
 @dataclass
 class Measured:
-    """A stack of one size.
+    """The costs of a stack of a size.
 
     Attributes:
-        costs: by the names in OPERATIONS.
-        state_kilobytes: after the first `up`.
+        costs: cost by the names in OPERATIONS.
+        state_kilobytes: size of the state after the first `up`.
     """
 
     costs: dict[str, Cost] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Measured:
 
 
 def main() -> int:
-    """Print a line for each size, then the powers by which its columns grow."""
+    """Print a line for each size, then the exponent of growth of each column."""
     arguments = _arguments()
     columns = "".join(f"{name:>15}" for name in OPERATIONS)
     print(f"{'hosts':>5}{columns}{'state':>10}{'a host':>9}{'memory':>9}  logins of each", flush=True)
@@ -88,8 +88,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("hosts", type=int, nargs="*", default=HOSTS, help="numbers of hosts")
-    parser.add_argument("--step-seconds", type=float, default=0, help="how long a step takes on its machine")
-    parser.add_argument("--parallel", type=int, help="as Pulumi's own; what Pulumi and the program choose without it")
+    parser.add_argument("--step-seconds", type=float, default=0, help="duration of a step on its machine")
+    parser.add_argument("--parallel", type=int, help="Pulumi's --parallel; by default Pulumi and the program choose")
     return parser.parse_args()
 
 
@@ -109,7 +109,7 @@ def _measure(hosts: int, machines: StandIns, directory: Path, parallel: int | No
 
 
 def _new_stack(directory: Path) -> dict[str, str]:
-    """A project beside its state; returns the environment in which Pulumi takes it."""
+    """Create a project beside its state; return the environment of Pulumi for both."""
     (directory / "state").mkdir()
     shutil.copy(REPOSITORY / "Pulumi.yaml", directory)
     shutil.copy(PROGRAM, directory / "__main__.py")
@@ -120,13 +120,13 @@ def _new_stack(directory: Path) -> dict[str, str]:
         "PYTHONPATH": str(REPOSITORY),
     }
     del environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a person's program is compiled once and not in each run
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # so that the program is compiled once and not in each run
     _run(["pulumi", "stack", "init", STACK], directory, environment)
     return environment
 
 
 def _write_stack_file(directory: Path, hosts: int, machines: StandIns) -> None:
-    """As the first `up` or `stack init` left it, with so many hosts: the salt of the passphrase stays."""
+    """Write the stack file for a number of hosts; the salt of the passphrase stays."""
     file = directory / f"Pulumi.{STACK}.yaml"
     content = yaml.safe_load(file.read_text()) if file.exists() else {}
     manifest = directory / "manifest.yaml"
@@ -145,7 +145,7 @@ def _write_stack_file(directory: Path, hosts: int, machines: StandIns) -> None:
 
 
 def _run(command: list[str], directory: Path, environment: dict[str, str]) -> Cost:
-    """Run it to its end; its words are shown if it fails."""
+    """Run a command to its end; a failure prints its output."""
     cost = Cost()
     program = shutil.which(command[0], path=environment["PATH"])
     assert program, "make tools installs it"
@@ -180,7 +180,7 @@ def _megabytes_of_session(session: int) -> float:
     """Resident memory of all processes of a session."""
     pages = 0
     for each in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # of a process that ended meanwhile
+        with suppress(OSError):  # the process ended meanwhile
             fields = each.read_text().rpartition(")")[2].split()
             if int(fields[3]) == session:
                 pages += int(fields[21])
@@ -195,7 +195,7 @@ def _line(hosts: int, measured: Measured) -> str:
 
 
 def _growth(measured: dict[int, Measured]) -> str:
-    """From 10 to 100 hosts where both were measured, else from the smallest to the largest."""
+    """Exponents from 10 to 100 hosts if both were measured, otherwise from the smallest to the largest size."""
     few, many = (10, 100) if {10, 100} <= measured.keys() else (min(measured), max(measured))
 
     def power(name: str) -> float:

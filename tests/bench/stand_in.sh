@@ -1,13 +1,13 @@
 #!/bin/sh
-# What SSH runs on a stand-in machine, whatever it is asked for: takes the standard input, ends as a step of
-# `scripts/` does that has nothing left to do, and prints what the step returns.
+# The command that SSH forces on a stand-in machine: it reads the standard input, ends as a step of `scripts/` with nothing
+# left to do, and prints the output of the step.
 answers=$1 seconds=$2
 
 step=$(tail -n 1)
 [ "$seconds" = 0 ] || sleep "$seconds"
 case $step in
   "run_step prepare"*)
-    # A machine-id of its own for each address; the third word is this machine's.
+    # Each address has a machine-id of its own; the third word is the address of this machine.
     address=${SSH_CONNECTION#* * }
     echo "${address%% *}" | awk -F . '{ printf "%08x%08x%08x%08x\n", $1, $2, $3, $4 }'
     ;;

@@ -1,6 +1,6 @@
 """Stand-in machines: one OpenSSH server, in a network namespace of its own, on every address of 10.200.0.0/16.
 
-Whoever logs in meets tests/bench/stand_in.sh, which answers as the steps of a cluster do and changes nothing.
+Every login runs tests/bench/stand_in.sh, which prints the output of a cluster's steps and changes nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ CERTIFICATES = (
 
 @dataclass(frozen=True)
 class StandIns:
-    """Machines that answer.
+    """Running stand-in machines.
 
     Attributes:
-        inside: what a command line begins with that is to reach them.
-        private_key: file of the key that opens all of them.
-        host_key: of all of them.
-        log: of the server.
+        inside: prefix of a command line that reaches the machines.
+        private_key: file of the private key of every machine.
+        host_key: SSH host key of every machine.
+        log: log file of the SSH server.
     """
 
     inside: tuple[str, ...]
@@ -47,18 +47,18 @@ class StandIns:
     log: Path
 
     def logins(self) -> int:
-        """How often anyone logged in so far."""
+        """Number of logins so far."""
         return self.log.read_text().count("Accepted publickey")
 
 
 def address(number: int) -> str:
-    """Address of the machine of this number, from 1 on."""
+    """Address of a machine by its number, from 1 on."""
     return f"10.200.{number // 250}.{number % 250 + 1}"
 
 
 @contextmanager
 def stand_ins(*, step_seconds: float = 0) -> Iterator[StandIns]:
-    """Machines that answer until the end of the block, each step after so many seconds; root is needed."""
+    """Stand-in machines until the end of the block, whose steps last some seconds; root is needed."""
     install_packages(["openssh-server", "iproute2"], why="for the stand-in machines of the bench")
     with tempfile.TemporaryDirectory() as scratch, _namespace(f"bench-{os.getpid()}") as inside:
         directory = Path(scratch)
@@ -78,7 +78,7 @@ def stand_ins(*, step_seconds: float = 0) -> Iterator[StandIns]:
 
 @contextmanager
 def _namespace(name: str) -> Iterator[tuple[str, ...]]:
-    """A network namespace in which every address of NETWORK is this host; whatever runs in it at the end is killed."""
+    """A network namespace in which every address of NETWORK is this host; its processes are killed at the end."""
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         for setting in (["link", "set", "lo", "up"], ["route", "add", "local", NETWORK, "dev", "lo"]):
@@ -93,7 +93,7 @@ def _namespace(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def _server_configuration(directory: Path, step_seconds: float) -> str:
-    """One key exchange and no PAM: what a login costs this host is not the program's."""
+    """Configuration of sshd, with a single key exchange and no PAM: logins should cost this host little."""
     Path("/run/sshd").mkdir(exist_ok=True)
     lines = (
         "ListenAddress 0.0.0.0:22",
@@ -114,14 +114,14 @@ def _server_configuration(directory: Path, step_seconds: float) -> str:
 def _wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not (log.exists() and "Server listening" in log.read_text()):
-        said = log.read_text() if log.exists() else ""
-        assert process.poll() is None, said
-        assert time.monotonic() < deadline, said
+        logged = log.read_text() if log.exists() else ""
+        assert process.poll() is None, logged
+        assert time.monotonic() < deadline, logged
         time.sleep(0.05)
 
 
 def _write_answers(directory: Path) -> None:
-    """What steps return, as long as the real thing: kubeadm's keys have 2048 bits."""
+    """Write the output of steps, as long as real output: kubeadm's keys have 2048 bits."""
     directory.mkdir()
     certificate, key = _pem("CERTIFICATE", 800), _pem("RSA PRIVATE KEY", 1190)
     (directory / "init").write_text("".join(f"certificate {name} 2100-01-01\n" for name in CERTIFICATES))

@@ -1,8 +1,9 @@
-"""What may know what: folders, and names that begin with an underscore."""
+"""Structure of the code: imports between folders, private names, and the first word of docstrings."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ REPOSITORY = Path(__file__).parents[2]
 FORBIDDEN = {"components": {"local", "operations", "tests"}, "local": {"components", "operations", "tests"}}
 """`local` and `components` meet in stack files only."""
 FOLDERS = ("components", "local", "operations")
+CLAUSES = {"as", "how", "of", "that", "what", "when", "where", "whether", "which", "who", "whose", "why", "with"}
+"""Words that begin a clause. A docstring begins with a noun or a verb instead."""
+FOLDERS_WITHOUT_CLAUSES = ("components", "local")
 MODULES = sorted(path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*.py"))
 
 
@@ -53,6 +57,31 @@ def test_components_and_local_know_nothing_of_each_other(path: Path) -> None:
     """What both need is in problem.py."""
     folder = path.relative_to(REPOSITORY).parts[0]
     assert {name.partition(".")[0] for name in imports(path)} & FORBIDDEN.get(folder, set()) == set()
+
+
+def clauses(text: str) -> Iterator[str]:
+    """Docstrings in the source of a module, of private names and constants too, that begin with a clause."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            first = re.match(r"\w+", node.value.value)
+            if first and first[0].lower() in CLAUSES:
+                yield node.value.value
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.relative_to(REPOSITORY).parts[0] in FOLDERS_WITHOUT_CLAUSES],
+    ids=lambda path: str(path.relative_to(REPOSITORY)),
+)
+def test_a_docstring_begins_with_a_noun_or_a_verb(path: Path) -> None:
+    """A clause such as "What the state holds" hides its noun, and a reader searches for nouns."""
+    assert list(clauses(path.read_text())) == []
+
+
+def test_the_rule_of_docstrings_finds_every_clause() -> None:
+    """Docstrings of modules, functions and constants count; other words and other strings do not."""
+    text = '"""What it holds."""\nA = "Where?"\n"""Of the module."""\ndef f():\n    """A noun."""\n    return "As is"'
+    assert list(clauses(text)) == ["What it holds.", "Of the module."]
 
 
 @pytest.mark.parametrize(

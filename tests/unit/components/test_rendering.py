@@ -309,4 +309,4 @@ def test_every_file_of_a_host_has_an_effect_of_its_own(version: str, tmp_path: P
     files = [file for host in settings.hosts.values() for file in prepared_files(host, settings)]
     files += containerd.credential_files(settings, {"hub.example.com": "x"})
     assert [file.path for file in files if not any(effect.covers(file.path) for effect in EFFECTS)] == []
-    assert "not known any more" in effect_of("/etc/of-an-older-version.conf").text
+    assert "its effect is not known" in effect_of("/etc/of-an-older-version.conf").text

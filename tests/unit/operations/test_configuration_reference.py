@@ -125,9 +125,9 @@ def test_the_reference_has_a_section_for_each_key_and_a_row_for_each_field() -> 
     "row",
     [
         '| `networking.podSubnet` | IPv4 network | `"10.244.0.0/16"` |  | Addresses of pods |',
-        "| `NAME.address` | IPv4 address | **required** |  | Where SSH answers |",
-        '| `NAME.role` | string | `"worker"` | `control-plane` `worker` | What it is in the cluster |',
-        "| `bastion.port` | integer | `22` | 1 to 65535 | SSH port of it |",
+        "| `NAME.address` | IPv4 address | **required** |  | Address of the SSH server |",
+        '| `NAME.role` | string | `"worker"` | `control-plane` `worker` | Role of the host in the cluster |',
+        "| `bastion.port` | integer | `22` | 1 to 65535 | SSH port of the bastion |",
     ],
 )
 def test_the_reference_says_type_default_and_what_is_allowed(row: str) -> None:
