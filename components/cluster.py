@@ -62,8 +62,13 @@ class Cluster(pulumi.ComponentResource):
 
         Raises:
             SettingsError: the cluster of the last update cannot follow the settings. Nothing was registered.
+            ValueError: the name has a `/`.
             pulumi.RunError: a manifest cannot be fetched, or has another checksum.
         """
+        if "/" in name:
+            raise ValueError(
+                f"a cluster's name has no `/`, which ends it in the names of its resources; found {name!r}"
+            )
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         last = load_last_update(name)
         identity = identity_of(settings, last)

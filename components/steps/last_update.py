@@ -13,6 +13,7 @@ from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
 
 CLUSTER_TYPE = "kubeadm:index:Cluster"
+PARENTS_OF_STEPS = {f"kubeadm:index:{name}" for name in ("PreparedHost", "ControlPlane", "Worker")}
 IDENTITY = "identity"
 """Name of the resource that keeps the identity of a cluster."""
 
@@ -90,31 +91,29 @@ def load_last_update(cluster: str) -> LastUpdate:
 
 def last_update_of(cluster: str, state: State) -> LastUpdate:
     """The last update of one cluster in the state of a stack; other resources of the stack are ignored."""
-    resources = dict(_below(cluster, state))
-    identity = resources.get(IDENTITY)
-    objects = {
-        (each["type"].rpartition(":")[2], name): each["outputs"]
-        for name, each in resources.items()
-        if each["type"].startswith("kubernetes:")
-    }
-    return LastUpdate(
-        identity["outputs"]["output"] if identity else None,
-        {
-            (host, StepName(step)): RecordedStep(each["outputs"]["stdin"], each["outputs"]["connection"], _stdout(each))
-            for name, each in resources.items()
-            if each["type"] == "command:remote:Command"
-            for host, _, step in [name.rpartition("/")]
-        },
-        objects,
-    )
+    identity, steps, objects = None, {}, {}
+    for parent, name, resource in _below(cluster, state):
+        outputs, kind = resource["outputs"], resource["type"]
+        if kind == "command:remote:Command" and parent in PARENTS_OF_STEPS:
+            host, _, step = name.rpartition("/")
+            steps[host, StepName(step)] = RecordedStep(outputs["stdin"], outputs["connection"], _stdout(resource))
+        elif kind == "pulumi:index:Stash" and name == IDENTITY:
+            identity = outputs["output"]
+        elif kind.startswith("kubernetes:"):
+            objects[kind.rpartition(":")[2], name] = outputs
+    return LastUpdate(identity, steps, objects)
 
 
-def _below(cluster: str, state: State) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Resources below the component of the cluster, by name without the prefix of the cluster."""
+def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Resources below the component of the cluster: type of the parent, name without the prefix of the cluster.
+
+    Several resources may have one name: a host is a PreparedHost, a Worker, and perhaps a NodePatch.
+    """
     for urn, each in state.items():
         _, _, types, name = urn.split("::", 3)
-        if CLUSTER_TYPE in types.split("$")[:-1] and name.startswith(f"{cluster}/"):
-            yield name.removeprefix(f"{cluster}/"), each
+        parents = types.split("$")[:-1]
+        if CLUSTER_TYPE in parents and name.startswith(f"{cluster}/"):
+            yield parents[-1], name.removeprefix(f"{cluster}/"), each
 
 
 def _stdout(command: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components.cluster import Cluster
 from components.lifetime import NOT_MINTED, identity_of
 from components.settings.stack_file import SettingsError, parse_settings
 from components.steps.last_update import LastUpdate, last_update_of
@@ -91,9 +92,33 @@ def test_resources_of_others_in_the_stack_are_passed_over(before: Recording) -> 
         "urn:pulumi:test::kubeadm::command:remote:Command::backup": {"create": "true"},
         "urn:pulumi:test::kubeadm::command:remote:Command::cluster/node9/init": {"stdin": "", "connection": {}},
         "urn:pulumi:test::kubeadm::my:index:Thing$command:remote:Command::cluster/node8/init": {},
+        "urn:pulumi:test::kubeadm::kubeadm:index:Cluster$command:remote:Command::cluster/backup": {},
     }
     with_foreign = state | {urn: {"type": "command:remote:Command", "outputs": each} for urn, each in foreign.items()}
     assert last_update_of("cluster", with_foreign) == last_update_of("cluster", state)
+
+
+def test_resources_of_one_name_are_told_apart_by_their_types(directory: Path) -> None:
+    """The engine gives the state in any order; a namespace, a host or an account may have the name of another."""
+    stack = stack_of(directory, "node2", "identity")
+    stack["hosts"]["node2"]["labels"] = stack["hosts"]["identity"]["labels"] = {"zone": "a"}
+    stack["images"]["pullSecretNamespaces"] = ["identity"]
+    stack["access"] = {"serviceAccounts": [{"name": "join", "namespace": "node2"}]}
+    run = record(stack, preview=False)
+    state = recording.state_of(run.resources)
+    found = last_update_of("cluster", state)
+    assert found.identity == identity(run)
+    assert found.is_member("node2")
+    assert found.objects["NodePatch", "identity"]["metadata"]["labels"] == {"zone": "a"}
+    for order in (sorted(state), sorted(state, reverse=True)):
+        assert last_update_of("cluster", {urn: state[urn] for urn in order}) == found
+
+
+def test_the_name_of_a_cluster_has_no_slash(directory: Path) -> None:
+    """A cluster `a` would read what a cluster `a/b` left."""
+    settings = parse_settings(smallest())
+    with pytest.raises(ValueError, match="found 'a/b'"):
+        Cluster("a/b", settings)
 
 
 def test_a_cluster_reads_nothing_of_another_one(before: Recording) -> None:

@@ -147,12 +147,19 @@ class _Machines(mocks.Mocks):
         return {"name": args.args["stackName"], "outputs": state_of(resources)}, []
 
 
+def _outputs(resource: Registered) -> dict[str, Any]:
+    """What a resource has beside its inputs."""
+    if resource.request.type == "command:remote:Command":
+        return {"stdout": _Machines._printed(resource.name)}
+    return {"output": resource.inputs["input"]} if resource.request.type == "pulumi:index:Stash" else {}
+
+
 def state_of(resources: Iterable[Registered]) -> dict[str, dict[str, Any]]:
     """What an update with these resources leaves: type and outputs by URN."""
     return {
         each.urn: {
             "type": each.request.type,
-            "outputs": each.inputs | {"stdout": _Machines._printed(each.name), "output": each.inputs.get("input")},
+            "outputs": each.inputs | _outputs(each),
         }
         for each in resources
     }
