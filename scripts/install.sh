@@ -1,9 +1,8 @@
 # shellcheck shell=bash
 # Sent as text to a host, by components/steps/scripts.py. Gives the host one version of the scripts, in a directory that is
 # named after the checksum of its list of checksums, and makes it the current one.
-# Needs: PLACE, the directory of all versions; VERSION, the checksum.
-
-umask 022
+# Needs: PLACE, the directory of all versions; VERSION, the checksum; CLUSTER_ID, empty where the scripts go to a place of
+# their own.
 
 # is_whole: every file of this version is there and is what the version's name says.
 is_whole() {
@@ -15,10 +14,18 @@ is_whole() {
 # install_version: the archive is on standard input, in base64. A power cut leaves the version that was current before, or
 # this one as a whole: every file is on the disk before a name leads to it.
 install_version() {
-  mkdir -p "$PLACE" /run/pulumi-kubeadm
+  local owner
+  # Nobody else may hold the lock, or every step would wait.
+  umask 077
+  mkdir -p /run/pulumi-kubeadm
   # A step that runs, or waits for its turn, keeps its version until its end.
   exec {installing}>/run/pulumi-kubeadm/lock
   flock --wait 14400 "$installing"
+  # The scripts of another cluster stay: they refuse the step, with the name of that cluster.
+  owner=$(cat /var/lib/pulumi-kubeadm/owner 2>/dev/null || true)
+  if [[ -n $CLUSTER_ID && -n $owner && $owner != "$CLUSTER_ID" ]]; then return; fi
+  umask 022
+  mkdir -p "$PLACE"
   if ! is_whole; then
     rm -rf "${PLACE:?}/$VERSION" "$PLACE/unfinished"
     mkdir "$PLACE/unfinished"

@@ -24,10 +24,11 @@ def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
     """
 
     async def bring(arguments: pulumi.ResourceHookArgs) -> None:
-        step = wanted.step_of(arguments.name)
-        answer = await run_as_root(step.host, wanted.settings.ssh, install_scripts())
+        step, ssh = wanted.step_of(arguments.name), wanted.settings.ssh
+        text = install_scripts(identity=wanted.identity)
+        answer = await run_as_root(step.host, ssh, text, attempts=ssh.dial_error_limit)
         if answer.status != 0:
-            raise pulumi.RunError(str(_problem(step, wanted.settings.ssh, answer.log)))
+            raise pulumi.RunError(str(_problem(step, ssh, answer.log)))
 
     return pulumi.ResourceHook(wanted.resource_name("scripts"), bring)
 

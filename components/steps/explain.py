@@ -41,45 +41,54 @@ def connection_problem(step: Step, ssh: Ssh, seen: str) -> Problem | None:
 
 
 def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
-    """Expected fact and next command by error text of x/crypto/ssh, sudo, bash or OpenSSH; the first match counts."""
+    """Expected state and next command, by words of x/crypto/ssh, OpenSSH, sudo or bash. The first match counts."""
+    return {**_login_advice(host, ssh), **_machine_advice(host, ssh), **_server_advice(host, ssh)}
+
+
+def _login(host: Host, ssh: Ssh) -> str:
+    return f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address}"
+
+
+def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
+    """For keys that are not accepted, on either side."""
     user, port = host.user or ssh.user, host.port or ssh.port
-    login = f"ssh -p {port} {user}@{host.address}"
     key_is_refused = (
         f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
-        f"{login}; add the public key to ~{user}/.ssh/authorized_keys",
+        f"{_login(host, ssh)}; add the public key to ~{user}/.ssh/authorized_keys",
     )
     other_host_key = (
         "the SSH host key that the stack pins",
-        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it with the machine's console, then pin the new key",
+        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
     )
-    unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")
-    no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
-    no_server = ("an SSH server", f"{login}; start ssh on the machine, or mend address and port")
-    no_sudo = (f"sudo for {user}", f"add {user} to the group sudo on the machine")
     return {
         "dial unix": (
             "the SSH agent to answer at $SSH_AUTH_SOCK",
             "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
         ),
+        "bad permissions": ("a private key that only its owner may read", f"chmod 600 {ssh.private_key_file}"),
         "unable to authenticate": key_is_refused,
         "Permission denied": key_is_refused,
         "host key mismatch": other_host_key,
         "Host key verification failed": other_host_key,
-        "pulumi-kubeadm/run.sh: No such file": (
-            "the scripts of this project on the machine, which prepare brings",
-            f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
-        ),
+    }
+
+
+def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
+    """For a machine that lets the login in, and then lacks something."""
+    user = host.user or ssh.user
+    no_scripts = (
+        "the scripts of this project on the machine, which prepare brings",
+        f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
+    )
+    no_sudo = (f"sudo for {user}", f"add {user} to the group sudo on the machine")
+    return {
+        "pulumi-kubeadm/run.sh: No such file": no_scripts,
+        "run_step: command not found": no_scripts,
         # x/crypto's error for a session whose machine, network or sshd went away.
         "exited without exit status": (
             "the SSH session to last as long as the step",
-            f"{login}; once the machine answers: pulumi up, which waits for a step that still runs",
+            f"{_login(host, ssh)}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
-        "connection refused": no_server,
-        "Connection refused": no_server,
-        "timeout": no_answer,
-        "timed out": no_answer,
-        "no route to host": unreachable,
-        "No route to host": unreachable,
         "a password is required": (
             f"sudo without a password for {user}",
             f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
@@ -87,9 +96,27 @@ def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
         "may not run sudo": no_sudo,
         "is not in the sudoers": no_sudo,
-        # Every other reason: this text also contains the texts above.
-        "handshake failed": (
-            "its SSH server to talk to this address",
-            f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
-        ),
+    }
+
+
+def _server_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
+    """For a machine that does not answer, or drops the connection."""
+    login = _login(host, ssh)
+    no_server = ("an SSH server", f"{login}; start ssh on the machine, or mend address and port")
+    no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
+    unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")
+    dropped = (
+        "its SSH server to talk to this address",
+        f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
+    )
+    return {
+        "connection refused": no_server,
+        "Connection refused": no_server,
+        "timeout": no_answer,
+        "timed out": no_answer,
+        "no route to host": unreachable,
+        "No route to host": unreachable,
+        "kex_exchange_identification": dropped,
+        # x/crypto's prefix of every failure before the login, those above too.
+        "handshake failed": dropped,
     }

@@ -35,14 +35,14 @@ def rerun(text: str, script: str, more_files: Sequence[File] = ()) -> str:
     return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{rerun_as(text, script, more_files, library=place)}"
 
 
-def install_scripts(place: str = LIBRARY) -> str:
+def install_scripts(place: str = LIBRARY, identity: str = "") -> str:
     """Bash that installs this version of `scripts/` on a host and makes it the current version.
 
     The text changes only with the scripts. A complete installed version is not written again.
     """
     archive = base64.b64encode(_archive()).decode()
     return (
-        f"PLACE={shlex.quote(place)} VERSION={scripts_version()}\n{_installer()}\n"
+        f"PLACE={shlex.quote(place)} VERSION={scripts_version()} CLUSTER_ID={shlex.quote(identity)}\n{_installer()}\n"
         f"install_version <<'ARCHIVE'\n{archive}\nARCHIVE\n"
     )
 

@@ -17,6 +17,11 @@ from components.settings import Host, Ssh
 from components.steps.connection import host_key_of
 
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
+CONNECTION_FAILED = 255
+"""Exit status of ssh itself."""
+REFUSALS = ("Permission denied", "Host key verification failed", "bad permissions")
+"""Of OpenSSH: another attempt ends in the same way."""
+PAUSE_SECONDS = 2
 NO_SSH = 127
 """Exit status of a shell without the program ssh."""
 
@@ -36,20 +41,38 @@ class Answer:
     log: str
 
 
-async def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
-    """Run bash as root on a host. The call ends within a bound if the machine does not answer: see `_options`."""
+async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> Answer:
+    """Run bash as root on a host.
+
+    Args:
+        host: the machine.
+        ssh: how it is reached.
+        text: the standard input of bash.
+        attempts: how often a connection is tried that the machine does not answer or drops, such as a machine that
+            boots, or a bastion with too many logins at once. Each attempt ends within `perDialTimeout`.
+    """
     with _command(host, ssh) as command:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-        except FileNotFoundError:
-            return Answer(NO_SSH, "", "no program ssh in PATH: apt-get install openssh-client")
-        output, log = await process.communicate(text.encode())
-    # The output of a machine may hold any bytes.
+        for attempt in range(1, attempts + 1):
+            answer = await _run(command, text)
+            is_final = answer.status != CONNECTION_FAILED or any(sign in answer.log for sign in REFUSALS)
+            if is_final or attempt == attempts:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+    return answer
+
+
+async def _run(command: list[str], text: str) -> Answer:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError:
+        return Answer(NO_SSH, "", "no program ssh in PATH: apt-get install openssh-client")
+    output, log = await process.communicate(text.encode())
+    # The output of a machine is its own: it may hold anything.
     return Answer(process.returncode or 0, output.decode(errors="replace"), log.decode(errors="replace"))
 
 
@@ -69,7 +92,6 @@ def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
         "GlobalKnownHostsFile=none",
         # The timeout covers the handshake too: it ends a connection to a frozen sshd, whose kernel still accepts.
         f"ConnectTimeout={ssh.per_dial_timeout}",
-        f"ConnectionAttempts={ssh.dial_error_limit}",
         # A connection to a machine that dies in the middle ends after a minute.
         "ServerAliveInterval=15",
         "ServerAliveCountMax=4",

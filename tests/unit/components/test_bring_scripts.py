@@ -1,0 +1,109 @@
+"""The hook that brings the scripts to a host: when it runs, and what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.settings import Host, Ssh
+from components.settings.stack_file import parse_settings
+from components.steps import bring_scripts, of_every_host
+from components.steps.last_update import LastUpdate
+from components.steps.scripts import install_scripts
+from components.steps.ssh import Answer
+from components.steps.wanted import Wanted, wanted_steps
+from tests.unit.support.loops import finished
+from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.stacks import KEY, smallest
+
+HOOK = ["cluster/scripts"]
+
+
+@pytest.fixture(scope="module")
+def before(directory: Path) -> Recording:
+    """One control plane and two workers, up."""
+    return record(stack_of(directory, "node2", "node3"), preview=False)
+
+
+def hooks_of(run: Recording, name: str) -> tuple[list[str], list[str]]:
+    """Hooks before a command is created, and before it is updated."""
+    hooks = run.commands[name].request.hooks
+    return list(hooks.before_create), list(hooks.before_update)
+
+
+def test_the_first_command_of_each_host_brings_the_scripts(before: Recording) -> None:
+    """The others find them there."""
+    for name in before.commands:
+        expected = HOOK if name.endswith("/prepare") else []
+        assert hooks_of(before, name) == (expected, expected), name
+
+
+def test_an_update_brings_them_only_where_they_may_be_others(
+    directory: Path, before: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version, or another machine."""
+    stack = stack_of(directory, "node2", "node3")
+    stack["hosts"]["node2"] |= {"sysctl": {"vm.overcommit_memory": 1}}
+    stack["hosts"]["node3"] |= {"hostKey": f"{KEY}99"}
+    after = record(stack, preview=False, before=before)
+    assert hooks_of(after, "node2/prepare") == (HOOK, [])
+    assert hooks_of(after, "node3/prepare") == (HOOK, HOOK)
+    monkeypatch.setattr(of_every_host, "scripts_version", lambda: "another")
+    assert hooks_of(record(stack, preview=False, before=before), "node2/prepare") == (HOOK, HOOK)
+
+
+def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, str, int]]:
+    """Run the hook for a host that answers: name of the host, text, and how often a connection is tried."""
+    runs: list[tuple[str, str, int]] = []
+
+    async def run_as_root(host: Host, _: Ssh, text: str, *, attempts: int) -> Answer:
+        runs.append((host.name, text, attempts))
+        return answer
+
+    hooks: list[Any] = []
+    monkeypatch.setattr(bring_scripts, "run_as_root", run_as_root)
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda _, callback: hooks.append(callback))
+    settings = parse_settings(smallest())
+    steps = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef")
+    bring_scripts.bring_scripts(Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", steps))
+    finished(hooks[0](SimpleNamespace(name="cluster/node1/prepare")))
+    return runs
+
+
+def test_the_hook_installs_the_scripts_for_this_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is dropped is tried as often as the stack file says."""
+    text = install_scripts(identity="0123456789abcdef")
+    assert bring(monkeypatch, Answer(0, "", "")) == [("node1", text, 8)]
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "expected"),
+    [
+        (255, "Connection timed out during banner exchange", "node1: prepare: expected an answer"),
+        (255, "root@192.0.2.11: Permission denied (publickey).", "node1: prepare: expected user root to be let in"),
+        (
+            255,
+            'Load key "k": bad permissions\nPermission denied',
+            "expected a private key that only its owner may read",
+        ),
+        (255, "kex_exchange_identification: Connection closed", "expected its SSH server to talk to this address"),
+        (
+            1,
+            "tar: no space left on device",
+            "expected the host to take the scripts of this project,\n  saw tar: no space",
+        ),
+    ],
+)
+def test_a_host_that_does_not_take_them_ends_the_step(
+    monkeypatch: pytest.MonkeyPatch, status: int, log: str, expected: str
+) -> None:
+    """With host, step, and what to do."""
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "shop")
+    with pytest.raises(pulumi.RunError) as error:
+        bring(monkeypatch, Answer(status, "", log))
+    assert expected in str(error.value)
+    assert "\n  Next: " in str(error.value)

@@ -1,0 +1,80 @@
+"""Bash over the program ssh: bounded where a machine does not answer, tried again where it drops the connection."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from components.settings.stack_file import parse_settings
+from components.steps import ssh
+from components.steps.ssh import Answer, run_as_root
+from tests.unit.support.loops import finished
+from tests.unit.support.stacks import smallest
+
+ATTEMPTS = 3
+
+
+@contextmanager
+def listening(*, drops: bool) -> Iterator[tuple[int, list[socket.socket]]]:
+    """A port that accepts; it drops connections, or keeps them and is silent, as a frozen sshd does."""
+    accepted: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                accepted.append(connection)
+                if drops:
+                    connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], accepted
+        server.shutdown(socket.SHUT_RDWR)
+    for connection in accepted:
+        connection.close()
+
+
+def answer_of(port: int, *, attempts: int) -> Answer:
+    """How a run on a machine at a port ends."""
+    stack: dict[str, Any] = smallest() | {"ssh": {"port": port, "perDialTimeout": 1}}
+    stack["hosts"]["node1"]["address"] = "127.0.0.1"
+    settings = parse_settings(stack)
+    return finished(run_as_root(settings.control_plane, settings.ssh, "true\n", attempts=attempts))
+
+
+def test_a_dropped_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a machine that boots, or a bastion that has too many logins at once."""
+    monkeypatch.setattr(ssh, "PAUSE_SECONDS", 0)
+    with listening(drops=True) as (port, accepted):
+        answer = answer_of(port, attempts=ATTEMPTS)
+        assert answer.status == ssh.CONNECTION_FAILED
+        assert len(accepted) == ATTEMPTS
+
+
+def test_a_machine_that_accepts_and_is_silent_is_given_up() -> None:
+    """As a machine whose sshd is frozen: the kernel still accepts."""
+    with listening(drops=False) as (port, _):
+        answer = answer_of(port, attempts=1)
+    assert answer.status == ssh.CONNECTION_FAILED
+    assert "timed out" in answer.log
+
+
+def test_a_refusal_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is not accepted stays so."""
+    runs: list[str] = []
+
+    async def refused(_: list[str], text: str) -> Answer:
+        runs.append(text)
+        return Answer(ssh.CONNECTION_FAILED, "", "debian@192.0.2.11: Permission denied (publickey).")
+
+    monkeypatch.setattr(ssh, "_run", refused)
+    assert answer_of(22, attempts=ATTEMPTS).status == ssh.CONNECTION_FAILED
+    assert len(runs) == 1
