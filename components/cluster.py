@@ -20,6 +20,7 @@ from components.objects.namespaces import Namespaces
 from components.objects.pull_secrets import RegistrySecrets
 from components.review.clones import warn_of_clones
 from components.review.expiry import expiry_dates, warn_of_expiry
+from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings import Registry, Settings
@@ -76,6 +77,7 @@ class Cluster(pulumi.ComponentResource):
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords)
         warn_of_expiry(wanted)
+        warn_of_few_slots(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)

@@ -112,14 +112,32 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
             yield from containers(each)
 
 
+def object_name(manifest: Manifest) -> str:
+    """The name of an object among the resources of its cluster: `KIND:NAMESPACE/NAME`."""
+    metadata = manifest["metadata"]
+    scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
+    return f"{manifest['kind']}:{scope}{metadata['name']}"
+
+
+def object_inputs(manifest: Manifest) -> Manifest:
+    """What the provider gets of an object."""
+    metadata = manifest["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
+    if manifest["kind"] == "Service":
+        # The provider would wait for ten seconds for changed endpoints; the Deployment already proves that pods run.
+        annotations["pulumi.com/skipAwait"] = "true"
+    return {
+        **{key: value for key, value in manifest.items() if key != "status"},
+        "metadata": {**metadata, "annotations": annotations},
+    }
+
+
 def register(
     manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
 ) -> pulumi.CustomResource:
     """Register an object of any kind under the type of its class in the SDK."""
     api_version, kind = manifest["apiVersion"], manifest["kind"]
     group_version = api_version if "/" in api_version else f"core/{api_version}"
-    metadata = manifest["metadata"]
-    scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     options = cluster.options(parent, after=after)
     if kind == "Secret":
         # The program that uses the secret owns its data.
@@ -129,16 +147,5 @@ def register(
         options.retain_on_delete = True
     if kind in WAITS:
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
-    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
-    if kind == "Service":
-        # The provider would wait for ten seconds for changed endpoints; the Deployment already proves that pods run.
-        annotations["pulumi.com/skipAwait"] = "true"
-    return pulumi.CustomResource(
-        f"kubernetes:{group_version}:{kind}",
-        cluster.resource_name(f"{kind}:{scope}{metadata['name']}"),
-        {
-            **{key: value for key, value in manifest.items() if key != "status"},
-            "metadata": {**metadata, "annotations": annotations},
-        },
-        options,
-    )
+    name = cluster.resource_name(object_name(manifest))
+    return pulumi.CustomResource(f"kubernetes:{group_version}:{kind}", name, object_inputs(manifest), options)

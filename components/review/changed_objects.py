@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from components.addons import ADDONS
+from components.addons.manifests import object_inputs, object_name
 from components.steps.wanted import Wanted
 
 
@@ -21,9 +24,40 @@ def label_changes(wanted: Wanted) -> Iterator[str]:
             yield f"{host.name}: labels change: {', '.join(changes)}; nothing restarts"
 
 
-def _labels_of(patch: Mapping[str, object]) -> dict[str, str]:
-    """The labels that the last update gave a node; the provider keeps its inputs beside the answer of the cluster."""
-    inputs = patch.get("__inputs", patch)
-    metadata = inputs.get("metadata") if isinstance(inputs, Mapping) else None
-    labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
-    return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, Mapping) else {}
+def addon_changes(wanted: Wanted) -> Iterator[str]:
+    """A line for each add-on that comes, changes or goes."""
+    if not wanted.last.objects:
+        return
+    for addon in ADDONS:
+        rendered = {object_name(each): object_inputs(each) for each in addon.objects(wanted.settings)}
+        recorded = {name: _inputs(each) for (_, name), each in wanted.last.objects.items() if name in rendered}
+        if not addon.is_wanted(wanted.settings):
+            if recorded:
+                yield f"add-on {addon.name}: is removed"
+        elif not recorded:
+            yield f"add-on {addon.name}: is applied"
+        else:
+            changed = [
+                name for name, inputs in rendered.items() if _comparable(recorded.get(name)) != _comparable(inputs)
+            ]
+            if changed:
+                yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
+
+
+def _comparable(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Inputs of an object but for the data of a secret, which belong to the program that uses it."""
+    if inputs is None:
+        return None
+    return {key: value for key, value in inputs.items() if inputs.get("kind") != "Secret" or key != "data"}
+
+
+def _inputs(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The inputs of a recorded object: the provider keeps them beside the answer of the cluster."""
+    found = recorded.get("__inputs", recorded)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _labels_of(patch: Mapping[str, Any]) -> dict[str, str]:
+    """The labels that the last update gave a node."""
+    metadata = _inputs(patch).get("metadata") or {}
+    return {str(name): str(value) for name, value in (metadata.get("labels") or {}).items()}

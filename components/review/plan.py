@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
 from components.host_files import containerd, effect_of
-from components.review.changed_objects import label_changes
+from components.review.changed_objects import addon_changes, label_changes
 from components.settings import Host, Registry
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
+
+POLICIES = {
+    "IGNORE_PREFLIGHT_ERRORS": "cluster.ignorePreflightErrors",
+    "RESET_ON_FAILURE": "policy.resetOnFailure",
+    "DRAIN_TIMEOUT_SECONDS": "policy.drainTimeoutSeconds",
+}
+"""Settings that change nothing on a node, by the variable that carries them."""
 
 
 def announce_plan(wanted: Wanted, passwords: pulumi.Output[dict[str, str]]) -> None:
@@ -36,6 +43,7 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
         *_pod_network(wanted),
         *label_changes(wanted),
+        *addon_changes(wanted),
         *_leaving(wanted),
         *_scripts(wanted),
     ]
@@ -66,6 +74,7 @@ def _control_plane(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
         yield f"{host.name}: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
     if "CONTROL_PLANE_TAINTS" in changed:
         yield f"{host.name}: taints change"
+    yield from _policies(host, changed)
 
 
 def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
@@ -85,8 +94,16 @@ def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> It
         yield f"{host.name}: is drained, {_upgraded(host, wanted, StepName.JOIN)}, and uncordoned; {turn}"
     elif "KUBELET_CONFIGURATION_SHA256" in changed:
         yield f"{host.name}: kubelet restarts, pods keep running"
+    yield from _policies(host, changed)
     if "TAINTS" in wanted.changed_variables(host.name, StepName.MEMBERSHIP):
         yield f"{host.name}: taints change"
+
+
+def _policies(host: Host, changed: Collection[str]) -> Iterator[str]:
+    """Settings that hold from the next time on that a step needs them."""
+    settings = [setting for variable, setting in POLICIES.items() if variable in changed]
+    if settings:
+        yield f"{host.name}: {', '.join(settings)} change{'s' if len(settings) == 1 else ''}: the node is verified"
 
 
 def _prepared(host: Host, wanted: Wanted) -> Iterator[str]:

@@ -15,6 +15,8 @@ from local.toolchain.python import install_python_packages
 
 __all__ = ["environment", "install", "install_python_packages"]
 
+OPERATIONS_AT_A_TIME = "100"
+
 
 def install() -> None:
     """Install everything that running a stack needs; a second call takes no time."""
@@ -39,6 +41,8 @@ def environment() -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Pulumi's own default is four for each core. Operations wait for machines, and hardly for this host's cores.
+        "PULUMI_PARALLEL": os.environ.get("PULUMI_PARALLEL", OPERATIONS_AT_A_TIME),
     }
     # Pulumi 3.259 prefers the variable to the file, and then cannot read the secrets of this checkout.
     variables.pop("PULUMI_CONFIG_PASSPHRASE", None)

@@ -12,6 +12,7 @@ import pytest
 from components.addons.calico import calico_images
 from components.lifetime import identity_of
 from components.review.expiry import expiry_warning
+from components.review.parallelism import slot_warning
 from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings.stack_file import SettingsError, parse_settings
@@ -141,11 +142,56 @@ def test_kubelet_and_api_server_are_told_apart(stack: Stack, last: LastUpdate) -
     ]
 
 
-@pytest.mark.parametrize("change", [{"mtu": 1400}, {"vxlanMode": "CrossSubnet"}])
-def test_a_pod_network_that_changes_is_told(stack: Stack, last: LastUpdate, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("change", "objects"),
+    [
+        ({"mtu": 1400}, "ConfigMap:kube-system/calico-config, DaemonSet:kube-system/calico-node change"),
+        ({"vxlanMode": "CrossSubnet"}, "DaemonSet:kube-system/calico-node changes"),
+    ],
+)
+def test_a_pod_network_that_changes_is_told(
+    stack: Stack, last: LastUpdate, change: dict[str, object], objects: str
+) -> None:
     """calico-node restarts, although nothing is done on a machine."""
     stack["calico"] |= change
-    assert planned(stack, last) == ["every node: calico-node restarts, one node after the other; pods keep running"]
+    assert planned(stack, last) == [
+        "every node: calico-node restarts, one node after the other; pods keep running",
+        f"add-on calico: {objects}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dashboard", "line"),
+    [
+        ({"enabled": False}, "add-on dashboard: is removed"),
+        ({"nodePort": 30010}, "add-on dashboard: Service:kubernetes-dashboard/kubernetes-dashboard changes"),
+    ],
+)
+def test_an_add_on_that_changes_is_in_the_plan(
+    stack: Stack, last: LastUpdate, dashboard: dict[str, object], line: str
+) -> None:
+    """No node is touched, and still something changes."""
+    stack["dashboard"] = dashboard
+    assert planned(stack, last) == [line]
+
+
+def test_an_add_on_that_comes_later_is_in_the_plan(directory: Path) -> None:
+    """Of a cluster that exists."""
+    stack = stack_of(directory) | {"dashboard": {"enabled": False}}
+    without = state_of(record(stack, preview=False))
+    assert planned(stack, without) == ["nothing is done to any node"]
+    del stack["dashboard"]
+    assert "add-on dashboard: is applied" in planned(stack, without)
+
+
+def test_settings_that_only_verify_a_node_are_in_the_plan(stack: Stack, last: LastUpdate) -> None:
+    """They run steps, so they are no nothing."""
+    stack["policy"] = {"resetOnFailure": True, "drainTimeoutSeconds": 60}
+    assert planned(stack, last) == [
+        "node1: policy.resetOnFailure, policy.drainTimeoutSeconds change: the node is verified",
+        "node2: policy.resetOnFailure changes: the node is verified",
+        "node3: policy.resetOnFailure changes: the node is verified",
+    ]
 
 
 def impossible(stack: Stack, last: LastUpdate) -> list[str]:
@@ -289,6 +335,19 @@ def test_another_version_of_the_scripts_is_announced_once_for_all_hosts(
     assert planned(stack, last) == [
         "node1, node2, node3: get the scripts of another version of this project; preparation runs again"
     ]
+
+
+@pytest.mark.parametrize(("slots", "warned"), [(None, False), (3, False), (2, True)])
+def test_more_hosts_than_the_engine_has_slots_are_warned_of(stack: Stack, slots: int | None, warned: bool) -> None:
+    """With the option that gives each host one; an update that changes no host warns of nothing."""
+    warning = slot_warning(wanted_by(stack, LastUpdate()), slots)
+    assert (warning is not None) == warned
+    assert warning is None or "Next: pulumi up --parallel 3, or PULUMI_PARALLEL=3" in str(warning)
+
+
+def test_hosts_that_do_not_change_need_no_slots(stack: Stack, last: LastUpdate) -> None:
+    """A stack of a hundred hosts has its plan alone in a preview that changes one."""
+    assert slot_warning(wanted_by(stack, last), 1) is None
 
 
 def test_labels_that_change_are_in_the_plan(stack: Stack, last: LastUpdate) -> None:
