@@ -256,3 +256,64 @@ def test_an_init_that_fails_later_is_one_that_was_cut_short(control_plane: Machi
     assert "  saw [control-plane-check] kube-apiserver is not healthy after 4m0.001976302s\n" in finished.stderr
     assert not control_plane.path(f"{STATE}/initialized").exists()
     assert "an init of this stack that was cut short" in control_plane.run("init", VALUES).stderr
+
+
+UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
+SNAPSHOTS = f"{STATE}/etcd-snapshots"
+ETCDCTL = (
+    'case "$*" in\nps*) echo etcd1 ;;\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\n'
+    'mkdir -p "$ROOT/var/lib/etcd"; echo "snapshot $((++n))" >"${!#}" ;;\n'
+)
+
+
+@pytest.fixture
+def upgrading(running: Machine) -> Machine:
+    """A control plane whose etcd can be saved, and whose upgrade fails at once."""
+    running.stub("crictl", f'{ETCDCTL}*"etcdutl snapshot status"*) [[ ! -e $ROOT/corrupt ]] ;;\nesac')
+    running.stub("dpkg-query", "printf 'installed 1.36.4-1.1'")
+    running.stub("apt-mark", 'printf "kubeadm\\nkubelet\\nkubectl\\n"')
+    running.stub("kubeadm", '[[ "$*" != *"upgrade apply"* ]]')
+    return running
+
+
+def upgrade(machine: Machine) -> str:
+    """An upgrade that fails; what it says."""
+    finished = machine.send(machine.text("init", UPGRADE), "verify")
+    assert finished.status == 1
+    return finished.stderr
+
+
+def snapshots(machine: Machine) -> dict[str, str]:
+    """Files in the directory of snapshots."""
+    return {path.name: path.read_text() for path in machine.path(SNAPSHOTS).glob("*")}
+
+
+def test_etcd_is_saved_for_each_attempt_of_an_upgrade(upgrading: Machine) -> None:
+    """The first snapshot stays; the file beside etcd's data does not."""
+    for names in ({"before-1.36.4.db"}, {"before-1.36.4.db", "before-1.36.4-again.db"}):
+        assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+        assert set(snapshots(upgrading)) == names
+    assert list(upgrading.path("/var/lib/etcd").iterdir()) == []
+    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+    assert len(snapshots(upgrading)) == 2
+
+
+def test_a_snapshot_that_was_cut_short_is_none(upgrading: Machine) -> None:
+    """A full disk, or a power cut, while it was copied from the disk of etcd."""
+    half = 'case "$*" in *.db*) target=${!#}; [[ ! -d $target ]] || target+=/before-1.36.4.db\n'
+    for program in ("cp", "mv"):
+        upgrading.stub(program, f'{half}printf half >"$target"; exit 1 ;; esac\nexec /bin/{program} "$@"')
+    assert "kubeadm upgrade apply" not in upgrade(upgrading)
+    assert snapshots(upgrading) == {}
+    for program in ("cp", "mv"):
+        upgrading.stub(program, f'exec /bin/{program} "$@"')
+    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+    assert snapshots(upgrading) == {"before-1.36.4.db": "snapshot 1\n"}
+
+
+@pytest.mark.parametrize("damage", ["silent", "corrupt"])
+def test_an_upgrade_without_a_whole_snapshot_does_not_begin(upgrading: Machine, damage: str) -> None:
+    """etcdutl verifies it."""
+    upgrading.write(f"/{damage}", "")
+    assert "expected etcd to be saved before the upgrade" in upgrade(upgrading)
+    assert snapshots(upgrading) == {}
