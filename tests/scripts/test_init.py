@@ -14,8 +14,8 @@ def control_plane(machine: Machine) -> Machine:
     machine.stub(
         "kubeadm",
         'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
-        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old >pki/apiserver.key\n"
-        'touch admin.conf controller-manager.conf scheduler.conf pki/apiserver.crt pki/etcd/server.crt "$ROOT/up" ;;\n'
+        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
+        'touch admin.conf controller-manager.conf scheduler.conf pki/etcd/server.crt "$ROOT/up" ;;\n'
         'reset*) rm -f "$ROOT/up" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
@@ -194,6 +194,41 @@ def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machin
     finished = running.send(running.text("init", VALUES | {"VXLAN_MODE": "CrossSubnet"}), "verify")
     assert finished.status == 0, finished.stderr
     assert [call for call in running.calls() if "CrossSubnet" in call]
+
+
+def test_a_kubelet_whose_change_a_power_cut_ended_has_its_old_configuration_before_the_api_is_awaited(
+    running: Machine,
+) -> None:
+    """It starts the API server: a corrected configuration would come too late. What lies in /run is gone by then."""
+    running.write("/var/lib/kubelet/config.yaml", "old\n")
+    running.stub(
+        "kubeadm",
+        'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml"; kill -9 $PPID ;; esac',
+    )
+    running.stub("systemctl")
+    assert (
+        running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify").status == 137
+    )
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "wrong\n"
+    running.stub("kubeadm")
+    running.stub("kubectl", f'[[ $(cat "$ROOT/var/lib/kubelet/config.yaml") == old ]] || exit 1\n{NODE_IS_READY}')
+    running.replace("steps/init", "wait_for 240", "wait_for 1")
+    finished = running.send(running.text("init", VALUES), "verify")
+    assert finished.status == 0, finished.stderr
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+    assert not running.path(f"{STATE}/kubelet").exists()
+
+
+@pytest.mark.parametrize("missing", ["crt", "key"])
+def test_a_certificate_that_is_missing_without_a_copy_is_made(running: Machine, missing: str) -> None:
+    """The API server, which is awaited afterwards, does not start without."""
+    running.path(f"/etc/kubernetes/pki/apiserver.{missing}").write_text("")
+    running.stub("kubectl", f"[[ -s $ROOT/etc/kubernetes/pki/apiserver.crt ]] || exit 1\n{NODE_IS_READY}")
+    running.replace("steps/init", "wait_for 240", "wait_for 1")
+    finished = running.send(running.text("init", VALUES), "verify")
+    assert finished.stderr == "node1: the certificate of the API server, which was missing, is made\n"
+    assert running.path("/etc/kubernetes/pki/apiserver.key").read_text() == "new\n"
+    assert running.send(running.text("init", VALUES), "verify").stderr == ""
 
 
 def test_a_certificate_that_cannot_be_read_has_no_day_of_expiry(control_plane: Machine) -> None:

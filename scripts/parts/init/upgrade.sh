@@ -11,8 +11,8 @@ refuse_snapshot() {
   fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" "df -h /var; crictl logs $etcd; then pulumi up"
 }
 
-# snapshot_is_whole FILE: by its checksums. etcdutl came with etcd 3.5; etcdctl looks at a snapshot up to 3.5. Where the image has
-# neither, the status of `snapshot save` is all there is.
+# snapshot_is_whole FILE: by its checksums. etcdutl came with etcd 3.5; etcdctl looks at a snapshot up to 3.5. Where the image
+# has neither, the status of `snapshot save` is all there is.
 snapshot_is_whole() {
   if in_etcd etcdutl version; then
     in_etcd etcdutl snapshot status "$1"
