@@ -6,21 +6,33 @@ KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
 kubelet_is_healthy() { curl --silent --fail --max-time 5 http://127.0.0.1:10248/healthz; }
 
+# put_back_kubelet_configuration: put the configuration back that a change found, where it was cut short or failed.
+put_back_kubelet_configuration() {
+  [[ -d $KUBELET_BEFORE ]] || return 0
+  cp --preserve "$KUBELET_BEFORE/${KUBELET_CONFIG##*/}" "$KUBELET_CONFIG"
+  sync "$KUBELET_CONFIG"
+  rm -rf "$KUBELET_BEFORE"
+  systemctl restart kubelet
+}
+
 # restart_kubelet COMMAND...: run the command, which writes a new configuration, and restart the kubelet. Where it does not run
 # with the new configuration it gets the old one back, and the step ends.
 restart_kubelet() {
   local seen
-  cp --preserve "$KUBELET_CONFIG" "$STAGING/kubelet-config.yaml"
-  "$@" >"$STAGING/kubelet" 2>&1 || fail "$* to succeed" "$(failure_lines "$STAGING/kubelet")" "$*"
+  keep "$KUBELET_BEFORE" "$KUBELET_CONFIG"
+  "$@" >"$STAGING/kubelet" 2>&1 || {
+    put_back_kubelet_configuration
+    fail "$* to succeed" "$(failure_lines "$STAGING/kubelet")" "$*"
+  }
   systemctl daemon-reload
   systemctl restart kubelet
   if ! comes_true 120 kubelet_is_healthy; then
     seen=$(journalctl --unit kubelet --lines 200 --no-pager --output cat |
       grep --extended-regexp '^(E|Error|F)|failed' | tail -n 3) || true # the reason may be missing, the old configuration not
-    cp --preserve "$STAGING/kubelet-config.yaml" "$KUBELET_CONFIG"
-    systemctl restart kubelet
+    put_back_kubelet_configuration
     fail "the kubelet to run with its new configuration" "$seen" \
       "mend cluster.kubeletConfiguration, then pulumi up; the kubelet runs with the old configuration again"
   fi
+  rm -rf "$KUBELET_BEFORE"
   changed "the kubelet has its new configuration"
 }

@@ -36,6 +36,19 @@ put() {
   changed "wrote $1"
 }
 
+# keep DIRECTORY FILE...: copy files into a directory, which exists with all of them or not at all, also after a power cut.
+keep() {
+  local directory=$1
+  shift
+  rm -rf "$directory.new"
+  mkdir "$directory.new"
+  cp --preserve "$@" "$directory.new/"
+  sync "$directory.new"/* "$directory.new"
+  rm -rf "$directory"
+  mv "$directory.new" "$directory"
+  sync "$STATE"
+}
+
 # is_staged PATH: whether the step has this file among its staged files.
 is_staged() { [[ -f $STAGING/files$1 ]]; }
 

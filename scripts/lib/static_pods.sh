@@ -25,24 +25,25 @@ is_another() {
 put_back_half_done() {
   if [[ -d $MANIFESTS_BEFORE ]]; then
     cp "$MANIFESTS_BEFORE"/* "$MANIFESTS/"
+    sync "$MANIFESTS"/* "$MANIFESTS"
     rm -rf "$MANIFESTS_BEFORE"
   fi
   if [[ -d $CERTIFICATE_BEFORE ]]; then
-    [[ -s $PKI/apiserver.crt && -s $PKI/apiserver.key ]] || cp --preserve "$CERTIFICATE_BEFORE"/* "$PKI/"
+    if ! has_api_certificate; then
+      cp --preserve "$CERTIFICATE_BEFORE"/* "$PKI/"
+      sync "$PKI"/apiserver.{crt,key} "$PKI"
+    fi
     rm -rf "$CERTIFICATE_BEFORE"
   fi
 }
 
-# keep DIRECTORY FILE...: copy the files into the directory, which exists with all of them or not at all.
-keep() {
-  local directory=$1
-  shift
-  rm -rf "$directory.new"
-  mkdir "$directory.new"
-  cp --preserve "$@" "$directory.new/"
-  sync "$directory.new"/*
-  rm -rf "$directory"
-  mv "$directory.new" "$directory"
+has_api_certificate() { [[ -s $PKI/apiserver.crt && -s $PKI/apiserver.key ]]; }
+
+# make_api_certificate: kubeadm makes no certificate where a file of it exists.
+make_api_certificate() {
+  rm -f "$PKI"/apiserver.{crt,key}
+  run_kubeadm "kubeadm init phase certs apiserver --config $KUBEADM_CONFIG" \
+    init phase certs apiserver --config "$KUBEADM_CONFIG"
 }
 
 # change_static_pods COMMAND...: run the command, which writes manifests, and wait until each changed component runs. Where one

@@ -62,12 +62,19 @@ pull() {
 }
 
 # Where a registry has a login, images that the host has are pulled too: a wrong password fails here, not at a pod's next pull.
+wanted=$(sed '/^$/d' <<<"$images" | sort --unique)
+declare -A pulls=()
 while read -r image; do
+  [[ -n $image ]] || continue
   [[ -z $credential_files ]] && crictl inspecti --quiet "$image" &>/dev/null && continue
   pull "$image" &
-  pulled=yes
-done < <(grep . <<<"$images" | sort --unique)
-wait
+  pulls[$image]=$!
+done <<<"$wanted"
+# A pull that fails explains itself and succeeds; a shell that was killed does neither.
+for image in "${!pulls[@]}"; do
+  wait "${pulls[$image]}" || explain "image $image to be pulled" "its pull ended with status $?" "pulumi up" \
+    >"$STAGING/failed.${pulls[$image]}"
+done
 # take_back_passwords: pods go on pulling with the old passwords, and an edit that is taken back finds the host as it was.
 take_back_passwords() {
   local file
@@ -86,4 +93,4 @@ if compgen -G "$STAGING/failed.*" >/dev/null; then
   trap - ERR
   exit 1
 fi
-[[ -z ${pulled:-} ]] || changed "images are pulled"
+((${#pulls[@]} == 0)) || changed "images are pulled"

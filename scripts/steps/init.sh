@@ -4,7 +4,7 @@
 # nothing: kubeadm writes it early.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
 #   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
-#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -73,8 +73,13 @@ elif ! is_marked "$INITIALIZED_MARK"; then
 fi
 . "$LIBRARY/parts/init/identity.sh"
 if is_marked "$INITIALIZED_MARK"; then
-  # Either may be what the API server needs to answer.
+  # Each may be what the API server needs to answer.
+  put_back_kubelet_configuration
   put_back_half_done
+  if ! has_api_certificate; then
+    make_api_certificate
+    changed "the certificate of the API server, which was missing, is made"
+  fi
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/init/renewal.sh"
 fi

@@ -88,6 +88,7 @@ clean_up_half_done() {
 }
 
 containerd_serves
+put_back_kubelet_configuration
 of_this_cluster ||
   fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
     "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"

@@ -14,8 +14,8 @@ def control_plane(machine: Machine) -> Machine:
     machine.stub(
         "kubeadm",
         'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
-        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old >pki/apiserver.key\n"
-        'touch admin.conf controller-manager.conf scheduler.conf pki/apiserver.crt pki/etcd/server.crt "$ROOT/up" ;;\n'
+        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
+        'touch admin.conf controller-manager.conf scheduler.conf pki/etcd/server.crt "$ROOT/up" ;;\n'
         'reset*) rm -f "$ROOT/up" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
@@ -196,6 +196,41 @@ def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machin
     assert [call for call in running.calls() if "CrossSubnet" in call]
 
 
+def test_a_kubelet_whose_change_a_power_cut_ended_has_its_old_configuration_before_the_api_is_awaited(
+    running: Machine,
+) -> None:
+    """It starts the API server: a corrected configuration would come too late. What lies in /run is gone by then."""
+    running.write("/var/lib/kubelet/config.yaml", "old\n")
+    running.stub(
+        "kubeadm",
+        'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml"; kill -9 $PPID ;; esac',
+    )
+    running.stub("systemctl")
+    assert (
+        running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify").status == 137
+    )
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "wrong\n"
+    running.stub("kubeadm")
+    running.stub("kubectl", f'[[ $(cat "$ROOT/var/lib/kubelet/config.yaml") == old ]] || exit 1\n{NODE_IS_READY}')
+    running.replace("steps/init", "wait_for 240", "wait_for 1")
+    finished = running.send(running.text("init", VALUES), "verify")
+    assert finished.status == 0, finished.stderr
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+    assert not running.path(f"{STATE}/kubelet").exists()
+
+
+@pytest.mark.parametrize("missing", ["crt", "key"])
+def test_a_certificate_that_is_missing_without_a_copy_is_made(running: Machine, missing: str) -> None:
+    """The API server, which is awaited afterwards, does not start without."""
+    running.path(f"/etc/kubernetes/pki/apiserver.{missing}").write_text("")
+    running.stub("kubectl", f"[[ -s $ROOT/etc/kubernetes/pki/apiserver.crt ]] || exit 1\n{NODE_IS_READY}")
+    running.replace("steps/init", "wait_for 240", "wait_for 1")
+    finished = running.send(running.text("init", VALUES), "verify")
+    assert finished.stderr == "node1: the certificate of the API server, which was missing, is made\n"
+    assert running.path("/etc/kubernetes/pki/apiserver.key").read_text() == "new\n"
+    assert running.send(running.text("init", VALUES), "verify").stderr == ""
+
+
 def test_a_certificate_that_cannot_be_read_has_no_day_of_expiry(control_plane: Machine) -> None:
     """Neither today nor an empty one: `make status` would show it."""
     control_plane.stub("openssl", "exit 1")
@@ -256,3 +291,64 @@ def test_an_init_that_fails_later_is_one_that_was_cut_short(control_plane: Machi
     assert "  saw [control-plane-check] kube-apiserver is not healthy after 4m0.001976302s\n" in finished.stderr
     assert not control_plane.path(f"{STATE}/initialized").exists()
     assert "an init of this stack that was cut short" in control_plane.run("init", VALUES).stderr
+
+
+UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
+SNAPSHOTS = f"{STATE}/etcd-snapshots"
+ETCDCTL = (
+    'case "$*" in\nps*) echo etcd1 ;;\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\n'
+    'mkdir -p "$ROOT/var/lib/etcd"; echo "snapshot $((++n))" >"${!#}" ;;\n'
+)
+
+
+@pytest.fixture
+def upgrading(running: Machine) -> Machine:
+    """A control plane whose etcd can be saved, and whose upgrade fails at once."""
+    running.stub("crictl", f'{ETCDCTL}*"etcdutl snapshot status"*) [[ ! -e $ROOT/corrupt ]] ;;\nesac')
+    running.stub("dpkg-query", "printf 'installed 1.36.4-1.1'")
+    running.stub("apt-mark", 'printf "kubeadm\\nkubelet\\nkubectl\\n"')
+    running.stub("kubeadm", '[[ "$*" != *"upgrade apply"* ]]')
+    return running
+
+
+def upgrade(machine: Machine) -> str:
+    """An upgrade that fails; what it says."""
+    finished = machine.send(machine.text("init", UPGRADE), "verify")
+    assert finished.status == 1
+    return finished.stderr
+
+
+def snapshots(machine: Machine) -> dict[str, str]:
+    """Files in the directory of snapshots."""
+    return {path.name: path.read_text() for path in machine.path(SNAPSHOTS).glob("*")}
+
+
+def test_etcd_is_saved_for_each_attempt_of_an_upgrade(upgrading: Machine) -> None:
+    """The first snapshot stays; the file beside etcd's data does not."""
+    for names in ({"before-1.36.4.db"}, {"before-1.36.4.db", "before-1.36.4-again.db"}):
+        assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+        assert set(snapshots(upgrading)) == names
+    assert list(upgrading.path("/var/lib/etcd").iterdir()) == []
+    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+    assert len(snapshots(upgrading)) == 2
+
+
+def test_a_snapshot_that_was_cut_short_is_none(upgrading: Machine) -> None:
+    """A full disk, or a power cut, while it was copied from the disk of etcd."""
+    half = 'case "$*" in *.db*) target=${!#}; [[ ! -d $target ]] || target+=/before-1.36.4.db\n'
+    for program in ("cp", "mv"):
+        upgrading.stub(program, f'{half}printf half >"$target"; exit 1 ;; esac\nexec /bin/{program} "$@"')
+    assert "kubeadm upgrade apply" not in upgrade(upgrading)
+    assert snapshots(upgrading) == {}
+    for program in ("cp", "mv"):
+        upgrading.stub(program, f'exec /bin/{program} "$@"')
+    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+    assert snapshots(upgrading) == {"before-1.36.4.db": "snapshot 1\n"}
+
+
+@pytest.mark.parametrize("damage", ["silent", "corrupt"])
+def test_an_upgrade_without_a_whole_snapshot_does_not_begin(upgrading: Machine, damage: str) -> None:
+    """etcdutl verifies it."""
+    upgrading.write(f"/{damage}", "")
+    assert "expected etcd to be saved before the upgrade" in upgrade(upgrading)
+    assert snapshots(upgrading) == {}

@@ -36,8 +36,8 @@ def control_plane(machine: Machine) -> Machine:
     machine.write("/etc/kubernetes/admin.conf", "")
     for name in ("controller-manager", "scheduler"):
         machine.write(f"/etc/kubernetes/{name}.conf", "")
-    for name in ("apiserver", "etcd/server"):
-        machine.write(f"/etc/kubernetes/pki/{name}.crt", "")
+    for name in ("apiserver.crt", "apiserver.key", "etcd/server.crt"):
+        machine.write(f"/etc/kubernetes/pki/{name}", "x")
     return machine
 
 

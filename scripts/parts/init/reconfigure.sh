@@ -10,11 +10,10 @@ write_manifests() {
   phase etcd local
 }
 
-# kubeadm makes no certificate where a file of it exists.
 renew_api_certificate() {
   keep "$CERTIFICATE_BEFORE" "$PKI"/apiserver.{crt,key}
-  rm "$PKI"/apiserver.{crt,key}
-  phase certs apiserver
+  make_api_certificate
+  sync "$PKI"/apiserver.{crt,key} "$PKI"
   rm -rf "$CERTIFICATE_BEFORE"
 }
 

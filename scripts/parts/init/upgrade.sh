@@ -2,18 +2,44 @@
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/nodes.sh lib/packages.sh
+#   lib/static_pods.sh
 
-# save_etcd: a snapshot by the etcdctl in etcd's own image, which fits. etcd's data directory has the same path on the host.
+# in_etcd PROGRAM ARGUMENT...: run a program of etcd's own image, which fits. What it says is in $STAGING/etcdctl.
+in_etcd() { crictl exec "$etcd" "$@" >"$STAGING/etcdctl" 2>&1; }
+
+refuse_snapshot() {
+  fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" "df -h /var; crictl logs $etcd; then pulumi up"
+}
+
+# snapshot_is_whole FILE: by its checksums. etcdutl came with etcd 3.5; etcdctl looks at a snapshot up to 3.5. Where the image
+# has neither, the status of `snapshot save` is all there is.
+snapshot_is_whole() {
+  if in_etcd etcdutl version; then
+    in_etcd etcdutl snapshot status "$1"
+  elif in_etcd etcdctl snapshot status --help && grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
+    in_etcd etcdctl snapshot status "$1"
+  fi
+}
+
+# save_etcd: a snapshot for each attempt. The first one stays, which is from before any part of the upgrade; a later attempt
+# replaces the one of the attempt before. etcd's data directory has the same path on the host.
 save_etcd() {
-  local container snapshot=/var/lib/etcd/before-$KUBERNETES_VERSION.db
-  container=$(crictl ps --quiet --name '^etcd$' | head -n 1)
-  crictl exec "$container" etcdctl --endpoints https://127.0.0.1:2379 --cacert "$PKI/etcd/ca.crt" \
-    --cert "$PKI/etcd/server.crt" --key "$PKI/etcd/server.key" \
-    snapshot save "$snapshot" >"$STAGING/etcdctl" 2>&1 ||
-    fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" "crictl logs $container; then pulumi up"
+  local etcd made=/var/lib/etcd/before-$KUBERNETES_VERSION.db snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION.db
+  etcd=$(container_of etcd)
+  [[ ! -e $snapshot ]] || snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION-again.db
+  in_etcd etcdctl --endpoints https://127.0.0.1:2379 --cacert "$PKI/etcd/ca.crt" --cert "$PKI/etcd/server.crt" \
+    --key "$PKI/etcd/server.key" snapshot save "$made" || refuse_snapshot
+  snapshot_is_whole "$made" || refuse_snapshot
   mkdir -p "$SNAPSHOTS"
-  mv "$snapshot" "$SNAPSHOTS/"
-  changed "etcd is saved: $SNAPSHOTS/${snapshot##*/}"
+  # /var/lib/etcd may be a disk of its own: the copy has its name only when it is whole and on the disk.
+  { cp "$made" "$snapshot.new" && cmp "$made" "$snapshot.new" && sync "$snapshot.new"; } &>"$STAGING/etcdctl" || {
+    rm -f "$snapshot.new" "$made"
+    refuse_snapshot
+  }
+  mv "$snapshot.new" "$snapshot"
+  sync "$SNAPSHOTS"
+  rm "$made"
+  changed "etcd is saved: $snapshot"
 }
 
 runs_in_version() {
@@ -23,7 +49,7 @@ runs_in_version() {
 }
 
 upgrade_control_plane() {
-  [[ -e $SNAPSHOTS/before-$KUBERNETES_VERSION.db ]] || save_etcd
+  save_etcd
   install_held kubeadm
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
     upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
