@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.settings import Settings
 from components.settings._patterns import WORDS
-from components.settings.stack_file import SettingsError, parse_settings
+from components.settings.stack_file import SettingsError, load_settings, parse_settings
 from tests.unit.support.stacks import KEY, full, only_problem, problems, smallest, with_workers
 
 
@@ -208,6 +210,39 @@ def test_a_registry_password_has_to_be_there_and_encrypted(
     (found,) = error.value.problems
     assert found.startswith(problem + "pulumi config set --secret registryPassword")
     parse_settings(full(tmp_path), others={"registryPassword"}, secrets={"registryPassword"})
+
+
+@pytest.mark.parametrize("section", ["cluster", "hosts", "ssh", "calico"])
+def test_an_encrypted_section_is_refused_without_its_values(section: str) -> None:
+    """Pulumi hands it over in clear; every other problem would repeat what was found."""
+    stack = smallest() | {"ssh": {"user": "Canary!"}, "calico": {"mtu": "Canary!"}}
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": "Canary!"}}
+    with pytest.raises(SettingsError) as error:
+        parse_settings(stack, secrets={section})
+    (found,) = error.value.problems
+    assert found.startswith(f"{section}: encrypted, or a setting in it is, found `secure:`; ")
+    assert "Canary" not in str(error.value)
+
+
+def test_an_encrypted_setting_in_a_plain_section_is_refused() -> None:
+    """As Pulumi hands it over, and as it stands in the file, which operations read."""
+    stack = smallest()
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraVolumes": [{"name": "canary"}]}}
+    parse_settings(stack, secrets=set())
+    with pytest.raises(SettingsError, match="cluster: encrypted"):
+        parse_settings(stack, secrets={"cluster"})
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraVolumes": [{"name": {"secure": "v1:x:y"}}]}}
+    assert only_problem(stack).startswith("cluster: encrypted")
+
+
+def test_the_engine_says_which_sections_are_encrypted() -> None:
+    """The name of each secret comes beside the settings in clear."""
+    config = {f"{pulumi.get_project()}:{section}": json.dumps(value) for section, value in smallest().items()}
+    pulumi.runtime.set_all_config(config)
+    assert load_settings().cluster.name == "dev"
+    pulumi.runtime.set_all_config(config, [f"{pulumi.get_project()}:hosts"])
+    with pytest.raises(SettingsError, match="hosts: encrypted"):
+        load_settings()
 
 
 def test_what_has_a_setting_of_its_own_is_refused_in_documents_of_kubeadm() -> None:
