@@ -94,6 +94,8 @@ def test_a_key_with_a_password_or_a_control_character_is_not_repeated() -> None:
         "https://",
         "https:///x",
         "https://..",
+        "https://[f2]",
+        "https://example.com:65536",
         "https://example.com\n",
     ],
 )
