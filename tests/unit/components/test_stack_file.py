@@ -12,6 +12,7 @@ import pytest
 
 from components.settings import Settings
 from components.settings._patterns import WORDS
+from components.settings.known_hosts import known_host_key
 from components.settings.stack_file import SettingsError, load_settings, parse_settings
 from tests.unit.support.stacks import KEY, full, only_problem, problems, smallest, with_workers
 
@@ -115,6 +116,22 @@ def test_a_known_hosts_file_stands_for_a_missing_host_key(tmp_path: Path) -> Non
     assert problems(stack) == []
     known_hosts.write_text(f"192.0.2.1 {KEY}12\n")
     assert only_problem(stack).startswith(f"hosts.node2.hostKey: missing, and {known_hosts} has no line for 192.0.2.12")
+
+
+@pytest.mark.parametrize("names", ["192.0.2.12", "*", "|1|c2FsdA==|aGFzaA==", "other.example.com"])
+def test_a_revoked_host_key_is_refused(tmp_path: Path, names: str) -> None:
+    """As sshd(8) says: never to be accepted, whichever host shows it."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"192.0.2.12 {KEY}12 old\n@revoked {names}\t{KEY}12 stolen\n")
+    stack = with_workers("node2") | {"ssh": {"knownHostsFile": str(known_hosts)}}
+    expected = f"hosts.node2.hostKey: {known_hosts} marks it as revoked, found '{KEY}12'"
+    assert only_problem(stack) == expected
+    del stack["hosts"]["node2"]["hostKey"]
+    assert only_problem(stack).startswith("hosts.node2.hostKey: missing, and ")
+    known_hosts.write_text(f"{known_hosts.read_text()}192.0.2.12 {KEY}13\n")
+    assert known_host_key(known_hosts, "192.0.2.12", 22) == f"{KEY}13"
+    stack["ssh"]["bastion"] = {"address": "192.0.2.1", "hostKey": f"{KEY}12"}
+    assert only_problem(stack).startswith("ssh.bastion.hostKey: ")
 
 
 @pytest.mark.parametrize("name", ["missing", "x" * 5000, "nul\0"])
