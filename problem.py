@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import KW_ONLY, dataclass
+
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of Unicode whose characters a terminal obeys: controls, directions, line separators."""
+
+COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+"""Begins a command to the runner of a job, such as `::add-mask::`: ActionCommand.cs of actions/runner."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,21 @@ class Problem:
 
     def __str__(self) -> str:
         """The printed form, without a newline at its end."""
-        seen = self.seen.strip().replace("\n", "\n    ")
-        return f"{self.where}: expected {self.expected},\n  saw {seen}\n  Next: {self.next_command}"
+        where, expected, seen, next_command = (
+            printable(text.strip()).replace("\n", "\n    ")
+            for text in (self.where, self.expected, self.seen, self.next_command)
+        )
+        return f"{where}: expected {expected},\n  saw {seen}\n  Next: {next_command}"
+
+
+def printable(text: str) -> str:
+    """Text of a host or a cluster for a terminal, a job's log or its summary: nothing that reads it obeys it."""
+    lines = text.replace("\r\n", "\n")
+    shown = "".join(
+        each if each in "\n\t" or unicodedata.category(each) not in UNPRINTABLE else "\N{REPLACEMENT CHARACTER}"
+        for each in lines
+    )
+    return COMMAND.sub(lambda match: f"{match[1] or ''}{match[0][-1]} ", shown)
 
 
 class StepError(Exception):

@@ -67,12 +67,15 @@ def checked_kubeconfig(content: str) -> str:
     Raises:
         pulumi.RunError: the kubeconfig names no cluster. The provider would silently use the operator's kubeconfig.
     """
-    parsed = yaml.safe_load(content)
+    try:
+        parsed = yaml.safe_load(content)
+    except yaml.YAMLError:
+        parsed = None  # the error would repeat lines of it, in which there is a key
     if not isinstance(parsed, dict) or not parsed.get("clusters"):
         problem = Problem(
             "kubeconfig",
             expected="the admin.conf of the control plane",
-            seen="a text without clusters",
+            seen="a text without clusters, or no YAML",
             next_command="pulumi up --replace '**/kubeconfig'",
         )
         raise pulumi.RunError(str(problem))

@@ -17,7 +17,7 @@ from operations.images import images, mirror
 from operations.preview import preview_comment
 from operations.stack import configuration, new_stack
 from operations.status import status
-from problem import StepError
+from problem import StepError, printable
 
 COMMANDS = {
     "configuration": configuration,
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except pulumi.RunError as error:  # what components raise, such as for a manifest that cannot be fetched
-        print(f"\n{error}", file=sys.stderr)
+        print(f"\n{printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)

@@ -38,46 +38,47 @@ Manifest = dict[str, Any]
 
 def own_objects(name: str) -> list[Manifest]:
     """Objects of a file in `manifests/` that this project wrote."""
-    return copy.deepcopy(_parsed((MANIFESTS / name).read_text()))
+    return copy.deepcopy(_parsed((MANIFESTS / name).read_bytes()))
 
 
 def fetched_objects(url: str, sha256: str) -> list[Manifest]:
-    """Objects of an upstream manifest, which is fetched once and kept by its checksum.
+    """Objects of an upstream manifest, which is fetched once, kept by its checksum, and verified at every read.
 
     Raises:
-        pulumi.RunError: the manifest cannot be fetched, or has another checksum.
+        pulumi.RunError: the manifest cannot be fetched, has another checksum, or holds no objects.
     """
     cached = CACHE / f"{sha256}.yaml"
-    if not cached.exists():
-        content = _fetched(url)
-        seen = hashlib.sha256(content).hexdigest()
-        if seen != sha256:
-            problem = Problem(
-                f"manifest {url}",
-                expected=f"sha256 {sha256}",
-                seen=seen,
-                next_command="read what changed in the file before you change the checksum in the stack file",
-            )
-            raise pulumi.RunError(str(problem))
+    content = cached.read_bytes() if cached.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        content = _fetched(url, sha256)
         cached.parent.mkdir(parents=True, exist_ok=True)
         unfinished = cached.with_suffix(f".{os.getpid()}")
         unfinished.write_bytes(content)
-        unfinished.rename(cached)
-    return copy.deepcopy(_parsed(cached.read_text()))
+        unfinished.replace(cached)
+    objects = copy.deepcopy(_parsed(content))
+    if not objects:
+        problem = Problem(
+            f"manifest {url}",
+            expected="Kubernetes objects",
+            seen="a file without any",
+            next_command="correct manifestUrl and manifestSha256 in the stack file",
+        )
+        raise pulumi.RunError(str(problem))
+    return objects
 
 
 @cache
-def _parsed(text: str) -> list[Manifest]:
+def _parsed(content: bytes) -> list[Manifest]:
     # libyaml takes a tenth of the time; each preview parses several manifests.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [document for document in yaml.load_all(text, loader) if document]
+    return [document for document in yaml.load_all(content, loader) if document]
 
 
-def _fetched(url: str) -> bytes:
+def _fetched(url: str, sha256: str) -> bytes:
     try:
         # The settings allow https, http and file, nothing else.
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return bytes(answer.read())
+            content = bytes(answer.read())
     except OSError as error:
         problem = Problem(
             "manifest",
@@ -87,6 +88,16 @@ def _fetched(url: str) -> bytes:
             " file",
         )
         raise pulumi.RunError(str(problem)) from error
+    seen = hashlib.sha256(content).hexdigest()
+    if seen != sha256:
+        problem = Problem(
+            f"manifest {url}",
+            expected=f"sha256 {sha256}",
+            seen=seen,
+            next_command="read what changed in the file before you change the checksum in the stack file",
+        )
+        raise pulumi.RunError(str(problem))
+    return content
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:

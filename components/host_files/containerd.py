@@ -151,7 +151,7 @@ def _server(registry: Registry) -> str:
 def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None = None) -> str:
     server = _server(registry)
     lines = [f'server = "{server}"']
-    for url in (*access.mirrors, server):
+    for url in dict.fromkeys((*access.mirrors, server)):
         lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
         if access.ca_file:
             lines.append(f'  ca = "{_ca_path(registry)}"')

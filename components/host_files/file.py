@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,5 +15,5 @@ class File:
     """
 
     path: str
-    content: str
+    content: str = field(repr=False)
     mode: str = "0644"

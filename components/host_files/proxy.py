@@ -24,8 +24,8 @@ def proxy_files(settings: Settings) -> list[File]:
     apt = [
         f'Acquire::{scheme}::Proxy "{url}";\n' for scheme, url in (("http", proxy.http), ("https", proxy.https)) if url
     ]
-    # apt accepts hosts only, and no networks or domains: apt.conf(5), "DIRECT".
-    hosts = [name for name in proxy.no_proxy if not name.startswith((".", "*")) and "/" not in name]
+    # apt accepts hosts only, and no networks, domains or ports: apt.conf(5), "DIRECT". `::` would end the name.
+    hosts = [name for name in proxy.no_proxy if not name.startswith((".", "*")) and not {"/", ":"} & set(name)]
     apt += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";\n' for host in hosts for scheme in ("http", "https")]
     # systemd reads "%" as the beginning of a specifier; no value has one.
     unit = ["[Service]\n", *(f'Environment="{name.upper()}={value}"\n' for name, value in variables.items())]

@@ -1,30 +1,41 @@
 """The patterns of values in a stack file, and the description of each pattern in words."""
 
+_PORT = r"(:[0-9]{1,5})?"
+_NAME = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_URL_HOST = rf"([A-Za-z0-9_{{}}-]+(\.[A-Za-z0-9_{{}}-]+)*|\[[0-9A-Fa-f:.]+\]){_PORT}"
+"""Without user and password. `{minor}` may be in it."""
+_URL_PATH = r"[!$-&(-Z^-~]*"
+"""Printable ASCII without what ends a text, escapes, groups or begins a comment in a file of a host: quotes, backslash,
+brackets, `#`."""
+
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 HOST_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
-REGISTRY = r"^[A-Za-z0-9.-]+(:[0-9]+)?$"
-IMAGE = r"^[A-Za-z0-9._:/@-]+$"
+REGISTRY = rf"^{_NAME}(\.{_NAME})*{_PORT}$"
+IMAGE = r"^[A-Za-z0-9._:/-]+(@sha(256|512):[0-9a-f]+)?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 USER = r"^[a-z_][a-z0-9_-]*$"
-HTTP_URL = r"^https?://[^\s'\"]+$"
-HTTPS_OR_FILE_URL = r"^(https?|file)://[^\s'\"]+$"
+HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
+HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
 IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
 FINGERPRINT = r"^[0-9A-F]{40}$"
-ONE_LINE = r"^[^\r\n]*$"
+ONE_LINE = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*$"
 HOST_KEY = r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$"
-NAME_OR_ADDRESS = r"^[A-Za-z0-9.-]+$"
-ENDPOINT = r"^[A-Za-z0-9.-]+(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"
-PROXY = r"^https?://[^\s'\"%@/]+/?$"
+NAME_OR_ADDRESS = rf"^{_NAME}(\.{_NAME})*$"
+ENDPOINT = (
+    rf"^{_NAME}(\.{_NAME})*"
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"
+)
+PROXY = rf"^https?://([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]){_PORT}/?$"
 DESTINATION = r"^[A-Za-z0-9.:/*_-]+$"
 KUBERNETES_VERSION = r"^1\.[0-9]{1,3}\.[0-9]{1,3}$"
 VERSION = r"^\d+\.\d+\.\d+$"
-PACKAGE = r"^[a-z0-9.+-]+$"
+PACKAGE = r"^[a-z0-9][a-z0-9.+-]+$"
 MODULE = r"^[a-z0-9_]+$"
-SYSCTL = r"^[a-z0-9_.-]+$"
+SYSCTL = r"^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
 SETTING = r"^[A-Za-z][A-Za-z0-9]*$"
-PREFLIGHT = r"^[A-Za-z0-9-]+$"
+PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
 REGISTRY_USER = r"^[A-Za-z0-9._@-]+$"
 SUITE = r"^[A-Za-z0-9._/-]+$"
 COMPONENT = r"^[A-Za-z0-9._-]+$"
@@ -36,16 +47,17 @@ WORDS = {
     DNS_LABEL: "lower-case letters, digits and `-`, at most 63, neither first nor last a `-`",
     HOST_NAME: "a host name: lower-case letters, digits, `-` and `.`, at most 63 between two dots",
     REGISTRY: "a registry's host name, with its port if it has one, and without `https://`",
-    IMAGE: "an image name, without spaces",
+    IMAGE: "an image name, without spaces, user and password",
     LABEL_KEY: "a key such as `zone` or `example.com/zone`",
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
     USER: "a user name of Linux",
-    HTTP_URL: "an address that begins with `http://` or `https://`",
-    HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file://`",
+    HTTP_URL: "an address that begins with `http://` or `https://`, without user and password, in ASCII",
+    HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file:///`, without user and password, in"
+    " ASCII",
     IDENTITY: "16 hexadecimal digits, lower case",
     SHA256: "64 hexadecimal digits",
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, capitals, no spaces",
-    ONE_LINE: "one line of text",
+    ONE_LINE: "one line of text, without control characters",
     HOST_KEY: "a public key as known_hosts has it, such as `ssh-ed25519 AAAA...`",
     ENDPOINT: "a host name or an address, with a port if it has one, and without `https://`",
     NAME_OR_ADDRESS: "a host name or an address",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -33,6 +34,8 @@ WANTED = {
 }
 """Allowed values by pydantic's type of an error; https://docs.pydantic.dev/latest/errors/validation_errors/."""
 WORDS_OF_OUR_OWN = "value_error"
+USER_INFO = re.compile(r"(://|^['\"]).*@")
+"""User and password, which may stand before the host in the address of a server, or of an image."""
 
 
 def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
@@ -41,7 +44,7 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
     shown: dict[str, str] = {}
     for details in error.errors():
         path = _path(details, raw)
-        place = ".".join(str(part) for part in path)
+        place = _place(path)
         if details["type"] == "extra_forbidden":
             text = unknown_key(str(path[-1]), known_keys(path[:-1]))
         else:
@@ -50,12 +53,19 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
         shown[place] = _found(details)
     # The name of a host is its key in the file, and the problem of the key is listed already.
     hosts = raw.get("hosts")
-    names = {f"hosts.{name}.name" for name in (hosts if isinstance(hosts, Mapping) else ()) if f"hosts.{name}" in texts}
+    keys = hosts if isinstance(hosts, Mapping) else ()
+    names = {_place(["hosts", name, "name"]) for name in keys if _place(["hosts", name]) in texts}
     return [
         f"{place}: {' or '.join(wanted).replace(' or expected ', ' or ')}{shown[place]}"
         for place, wanted in texts.items()
         if place not in names
     ]
+
+
+def _place(path: Sequence[int | str]) -> str:
+    """A path as an error shows it: a key may hold a password too, or characters that a terminal would obey."""
+    parts = (re.sub(r".*@", "[hidden]@", str(part), flags=re.DOTALL) for part in path)
+    return ".".join(part if part.isprintable() else repr(part)[1:-1] for part in parts)
 
 
 def _path(details: ErrorDetails, raw: Mapping[str, Any]) -> list[int | str]:
@@ -85,7 +95,8 @@ def _wanted(details: ErrorDetails) -> str:
 def _found(details: ErrorDetails) -> str:
     """The found value; never the value of an unknown key, which may be a misplaced password."""
     says_enough = details["type"] in {"missing", "extra_forbidden"} or isinstance(details["input"], dict)
-    return "" if says_enough else f", found {details['input']!r}"
+    shown = USER_INFO.sub(r"\1[hidden]@", repr(details["input"]))
+    return "" if says_enough else f", found {shown}"
 
 
 def unknown_key(name: str, known: Collection[str]) -> str:

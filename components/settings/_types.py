@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -20,8 +21,19 @@ ImageName = Annotated[str, StringConstraints(pattern=_patterns.IMAGE)]
 LabelKey = Annotated[str, StringConstraints(pattern=_patterns.LABEL_KEY)]
 LabelValue = Annotated[str, StringConstraints(pattern=_patterns.LABEL_VALUE)]
 UserName = Annotated[str, StringConstraints(pattern=_patterns.USER)]
-HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL)]
-HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL)]
+
+
+def _with_server(value: str) -> str:
+    try:
+        _ = urlsplit(value).port
+    except ValueError as error:  # an IPv6 address that is none, a port that is too high
+        raise ValueError(f"no address of a server: {error}") from error
+    return value
+
+
+WITH_SERVER = AfterValidator(_with_server)
+HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL), WITH_SERVER]
+HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL), WITH_SERVER]
 Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
 OneLine = Annotated[str, StringConstraints(pattern=_patterns.ONE_LINE)]
 

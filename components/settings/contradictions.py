@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from components.settings import Settings
-from components.settings.known_hosts import known_host_key
+from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 from components.settings.manifest_sources import manifest_sources
 from components.settings.versions import (
     calico_is_tested_with,
@@ -144,12 +144,22 @@ def _network_overlaps(settings: Settings) -> Iterator[str]:
 
 
 def _host_keys(settings: Settings) -> Iterator[str]:
-    file = settings.ssh.known_hosts_file
+    file, bastion = settings.ssh.known_hosts_file, settings.ssh.bastion
+    pinned = {f"hosts.{host.name}.hostKey": host.host_key for host in settings.hosts.values() if host.host_key}
+    pinned |= {"ssh.bastion.hostKey": bastion.host_key} if bastion else {}
+    revoked = revoked_keys(file) if file else set()
+    for path, key in pinned.items():
+        if without_comment(key) in revoked:
+            yield f"{path}: {file} marks it as revoked, found {key!r}"
     for host in settings.hosts.values():
         port = host.port or settings.ssh.port
         if host.host_key or (file and known_host_key(file, str(host.address), port)):
             continue
-        where = f"and {file} has no line for {host.address}" if file else "and there is no ssh.knownHostsFile"
+        where = (
+            f"and {file} has no line for {host.address} with a key that is not revoked"
+            if file
+            else "and there is no ssh.knownHostsFile"
+        )
         yield (
             f"hosts.{host.name}.hostKey: missing, {where}; read it with"
             f" `ssh-keyscan -t ed25519 -p {port} {host.address}` and compare its fingerprint on the machine"

@@ -10,13 +10,27 @@ from pathlib import Path
 
 
 def known_host_key(file: Path, address: str, port: int) -> str | None:
-    """Type and key of the first line for an address; None without such a line. Revoked keys are ignored."""
+    """Type and key of the first line for an address whose key is not revoked; None without such a line."""
     wanted = address if port == 22 else f"[{address}]:{port}"
+    revoked = revoked_keys(file)
     for line in file.read_text(errors="replace").splitlines():
         names, _, key = line.strip().partition(" ")
-        if not names.startswith(("#", "@")) and any(_matches(name, wanted) for name in names.split(",")):
+        if names.startswith(("#", "@")) or without_comment(key) in revoked:
+            continue
+        if any(_matches(name, wanted) for name in names.split(",")):
             return key.strip()
     return None
+
+
+def revoked_keys(file: Path) -> set[str]:
+    """Type and key of each line that is marked `@revoked`: a key that is never accepted, whichever host shows it."""
+    lines = (line.split() for line in file.read_text(errors="replace").splitlines())
+    return {without_comment(" ".join(words[2:])) for words in lines if words[:1] == ["@revoked"]}
+
+
+def without_comment(key: str) -> str:
+    """Type and key alone."""
+    return " ".join(key.split()[:2])
 
 
 def _matches(name: str, wanted: str) -> bool:

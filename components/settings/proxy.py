@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings import _patterns
-from components.settings._types import Model
+from components.settings._types import WITH_SERVER, Model
 
 # Without a user and a password: both would be in plain files and in the journal of every host.
-ProxyUrl = Annotated[str, StringConstraints(pattern=_patterns.PROXY)]
+ProxyUrl = Annotated[str, StringConstraints(pattern=_patterns.PROXY), WITH_SERVER]
 Destination = Annotated[str, StringConstraints(pattern=_patterns.DESTINATION)]
 
 

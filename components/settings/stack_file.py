@@ -60,8 +60,11 @@ def parse_settings(
         secrets: names of the encrypted settings; None validates the sections only.
 
     Raises:
-        SettingsError: with every problem.
+        SettingsError: with every problem; of encrypted sections alone, because other problems may repeat their values.
     """
+    encrypted = list(_encrypted_sections(raw, secrets or ()))
+    if encrypted:
+        raise SettingsError(encrypted)
     named = dict(raw)
     hosts = raw.get("hosts")
     if isinstance(hosts, dict):
@@ -79,6 +82,25 @@ def parse_settings(
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
+
+
+def _encrypted_sections(raw: Mapping[str, Any], secrets: Collection[str]) -> Iterator[str]:
+    """Sections that are a secret, or have one in them: Pulumi names the section only, once it has decrypted it."""
+    for name in SECTIONS:
+        if name in raw and (name in secrets or _has_ciphertext(raw[name])):
+            yield (
+                f"{name}: encrypted, or a setting in it is, found `secure:`; previews, state and files of hosts would"
+                " show it in clear; write it in plain text: only passwords of image registries are secrets"
+            )
+
+
+def _has_ciphertext(node: Any) -> bool:
+    """Whether a part of a stack file has a mapping that Pulumi would decrypt: `secure:` alone, and a text."""
+    if isinstance(node, Mapping):
+        if len(node) == 1 and isinstance(node.get("secure"), str):
+            return True
+        node = list(node.values())
+    return isinstance(node, list) and any(_has_ciphertext(each) for each in node)
 
 
 def _problems_of_other_settings(

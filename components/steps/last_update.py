@@ -27,13 +27,13 @@ class RecordedStep:
 
     Attributes:
         stdin: standard input; may hold secrets, so the plan shows `inputs` only, without secret files.
-        connection: fields of the connection, as the provider names them.
+        connection: fields of the connection, as the provider names them; may hold a private key.
         stdout: standard output; may be a secret, too.
     """
 
-    stdin: str
-    connection: Mapping[str, Any]
-    stdout: str
+    stdin: str = field(repr=False)
+    connection: Mapping[str, Any] = field(repr=False)
+    stdout: str = field(repr=False)
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -53,7 +53,7 @@ class LastUpdate:
 
     identity: str | None = None
     steps: Mapping[tuple[str, StepName], RecordedStep] = field(default_factory=dict)
-    objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def step(self, host: str, name: StepName) -> RecordedStep | None:
         """A step that succeeded; None for a step that never succeeded."""

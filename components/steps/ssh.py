@@ -10,7 +10,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.settings import Host, Ssh
@@ -32,12 +32,12 @@ class Answer:
 
     Attributes:
         status: exit status; 255 if ssh itself failed, 127 without a program ssh.
-        output: standard output of the script.
+        output: standard output of the script; may be a secret, such as a join token.
         log: standard error of the script and of ssh.
     """
 
     status: int
-    output: str
+    output: str = field(repr=False)
     log: str
 
 

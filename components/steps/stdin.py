@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.host_files import File
 
@@ -26,7 +26,7 @@ class Inputs:
     """
 
     values: Mapping[str, str]
-    files: Mapping[str, str]
+    files: Mapping[str, str] = field(repr=False)
 
 
 def prologue(script: str, variables: Mapping[str, str]) -> str:

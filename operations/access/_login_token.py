@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from components.settings import ServiceAccount, Settings
@@ -28,7 +28,7 @@ class LoginToken:
         until: may be earlier than requested; the API server decides.
     """
 
-    token: str
+    token: str = field(repr=False)
     account: str
     until: datetime
 

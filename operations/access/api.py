@@ -7,7 +7,7 @@ import json
 import ssl
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -52,7 +52,7 @@ class Api:
     server: str
     tls: ssl.SSLContext
     authority: str
-    token: str | None
+    token: str | None = field(repr=False)
     commands: StackCommands
 
     @classmethod

@@ -14,7 +14,7 @@ from components.steps.step import StepName
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
-from problem import Problem, StepError
+from problem import Problem, StepError, printable
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -62,7 +62,8 @@ def _described(name: str, found: str | Problem | None, up: str) -> str:
         return f"{name}: not prepared yet: {up}"
     if isinstance(found, Problem):
         return "\n    ".join([f"{name}: cannot be checked:", *str(found).splitlines()])
-    return "\n    ".join([f"{name}: differs:", *found.splitlines()]) if found else f"{name}: as it should be"
+    lines = printable(found).splitlines()
+    return "\n    ".join([f"{name}: differs:", *lines]) if found else f"{name}: as it should be"
 
 
 def _refuse_differences(found: Mapping[str, str | Problem], commands: StackCommands) -> None:

@@ -20,7 +20,7 @@ from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
-from problem import Problem, StepError
+from problem import Problem, StepError, printable
 
 UNREADY_SECONDS = 150
 """Until the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, and it may be busy."""
@@ -106,7 +106,9 @@ class _Machine:
     def send(self, host: Host, text: str) -> Answer:
         """Run a script on a host, and print what it changed."""
         answer = run_as_root(host, self.settings.ssh, text)
-        print(answer.log, end="", flush=True)
+        for line in printable(answer.log).splitlines():
+            # A line of another form is no line of ours: it may look like that of another host.
+            print(line if line.startswith(f"{host.name}: ") else f"    {line}", flush=True)
         return answer
 
 

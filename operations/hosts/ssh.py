@@ -35,7 +35,8 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
 
 def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
     """The script's own, where it printed one."""
-    if answer.log.count("\n  Next: ") == 1 and (found := EXPLAINED.search(answer.log)):
+    found = EXPLAINED.search(answer.log) if answer.log.count("\n  Next: ") == 1 else None
+    if found and found["where"].startswith(f"{host.name}: "):
         return Problem(**{name: text.replace("\n    ", "\n") for name, text in found.groupdict().items()})
     step, user, port = f"{host.name}: run a script over SSH", host.user or ssh.user, host.port or ssh.port
     if answer.status == connection.NO_SSH:

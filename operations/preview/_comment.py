@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from operations.preview._differences import shortened
 from operations.preview._preview import Preview
+from problem import printable
 
 LIMIT = 65536
 """Characters of a comment's body that GitHub takes. Counted in bytes here, which are never fewer."""
@@ -88,6 +89,7 @@ def _folded(title: str, text: str, room: int, *, is_open: bool = False) -> str:
 
 def _fenced(text: str, kind: str, room: int) -> str:
     """A fenced block that no text can end early, cut at a line if it would not fit, and then saying so."""
+    text = printable(text)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     lines = text.strip("\n").splitlines()

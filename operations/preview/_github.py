@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from problem import Problem, StepError
@@ -23,18 +23,22 @@ class PullRequest:
 
     Attributes:
         api: address of the REST API, which is https://api.github.com for GitHub itself.
+        graphql: address of the GraphQL API, which is https://api.github.com/graphql for GitHub itself.
         repository: owner and name.
         number: of the pull request.
         token: may write comments on pull requests; never shown.
     """
 
     api: str
+    graphql: str
     repository: str
     number: int
-    token: str
+    token: str = field(repr=False)
 
     def write(self, marker: str, body: str) -> str:
-        """The comment that begins with the marker has this body; it is made if there is none.
+        """The comment of the token's own login that begins with the marker has this body; it is made if there is none.
+
+        The author of any other comment could edit it afterwards, and the plan in it.
 
         Returns:
             Its address for people.
@@ -42,24 +46,38 @@ class PullRequest:
         Raises:
             StepError: the API refuses, or cannot be reached.
         """
-        existing = next((each for each in self._comments() if each["body"].startswith(marker)), None)
+        own = self._login()
+        existing = next((each for each in self._comments() if _is_by(own, each) and _begins_with(marker, each)), None)
         if existing:
-            answer = self._request("PATCH", f"/issues/comments/{existing['id']}", {"body": body})
+            answer = self._request("PATCH", f"{self._issues}/comments/{existing['id']}", {"body": body})
         else:
-            answer = self._request("POST", f"/issues/{self.number}/comments", {"body": body})
+            answer = self._request("POST", f"{self._issues}/{self.number}/comments", {"body": body})
         return str(answer["html_url"])
+
+    @property
+    def _issues(self) -> str:
+        return f"{self.api}/repos/{self.repository}/issues"
+
+    def _login(self) -> str:
+        """Login of the token. REST's /user refuses the token of a job, which is that of an app."""
+        answer = self._request("POST", self.graphql, {"query": "query { viewer { login } }"})
+        try:
+            return str(answer["data"]["viewer"]["login"])
+        except (LookupError, TypeError) as error:
+            next_command = f"see whether $GITHUB_TOKEN is valid, and {self.graphql} the API of its server"
+            raise self._error(f"no login of the token: {str(answer)[:300]}", next_command) from error
 
     def _comments(self) -> Iterator[dict[str, Any]]:
         page = 1
-        while found := self._request("GET", f"/issues/{self.number}/comments?per_page={PAGE}&page={page}"):
+        while found := self._request("GET", f"{self._issues}/{self.number}/comments?per_page={PAGE}&page={page}"):
             yield from found
             if len(found) < PAGE:
                 return
             page += 1
 
-    def _request(self, method: str, path: str, content: dict[str, str] | None = None) -> Any:
+    def _request(self, method: str, url: str, content: dict[str, str] | None = None) -> Any:
         request = urllib.request.Request(  # noqa: S310  # the address is the runner's own
-            f"{self.api}/repos/{self.repository}{path}",
+            url,
             method=method,
             data=None if content is None else json.dumps(content).encode(),
             headers={
@@ -83,3 +101,11 @@ class PullRequest:
     def _error(self, seen: str, next_command: str) -> StepError:
         step = f"comment on pull request {self.number} of {self.repository}"
         return StepError(Problem(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command))
+
+
+def _is_by(login: str, comment: dict[str, Any]) -> bool:
+    return bool((comment.get("user") or {}).get("login") == login)
+
+
+def _begins_with(marker: str, comment: dict[str, Any]) -> bool:
+    return bool((comment.get("body") or "").startswith(marker))

@@ -123,4 +123,5 @@ def _pull_request(number: int) -> PullRequest:
             )
         )
     api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
-    return PullRequest(api, os.environ["GITHUB_REPOSITORY"], number, os.environ["GITHUB_TOKEN"])
+    graphql = os.environ.get("GITHUB_GRAPHQL_URL", f"{api}/graphql")
+    return PullRequest(api, graphql, os.environ["GITHUB_REPOSITORY"], number, os.environ["GITHUB_TOKEN"])

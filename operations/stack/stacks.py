@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,12 @@ class SelectedStack:
     Attributes:
         name: as Pulumi knows it, with its organisation and project if it was given with them.
         file: its stack file; of a stack on local machines the generated one.
-        environment: that Pulumi runs with.
+        environment: that Pulumi runs with; may hold a passphrase.
     """
 
     name: str
     file: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
 
     @property
     def commands(self) -> StackCommands:

@@ -19,7 +19,7 @@ from operations.status._dashboard_checks import dashboard_problems
 from operations.status._host_checks import facts_of, host_problems
 from operations.status._pod_checks import pod_problems
 from operations.status._pod_network_checks import pod_network_problems
-from problem import Problem, StepError
+from problem import Problem, StepError, printable
 
 CONNECTIONS_AT_ONCE = 16
 
@@ -113,7 +113,8 @@ def _summary(state: ClusterState) -> str:
     lines = []
     for node in state.nodes or []:
         is_ready = ready_condition(node).get("status") == "True"
-        version = node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "unknown")
+        version = printable(node.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "unknown"))
+        version = version.replace("\n", " ")  # a node says what it likes
         lines.append(f"{node['metadata']['name']:24} {version:10} {'Ready' if is_ready else 'NotReady'}")
     if state.pods is not None:
         running = sum(pod.get("status", {}).get("phase") in {"Running", "Succeeded"} for pod in state.pods)

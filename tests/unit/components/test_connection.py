@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,13 @@ import pytest
 
 from components import cluster_access
 from components.cluster_access import checked_kubeconfig
+from components.host_files import File
 from components.settings import Host, Settings
 from components.settings.stack_file import parse_settings
 from components.steps import connection, explain
-from components.steps.last_update import LastUpdate
+from components.steps.last_update import LastUpdate, RecordedStep
+from components.steps.ssh import Answer
+from components.steps.stdin import inputs_of
 from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted
 from tests.unit.support.stacks import KEY, smallest
@@ -112,6 +116,28 @@ def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: 
     (message,) = said
     assert message.startswith("Deployment:web: expected the cluster to take and run it,\n  saw ImagePullBackOff\n")
     assert message.endswith("Next: make status STACK=shop, which names what is wrong and what to do")
+
+
+@pytest.mark.parametrize("content", ["client-key-data: canary: canary\n", "users: [canary\n", "canary", "", "- canary"])
+def test_a_kubeconfig_that_is_none_is_refused_without_its_text(content: str) -> None:
+    """A parser's error repeats the line, in which there may be a key."""
+    with pytest.raises(pulumi.RunError, match=r"expected the admin\.conf of the control plane") as error:
+        cluster_access.checked_kubeconfig(content)
+    shown = "".join(traceback.format_exception(error.value))
+    assert "canary" not in shown
+
+
+def test_what_may_hold_a_secret_is_not_in_a_traceback() -> None:
+    """A debugger, a log and an assertion show the repr of objects."""
+    recorded = RecordedStep("stage 0600 /x canary", {"privateKey": "canary"}, "canary")
+    objects = {("Secret", "x"): {"data": "canary"}}
+    shown = [
+        LastUpdate("x", {("node1", StepName.JOIN): recorded}, objects),
+        inputs_of("export A=1\nstage 0600 /x canary\n"),
+        File("/x", "canary"),
+        Answer(0, "canary", ""),
+    ]
+    assert "canary" not in repr(shown)
 
 
 def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPatch) -> None:

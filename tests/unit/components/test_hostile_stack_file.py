@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
-from tests.unit.support.stacks import Stack, only_problem, outcome, problems, smallest
+from tests.unit.support.stacks import KEY, Stack, only_problem, outcome, problems, smallest
 
 HOSTILE = [
     "[key]",
@@ -25,6 +25,9 @@ HOSTILE = [
     "a\nb",
     "a\n",
     "a;b",
+    "..",
+    "-x",
+    "a\x1b[2J",
     "a\\b",
     "a,b=c",
     "",
@@ -53,6 +56,10 @@ def _set_label_key(stack: Stack, value: str) -> None:
             id="registry",
         ),
         pytest.param(lambda stack, value: stack.update(containerd={"package": value}), id="package"),
+        pytest.param(
+            lambda stack, value: stack.update(ssh={"bastion": {"address": value, "hostKey": f"{KEY}9"}}), id="bastion"
+        ),
+        pytest.param(lambda stack, value: stack["cluster"].update(controlPlaneEndpoint=value), id="endpoint"),
         pytest.param(lambda stack, value: stack.update(system={"modules": [value]}), id="module"),
         pytest.param(lambda stack, value: stack.update(system={"sysctl": {value: 1}}), id="sysctl"),
         pytest.param(lambda stack, value: stack["cluster"].update(ignorePreflightErrors=[value]), id="ignored error"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pulumi
@@ -30,3 +31,41 @@ def test_a_manifest_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "manifest.yaml").unlink()
     assert manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"]) == first
     assert len(first) == len(CALICO_OBJECTS)
+
+
+@pytest.mark.parametrize("content", ["kind: DaemonSet\nmetadata: {name: evil}\n", ""])
+def test_a_cached_manifest_that_was_changed_is_fetched_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    """Whoever may write into the cache of a shared runner is not cluster-admin by it."""
+    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    calico = full(tmp_path)["calico"]
+    first = manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
+    (cached,) = (tmp_path / "cache").iterdir()
+    intact = cached.read_bytes()
+    cached.write_text(content)
+    assert manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"]) == first
+    assert cached.read_bytes() == intact
+
+
+def test_a_cached_manifest_that_was_changed_is_not_used_where_its_source_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The update fails, with the address that it needs."""
+    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    calico = full(tmp_path)["calico"]
+    manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_text("kind: DaemonSet\n")
+    (tmp_path / "manifest.yaml").unlink()
+    with pytest.raises(pulumi.RunError, match=r"manifest: expected file://.* to be readable"):
+        manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing\n---\n"])
+def test_a_manifest_without_objects_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Whatever its checksum: an add-on of no objects would be deleted from the cluster."""
+    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    (tmp_path / "empty.yaml").write_bytes(content)
+    with pytest.raises(pulumi.RunError, match="expected Kubernetes objects"):
+        manifests.fetched_objects((tmp_path / "empty.yaml").as_uri(), hashlib.sha256(content).hexdigest())

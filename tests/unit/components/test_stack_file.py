@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.settings import Settings
 from components.settings._patterns import WORDS
-from components.settings.stack_file import SettingsError, parse_settings
+from components.settings.known_hosts import known_host_key
+from components.settings.stack_file import SettingsError, load_settings, parse_settings
 from tests.unit.support.stacks import KEY, full, only_problem, problems, smallest, with_workers
 
 
@@ -115,6 +118,22 @@ def test_a_known_hosts_file_stands_for_a_missing_host_key(tmp_path: Path) -> Non
     assert only_problem(stack).startswith(f"hosts.node2.hostKey: missing, and {known_hosts} has no line for 192.0.2.12")
 
 
+@pytest.mark.parametrize("names", ["192.0.2.12", "*", "|1|c2FsdA==|aGFzaA==", "other.example.com"])
+def test_a_revoked_host_key_is_refused(tmp_path: Path, names: str) -> None:
+    """As sshd(8) says: never to be accepted, whichever host shows it."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"192.0.2.12 {KEY}12 old\n@revoked {names}\t{KEY}12 stolen\n")
+    stack = with_workers("node2") | {"ssh": {"knownHostsFile": str(known_hosts)}}
+    expected = f"hosts.node2.hostKey: {known_hosts} marks it as revoked, found '{KEY}12'"
+    assert only_problem(stack) == expected
+    del stack["hosts"]["node2"]["hostKey"]
+    assert only_problem(stack).startswith("hosts.node2.hostKey: missing, and ")
+    known_hosts.write_text(f"{known_hosts.read_text()}192.0.2.12 {KEY}13\n")
+    assert known_host_key(known_hosts, "192.0.2.12", 22) == f"{KEY}13"
+    stack["ssh"]["bastion"] = {"address": "192.0.2.1", "hostKey": f"{KEY}12"}
+    assert only_problem(stack).startswith("ssh.bastion.hostKey: ")
+
+
 @pytest.mark.parametrize("name", ["missing", "x" * 5000, "nul\0"])
 def test_a_file_that_cannot_be_there_is_refused(tmp_path: Path, name: str) -> None:
     """Too long a name raises in the operating system, not in the validation."""
@@ -208,6 +227,39 @@ def test_a_registry_password_has_to_be_there_and_encrypted(
     (found,) = error.value.problems
     assert found.startswith(problem + "pulumi config set --secret registryPassword")
     parse_settings(full(tmp_path), others={"registryPassword"}, secrets={"registryPassword"})
+
+
+@pytest.mark.parametrize("section", ["cluster", "hosts", "ssh", "calico"])
+def test_an_encrypted_section_is_refused_without_its_values(section: str) -> None:
+    """Pulumi hands it over in clear; every other problem would repeat what was found."""
+    stack = smallest() | {"ssh": {"user": "Canary!"}, "calico": {"mtu": "Canary!"}}
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": "Canary!"}}
+    with pytest.raises(SettingsError) as error:
+        parse_settings(stack, secrets={section})
+    (found,) = error.value.problems
+    assert found.startswith(f"{section}: encrypted, or a setting in it is, found `secure:`; ")
+    assert "Canary" not in str(error.value)
+
+
+def test_an_encrypted_setting_in_a_plain_section_is_refused() -> None:
+    """As Pulumi hands it over, and as it stands in the file, which operations read."""
+    stack = smallest()
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraVolumes": [{"name": "canary"}]}}
+    parse_settings(stack, secrets=set())
+    with pytest.raises(SettingsError, match="cluster: encrypted"):
+        parse_settings(stack, secrets={"cluster"})
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraVolumes": [{"name": {"secure": "v1:x:y"}}]}}
+    assert only_problem(stack).startswith("cluster: encrypted")
+
+
+def test_the_engine_says_which_sections_are_encrypted() -> None:
+    """The name of each secret comes beside the settings in clear."""
+    config = {f"{pulumi.get_project()}:{section}": json.dumps(value) for section, value in smallest().items()}
+    pulumi.runtime.set_all_config(config)
+    assert load_settings().cluster.name == "dev"
+    pulumi.runtime.set_all_config(config, [f"{pulumi.get_project()}:hosts"])
+    with pytest.raises(SettingsError, match="hosts: encrypted"):
+        load_settings()
 
 
 def test_what_has_a_setting_of_its_own_is_refused_in_documents_of_kubeadm() -> None:

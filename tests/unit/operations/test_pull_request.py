@@ -30,6 +30,7 @@ class GitHub:
         self.comments: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str, str | None]] = []
         self.refusal: int | None = None
+        self.login = "github-actions[bot]"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -43,19 +44,23 @@ class GitHub:
 
     def pull_request(self) -> PullRequest:
         """Number 7 of example/shop."""
-        return PullRequest(self.address, "example/shop", 7, "hunter2")
+        return PullRequest(self.address, f"{self.address}/graphql", "example/shop", 7, "hunter2")
 
     def answer(self, method: str, path: str, content: Any) -> tuple[int, Any]:
         """Status and answer to a request."""
         if self.refusal:
             return self.refusal, {"message": "Resource not accessible by integration"}
+        if (method, path) == ("POST", "/graphql"):
+            assert content == {"query": "query { viewer { login } }"}
+            return 200, {"data": {"viewer": {"login": self.login}}} if self.login else {"errors": ["Bad credentials"]}
         collection, _, query = path.partition("?")
         if method == "GET" and collection == "/repos/example/shop/issues/7/comments":
             values = dict(pair.split("=") for pair in query.split("&"))
             start = (int(values["page"]) - 1) * int(values["per_page"])
             return 200, self.comments[start : start + int(values["per_page"])]
         if method == "POST" and collection == "/repos/example/shop/issues/7/comments":
-            self.comments.append({"id": len(self.comments) + 1, **content, "html_url": "https://example.com/new"})
+            author = {"user": {"login": self.login}, "html_url": "https://example.com/new"}
+            self.comments.append({"id": len(self.comments) + 1, **content, **author})
             return 201, self.comments[-1]
         number = int(collection.removeprefix("/repos/example/shop/issues/comments/"))
         self.comments[number - 1].update(content)
@@ -94,7 +99,8 @@ def github() -> Iterator[GitHub]:
 def others(number: int) -> list[dict[str, Any]]:
     """Comments of other people."""
     return [
-        {"id": each + 1, "body": f"I read {MARKER}", "html_url": "https://example.com/old"} for each in range(number)
+        {"id": each + 1, "user": {"login": "jo"}, "body": f"I read {MARKER}", "html_url": "https://example.com/old"}
+        for each in range(number)
     ]
 
 
@@ -114,6 +120,26 @@ def test_later_previews_bring_the_comment_up_to_date_however_many_there_are(gith
     github.pull_request().write(MARKER, f"{MARKER}\nsecond")
     assert len(github.comments) == 101
     assert github.comments[100]["body"] == f"{MARKER}\nsecond"
+
+
+@pytest.mark.parametrize("author", [{"login": "mallory"}, {"login": "github-actions"}, {}, None])
+def test_a_comment_of_somebody_else_is_left_alone(github: GitHub, author: dict[str, str] | None) -> None:
+    """Its author could edit the plan in it afterwards; a deleted author is none."""
+    stranger = {"id": 1, "user": author, "body": f"{MARKER}\nmine", "html_url": "https://example.com/old"}
+    github.comments = [dict(stranger)]
+    for text in ("first", "second"):
+        assert github.pull_request().write(MARKER, f"{MARKER}\n{text}") == "https://example.com/new"
+    assert github.comments[0] == stranger
+    assert [each["body"] for each in github.comments[1:]] == [f"{MARKER}\nsecond"]
+
+
+def test_a_token_without_a_login_writes_nothing(github: GitHub) -> None:
+    """Which comment is its own is not known."""
+    github.login = ""
+    with pytest.raises(StepError, match="no login of the token") as error:
+        github.pull_request().write(MARKER, MARKER)
+    assert "hunter2" not in str(error.value) + repr(github.pull_request())
+    assert github.comments == []
 
 
 def test_a_refusal_says_which_permission_is_missing_and_not_the_token(github: GitHub) -> None:
@@ -141,6 +167,7 @@ def test_the_command_writes_what_fits_and_prints_everything(
 ) -> None:
     """What is cut off on the pull request is in the job's log."""
     monkeypatch.setenv("GITHUB_API_URL", github.address)
+    monkeypatch.delenv("GITHUB_GRAPHQL_URL", raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
     monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
     pulumi.says([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
@@ -160,6 +187,7 @@ def test_nothing_is_written_unless_it_is_asked_for(
 ) -> None:
     """A token in the environment is no order."""
     monkeypatch.setenv("GITHUB_API_URL", github.address)
+    monkeypatch.delenv("GITHUB_GRAPHQL_URL", raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
     monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
     assert operations.main(["preview-comment", "shop"]) == 0

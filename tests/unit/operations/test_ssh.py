@@ -58,6 +58,22 @@ def test_a_key_file_with_a_blank_in_its_name_is_one_argument_through_a_bastion_t
     assert "<-W>\n<%h:%p>\n<-p>\n<22>\n<root@192.0.2.1>\n" in hop
 
 
+def test_a_connection_trusts_pinned_keys_only_and_ends_when_the_machine_does(programs: Path) -> None:
+    """On the way through a bastion too: no other known_hosts file, and a minute without an answer is the end."""
+    program(programs, "ssh", SHOWS_ARGUMENTS)
+    bastion = {"address": "192.0.2.1", "hostKey": f"{KEY}9"}
+    printed = answer(bastion=bastion)  # type: ignore[arg-type]
+    command = printed.partition("ProxyCommand=")[2].partition(">\n<-p>")[0]
+    hop = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    for arguments in (printed.partition("ProxyCommand=")[0], hop):
+        options = dict(line.strip("<>").partition("=")[::2] for line in arguments.splitlines() if "=" in line)
+        assert options["StrictHostKeyChecking"] == "yes"
+        assert options["GlobalKnownHostsFile"] == "none"
+        assert options["UserKnownHostsFile"].startswith('"/')
+        assert 0 < int(options["ServerAliveInterval"]) * int(options["ServerAliveCountMax"]) <= 60
+        assert "<-F>\n<none>\n" in arguments
+
+
 def test_what_is_no_utf_8_is_replaced(programs: Path) -> None:
     """A log may hold anything."""
     program(programs, "ssh", r"printf 'a\303'; printf 'b\377' >&2")
