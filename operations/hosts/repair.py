@@ -144,8 +144,8 @@ class _Node:
             self._wait_until_missed()
         control_plane = self.machine.settings.control_plane
         discovery = self.machine.send(control_plane, rerun(self._recorded(StepName.MEMBERSHIP), "membership")).output
-        # A kubelet whose node is not in the cluster has nothing to lose: the join may reset it.
-        values = {"RESET_ON_FAILURE": "true"}
+        # A machine without a node in the cluster has nothing to lose: the join may reset the machine. A member may run pods.
+        values = {} if self._node() else {"RESET_ON_FAILURE": "true"}
         files = [File(DISCOVERY_PATH, discovery, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files=files, values=values))
 

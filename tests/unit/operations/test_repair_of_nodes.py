@@ -28,7 +28,7 @@ NODE = "/api/v1/nodes/node2"
 
 def recorded(host: str, step: str, **values: str) -> tuple[tuple[str, StepName], str]:
     """A command of the last update, by name."""
-    text = prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3", "RESET_ON_FAILURE": "true", **values})
+    text = prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3", "RESET_ON_FAILURE": "false", **values})
     text += staged([File(DISCOVERY_PATH, "an old token", "0600")] if step == "join" else [])
     return (host, StepName(step)), f"{text}run_step {step}\n"
 
@@ -84,7 +84,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
 
 
 def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(hosts: Hosts) -> None:
-    """The join gets the discovery file that membership has just made, and may reset a kubelet without a node."""
+    """The join gets the discovery file that membership has just made, and resets a member only if the policy says so."""
     assert __main__.main(["repair", "shop", "node2"]) == 0
     assert hosts.order() == [
         "node2 reclaim",
@@ -97,7 +97,7 @@ def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(host
     ]
     join = inputs_of(hosts.text("join"))
     assert join.files[DISCOVERY_PATH] == "a fresh token"
-    assert join.values["RESET_ON_FAILURE"] == "true"
+    assert join.values["RESET_ON_FAILURE"] == "false"
     assert inputs_of(hosts.text("pod_network")).values["NODE_NAME"] == "node2"
     assert inputs_of(hosts.text("reclaim")).values["CLUSTER_AUTHORITY"].startswith("-----BEGIN CERTIFICATE-----")
 
@@ -139,10 +139,17 @@ def test_a_node_of_another_version_is_left_to_an_update(hosts: Hosts, capsys: py
 
 
 def test_a_node_that_was_deleted_joins_again(hosts: Hosts) -> None:
-    """The API server knows none of its name."""
+    """A kubelet without a node has nothing to lose: the join may reset the machine, whatever the policy."""
     hosts.server.answers[NODE] = (404, {"message": 'nodes "node2" not found'})
     assert __main__.main(["repair", "shop", "node2"]) == 0
-    assert "node2 join" in hosts.order()
+    assert inputs_of(hosts.text("join")).values["RESET_ON_FAILURE"] == "true"
+
+
+def test_a_member_whose_kubelet_is_lost_is_not_reset(hosts: Hosts) -> None:
+    """A node that is NotReady may run pods, as after its kubelet's certificate expired: only a policy allows a reset."""
+    hosts.server.answers[NODE] = (200, node("node2", "Unknown"))
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert inputs_of(hosts.text("join")).values["RESET_ON_FAILURE"] == "false"
 
 
 def test_a_machine_that_was_reset_gets_a_token_once_its_node_is_missed(
