@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from components.host_files import File
@@ -44,9 +44,12 @@ def run(arguments: argparse.Namespace) -> None:
     kubeconfig = stack.outputs().get("kubeconfig")
     api = Api.of(str(kubeconfig), stack.commands) if kubeconfig else None
     machine = _Machine(host, settings, recorded)
+    node = _Node(machine, api) if api else None
+    if node:
+        node.refuse_other_version()
     is_node = machine.repair(api.authority if api else "")
-    if api:
-        _Node(machine, api).repair(is_node=is_node)
+    if node:
+        node.repair(is_node=is_node)
     print(f"{host.name}: as the last update left it")
 
 
@@ -85,6 +88,18 @@ class _Machine:
     settings: Settings
     recorded: Mapping[tuple[str, StepName], str]
 
+    @property
+    def is_control_plane(self) -> bool:
+        """True where an update initialised the cluster on this machine."""
+        return (self.host.name, StepName.INIT) in self.recorded
+
+    @property
+    def recorded_version(self) -> str:
+        """Kubernetes version of the node; empty where no update made the host a node."""
+        node_step = StepName.INIT if self.is_control_plane else StepName.JOIN
+        recorded = self.recorded.get((self.host.name, node_step))
+        return inputs_of(recorded).values["KUBERNETES_VERSION"] if recorded else ""
+
     def repair(self, authority: str) -> bool:
         """Marks, files, packages and images are there.
 
@@ -95,7 +110,9 @@ class _Machine:
             Whether the machine has the kubeconfig of a kubelet.
         """
         prepare = self.recorded[self.host.name, StepName.PREPARE]
-        reclaimed = self.send(self.host, rerun(prepare, "reclaim", values={"CLUSTER_AUTHORITY": authority}))
+        version = self.recorded_version if self.is_control_plane else ""
+        values = {"CLUSTER_AUTHORITY": authority, "CONTROL_PLANE_VERSION": version}
+        reclaimed = self.send(self.host, rerun(prepare, "reclaim", values=values))
         self.send(self.host, install_scripts())  # other recorded commands call them, such as `leave`
         self.send(self.host, rerun(prepare, "prepare"))
         images = self.recorded.get((self.host.name, StepName.IMAGES))
@@ -124,9 +141,42 @@ class _Node:
         """The host."""
         return self.machine.host
 
+    def refuse_other_version(self) -> None:
+        """Stop before anything is put back if an interrupted update left another version: a repair upgrades nothing.
+
+        Raises:
+            StepError: node or API server has another version, or the API does not tell the version of a worker.
+        """
+        if not self.machine.recorded_version:
+            return
+        try:
+            versions = list(self._versions())
+        except StepError:
+            if not self.machine.is_control_plane:
+                raise
+            return  # the API server may be what is broken; `reclaim` compares the versions on the machine
+        wanted = f"v{self.machine.recorded_version}"
+        for program, seen in versions:
+            if seen != wanted:
+                raise StepError(
+                    Problem(
+                        f"repair {self.host.name}",
+                        expected=f"{program} of version {wanted}, which the last update left",
+                        seen=f"{seen}, left by an interrupted update",
+                        next_command=self.api.commands.up,
+                    )
+                )
+
+    def _versions(self) -> Iterator[tuple[str, str]]:
+        if self.machine.is_control_plane:
+            yield "an API server", self.api.get("/version")["gitVersion"]
+        node = self._node()
+        if node:
+            yield "a kubelet", node["status"]["nodeInfo"]["kubeletVersion"]
+
     def repair(self, *, is_node: bool) -> None:
         """The node is registered and Ready, and other nodes reach its pods; where an update made it a node."""
-        if (self.host.name, StepName.INIT) in self.machine.recorded:
+        if self.machine.is_control_plane:
             # The cluster is verified, and never initialised or reset.
             init = rerun(self._recorded(StepName.INIT), "init", values={"RESET_ON_FAILURE": "false"}, mode="verify")
             self.machine.send(self.host, init)
@@ -141,13 +191,12 @@ class _Node:
 
     def _join(self, *, is_node: bool) -> None:
         """The node is in the cluster and Ready: where it is not, it joins with a new token."""
-        self._refuse_other_version()
         if not is_node:
             self._wait_until_missed()
         control_plane = self.machine.settings.control_plane
         discovery = self.machine.send(control_plane, rerun(self._recorded(StepName.MEMBERSHIP), "membership")).output
-        # A kubelet whose node is not in the cluster has nothing to lose: the join may reset it.
-        values = {"RESET_ON_FAILURE": "true"}
+        # A machine without a node in the cluster may be reset by the join. A member may run pods.
+        values = {} if self._node() else {"RESET_ON_FAILURE": "true"}
         files = [File(DISCOVERY_PATH, discovery, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files=files, values=values))
 
@@ -164,22 +213,6 @@ class _Node:
             if error.status == 404:
                 return None
             raise
-
-    def _refuse_other_version(self) -> None:
-        """`membership` drains a node of another version, for its upgrade: a repair upgrades nothing."""
-        node = self._node()
-        membership = inputs_of(self._recorded(StepName.MEMBERSHIP))
-        wanted = f"v{membership.values['KUBERNETES_VERSION']}"
-        seen = node["status"]["nodeInfo"]["kubeletVersion"] if node else wanted
-        if seen != wanted:
-            raise StepError(
-                Problem(
-                    f"repair {self.host.name}",
-                    expected=f"a kubelet of version {wanted}, which the last update left",
-                    seen=f"{seen}, as an update leaves it that was interrupted",
-                    next_command=self.api.commands.up,
-                )
-            )
 
     def _wait_until_missed(self) -> None:
         """No join token is made for a Ready node, which one stays for a moment after its machine was reset."""

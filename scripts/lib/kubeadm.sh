@@ -9,6 +9,12 @@ DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
 ADMIN_CONF=/etc/kubernetes/admin.conf
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 PKI=/etc/kubernetes/pki
+MANIFESTS=/etc/kubernetes/manifests
+
+# manifest_version: the Kubernetes version in the manifest of the API server; nothing without the manifest.
+manifest_version() {
+  sed --quiet --regexp-extended 's|^ *image: .*/kube-apiserver:v([^@]*).*|\1|p' "$MANIFESTS/kube-apiserver.yaml" 2>/dev/null || true
+}
 
 # run_kubeadm NEXT ARGUMENT...: run kubeadm; where it fails, the step ends with the lines that say why.
 run_kubeadm() {

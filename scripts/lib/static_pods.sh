@@ -2,8 +2,6 @@
 # Components of the control plane, which the kubelet starts from static pod manifests.
 # Needs: lib/kubeadm.sh lib/nodes.sh
 
-MANIFESTS=/etc/kubernetes/manifests
-
 container_of() { crictl ps --quiet --name "^$1\$" | head -n 1; }
 
 # is_another NAME CONTAINER: the component runs in another container than this one, and is healthy.

@@ -1,9 +1,20 @@
 # shellcheck shell=bash
 # A machine that is in the cluster of this stack, or in none, has the marks of its owner again where they were lost. Returns
 # whether the machine is a node: its kubelet has a kubeconfig.
-# Needs: CLUSTER_AUTHORITY CLUSTER_ID CLUSTER_NAME; lib/kubeadm.sh
+# Needs: CLUSTER_AUTHORITY CLUSTER_ID CLUSTER_NAME CONTROL_PLANE_VERSION; lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+
+# An upgrade whose SSH session was lost went on: the recorded `init` would take the version back.
+refuse_other_version() {
+  [[ -z $1 || $1 == "$CONTROL_PLANE_VERSION" ]] ||
+    fail "a control plane of version $CONTROL_PLANE_VERSION, which the last update left" "$1, left by an interrupted update" \
+      "pulumi up"
+}
+if [[ -n $CONTROL_PLANE_VERSION ]]; then
+  refuse_other_version "$(mark "$CONTROL_PLANE_VERSION_MARK")"
+  refuse_other_version "$(manifest_version)"
+fi
 
 if ! is_marked "$OWNER_MARK"; then
   if [[ -f $PKI/ca.crt ]]; then

@@ -21,7 +21,10 @@ EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
 RUN_ELSEWHERE_WITH_THE_VALUES_OF = {"prepare": ("drift", "reclaim", "pod_network")}
 """`make drift` and `make repair` give a step's recorded values to another script."""
 
-GIVEN_BY_REPAIR = {"reclaim": {"CLUSTER_AUTHORITY"}, "pod_network": {"CALICO_ANNOTATIONS", "NODE_NAME"}}
+GIVEN_BY_REPAIR = {
+    "reclaim": {"CLUSTER_AUTHORITY", "CONTROL_PLANE_VERSION"},
+    "pod_network": {"CALICO_ANNOTATIONS", "NODE_NAME"},
+}
 """Beside the recorded values: operations/hosts/repair.py."""
 
 NEVER_PUT = {

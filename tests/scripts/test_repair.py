@@ -8,7 +8,8 @@ from operations.status._host_checks import FACTS
 from tests.scripts.cluster import CA, MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Machine
 
-RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA}
+RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": "1.36.3"}
+API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 AUTHORITY = "/etc/kubernetes/pki/ca.crt"
 NODE_IS_GONE = """\
 if [[ $* == *"get node node1"* && ! -e $ROOT/registered ]]; then
@@ -98,6 +99,36 @@ def test_a_machine_of_another_cluster_is_not_reclaimed(machine: Machine, left: d
     assert finished.status == 1
     assert "expected a machine of cluster dev, or of none" in finished.stderr
     assert not machine.path(f"{STATE}/owner").exists()
+
+
+def manifest(version: str) -> str:
+    """The lines of a manifest of kubeadm that name its image."""
+    return f"    image: registry.k8s.io/kube-apiserver:v{version}\n    imagePullPolicy: IfNotPresent\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "content"), [(f"{STATE}/control-plane-version", "1.37.1"), (API_SERVER, manifest("1.37.1"))]
+)
+def test_a_control_plane_of_another_version_than_the_recorded_one_is_left_to_an_update(
+    machine: Machine, path: str, content: str
+) -> None:
+    """Nothing is put back before."""
+    machine.write(AUTHORITY, CA)
+    machine.write(path, content)
+    finished = machine.run("reclaim", RECLAIM)
+    assert finished.status == 1
+    assert "expected a control plane of version 1.36.3, which the last update left,\n  saw 1.37.1" in finished.stderr
+    assert finished.stderr.endswith("Next: pulumi up\n")
+    assert not machine.path(f"{STATE}/owner").exists()
+
+
+def test_a_control_plane_of_the_recorded_version_and_a_worker_are_reclaimed(machine: Machine) -> None:
+    """A worker has no version of a control plane."""
+    machine.write(f"{STATE}/control-plane-version", "1.36.3")
+    machine.write(API_SERVER, manifest("1.36.3"))
+    assert machine.run("reclaim", RECLAIM).status == 0
+    machine.write(f"{STATE}/control-plane-version", "1.37.1")
+    assert machine.run("reclaim", RECLAIM | {"CONTROL_PLANE_VERSION": ""}).status == 0
 
 
 NETWORK = {"NODE_NAME": "node2", "CALICO_ANNOTATIONS": "example.org/a\nexample.org/b"}

@@ -24,11 +24,12 @@ from tests.unit.support.recorded_cluster import node
 from tests.unit.support.stacks import SHOP, with_workers
 
 NODE = "/api/v1/nodes/node2"
+CONTROL_PLANE, VERSION = "/api/v1/nodes/node1", "/version"
 
 
 def recorded(host: str, step: str, **values: str) -> tuple[tuple[str, StepName], str]:
     """A command of the last update, by name."""
-    text = prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3", "RESET_ON_FAILURE": "true", **values})
+    text = prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3", "RESET_ON_FAILURE": "false", **values})
     text += staged([File(DISCOVERY_PATH, "an old token", "0600")] if step == "join" else [])
     return (host, StepName(step)), f"{text}run_step {step}\n"
 
@@ -76,7 +77,11 @@ class Hosts:
 def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
     """Hosts of a cluster whose API server answers."""
     with api_server.serving(tmp_path) as server:
-        server.answers = {NODE: (200, node("node2"))}
+        server.answers = {
+            NODE: (200, node("node2")),
+            CONTROL_PLANE: (200, node("node1")),
+            VERSION: (200, {"gitVersion": "v1.36.3"}),
+        }
         found = Hosts(server)
         monkeypatch.setattr(repair, "selected_stack", lambda _: found.stack)
         monkeypatch.setattr(repair, "run_as_root", found.run)
@@ -84,7 +89,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
 
 
 def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(hosts: Hosts) -> None:
-    """The join gets the discovery file that membership has just made, and may reset a kubelet without a node."""
+    """The join gets the discovery file that membership has just made; only a policy lets it reset a member."""
     assert __main__.main(["repair", "shop", "node2"]) == 0
     assert hosts.order() == [
         "node2 reclaim",
@@ -97,7 +102,7 @@ def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(host
     ]
     join = inputs_of(hosts.text("join"))
     assert join.files[DISCOVERY_PATH] == "a fresh token"
-    assert join.values["RESET_ON_FAILURE"] == "true"
+    assert join.values["RESET_ON_FAILURE"] == "false"
     assert inputs_of(hosts.text("pod_network")).values["NODE_NAME"] == "node2"
     assert inputs_of(hosts.text("reclaim")).values["CLUSTER_AUTHORITY"].startswith("-----BEGIN CERTIFICATE-----")
 
@@ -135,14 +140,52 @@ def test_a_node_of_another_version_is_left_to_an_update(hosts: Hosts, capsys: py
     printed = capsys.readouterr().err
     assert "expected a kubelet of version v1.36.3, which the last update left" in printed
     assert "Next: pulumi up --stack shop\n" in printed
-    assert "node1 membership" not in hosts.order()
+    assert hosts.order() == []
+
+
+@pytest.mark.parametrize("path", [CONTROL_PLANE, VERSION])
+def test_a_control_plane_of_another_version_is_left_to_an_update(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    """An upgrade whose SSH session was lost went on on the machine: `init` would take the version back."""
+    content = hosts.server.answers[path][1]
+    (content if path == VERSION else content["status"]["nodeInfo"]).update(
+        gitVersion="v1.37.1", kubeletVersion="v1.37.1"
+    )
+    assert __main__.main(["repair", "shop", "node1"]) == 1
+    printed = capsys.readouterr().err
+    assert "of version v1.36.3, which the last update left,\n  saw v1.37.1" in printed
+    assert "Next: pulumi up --stack shop\n" in printed
+    assert hosts.order() == []
+
+
+def test_a_control_plane_whose_api_does_not_answer_compares_the_versions_itself(hosts: Hosts) -> None:
+    """The API server may be what the repair is for."""
+    hosts.server.silent |= {CONTROL_PLANE, VERSION}
+    assert __main__.main(["repair", "shop", "node1"]) == 0
+    assert inputs_of(hosts.text("reclaim")).values["CONTROL_PLANE_VERSION"] == "1.36.3"
+
+
+def test_a_worker_without_an_answer_of_the_api_is_not_touched(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the API says in which version the node is."""
+    hosts.server.silent.add(NODE)
+    assert __main__.main(["repair", "shop", "node2"]) == 1
+    assert f"GET {NODE}: expected the API server at" in capsys.readouterr().err
+    assert hosts.order() == []
 
 
 def test_a_node_that_was_deleted_joins_again(hosts: Hosts) -> None:
-    """The API server knows none of its name."""
+    """A kubelet without a node has nothing to lose: the join may reset the machine, whatever the policy."""
     hosts.server.answers[NODE] = (404, {"message": 'nodes "node2" not found'})
     assert __main__.main(["repair", "shop", "node2"]) == 0
-    assert "node2 join" in hosts.order()
+    assert inputs_of(hosts.text("join")).values["RESET_ON_FAILURE"] == "true"
+
+
+def test_a_member_whose_kubelet_is_lost_is_not_reset(hosts: Hosts) -> None:
+    """A node that is NotReady may run pods, as one whose certificate expired: only a policy allows a reset."""
+    hosts.server.answers[NODE] = (200, node("node2", "Unknown"))
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert inputs_of(hosts.text("join")).values["RESET_ON_FAILURE"] == "false"
 
 
 def test_a_machine_that_was_reset_gets_a_token_once_its_node_is_missed(
