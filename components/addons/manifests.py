@@ -131,7 +131,7 @@ def object_name(manifest: Manifest) -> str:
 
 
 def object_inputs(manifest: Manifest) -> Manifest:
-    """What the provider gets of an object."""
+    """The inputs that the provider gets of an object."""
     metadata = manifest["metadata"]
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
     if manifest["kind"] == "Service":

@@ -20,7 +20,7 @@ RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
 CONNECTION_FAILED = 255
 """Exit status of ssh itself."""
 REFUSALS = ("Permission denied", "Host key verification failed", "bad permissions")
-"""Of OpenSSH: another attempt ends in the same way."""
+"""Words of OpenSSH for failures that another attempt would repeat."""
 PAUSE_SECONDS = 2
 NO_SSH = 127
 """Exit status of a shell without the program ssh."""
