@@ -59,17 +59,21 @@ staged_below() {
 
 # remove_leftovers: delete files that this step installed earlier and no longer stages, unless another step installs them.
 remove_leftovers() {
-  local path
+  local new=$FILE_LISTS.new path leftovers
   mkdir -p "$FILE_LISTS"
-  staged_below >"$STAGING/file-list"
+  staged_below >"$new"
   touch "$FILE_LISTS/$STEP"
+  find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$new" - >"$STAGING/wanted-files"
+  leftovers=$(comm -23 "$FILE_LISTS/$STEP" "$STAGING/wanted-files")
   while read -r path; do
-    [[ -e $path ]] || continue
+    [[ -n $path && -e $path ]] || continue
     rm "$path"
     changed "removed $path"
-  done < <(comm -23 "$FILE_LISTS/$STEP" \
-    <(find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/file-list" -))
-  mv "$STAGING/file-list" "$FILE_LISTS/$STEP"
+  done <<<"$leftovers"
+  # Beside the lists, on their file system, and not among them: every file there is read as a list.
+  sync "$new"
+  mv "$new" "$FILE_LISTS/$STEP"
+  sync "$FILE_LISTS"
 }
 
 # kubectl ARGUMENT...: a request to an API server that accepts connections and is silent fails after this time. `kubectl drain`

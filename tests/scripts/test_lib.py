@@ -154,6 +154,28 @@ def test_what_a_step_put_and_the_stack_does_not_ask_for_any_more_goes(machine: M
     assert machine.path("/etc/of-others").exists()
 
 
+@pytest.mark.parametrize("program", ["sort", "find", "comm"])
+def test_nothing_is_removed_where_it_is_not_known_what_the_step_puts(machine: Machine, program: str) -> None:
+    """A program that is killed leaves an empty list: each file of the step would go."""
+    put_all(machine, "one", "/etc/a")
+    machine.stub(program, "kill -9 $$")
+    values = {"FILES": str(machine.path("/etc/a"))}
+    finished = machine.run("one", values, [File("/etc/a", "x\n")])
+    assert finished.status == 137
+    assert machine.path("/etc/a").exists()
+    assert "node1: removed" not in finished.stderr
+
+
+def test_a_list_of_files_is_there_as_a_whole_or_not_at_all(machine: Machine) -> None:
+    """What is missing on it is a leftover for ever."""
+    put_all(machine, "one", "/etc/a", "/etc/b")
+    source, target = machine.root / "source", machine.path("/var/lib/pulumi-kubeadm/files/one")
+    machine.stub("mv", f'[[ $2 != {target} ]] || printf "%s" "$1" >{source}\nexec /bin/mv "$@"')
+    put_all(machine, "one", "/etc/b")
+    assert source.read_text() == str(machine.path("/var/lib/pulumi-kubeadm/files.new")), "of another file system"
+    assert target.read_text() == f"{machine.path('/etc/b')}\n"
+
+
 def test_a_file_that_another_step_puts_now_stays(machine: Machine) -> None:
     """A registry that got a password, or lost it, in whichever order the steps run."""
     put_all(machine, "one", "/etc/a")

@@ -125,3 +125,9 @@ def test_a_call_without_a_limit_is_found(line: str) -> None:
     """Otherwise the test above would prove nothing."""
     assert unlimited(line)
     assert not unlimited("kubectl get x; wait_for $ANSWER_SECONDS")
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_no_file_is_the_output_of_a_command_whose_failure_nobody_sees(script: str) -> None:
+    """bash hands on no status of a process substitution."""
+    assert re.findall(r"(?<!<)[<>]\([^(].*", (ROOT / script).read_text()) == []
