@@ -30,7 +30,9 @@ put() {
   if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then return; fi
   (umask 022 && mkdir -p "$(dirname "$1")")
   install --mode "$mode" "$staged" "$1.new"
+  sync "$1.new" # after a power cut the file is the old one or the new one, and never empty
   mv "$1.new" "$1"
+  sync "$(dirname "$1")"
   # shellcheck disable=SC2034 # callers read it
   PUT=changed
   changed "wrote $1"

@@ -64,8 +64,9 @@ done
 for package in kubeadm kubelet kubectl; do
   apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short
 done
-sed --in-place=.unfinished -e "$HOSTS_BLOCK d" /etc/hosts
-rm -f /etc/hosts.unfinished
+finish_hosts
+hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)
+write_hosts "$hosts"
 # Every file that a step put; its list is written before the first file is. A machine whose preparation was cut short before
 # has no list.
 if [[ -d $FILE_LISTS ]]; then
@@ -78,5 +79,8 @@ if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
 fi
 systemctl --quiet unmask swap.target
 systemctl daemon-reload
+# The mark of the owner goes last: without it a reset that was cut short would find nothing to do.
+find "$STATE" -mindepth 1 ! -path "$STATE/$OWNER_MARK" -delete
+sync "$STATE"
 rm -rf "$STATE"
 changed "the machine is reset"

@@ -57,6 +57,13 @@ def test_a_put_that_cannot_write_ends_the_step(machine: Machine) -> None:
     assert finished.stdout == ""
 
 
+def test_put_is_on_the_disk_before_the_step_goes_on(machine: Machine) -> None:
+    """A power cut soon after a success would leave an empty file."""
+    machine.stub("sync", '[[ $1 != *.new ]] || [[ -s $1 ]] || exit 1; printf "%s " "${1##*/}" >>"$ROOT/synced"')
+    put(machine, "content\n")
+    assert machine.path("/synced").read_text() == "file.new deep "
+
+
 def test_put_leaves_no_other_file_behind(machine: Machine) -> None:
     """Programs read every file of such a directory."""
     put(machine, "content\n")
