@@ -20,6 +20,9 @@ fail() {
   exit 1
 }
 
+# step_is_done: the last line of each step. Without it run_step takes the step for one that was cut short.
+step_is_done() { : >"$STAGING/done"; }
+
 # put PATH: put the staged file in place; PUT is "changed" where that changed the file, otherwise "same". Never call it in a
 # condition: bash would go on after a failed write.
 put() {

@@ -91,3 +91,4 @@ look_at_files
 look_at_kernel
 look_at_packages
 look_at_services
+step_is_done

@@ -129,3 +129,4 @@ fi
 wait_for 300 "the node to be Ready" \
   "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
 give_back "$HOST_NAME"
+step_is_done

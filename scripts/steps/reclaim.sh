@@ -20,3 +20,4 @@ if ! is_marked "$OWNER_MARK"; then
   changed "the mark of the cluster that owns the machine was lost and is written again"
 fi
 if [[ -f $KUBELET_CONF ]]; then echo node; fi
+step_is_done

@@ -10,6 +10,7 @@
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
   changed "the machine belongs to no cluster: nothing is reset"
+  step_is_done
   exit 0
 fi
 [[ $owner == "$CLUSTER_ID" ]] ||
@@ -17,6 +18,7 @@ fi
     "pulumi state delete '**/$HOST_NAME/prepare' forgets it without a reset"
 if [[ -n $name && $name != "$HOST_NAME" ]]; then
   changed "the machine is $name of this cluster now: nothing is reset"
+  step_is_done
   exit 0
 fi
 
@@ -84,3 +86,4 @@ find "$STATE" -mindepth 1 ! -path "$STATE/$OWNER_MARK" -delete
 sync "$STATE"
 rm -rf "$STATE"
 changed "the machine is reset"
+step_is_done

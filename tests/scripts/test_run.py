@@ -8,7 +8,7 @@ import time
 import pytest
 
 from components.host_files import File
-from tests.scripts.machine import Machine, cut_off, until
+from tests.scripts.machine import VERSION, Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'
 
@@ -22,6 +22,31 @@ def test_a_step_returns_what_it_prints(machine: Machine) -> None:
     assert finished.status == 0
     assert finished.stdout == "a result\n"
     assert finished.stderr == "node1: something is so\n"
+
+
+@pytest.mark.parametrize("content", ["", "echo half\n", '. "$LIBRARY/lib/lib.sh"\nexit 0\n'])
+def test_a_step_that_ends_before_its_last_line_does_not_succeed(machine: Machine, content: str) -> None:
+    """A script that is empty, or was cut short: its command would be recorded as done."""
+    machine.write(f"{VERSION}/steps/cut.sh", content)
+    finished = machine.run("cut")
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "node1: cut: expected the step to go to its end," in finished.stderr
+
+
+def test_a_step_that_fails_returns_nothing(machine: Machine) -> None:
+    """The provider shows what a failed command printed: an admin.conf or a token."""
+    machine.script("secret", "echo CANARY; exit 3")
+    finished = machine.run("secret")
+    assert (finished.status, finished.stdout) == (3, "")
+
+
+def test_a_result_is_the_last_thing_of_a_run(machine: Machine) -> None:
+    """What fails after it would show it."""
+    machine.script("secret", "echo CANARY")
+    machine.replace("lib/run_step", 'rm -rf "$STAGING"', "false")
+    finished = machine.run("secret")
+    assert finished.status != 0
+    assert "CANARY" not in finished.stdout + finished.stderr
 
 
 def test_hostile_values_and_files_arrive_as_they_are(machine: Machine) -> None:
@@ -106,7 +131,7 @@ def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
 def test_a_step_may_take_as_long_as_a_drain_beside_its_own_work(machine: Machine, values: dict[str, str]) -> None:
     """As the stack says now, or said last."""
     machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "300" if values else "3600")
-    machine.stub("timeout", 'echo "$*"')
+    machine.stub("timeout", 'echo "$*"; : >"$STAGING/done"')
     machine.script("draining", "true\n")
     assert machine.run("draining", values).stdout.startswith("--kill-after 10 4800 ")
 
