@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shlex
 import time
 
@@ -198,6 +199,30 @@ def test_the_next_run_waits_for_one_whose_session_is_lost(machine: Machine) -> N
     second.communicate(timeout=20)
     assert second.returncode == 0
     assert (marks / "order").read_text() == "first\nsecond\n"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_step_that_waits_for_its_turn_begins_only_with_its_session(machine: Machine, *, closed: bool) -> None:
+    """It was cancelled: sshd closes the pipes of the shell, which goes on."""
+    ran = machine.path("ran")
+    machine.script("next", f"touch {shlex.quote(str(ran))}\n")
+    lock = machine.path("/run/pulumi-kubeadm/lock")
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = machine.start(machine.text("next"))
+        assert waiting.stdin
+        assert waiting.stdout
+        assert waiting.stderr
+        time.sleep(0.5)  # until it waits
+        if closed:
+            for stream in (waiting.stdin, waiting.stdout, waiting.stderr):
+                stream.close()
+    if closed:
+        assert waiting.wait(timeout=20) != 0
+    else:
+        assert waiting.communicate(timeout=20)[1] == "node1: next: the run that held this machine is over\n"
+    assert ran.exists() == (not closed)
 
 
 def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
