@@ -67,7 +67,7 @@ DECISION = re.compile(
 
 
 def unseen_failures(text: str) -> list[str]:
-    """First lines of decisions on the output of a command whose status nobody reads. A mark that is missing is no failure."""
+    """First lines of decisions on the output of a command whose status nobody reads. A missing mark is none."""
     code = re.sub(r"(^|\s)#.*", r"\1", text, flags=re.MULTILINE)
     return [found[0].splitlines()[0] for found in DECISION.finditer(code)]
 
