@@ -24,8 +24,12 @@ refuse() {
 # One step at a time on this machine; a step that lost its SSH session goes on to its end, and the next one waits for it.
 mkdir -p "$STATE" "$LOGS" /run/pulumi-kubeadm
 exec {lock}>/run/pulumi-kubeadm/lock
-flock --wait "$LOCK_TIMEOUT_SECONDS" "$lock" ||
-  refuse "no other run on this machine" "a run that holds /run/pulumi-kubeadm/lock" "fuser -v /run/pulumi-kubeadm/lock"
+flock --nonblock "$lock" || {
+  flock --wait "$LOCK_TIMEOUT_SECONDS" "$lock" ||
+    refuse "no other run on this machine" "a run that holds /run/pulumi-kubeadm/lock" "fuser -v /run/pulumi-kubeadm/lock"
+  # Whoever sent this may have cancelled it meanwhile: without a session the step does not begin.
+  printf '%s: %s: the run that held this machine is over\n' "$HOST_NAME" "$STEP" >&2 || exit 1
+}
 
 # The version is read under the lock: an installation waits for it too, so no step gets parts of two versions.
 LIBRARY=$PLACE/$(readlink "$PLACE/current" || true)

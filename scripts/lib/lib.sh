@@ -20,6 +20,9 @@ fail() {
   exit 1
 }
 
+# step_is_done: the last line of each step. Without it run_step takes the step for one that was cut short.
+step_is_done() { : >"$STAGING/done"; }
+
 # put PATH: put the staged file in place; PUT is "changed" where that changed the file, otherwise "same". Never call it in a
 # condition: bash would go on after a failed write.
 put() {
@@ -30,7 +33,9 @@ put() {
   if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then return; fi
   (umask 022 && mkdir -p "$(dirname "$1")")
   install --mode "$mode" "$staged" "$1.new"
+  sync "$1.new" # after a power cut the file is the old one or the new one, and never empty
   mv "$1.new" "$1"
+  sync "$(dirname "$1")"
   # shellcheck disable=SC2034 # callers read it
   PUT=changed
   changed "wrote $1"
@@ -59,17 +64,21 @@ staged_below() {
 
 # remove_leftovers: delete files that this step installed earlier and no longer stages, unless another step installs them.
 remove_leftovers() {
-  local path
+  local new=$FILE_LISTS.new path leftovers
   mkdir -p "$FILE_LISTS"
-  staged_below >"$STAGING/file-list"
+  staged_below >"$new"
   touch "$FILE_LISTS/$STEP"
+  find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$new" - >"$STAGING/wanted-files"
+  leftovers=$(comm -23 "$FILE_LISTS/$STEP" "$STAGING/wanted-files")
   while read -r path; do
-    [[ -e $path ]] || continue
+    [[ -n $path && -e $path ]] || continue
     rm "$path"
     changed "removed $path"
-  done < <(comm -23 "$FILE_LISTS/$STEP" \
-    <(find "$FILE_LISTS" -type f ! -name "$STEP" -exec cat {} + | sort "$STAGING/file-list" -))
-  mv "$STAGING/file-list" "$FILE_LISTS/$STEP"
+  done <<<"$leftovers"
+  # Beside the lists, on their file system, and not among them: every file there is read as a list.
+  sync "$new"
+  mv "$new" "$FILE_LISTS/$STEP"
+  sync "$FILE_LISTS"
 }
 
 # kubectl ARGUMENT...: a request to an API server that accepts connections and is silent fails after this time. `kubectl drain`

@@ -8,6 +8,8 @@ CLUSTER_NAME_MARK=cluster-name            # CLUSTER_NAME of that cluster, for me
 HOST_NAME_MARK=host-name                  # name of the host when it was prepared last; a node keeps its name
 PACKAGE_LISTS_MARK=package-lists-are-read # digest of the repositories of which apt read the lists
 CONTAINERD_MARK=containerd-runs-with      # digest of the configuration that containerd was started with; by images too
+SYSTEMD_MARK=systemd-runs-with            # digest of the setting that systemd was re-executed with
+UNFINISHED_HOSTS_MARK=unfinished-hosts    # content of /etc/hosts while it is written in place
 PREPARED_MARK=prepared                    # prepare went to its end once: packages and images have their room on the disk
 
 # On each node, by init or join

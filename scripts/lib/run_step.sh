@@ -19,11 +19,18 @@ run_step() {
   cp "$STAGING/log" "$log" 2>/dev/null || true
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
   cut --characters=-4000 "$STAGING/log" >&2
+  if ((status == 0)) && [[ ! -e $STAGING/done ]]; then
+    explain "the step to go to its end" "$LIBRARY/steps/$script.sh ended before its last line" \
+      "make repair STACK=... HOST=$HOST_NAME" >&2
+    status=1
+  fi
   if ((status == 124 || status == 137)); then
     explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
   fi
-  cat "$STAGING/stdout"
+  exec {result}<"$STAGING/stdout"
   rm -rf "$STAGING"
   trap - ERR # the step has explained itself
-  return "$status"
+  # The error of a failed command shows its standard output, where a step returns secrets: what comes last fails no more.
+  ((status == 0)) || return "$status"
+  cat <&"$result"
 }

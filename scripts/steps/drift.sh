@@ -33,8 +33,10 @@ same_file() {
 }
 
 look_at_files() {
-  local staged path
+  local paths staged path
+  paths=$(staged_below)
   while read -r path; do
+    [[ -n $path ]] || continue
     staged=$STAGING/files$path
     case $path in
       /etc/hosts)
@@ -45,15 +47,17 @@ look_at_files() {
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
       *) same_file "$path" "$staged" ;;
     esac
-  done < <(staged_below)
+  done <<<"$paths"
 }
 
 look_at_kernel() {
-  local name value seen module
+  local sysctls name value seen module
+  sysctls=$(wanted_sysctls)
   while IFS='=' read -r name value; do
+    [[ -n $name ]] || continue
     seen=$(sysctl_value "$name")
     [[ $seen == "$value" ]] || differs "sysctl $name" "$value" "$seen"
-  done < <(wanted_sysctls)
+  done <<<"$sysctls"
   for module in $MODULES; do
     module_is_there "$module" || differs "kernel module $module" "it to be loaded"
   done
@@ -87,3 +91,4 @@ look_at_files
 look_at_kernel
 look_at_packages
 look_at_services
+step_is_done

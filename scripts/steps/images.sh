@@ -94,3 +94,4 @@ if compgen -G "$STAGING/failed.*" >/dev/null; then
   exit 1
 fi
 ((${#pulls[@]} == 0)) || changed "images are pulled"
+step_is_done

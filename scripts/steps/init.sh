@@ -106,3 +106,4 @@ for part in upgrade reconfigure expiry; do
   . "$LIBRARY/parts/init/$part.sh"
 done
 apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$CONTROL_PLANE_TAINTS_MARK"
+step_is_done

@@ -24,10 +24,9 @@ node_is_ready() {
     --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
   [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
 }
-of_this_cluster() {
-  [[ ! -f $PKI/ca.crt ]] ||
-    cmp --silent "$PKI/ca.crt" <(discovery_value certificate-authority-data | base64 --decode)
-}
+staged_authority=$STAGING/authority.crt
+discovery_value certificate-authority-data | base64 --decode >"$staged_authority"
+of_this_cluster() { [[ ! -f $PKI/ca.crt ]] || cmp --silent "$PKI/ca.crt" "$staged_authority"; }
 
 # With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
@@ -50,9 +49,9 @@ check_clock() {
 check_token() {
   local server status
   server=$(discovery_value server)
+  sed --quiet 's/^ *token: /Authorization: Bearer /p' "$staged_discovery" >"$STAGING/header"
   status=$(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
-    --cacert <(discovery_value certificate-authority-data | base64 --decode) \
-    --header @<(printf 'Authorization: Bearer %s' "$(discovery_value token)") "$server/api" 2>"$STAGING/curl") ||
+    --cacert "$staged_authority" --header "@$STAGING/header" "$server/api" 2>"$STAGING/curl") ||
     fail "the API server at $server to answer" "$(<"$STAGING/curl")" \
       "curl --insecure $server/livez; open the port between the hosts"
   # 403: a request without a token.
@@ -130,3 +129,4 @@ fi
 wait_for 300 "the node to be Ready" \
   "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
 give_back "$HOST_NAME"
+step_is_done

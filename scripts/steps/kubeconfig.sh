@@ -11,3 +11,4 @@ grep --quiet '^clusters:' "$ADMIN_CONF" ||
 expires=$(kubeconfig_expiry "$ADMIN_CONF")
 echo "# expires $expires"
 cat "$ADMIN_CONF"
+step_is_done

@@ -14,3 +14,4 @@ if [[ -n $NODE ]]; then
   changed "node $WORKER_NAME is deleted"
 fi
 forget "$(worker_taints_mark "$WORKER_NAME")"
+step_is_done

@@ -49,3 +49,4 @@ contexts:
     user: joining-node
 current-context: join
 KUBECONFIG
+step_is_done

@@ -31,3 +31,4 @@ wait_for 180 "calico-node of $NODE_NAME to be Ready" \
   "kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide" calico_is_ready
 wait_for 60 "the annotations ${CALICO_ANNOTATIONS//$'\n'/, } of node $NODE_NAME" \
   "kubectl --namespace kube-system logs --selector k8s-app=calico-node" annotations_are_there
+step_is_done

@@ -8,3 +8,4 @@ for part in machine owner leftovers host_names kernel swap systemd repositories 
   . "$LIBRARY/parts/prepare/$part.sh"
 done
 cat /etc/machine-id
+step_is_done

@@ -18,7 +18,7 @@ fi
 
 if ! is_marked "$OWNER_MARK"; then
   if [[ -f $PKI/ca.crt ]]; then
-    cmp --silent "$PKI/ca.crt" <(printf '%s' "$CLUSTER_AUTHORITY") ||
+    printf '%s' "$CLUSTER_AUTHORITY" | cmp --silent "$PKI/ca.crt" - ||
       fail "a machine of cluster $CLUSTER_NAME, or of none" "the authority of another cluster in $PKI/ca.crt" \
         "on $HOST_NAME: openssl x509 -noout -subject -dates -in $PKI/ca.crt; remove the machine from that cluster first"
   elif [[ -e /var/lib/etcd/member || -e $KUBELET_CONF ]]; then
@@ -31,3 +31,4 @@ if ! is_marked "$OWNER_MARK"; then
   changed "the mark of the cluster that owns the machine was lost and is written again"
 fi
 if [[ -f $KUBELET_CONF ]]; then echo node; fi
+step_is_done

@@ -10,6 +10,7 @@
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
   changed "the machine belongs to no cluster: nothing is reset"
+  step_is_done
   exit 0
 fi
 [[ $owner == "$CLUSTER_ID" ]] ||
@@ -17,6 +18,7 @@ fi
     "pulumi state delete '**/$HOST_NAME/prepare' forgets it without a reset"
 if [[ -n $name && $name != "$HOST_NAME" ]]; then
   changed "the machine is $name of this cluster now: nothing is reset"
+  step_is_done
   exit 0
 fi
 
@@ -64,8 +66,9 @@ done
 for package in kubeadm kubelet kubectl; do
   apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short
 done
-sed --in-place=.unfinished -e "$HOSTS_BLOCK d" /etc/hosts
-rm -f /etc/hosts.unfinished
+finish_hosts
+hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)
+write_hosts "$hosts"
 # Every file that a step put; its list is written before the first file is. A machine whose preparation was cut short before
 # has no list.
 if [[ -d $FILE_LISTS ]]; then
@@ -78,5 +81,9 @@ if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
 fi
 systemctl --quiet unmask swap.target
 systemctl daemon-reload
+# The mark of the owner goes last: without it a reset that was cut short would find nothing to do.
+find "$STATE" -mindepth 1 ! -path "$STATE/$OWNER_MARK" -delete
+sync "$STATE"
 rm -rf "$STATE"
 changed "the machine is reset"
+step_is_done

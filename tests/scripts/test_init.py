@@ -14,7 +14,8 @@ def control_plane(machine: Machine) -> Machine:
     machine.stub(
         "kubeadm",
         'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
-        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml; echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
+        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml\n"
+        "echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
         'touch admin.conf controller-manager.conf scheduler.conf pki/etcd/server.crt "$ROOT/up" ;;\n'
         'reset*) rm -f "$ROOT/up" ;;\nesac',
     )

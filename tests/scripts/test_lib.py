@@ -57,6 +57,13 @@ def test_a_put_that_cannot_write_ends_the_step(machine: Machine) -> None:
     assert finished.stdout == ""
 
 
+def test_put_is_on_the_disk_before_the_step_goes_on(machine: Machine) -> None:
+    """A power cut soon after a success would leave an empty file."""
+    machine.stub("sync", '[[ $1 != *.new ]] || [[ -s $1 ]] || exit 1; printf "%s " "${1##*/}" >>"$ROOT/synced"')
+    put(machine, "content\n")
+    assert machine.path("/synced").read_text() == "file.new deep "
+
+
 def test_put_leaves_no_other_file_behind(machine: Machine) -> None:
     """Programs read every file of such a directory."""
     put(machine, "content\n")
@@ -152,6 +159,28 @@ def test_what_a_step_put_and_the_stack_does_not_ask_for_any_more_goes(machine: M
     assert not machine.path("/etc/a").exists()
     assert machine.path("/etc/b").exists()
     assert machine.path("/etc/of-others").exists()
+
+
+@pytest.mark.parametrize("program", ["sort", "find", "comm"])
+def test_nothing_is_removed_where_it_is_not_known_what_the_step_puts(machine: Machine, program: str) -> None:
+    """A program that is killed leaves an empty list: each file of the step would go."""
+    put_all(machine, "one", "/etc/a")
+    machine.stub(program, "kill -9 $$")
+    values = {"FILES": str(machine.path("/etc/a"))}
+    finished = machine.run("one", values, [File("/etc/a", "x\n")])
+    assert finished.status == 137
+    assert machine.path("/etc/a").exists()
+    assert "node1: removed" not in finished.stderr
+
+
+def test_a_list_of_files_is_there_as_a_whole_or_not_at_all(machine: Machine) -> None:
+    """What is missing on it is a leftover for ever."""
+    put_all(machine, "one", "/etc/a", "/etc/b")
+    source, target = machine.root / "source", machine.path("/var/lib/pulumi-kubeadm/files/one")
+    machine.stub("mv", f'[[ $2 != {target} ]] || printf "%s" "$1" >{source}\nexec /bin/mv "$@"')
+    put_all(machine, "one", "/etc/b")
+    assert source.read_text() == str(machine.path("/var/lib/pulumi-kubeadm/files.new")), "of another file system"
+    assert target.read_text() == f"{machine.path('/etc/b')}\n"
 
 
 def test_a_file_that_another_step_puts_now_stays(machine: Machine) -> None:

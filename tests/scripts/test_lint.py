@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -125,3 +126,18 @@ def test_a_call_without_a_limit_is_found(line: str) -> None:
     """Otherwise the test above would prove nothing."""
     assert unlimited(line)
     assert not unlimited("kubectl get x; wait_for $ANSWER_SECONDS")
+
+
+@pytest.mark.parametrize("script", ON_HOSTS)
+def test_no_file_is_the_output_of_a_command_whose_failure_nobody_sees(script: str) -> None:
+    """bash hands on no status of a process substitution."""
+    assert re.findall(r"(?<!<)[<>]\([^(].*", (ROOT / script).read_text()) == []
+
+
+@pytest.mark.parametrize("script", [script for script in ON_HOSTS if script.startswith("scripts/steps/")])
+def test_the_last_line_of_a_step_says_that_it_is_done(script: str) -> None:
+    """And no line before it, but where the step ends there."""
+    lines = (ROOT / script).read_text().splitlines()
+    assert lines[-1] == "step_is_done"
+    for line, following in itertools.pairwise(lines):
+        assert (line.strip() == "step_is_done") == (following.strip() == "exit 0"), line

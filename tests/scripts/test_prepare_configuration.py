@@ -166,13 +166,29 @@ def test_the_block_in_etc_hosts_is_replaced_and_not_repeated(named: Machine) -> 
     )
 
 
-def test_etc_hosts_is_written_in_place_and_only_when_it_differs(named: Machine) -> None:
-    """It may be a mount point; and nothing is said when nothing changes."""
+def test_etc_hosts_that_is_a_mount_point_is_written_in_place_and_only_when_it_differs(named: Machine) -> None:
+    """It cannot be renamed over; and nothing is said when nothing changes."""
     before = named.path("/etc/hosts").stat().st_ino
+    named.stub("mv", '[[ $2 != */etc/hosts ]] || exit 1\nexec /bin/mv "$@"')
     finished = named.run_part_twice("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
     assert finished.stderr == ""
     assert named.path("/etc/hosts").stat().st_ino == before
     assert named.calls() == ["hostname "]
+
+
+@pytest.mark.parametrize("is_mount_point", [False, True])
+def test_etc_hosts_that_was_cut_short_is_whole_after_the_next_run(named: Machine, *, is_mount_point: bool) -> None:
+    """Lines of others would be gone for ever."""
+    if is_mount_point:
+        named.stub("mv", '[[ $2 != */etc/hosts ]] || exit 1\nexec /bin/mv "$@"')
+    # Ended when the file is empty or whole, and nothing else was done.
+    named.stub("sync", '[[ $1 != */etc/hosts* ]] || { [[ $1 == *.new ]] || : >"$1"; kill -9 $PPID; }')
+    files = hosts_file("192.0.2.11\tnode1\n")
+    assert named.run_part("host_names", files=files).status == 137
+    named.stub("sync")
+    assert named.run_part("host_names", files=files).status == 0
+    assert named.path("/etc/hosts").read_text().startswith("127.0.0.1\tlocalhost\n::1\tlocalhost\n# begin")
+    assert not list(named.path("/etc").glob("hosts.*"))
 
 
 @pytest.mark.parametrize("fails", ["sed", "hostname"])
@@ -185,6 +201,17 @@ def test_etc_hosts_stays_as_it_is_where_it_cannot_be_read(named: Machine, fails:
     assert named.path("/name").read_text() == "template\n" or fails == "sed"
 
 
+def test_systemd_is_told_also_when_the_run_before_ended_too_early(machine: Machine) -> None:
+    """The file is in place by then, and would hide it."""
+    files = [File("/etc/systemd/system.conf.d/kubernetes.conf", "[Manager]\n")]
+    machine.stub("systemctl", "exit 1")
+    assert machine.run_part("systemd", files=files).status == 1
+    machine.stub("systemctl")
+    machine.calls()
+    assert machine.run_part("systemd", files=files).status == 0
+    assert machine.calls() == ["systemctl daemon-reexec"]
+
+
 def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:
     """A re-execution is harmless, but nothing to do each time."""
     machine.stub("systemctl")
@@ -193,3 +220,18 @@ def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:
     assert machine.calls() == ["systemctl daemon-reexec"]
     assert machine.run_part("systemd", files=files).status == 0
     assert machine.calls() == []
+
+
+def test_a_reset_that_was_cut_short_at_its_end_goes_on(swapping: Machine) -> None:
+    """As long as a mark is there, the one of the owner is: a machine without it belongs to nobody."""
+    state = swapping.path("/var/lib/pulumi-kubeadm")
+    for name in ("owner", "a", "initialized"):
+        swapping.write(f"/var/lib/pulumi-kubeadm/{name}", "kubeadm/dev")
+    swapping.write("/etc/hosts", HOSTS)
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
+        swapping.stub(program)
+    swapping.stub("rm", f'[[ $* != "-rf {state}" ]] || {{ ls {state} >"$ROOT/left"; exit 1; }}\nexec /bin/rm "$@"')
+    assert swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"}).status == 1
+    assert swapping.path("/left").read_text() == "owner\n"
+    assert swapping.path("/etc/hosts").read_text() == HOSTS
+    assert not swapping.path("/etc/hosts.unfinished").exists()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import shlex
 import time
 
 import pytest
 
 from components.host_files import File
-from tests.scripts.machine import Machine, cut_off, until
+from tests.scripts.machine import VERSION, Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'
 
@@ -22,6 +23,31 @@ def test_a_step_returns_what_it_prints(machine: Machine) -> None:
     assert finished.status == 0
     assert finished.stdout == "a result\n"
     assert finished.stderr == "node1: something is so\n"
+
+
+@pytest.mark.parametrize("content", ["", "echo half\n", '. "$LIBRARY/lib/lib.sh"\nexit 0\n'])
+def test_a_step_that_ends_before_its_last_line_does_not_succeed(machine: Machine, content: str) -> None:
+    """A script that is empty, or was cut short: its command would be recorded as done."""
+    machine.write(f"{VERSION}/steps/cut.sh", content)
+    finished = machine.run("cut")
+    assert (finished.status, finished.stdout) == (1, "")
+    assert "node1: cut: expected the step to go to its end," in finished.stderr
+
+
+def test_a_step_that_fails_returns_nothing(machine: Machine) -> None:
+    """The provider shows what a failed command printed: an admin.conf or a token."""
+    machine.script("secret", "echo CANARY; exit 3")
+    finished = machine.run("secret")
+    assert (finished.status, finished.stdout) == (3, "")
+
+
+def test_a_result_is_the_last_thing_of_a_run(machine: Machine) -> None:
+    """What fails after it would show it."""
+    machine.script("secret", "echo CANARY")
+    machine.replace("lib/run_step", 'rm -rf "$STAGING"', "false")
+    finished = machine.run("secret")
+    assert finished.status != 0
+    assert "CANARY" not in finished.stdout + finished.stderr
 
 
 def test_hostile_values_and_files_arrive_as_they_are(machine: Machine) -> None:
@@ -106,7 +132,7 @@ def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
 def test_a_step_may_take_as_long_as_a_drain_beside_its_own_work(machine: Machine, values: dict[str, str]) -> None:
     """As the stack says now, or said last."""
     machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "300" if values else "3600")
-    machine.stub("timeout", 'echo "$*"')
+    machine.stub("timeout", 'echo "$*"; : >"$STAGING/done"')
     machine.script("draining", "true\n")
     assert machine.run("draining", values).stdout.startswith("--kill-after 10 4800 ")
 
@@ -173,6 +199,30 @@ def test_the_next_run_waits_for_one_whose_session_is_lost(machine: Machine) -> N
     second.communicate(timeout=20)
     assert second.returncode == 0
     assert (marks / "order").read_text() == "first\nsecond\n"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_step_that_waits_for_its_turn_begins_only_with_its_session(machine: Machine, *, closed: bool) -> None:
+    """It was cancelled: sshd closes the pipes of the shell, which goes on."""
+    ran = machine.path("ran")
+    machine.script("next", f"touch {shlex.quote(str(ran))}\n")
+    lock = machine.path("/run/pulumi-kubeadm/lock")
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = machine.start(machine.text("next"))
+        assert waiting.stdin
+        assert waiting.stdout
+        assert waiting.stderr
+        time.sleep(0.5)  # until it waits
+        if closed:
+            for stream in (waiting.stdin, waiting.stdout, waiting.stderr):
+                stream.close()
+    if closed:
+        assert waiting.wait(timeout=20) != 0
+    else:
+        assert waiting.communicate(timeout=20)[1] == "node1: next: the run that held this machine is over\n"
+    assert ran.exists() == (not closed)
 
 
 def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:

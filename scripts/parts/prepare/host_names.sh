@@ -18,11 +18,10 @@ wanted_hosts() {
   printf '%s\n%s%s\n' "$HOSTS_BEGIN" "$hosts"$'\n' "$HOSTS_END"
 }
 
+finish_hosts
 wanted=$(wanted_hosts)
 there=$(</etc/hosts)
 if [[ $there != "$wanted" ]]; then
-  # Written in place: /etc/hosts may be a mount point, which cannot be renamed over.
-  printf '%s\n' "$wanted" >/etc/hosts
-  chmod 0644 /etc/hosts
+  write_hosts "$wanted"
   changed "/etc/hosts names all hosts of the stack"
 fi

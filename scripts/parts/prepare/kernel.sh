@@ -15,10 +15,12 @@ done
 sysctls_hold() {
   local name value seen
   while IFS='=' read -r name value; do
+    [[ -n $name ]] || continue
     seen=$(sysctl_value "$name") || return 1
     [[ $seen == "$value" ]] || return 1
-  done < <(wanted_sysctls)
+  done <<<"$sysctls"
 }
+sysctls=$(wanted_sysctls)
 put /etc/sysctl.d/99-kubernetes.conf
 if ! sysctls_hold; then
   # Only this file: a sysctl of the distribution that this kernel lacks must not end the step.
@@ -26,6 +28,7 @@ if ! sysctls_hold; then
   changed "sysctls are set"
 fi
 seen_sysctls() {
-  sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file <(sed 's/ = .*//' /etc/sysctl.d/99-kubernetes.conf)
+  cut --delimiter = --fields 1 <<<"$sysctls" >"$STAGING/names"
+  sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file "$STAGING/names"
 }
 sysctls_hold || fail "the sysctls of the stack" "$(seen_sysctls)" "grep -r . /etc/sysctl.d"
