@@ -95,7 +95,7 @@ def _encrypted_sections(raw: Mapping[str, Any], secrets: Collection[str]) -> Ite
 
 
 def _has_ciphertext(node: Any) -> bool:
-    """Whether a part of a stack file has a mapping that Pulumi would decrypt: `secure:` alone, and a text."""
+    """True for a part of a stack file with a mapping that Pulumi decrypts: `secure:` alone, and a text."""
     if isinstance(node, Mapping):
         if len(node) == 1 and isinstance(node.get("secure"), str):
             return True
