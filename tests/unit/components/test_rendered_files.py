@@ -104,8 +104,8 @@ def check_system(files: dict[str, str], settings: Settings) -> None:
     wanted = {name: str(value).strip() for name, value in settings.system.sysctl.items()}
     assert assignments(files[SYSCTLS]) == wanted
     assert assignments(files[SYSTEMD]) == {"DefaultTimeoutStopSec": f"{settings.system.default_timeout_stop_sec}s"}
-    names = dict(reversed(line.split()) for line in files[HOSTS_FILE].splitlines())
-    assert names == {host.name: str(host.internal_ip) for host in settings.hosts.values()}
+    lines = [line.split() for line in files[HOSTS_FILE].splitlines()]
+    assert lines == [[str(host.internal_ip), host.name] for host in settings.hosts.values()]
 
 
 def check_apt(files: dict[str, str], settings: Settings) -> None:

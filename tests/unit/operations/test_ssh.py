@@ -62,7 +62,7 @@ def test_a_connection_trusts_pinned_keys_only_and_ends_when_the_machine_does(pro
     """On the way through a bastion too: no other known_hosts file, and a minute without an answer is the end."""
     program(programs, "ssh", SHOWS_ARGUMENTS)
     bastion = {"address": "192.0.2.1", "hostKey": f"{KEY}9"}
-    printed = answer(bastion=bastion)  # type: ignore[arg-type]
+    printed = answer(bastion=bastion)
     command = printed.partition("ProxyCommand=")[2].partition(">\n<-p>")[0]
     hop = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
     for arguments in (printed.partition("ProxyCommand=")[0], hop):
