@@ -107,7 +107,10 @@ def test_every_image_that_cannot_be_pulled_is_explained(pulling: Machine, error:
 
 def test_a_pull_whose_shell_is_killed_is_none(pulling: Machine) -> None:
     """By the lack of memory, for one; the parent of crictl is a substitution of that shell."""
-    pulling.stub("crictl", 'case "$*" in "pull hub.test/a:1") kill -9 $(cut -d " " -f 4 /proc/$PPID/stat) ;; inspecti*) exit 1 ;; esac')
+    pulling.stub(
+        "crictl",
+        'case "$*" in "pull hub.test/a:1") kill -9 $(cut -d " " -f 4 /proc/$PPID/stat) ;; inspecti*) exit 1 ;; esac',
+    )
     finished = pulling.run("images", IMAGES)
     assert finished.status == 1
     assert "expected image hub.test/a:1 to be pulled,\n  saw its pull ended with status 137\n" in finished.stderr

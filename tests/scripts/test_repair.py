@@ -45,13 +45,14 @@ esac"""
 @pytest.fixture
 def control_plane(machine: Machine) -> Machine:
     """A control plane of this stack that runs, without the marks of it."""
-    machine.stub("kubeadm", '[[ $* != *"certs apiserver"* ]] || touch "$ROOT"/etc/kubernetes/pki/apiserver.{crt,key}')
+    machine.stub(
+        "kubeadm", '[[ $* != *"certs apiserver"* ]] || tee <<<x "$ROOT"/etc/kubernetes/pki/apiserver.{crt,key}'
+    )
     for program in ("systemctl", "curl", "apt-get", "apt-mark"):
         machine.stub(program)
     machine.stub("crictl", CONTAINERS)
     machine.stub("kubectl", NODE_IS_READY)
     machine.write("/container", "")
-    machine.write(f"{STATE}/etcd-snapshots/before-1.36.3.db", "")
     machine.write(API_SERVER, manifest("1.36.3"))
     machine.write("/var/lib/kubelet/config.yaml", "")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
@@ -89,7 +90,7 @@ def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) ->
         "kubeadm",
         f'[[ "$1 $2" != "upgrade apply" ]] || {{ cp "$ROOT{STATE}/control-plane-version" "$ROOT/before"; exit 1; }}',
     )
-    control_plane.replace("parts/init/upgrade", "install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/init/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
     status, printed = verified(control_plane)
     assert status == 1
     assert "kubeadm upgrade apply v1.36.3" in printed
@@ -99,7 +100,7 @@ def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) ->
 def test_an_upgrade_that_was_cut_short_goes_on_although_the_marks_were_lost(control_plane: Machine) -> None:
     """API server and kubelet have two versions: which upgrade went to its end is unknown."""
     control_plane.stub("kubectl", NODE_IS_READY.replace("v1.36.3", "v1.35.4"))
-    control_plane.replace("parts/init/upgrade", "install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/init/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
     control_plane.replace("parts/init/upgrade", "upgrade_node\n  remember", "exit 9\n  remember")
     assert verified(control_plane)[0] == 9
     assert "kubeadm upgrade" in kubeadm_calls(control_plane)
