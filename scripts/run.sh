@@ -5,16 +5,12 @@
 
 export STEP=$1 MODE=${2:-create}
 PLACE=$(dirname "${BASH_SOURCE[0]}")
-export STAGING=/run/pulumi-kubeadm/$1 STATE=/var/lib/pulumi-kubeadm LOGS=/var/log/pulumi-kubeadm
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export STATE=/var/lib/pulumi-kubeadm
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
 
-# Beside its own work a step may drain a node, for as long as the policy of the stack allows.
-drain_seconds=${DRAIN_TIMEOUT_SECONDS:-$(cat "$STATE/drain-timeout-seconds" 2>/dev/null || true)}
-STEP_TIMEOUT_SECONDS=$((1200 + ${drain_seconds:-0}))
-# Of many workers that leave at once each waits on the control plane until the ones before it are drained.
-LOCK_TIMEOUT_SECONDS=$((10 * STEP_TIMEOUT_SECONDS))
+# Many workers that leave at once wait on the control plane for each other's drains.
+LOCK_TIMEOUT_SECONDS=86400
 
 refuse() {
   printf '%s: %s: expected %s,\n  saw %s\n  Next: %s\n' "$HOST_NAME" "$STEP" "$1" "$2" "$3" >&2
@@ -22,7 +18,7 @@ refuse() {
 }
 
 # One step at a time on this machine; a step that lost its SSH session goes on to its end, and the next one waits for it.
-mkdir -p "$STATE" "$LOGS" /run/pulumi-kubeadm
+mkdir -p /run/pulumi-kubeadm
 exec {lock}>/run/pulumi-kubeadm/lock
 flock --nonblock "$lock" || {
   flock --wait "$LOCK_TIMEOUT_SECONDS" "$lock" ||
@@ -43,7 +39,5 @@ is_whole ||
   refuse "the scripts of this project, whole, in $LIBRARY" "missing files, or other ones" \
     "make repair STACK=... HOST=$HOST_NAME"
 
-rm -rf "$STAGING"
-mkdir -p "$STAGING"
-. "$LIBRARY/lib/lib.sh"
+# Everything else is the version's own.
 . "$LIBRARY/lib/run_step.sh"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,9 +62,17 @@ def explained(step: str, found: Workspace, commands: StackCommands) -> Iterator[
 
 
 def message(error: CommandError) -> str:
-    """The standard error of the command. The API has no other way to it than the text of the exception."""
-    text = str(error)
-    return text.partition("\n stderr: ")[2].strip() or text.strip()
+    """The standard error of the command, or the exit status. Standard output may hold secrets and is never part of it.
+
+    The API has no other way to them than the text of the exception.
+    """
+    head, _, standard_error = str(error).rpartition("\n stderr: ")
+    status = re.match(r"\n code: (-?\d+)\n", head)
+    return (
+        standard_error.strip()
+        if head and standard_error.strip()
+        else f"exit status {status[1] if status else 'unknown'}"
+    )
 
 
 def _is_logged_in(found: Workspace) -> bool:

@@ -13,8 +13,8 @@ MANIFESTS=/etc/kubernetes/manifests
 
 # manifest_version: the Kubernetes version in the manifest of the API server; nothing without the manifest.
 manifest_version() {
-  local image="s|^ *image: .*/kube-apiserver:v([^@]*).*|\1|p"
-  sed --quiet --regexp-extended "$image" "$MANIFESTS/kube-apiserver.yaml" 2>/dev/null || true
+  local manifest=$MANIFESTS/kube-apiserver.yaml
+  if [[ -f $manifest ]]; then sed --quiet --regexp-extended 's|^ *image: .*/kube-apiserver:v([^@]*).*|\1|p' "$manifest"; fi
 }
 
 # run_kubeadm NEXT ARGUMENT...: run kubeadm; where it fails, the step ends with the lines that say why.

@@ -1,6 +1,17 @@
 # shellcheck shell=bash
-# The two functions that a recorded command calls after run.sh.
-# Needs: LOGS STEP_TIMEOUT_SECONDS
+# The environment of a step, and the two functions that a recorded command calls after run.sh.
+# Needs: DRAIN_TIMEOUT_SECONDS
+
+export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
+LOGS=/var/log/pulumi-kubeadm
+mkdir -p "$STATE" "$LOGS"
+rm -rf "$STAGING"
+mkdir -p "$STAGING"
+. "$LIBRARY/lib/lib.sh"
+
+# Beside its own work a step may drain a node, for as long as the policy of the stack allows.
+drain_seconds=${DRAIN_TIMEOUT_SECONDS:-$(mark "$DRAIN_TIMEOUT_MARK")}
+STEP_TIMEOUT_SECONDS=$((1200 + ${drain_seconds:-0}))
 
 # stage MODE PATH CONTENT: lay a file ready for the step, which may put it in place.
 stage() {

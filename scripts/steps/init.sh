@@ -55,6 +55,20 @@ register_again() {
   changed "the node, which had been deleted, is registered again"
 }
 
+# restore_marks: write the mark `initialized` of a running cluster again. The values of the step are wanted, not applied: other
+# lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree on it.
+restore_marks() {
+  local version
+  version=$(manifest_version)
+  find_node "$HOST_NAME"
+  if [[ -n $NODE ]] && ! is_marked "$CONTROL_PLANE_VERSION_MARK"; then
+    ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
+    [[ $ANSWER != "v$version" ]] || remember "$CONTROL_PLANE_VERSION_MARK" "$version"
+  fi
+  remember "$INITIALIZED_MARK" yes
+  changed "the cluster runs, its mark was lost and is written again"
+}
+
 containerd_serves
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
@@ -63,7 +77,7 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
     fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK, and no cluster that answers" \
       "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost: docs/runbooks.md, \
 \"The control plane's machine is lost\""
-  changed "the cluster runs, its mark was lost and is written again"
+  restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
   # After a reboot the API of a complete cluster does not answer at once.
   if is_marked "$INIT_STARTED_MARK" && ! { [[ -f $KUBECONFIG ]] && comes_true 240 cluster_is_complete; }; then

@@ -18,21 +18,43 @@ if [[ $* == *"get node node1"* && ! -e $ROOT/registered ]]; then
 fi"""
 MARKS = {
     "control-plane-version": "KUBERNETES_VERSION",
+    "cluster-identity": "CLUSTER_IDENTITY",
     "cluster-configuration": "CLUSTER_CONFIGURATION_SHA256",
     "kubelet-configuration": "KUBELET_CONFIGURATION_SHA256",
     "kube-proxy-configuration": "KUBE_PROXY_CONFIGURATION_SHA256",
     "vxlan-mode": "VXLAN_MODE",
     "taints": "CONTROL_PLANE_TAINTS",
     "certificate-generation": "CERTIFICATE_GENERATION",
+    "drain-timeout-seconds": "DRAIN_TIMEOUT_SECONDS",
 }
+
+
+def manifest(version: str) -> str:
+    """The lines of a manifest of kubeadm that name its image."""
+    return f"    image: registry.k8s.io/kube-apiserver:v{version}\n    imagePullPolicy: IfNotPresent\n"
+
+
+CONTAINERS = """\
+case "$*" in
+*"ps --quiet"*) wc --lines <"$ROOT/container" ;;
+stop*) echo more >>"$ROOT/container" ;;
+esac"""
+"""crictl of a machine whose containers start again when they are stopped."""
 
 
 @pytest.fixture
 def control_plane(machine: Machine) -> Machine:
     """A control plane of this stack that runs, without the marks of it."""
-    for program in ("kubeadm", "crictl", "systemctl"):
+    machine.stub(
+        "kubeadm", '[[ $* != *"certs apiserver"* ]] || tee <<<x "$ROOT"/etc/kubernetes/pki/apiserver.{crt,key}'
+    )
+    for program in ("systemctl", "curl", "apt-get", "apt-mark"):
         machine.stub(program)
+    machine.stub("crictl", CONTAINERS)
     machine.stub("kubectl", NODE_IS_READY)
+    machine.write("/container", "")
+    machine.write(API_SERVER, manifest("1.36.3"))
+    machine.write("/var/lib/kubelet/config.yaml", "")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     machine.write("/etc/kubernetes/admin.conf", "")
     for name in ("controller-manager", "scheduler"):
@@ -49,13 +71,50 @@ def verified(machine: Machine) -> tuple[int, str]:
 
 
 def test_a_running_cluster_whose_mark_was_lost_gets_its_marks_again(control_plane: Machine) -> None:
-    """It is neither initialised nor reset; the second time there is nothing to do."""
-    assert verified(control_plane) == (0, "node1: the cluster runs, its mark was lost and is written again\n")
+    """It is not initialised, reset or upgraded; its configuration is applied, and then there is nothing to do."""
+    status, printed = verified(control_plane)
+    assert status == 0, printed
+    assert printed.startswith("node1: the cluster runs, its mark was lost and is written again\n")
     assert control_plane.path(f"{STATE}/initialized").exists()
     for name, variable in MARKS.items():
-        assert control_plane.path(f"{STATE}/{name}").read_text() == VALUES[variable]
-    assert kubeadm_calls(control_plane) == []
+        assert control_plane.path(f"{STATE}/{name}").read_text() == VALUES[variable], name
+    assert set(kubeadm_calls(control_plane)) == {"kubeadm init", "kubeadm certs"}
     assert verified(control_plane) == (0, "")
+
+
+def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) -> None:
+    """The version of the stack file is no fact about the machine; the last version is known from the machine."""
+    control_plane.write(API_SERVER, manifest("1.35.4"))
+    control_plane.stub("kubectl", NODE_IS_READY.replace("v1.36.3", "v1.35.4"))
+    control_plane.stub(
+        "kubeadm",
+        f'[[ "$1 $2" != "upgrade apply" ]] || {{ cp "$ROOT{STATE}/control-plane-version" "$ROOT/before"; exit 1; }}',
+    )
+    control_plane.replace("parts/init/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
+    status, printed = verified(control_plane)
+    assert status == 1
+    assert "kubeadm upgrade apply v1.36.3" in printed
+    assert control_plane.path("/before").read_text() == "1.35.4"
+
+
+def test_an_upgrade_that_was_cut_short_goes_on_although_the_marks_were_lost(control_plane: Machine) -> None:
+    """API server and kubelet have two versions: which upgrade went to its end is unknown."""
+    control_plane.stub("kubectl", NODE_IS_READY.replace("v1.36.3", "v1.35.4"))
+    control_plane.replace("parts/init/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/init/upgrade", "upgrade_node\n  remember", "exit 9\n  remember")
+    assert verified(control_plane)[0] == 9
+    assert "kubeadm upgrade" in kubeadm_calls(control_plane)
+    assert not control_plane.path(f"{STATE}/control-plane-version").exists()
+
+
+def test_marks_that_are_left_are_kept(control_plane: Machine) -> None:
+    """Only `initialized` was lost: a digest of an earlier configuration is still true."""
+    for name, variable in MARKS.items():
+        control_plane.write(f"{STATE}/{name}", VALUES[variable])
+    assert verified(control_plane) == (0, "node1: the cluster runs, its mark was lost and is written again\n")
+    control_plane.path(f"{STATE}/initialized").unlink()
+    control_plane.write(f"{STATE}/kube-proxy-configuration", "earlier")
+    assert "node1: kube-proxy restarts with its new configuration\n" in verified(control_plane)[1]
 
 
 def test_a_node_of_a_control_plane_that_was_deleted_is_registered_again(control_plane: Machine) -> None:
@@ -99,11 +158,6 @@ def test_a_machine_of_another_cluster_is_not_reclaimed(machine: Machine, left: d
     assert finished.status == 1
     assert "expected a machine of cluster dev, or of none" in finished.stderr
     assert not machine.path(f"{STATE}/owner").exists()
-
-
-def manifest(version: str) -> str:
-    """The lines of a manifest of kubeadm that name its image."""
-    return f"    image: registry.k8s.io/kube-apiserver:v{version}\n    imagePullPolicy: IfNotPresent\n"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_step_that_fails_returns_nothing(machine: Machine) -> None:
 def test_a_result_is_the_last_thing_of_a_run(machine: Machine) -> None:
     """What fails after it would show it."""
     machine.script("secret", "echo CANARY")
-    machine.replace("lib/run_step", 'rm -rf "$STAGING"', "false")
+    machine.replace("lib/run_step", 'rm -rf "$STAGING"\n  trap', "false\n  trap")
     finished = machine.run("secret")
     assert finished.status != 0
     assert "CANARY" not in finished.stdout + finished.stderr
@@ -111,7 +111,7 @@ def test_a_command_that_fails_unexpectedly_is_named_with_its_place(machine: Mach
 
 def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> None:
     """The time limit is shortened here."""
-    machine.replace("run", "$((1200 + ", "$((1 + ")
+    machine.replace("lib/run_step", "$((1200 + ", "$((1 + ")
     machine.script("endless", "sleep 60\n")
     began = time.monotonic()
     finished = machine.run("endless")
@@ -233,7 +233,7 @@ def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
     machine.script("next", "true\n")
     first = machine.start(machine.text("long"))
     until((marks / "began").exists)
-    machine.replace("run", "$((10 * STEP_TIMEOUT_SECONDS))", "1")
+    machine.replace("run", "=86400", "=1")
     finished = machine.run("next")
     (marks / "go-on").touch()
     first.communicate(timeout=20)
