@@ -23,6 +23,7 @@ stage() {
 # session: it must not die of a broken pipe when the session is lost.
 run_step() {
   local script=$1 log=$LOGS/$STEP.log status=0
+  # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || script=$2
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
     bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
