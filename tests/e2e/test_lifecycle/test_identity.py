@@ -46,8 +46,7 @@ def assert_nothing_changes(
     before = logins(live)
     selection = ("--stack", stack, "--config-file", str(STACK.file), "--suppress-outputs")
     for command in (["preview"], ["up", "--yes", "--skip-preview"]):
-        said = pulumi(*command, "--expect-no-changes", *selection, backend=backend, directory=directory)
-        assert "nothing is done to any node" in said
+        pulumi(*command, "--expect-no-changes", *selection, backend=backend, directory=directory)
     assert visits(live, before) == dict.fromkeys(machine_names(), 0)
 
 
