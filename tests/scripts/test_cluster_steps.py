@@ -9,6 +9,7 @@ import re
 import pytest
 import yaml
 
+from components.settings import Policy
 from tests.scripts.cluster import CA, DISCOVERY, MAY_RESET, NODE_IS_READY, SAMPLES, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Machine
 
@@ -257,6 +258,19 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
     assert finished.status == 0, finished.stderr
     assert "node node2 stopped answering: the drain does not wait for its pods\n" in finished.stderr
     assert [call for call in initialised.calls() if "delete node" in call]
+
+
+@pytest.mark.parametrize("left", ["missing", "empty"])
+def test_a_drain_without_the_mark_of_its_limit_takes_the_default_of_the_policy(initialised: Machine, left: str) -> None:
+    """The mark was lost: a removal must neither fail for it nor drain for no time at all."""
+    initialised.stub("kubectl", NODE_IS_READY)
+    mark = initialised.write(f"{STATE}/drain-timeout-seconds", "")
+    if left == "missing":
+        mark.unlink()
+    finished = initialised.run("leave", {"WORKER_NAME": "node2"})
+    assert finished.status == 0, finished.stderr
+    (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
+    assert drain.endswith(f"--timeout={Policy().drain_timeout_seconds}s")
 
 
 def test_a_drain_that_hangs_ends(initialised: Machine) -> None:
