@@ -18,8 +18,9 @@ SHOWS_ARGUMENTS = "printf '<%s>\\n' \"$@\""
 
 
 def program(directory: Path, name: str, text: str) -> None:
-    """A shell script that stands for a program in PATH."""
+    """A shell script that stands for a program in PATH; ssh runs the first line that it is sent, as the host does."""
     file = directory / name
+    text = f'IFS= read -r first; eval "$first"\n{text}' if name == "ssh" else text
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
 
@@ -80,6 +81,15 @@ def test_what_is_no_utf_8_is_replaced(programs: Path) -> None:
     stack = settings()
     found = run_as_root(stack.hosts["node1"], stack.ssh, "")
     assert (found.output, found.log) == ("a\N{REPLACEMENT CHARACTER}", "b\N{REPLACEMENT CHARACTER}")
+
+
+def test_output_of_the_login_is_no_output_of_the_script(programs: Path) -> None:
+    """A .bashrc may print: before the script runs, and without an end of line."""
+    program(programs, "sudo", 'shift; exec "$@"')
+    (programs / "ssh").write_text("#!/bin/sh\nprintf 'Welcome!\\nnode '\nfor last; do :; done\nexec sh -c \"$last\"\n")
+    (programs / "ssh").chmod(0o755)
+    stack = settings()
+    assert run_as_root(stack.hosts["node1"], stack.ssh, "echo node\necho more\n").output == "node\nmore\n"
 
 
 def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
