@@ -10,7 +10,17 @@ import pytest
 import yaml
 
 from components.settings import Policy
-from tests.scripts.cluster import CA, DISCOVERY, MAY_RESET, NODE_IS_READY, SAMPLES, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import (
+    CA,
+    DISCOVERY,
+    MAY_RESET,
+    NODE_IS_READY,
+    RUNBOOK,
+    SAMPLES,
+    STATE,
+    VALUES,
+    kubeadm_calls,
+)
 from tests.scripts.machine import Machine
 
 
@@ -68,6 +78,8 @@ def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
     finished = worker.run("join", MAY_RESET, DISCOVERY)
     assert finished.status == 1
     assert "expected a machine that is not in another cluster" in finished.stderr
+    assert RUNBOOK in finished.stderr
+    assert "kubeadm reset" not in finished.stderr
     assert kubeadm_calls(worker) == []
 
 
