@@ -9,7 +9,7 @@ import io
 import secrets
 import shlex
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -26,13 +26,14 @@ def scripts_version() -> str:
     return hashlib.sha256(_checksums()).hexdigest()
 
 
-def rerun(text: str, script: str, more_files: Sequence[File] = ()) -> str:
+def rerun(text: str, script: str, more_files: Sequence[File] = (), *, values: Mapping[str, str] | None = None) -> str:
     """Standard input that gives the inputs of a recorded command to another script of this version.
 
     The text installs the scripts in a temporary directory: installed scripts are neither used nor changed.
     """
     place = f"/run/pulumi-kubeadm-scripts-{secrets.token_hex(4)}"
-    return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{rerun_as(text, script, more_files, library=place)}"
+    again = rerun_as(text, script, more_files, library=place, values=values)
+    return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{again}"
 
 
 def install_scripts(place: str = LIBRARY, identity: str = "") -> str:

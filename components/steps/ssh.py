@@ -6,11 +6,12 @@ Users are the transport of scripts, drift, repair and status, which are no resou
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from components.settings import Host, Ssh
@@ -32,7 +33,8 @@ class Answer:
 
     Attributes:
         status: exit status; 255 if ssh itself failed, 127 without a program ssh.
-        output: standard output of the script; may be a secret, such as a join token.
+        output: standard output of the script, without output of the login before it, such as that of a .bashrc; may be
+            a secret, such as a join token.
         log: standard error of the script and of ssh.
     """
 
@@ -51,14 +53,15 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
         attempts: how often a connection is tried that the machine does not answer or drops, such as a machine that
             boots, or a bastion with too many logins at once. Each attempt ends within `perDialTimeout`.
     """
+    marker = secrets.token_hex(16)
     with _command(host, ssh) as command:
         for attempt in range(1, attempts + 1):
-            answer = await _run(command, text)
+            answer = await _run(command, f"echo {marker}\n{text}")
             is_final = answer.status != CONNECTION_FAILED or any(sign in answer.log for sign in REFUSALS)
             if is_final or attempt == attempts:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
-    return answer
+    return replace(answer, output=answer.output.partition(f"{marker}\n")[2])
 
 
 async def _run(command: list[str], text: str) -> Answer:

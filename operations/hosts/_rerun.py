@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 
 from components.host_files import File
@@ -27,7 +25,4 @@ def rerun(
         values: likewise.
         mode: of scripts/run.sh: `verify` never starts over.
     """
-    before, _, _ = scripts.rerun(recorded, script, files).rpartition("run_step ")
-    named = re.sub(r"(/run\.sh) \S+", rf"\1 {script}", before, count=1)
-    given = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in (values or {}).items())
-    return f"set -- {mode}\n{named}{given}run_step {script}\n"
+    return f"set -- {mode}\n{scripts.rerun(recorded, script, files, values=values)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from components.settings import Host, Settings
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
-from operations.status._lost_state import lost_problems
+from operations.status._lost_state import lost_problems, marks_of
 from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
@@ -23,7 +23,8 @@ def facts_of(host: Host, settings: Settings) -> dict[str, str]:
     Raises:
         StepError: it does not let us in.
     """
-    script = f"PAUSE_IMAGE={shlex.quote(settings.pause_image)}\n{FACTS.read_text()}"
+    given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host))}
+    script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 

@@ -10,6 +10,33 @@ from problem import Problem
 
 STATE = "/var/lib/pulumi-kubeadm"
 
+MARKS_OF_EVERY_NODE = (
+    "owner",
+    "cluster-name",
+    "host-name",
+    "package-lists-are-read",
+    "containerd-runs-with",
+    "prepared",
+    "kubelet-configuration",
+)
+MARKS_OF_CONTROL_PLANE = (
+    "initialized",
+    "cluster-identity",
+    "control-plane-version",
+    "cluster-configuration",
+    "kube-proxy-configuration",
+    "vxlan-mode",
+    "taints",
+    "certificate-generation",
+    "drain-timeout-seconds",
+)
+"""Names of marks as in scripts/lib/marks.sh, without those of a step that has not ended."""
+
+
+def marks_of(host: Host) -> list[str]:
+    """Names of the marks that an update leaves on a node of this role."""
+    return [*MARKS_OF_EVERY_NODE, *(MARKS_OF_CONTROL_PLANE if host.role == "control-plane" else ())]
+
 
 def lost_problems(host: Host, facts: Mapping[str, str], commands: StackCommands) -> Iterator[Problem]:
     """Everything that a node has lost since the last update."""
@@ -17,15 +44,11 @@ def lost_problems(host: Host, facts: Mapping[str, str], commands: StackCommands)
     if facts["joined"] != "yes":
         yield _reset(host, facts, commands)
         return
-    marks = {"owner": facts["owner_mark"]}
-    if host.role == "control-plane":
-        marks["initialized"] = facts["cluster_mark"]
-    missing = [f"{STATE}/{name}" for name, is_there in marks.items() if is_there != "yes"]
-    if missing:
+    if facts["marks_gone"]:
         yield Problem(
             f"{host.name}: marks",
             expected=f"the marks of the last update in {STATE}",
-            seen=f"no {', no '.join(missing)}",
+            seen=f"no {facts['marks_gone'].replace(' ', ', no ')}",
             next_command=repair,
         )
     if facts["files_gone"]:

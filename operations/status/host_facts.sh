@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Prints what `make status` wants to know of a host, one fact a line: name, tab, value. Changes nothing.
-# The caller sets PAUSE_IMAGE.
+# The caller sets PAUSE_IMAGE, and MARKS to the names of the marks of a node of this role, between blanks.
 
 RECENT='15 minutes ago'
 STATE=/var/lib/pulumi-kubeadm
@@ -23,6 +23,13 @@ gone_files() {
   done < <(cat "$STATE"/files/* 2>/dev/null | sort --unique)
 }
 
+gone_marks() {
+  local name
+  for name in $MARKS; do
+    [[ -e $STATE/$name ]] || printf '%s ' "$STATE/$name"
+  done
+}
+
 is_there() { if [[ -e $1 ]]; then echo yes; else echo no; fi; }
 
 last_line_with() {
@@ -43,8 +50,7 @@ fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
 fact stop_timeout "$(output_of busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
 fact conntrack_max "$(output_of sysctl --values net.netfilter.nf_conntrack_max)"
 fact joined "$(is_there /etc/kubernetes/kubelet.conf)"
-fact owner_mark "$(is_there $STATE/owner)"
-fact cluster_mark "$(is_there $STATE/initialized)"
+fact marks_gone "$(gone_marks)"
 fact cluster_data "$(is_there /var/lib/etcd/member)"
 fact files_gone "$(gone_files)"
 fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp 'unauthorized|expired|invalid for this cluster' \

@@ -17,11 +17,15 @@ find_node() {
   NODE=$ANSWER
 }
 
+# The default of policy.drainTimeoutSeconds, where the mark was lost.
+DEFAULT_DRAIN_TIMEOUT_SECONDS=300
+
 # drain NODE NEXT: move its pods to other nodes. Disruption budgets are respected; pods without a controller are not deleted. A
 # machine that dies during the drain cannot end its pods: the drain does not wait for it.
 drain() {
   local node=$1 next=$2 seconds draining condition seen
   seconds=$(mark "$DRAIN_TIMEOUT_MARK")
+  seconds=${seconds:-$DEFAULT_DRAIN_TIMEOUT_SECONDS}
   ask "the API server to say whether node $node is cordoned" kubectl get node "$node" --output 'jsonpath={.spec.unschedulable}'
   if [[ $ANSWER != true ]]; then
     kubectl annotate --overwrite node "$node" "$DRAINED=true" >/dev/null

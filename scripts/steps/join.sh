@@ -90,7 +90,7 @@ containerd_serves
 put_back_kubelet_configuration
 of_this_cluster ||
   fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
-    "if that cluster is not needed any more, on $HOST_NAME: sudo sh -c '$RESET'"
+    "docs/runbooks.md, \"A machine that carries another cluster\""
 # A single failed request does not tell a member from a machine that never joined.
 registered=
 if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then

@@ -24,6 +24,7 @@ VALUES = {
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
 SAMPLES = Path(__file__).parent / "samples"
 """What programs print: of apt-get and dpkg as they did; of kubeadm in the formats of its sources."""
+RUNBOOK = 'docs/runbooks.md, "A machine that carries another cluster"'
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
 DISCOVERY = [

@@ -9,7 +9,18 @@ import re
 import pytest
 import yaml
 
-from tests.scripts.cluster import CA, DISCOVERY, MAY_RESET, NODE_IS_READY, SAMPLES, STATE, VALUES, kubeadm_calls
+from components.settings import Policy
+from tests.scripts.cluster import (
+    CA,
+    DISCOVERY,
+    MAY_RESET,
+    NODE_IS_READY,
+    RUNBOOK,
+    SAMPLES,
+    STATE,
+    VALUES,
+    kubeadm_calls,
+)
 from tests.scripts.machine import Machine
 
 
@@ -67,6 +78,8 @@ def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
     finished = worker.run("join", MAY_RESET, DISCOVERY)
     assert finished.status == 1
     assert "expected a machine that is not in another cluster" in finished.stderr
+    assert RUNBOOK in finished.stderr
+    assert "kubeadm reset" not in finished.stderr
     assert kubeadm_calls(worker) == []
 
 
@@ -257,6 +270,19 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
     assert finished.status == 0, finished.stderr
     assert "node node2 stopped answering: the drain does not wait for its pods\n" in finished.stderr
     assert [call for call in initialised.calls() if "delete node" in call]
+
+
+@pytest.mark.parametrize("left", ["missing", "empty"])
+def test_a_drain_without_the_mark_of_its_limit_takes_the_default_of_the_policy(initialised: Machine, left: str) -> None:
+    """The mark was lost: a removal must neither fail for it nor drain for no time at all."""
+    initialised.stub("kubectl", NODE_IS_READY)
+    mark = initialised.write(f"{STATE}/drain-timeout-seconds", "")
+    if left == "missing":
+        mark.unlink()
+    finished = initialised.run("leave", {"WORKER_NAME": "node2"})
+    assert finished.status == 0, finished.stderr
+    (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
+    assert drain.endswith(f"--timeout={Policy().drain_timeout_seconds}s")
 
 
 def test_a_drain_that_hangs_ends(initialised: Machine) -> None:

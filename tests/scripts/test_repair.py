@@ -205,13 +205,15 @@ def test_calico_restarts_on_a_node_that_lacks_one_of_its_annotations(machine: Ma
     assert not [call for call in machine.calls() if "delete" in call]
 
 
-def test_files_that_are_gone_are_facts_of_a_host(machine: Machine) -> None:
+def test_files_and_marks_that_are_gone_are_facts_of_a_host(machine: Machine) -> None:
     """Of what steps put, by their lists; the variants of containerd's configuration are in these lists only."""
     for program in ("systemctl", "journalctl", "crictl", "containerd", "busctl", "sysctl"):
         machine.stub(program)
     kept = machine.write("/etc/kept", "")
     paths = [str(kept), str(machine.path("/etc/lost one")), str(machine.path("/etc/containerd/config.toml.2"))]
+    machine.write(f"{STATE}/kept", "")
     machine.write(f"{STATE}/files/prepare", "".join(f"{path}\n" for path in paths))
-    finished = machine.send(f"PAUSE_IMAGE=x\n{machine.relocated(FACTS.read_text())}")
+    finished = machine.send(f"PAUSE_IMAGE=x MARKS='owner kept lost'\n{machine.relocated(FACTS.read_text())}")
     assert f"files_gone\t{machine.path('/etc/lost one')} \n" in finished.stdout
-    assert "owner_mark\tno\n" in finished.stdout
+    gone = [str(machine.path(f"{STATE}/{name}")) for name in ("owner", "lost")]
+    assert f"marks_gone\t{' '.join(gone)} \n" in finished.stdout

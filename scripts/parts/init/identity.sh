@@ -3,11 +3,10 @@
 # change; after a destroy that left the cluster running only this part can.
 # Needs: CLUSTER_IDENTITY
 
-DESTROY="sudo sh -c 'kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE'"
-
 identity=$(mark "$CLUSTER_IDENTITY_MARK")
 if [[ -n $identity && $identity != "$CLUSTER_IDENTITY" ]]; then
   fail "the cluster that is on this machine: $CLUSTER_IDENTITY" "$identity" \
-    "set the stack file back to what was seen; or, if that cluster is not needed any more, on every host: $DESTROY"
+    "set the stack file back to what was seen, then pulumi up; for another cluster: docs/runbooks.md, \
+\"A machine that carries another cluster\""
 fi
 remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"

@@ -285,6 +285,15 @@ def test_the_inputs_of_a_recorded_command_are_given_to_another_script() -> None:
     assert with_more.files == {**inputs_of(text).files, "/etc/x": "it's"}
 
 
+def test_a_script_that_runs_again_has_a_log_of_its_own_and_its_values() -> None:
+    """No text of a recorded value is taken for the entry point or for the last line."""
+    tricky = f"run_step x\n. {stdin.LIBRARY}/run.sh prepare $@\nexport B=1"
+    text = stdin.prologue("prepare", {"A": tricky, "C": "old"}) + "run_step prepare reset\n"
+    again = stdin.rerun_as(text, "drift", values={"C": "it's"})
+    assert f'. {stdin.LIBRARY}/run.sh drift "$@"\n' in again
+    assert inputs_of(again).values == {"A": tricky, "C": "it's"}
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(True, "true"), (False, "false"), (0, "0"), ("a b", "a b"), (("a", "b"), "a\nb"), ((), "")]
 )

@@ -18,8 +18,9 @@ SHOWS_ARGUMENTS = "printf '<%s>\\n' \"$@\""
 
 
 def program(directory: Path, name: str, text: str) -> None:
-    """A shell script that stands for a program in PATH."""
+    """A shell script that stands for a program in PATH; ssh runs the first line that it is sent, as the host does."""
     file = directory / name
+    text = f'IFS= read -r first; eval "$first"\n{text}' if name == "ssh" else text
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
 
@@ -82,6 +83,15 @@ def test_what_is_no_utf_8_is_replaced(programs: Path) -> None:
     assert (found.output, found.log) == ("a\N{REPLACEMENT CHARACTER}", "b\N{REPLACEMENT CHARACTER}")
 
 
+def test_output_of_the_login_is_no_output_of_the_script(programs: Path) -> None:
+    """A .bashrc may print: before the script runs, and without an end of line."""
+    program(programs, "sudo", 'shift; exec "$@"')
+    (programs / "ssh").write_text("#!/bin/sh\nprintf 'Welcome!\\nnode '\nfor last; do :; done\nexec sh -c \"$last\"\n")
+    (programs / "ssh").chmod(0o755)
+    stack = settings()
+    assert run_as_root(stack.hosts["node1"], stack.ssh, "echo node\necho more\n").output == "node\nmore\n"
+
+
 def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -93,7 +103,7 @@ def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_fact_of_a_host_is_one_line_that_ends_with_a_whole_character(programs: Path) -> None:
     """Where it is cut."""
     program(programs, "systemctl", f"printf 'a\\n\\tb{'x' * 395}üü'")
-    script = f"PAUSE_IMAGE=none\n{FACTS.read_text()}"
+    script = f"PAUSE_IMAGE=none MARKS=\n{FACTS.read_text()}"
     printed = subprocess.run(["bash", "-euo", "pipefail", "-s"], input=script.encode(), capture_output=True, check=True)
     facts = dict(line.split("\t") for line in printed.stdout.decode().splitlines())
     assert facts["containerd"] == f"a  b{'x' * 395}ü"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from components.steps.scripts import SCRIPTS
 from components.steps.step import StepName
 from operations.status._host_checks import host_problems
+from operations.status._lost_state import MARKS_OF_CONTROL_PLANE, MARKS_OF_EVERY_NODE, STATE, marks_of
 from tests.unit.support.recorded_cluster import HEALTHY_HOST, PAUSE, Look, settings
 from tests.unit.support.stacks import SHOP, with_workers
 
@@ -64,12 +68,12 @@ RESET = {"joined": "no", "kubelet": "inactive", "cni": ""}
         ("node2", RESET, "node2: kubelet: expected a node of the cluster, as the last update left it"),
         (
             "node2",
-            RESET | {"owner_mark": "no", "files_gone": "/etc/a"},
+            RESET | {"marks_gone": f"{STATE}/owner", "files_gone": "/etc/a"},
             "node2: kubelet: expected a node of the cluster",
         ),
         ("node2", RESET | {"containerd_program": "", "containerd": "inactive"}, "node2: kubelet: expected a node"),
-        ("node2", {"owner_mark": "no"}, "saw no /var/lib/pulumi-kubeadm/owner\n"),
-        ("node1", {"cluster_mark": "no"}, "saw no /var/lib/pulumi-kubeadm/initialized\n"),
+        ("node2", {"marks_gone": f"{STATE}/owner"}, f"saw no {STATE}/owner\n"),
+        ("node1", {"marks_gone": f"{STATE}/taints {STATE}/prepared"}, f"saw no {STATE}/taints, no {STATE}/prepared\n"),
         ("node2", {"files_gone": "/etc/a /etc/b"}, "node2: files: expected the files that the last update wrote"),
     ],
 )
@@ -86,7 +90,9 @@ def test_what_a_node_has_lost_since_the_last_update_is_put_back_by_a_repair(
 
 def test_a_worker_has_no_mark_of_a_cluster(look: Look) -> None:
     """Only the machine that initialised it."""
-    look.facts["node2"] |= {"cluster_mark": "no", "cluster_data": "no"}
+    roles = {name: set(marks_of(host)) for name, host in look.settings.hosts.items()}
+    assert "initialized" in roles["node1"] - roles["node2"]
+    look.facts["node2"] |= {"cluster_data": "no"}
     look.assert_well()
 
 
@@ -97,6 +103,15 @@ def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None
     assert "node1: control plane: expected the data of the cluster in /var/lib/etcd" in printed
     assert "The control plane's machine is lost" in printed
     assert "make repair" not in printed
+
+
+UNFINISHED = {"join-started", "init-started"}
+
+
+def test_every_mark_of_a_node_is_missed() -> None:
+    """The names are those of the scripts; a step that has ended has no use for the other marks."""
+    names = set(re.findall(r"^[A-Z_]+_MARK=(\S+)", (SCRIPTS / "lib" / "marks.sh").read_text(), re.MULTILINE))
+    assert {*MARKS_OF_EVERY_NODE, *MARKS_OF_CONTROL_PLANE} == names - UNFINISHED
 
 
 @pytest.mark.parametrize(("common", "own", "wanted"), [(1000000, None, 1000000), (1000000, 2000000, 2000000)])

@@ -32,8 +32,7 @@ HEALTHY_HOST = {
     "conntrack_max": "262144",
     "joined": "yes",
     "join_log": "",
-    "owner_mark": "yes",
-    "cluster_mark": "yes",
+    "marks_gone": "",
     "cluster_data": "yes",
     "files_gone": "",
 }
