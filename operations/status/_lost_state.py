@@ -16,6 +16,7 @@ MARKS_OF_EVERY_NODE = (
     "host-name",
     "package-lists-are-read",
     "containerd-runs-with",
+    "systemd-runs-with",
     "prepared",
     "kubelet-configuration",
 )
