@@ -82,11 +82,12 @@ def test_a_renamed_stack_changes_nothing(live: Cluster) -> None:
 
 
 def test_a_stack_in_another_backend_changes_nothing(live: Cluster, other_backend: Path, tmp_path: Path) -> None:
-    """By export and import, under another name."""
-    new_stack("moved", other_backend, tmp_path / "project")
+    """By export and import, and under another name there."""
+    new_stack(E2E.name, other_backend, tmp_path / "project")
     state = pulumi("stack", "export", "--stack", E2E.name)
-    state = state.replace(f"urn:pulumi:{E2E.name}::", "urn:pulumi:moved::")
-    pulumi("stack", "import", "--stack", "moved", backend=other_backend, given=state)
+    pulumi("stack", "import", "--stack", E2E.name, backend=other_backend, given=state)
+    assert_nothing_changes(live, E2E.name, backend=other_backend)
+    pulumi("stack", "rename", "moved", "--stack", E2E.name, backend=other_backend)
     assert_nothing_changes(live, "moved", backend=other_backend)
 
 
