@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi import RunError
 
+from components import addons
+from components.addons import Addon, calico
 from components.addons.dashboard import METRICS_SCRAPER
 from operations import __main__
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
@@ -75,8 +78,43 @@ def test_a_node_of_no_host_is_named(look: Look, name: str, seen: str, next_comma
 
 def test_a_missing_pod_network(look: Look) -> None:
     """Calico's DaemonSet was deleted."""
-    look.items("/apis/apps/v1/namespaces/kube-system/daemonsets").clear()
+    look.items("/apis/apps/v1/daemonsets").clear()
     assert "pod network: expected the DaemonSet kube-system/calico-node" in look.printed()
+
+
+METRICS = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "metrics", "name": "server"}}
+
+
+def test_a_workload_of_any_add_on_that_is_missing(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of add-ons names it: a new add-on needs no check of its own."""
+    metrics = Addon("metrics", "Metrics", lambda _: True, lambda _: [METRICS, METRICS | {"kind": "Service"}], "metrics")
+    monkeypatch.setattr(addons, "ADDONS", (*addons.ADDONS, metrics))
+    look.items("/apis/apps/v1/deployments").pop()
+    printed = look.printed()
+    assert "add-on metrics: expected the Deployment metrics/server,\n  saw none\n" in printed
+    assert "add-on dashboard: expected the Deployment kubernetes-dashboard/dashboard-metrics-scraper" in printed
+    assert printed.count("Next: pulumi up --stack shop --refresh applies it again\n") == printed.count("Next:") == 2
+
+
+def test_a_workload_of_an_add_on_that_the_stack_does_not_want_is_not_missed(look: Look) -> None:
+    """The dashboard is off."""
+    look.settings = settings(dashboard={"enabled": False})
+    del look.items("/apis/apps/v1/deployments")[1:]
+    look.assert_well()
+
+
+def test_an_add_on_whose_manifest_cannot_be_read_is_named(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workloads are unknown, and nothing is said of them."""
+
+    def refuse(*_: str) -> None:
+        raise RunError("no such file")
+
+    monkeypatch.setattr(calico, "fetched_objects", refuse)
+    printed = look.printed()
+    assert (
+        "add-on calico: expected the manifest of the add-on, which names its workloads,\n  saw no such file" in printed
+    )
+    assert printed.count("Next:") == 1
 
 
 @pytest.mark.parametrize(
