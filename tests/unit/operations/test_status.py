@@ -189,6 +189,19 @@ def test_a_scraper_on_a_node_whose_other_pods_are_not_reached_either_is_not_to_b
     assert printed.count("Next:") == 1
 
 
+def test_an_unreachable_node_is_named_without_the_dashboard_too(look: Look) -> None:
+    """A Ready pod of CoreDNS that the API server does not reach is enough; one that is not Ready proves nothing."""
+    look.settings = settings(dashboard={"enabled": False})
+    coredns = running("kube-system", "k8s-app", "kube-dns", "node2")
+    look.items("/api/v1/pods").append(coredns)
+    look.server.answers[COREDNS] = NO_ROUTE
+    printed = look.printed()
+    assert "pod network: expected the API server to reach the pods on node2" in printed
+    assert printed.count("Next:") == 1
+    coredns["status"]["containerStatuses"][0]["ready"] = False
+    look.assert_well()
+
+
 def test_labels_that_a_node_has_lost_are_applied_again(look: Look) -> None:
     """A node that registers again has none of the stack's."""
     stack = with_workers("node2")
