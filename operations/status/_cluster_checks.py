@@ -58,14 +58,6 @@ def _nodes(
         ready = ready_condition(node)
         if ready.get("status") != "True":
             yield _not_ready(name, ready, commands)
-    calico = [each for each in state.daemon_sets or [] if each["metadata"]["name"] == "calico-node"]
-    if state.daemon_sets is not None and not calico:
-        yield Problem(
-            "pod network",
-            expected="the DaemonSet kube-system/calico-node",
-            seen="none; nodes without a CNI configuration stay NotReady",
-            next_command=f"{commands.refresh} applies Calico again",
-        )
 
 
 def ready_condition(node: Json) -> Json:

@@ -22,8 +22,7 @@ class ClusterState:
     Attributes:
         scraper_failure: what the API server says when it cannot reach the dashboard's metrics scraper.
         scraper_node: where the scraper runs.
-        dns_failures: what the API server says of CoreDNS by its nodes, empty for a pod that it reaches; only looked for
-            where the scraper is not reached.
+        dns_failures: errors of the API server for Ready pods of CoreDNS, by their nodes; empty for a pod that answers.
         kube_proxy: its configuration; empty where its ConfigMap holds none.
         refusals: requests that were refused or not answered, as problems.
     """
@@ -66,21 +65,22 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         nodes=items("/api/v1/nodes"),
         pods=pods,
         events=items("/api/v1/events", fieldSelector="type=Warning"),
-        daemon_sets=items("/apis/apps/v1/namespaces/kube-system/daemonsets"),
-        deployments=items(f"/apis/apps/v1/namespaces/{DASHBOARD}/deployments"),
+        daemon_sets=items("/apis/apps/v1/daemonsets"),
+        deployments=items("/apis/apps/v1/deployments"),
         cluster_bindings=items(f"{rbac}/clusterrolebindings"),
         bindings=items(f"{rbac}/rolebindings"),
         kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,
         scraper_failure=scraper_failure,
         scraper_node=next((pod["spec"]["nodeName"] for pod in _running(pods, "app", METRICS_SCRAPER)), ""),
-        dns_failures=_dns_failures(api, pods) if scraper_failure else {},
+        dns_failures=_dns_failures(api, pods),
         refusals=refusals,
     )
 
 
 def _dns_failures(api: Api, pods: list[Json] | None) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for pod in _running(pods, "k8s-app", "kube-dns"):
+    ready = [pod for pod in _running(pods, "k8s-app", "kube-dns") if _is_ready(pod)]
+    for pod in ready:
         path = f"/api/v1/namespaces/kube-system/pods/http:{pod['metadata']['name']}:8080/proxy/health"
         found.setdefault(pod["spec"]["nodeName"], []).append(_failure(api, path))
     return found
@@ -92,6 +92,10 @@ def _running(pods: list[Json] | None, label: str, value: str) -> list[Json]:
         for pod in pods or []
         if (pod["metadata"].get("labels") or {}).get(label) == value and pod["status"].get("phase") == "Running"
     ]
+
+
+def _is_ready(pod: Json) -> bool:
+    return all(each.get("ready") for each in pod["status"].get("containerStatuses") or [{}])
 
 
 def _failure(api: Api, path: str) -> str:

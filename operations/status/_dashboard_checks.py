@@ -19,17 +19,11 @@ def _is_pod_network(state: ClusterState) -> bool:
 
 
 def dashboard_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
-    """Problems of the dashboard's deployments, and of requests to its metrics. Its pods are checked as every pod is."""
+    """Problems of the metrics scraper. Workloads and pods of the dashboard are checked as those of every add-on."""
     if state.deployments is None or not settings.dashboard.enabled:
         return
-    found = {each["metadata"]["name"]: each for each in state.deployments}
-    scraper = found.get(METRICS_SCRAPER)
-    for name in (DASHBOARD, METRICS_SCRAPER):
-        if name not in found:
-            next_command = f"{commands.refresh} applies it again"
-            yield Problem(
-                f"deployment {name}", expected="the deployment to exist", seen="none", next_command=next_command
-            )
+    of_dashboard = (each for each in state.deployments if each["metadata"]["namespace"] == DASHBOARD)
+    scraper = next((each for each in of_dashboard if each["metadata"]["name"] == METRICS_SCRAPER), None)
     if scraper is None:
         return
     wanted = settings.dashboard.metrics_scraper_host_network

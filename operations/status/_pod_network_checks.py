@@ -20,16 +20,15 @@ def pod_network_problems(state: ClusterState, commands: StackCommands) -> Iterat
         yield Problem(
             "pod network",
             expected=f"the API server to reach the pods on {unreachable}",
-            seen=f"neither the metrics scraper nor CoreDNS on this node answers: {state.scraper_failure}",
+            seen=f"CoreDNS, which is Ready on this node, does not answer: {state.dns_failures[unreachable][0]}",
             next_command="open UDP port 4789 (VXLAN) between the hosts; kubectl --namespace kube-system logs"
             " --selector k8s-app=calico-node --prefix",
         )
 
 
 def unreachable_node(state: ClusterState) -> str:
-    """The node of the metrics scraper, where the API server reaches no pod of CoreDNS either; else empty."""
-    failures = state.dns_failures.get(state.scraper_node, [])
-    return state.scraper_node if failures and all(failures) else ""
+    """The first node on which the API server reaches no Ready pod of CoreDNS; empty without such a node."""
+    return next((name for name, failures in state.dns_failures.items() if all(failures)), "")
 
 
 def nodes_without_addresses(state: ClusterState) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from operations.access.api import Api
 from operations.access.kubeconfig_file import path_of
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import SelectedStack, selected_stack
+from operations.status._addon_checks import addon_problems
 from operations.status._cluster_checks import cluster_problems, ready_condition
 from operations.status._cluster_state import ClusterState, cluster_state
 from operations.status._dashboard_checks import dashboard_problems
@@ -79,6 +80,7 @@ def _cluster(
         return ClusterState(), [error.problem]
     found = [
         *cluster_problems(state, settings, stack.commands, were_nodes),
+        *addon_problems(state, settings, stack.commands),
         *pod_network_problems(state, stack.commands),
         *pod_problems(state, settings, stack.commands),
         *dashboard_problems(state, settings, stack.commands),

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from components.addons import manifests
+from components.addons import calico, manifests
 from operations.status import status
 from tests.unit.support import api_server
 from tests.unit.support.recorded_cluster import Look, Stack, healthy
+from tests.unit.support.stacks import CALICO_MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -30,5 +32,6 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         server.answers = copy.deepcopy(healthy())
         found = Look(server, capsys)
         monkeypatch.setattr(status, "selected_stack", lambda _: Stack(found))
+        monkeypatch.setattr(calico, "fetched_objects", lambda *_: list(yaml.safe_load_all(CALICO_MANIFEST)))
         monkeypatch.setattr(status, "facts_of", lambda host, _: found.facts[host.name])
         yield found

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi import RunError
 
+from components import addons
+from components.addons import Addon, calico
 from components.addons.dashboard import METRICS_SCRAPER
 from operations import __main__
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
@@ -75,8 +78,43 @@ def test_a_node_of_no_host_is_named(look: Look, name: str, seen: str, next_comma
 
 def test_a_missing_pod_network(look: Look) -> None:
     """Calico's DaemonSet was deleted."""
-    look.items("/apis/apps/v1/namespaces/kube-system/daemonsets").clear()
+    look.items("/apis/apps/v1/daemonsets").clear()
     assert "pod network: expected the DaemonSet kube-system/calico-node" in look.printed()
+
+
+METRICS = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "metrics", "name": "server"}}
+
+
+def test_a_workload_of_any_add_on_that_is_missing(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of add-ons names it: a new add-on needs no check of its own."""
+    metrics = Addon("metrics", "Metrics", lambda _: True, lambda _: [METRICS, METRICS | {"kind": "Service"}], "metrics")
+    monkeypatch.setattr(addons, "ADDONS", (*addons.ADDONS, metrics))
+    look.items("/apis/apps/v1/deployments").pop()
+    printed = look.printed()
+    assert "add-on metrics: expected the Deployment metrics/server,\n  saw none\n" in printed
+    assert "add-on dashboard: expected the Deployment kubernetes-dashboard/dashboard-metrics-scraper" in printed
+    assert printed.count("Next: pulumi up --stack shop --refresh applies it again\n") == printed.count("Next:") == 2
+
+
+def test_a_workload_of_an_add_on_that_the_stack_does_not_want_is_not_missed(look: Look) -> None:
+    """The dashboard is off."""
+    look.settings = settings(dashboard={"enabled": False})
+    del look.items("/apis/apps/v1/deployments")[1:]
+    look.assert_well()
+
+
+def test_an_add_on_whose_manifest_cannot_be_read_is_named(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workloads are unknown, and nothing is said of them."""
+
+    def refuse(*_: str) -> None:
+        raise RunError("no such file")
+
+    monkeypatch.setattr(calico, "fetched_objects", refuse)
+    printed = look.printed()
+    assert (
+        "add-on calico: expected the manifest of the add-on, which names its workloads,\n  saw no such file" in printed
+    )
+    assert printed.count("Next:") == 1
 
 
 @pytest.mark.parametrize(
@@ -149,6 +187,19 @@ def test_a_scraper_on_a_node_whose_other_pods_are_not_reached_either_is_not_to_b
     printed = look.printed()
     assert expected in printed
     assert printed.count("Next:") == 1
+
+
+def test_an_unreachable_node_is_named_without_the_dashboard_too(look: Look) -> None:
+    """A Ready pod of CoreDNS that the API server does not reach is enough; one that is not Ready proves nothing."""
+    look.settings = settings(dashboard={"enabled": False})
+    coredns = running("kube-system", "k8s-app", "kube-dns", "node2")
+    look.items("/api/v1/pods").append(coredns)
+    look.server.answers[COREDNS] = NO_ROUTE
+    printed = look.printed()
+    assert "pod network: expected the API server to reach the pods on node2" in printed
+    assert printed.count("Next:") == 1
+    coredns["status"]["containerStatuses"][0]["ready"] = False
+    look.assert_well()
 
 
 def test_labels_that_a_node_has_lost_are_applied_again(look: Look) -> None:

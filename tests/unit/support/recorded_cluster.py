@@ -68,9 +68,13 @@ def event(reason: str, message: str, namespace: str = "shop") -> dict[str, Any]:
     return {"involvedObject": involved, "reason": reason, "message": message}
 
 
-def deployment(name: str, **spec: Any) -> dict[str, Any]:
+def deployment(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
     """A deployment with an available pod."""
-    return {"metadata": {"name": name}, "spec": {"template": {"spec": spec}}, "status": {"availableReplicas": 1}}
+    return {
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"template": {"spec": spec}},
+        "status": {"availableReplicas": 1},
+    }
 
 
 def binding(name: str, role: str, *subjects: dict[str, str], namespace: str | None = None) -> dict[str, Any]:
@@ -92,10 +96,11 @@ def healthy() -> Answers:
         "/api/v1/pods": [pod("shop", state={"running": {}})],
         "/api/v1/events": [],
         "/api/v1/namespaces/kube-system/configmaps": [kube_proxy],
-        "/apis/apps/v1/namespaces/kube-system/daemonsets": [{"metadata": {"name": "calico-node"}}],
-        f"/apis/apps/v1/namespaces/{DASHBOARD}/deployments": [
-            deployment(DASHBOARD),
-            deployment("dashboard-metrics-scraper"),
+        "/apis/apps/v1/daemonsets": [{"metadata": {"namespace": "kube-system", "name": "calico-node"}}],
+        "/apis/apps/v1/deployments": [
+            deployment("kube-system", "calico-kube-controllers"),
+            deployment(DASHBOARD, DASHBOARD),
+            deployment(DASHBOARD, "dashboard-metrics-scraper"),
         ],
         f"{RBAC}/clusterrolebindings": [
             binding("admin-user", "cluster-admin", account(DASHBOARD, "admin-user")),
