@@ -20,21 +20,26 @@ EXPLAINED = re.compile(
 
 
 def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
-    """What a bash script prints that root runs on a host.
+    """The answer of bash that root runs on a host.
 
     Raises:
         StepError: the host does not let us in, or the script failed.
     """
     # A person waits for the answer, and runs the command again where the host was not up yet.
     once = ssh.model_copy(update={"dial_error_limit": 1, "per_dial_timeout": CONNECT_SECONDS})
-    answer = asyncio.run(connection.run_as_root(host, once, text))
+    # asyncio.run would leave this thread without the event loop that the SDK of Pulumi looks for.
+    loop = asyncio.new_event_loop()
+    try:
+        answer = loop.run_until_complete(connection.run_as_root(host, once, text))
+    finally:
+        loop.close()
     if answer.status != 0:
         raise StepError(_problem(host, ssh, answer))
     return answer
 
 
 def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
-    """The script's own, where it printed one."""
+    """The problem that the script printed, or that of the connection."""
     found = EXPLAINED.search(answer.log) if answer.log.count("\n  Next: ") == 1 else None
     if found and found["where"].startswith(f"{host.name}: "):
         return Problem(**{name: text.replace("\n    ", "\n") for name, text in found.groupdict().items()})
