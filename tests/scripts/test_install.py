@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -12,14 +13,20 @@ from components.steps.scripts import SCRIPTS, install_scripts, scripts_version
 from components.steps.stdin import LIBRARY
 
 OLDER = "0" * 64
+CLUSTER = "0123456789abcdef"
 
 
-def installed(root: Path, *, before: str = "") -> subprocess.CompletedProcess[str]:
+def text_for(root: Path) -> str:
+    """What a host gets, for a root directory."""
+    text = install_scripts(str(root / "library"), CLUSTER)
+    return text.replace("/run/pulumi-kubeadm", str(root / "run")).replace("/var/lib", str(root))
+
+
+def installed(root: Path, *, before: str = "", text: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run what a host gets, below a root directory."""
-    text = install_scripts(str(root / "library")).replace("/run/pulumi-kubeadm", str(root / "run"))
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-s"],
-        input=before + text,
+        input=before + (text or text_for(root)),
         text=True,
         capture_output=True,
         check=False,
@@ -107,3 +114,46 @@ def test_an_installation_that_is_killed_at_any_command_leaves_a_whole_version(tm
             break
     assert ended, "the loop ends before the installation does: raise its end"
     assert number > 15
+
+
+def test_an_installation_waits_for_the_step_that_runs(tmp_path: Path) -> None:
+    """A step keeps its version until its end."""
+    lock = tmp_path / "run" / "lock"
+    lock.parent.mkdir()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        command = ["bash", "-euo", "pipefail", "-s"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as waiting:
+            with pytest.raises(subprocess.TimeoutExpired):
+                waiting.communicate(text_for(tmp_path), timeout=1)
+            assert not (tmp_path / "library" / "current").exists()
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert waiting.wait(timeout=30) == 0
+    assert is_whole(current(tmp_path))
+
+
+def test_nobody_else_can_hold_the_lock(tmp_path: Path) -> None:
+    """Every step of the machine would wait for them. Scripts are for everybody to read."""
+    installed(tmp_path)
+    modes = {path: (tmp_path / path).stat().st_mode & 0o777 for path in ("run", "run/lock", "library/run.sh")}
+    assert modes == {"run": 0o700, "run/lock": 0o600, "library/run.sh": 0o644}
+
+
+def test_an_archive_that_is_not_the_version_changes_nothing(tmp_path: Path) -> None:
+    """The version that was current stays so."""
+    with_older_version(tmp_path)
+    finished = installed(tmp_path, text=text_for(tmp_path).replace(scripts_version(), "1" * 64))
+    assert finished.returncode == 1
+    assert "saw files with other checksums" in finished.stderr
+    assert current(tmp_path).name == OLDER
+    assert is_whole(current(tmp_path))
+
+
+@pytest.mark.parametrize(("owner", "installs"), [("fedcba9876543210", False), (CLUSTER, True)])
+def test_the_scripts_of_another_cluster_stay(tmp_path: Path, owner: str, installs: bool) -> None:
+    """They refuse the step, with the name of their cluster."""
+    with_older_version(tmp_path)
+    (tmp_path / "pulumi-kubeadm").mkdir()
+    (tmp_path / "pulumi-kubeadm" / "owner").write_text(owner)
+    assert installed(tmp_path).returncode == 0
+    assert (current(tmp_path).name == scripts_version()) == installs
