@@ -44,11 +44,24 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
                 yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
 
 
-def _comparable(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _comparable(inputs: Mapping[str, Any] | None) -> Any:
     """Inputs of an object but for the data of a secret, which belong to the program that uses it."""
     if inputs is None:
         return None
-    return {key: value for key, value in inputs.items() if inputs.get("kind") != "Secret" or key != "data"}
+    return _without_zeros(
+        {key: value for key, value in inputs.items() if inputs.get("kind") != "Secret" or key != "data"}
+    )
+
+
+def _without_zeros(node: Any) -> Any:
+    """A part of an object without values that say nothing: the provider (4.25) drops some of them, and keeps others."""
+    if isinstance(node, Mapping):
+        # The SDK gives `x-kubernetes-...` of a definition another spelling on the way.
+        pruned = {
+            str(key).replace("x-kubernetes-", "x_kubernetes_"): _without_zeros(each) for key, each in node.items()
+        }
+        return {key: value for key, value in pruned.items() if value}
+    return [_without_zeros(each) for each in node] if isinstance(node, list) else node
 
 
 def _inputs(recorded: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime as dt
 from pathlib import Path
@@ -182,6 +183,17 @@ def test_an_add_on_that_comes_later_is_in_the_plan(directory: Path) -> None:
     assert planned(stack, without) == ["nothing is done to any node"]
     del stack["dashboard"]
     assert "add-on dashboard: is applied" in planned(stack, without)
+
+
+def test_values_that_say_nothing_are_no_change_of_an_add_on(stack: Stack, last: LastUpdate) -> None:
+    """As the provider records an object of a real cluster: without some values that are false, null or empty."""
+    name = ("Deployment", "Deployment:kubernetes-dashboard/dashboard-metrics-scraper")
+    recorded = copy.deepcopy(dict(last.objects[name]))
+    assert recorded["spec"]["template"]["spec"].pop("hostNetwork") is False
+    as_real = dataclasses.replace(last, objects={**last.objects, name: {"__inputs": recorded, "status": {"x": 1}}})
+    assert planned(stack, as_real) == ["nothing is done to any node"]
+    stack["dashboard"] = {"metricsScraperHostNetwork": True}
+    assert planned(stack, as_real) == [f"add-on dashboard: {name[1]} changes"]
 
 
 def test_settings_that_only_verify_a_node_are_in_the_plan(stack: Stack, last: LastUpdate) -> None:
