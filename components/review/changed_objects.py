@@ -56,12 +56,14 @@ def _comparable(inputs: Mapping[str, Any] | None) -> Any:
 def _without_zeros(node: Any) -> Any:
     """A part of an object without values that say nothing: the provider (4.25) drops some of them, and keeps others."""
     if isinstance(node, Mapping):
-        # The SDK gives `x-kubernetes-...` of a definition another spelling on the way.
-        pruned = {
-            str(key).replace("x-kubernetes-", "x_kubernetes_"): _without_zeros(each) for key, each in node.items()
-        }
+        pruned = {_spelling(str(key)): _without_zeros(value) for key, value in node.items()}
         return {key: value for key, value in pruned.items() if value}
     return [_without_zeros(each) for each in node] if isinstance(node, list) else node
+
+
+def _spelling(key: str) -> str:
+    """The key `x-kubernetes-...` of a definition as the SDK sends it, with underscores."""
+    return key.replace("-", "_") if key.startswith("x-kubernetes-") else key
 
 
 def _inputs(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
