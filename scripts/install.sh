@@ -22,7 +22,9 @@ install_version() {
   exec {installing}>/run/pulumi-kubeadm/lock
   flock --wait 14400 "$installing"
   # The scripts of another cluster stay: they refuse the step, with the name of that cluster.
-  owner=$(cat /var/lib/pulumi-kubeadm/owner 2>/dev/null || true)
+  owner=
+  # An owner that is there and cannot be read ends the installation: it may be another cluster's.
+  if [[ -e /var/lib/pulumi-kubeadm/owner ]]; then owner=$(cat /var/lib/pulumi-kubeadm/owner); fi
   if [[ -n $CLUSTER_ID && -n $owner && $owner != "$CLUSTER_ID" ]]; then return; fi
   umask 022
   mkdir -p "$PLACE"

@@ -27,7 +27,8 @@ flock --nonblock "$lock" || {
   printf '%s: %s: the run that held this machine is over\n' "$HOST_NAME" "$STEP" >&2 || exit 1
 }
 
-# The version is read under the lock: an installation waits for it too, so no step gets parts of two versions.
+# The version is read under the lock: an installation waits for it too, so no step gets parts of two versions. Where
+# `current` is missing, the path is that of no version, and is_whole refuses it.
 LIBRARY=$PLACE/$(readlink "$PLACE/current" || true)
 export LIBRARY
 is_whole() {

@@ -26,14 +26,28 @@ def scripts_version() -> str:
     return hashlib.sha256(_checksums()).hexdigest()
 
 
-def rerun(text: str, script: str, more_files: Sequence[File] = (), *, values: Mapping[str, str] | None = None) -> str:
+def rerun(
+    text: str,
+    script: str,
+    more_files: Sequence[File] = (),
+    *,
+    values: Mapping[str, str] | None = None,
+    mode: str = "create",
+) -> str:
     """Standard input that gives the inputs of a recorded command to another script of this version.
 
     The text installs the scripts in a temporary directory: installed scripts are neither used nor changed.
+
+    Args:
+        text: standard input of the recorded command.
+        script: name of a file in `scripts/steps`; the script runs under this name.
+        more_files: staged in place of recorded files of the same paths, or beside the recorded files.
+        values: variables in place of recorded variables, or beside them.
+        mode: argument of scripts/run.sh; `verify` never starts over.
     """
     place = f"/run/pulumi-kubeadm-scripts-{secrets.token_hex(4)}"
     again = rerun_as(text, script, more_files, library=place, values=values)
-    return f"trap 'rm -rf {place}' EXIT\n{install_scripts(place)}{again}"
+    return f"set -- {mode}\ntrap 'rm -rf {place}' EXIT\n{install_scripts(place)}{again}"
 
 
 def install_scripts(place: str = LIBRARY, identity: str = "") -> str:

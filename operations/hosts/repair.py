@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from components.host_files import File
 from components.host_files.kubeadm import DISCOVERY_PATH
 from components.settings import Host, Settings
-from components.steps.scripts import install_scripts
+from components.steps.scripts import install_scripts, rerun
 from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.access.api import Api, ApiError, Json
-from operations.hosts._rerun import rerun
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
@@ -198,7 +197,7 @@ class _Node:
         # A machine without a node in the cluster may be reset by the join. A member may run pods.
         values = {} if self._node() else {"RESET_ON_FAILURE": "true"}
         files = [File(DISCOVERY_PATH, discovery, mode="0600")]
-        self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files=files, values=values))
+        self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files, values=values))
 
     def _restore_pod_network(self) -> None:
         control_plane = self.machine.settings.control_plane

@@ -45,6 +45,7 @@ drain() {
     sleep 1
   done
   if ! wait "$draining"; then
+    # The step fails in any case: what explains it may be missing.
     seen=$(pods_that_stay "$node" || true)
     seen+=$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8 || true)
     give_back "$node" # an edit that is taken back leaves the next update nothing to do

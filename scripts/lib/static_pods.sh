@@ -66,6 +66,7 @@ change_static_pods() {
 
 refuse_arguments() {
   local seen
+  # The reason may be missing; the old manifests come back all the same.
   seen=$(crictl logs --tail 5 "$(crictl ps --all --quiet --name "^$1\$" | head -n 1)" 2>&1 | cut --characters=-400) || true
   put_back_half_done
   wait_for 240 "the API server to be ready with its old arguments" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready

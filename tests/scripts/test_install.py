@@ -157,3 +157,11 @@ def test_the_scripts_of_another_cluster_stay(tmp_path: Path, owner: str, install
     (tmp_path / "pulumi-kubeadm" / "owner").write_text(owner)
     assert installed(tmp_path).returncode == 0
     assert (current(tmp_path).name == scripts_version()) == installs
+
+
+def test_an_owner_that_cannot_be_read_ends_the_installation(tmp_path: Path) -> None:
+    """No answer is no answer: the machine may be another cluster's."""
+    with_older_version(tmp_path)
+    (tmp_path / "pulumi-kubeadm" / "owner").mkdir(parents=True)
+    assert installed(tmp_path).returncode != 0
+    assert current(tmp_path).name == OLDER
