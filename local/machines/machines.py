@@ -135,11 +135,10 @@ def _ensure_machine(environment: Environment, machine: str, image: str, way_out:
                 next_command=f"podman rm --force {name}, if it is not needed",
             )
         )
-    if found and found["State"]["Status"] == "created":
-        # An earlier run ended before the machine's files were in place.
+    if not found or found["State"]["Status"] == "created":
+        # An earlier run ended before the machine's files were in place, or the container alone was removed.
         delete_machine(environment, machine)
         found = None
-    if not found:
         _create(environment, machine, image, way_out)
         _put_files(environment, machine, way_out)
     if not found or found["State"]["Status"] != "running":

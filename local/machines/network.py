@@ -12,6 +12,7 @@ from typing import Any
 from local.commands import run
 from local.environment import Environment
 from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
+from local.machines.leftovers import remove_leftovers
 from local.paths import STATE
 from problem import Problem, StepError
 
@@ -32,6 +33,7 @@ def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
     step = f"make the network {environment.subnet}"
     ensure_engine()
     with _one_at_a_time():
+        remove_leftovers()
         found = inspected("network", environment.name, step=step)
         if found:
             _check_is_ours(environment, found, step)
