@@ -23,10 +23,12 @@ def _no_network_stays() -> Iterator[None]:
 
 
 def make_network(checkout: Path) -> None:
+    """Make a network as the local machines of a checkout have it."""
     podman("network", "create", "--internal", "--label", f"{LABEL}=try {checkout}", NETWORK, step=STEP)
 
 
 def test_a_network_and_a_volume_of_a_deleted_checkout_are_removed(tmp_path: Path) -> None:
+    """A machine goes with its disks, which its container alone names."""
     checkout = tmp_path / "checkout"
     make_network(checkout)
     image = podman("images", "--quiet", step=STEP).split()[0]
@@ -42,6 +44,7 @@ def test_a_network_and_a_volume_of_a_deleted_checkout_are_removed(tmp_path: Path
 
 
 def test_the_network_of_a_checkout_that_is_there_stays() -> None:
+    """Two checkouts may have local machines at the same time, of different environments."""
     make_network(REPOSITORY)
     remove_leftovers()
     assert inspected("network", NETWORK, step=STEP)
