@@ -110,8 +110,10 @@ class StepCommands:
         """Hooks of a command: each one explains a failed connection; the first one of a host brings the scripts."""
         if step.name is not StepName.PREPARE:
             return pulumi.ResourceHookBinding(on_error=[self._explain])
-        has_scripts = self.wanted.reaches_same_machine(step) and not (
-            self.wanted.changed_variables(*step.key) & set(step.again_when)
+        # A new command has the hooks of an unchanged command: with others the next update would write the state again.
+        has_scripts = self.wanted.is_new(step) or (
+            self.wanted.reaches_same_machine(step)
+            and not self.wanted.changed_variables(*step.key) & set(step.again_when)
         )
         return pulumi.ResourceHookBinding(
             before_create=[self._bring], before_update=[] if has_scripts else [self._bring], on_error=[self._explain]

@@ -104,6 +104,8 @@ def _server_configuration(directory: Path, step_seconds: float) -> str:
         "MaxStartups 10000",
         "PermitRootLogin yes",
         "PidFile none",
+        # The shell of a login reads ~/.bashrc at level 1 only, and a .bashrc of this host may take half a second.
+        "SetEnv SHLVL=1",
         "StrictModes no",
         "UseDNS no",
         "UsePAM no",
