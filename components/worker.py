@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from components.cluster_access import checked_kubeconfig
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
-from components.host_files import File, kubeadm
+from components.host_files import kubeadm
 from components.settings import Host
 from components.steps.remote import StepCommands
 from components.steps.step import StepName
@@ -61,10 +62,13 @@ class Worker(pulumi.ComponentResource):
                 parent=self, depends_on=[control_plane, prepared, *after], deleted_with=lives_in
             ),
         )
-        secret_token: pulumi.Output[str] = pulumi.Output.secret(membership.stdout)
+        kubeconfig = control_plane.kubeconfig.apply(checked_kubeconfig)
+        token: pulumi.Output[str] = pulumi.Output.secret(membership.stdout)
         self.joined = commands.run(
             join,
-            secret_files=secret_token.apply(lambda content: [File(kubeadm.DISCOVERY_PATH, content, "0600")]),
+            secret_files=pulumi.Output.all(token=token, kubeconfig=kubeconfig).apply(
+                lambda all_: kubeadm.join_files(**all_)
+            ),
             keeps_input=wanted.last.is_member(host.name) and not wanted.changes_join(host),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared, *after]),
         )

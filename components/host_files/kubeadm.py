@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from components.settings.versions import kubeadm_api_version
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
 EFFECTS = (Effect(PATH, "for kubeadm only"),)
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
+JOIN_TOKEN_PATH = "/etc/kubernetes/kubeadm/token"  # noqa: S105 (a path)
+JOIN_AUTHORITY_PATH = "/etc/kubernetes/kubeadm/ca.crt"
 API_PORT = 6443
 OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}
 """Keys of the ClusterConfiguration that an upgrade changes."""
@@ -44,6 +47,20 @@ def init_configuration(host: Host, settings: Settings) -> File:
         _kube_proxy_configuration(settings),
     ]
     return File(PATH, _yaml(documents), mode="0600")
+
+
+def join_files(token: str, kubeconfig: str) -> list[File]:
+    """The secret files of `kubeadm join`, of which scripts/steps/join.sh makes the discovery file.
+
+    The state keeps each byte of them four times, sealed, so they are the least that a join needs.
+
+    Args:
+        token: bootstrap token; empty for a worker that is a Ready node.
+        kubeconfig: a kubeconfig of the cluster, which has the certificate of its authority in base64.
+    """
+    cluster = yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    return [File(JOIN_TOKEN_PATH, token, "0600"), File(JOIN_AUTHORITY_PATH, authority)]
 
 
 def digests(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What deleted checkouts have left in podman: no command of theirs can delete it any more."""
+"""Leftovers of deleted checkouts in podman, which no command of theirs can delete any more."""
 
 from __future__ import annotations
 

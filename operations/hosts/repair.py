@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from components.host_files import File
-from components.host_files.kubeadm import DISCOVERY_PATH
+from components.host_files.kubeadm import JOIN_TOKEN_PATH
 from components.settings import Host, Settings
 from components.steps.scripts import install_scripts, rerun
 from components.steps.ssh import Answer
@@ -193,10 +193,10 @@ class _Node:
         if not is_node:
             self._wait_until_missed()
         control_plane = self.machine.settings.control_plane
-        discovery = self.machine.send(control_plane, rerun(self._recorded(StepName.MEMBERSHIP), "membership")).output
+        token = self.machine.send(control_plane, rerun(self._recorded(StepName.MEMBERSHIP), "membership")).output
         # A machine without a node in the cluster may be reset by the join. A member may run pods.
         values = {} if self._node() else {"RESET_ON_FAILURE": "true"}
-        files = [File(DISCOVERY_PATH, discovery, mode="0600")]
+        files = [File(JOIN_TOKEN_PATH, token, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files, values=values))
 
     def _restore_pod_network(self) -> None:

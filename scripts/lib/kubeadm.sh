@@ -6,6 +6,8 @@
 
 KUBEADM_CONFIG=/etc/kubernetes/kubeadm/config.yaml
 DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
+JOIN_TOKEN=/etc/kubernetes/kubeadm/token
+JOIN_AUTHORITY=/etc/kubernetes/kubeadm/ca.crt
 ADMIN_CONF=/etc/kubernetes/admin.conf
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 PKI=/etc/kubernetes/pki

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The host is a Ready node of the cluster, in the version and with the settings of the stack: with the kubelet's own certificate
 # the API of this cluster shows the node.
-# Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
+# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
 #   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
@@ -13,8 +13,7 @@
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
 CLOCK_TOLERANCE_SECONDS=60
 
-staged_discovery=$STAGING/files$DISCOVERY
-discovery_value() { sed --quiet "s/^ *$1: //p" "$staged_discovery"; }
+staged_authority=$STAGING/files$JOIN_AUTHORITY
 
 node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
 look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; }
@@ -24,16 +23,13 @@ node_is_ready() {
     --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
   [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
 }
-staged_authority=$STAGING/authority.crt
-discovery_value certificate-authority-data | base64 --decode >"$staged_authority"
 of_this_cluster() { [[ ! -f $PKI/ca.crt ]] || cmp --silent "$PKI/ca.crt" "$staged_authority"; }
 
 # With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
-  local server there clock_there seconds
-  server=$(discovery_value server)
+  local there clock_there seconds
   # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
-  there=$(curl --silent --insecure --head --max-time 20 "$server/livez" |
+  there=$(curl --silent --insecure --head --max-time 20 "$API_SERVER/livez" |
     sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
   [[ -n $there ]] || return 0
   clock_there=$(date --date "$there" +%s)
@@ -47,13 +43,12 @@ check_clock() {
 
 # kubeadm would report an expired token only after it waited five minutes for the kubelet.
 check_token() {
-  local server status
-  server=$(discovery_value server)
-  sed --quiet 's/^ *token: /Authorization: Bearer /p' "$staged_discovery" >"$STAGING/header"
+  local status
+  sed 's/^/Authorization: Bearer /' "$STAGING/files$JOIN_TOKEN" >"$STAGING/header"
   status=$(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
-    --cacert "$staged_authority" --header "@$STAGING/header" "$server/api" 2>"$STAGING/curl") ||
-    fail "the API server at $server to answer" "$(<"$STAGING/curl")" \
-      "curl --insecure $server/livez; open the port between the hosts"
+    --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER/api" 2>"$STAGING/curl") ||
+    fail "the API server at $API_SERVER to answer" "$(<"$STAGING/curl")" \
+      "curl --insecure $API_SERVER/livez; open the port between the hosts"
   # 403: a request without a token.
   [[ $status != 401 && $status != 403 ]] ||
     fail "a valid join token" \
@@ -61,9 +56,35 @@ check_token() {
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
+# write_discovery: write the kubeconfig of a bootstrap token, by which kubeadm finds and trusts the cluster.
+write_discovery() {
+  local authority token
+  authority=$(base64 --wrap 0 "$staged_authority")
+  token=$(<"$STAGING/files$JOIN_TOKEN")
+  install -D --mode 0600 /dev/stdin "$DISCOVERY" <<KUBECONFIG
+apiVersion: v1
+kind: Config
+clusters:
+- name: cluster
+  cluster:
+    server: $API_SERVER
+    certificate-authority-data: $authority
+users:
+- name: joining-node
+  user:
+    token: $token
+contexts:
+- name: join
+  context:
+    cluster: cluster
+    user: joining-node
+current-context: join
+KUBECONFIG
+}
+
 run_join() {
   trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
-  put "$DISCOVERY"
+  write_discovery
   check_before join "$IGNORE_PREFLIGHT_ERRORS"
   remember "$JOIN_STARTED_MARK" yes
   run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$KUBEADM_CONFIG" --skip-phases=preflight

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# The control plane's side of a worker. Returns what its join needs: server, CA, and a fresh token while it is no Ready
-# node. A node of another version is drained, for its machine to upgrade it.
+# The control plane's side of a worker. Returns a fresh token while the worker is no Ready node, otherwise nothing. A node of another version is drained, for its machine to upgrade it.
 # Needs: KUBERNETES_VERSION TAINTS WORKER_NAME; lib/kubeadm.sh lib/messages.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -28,25 +27,5 @@ if [[ $condition != True ]]; then
   token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||
     fail "a join token" "$(failure_lines "$STAGING/kubeadm")" "kubeadm token create"
 fi
-server=$(kubectl config view --minify --output jsonpath='{.clusters[0].cluster.server}')
-authority=$(base64 --wrap 0 "$PKI/ca.crt")
-cat <<KUBECONFIG
-apiVersion: v1
-kind: Config
-clusters:
-- name: cluster
-  cluster:
-    server: $server
-    certificate-authority-data: $authority
-users:
-- name: joining-node
-  user:
-    token: $token
-contexts:
-- name: join
-  context:
-    cluster: cluster
-    user: joining-node
-current-context: join
-KUBECONFIG
+printf '%s' "$token"
 step_is_done

@@ -127,24 +127,18 @@ def _write_answers(directory: Path) -> None:
     directory.mkdir()
     certificate, key = _pem("CERTIFICATE", 800), _pem("RSA PRIVATE KEY", 1190)
     (directory / "init").write_text("".join(f"certificate {name} 2100-01-01\n" for name in CERTIFICATES))
-    credentials = f"    client-certificate-data: {certificate}\n    client-key-data: {key}\n"
     (directory / "kubeconfig").write_text(
-        f"# expires 2100-01-01\n{_kubeconfig('kubernetes-admin', certificate, credentials)}"
+        "# expires 2100-01-01\napiVersion: v1\nkind: Config\nclusters:\n- name: cluster\n  cluster:\n"
+        f"    server: https://{address(1)}:6443\n    certificate-authority-data: {certificate}\n"
+        "users:\n- name: kubernetes-admin\n  user:\n"
+        f"    client-certificate-data: {certificate}\n    client-key-data: {key}\n"
+        "contexts:\n- name: only\n  context:\n    cluster: cluster\n    user: kubernetes-admin\n"
+        "current-context: only\n"
     )
-    with_token = _kubeconfig("joining-node", certificate, "    token: abcdef.0123456789abcdef\n")
-    (directory / "membership").write_text(with_token)
+    (directory / "membership").write_text("abcdef.0123456789abcdef")
 
 
 def _pem(kind: str, size: int) -> str:
     """A PEM block of random bytes in base64, as kubeconfigs hold it."""
     block = f"-----BEGIN {kind}-----\n{base64.encodebytes(secrets.token_bytes(size)).decode()}-----END {kind}-----\n"
     return base64.b64encode(block.encode()).decode()
-
-
-def _kubeconfig(user: str, certificate: str, credentials: str) -> str:
-    return (
-        "apiVersion: v1\nkind: Config\nclusters:\n- name: cluster\n  cluster:\n"
-        f"    server: https://{address(1)}:6443\n    certificate-authority-data: {certificate}\n"
-        f"users:\n- name: {user}\n  user:\n{credentials}"
-        f"contexts:\n- name: only\n  context:\n    cluster: cluster\n    user: {user}\ncurrent-context: only\n"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 from components.host_files import File
@@ -17,6 +16,7 @@ VALUES = {
     "KUBE_PROXY_CONFIGURATION_SHA256": "c",
     "CONTROL_PLANE_TAINTS": "node-role.kubernetes.io/control-plane:PreferNoSchedule",
     "DRAIN_TIMEOUT_SECONDS": "60",
+    "API_SERVER": "https://192.0.2.11:6443",
     "CERTIFICATE_GENERATION": "0",
     "VXLAN_MODE": "Always",
     "CLUSTER_IDENTITY": "name dev, pods 10.244.0.0/16",
@@ -28,13 +28,8 @@ RUNBOOK = 'docs/runbooks.md, "A machine that carries another cluster"'
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
 DISCOVERY = [
-    File(
-        "/etc/kubernetes/kubeadm/discovery.conf",
-        "    server: https://192.0.2.11:6443\n"
-        f"    certificate-authority-data: {base64.b64encode(CA.encode()).decode()}\n"
-        "    token: abcdef.0123456789abcdef\n",
-        mode="0600",
-    )
+    File("/etc/kubernetes/kubeadm/token", "abcdef.0123456789abcdef", mode="0600"),
+    File("/etc/kubernetes/kubeadm/ca.crt", CA),
 ]
 
 

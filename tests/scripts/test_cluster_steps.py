@@ -50,6 +50,21 @@ def test_a_worker_joins_once(worker: Machine) -> None:
     assert (second.status, second.stderr, kubeadm_calls(worker)) == (0, "", [])
 
 
+def test_kubeadm_finds_and_trusts_the_cluster_by_token_and_certificate(worker: Machine) -> None:
+    """kubeadm reads both from a kubeconfig that only root can read."""
+    discovery = "/etc/kubernetes/kubeadm/discovery.conf"
+    worker.stub("kubeadm", f"[[ $2 != phase ]] || exit 0; cp --preserve=mode $ROOT{discovery} $ROOT/seen; exit 1")
+    worker.run("join", VALUES, DISCOVERY)
+    seen = worker.path("/seen")
+    assert seen.stat().st_mode & 0o777 == 0o600
+    found = yaml.safe_load(seen.read_text())
+    assert found["users"][0]["user"] == {"token": "abcdef.0123456789abcdef"}
+    assert found["clusters"][0]["cluster"] == {
+        "server": "https://192.0.2.11:6443",
+        "certificate-authority-data": base64.b64encode(CA.encode()).decode(),
+    }
+
+
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_a_clock_that_is_wrong_is_named_before_the_join(worker: Machine, minutes: int) -> None:
     """Certificates are not valid by it."""
@@ -194,29 +209,22 @@ def initialised(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_token_comes_with_server_and_certificate(machine: Machine) -> None:
-    """All that kubeadm needs to trust the control plane, in the form of a kubeconfig."""
-    machine.write("/etc/kubernetes/pki/ca.crt", CA)
+def test_a_worker_that_is_no_node_gets_a_token_of_minutes(machine: Machine) -> None:
+    """And nothing else is printed, which would be taken for the token."""
     machine.stub("kubeadm", "echo abcdef.0123456789abcdef")
-    machine.stub("kubectl", "[[ $1 == get ]] || printf https://192.0.2.11:6443")
+    machine.stub("kubectl", "true")
     finished = machine.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
-    found = yaml.safe_load(finished.stdout)
-    assert found["clusters"][0]["cluster"] == {
-        "server": "https://192.0.2.11:6443",
-        "certificate-authority-data": base64.b64encode(CA.encode()).decode(),
-    }
-    assert found["users"][0]["user"] == {"token": "abcdef.0123456789abcdef"}
+    assert finished.stdout == "abcdef.0123456789abcdef"
     assert any("--ttl 15m" in call for call in machine.calls())
 
 
 def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:
     """It needs none."""
-    machine.write("/etc/kubernetes/pki/ca.crt", CA)
     machine.stub("kubectl", NODE_IS_READY)
     finished = machine.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
-    assert yaml.safe_load(finished.stdout)["users"][0]["user"] == {"token": None}
+    assert finished.stdout == ""
 
 
 def test_a_node_of_another_version_is_drained_for_its_upgrade(initialised: Machine) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import File, containerd, kubeadm
+from components.host_files import containerd, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
 from components.steps.step import Step, StepName
 from components.steps.wanted import wanted_steps
 from tests.scripts.contract import LIBRARIES, PARTS, STEPS, Script, header, needs, puts, values_of
+from tests.unit.support.recording import KUBECONFIG
 from tests.unit.support.stacks import full
 
 EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
@@ -34,6 +35,8 @@ NEVER_PUT = {
     "/etc/containerd/config.toml.1.4": "likewise",
     "/etc/apt/keyrings/kubernetes.asc": "named by KEYRINGS: parts/prepare/repositories.sh checks it, then puts it",
     "/etc/apt/keyrings/containerd.asc": "likewise",
+    kubeadm.JOIN_TOKEN_PATH: "written into kubeadm's discovery file by steps/join.sh",
+    kubeadm.JOIN_AUTHORITY_PATH: "likewise",
 }
 
 
@@ -55,7 +58,7 @@ def steps(settings: Settings) -> list[Step]:
     passwords = dict.fromkeys(containerd.registries_with_password(settings), "secret")
     secret = {
         StepName.IMAGES: containerd.credential_files(settings, passwords),
-        StepName.JOIN: [File(kubeadm.DISCOVERY_PATH, "")],
+        StepName.JOIN: kubeadm.join_files("token", KUBECONFIG),
     }
     found = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef").values()
     return [replace(step, files=[*step.files, *secret.get(step.name, [])]) for step in found]

@@ -216,7 +216,8 @@ def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> N
     assert urns["ConfigMap:kube-system/calico-config"] in configured.request.dependencies
     for worker, other in (("node2", "node3"), ("node3", "node2")):
         join = run.commands[f"{worker}/join"].request
-        assert list(join.propertyDependencies["stdin"].urns) == [urns[f"{worker}/membership"]]
+        needed = {urns[f"{worker}/membership"], urns["node1/kubeconfig"]}
+        assert set(join.propertyDependencies["stdin"].urns) == needed
         assert {urns[f"{worker}/images"], urns["calico/configured"]} <= set(join.dependencies)
         token = run.commands[f"{worker}/membership"].request
         assert {urns["node1/init"], urns[f"{worker}/images"]} <= set(token.dependencies)

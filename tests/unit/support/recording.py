@@ -24,7 +24,10 @@ PASSWORD = "canary-of-the-registry-password"  # noqa: S105
 PRIVATE_KEY = "canary-of-the-private-key"
 TOKEN = "canary-of-the-join-token"  # noqa: S105
 ADMIN = "canary-of-the-admin-conf"
-KUBECONFIG = f"# expires 2101-01-01\nclusters: [{{name: dev}}]\nusers: [{{name: {ADMIN}}}]\n"
+KUBECONFIG = (
+    "# expires 2101-01-01\nclusters: [{name: dev, cluster: {certificate-authority-data: Q0EK}}]\n"
+    f"users: [{{name: {ADMIN}}}]\n"
+)
 
 EXPIRY = "2100-01-01"
 
@@ -138,7 +141,7 @@ class _Machines(mocks.Mocks):
             return KUBECONFIG
         if name.endswith("/init"):
             return f"certificate apiserver {EXPIRY}\n"
-        return f"token: {TOKEN}\n" if name.endswith("/membership") else ""
+        return TOKEN if name.endswith("/membership") else ""
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """The state of the stack, as an earlier run left it."""
