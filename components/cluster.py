@@ -90,7 +90,7 @@ class Cluster(pulumi.ComponentResource):
         """Make every resource below the cluster, in the order of creation."""
         wanted, child = commands.wanted, self._child
         settings = wanted.settings
-        lifetime = Lifetime(wanted.cluster, wanted.identity, child)
+        lifetime = Lifetime(wanted, child)
         hosts = {
             name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
             for name, host in settings.hosts.items()

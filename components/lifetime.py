@@ -1,4 +1,4 @@
-"""The lifetime of a cluster, and its identity: minted once, then read from the state."""
+"""The lifetime of a cluster, and what the state remembers of it beside its steps, such as its identity."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import secrets
 import pulumi
 
 from components.settings import Settings
-from components.steps.last_update import IDENTITY, LastUpdate
+from components.steps.last_update import IDENTITY, SHARED_FILES, LastUpdate
+from components.steps.wanted import Wanted, shared_contents
 
 NOT_MINTED = "minted-by-the-first-update"
 """Placeholder of the identity in previews before the first update."""
@@ -19,15 +20,15 @@ class Lifetime(pulumi.ComponentResource):
     Resources that name it in `deleted_with` are then forgotten without a connection: `pulumi destroy` drains no node,
     resets no machine, and a machine that is down does not block it. A single host that leaves is drained and reset.
 
-    Attributes:
-        identity: the identity of the cluster, in the state before the first machine is touched.
+    Below it the state keeps, before the first machine is touched, the identity of the cluster, and the content of the
+    files that hosts share.
     """
 
-    identity: pulumi.Resource
-
-    def __init__(self, cluster: str, identity: str, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("kubeadm:index:Lifetime", f"{cluster}/lifetime", None, opts)
-        self.identity = pulumi.Stash(f"{cluster}/{IDENTITY}", input=identity, opts=pulumi.ResourceOptions(parent=self))
+    def __init__(self, wanted: Wanted, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("kubeadm:index:Lifetime", wanted.resource_name("lifetime"), None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        pulumi.Stash(wanted.resource_name(IDENTITY), input=wanted.identity, opts=child)
+        pulumi.Stash(wanted.resource_name(SHARED_FILES), input=shared_contents(wanted.steps.values()), opts=child)
         self.register_outputs({})
 
 

@@ -2,7 +2,7 @@
 # Sent as text to a host, by components/steps/scripts.py. Gives the host one version of the scripts, in a directory that is
 # named after the checksum of its list of checksums, and makes it the current one.
 # Needs: PLACE, the directory of all versions; VERSION, the checksum; CLUSTER_ID, empty where the scripts go to a place of
-# their own.
+# their own; SHARED_FILES, an archive in base64 of files that are named after their checksums, or nothing.
 
 # is_whole: every file of this version is there and is what the version's name says.
 is_whole() {
@@ -39,12 +39,21 @@ install_version() {
       exit 1
     }
   fi
+  if [[ -n $SHARED_FILES ]]; then
+    rm -rf "$PLACE/files.new"
+    mkdir "$PLACE/files.new"
+    base64 --decode <<<"$SHARED_FILES" | tar --extract --gzip --no-same-owner --directory "$PLACE/files.new"
+    sync --file-system "$PLACE/files.new"
+    # Only the command that follows this installation reads them, and it checks their checksums.
+    rm -rf "$PLACE/files"
+    mv "$PLACE/files.new" "$PLACE/files"
+  fi
   install --mode 0644 "$PLACE/$VERSION/run.sh" "$PLACE/run.sh.new"
   ln --symbolic --force --no-dereference "$VERSION" "$PLACE/current.new"
   sync --file-system "$PLACE"
   mv "$PLACE/run.sh.new" "$PLACE/run.sh"
   mv --no-target-directory "$PLACE/current.new" "$PLACE/current"
-  find "$PLACE" -mindepth 1 -maxdepth 1 ! -name "$VERSION" ! -name current ! -name run.sh -exec rm -rf {} +
+  find "$PLACE" -mindepth 1 -maxdepth 1 ! -name "$VERSION" ! -name current ! -name run.sh ! -name files -exec rm -rf {} +
   sync --file-system "$PLACE"
   exec {installing}>&-
 }

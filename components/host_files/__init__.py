@@ -2,7 +2,7 @@
 
 from components.host_files.effect import Effect
 from components.host_files.effects import effect_of
-from components.host_files.every_file import prepared_files
 from components.host_files.file import File
+from components.host_files.shared import shared_files
 
-__all__ = ["Effect", "File", "effect_of", "prepared_files"]
+__all__ = ["Effect", "File", "effect_of", "shared_files"]

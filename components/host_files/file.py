@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 
@@ -17,3 +18,8 @@ class File:
     path: str
     content: str = field(repr=False)
     mode: str = "0644"
+
+    @property
+    def digest(self) -> str:
+        """The first 32 hexadecimal digits of the SHA-256 of the content."""
+        return hashlib.sha256(self.content.encode()).hexdigest()[:32]

@@ -112,8 +112,7 @@ def _prepared(host: Host, wanted: Wanted) -> Iterator[str]:
     if recorded is None:
         return
     if not wanted.is_unchanged(step):
-        before = recorded.inputs.files
-        after = {file.path: file.content for file in step.files}
+        before, after = recorded.inputs.digests, step.digests
         paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
         for name, text in dict.fromkeys((effect_of(path).shown or path, effect_of(path).text) for path in paths):
             yield f"{host.name}: {name} changes: {text}"

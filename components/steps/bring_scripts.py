@@ -1,4 +1,4 @@
-"""Transport of the scripts of this project to a host, outside of the state.
+"""Transport of the scripts of this project, and of the files that hosts share, to a host, outside of the state.
 
 The state is rewritten at each step, so text in the state costs time: with the scripts in the standard input of
 `prepare`, three quarters of the state were scripts. docs/decisions.md, "Scripts reach a host once".
@@ -18,14 +18,14 @@ from problem import Problem
 
 
 def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
-    """A hook before `prepare` that installs this version of the scripts on the host, whole and verified.
+    """A hook before `prepare` that installs this version of the scripts on the host, and its shared files, verified.
 
     A preview runs no hook.
     """
 
     async def bring(arguments: pulumi.ResourceHookArgs) -> None:
         step, ssh = wanted.step_of(arguments.name), wanted.settings.ssh
-        text = install_scripts(identity=wanted.identity)
+        text = install_scripts(identity=wanted.identity, files=step.shared_files)
         answer = await run_as_root(step.host, ssh, text, attempts=ssh.dial_error_limit)
         if answer.status != 0:
             raise pulumi.RunError(str(_problem(step, ssh, answer.log)))

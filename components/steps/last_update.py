@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 
+from components.host_files import File
 from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
 
@@ -16,6 +17,8 @@ CLUSTER_TYPE = "kubeadm:index:Cluster"
 PARENTS_OF_STEPS = {f"kubeadm:index:{name}" for name in ("PreparedHost", "ControlPlane", "Worker")}
 IDENTITY = "identity"
 """Name of the resource that keeps the identity of a cluster."""
+SHARED_FILES = "host-files"
+"""Name of the resource that keeps the content of the files that hosts share."""
 
 State = Mapping[str, Mapping[str, Any]]
 """Type and outputs of each resource of a stack, by URN."""
@@ -49,11 +52,13 @@ class LastUpdate:
         identity: the identity of the cluster; None before it was minted.
         steps: recorded steps by host name and step name.
         objects: Kubernetes objects by kind and resource name, as the cluster accepted them.
+        contents: content of the files that hosts share, by digest.
     """
 
     identity: str | None = None
     steps: Mapping[tuple[str, StepName], RecordedStep] = field(default_factory=dict)
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    contents: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def step(self, host: str, name: StepName) -> RecordedStep | None:
         """A step that succeeded; None for a step that never succeeded."""
@@ -69,9 +74,14 @@ class LastUpdate:
         return recorded.inputs.values.get(variable) if recorded else None
 
     def file(self, host: str, name: StepName, path: str) -> str | None:
-        """The content of a staged file of a recorded step; None without such a step or file."""
+        """The content of a file of a recorded step; None without such a step or file, or where it is not recorded.
+
+        Where an update ended before it reached a host, the state may have the new content of a shared file only.
+        """
         recorded = self.step(host, name)
-        return recorded.inputs.files.get(path) if recorded else None
+        if recorded is None:
+            return None
+        return recorded.inputs.files.get(path, self.contents.get(recorded.inputs.shared.get(path, "")))
 
     def is_member(self, host: str) -> bool:
         """True where the host joined in an earlier update and is still recorded."""
@@ -91,7 +101,7 @@ def load_last_update(cluster: str) -> LastUpdate:
 
 def last_update_of(cluster: str, state: State) -> LastUpdate:
     """The last update of one cluster in the state of a stack; other resources of the stack are ignored."""
-    identity, steps, objects = None, {}, {}
+    identity, steps, objects, contents = None, {}, {}, {}
     for parent, name, resource in _below(cluster, state):
         outputs, kind = resource["outputs"], resource["type"]
         if kind == "command:remote:Command" and parent in PARENTS_OF_STEPS:
@@ -99,9 +109,11 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
             steps[host, StepName(step)] = RecordedStep(outputs["stdin"], outputs["connection"], _stdout(resource))
         elif kind == "pulumi:index:Stash" and name == IDENTITY:
             identity = outputs["output"]
+        elif kind == "pulumi:index:Stash" and name == SHARED_FILES:
+            contents = {File(path, content).digest: content for path, content in outputs["output"].items()}
         elif kind.startswith("kubernetes:"):
             objects[kind.rpartition(":")[2], name] = outputs
-    return LastUpdate(identity, steps, objects)
+    return LastUpdate(identity, steps, objects, contents)
 
 
 def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

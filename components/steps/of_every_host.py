@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.host_files import apt, containerd, prepared_files
+from components.host_files import apt, containerd, kubeadm, shared_files
 from components.host_files.proxy import proxy_variables
 from components.host_files.system import HOSTS_FILE
 from components.settings import Host, Settings
@@ -25,8 +25,13 @@ def prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: str
     name_lines = last.file(host.name, StepName.PREPARE, HOSTS_FILE)
     if name_lines is None or recorded is None:
         return step
-    files = [dataclasses.replace(file, content=name_lines) if file.path == HOSTS_FILE else file for file in step.files]
-    with_known_names = dataclasses.replace(step, files=files)
+    with_known_names = dataclasses.replace(
+        step,
+        shared_files=[
+            dataclasses.replace(file, content=name_lines) if file.path == HOSTS_FILE else file
+            for file in step.shared_files
+        ],
+    )
     return with_known_names if with_known_names.text() == recorded.stdin else step
 
 
@@ -58,7 +63,8 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         host.name,
         host,
         values,
-        prepared_files(host, settings),
+        [kubeadm.configuration(host, settings)],
+        shared_files(host, settings),
         again_when={"SCRIPTS_VERSION": scripts_version(), "RETURNS": returns(host, last)},
         undo=UndoName.RESET if is_reset else None,
     )

@@ -107,14 +107,13 @@ class StepCommands:
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
     def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
-        """Hooks of a command: each one explains a failed connection; the first one of a host brings the scripts."""
+        """Hooks of a command: each explains a failed connection; the first of a host brings scripts and files."""
         if step.name is not StepName.PREPARE:
             return pulumi.ResourceHookBinding(on_error=[self._explain])
         # A new command has the hooks of an unchanged command: with others the next update would write the state again.
-        has_scripts = self.wanted.is_new(step) or (
-            self.wanted.reaches_same_machine(step)
-            and not self.wanted.changed_variables(*step.key) & set(step.again_when)
+        is_updated = not self.wanted.is_new(step) and not (
+            self.wanted.is_unchanged(step) and self.wanted.reaches_same_machine(step)
         )
         return pulumi.ResourceHookBinding(
-            before_create=[self._bring], before_update=[] if has_scripts else [self._bring], on_error=[self._explain]
+            before_create=[self._bring], before_update=[self._bring] if is_updated else [], on_error=[self._explain]
         )

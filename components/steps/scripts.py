@@ -50,16 +50,21 @@ def rerun(
     return f"set -- {mode}\ntrap 'rm -rf {place}' EXIT\n{install_scripts(place)}{again}"
 
 
-def install_scripts(place: str = LIBRARY, identity: str = "") -> str:
+def install_scripts(place: str = LIBRARY, identity: str = "", files: Sequence[File] = ()) -> str:
     """Bash that installs this version of `scripts/` on a host and makes it the current version.
 
-    The text changes only with the scripts. A complete installed version is not written again.
+    A complete installed version is not written again.
+
+    Args:
+        place: directory of the scripts.
+        identity: identity of the cluster; the scripts of another cluster stay. Empty for any.
+        files: files that the host shares with others, in place of earlier ones; without any the earlier ones stay.
     """
-    archive = base64.b64encode(_archive()).decode()
-    return (
-        f"PLACE={shlex.quote(place)} VERSION={scripts_version()} CLUSTER_ID={shlex.quote(identity)}\n{_installer()}\n"
-        f"install_version <<'ARCHIVE'\n{archive}\nARCHIVE\n"
-    )
+    contents = {file.digest: file.content.encode() for file in files}
+    named = {"PLACE": place, "VERSION": scripts_version(), "CLUSTER_ID": identity}
+    assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in named.items())
+    shared = base64.b64encode(_packed(contents)).decode() if contents else ""
+    return f"{assignments}SHARED_FILES={shared}\n{_installer()}\ninstall_version <<'ARCHIVE'\n{_archive()}\nARCHIVE\n"
 
 
 def _installer() -> str:
@@ -78,10 +83,16 @@ def _checksums() -> bytes:
 
 
 @cache
-def _archive() -> bytes:
+def _archive() -> str:
+    """The archive of all scripts, in base64."""
+    return base64.b64encode(_packed({**_files(), SUMS: _checksums()})).decode()
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    """A gzipped archive of files, by path; the same for the same files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path, content in {**_files(), SUMS: _checksums()}.items():
+        for path, content in files.items():
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(content), 0o644
             archive.addfile(entry, io.BytesIO(content))

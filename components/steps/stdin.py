@@ -1,7 +1,8 @@
 """Standard input of a command: rendered for a step, and parsed from the state.
 
-The text is generated bash: exported variables, `run.sh`, staged files, and last `run_step`. A recorded command keeps
-the text for as long as its host is in the stack, so the form of the text is a contract: docs/architecture.md.
+The text is generated bash: exported variables, `run.sh`, shared and staged files, and last `run_step`. A recorded
+command keeps the text for as long as its host is in the stack, so the form of the text is a contract:
+docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ class Inputs:
     Attributes:
         values: values of variables by name.
         files: content of staged files by path.
+        shared: digest of shared files by path.
     """
 
     values: Mapping[str, str]
     files: Mapping[str, str] = field(repr=False)
+    shared: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each file by path."""
+        return {**self.shared, **{path: File(path, content).digest for path, content in self.files.items()}}
 
 
 def prologue(script: str, variables: Mapping[str, str], *, library: str | None = None) -> str:
@@ -41,10 +49,29 @@ def staged(files: Sequence[File]) -> str:
     return "".join(f"stage {file.mode} {shlex.quote(file.path)} {shlex.quote(file.content)}\n" for file in files)
 
 
+def shared(files: Sequence[File]) -> str:
+    """Calls of `share` for files of a step whose content reaches the host another way."""
+    return _shared({file.path: (file.mode, file.digest) for file in files})
+
+
 def inputs_of(text: str) -> Inputs:
     """The variables and files in the standard input of a command."""
-    values, files = _parsed(text)
-    return Inputs(values, {file.path: file.content for file in files})
+    values, files, shared_files = _parsed(text)
+    digests = {path: digest for path, (_, digest) in shared_files.items()}
+    return Inputs(values, {file.path: file.content for file in files}, digests)
+
+
+def with_contents(text: str, contents: Mapping[str, str]) -> str:
+    """Standard input with the same variables and files, for `inputs_of` and `rerun_as`: shared files are staged.
+
+    Args:
+        text: standard input of a recorded command.
+        contents: content of shared files by digest. A shared file without its content stays as it is.
+    """
+    values, files, shared_files = _parsed(text)
+    known = [File(path, contents[digest], mode) for path, (mode, digest) in shared_files.items() if digest in contents]
+    unknown = {path: each for path, each in shared_files.items() if each[1] not in contents}
+    return f"{prologue('recorded', values)}{_shared(unknown)}{staged([*known, *files])}"
 
 
 def rerun_as(
@@ -66,13 +93,18 @@ def rerun_as(
         library: directory of the scripts on the host.
         values: variables that override recorded variables, or stand beside them.
     """
-    recorded, files = _parsed(text)
+    recorded, files, shared_files = _parsed(text)
     head = prologue(script, {**recorded, **(values or {})}, library=library)
-    return f"{head}{staged([*files, *more_files])}run_step {script}\n"
+    return f"{head}{_shared(shared_files)}{staged([*files, *more_files])}run_step {script}\n"
 
 
-def _parsed(text: str) -> tuple[dict[str, str], list[File]]:
-    values, files = {}, []
+def _shared(files: Mapping[str, tuple[str, str]]) -> str:
+    return "".join(f"share {mode} {shlex.quote(path)} {digest}\n" for path, (mode, digest) in files.items())
+
+
+def _parsed(text: str) -> tuple[dict[str, str], list[File], dict[str, tuple[str, str]]]:
+    """Variables, staged files, and mode and digest of shared files by path."""
+    values, files, shared_files = {}, [], {}
     words = iter(shlex.split(text[text.find("export ") :]))
     for word in words:
         if word == "export":
@@ -81,4 +113,7 @@ def _parsed(text: str) -> tuple[dict[str, str], list[File]]:
         elif word == "stage":
             mode, path, content = next(words), next(words), next(words)
             files.append(File(path, content, mode))
-    return values, files
+        elif word == "share":
+            mode, path, digest = next(words), next(words), next(words)
+            shared_files[path] = mode, digest
+    return values, files, shared_files

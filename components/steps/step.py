@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from components.host_files import File
 from components.settings import Host
-from components.steps.stdin import prologue, staged
+from components.steps.stdin import prologue, shared, staged
 
 Value = str | int | bool | Sequence[str]
 """The value of a script's variable: text, a whole number, true or false, or a list of lines."""
@@ -41,7 +41,9 @@ class Step:
         subject: name of the host that the step is about; names the command.
         host: where the script runs; a membership runs on the control plane.
         values: variables that the script reads.
-        files: files that the script may put in place; a preview shows their lines.
+        files: files of this host that the script may put in place; a preview shows their lines.
+        shared_files: likewise, but files that other hosts have too: the state has their content once for the cluster,
+            and a hook brings it to the host.
         again_when: variables that no script reads: when one changes, the step runs again.
         undo: script that runs when the command is deleted; without it nothing runs.
         verifies_on_update: a changed input makes the script check and mend, never start over.
@@ -53,6 +55,7 @@ class Step:
     host: Host
     values: Mapping[str, Value] = field(default_factory=dict)
     files: Sequence[File] = ()
+    shared_files: Sequence[File] = ()
     again_when: Mapping[str, Value] = field(default_factory=dict)
     undo: UndoName | None = None
     verifies_on_update: bool = False
@@ -69,10 +72,15 @@ class Step:
         given = {"HOST_NAME": self.host.name, **self.values, **self.again_when}
         return {name: as_bash(value) for name, value in given.items()}
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of each file that is no secret, by path."""
+        return {file.path: file.digest for file in [*self.shared_files, *self.files]}
+
     def text(self, secret_files: Sequence[File] = ()) -> str:
         """Standard input of the command."""
         scripts = [self.name, *([self.undo] if self.undo else [])]
-        head = prologue(self.name, self.variables)
+        head = prologue(self.name, self.variables) + shared(self.shared_files)
         return f"{head}{staged([*self.files, *secret_files])}run_step {' '.join(scripts)}\n"
 
 

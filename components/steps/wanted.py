@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from components.settings import Host, Settings
@@ -83,6 +84,15 @@ def wanted_steps(
     """
     steps = [step for host in settings.hosts.values() for step in _steps_of(host, settings, last, images, identity)]
     return {step.key: step for step in steps}
+
+
+def shared_contents(steps: Iterable[Step]) -> dict[str, str]:
+    """The content of each file that hosts share, by path. A variant of fewer hosts has its digest beside the path."""
+    hosts = Counter(file for step in steps for file in step.shared_files)
+    contents: dict[str, str] = {}
+    for file, _ in hosts.most_common():
+        contents[f"{file.path} {file.digest}" if file.path in contents else file.path] = file.content
+    return contents
 
 
 def _steps_of(host: Host, settings: Settings, last: LastUpdate, images: list[str], identity: str) -> list[Step]:

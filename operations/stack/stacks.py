@@ -18,6 +18,7 @@ import yaml
 from components.settings import Settings
 from components.settings.stack_file import CLUSTER, SECTIONS, SettingsError, parse_settings
 from components.steps.last_update import last_update_of
+from components.steps.stdin import with_contents
 from components.steps.step import StepName
 from local.environment import DEV
 from local.paths import REPOSITORY, STATE, TOOL_CHAIN_BIN
@@ -91,7 +92,8 @@ class SelectedStack:
             }
             for each in resources
         }
-        return {key: each.stdin for key, each in last_update_of(CLUSTER, state).steps.items()}
+        last = last_update_of(CLUSTER, state)
+        return {key: with_contents(each.stdin, last.contents) for key, each in last.steps.items()}
 
     def output(self, name: str) -> Any:
         """An output of the stack, in clear.

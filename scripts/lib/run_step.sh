@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The environment of a step, and the two functions that a recorded command calls after run.sh.
+# The environment of a step, and the functions that a recorded command calls after run.sh.
 # Needs: DRAIN_TIMEOUT_SECONDS
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -17,6 +17,17 @@ STEP_TIMEOUT_SECONDS=$((1200 + ${drain_seconds:-0}))
 stage() {
   install -D --mode "$1" /dev/null "$STAGING/files$2"
   printf '%s' "$3" >"$STAGING/files$2"
+}
+
+# share MODE PATH CHECKSUM: as stage, for a file that other hosts have too: its content came with the scripts.
+share() {
+  local content=$PLACE/files/$3 sum
+  # A script that undoes a step reads no file, and the file may be that of a later update.
+  # shellcheck disable=SC2153 # run.sh sets MODE
+  [[ $MODE != delete ]] || return 0
+  [[ -f $content ]] && sum=$(sha256sum <"$content") && [[ ${sum:0:32} == "$3" ]] ||
+    refuse "the content of $2, with checksum $3, in $PLACE/files" "none, or another" "pulumi up"
+  install -D --mode "$1" "$content" "$STAGING/files$2"
 }
 
 # run_step SCRIPT [UNDO]: run the script, or what undoes it when the command is deleted. It writes to files, not to the SSH

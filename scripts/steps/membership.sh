@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The control plane's side of a worker. Returns a fresh token while the worker is no Ready node, otherwise nothing. A node of another version is drained, for its machine to upgrade it.
+# The control plane's side of a worker. Returns a fresh token while the worker is no Ready node, otherwise nothing. A node of
+# another version is drained, for its machine to upgrade it.
 # Needs: KUBERNETES_VERSION TAINTS WORKER_NAME; lib/kubeadm.sh lib/messages.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"

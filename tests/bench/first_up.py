@@ -19,7 +19,7 @@ import yaml
 
 from components.addons.calico import CALICO, calico_images
 from components.addons.dashboard import DASHBOARD, NAMESPACE
-from components.host_files import containerd, kubeadm, prepared_files
+from components.host_files import containerd, kubeadm
 from components.settings import Settings
 from components.steps.last_update import LastUpdate
 from components.steps.of_every_host import images_step
@@ -29,6 +29,7 @@ from local.mirror import MirrorAccess
 from local.stack import LocalStack
 from operations.stack.stacks import selected_stack
 from tests.faults.machines import stack
+from tests.unit.support.files import prepared_files
 
 PAIRS = 3
 BENCH = Environment("bench", "192.168.58", {"node1": 9, "node2": 5, "node3": 6})

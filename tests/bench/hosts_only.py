@@ -32,7 +32,7 @@ class HostsOnly(pulumi.ComponentResource):
         warn_of_expiry(wanted)
         super().__init__(CLUSTER_TYPE, name)
         child, commands = pulumi.ResourceOptions(parent=self), StepCommands(wanted)
-        lifetime = Lifetime(name, identity, child)
+        lifetime = Lifetime(wanted, child)
         hosts = {
             name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
             for name, host in settings.hosts.items()

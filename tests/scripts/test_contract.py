@@ -61,7 +61,7 @@ def steps(settings: Settings) -> list[Step]:
         StepName.JOIN: kubeadm.join_files("token", KUBECONFIG),
     }
     found = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef").values()
-    return [replace(step, files=[*step.files, *secret.get(step.name, [])]) for step in found]
+    return [replace(step, files=[*step.files, *step.shared_files, *secret.get(step.name, [])]) for step in found]
 
 
 def scripts_of(step: Step) -> list[str]:

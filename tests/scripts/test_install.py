@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.host_files import File
 from components.steps import scripts
 from components.steps.scripts import SCRIPTS, install_scripts, scripts_version
 from components.steps.stdin import LIBRARY
@@ -58,6 +59,23 @@ def with_older_version(root: Path) -> None:
     (older / scripts.SUMS).write_text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  removed.sh\n")
     (root / "library" / "current").symlink_to(OLDER)
     (root / "library" / "run.sh").write_text("")
+
+
+def test_shared_files_come_with_the_scripts_and_replace_earlier_ones(tmp_path: Path) -> None:
+    """Each below its checksum; where none are sent the earlier ones stay."""
+    directory = tmp_path / "library" / "files"
+    for content in ("one\n", "it's two\n"):
+        file = File("/etc/example", content)
+        text = install_scripts(str(tmp_path / "library"), CLUSTER, [file]).replace("/var/lib", str(tmp_path))
+        finished = installed(tmp_path, text=text.replace("/run/pulumi-kubeadm", str(tmp_path / "run")))
+        assert finished.returncode == 0, finished.stderr
+        assert {path.name: path.read_text() for path in directory.iterdir()} == {file.digest: content}
+        assert installed(tmp_path).returncode == 0
+        assert directory.exists()
+    (tmp_path / "pulumi-kubeadm").mkdir()
+    (tmp_path / "pulumi-kubeadm" / "owner").write_text("another cluster")
+    assert installed(tmp_path, text=text.replace("/run/pulumi-kubeadm", str(tmp_path / "run"))).returncode == 0
+    assert [path.read_text() for path in directory.iterdir()] == ["it's two\n"]
 
 
 def test_a_host_gets_every_script_below_the_name_of_its_version(tmp_path: Path) -> None:

@@ -53,11 +53,54 @@ def test_a_recorded_command_finds_its_variables_its_files_and_its_mode(host: Mac
     for script in ("prepare", "reset"):
         host.script(script, f'. "$LIBRARY/lib/lib.sh"\necho {script}; {look}\n')
     host.install()
-    text = STAGED.replace("/usr/local", f"{host.root}/usr/local")
+    text = on(host, STAGED)
     printed = "old prepare {} node1\nit's\ntwo lines\n600\n"
     assert host.send(text).stdout == "prepare\n" + printed.format("create")
     assert host.send(text, "verify").stdout == "prepare\n" + printed.format("verify")
     assert host.send(text, "delete").stdout == "reset\n" + printed.format("delete")
+
+
+SHARED = """\
+export HOST_NAME=node1
+. /usr/local/lib/pulumi-kubeadm/run.sh prepare "$@"
+share 0644 /etc/example a948904f2f0f479b8f8197694b30184b
+run_step prepare reset
+"""
+
+
+def on(machine: Machine, text: str) -> str:
+    """A recorded text with the scripts of a machine."""
+    return text.replace("/usr/local", f"{machine.root}/usr/local")
+
+
+@pytest.fixture
+def sharing(host: Machine) -> Machine:
+    """A machine whose scripts print the file that other machines have too."""
+    for script in ("prepare", "reset"):
+        look = 'cat "$STAGING/files/etc/example" || echo none'
+        host.script(script, f'. "$LIBRARY/lib/lib.sh"\n{look}\nstep_is_done\n')
+    host.install()
+    host.write(f"{LIBRARY}/files/a948904f2f0f479b8f8197694b30184b", "hello world\n")
+    return host
+
+
+def test_a_shared_file_is_staged_by_its_checksum(sharing: Machine) -> None:
+    """The first 32 digits of SHA-256; a file with another one is not used."""
+    assert sharing.send(on(sharing, SHARED)).stdout == "hello world\n"
+    path = sharing.path(f"{LIBRARY}/files/a948904f2f0f479b8f8197694b30184b")
+    path.write_text("hi")
+    refused = sharing.send(on(sharing, SHARED))
+    assert (refused.status, refused.stdout) == (1, "")
+    assert "prepare: expected the content of /etc/example, with checksum a948904f" in refused.stderr
+    path.unlink()
+    assert "Next: pulumi up" in sharing.send(on(sharing, SHARED)).stderr
+
+
+def test_what_undoes_a_step_needs_no_shared_file(sharing: Machine) -> None:
+    """A later update has replaced it."""
+    sharing.path(f"{LIBRARY}/files/a948904f2f0f479b8f8197694b30184b").unlink()
+    finished = sharing.send(on(sharing, SHARED), "delete")
+    assert (finished.status, finished.stdout) == (0, "none\n"), finished.stderr
 
 
 @pytest.mark.parametrize("damage", ["empty", "missing", "another version"])

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.host_files import shared_files
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
 from components.steps import bring_scripts, of_every_host
@@ -49,18 +50,19 @@ def test_an_unchanged_command_keeps_its_hooks(directory: Path, before: Recording
         assert hooks_of(again, name) == hooks_of(before, name), name
 
 
-def test_an_update_brings_them_only_where_they_may_be_others(
+def test_an_update_brings_them_to_each_host_that_is_prepared_again(
     directory: Path, before: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another version, or another machine."""
+    """Another file, another machine, another version."""
     stack = stack_of(directory, "node2", "node3")
     stack["hosts"]["node2"] |= {"sysctl": {"vm.overcommit_memory": 1}}
     stack["hosts"]["node3"] |= {"hostKey": f"{KEY}99"}
     after = record(stack, preview=False, before=before)
-    assert hooks_of(after, "node2/prepare") == (HOOK, [])
+    assert hooks_of(after, "node1/prepare") == (HOOK, [])
+    assert hooks_of(after, "node2/prepare") == (HOOK, HOOK)
     assert hooks_of(after, "node3/prepare") == (HOOK, HOOK)
     monkeypatch.setattr(of_every_host, "scripts_version", lambda: "another")
-    assert hooks_of(record(stack, preview=False, before=before), "node2/prepare") == (HOOK, HOOK)
+    assert hooks_of(record(stack, preview=False, before=before), "node1/prepare") == (HOOK, HOOK)
 
 
 def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, str, int]]:
@@ -83,7 +85,8 @@ def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, st
 
 def test_the_hook_installs_the_scripts_for_this_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is dropped is tried as often as the stack file says."""
-    text = install_scripts(identity="0123456789abcdef")
+    host = parse_settings(smallest()).control_plane
+    text = install_scripts(identity="0123456789abcdef", files=shared_files(host, parse_settings(smallest())))
     assert bring(monkeypatch, Answer(0, "", "")) == [("node1", text, 8)]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from components.host_files import File
+from components.steps.stdin import inputs_of
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import KEY, Stack
@@ -44,14 +46,28 @@ def host(name: str, **values: Any) -> Change:
     return lambda stack: stack["hosts"][name].update(values)
 
 
+def shared_files(run: Recording) -> dict[str, str]:
+    """The content of the files that hosts share, which the state keeps once."""
+    (stash,) = [each for each in run.of_type("pulumi:index:Stash") if each.name == FILES]
+    contents: dict[str, str] = stash.inputs["input"]
+    return contents
+
+
+def hosts_file(run: Recording, name: str) -> str:
+    """The names that a host gets."""
+    digest = inputs_of(run.commands[f"{name}/prepare"].inputs["stdin"]).shared["/etc/hosts"]
+    return next(text for path, text in shared_files(run).items() if File(path, text).digest == digest)
+
+
+FILES = "host-files"
 ALL = "node1 node2 node3"
 CHANGES: dict[str, tuple[Change, set[str]]] = {
     "nothing": (lambda _: None, set()),
-    "a sysctl": (section("system", sysctl={"net.ipv4.ip_forward": 1}), names(ALL, "prepare")),
-    "a sysctl of one host": (host("node2", sysctl={"vm.overcommit_memory": 1}), {"node2/prepare"}),
+    "a sysctl": (section("system", sysctl={"net.ipv4.ip_forward": 1}), {FILES, *names(ALL, "prepare")}),
+    "a sysctl of one host": (host("node2", sysctl={"vm.overcommit_memory": 1}), {FILES, "node2/prepare"}),
     "an image mirror": (
         lambda stack: stack["containerd"]["registries"]["docker.io"].update(mirrors=["https://other.example.com"]),
-        names(ALL, "prepare"),
+        {FILES, *names(ALL, "prepare")},
     ),
     "labels": (host("node2", labels={"zone": "a"}), {"node2"}),
     "taints": (
@@ -96,10 +112,12 @@ def test_a_change_touches_exactly_these_resources(directory: Path, before: Recor
 
 
 def test_a_new_worker_is_all_that_changes(directory: Path, before: Recording) -> None:
-    """No command on any other host, no object of the cluster."""
+    """No command on any other host, no object of the cluster; one file more, of names, that it alone gets."""
     larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False, before=before)
-    assert larger.changed_since(before) == {"node4", *names("node4", "prepare", "images", "membership", "join")}
-    assert "192.0.2.12\tnode2\n" in larger.commands["node4/prepare"].inputs["stdin"]
+    assert larger.changed_since(before) == {"node4", FILES, *names("node4", "prepare", "images", "membership", "join")}
+    assert "192.0.2.12\tnode2\n" in hosts_file(larger, "node4")
+    added = shared_files(larger).keys() - shared_files(before).keys()
+    assert [path.split()[0] for path in added] == ["/etc/hosts"]
 
 
 def test_a_host_learns_of_a_new_one_when_something_else_changes_on_it(directory: Path, before: Recording) -> None:
@@ -108,9 +126,17 @@ def test_a_host_learns_of_a_new_one_when_something_else_changes_on_it(directory:
     larger = record(stack, preview=False, before=before)
     stack["hosts"]["node2"]["sysctl"] = {"vm.overcommit_memory": 1}
     touched = record(stack, preview=False, before=larger)
-    assert touched.changed_since(larger) == {"node2/prepare"}
-    assert "192.0.2.14\tnode4\n" in touched.commands["node2/prepare"].inputs["stdin"]
-    assert "192.0.2.14\tnode4\n" not in touched.commands["node3/prepare"].inputs["stdin"]
+    assert touched.changed_since(larger) == {FILES, "node2/prepare"}
+    assert "192.0.2.14\tnode4\n" in hosts_file(touched, "node2")
+    assert "192.0.2.14\tnode4\n" not in hosts_file(touched, "node3")
+
+
+def test_a_file_whose_content_the_state_lost_is_given_anew(directory: Path, before: Recording) -> None:
+    """An update that ended early has left the new content in the state, and hosts with the old one."""
+    lost = Recording([each for each in before.resources if each.name != FILES], {})
+    again = record(stack_of(directory, "node2", "node3", "node4"), preview=False, before=lost)
+    assert {FILES, *names(ALL, "prepare")} <= again.changed_since(lost)
+    assert "192.0.2.14\tnode4\n" in hosts_file(again, "node1")
 
 
 def test_a_worker_that_leaves_is_all_that_changes(directory: Path, before: Recording) -> None:

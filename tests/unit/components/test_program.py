@@ -173,8 +173,10 @@ def test_what_token_and_kubeconfig_print_is_secret(run: Recording) -> None:
 
 
 def test_the_lines_of_prepared_files_are_shown(run: Recording) -> None:
-    """The one command without a secret; its diff is what a person reviews."""
-    assert "net.ipv4.ip_forward = 1" in run.commands["node2/prepare"].shown
+    """Of shared files and of those of a host; their diff is what a person reviews."""
+    (shared,) = [each for each in run.of_type("pulumi:index:Stash") if each.name == "host-files"]
+    assert "net.ipv4.ip_forward = 1" in shared.shown
+    assert "kind: JoinConfiguration" in run.commands["node2/prepare"].shown
 
 
 def test_the_exported_kubeconfig_is_a_secret(applied: Recording) -> None:

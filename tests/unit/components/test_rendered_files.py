@@ -15,10 +15,11 @@ from hypothesis import Phase, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.host_files import containerd, prepared_files
+from components.host_files import containerd
 from components.host_files.proxy import APT, CONTAINERD, proxy_variables
 from components.host_files.system import HOSTS_FILE, MODULES, SYSCTLS, SYSTEMD
 from components.settings import Settings, _patterns
+from tests.unit.support.files import prepared_files
 from tests.unit.support.stacks import Stack, outcome, with_workers
 
 SYNTAX = ["\\", '"', "'", "#", ";", "%", "$", "[", "]", "=", " ", "\t", "\n", "\r", "\0", "\x1b", "\x85", "\u2028"]

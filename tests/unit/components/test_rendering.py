@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.host_files import File, containerd, effect_of, prepared_files
+from components.host_files import File, containerd, effect_of
 from components.host_files.containerd_1_4 import CRI_WITH_PASSWORDS
 from components.host_files.effects import EFFECTS
 from components.host_files.proxy import proxy_files
@@ -22,6 +22,7 @@ from components.steps import scripts, stdin
 from components.steps.remote import CREATE, VERIFY
 from components.steps.stdin import inputs_of, prologue, staged
 from components.steps.step import Step, StepName, UndoName, Value
+from tests.unit.support.files import prepared_files
 from tests.unit.support.golden import as_text, assert_golden
 from tests.unit.support.stacks import CA, full, smallest, with_workers
 

@@ -128,7 +128,7 @@ def test_every_script_comes_with_its_run(hosts: Hosts) -> None:
     assert __main__.main(["repair", "shop", "node2"]) == 0
     for _, script, text in hosts.runs:
         assert "install_version <<'ARCHIVE'" in text
-        assert (f"PLACE={LIBRARY} " in text) == (script == "scripts")
+        assert (f"PLACE={LIBRARY}\n" in text) == (script == "scripts")
         assert script == "scripts" or f"/run.sh {script} " in text
         assert f". {LIBRARY}/run.sh" not in text
 

@@ -1,0 +1,11 @@
+"""The files of a host, as its preparation gets them."""
+
+from __future__ import annotations
+
+from components.host_files import File, kubeadm, shared_files
+from components.settings import Host, Settings
+
+
+def prepared_files(host: Host, settings: Settings) -> list[File]:
+    """Every file that the step `prepare` may put on a host."""
+    return [*shared_files(host, settings), kubeadm.configuration(host, settings)]
