@@ -70,7 +70,7 @@ class Worker(pulumi.ComponentResource):
                 lambda all_: kubeadm.join_files(**all_)
             ),
             keeps_input=wanted.last.is_member(host.name) and not wanted.changes_join(host),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared, *after]),
+            opts=pulumi.ResourceOptions(parent=self),  # it waits for all that its membership waits for
         )
 
 

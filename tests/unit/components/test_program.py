@@ -220,9 +220,8 @@ def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> N
         join = run.commands[f"{worker}/join"].request
         needed = {urns[f"{worker}/membership"], urns["node1/kubeconfig"]}
         assert set(join.propertyDependencies["stdin"].urns) == needed
-        assert {urns[f"{worker}/images"], urns["calico/configured"]} <= set(join.dependencies)
         token = run.commands[f"{worker}/membership"].request
-        assert {urns["node1/init"], urns[f"{worker}/images"]} <= set(token.dependencies)
+        assert {urns["node1/init"], urns[f"{worker}/images"], urns["calico/configured"]} <= set(token.dependencies)
         assert not {urns[f"{other}/join"], urns[f"{other}/membership"]} & {*join.dependencies, *token.dependencies}
 
 
