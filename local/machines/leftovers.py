@@ -1,4 +1,4 @@
-"""What deleted checkouts have left in podman: no command of theirs can delete it any more."""
+"""Leftovers of deleted checkouts in podman: no command of these checkouts can delete them any more."""
 
 from __future__ import annotations
 
