@@ -64,6 +64,7 @@ def test_the_user_is_the_stacks_own_and_has_rights_by_a_binding_alone(control_pl
     (call,) = (call for call in control_plane.calls() if call.startswith("kubeadm "))
     config = control_plane.path("/etc/kubernetes/kubeadm/config.yaml")
     assert call == f"kubeadm kubeconfig user --client-name {user} --config {config}"
+    assert "kubernetes-admin" in control_plane.path("/etc/kubernetes/admin.conf").read_text(), "the scripts keep theirs"
 
 
 def test_another_run_revokes_the_kubeconfig_of_the_one_before(control_plane: Machine) -> None:
