@@ -37,7 +37,7 @@ class Cluster(pulumi.ComponentResource):
     provider and the state know a cluster by an identity that is minted once, not by the name of a stack.
 
     Attributes:
-        kubeconfig: content of admin.conf, a secret.
+        kubeconfig: content of the stack's kubeconfig, whose user a binding of its own makes cluster-admin; a secret.
         outputs: outputs of a stack by name: kubeconfig (a secret), nodes, certificateExpiry (day by certificate), and,
             if the settings enable them, dashboardAddress and loginTokenCommand.
     """

@@ -1,4 +1,4 @@
-"""The Kubernetes provider of a cluster, made from admin.conf."""
+"""The Kubernetes provider of a cluster, made from the stack's kubeconfig."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def checked_kubeconfig(content: str) -> str:
     if not isinstance(parsed, dict) or not parsed.get("clusters"):
         problem = Problem(
             "kubeconfig",
-            expected="the admin.conf of the control plane",
+            expected="the stack's kubeconfig, which the control plane made",
             seen="a text without clusters, or no YAML",
             next_command="pulumi up --replace '**/kubeconfig'",
         )

@@ -18,7 +18,7 @@ class ControlPlane(pulumi.ComponentResource):
 
     Attributes:
         host: the host that makes join tokens.
-        kubeconfig: content of admin.conf, a secret.
+        kubeconfig: content of the stack's kubeconfig, whose user a binding of its own makes cluster-admin; a secret.
         certificates: lines `certificate NAME DAY`, printed by the step `init`.
     """
 

@@ -88,6 +88,11 @@ def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
         stack.up(progress)
     control_plane = next(iter(stack.environment.machines))
     machines.copy_from(stack.environment, control_plane, "/usr/bin/kubectl", kubectl(stack.environment))
+    keep_kubeconfig(stack)
+
+
+def keep_kubeconfig(stack: LocalStack) -> None:
+    """Write the kubeconfig of the last update beside the keys of the environment."""
     kubeconfig = stack.environment.directory / "kubeconfig"
     with os.fdopen(os.open(kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(stack.output("kubeconfig"))

@@ -14,7 +14,7 @@ WARN_DAYS = 60
 
 
 KUBECONFIG = "the stack's kubeconfig"
-"""An upgrade renews admin.conf on the control plane, and not the copy of it in the state."""
+"""An upgrade renews what the control plane uses, and not the certificate of the stack's own user."""
 
 
 def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:

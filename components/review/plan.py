@@ -71,7 +71,9 @@ def _control_plane(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
     if "KUBE_PROXY_CONFIGURATION_SHA256" in changed:
         yield "every node: kube-proxy restarts, one node after the other"
     if "CERTIFICATE_GENERATION" in changed:
-        yield f"{host.name}: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
+        yield f"{host.name}: certificates are renewed, the control plane restarts, the stack gets a new kubeconfig"
+    elif wanted.changed_variables(host.name, StepName.KUBECONFIG):
+        yield f"{host.name}: the stack gets a new kubeconfig, nothing restarts"
     if "CONTROL_PLANE_TAINTS" in changed:
         yield f"{host.name}: taints change"
     yield from _policies(host, changed)

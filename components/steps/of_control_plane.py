@@ -6,6 +6,9 @@ from components.host_files import kubeadm
 from components.settings import Settings
 from components.steps.step import Step, StepName, Value
 
+PROVIDER = "pulumi-kubeadm:provider"
+"""Name of the ClusterRoleBinding of the stack's kubeconfig, and beginning of the name of its user."""
+
 
 def init_step(settings: Settings) -> Step:
     """The step of kubeadm init, and later of upgrades and changes of the control plane."""
@@ -25,7 +28,12 @@ def init_step(settings: Settings) -> Step:
 
 
 def kubeconfig_step(settings: Settings) -> Step:
-    """The step that returns admin.conf. Only a renewal changes its inputs, so that a preview knows its dependents."""
+    """The step that returns the stack's kubeconfig, of a new user each time that the step runs.
+
+    Only a renewal changes its inputs, so that a preview knows its dependents.
+    """
     host = settings.control_plane
     generation = {"CERTIFICATE_GENERATION": settings.cluster.certificate_generation}
-    return Step(StepName.KUBECONFIG, host.name, host, again_when=generation, returns_secret=True)
+    return Step(
+        StepName.KUBECONFIG, host.name, host, {"PROVIDER": PROVIDER}, again_when=generation, returns_secret=True
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
+from components.steps.of_control_plane import PROVIDER
 from operations.access._credentials import FLATTEN, credentials, refused
 from operations.stack.commands import StackCommands
 from problem import Problem, StepError
@@ -35,6 +36,10 @@ class ApiError(StepError):
     def __init__(self, status: int, problem: Problem) -> None:
         super().__init__(problem)
         self.status = status
+
+
+class RevokedError(ApiError):
+    """The API server refused the user of the stack's kubeconfig, who may do everything until it is revoked."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,9 @@ class Api:
         return text
 
     def _refusal(self, status: int, step: str, message: str) -> ApiError:
+        seen = f"{status}: {message}"
+        if status == 403 and f'User "{PROVIDER}:' in message:
+            return self._revoked(step, seen)
         expected, next_command = "it to succeed", "see what the API server says"
         if status == 401:
             expected = "the API server to know the user of the kubeconfig"
@@ -160,8 +168,15 @@ class Api:
         if status == 403:
             expected = "the user of the kubeconfig to be allowed this"
             next_command = "kubectl auth can-i --list says what it may do; a binding in kubeadm:access gives more"
-        seen = f"{status}: {message}"
         return ApiError(status, Problem(step, expected=expected, seen=seen, next_command=next_command))
+
+    def _revoked(self, step: str, seen: str) -> RevokedError:
+        next_command = (
+            f"{self.commands.kubeconfig()} replaces a copy of an older one; where the stack's own was revoked:"
+            f" {self.commands.new_kubeconfig}"
+        )
+        expected = f"the stack's kubeconfig to be of the user whom ClusterRoleBinding {PROVIDER} names"
+        return RevokedError(403, Problem(step, expected=expected, seen=seen, next_command=next_command))
 
 
 def _message(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Write a kubeconfig for a user of the stack, or for its administrator, into a file of other entries."""
+"""Write a kubeconfig for a user of the stack, or the stack's own, into a file of other entries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from operations.access.api import Api
 from operations.access.kubeconfig_file import Kubeconfig, merge_into, path_of
 from operations.stack.stacks import selected_stack
 
-ADMINISTRATOR = "kubernetes-admin"
+OF_STACK = "pulumi-kubeadm"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("stack", help="name of the stack")
-    parser.add_argument("--user", help="name of a service account; without it the entry is the administrator's")
+    parser.add_argument("--user", help="name of a service account; without it the entry is the stack's own")
     parser.add_argument("--file", type=path_of, default="~/.kube/config", help="default: %(default)s")
     parser.add_argument(
         "--duration", default=DEFAULT_DURATION, help="of a service account's token; default: %(default)s"
@@ -33,17 +33,20 @@ def run(arguments: argparse.Namespace) -> None:
         StepError: there is no such user, the cluster does not answer, or the file cannot be merged into.
     """
     stack = selected_stack(arguments.stack)
-    admin = stack.output("kubeconfig")
-    api = Api.of(admin, stack.commands)
+    own = stack.output("kubeconfig")
+    api = Api.of(own, stack.commands)
     if arguments.user:
         token = login_token(api, stack.settings(), arguments.user, arguments.duration)
         name = token.account.rpartition("/")[2]
         entries = entries_of(stack.name, name, api, {"token": token.token})
         print(token.lifetime, file=sys.stderr)
     else:
-        name, (user,) = ADMINISTRATOR, yaml.safe_load(admin)["users"]
+        name, (user,) = OF_STACK, yaml.safe_load(own)["users"]
         entries = entries_of(stack.name, name, api, user["user"])
-        print(f"{name}: may do everything; prefer USER= for daily work", file=sys.stderr)
+        print(
+            f"{name}: may do everything, until the stack has a new kubeconfig; prefer USER= for daily work",
+            file=sys.stderr,
+        )
     merge_into(arguments.file, entries)
     print(f"kubectl --kubeconfig {arguments.file} --context {name}@{stack.name} get pods")
 

@@ -38,6 +38,11 @@ class StackCommands:
         """Writes a kubeconfig; options such as `USER=reader`."""
         return " ".join(["make kubeconfig", f"STACK={self.stack}", *options])
 
+    @property
+    def new_kubeconfig(self) -> str:
+        """Replaces the stack's kubeconfig by one of another user, and revokes it."""
+        return f"pulumi up {self.configure} --replace '**/kubeconfig'"
+
     def set_secret(self, key: str) -> str:
         """Asks for a secret and stores it encrypted."""
         return f"pulumi config set --secret {key} {self.configure}"

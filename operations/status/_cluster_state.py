@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from components.addons.dashboard import METRICS_SCRAPER
 from components.addons.dashboard import NAMESPACE as DASHBOARD
-from operations.access.api import Api, ApiError, Json
+from operations.access.api import Api, ApiError, Json, RevokedError
 from problem import Problem, StepError
 
 SCRAPER_PROXY = f"/api/v1/namespaces/{DASHBOARD}/services/http:dashboard-metrics-scraper:8000/proxy/"
@@ -45,7 +45,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
     """Look at a cluster; what one request does not get does not hide what the others do.
 
     Raises:
-        StepError: the API server is not ready, or does not know the user.
+        StepError: the API server is not ready, does not know the user, or the user was revoked.
     """
     api.text("/readyz")
     refusals: list[Problem] = []
@@ -53,6 +53,8 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
     def items(path: str, **query: str) -> list[Json] | None:
         try:
             return api.items(path, **query)
+        except RevokedError:
+            raise  # no request gets more
         except StepError as error:
             refusals.append(_explained(error))
             return None
@@ -118,5 +120,5 @@ def _explained(error: StepError) -> Problem:
         expected=f"the user of the kubeconfig to be allowed to list {resource}",
         seen=error.problem.seen,
         next_command=f"kubectl auth can-i list {resource} --all-namespaces; give the role in kubeadm:access of the"
-        " stack file, or use the kubeconfig of the administrator",
+        " stack file, or use the kubeconfig of the stack",
     )

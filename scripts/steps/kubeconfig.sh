@@ -1,14 +1,48 @@
 # shellcheck shell=bash
-# Returns admin.conf, with the day on which it expires. Never super-admin.conf, whose rights cannot be taken back.
-# Needs: lib/certificates.sh lib/kubeadm.sh
+# Returns the kubeconfig of the stack, with the day on which it expires: its user is of this run alone, and has the rights of
+# cluster-admin by one binding, which names no other user. So a kubeconfig that an earlier run returned opens nothing any more,
+# and without the binding this one opens nothing either. The rights of admin.conf could not be taken back.
+# Needs: PROVIDER; lib/certificates.sh lib/kubeadm.sh lib/messages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/certificates.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 
+export KUBECONFIG=$ADMIN_CONF
+made=$STAGING/kubeconfig
+
+make_kubeconfig() {
+  kubeadm kubeconfig user --client-name "$user" --config "$KUBEADM_CONFIG" >"$made" 2>"$STAGING/kubeadm" ||
+    fail "kubeadm to make a kubeconfig" "$(failure_lines "$STAGING/kubeadm")" "kubeadm certs check-expiration"
+}
+bind_user() {
+  kubectl apply --filename - <<BINDING
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: $PROVIDER
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: cluster-admin
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: User
+  name: $user
+BINDING
+}
+user_has_rights() { kubectl --kubeconfig "$made" auth can-i '*' '*' --all-namespaces; }
+
 grep --quiet '^clusters:' "$ADMIN_CONF" ||
   fail "a kubeconfig at $ADMIN_CONF" "$(ls -l "$ADMIN_CONF" 2>&1)" \
     "kubeadm init phase kubeconfig admin --config $KUBEADM_CONFIG"
-expires=$(kubeconfig_expiry "$ADMIN_CONF")
+user=$PROVIDER:$(openssl rand -hex 4)
+make_kubeconfig
+expires=$(kubeconfig_expiry "$made")
+binding="clusterrolebinding $PROVIDER"
+wait_for "$ANSWER_SECONDS" "the API server to take the $binding" \
+  "kubectl describe $binding; with another role: kubectl delete $binding; then pulumi up" bind_user
+wait_for "$ANSWER_SECONDS" "user $user to have the rights of cluster-admin" "kubectl describe $binding" user_has_rights
+changed "the stack's kubeconfig is of user $user, and those before are revoked"
 echo "# expires $expires"
-cat "$ADMIN_CONF"
+cat "$made"
 step_is_done

@@ -41,7 +41,7 @@ class Cluster:
         self.kubeconfig = E2E.directory / "kubeconfig"
 
     def kubectl(self, *arguments: str, standard_input: str | None = None, check: bool = True) -> str:
-        """Standard output of kubectl with admin.conf."""
+        """Standard output of kubectl with the stack's kubeconfig."""
         command = [str(cluster.kubectl(E2E)), "--kubeconfig", str(self.kubeconfig), "--request-timeout=60s", *arguments]
         finished = subprocess.run(
             command, input=standard_input, capture_output=True, text=True, check=False, timeout=300

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 import urllib.error
@@ -161,8 +162,8 @@ def test_a_long_lived_token_is_made_by_the_cluster_and_opens_what_its_account_ma
     assert [status_of(pods_of(namespace), token) for namespace in ("default", "kube-system")] == [200, 403]
 
 
-def test_a_kubeconfig_of_the_reader_joins_the_administrators(live: Cluster, tmp_path: Path) -> None:
-    """`make kubeconfig` twice, into one file that only its owner reads."""
+def test_a_kubeconfig_of_the_reader_joins_the_stacks_own(live: Cluster, tmp_path: Path) -> None:
+    """`make kubeconfig` twice, into one file that only its owner reads; without a user it is the stack's own."""
     file = tmp_path / "kubeconfig"
     for user in ([], ["--user", "reader"]):
         code, said = operation("kubeconfig", E2E.name, *user, "--file", str(file))
@@ -171,17 +172,18 @@ def test_a_kubeconfig_of_the_reader_joins_the_administrators(live: Cluster, tmp_
     asked = ("auth", "can-i", "delete", "nodes", "--kubeconfig", str(file), "--context")
     answers = [
         live.kubectl(*asked, f"{user}@{E2E.name}", check=False).split()[0]  # a warning follows
-        for user in ("kubernetes-admin", "reader")
+        for user in ("pulumi-kubeadm", "reader")
     ]
     assert answers == ["yes", "no"]
 
 
 def test_no_secret_is_in_the_state_in_clear(live: Cluster) -> None:
-    """Password, admin key and join tokens are encrypted in Pulumi's state and absent from its output."""
+    """Password, keys and join tokens are encrypted in Pulumi's state and absent from its output."""
     exported = live.stack.pulumi("stack", "export", "--stack", E2E.name, step="export the state")
-    key = live.on(machine_names()[0], "sed -n 's/.*client-key-data: //p' /etc/kubernetes/admin.conf").strip()
+    key = re.search("client-key-data: (.+)", live.kubeconfig.read_text())
+    assert key
     printed = "".join(path.read_text() for path in (E2E.directory.parent / "logs").glob(f"pulumi-{E2E.name}*.log"))
-    for canary in (live.access.password, key, "BEGIN OPENSSH PRIVATE KEY"):
+    for canary in (live.access.password, key[1], "BEGIN OPENSSH PRIVATE KEY"):
         assert canary not in exported
         assert canary not in printed
 

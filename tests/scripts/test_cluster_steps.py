@@ -352,13 +352,3 @@ def test_taints_follow_the_stack_and_those_of_others_stay(
     calls = [call.removeprefix("kubectl taint ") for call in requests if call.startswith("kubectl taint")]
     assert calls == expected
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == wanted
-
-
-def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: Machine) -> None:
-    """The provider would take the operator's own cluster."""
-    machine.path("/etc/kubernetes").mkdir()
-    finished = machine.run("kubeconfig")
-    assert (finished.status, finished.stdout) == (1, "")
-    machine.write("/etc/kubernetes/admin.conf", "clusters:\n- name: dev\n")
-    machine.stub("openssl", "echo 'notAfter=Nov 24 00:00:00 2027 GMT'")
-    assert machine.run("kubeconfig").stdout == "# expires 2027-11-24\nclusters:\n- name: dev\n"

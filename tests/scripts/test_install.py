@@ -153,8 +153,10 @@ def test_an_installation_waits_for_the_step_that_runs(tmp_path: Path) -> None:
 def test_nobody_else_can_hold_the_lock(tmp_path: Path) -> None:
     """Every step of the machine would wait for them. Scripts are for everybody to read."""
     installed(tmp_path)
-    modes = {path: (tmp_path / path).stat().st_mode & 0o777 for path in ("run", "run/lock", "library/run.sh")}
-    assert modes == {"run": 0o700, "run/lock": 0o600, "library/run.sh": 0o644}
+    modes = {
+        path: (tmp_path / path).stat().st_mode & 0o777 for path in ("run", "run/lock", "library", "library/run.sh")
+    }
+    assert modes == {"run": 0o700, "run/lock": 0o600, "library": 0o755, "library/run.sh": 0o644}
 
 
 def test_an_archive_that_is_not_the_version_changes_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from local import cluster
 from local.paths import REPOSITORY, STATE
 from local.toolchain import environment as tool_environment
 from tests.e2e.conftest import E2E, STACK, Cluster, machine_names
@@ -118,7 +119,7 @@ def test_a_machine_of_another_cluster_is_refused_by_name(live: Cluster, other_ba
 
 
 def test_a_stack_whose_state_is_lost_takes_its_cluster_over(live: Cluster, other_backend: Path, tmp_path: Path) -> None:
-    """By the advice of the refusal: nothing is initialised or joined anew."""
+    """By the advice of the refusal: nothing is initialised or joined anew. The lost kubeconfig is revoked."""
     new_stack(E2E.name, other_backend, tmp_path / "project")
     uids = {node["metadata"]["name"]: node["metadata"]["uid"] for node in live.get("nodes")["items"]}
     file = tmp_path / "Pulumi.taken-over.yaml"
@@ -126,6 +127,9 @@ def test_a_stack_whose_state_is_lost_takes_its_cluster_over(live: Cluster, other
     path = ("--path", "cluster.id", live.on(FIRST, OWNER))
     pulumi("config", "set", *path, "--stack", E2E.name, "--config-file", str(file), backend=other_backend)
     up_elsewhere(other_backend, file)
+    assert "Forbidden" in live.kubectl("get", "nodes", check=False)
+    live.stack.up(None, "--replace", "**/kubeconfig")  # the stack of the other tests, which was not lost
+    cluster.keep_kubeconfig(STACK)
     assert {node["metadata"]["name"]: node["metadata"]["uid"] for node in live.get("nodes")["items"]} == uids
     state = json.loads(pulumi("stack", "export", "--stack", E2E.name, backend=other_backend))
     kept = [each for each in state["deployment"]["resources"] if each["urn"].endswith("::cluster/identity")]

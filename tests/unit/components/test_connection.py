@@ -121,7 +121,7 @@ def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: 
 @pytest.mark.parametrize("content", ["client-key-data: canary: canary\n", "users: [canary\n", "canary", "", "- canary"])
 def test_a_kubeconfig_that_is_none_is_refused_without_its_text(content: str) -> None:
     """A parser's error repeats the line, in which there may be a key."""
-    with pytest.raises(pulumi.RunError, match=r"expected the admin\.conf of the control plane") as error:
+    with pytest.raises(pulumi.RunError, match="expected the stack's kubeconfig") as error:
         cluster_access.checked_kubeconfig(content)
     shown = "".join(traceback.format_exception(error.value))
     assert "canary" not in shown

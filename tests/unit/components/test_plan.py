@@ -19,6 +19,7 @@ from components.review.refusals import refuse_impossible_changes
 from components.settings.stack_file import SettingsError, parse_settings
 from components.steps import of_every_host
 from components.steps.last_update import LastUpdate, last_update_of
+from components.steps.of_control_plane import PROVIDER
 from components.steps.step import StepName
 from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support import recording
@@ -331,12 +332,21 @@ def test_a_kubeconfig_that_expires_before_what_an_upgrade_renewed_is_warned_of(s
     assert "the stack's kubeconfig on 2101-01-01" in warning
 
 
-def test_a_renewal_reads_the_kubeconfig_anew(stack: Stack, last: LastUpdate) -> None:
+def test_a_renewal_replaces_the_kubeconfig(stack: Stack, last: LastUpdate) -> None:
     """And says that the control plane restarts."""
     stack["cluster"]["certificateGeneration"] = 1
     assert planned(stack, last) == [
-        "node1: certificates are renewed, the control plane restarts, the kubeconfig is read anew"
+        "node1: certificates are renewed, the control plane restarts, the stack gets a new kubeconfig"
     ]
+
+
+def test_a_stack_with_the_kubeconfig_of_an_administrator_gets_its_own(stack: Stack, last: LastUpdate) -> None:
+    """Its state has admin.conf, from a step that knew no other user."""
+    key = ("node1", StepName.KUBECONFIG)
+    old = last.steps[key].stdin.replace(f"export PROVIDER={PROVIDER}\n", "")
+    assert old != last.steps[key].stdin
+    before = dataclasses.replace(last, steps={**last.steps, key: dataclasses.replace(last.steps[key], stdin=old)})
+    assert planned(stack, before) == ["node1: the stack gets a new kubeconfig, nothing restarts"]
 
 
 def test_another_version_of_the_scripts_is_announced_once_for_all_hosts(

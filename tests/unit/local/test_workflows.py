@@ -75,3 +75,19 @@ def test_a_pull_request_of_a_fork_gets_no_secret() -> None:
     """Its code is a stranger's."""
     for job in jobs(REPOSITORY / ".github" / "workflows" / "preview.yml").values():
         assert "secrets." not in str(job) or "head.repo.full_name == github.repository" in job["if"]
+
+
+def test_code_of_a_pull_request_has_no_environment_with_a_key_of_the_hosts() -> None:
+    """A pull request may change the workflow, too: what protects the key is that its environment is another one."""
+    environments: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        content = yaml.safe_load(path.read_text())
+        triggers = content[True]  # YAML 1.1 reads the key `on` so
+        of_pull_requests = "pull_request" in triggers
+        for job in jobs(path).values():
+            if "environment" in job:
+                environments.setdefault("pull request" if of_pull_requests else "own", set()).add(job["environment"])
+            assert not (of_pull_requests and "SSH_PRIVATE_KEY" in str(job))
+    assert environments["pull request"]
+    assert environments["own"]
+    assert not environments["pull request"] & environments["own"]

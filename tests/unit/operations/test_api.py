@@ -42,7 +42,7 @@ def kubeconfig(server: ApiServer, cluster: dict[str, Any], user: dict[str, Any] 
 
 
 def api(server: ApiServer) -> Api:
-    """Of its administrator."""
+    """Of the stack's user."""
     return Api.of(json.dumps(server.kubeconfig), SHOP)
 
 

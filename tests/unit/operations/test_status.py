@@ -14,6 +14,7 @@ from pulumi import RunError
 from components import addons
 from components.addons import Addon, calico
 from components.addons.dashboard import METRICS_SCRAPER
+from components.steps.of_control_plane import PROVIDER
 from operations import __main__
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.status._cluster_state import SCRAPER_PROXY
@@ -231,6 +232,16 @@ def test_a_request_that_rbac_forbids(look: Look) -> None:
     assert 'saw 403: User "jo" cannot list resource "pods"' in printed
     assert "kubectl auth can-i list pods --all-namespaces" in printed
     assert "node2: node: expected the node to be Ready" in printed
+
+
+def test_a_kubeconfig_of_the_stack_that_was_revoked_is_one_problem(look: Look) -> None:
+    """No other request of this user is answered, and nothing is said of nodes."""
+    message = f'nodes is forbidden: User "{PROVIDER}:0a1b2c3d" cannot list resource "nodes"'
+    look.server.answers["/api/v1/nodes"] = (403, {"message": message})
+    printed = look.printed()
+    assert printed.count("expected ") == 1
+    assert f"ClusterRoleBinding {PROVIDER} names" in printed
+    assert "pulumi up --stack shop --replace '**/kubeconfig'" in printed
 
 
 @pytest.mark.parametrize("conntrack", ["conntrack:\n  maxPerCore: 32768\n", "conntrack: null\n", "mode: ''\n"])

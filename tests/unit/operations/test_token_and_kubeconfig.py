@@ -79,9 +79,7 @@ def test_a_duration_that_is_none_or_too_short_is_refused(duration: str) -> None:
         seconds_of(duration)
 
 
-def test_a_kubeconfig_of_a_user_holds_a_token_and_no_key_of_the_administrator(
-    server: ApiServer, tmp_path: Path
-) -> None:
+def test_a_kubeconfig_of_a_user_holds_a_token_and_no_key_of_the_stack(server: ApiServer, tmp_path: Path) -> None:
     """It leads to the cluster of the stack."""
     file = tmp_path / "new" / "config"
     assert __main__.main(["kubeconfig", "shop", "--user", "reader", "--file", str(file)]) == 0
@@ -94,11 +92,13 @@ def test_a_kubeconfig_of_a_user_holds_a_token_and_no_key_of_the_administrator(
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_a_user_it_is_the_administrators(server: ApiServer, tmp_path: Path) -> None:
-    """And no token is made."""
+def test_without_a_user_it_is_the_stacks_own(server: ApiServer, tmp_path: Path) -> None:
+    """And no token is made. The name of the context does not change when the stack's user does."""
     file = tmp_path / "config"
     assert __main__.main(["kubeconfig", "shop", "--file", str(file)]) == 0
-    assert yaml.safe_load(file.read_text())["users"][0]["user"] == server.kubeconfig["users"][0]["user"]
+    written = yaml.safe_load(file.read_text())
+    assert written["users"][0]["user"] == server.kubeconfig["users"][0]["user"]
+    assert written["current-context"] == "pulumi-kubeadm@shop"
     assert server.requests == []
 
 

@@ -22,7 +22,7 @@ class ApiServer:
     """A server that runs.
 
     Attributes:
-        kubeconfig: of its administrator, as kubeadm writes it.
+        kubeconfig: of the stack's user, as kubeadm writes it.
         answers: status and JSON by path, without the query; any other path is 404. Bytes are sent as they are.
         silent: paths whose connection ends without an answer.
         requests: method, path and body of each request.
@@ -65,8 +65,8 @@ def serving(directory: Path) -> Iterator[ApiServer]:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "k", "cluster": {"server": url, "certificate-authority-data": authority}}],
-            "users": [{"name": "kubernetes-admin", "user": user}],
-            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "kubernetes-admin"}}],
+            "users": [{"name": "pulumi-kubeadm:provider:0a1b2c3d", "user": user}],
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "pulumi-kubeadm:provider:0a1b2c3d"}}],
             "current-context": "c",
         }
     )

@@ -1,0 +1,100 @@
+"""docs/security.md says which secrets a state holds, and which files are on hosts: as the code has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.addons import manifests
+from components.host_files import File, containerd, kubeadm, prepared_files
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
+from local.paths import REPOSITORY
+from tests.scripts.machine import Machine
+from tests.unit.support.recording import HIDDEN, Registered, record, stack_of, unwrapped
+from tests.unit.support.stacks import full
+
+PAGE = REPOSITORY / "docs" / "security.md"
+DIRECTORIES = ("/run/pulumi-kubeadm", "/var/lib/pulumi-kubeadm", "/var/log/pulumi-kubeadm")
+OF_INSTALLATION = "/usr/local/lib/pulumi-kubeadm"
+"""tests/scripts/test_install.py looks at its mode."""
+HOSTS = {"node1": "CONTROL-PLANE", "node2": "HOST", "node3": "HOST"}
+
+
+def rows(header: str) -> list[list[str]]:
+    """Cells of the table with this header, without their backticks."""
+    table = PAGE.read_text().partition(header)[2].partition("\n\n")[0]
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """Resource and property of each secret that an update of a stack with every kind of secret puts into the state."""
+    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
+    stack = stack_of(tmp_path, "node2", "node3") | {"access": {"serviceAccounts": [account]}}
+    run = record(stack, preview=False)
+    return {(kind, name) for each in run.resources for kind, name in _secrets_of(each)}
+
+
+def _secrets_of(resource: Registered) -> Iterator[tuple[str, str]]:
+    shown = unwrapped(resource._wrapped, hide=True)
+    names = {name for name, value in shown.items() if HIDDEN in str(value)}
+    first, _, last = resource.name.rpartition("/")
+    for name in names | set(resource.request.additionalSecretOutputs):
+        if name == "connection":
+            yield "HOST/STEP, each command", name
+        elif resource.request.type == "command:remote:Command":
+            yield f"{HOSTS[first] if last == 'kubeconfig' else 'HOST'}/{last}", name
+        elif resource.request.type == "kubernetes:core/v1:Secret":
+            yield f"NAMESPACE/{last.replace('robot', 'ACCOUNT')}", name
+        else:
+            yield resource.name, name
+
+
+def test_the_page_names_each_secret_of_a_state_and_nothing_else(secrets: set[tuple[str, str]]) -> None:
+    """A new one fails here until the page says what it opens."""
+    table = rows("| resource | property | what it opens |")
+    assert {(resource, name) for resource, names, _ in table for name in names.split(", ")} == secrets
+
+
+def test_the_page_names_each_file_on_hosts_with_its_mode(tmp_path: Path) -> None:
+    """Of every kind of host, and of every file that a stack may ask for."""
+    (tmp_path / "key.asc").write_text("a key")
+    found: set[tuple[str, str]] = set()
+    for version in ("1.24.3", "1.36.3"):
+        stack = full(tmp_path, "node2", version=version)
+        repository = {"url": "https://example.com/deb", "keyring": str(tmp_path / "key.asc"), "fingerprint": "A" * 40}
+        stack["packages"] = {"repository": repository}
+        stack["proxy"] = {"http": "http://proxy.example.com:3128"}
+        settings = parse_settings(stack)
+        found |= {(_place(file.path), file.mode) for file in _files(settings)}
+    documented = {(path, mode) for path, mode, _ in rows("| file | mode | what is in it |")}
+    assert {each for each in documented if each[0] not in (*DIRECTORIES, OF_INSTALLATION)} == found
+
+
+def _files(settings: Settings) -> Iterator[File]:
+    for host in settings.hosts.values():
+        yield from prepared_files(host, settings)
+    yield from containerd.credential_files(settings, {"hub.example.com": "a password"})
+    yield File(kubeadm.DISCOVERY_PATH, "", "0600")
+
+
+def _place(path: str) -> str:
+    path = re.sub(r"(?<=certs\.d/)[^/]+", "REGISTRY", path)
+    path = re.sub(r"(keyrings|sources\.list\.d)/\w+", r"\1/REPOSITORY", path)
+    return re.sub(r"(?<=config\.toml)\.[\d.]+$", "", path)
+
+
+def test_directories_of_steps_are_closed_to_everyone_but_root(tmp_path: Path) -> None:
+    """Whatever the umask of the login is; the log in it as well."""
+    machine = Machine(tmp_path)
+    machine.script("look", 'stat --format "%a" "$STAGING" >&2')
+    finished = machine.run("look")
+    assert (finished.status, finished.stderr) == (0, "700\n")
+    modes = {name: f"{machine.path(name).stat().st_mode & 0o7777:04o}" for name in DIRECTORIES}
+    assert modes.items() <= {(path, mode) for path, mode, _ in rows("| file | mode | what is in it |")}
+    assert machine.path("/var/log/pulumi-kubeadm/look.log").stat().st_mode & 0o077 == 0
