@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from components.addons import manifests
-from components.host_files import File, containerd, kubeadm, prepared_files
+from components.host_files import File, containerd, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from local.paths import REPOSITORY
 from tests.scripts.machine import Machine
+from tests.unit.support.files import prepared_files
 from tests.unit.support.recording import HIDDEN, Registered, record, stack_of, unwrapped
 from tests.unit.support.stacks import full
 
