@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, ExistingFile, HttpUrl, ImageName, Model, Registry
+from components.settings._types import DnsLabel, ExistingFile, Fingerprint, HttpUrl, ImageName, Model, Registry
 
 
 class AptRepository(Model):
@@ -19,9 +19,14 @@ class AptRepository(Model):
         (), description="Components; empty for a flat repository"
     )
     keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
-    fingerprint: str = Field(
-        pattern=_patterns.FINGERPRINT, description="Fingerprint of the key; a fetched key must have it"
+    fingerprint: Fingerprint | Annotated[tuple[Fingerprint, ...], Field(min_length=1)] = Field(
+        description="Fingerprint of the primary key, or a list: apt trusts these keys of the keyring, and no other"
     )
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Fingerprints of all keys that sign the repository."""
+        return (self.fingerprint,) if isinstance(self.fingerprint, str) else self.fingerprint
 
 
 PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
