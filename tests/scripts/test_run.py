@@ -120,6 +120,26 @@ def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> No
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("kill -KILL $$\n", "saw it was killed by signal 9, for lack of memory perhaps"),
+        (LIBRARY + "bash -c 'kill -KILL $$'\n", "saw exit status 137"),
+        (LIBRARY + "timeout 0.1 sleep 5\n", "saw exit status 124"),
+    ],
+    ids=["step", "command", "time limit of a command"],
+)
+def test_a_step_that_something_else_kills_did_not_reach_its_time_limit(
+    machine: Machine, content: str, says: str
+) -> None:
+    """The kernel, where memory is short; the explanation is the only one."""
+    machine.script("killed", content)
+    finished = machine.run("killed")
+    assert finished.status in {124, 137}
+    assert says in finished.stderr
+    assert finished.stderr.count("expected") == 1, finished.stderr
+
+
 def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
     """It would end every step."""
     machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "")
