@@ -9,7 +9,7 @@ offline_gpg() {
   gpg --batch --quiet --no-options --homedir "$STAGING/gpg" --no-autostart --disable-dirmngr --no-auto-key-retrieve "$@"
 }
 
-# primary_keys FILE: fingerprints of the primary keys in the file, sorted, one a line. A subkey belongs to the key that signed it.
+# primary_keys FILE: fingerprints of the primary keys in the file, sorted, one a line; a subkey belongs to a primary key.
 primary_keys() {
   offline_gpg --show-keys --with-colons "$1" 2>/dev/null |
     awk -F: '$1 == "fpr" && before == "pub" {print $10} {before = $1}' | sort

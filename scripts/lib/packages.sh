@@ -19,7 +19,7 @@ apt_get() {
       sleep 1
       continue
     fi
-    # A run that was killed, by its time limit or a power cut, left packages half installed: apt-get refuses all work until then.
+    # A run that was killed, as by its time limit, left packages half installed: apt-get refuses all other work.
     if [[ $is_finished == false ]] && grep --quiet "dpkg --configure -a" "$STAGING/apt-get"; then
       is_finished=true
       finish_packages

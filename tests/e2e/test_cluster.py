@@ -38,6 +38,15 @@ def test_every_node_is_ready_at_the_pinned_version_and_with_its_own_address(live
     assert seen == {name: ("True", f"v{VERSION}", E2E.address(name)) for name in machine_names()}
 
 
+def test_no_join_token_outlives_its_join(live: Cluster) -> None:
+    """Each join deletes its own, and the permission to do so goes with it. What kubeadm init made expires."""
+    tokens = live.get("secrets", "--namespace=kube-system", "--field-selector=type=bootstrap.kubernetes.io/token")
+    described = [b64decode(each["data"]["description"]).decode() for each in tokens["items"]]
+    assert not [description for description in described if description.startswith("join of ")]
+    names = live.kubectl("get", "roles,rolebindings", "--namespace=kube-system", "--output=name")
+    assert "bootstrap-token-" not in names
+
+
 def test_the_control_plane_keeps_pods_away_only_where_it_can(live: Cluster) -> None:
     """The taint is the guide's: PreferNoSchedule."""
     taints = live.get("node", machine_names()[0])["spec"]["taints"]
