@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from base64 import b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,24 @@ def test_no_join_token_outlives_its_join(live: Cluster) -> None:
     assert not [description for description in described if description.startswith("join of ")]
     names = live.kubectl("get", "roles,rolebindings", "--namespace=kube-system", "--output=name")
     assert "bootstrap-token-" not in names
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"volumes": [{"name": "host", "hostPath": {"path": "/etc/kubernetes"}}]},
+        {"hostPID": True},
+        {"containers": [{"name": "c", "image": "x", "securityContext": {"privileged": True}}]},
+    ],
+    ids=["path of the host", "processes of the host", "privileged"],
+)
+def test_a_pod_that_would_be_root_on_its_node_is_refused(live: Cluster, pod: dict[str, Any]) -> None:
+    """Whoever may make pods in a namespace of the stack would have the control plane."""
+    spec = {"containers": [{"name": "c", "image": "x"}], "nodeName": machine_names()[0]} | pod
+    metadata = {"name": "root", "namespace": "kubernetes-dashboard"}
+    made = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    said = live.kubectl("create", "--dry-run=server", "--filename=-", standard_input=made, check=False)
+    assert 'violates PodSecurity "baseline' in said
 
 
 def test_the_control_plane_keeps_pods_away_only_where_it_can(live: Cluster) -> None:

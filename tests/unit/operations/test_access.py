@@ -9,9 +9,10 @@ import pulumi
 import pytest
 
 from components.addons import manifests
+from components.objects.namespaces import namespace_labels
 from components.settings.stack_file import parse_settings
 from tests.unit.support.recording import Recording, record, stack_of
-from tests.unit.support.stacks import Stack, only_problem, smallest
+from tests.unit.support.stacks import Stack, full, only_problem, smallest
 
 RULES = [{"resources": ["pods"], "verbs": ["get"]}]
 
@@ -60,6 +61,44 @@ def test_a_role_in_a_namespace_holds_there_alone_and_its_namespace_is_made(tmp_p
     namespaces = {each.name: each.request for each in run.resources if each.request.type.endswith(":Namespace")}
     assert namespaces["ci"].retainOnDelete, "what others run in it stays when nothing names it any more"
     assert not namespaces["kubernetes-dashboard"].retainOnDelete
+
+
+def levels(run: Recording) -> dict[str, tuple[str, str | None]]:
+    """Pod Security level and level of warnings by namespace."""
+    prefix = "pod-security.kubernetes.io"
+    labels = {
+        each.name: each.inputs["metadata"]["labels"]
+        for each in run.resources
+        if each.request.type.endswith(":Namespace")
+    }
+    return {name: (each[f"{prefix}/enforce"], each.get(f"{prefix}/warn")) for name, each in labels.items()}
+
+
+def test_who_may_make_pods_in_a_namespace_has_no_machine_by_that(tmp_path: Path) -> None:
+    """`edit` would be root on the control plane: by a path of the host, or a privileged container."""
+    robot = {"name": "robot", "namespace": "ci", "namespaceRoles": {"own": "edit", "default": "view"}}
+    access = {"serviceAccounts": [robot], "podSecurity": {"own": "restricted", "build": "privileged"}}
+    assert levels(recorded(tmp_path, access)) == {
+        "kubernetes-dashboard": ("baseline", "restricted"),
+        "ci": ("baseline", "restricted"),
+        "shop": ("baseline", "restricted"),
+        "own": ("restricted", "restricted"),
+        "build": ("privileged", None),
+    }
+
+
+def test_an_add_on_has_the_level_that_its_pods_need(tmp_path: Path) -> None:
+    """The network of a node is forbidden otherwise."""
+    stack = full(tmp_path) | {"dashboard": {"metricsScraperHostNetwork": True}}
+    assert namespace_labels(parse_settings(stack))["kubernetes-dashboard"] == {
+        "pod-security.kubernetes.io/enforce": "privileged"
+    }
+
+
+def test_namespaces_of_kubernetes_keep_their_level() -> None:
+    """kube-system would lose kube-proxy."""
+    problem = only_problem(smallest() | {"access": {"podSecurity": {"kube-system": "baseline", "shop": "baseline"}}})
+    assert problem.startswith("access: podSecurity is for namespaces of the stack, and kube-system is Kubernetes' own")
 
 
 def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(
