@@ -57,7 +57,7 @@ class Role(Model):
 
 
 class Access(Model):
-    """Access rules. The defaults are the rules of the guide, and an account that reads a single namespace."""
+    """Access rules. By default there is the guide's user of the dashboard, and an account that reads one namespace."""
 
     service_accounts: tuple[ServiceAccount, ...] = Field(
         (
@@ -66,16 +66,7 @@ class Access(Model):
         ),
         description="Service accounts, with their cluster roles",
     )
-    roles: tuple[Role, ...] = Field(
-        (
-            Role(
-                name="secret-creator",
-                rules=(Rule(resources=("secrets",), verbs=("get", "watch", "list", "create")),),
-                users=("secret-operator",),
-            ),
-        ),
-        description="Roles of the stack, with their subjects",
-    )
+    roles: tuple[Role, ...] = Field((), description="Roles of the stack, with their subjects")
 
     pod_security: dict[DnsLabel, PodSecurityLevel] = Field(
         {},

@@ -81,7 +81,15 @@ class Images(Model):
     """Rewriting of image names, alike for everything that is pulled."""
 
     rewrite: dict[Registry, ImageName] = Field({}, description="Source registry to prefix: `registry.k8s.io: hub/gcr`")
-    pull_secret_namespaces: tuple[DnsLabel, ...] = Field((), description="Namespaces that get an image pull secret")
+    pull_secret_namespaces: tuple[DnsLabel, ...] | dict[DnsLabel, tuple[Registry, ...]] = Field(
+        (),
+        description="Namespaces that get an image pull secret: a list, for all registries with a username, or a map to the"
+        " registries of each",
+    )
+
+    def pull_secret_registries(self, namespace: str) -> tuple[str, ...] | None:
+        """Registries whose passwords the pull secret of a namespace holds; None for all with a username."""
+        return self.pull_secret_namespaces[namespace] if isinstance(self.pull_secret_namespaces, dict) else None
 
     def rewritten(self, image: str) -> str:
         """The name under which hosts pull an image; a name without a registry is Docker Hub's."""
