@@ -83,8 +83,8 @@ class Images(Model):
     rewrite: dict[Registry, ImageName] = Field({}, description="Source registry to prefix: `registry.k8s.io: hub/gcr`")
     pull_secret_namespaces: tuple[DnsLabel, ...] | dict[DnsLabel, tuple[Registry, ...]] = Field(
         (),
-        description="Namespaces that get an image pull secret: a list, for all registries with a username, or a map to the"
-        " registries of each",
+        description="Namespaces that get an image pull secret: a list, for all registries with a username, or a map to"
+        " the registries of each",
     )
 
     def pull_secret_registries(self, namespace: str) -> tuple[str, ...] | None:
