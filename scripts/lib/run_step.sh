@@ -3,11 +3,10 @@
 # Needs: DRAIN_TIMEOUT_SECONDS
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
-LOGS=/var/log/pulumi-kubeadm
-mkdir -p "$STATE" "$LOGS"
 rm -rf "$STAGING"
 mkdir -p "$STAGING"
 . "$LIBRARY/lib/lib.sh"
+mkdir -p "$STATE" "$LOGS"
 
 # Beside its own work a step may drain a node, for as long as the policy of the stack allows.
 drain_seconds=${DRAIN_TIMEOUT_SECONDS:-$(mark "$DRAIN_TIMEOUT_MARK")}
@@ -37,8 +36,11 @@ run_step() {
   # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || script=$2
   began=$(uptime_seconds)
+  # `timeout` holds the lock as long as the step runs, also without this shell; a daemon that the step starts does not.
+  # shellcheck disable=SC2016,SC2154 # the inner shell expands them; run.sh sets lock
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
-    bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
+    bash -c 'lock=$1; exec {lock}>&-; exec bash -euo pipefail "$2"' step "$lock" "$LIBRARY/steps/$script.sh" \
+    </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
   ended=$(uptime_seconds)
   # A full disk has no room for it; what the step says of that is told all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
