@@ -19,6 +19,7 @@ class Addon:
         is_wanted: true where the settings enable the add-on.
         manifests: the objects with the settings of the stack, images under the names of their public registries.
         namespace: created for the add-on and deleted with it; None if Kubernetes itself has the namespace.
+        pod_security: Pod Security level that the pods of the add-on need in its namespace.
         is_network: the add-on is applied before nodes join; joins wait for all its objects but the workloads.
     """
 
@@ -27,6 +28,7 @@ class Addon:
     is_wanted: Callable[[Settings], bool]
     manifests: Callable[[Settings], list[Manifest]]
     namespace: str | None = None
+    pod_security: Callable[[Settings], str] = lambda _: "baseline"
     is_network: bool = False
 
     def objects(self, settings: Settings) -> list[Manifest]:

@@ -27,5 +27,10 @@ def dashboard_manifests(settings: Settings) -> list[Manifest]:
 
 
 DASHBOARD = Addon(
-    "dashboard", "Dashboard", lambda settings: settings.dashboard.enabled, dashboard_manifests, namespace=NAMESPACE
+    "dashboard",
+    "Dashboard",
+    lambda settings: settings.dashboard.enabled,
+    dashboard_manifests,
+    namespace=NAMESPACE,
+    pod_security=lambda settings: "privileged" if settings.dashboard.metrics_scraper_host_network else "baseline",
 )

@@ -23,7 +23,7 @@ class Repository:
     keyring: File | None
     """The file of the key; None where the host fetches the key."""
     keyring_line: str
-    """Path, fingerprint, and URL or "-": a line for scripts/parts/prepare/repositories.sh."""
+    """A line for scripts/lib/keyrings.sh, which describes it."""
 
 
 def repositories(settings: Settings) -> list[Repository]:
@@ -51,5 +51,5 @@ def _repository(name: str, repository: AptRepository, minor: str) -> Repository:
     return Repository(
         source=File(f"/etc/apt/sources.list.d/{name}.list", entry + "\n"),
         keyring=File(keyring_path, repository.keyring.read_text()) if isinstance(repository.keyring, Path) else None,
-        keyring_line=f"{keyring_path} {repository.fingerprint} {'-' if local else repository.keyring}",
+        keyring_line=f"{keyring_path} {','.join(repository.fingerprints)} {'-' if local else repository.keyring}",
     )

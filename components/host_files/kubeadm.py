@@ -13,7 +13,7 @@ from components.host_files.containerd import SOCKET
 from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Host, Settings, Taint
-from components.settings.versions import kubeadm_api_version
+from components.settings.versions import has_seccomp_default, kubeadm_api_version
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
 EFFECTS = (Effect(PATH, "for kubeadm only"),)
@@ -111,6 +111,8 @@ def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
         "kind": "KubeletConfiguration",
         "cgroupDriver": "systemd",
         "failSwapOn": False,
+        # Pods that name no seccomp profile get the profile of containerd; without it they may use every system call.
+        **({"seccompDefault": True} if has_seccomp_default(settings.cluster.kubernetes_version) else {}),
     }
     return merged(document, settings.cluster.kubelet_configuration)
 

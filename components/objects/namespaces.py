@@ -10,14 +10,16 @@ import pulumi_kubernetes as kubernetes
 from components.addons import addons_of
 from components.cluster_access import ClusterAccess
 from components.settings import Settings
+from components.settings.access import OF_KUBERNETES
 
-ALWAYS_THERE = {"default", "kube-system", "kube-public", "kube-node-lease"}
+POD_SECURITY = "pod-security.kubernetes.io"
 
 
 class Namespaces(pulumi.ComponentResource):
-    """Every namespace that add-ons, access rules or image pull secrets name exists.
+    """Every namespace that add-ons, access rules or image pull secrets name exists, with its Pod Security level.
 
-    A namespace that no setting names any more stays, with all objects in it; an add-on deletes its namespace.
+    Without a level, whoever may make a pod in a namespace has the machine of the pod, and with it a kubelet's rights. A
+    namespace that no setting names any more stays, with all objects in it; an add-on deletes its namespace.
     """
 
     def __init__(
@@ -34,12 +36,26 @@ class Namespaces(pulumi.ComponentResource):
             after: the pod network. Pods cannot end without it, so the pod network is deleted after the namespaces.
         """
         super().__init__("kubeadm:index:Namespaces", cluster.resource_name("namespaces"), None, opts)
-        of_addons = {addon.namespace for addon in addons_of(settings) if addon.namespace}
-        names = of_addons | settings.access.namespaces | set(settings.images.pull_secret_namespaces)
-        for name in sorted(names - ALWAYS_THERE):
+        of_addons = {addon.namespace for addon in addons_of(settings)}
+        for name, labels in namespace_labels(settings).items():
             options = cluster.options(self, after=list(after))
             # A later update takes over a namespace that stayed: always with this provider, from 4.29 on with
             # `upsert_existing_objects` (pulumi-kubernetes pull request 4278).
             options.retain_on_delete = name not in of_addons
-            kubernetes.core.v1.Namespace(cluster.resource_name(name), metadata={"name": name}, opts=options)
+            kubernetes.core.v1.Namespace(
+                cluster.resource_name(name), metadata={"name": name, "labels": labels}, opts=options
+            )
         self.register_outputs({})
+
+
+def namespace_labels(settings: Settings) -> dict[str, dict[str, str]]:
+    """Labels of each namespace of the stack, by namespace."""
+    of_addons = {addon.namespace: addon.pod_security(settings) for addon in addons_of(settings) if addon.namespace}
+    names = {*of_addons, *settings.access.namespaces, *settings.images.pull_secret_namespaces} - OF_KUBERNETES
+    levels = dict.fromkeys(sorted(names), "baseline") | settings.access.pod_security | of_addons
+    return {name: _labels(level) for name, level in levels.items()}
+
+
+def _labels(level: str) -> dict[str, str]:
+    warns = {} if level == "privileged" else {f"{POD_SECURITY}/warn": "restricted"}
+    return {f"{POD_SECURITY}/enforce": level, **warns}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -35,8 +36,8 @@ class RegistrySecrets(pulumi.ComponentResource):
         """
         super().__init__("kubeadm:index:RegistrySecrets", cluster.resource_name("registry-secrets"), None, opts)
         options = cluster.options(self, after=list(after))
-        content = passwords.apply(lambda known: docker_config(settings, known))
         for namespace in settings.images.pull_secret_namespaces:
+            content = passwords.apply(partial(docker_config, settings, namespace))
             secret = kubernetes.core.v1.Secret(
                 cluster.resource_name(namespace, NAME),
                 metadata={"name": NAME, "namespace": namespace},
@@ -53,11 +54,12 @@ class RegistrySecrets(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def docker_config(settings: Settings, passwords: dict[str, str]) -> str:
-    """The text that `docker login` would write for every registry with a password."""
+def docker_config(settings: Settings, namespace: str, passwords: dict[str, str]) -> str:
+    """The text that `docker login` would write for each registry of a namespace that has a password."""
+    wanted = settings.images.pull_secret_registries(namespace)
     entries = {}
     for name, access in settings.containerd.registries.items():
-        if access.username:
+        if access.username and (wanted is None or name in wanted):
             pair = f"{access.username}:{passwords[name]}"
             entries[name] = {
                 "username": access.username,

@@ -7,6 +7,7 @@ from typing import Any
 
 from components.addons import ADDONS
 from components.addons.manifests import object_inputs, object_name
+from components.objects.namespaces import POD_SECURITY, namespace_labels
 from components.steps.wanted import Wanted
 
 
@@ -22,6 +23,15 @@ def label_changes(wanted: Wanted) -> Iterator[str]:
         ]
         if changes and is_node and wanted.last.steps and not host.gone:
             yield f"{host.name}: labels change: {', '.join(changes)}; nothing restarts"
+
+
+def namespace_changes(wanted: Wanted) -> Iterator[str]:
+    """A line for each namespace whose Pod Security level changes; pods that run are not asked again."""
+    for name, labels in namespace_labels(wanted.settings).items():
+        recorded = wanted.last.objects.get(("Namespace", name))
+        before, after = (each.get(f"{POD_SECURITY}/enforce") for each in (_labels_of(recorded or {}), labels))
+        if recorded and before != after:
+            yield f"namespace {name}: Pod Security level {after}, {before or 'none'} before; for new pods only"
 
 
 def addon_changes(wanted: Wanted) -> Iterator[str]:
@@ -72,7 +82,7 @@ def _inputs(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _labels_of(patch: Mapping[str, Any]) -> dict[str, str]:
-    """The labels that the last update gave a node."""
-    metadata = _inputs(patch).get("metadata") or {}
+def _labels_of(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """The labels that the last update gave a node or a namespace."""
+    metadata = _inputs(recorded).get("metadata") or {}
     return {str(name): str(value) for name, value in (metadata.get("labels") or {}).items()}

@@ -8,7 +8,7 @@ import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
 from components.host_files import containerd, effect_of
-from components.review.changed_objects import addon_changes, label_changes
+from components.review.changed_objects import addon_changes, label_changes, namespace_changes
 from components.settings import Host, Registry
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -43,6 +43,7 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
         *_pod_network(wanted),
         *label_changes(wanted),
+        *namespace_changes(wanted),
         *addon_changes(wanted),
         *_leaving(wanted),
         *_scripts(wanted),

@@ -30,6 +30,7 @@ WANTED = {
     "literal_error": "{expected}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
+    "too_short": "a list of at least {min_length}",
     "string_too_long": "at most {max_length} characters",
 }
 """Allowed values by pydantic's type of an error; https://docs.pydantic.dev/latest/errors/validation_errors/."""

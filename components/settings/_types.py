@@ -34,6 +34,7 @@ def _with_server(value: str) -> str:
 WITH_SERVER = AfterValidator(_with_server)
 HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL), WITH_SERVER]
 HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL), WITH_SERVER]
+Fingerprint = Annotated[str, StringConstraints(pattern=_patterns.FINGERPRINT)]
 Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
 OneLine = Annotated[str, StringConstraints(pattern=_patterns.ONE_LINE)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -11,7 +11,12 @@ from components.settings import _patterns
 from components.settings._types import DnsLabel, Model
 
 RoleName = Annotated[str, StringConstraints(pattern=_patterns.ROLE)]
+PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT)]
+
+
+OF_KUBERNETES = {"default", "kube-system", "kube-public", "kube-node-lease"}
+"""Namespaces that exist in every cluster."""
 
 
 class Rule(Model):
@@ -52,7 +57,7 @@ class Role(Model):
 
 
 class Access(Model):
-    """Access rules. The defaults are the rules of the guide, and an account that reads a single namespace."""
+    """Access rules. By default there is the guide's user of the dashboard, and an account that reads one namespace."""
 
     service_accounts: tuple[ServiceAccount, ...] = Field(
         (
@@ -61,15 +66,11 @@ class Access(Model):
         ),
         description="Service accounts, with their cluster roles",
     )
-    roles: tuple[Role, ...] = Field(
-        (
-            Role(
-                name="secret-creator",
-                rules=(Rule(resources=("secrets",), verbs=("get", "watch", "list", "create")),),
-                users=("secret-operator",),
-            ),
-        ),
-        description="Roles of the stack, with their subjects",
+    roles: tuple[Role, ...] = Field((), description="Roles of the stack, with their subjects")
+
+    pod_security: dict[DnsLabel, PodSecurityLevel] = Field(
+        {},
+        description="Pod Security level by namespace, created if it is missing; `baseline` for the stack's others",
     )
 
     @property
@@ -77,7 +78,15 @@ class Access(Model):
         """Every namespace that an access rule names."""
         accounts, roles = self.service_accounts, self.roles
         bound = {namespace for account in accounts for namespace in account.namespace_roles}
-        return bound | {each.namespace for each in accounts} | {each.namespace for each in roles if each.namespace}
+        of_roles = {each.namespace for each in roles if each.namespace}
+        return bound | {each.namespace for each in accounts} | of_roles | set(self.pod_security)
+
+    @model_validator(mode="after")
+    def _namespaces_of_kubernetes_are_left_alone(self) -> Self:
+        kept = sorted(OF_KUBERNETES & set(self.pod_security))
+        if kept:
+            raise ValueError(f"podSecurity is for namespaces of the stack, and {', '.join(kept)} is Kubernetes' own")
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

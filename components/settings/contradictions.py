@@ -35,8 +35,21 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _host_keys(settings)
     yield from _versions(settings)
     yield from _unsupported(settings)
+    yield from _pull_secrets(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
+
+
+def _pull_secrets(settings: Settings) -> Iterator[str]:
+    with_login = [name for name, access in settings.containerd.registries.items() if access.username]
+    for namespace in settings.images.pull_secret_namespaces:
+        for name in settings.images.pull_secret_registries(namespace) or ():
+            if name not in with_login:
+                known = ", ".join(with_login) or "none"
+                yield (
+                    f"images.pullSecretNamespaces.{namespace}: expected registries with a username in"
+                    f" containerd.registries, which are {known}, found {name!r}"
+                )
 
 
 def _unsupported(settings: Settings) -> Iterator[str]:

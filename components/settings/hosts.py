@@ -54,7 +54,10 @@ class Ssh(Model):
 
     user: UserName = Field("root", description="SSH user; a user other than root needs sudo without a password")
     port: int = Field(22, ge=1, le=65535, description="SSH port of the machines")
-    private_key_file: FilePath | None = Field(None, description="Private key; the path is relative to Pulumi.yaml")
+    private_key_file: FilePath | None = Field(
+        None,
+        description="Private key, by a path relative to Pulumi.yaml; the state then holds the key, encrypted",
+    )
     known_hosts_file: ExistingFile | None = Field(None, description="Host keys of hosts without a `hostKey`")
     bastion: Bastion | None = Field(None, description="Machine that all SSH connections go through")
     dial_error_limit: int = Field(8, ge=1, le=100, description="Failed connection attempts before a host is given up")

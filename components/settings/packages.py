@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, ExistingFile, HttpUrl, ImageName, Model, Registry
+from components.settings._types import DnsLabel, ExistingFile, Fingerprint, HttpUrl, ImageName, Model, Registry
 
 
 class AptRepository(Model):
@@ -19,9 +19,14 @@ class AptRepository(Model):
         (), description="Components; empty for a flat repository"
     )
     keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
-    fingerprint: str = Field(
-        pattern=_patterns.FINGERPRINT, description="Fingerprint of the key; a fetched key must have it"
+    fingerprint: Fingerprint | Annotated[tuple[Fingerprint, ...], Field(min_length=1)] = Field(
+        description="Fingerprint of the primary key, or a list: apt trusts these keys of the keyring, and no other"
     )
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Fingerprints of all keys that sign the repository."""
+        return (self.fingerprint,) if isinstance(self.fingerprint, str) else self.fingerprint
 
 
 PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
@@ -76,7 +81,15 @@ class Images(Model):
     """Rewriting of image names, alike for everything that is pulled."""
 
     rewrite: dict[Registry, ImageName] = Field({}, description="Source registry to prefix: `registry.k8s.io: hub/gcr`")
-    pull_secret_namespaces: tuple[DnsLabel, ...] = Field((), description="Namespaces that get an image pull secret")
+    pull_secret_namespaces: tuple[DnsLabel, ...] | dict[DnsLabel, tuple[Registry, ...]] = Field(
+        (),
+        description="Namespaces that get an image pull secret: a list, for all registries with a username, or a map to"
+        " the registries of each",
+    )
+
+    def pull_secret_registries(self, namespace: str) -> tuple[str, ...] | None:
+        """Registries whose passwords the pull secret of a namespace holds; None for all with a username."""
+        return self.pull_secret_namespaces[namespace] if isinstance(self.pull_secret_namespaces, dict) else None
 
     def rewritten(self, image: str) -> str:
         """The name under which hosts pull an image; a name without a registry is Docker Hub's."""

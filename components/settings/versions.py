@@ -46,6 +46,9 @@ CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
 """kubelet 1.26 needs CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
 before, CRI v1alpha2 was enough. 1.37 still accepts 1.x, with a warning of kubeadm: pull requests 139121 and 139122."""
 
+FIRST_MINOR_WITH_SECCOMP_DEFAULT = 25
+"""Before, kubelet's `seccompDefault` needs a feature gate: https://github.com/kubernetes/enhancements/issues/2413."""
+
 FIRST_MINOR_THAT_KNOWS_FAIL_CGROUP_V1 = 31
 FIRST_MINOR_THAT_REFUSES_CGROUP_V1 = 35
 """kubelet's `failCgroupV1` is true by default from 1.35 on: https://kubernetes.io/docs/concepts/architecture/cgroups/."""
@@ -108,6 +111,11 @@ def etcd_and_coredns_tags_are_known(version: str) -> bool:
 def oldest_containerd(version: str) -> tuple[int, int]:
     """Major and minor of the oldest containerd whose CRI kubelet of this version speaks."""
     return _since(CONTAINERD_MINIMA, version)
+
+
+def has_seccomp_default(version: str) -> bool:
+    """True where kubelet takes `seccompDefault` without a feature gate."""
+    return minor_of(version) >= FIRST_MINOR_WITH_SECCOMP_DEFAULT
 
 
 def knows_fail_cgroup_v1(version: str) -> bool:

@@ -126,7 +126,7 @@ hear() { ANSWER=$("$@"); }
 unexpected_exit() {
   # A failure in a substitution is handled there, as in arguments of fail, or the assignment outside fails too.
   ((BASH_SUBSHELL == 0)) || return 0
-  explain "\`$4\` to succeed" "exit status $1 (${2##*/}, line $3)" "less /var/log/pulumi-kubeadm/$STEP.log" >&2
+  explain "\`$4\` to succeed" "exit status $1 (${2##*/}, line $3)" "less $LOGS/$STEP.log" >&2
 }
 set -o errtrace
 trap 'unexpected_exit $? "${BASH_SOURCE[0]}" $LINENO "$BASH_COMMAND"' ERR

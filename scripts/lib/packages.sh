@@ -9,7 +9,7 @@ APT_LOCK_SECONDS=600
 
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
-  local next="apt-get $*" began now
+  local next="apt-get $*" began now is_finished=false
   began=$(uptime_seconds)
   until apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
     --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
@@ -19,9 +19,20 @@ apt_get() {
       sleep 1
       continue
     fi
-    if grep --quiet "dpkg --configure -a" "$STAGING/apt-get"; then next="dpkg --configure -a"; fi
+    # A run that was killed, as by its time limit, left packages half installed: apt-get refuses all other work.
+    if [[ $is_finished == false ]] && grep --quiet "dpkg --configure -a" "$STAGING/apt-get"; then
+      is_finished=true
+      finish_packages
+      continue
+    fi
     fail "apt-get $* to succeed" "$(failure_lines "$STAGING/apt-get")" "$next"
   done
+}
+
+finish_packages() {
+  dpkg --force-confold --configure -a &>"$STAGING/dpkg" ||
+    fail "dpkg --configure -a to succeed" "$(failure_lines "$STAGING/dpkg")" "dpkg --configure -a; dpkg --audit"
+  changed "packages that were half installed are installed"
 }
 
 # A package that was removed but not purged still has a version.

@@ -3,11 +3,10 @@
 # Needs: DRAIN_TIMEOUT_SECONDS
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
-LOGS=/var/log/pulumi-kubeadm
-mkdir -p "$STATE" "$LOGS"
 rm -rf "$STAGING"
 mkdir -p "$STAGING"
 . "$LIBRARY/lib/lib.sh"
+mkdir -p "$STATE" "$LOGS"
 
 # Beside its own work a step may drain a node, for as long as the policy of the stack allows.
 drain_seconds=${DRAIN_TIMEOUT_SECONDS:-$(mark "$DRAIN_TIMEOUT_MARK")}
@@ -33,11 +32,16 @@ share() {
 # run_step SCRIPT [UNDO]: run the script, or what undoes it when the command is deleted. It writes to files, not to the SSH
 # session: it must not die of a broken pipe when the session is lost.
 run_step() {
-  local script=$1 log=$LOGS/$STEP.log status=0
+  local script=$1 log=$LOGS/$STEP.log status=0 began ended
   # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || script=$2
+  began=$(uptime_seconds)
+  # `timeout` holds the lock as long as the step runs, also without this shell; a daemon that the step starts does not.
+  # shellcheck disable=SC2016,SC2154 # the inner shell expands them; run.sh sets lock
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
-    bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
+    bash -c 'lock=$1; exec {lock}>&-; exec bash -euo pipefail "$2"' step "$lock" "$LIBRARY/steps/$script.sh" \
+    </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
+  ended=$(uptime_seconds)
   # A full disk has no room for it; what the step says of that is told all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
@@ -47,8 +51,12 @@ run_step() {
       "make repair STACK=... HOST=$HOST_NAME" >&2
     status=1
   fi
-  if ((status == 124 || status == 137)); then
+  # `timeout` says 124 or 137, and so does a step whose command ran out of its own time, or that was killed by something else.
+  if ((status == 124 || status == 137)) && ((ended - began >= STEP_TIMEOUT_SECONDS)); then
     explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
+  elif ((status > 128)) && ! grep --quiet "^$HOST_NAME: $STEP: expected " "$STAGING/log"; then
+    explain "the step to go to its end" "it was killed by signal $((status - 128)), for lack of memory perhaps" \
+      "journalctl --dmesg | grep -i 'killed process'; less $log; then pulumi up" >&2
   fi
   exec {result}<"$STAGING/stdout"
   rm -rf "$STAGING"

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
-# Needs: KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/packages.sh
+# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
+. "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kernel.sh"
 . "$LIBRARY/lib/hosts_file.sh"
@@ -17,7 +18,6 @@ show_difference() {
 
 # same_file PATH WANTED: compare a file with the file WANTED. Files with a password are not shown.
 same_file() {
-  local wanted seen
   if [[ ! -f $1 ]]; then
     differs "$1" "the file" "none"
   elif ! cmp --silent "$2" "$1"; then
@@ -26,10 +26,14 @@ same_file() {
       *) show_difference "$1" "$2" "$1" ;;
     esac
   else
-    wanted=$(stat --format %a "$2")
-    seen=$(stat --format %a "$1")
-    [[ $seen == "$wanted" ]] || differs "$1" "mode $wanted" "$seen"
+    same_mode "$1" "$(stat --format %a "$2")"
   fi
+}
+
+same_mode() {
+  local seen
+  seen=$(stat --format %a "$1")
+  [[ $seen == "$2" ]] || differs "$1" "mode $2" "$seen"
 }
 
 look_at_files() {
@@ -45,9 +49,25 @@ look_at_files() {
         ;;
       "$CONTAINERD_CONFIG".*) [[ $path != "$CONTAINERD_CONFIG.$format" ]] || same_file "$CONTAINERD_CONFIG" "$staged" ;;
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
+      /etc/apt/keyrings/*) ;; # look_at_keyrings: what is there is the export of the named keys
       *) same_file "$path" "$staged" ;;
     esac
   done <<<"$paths"
+}
+
+look_at_keyrings() {
+  local path fingerprints wanted seen
+  while read -r path fingerprints _; do
+    [[ -n $path ]] || continue
+    wanted=$(named_keys "$fingerprints")
+    if [[ ! -f $path ]]; then
+      differs "$path" "the file" "none"
+      continue
+    fi
+    seen=$(primary_keys "$path") || seen="no key that gpg can read"
+    [[ $seen == "$wanted" ]] || differs "$path" "the keys ${wanted//$'\n'/ }" "${seen//$'\n'/ }"
+    same_mode "$path" 644
+  done <<<"$KEYRINGS"
 }
 
 look_at_kernel() {
@@ -88,6 +108,7 @@ look_at_services() {
 
 format=$(containerd_format)
 look_at_files
+look_at_keyrings
 look_at_kernel
 look_at_packages
 look_at_services

@@ -41,12 +41,17 @@ check_clock() {
       "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
 }
 
+# with_token METHOD PATH: HTTP status of a request with the join token.
+with_token() {
+  sed 's/^/Authorization: Bearer /' "$STAGING/files$JOIN_TOKEN" >"$STAGING/header"
+  curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' --request "$1" \
+    --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
+}
+
 # kubeadm would report an expired token only after it waited five minutes for the kubelet.
 check_token() {
   local status
-  sed 's/^/Authorization: Bearer /' "$STAGING/files$JOIN_TOKEN" >"$STAGING/header"
-  status=$(curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' \
-    --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER/api" 2>"$STAGING/curl") ||
+  status=$(with_token GET /api) ||
     fail "the API server at $API_SERVER to answer" "$(<"$STAGING/curl")" \
       "curl --insecure $API_SERVER/livez; open the port between the hosts"
   # 403: a request without a token.
@@ -80,6 +85,15 @@ contexts:
     user: joining-node
 current-context: join
 KUBECONFIG
+}
+
+# delete_token: the token may delete itself, for it has served. 401 and 404: it is gone; 403: a token of an older version.
+delete_token() {
+  local token status
+  token=$(<"$STAGING/files$JOIN_TOKEN")
+  [[ -n $token ]] || return 0
+  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${token%%.*}")
+  [[ $status =~ ^(200|401|403|404)$ ]]
 }
 
 run_join() {
@@ -125,6 +139,7 @@ if [[ -z $registered ]]; then
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
 forget "$JOIN_STARTED_MARK"
+comes_true 20 delete_token || changed "the join token is not deleted: it expires 15 minutes after it was made"
 
 export KUBECONFIG=$KUBELET_CONF
 runs_in_version() {

@@ -10,6 +10,29 @@ JOIN_TOKEN_TTL=15m
 export KUBECONFIG=$ADMIN_CONF
 taints_mark=$(worker_taints_mark "$WORKER_NAME")
 
+# let_delete_itself TOKEN: a join deletes the token that it used, and may delete nothing else. The permission goes with the
+# token, also when the token expires.
+let_delete_itself() {
+  local id=${1%%.*} name uid metadata
+  name=bootstrap-token-$id
+  uid=$(kubectl --namespace kube-system get secret "$name" --output 'jsonpath={.metadata.uid}')
+  metadata="{namespace: kube-system, name: $name, ownerReferences: [{apiVersion: v1, kind: Secret, name: $name, uid: $uid}]}"
+  kubectl create --filename - >/dev/null <<PERMISSION
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: $metadata
+rules:
+- {apiGroups: [""], resources: [secrets], resourceNames: [$name], verbs: [delete]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: $metadata
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: $name}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:bootstrap:$id"}
+PERMISSION
+}
+
 token=
 condition=
 find_node "$WORKER_NAME"
@@ -27,6 +50,7 @@ fi
 if [[ $condition != True ]]; then
   token=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $WORKER_NAME" 2>"$STAGING/kubeadm") ||
     fail "a join token" "$(failure_lines "$STAGING/kubeadm")" "kubeadm token create"
+  let_delete_itself "$token"
 fi
 printf '%s' "$token"
 step_is_done

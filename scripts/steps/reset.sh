@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it.
+# The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
+# scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
 # Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST; lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh lib/swap.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
@@ -81,6 +82,7 @@ if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
 fi
 systemctl --quiet unmask swap.target
 systemctl daemon-reload
+rm -rf "$LOGS"
 # The mark of the owner goes last: without it a reset that was cut short would find nothing to do.
 find "$STATE" -mindepth 1 ! -path "$STATE/$OWNER_MARK" -delete
 sync "$STATE"

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from base64 import b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,33 @@ def test_every_node_is_ready_at_the_pinned_version_and_with_its_own_address(live
         version = node["status"]["nodeInfo"]["kubeletVersion"]
         seen[node["metadata"]["name"]] = (conditions["Ready"], version, address)
     assert seen == {name: ("True", f"v{VERSION}", E2E.address(name)) for name in machine_names()}
+
+
+def test_no_join_token_outlives_its_join(live: Cluster) -> None:
+    """Each join deletes its own, and the permission to do so goes with it. What kubeadm init made expires."""
+    tokens = live.get("secrets", "--namespace=kube-system", "--field-selector=type=bootstrap.kubernetes.io/token")
+    described = [b64decode(each["data"]["description"]).decode() for each in tokens["items"]]
+    assert not [description for description in described if description.startswith("join of ")]
+    names = live.kubectl("get", "roles,rolebindings", "--namespace=kube-system", "--output=name")
+    assert "bootstrap-token-" not in names
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"volumes": [{"name": "host", "hostPath": {"path": "/etc/kubernetes"}}]},
+        {"hostPID": True},
+        {"containers": [{"name": "c", "image": "x", "securityContext": {"privileged": True}}]},
+    ],
+    ids=["path of the host", "processes of the host", "privileged"],
+)
+def test_a_pod_that_would_be_root_on_its_node_is_refused(live: Cluster, pod: dict[str, Any]) -> None:
+    """Whoever may make pods in a namespace of the stack would have the control plane."""
+    spec = {"containers": [{"name": "c", "image": "x"}], "nodeName": machine_names()[0]} | pod
+    metadata = {"name": "root", "namespace": "kubernetes-dashboard"}
+    made = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    said = live.kubectl("create", "--dry-run=server", "--filename=-", standard_input=made, check=False)
+    assert 'violates PodSecurity "baseline' in said
 
 
 def test_the_control_plane_keeps_pods_away_only_where_it_can(live: Cluster) -> None:

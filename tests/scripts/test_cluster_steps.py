@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -63,6 +64,39 @@ def test_kubeadm_finds_and_trusts_the_cluster_by_token_and_certificate(worker: M
         "server": "https://192.0.2.11:6443",
         "certificate-authority-data": base64.b64encode(CA.encode()).decode(),
     }
+
+
+def deletions(machine: Machine) -> list[str]:
+    """URLs that a request with the token was to delete, since the last time that this was asked."""
+    calls = [call.split() for call in machine.calls()]
+    return [words[-1] for words in calls if words[0] == "curl" and "DELETE" in words]
+
+
+DELETED_URL = "https://192.0.2.11:6443/api/v1/namespaces/kube-system/secrets/bootstrap-token-abcdef"
+
+
+def test_a_token_does_not_outlive_its_join(worker: Machine) -> None:
+    """Whoever finds it could join a machine of his own. A node that is a member already has used its token, too."""
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    assert deletions(worker) == [DELETED_URL]
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    assert deletions(worker) == [DELETED_URL]
+    without = [replace(DISCOVERY[0], content=""), *DISCOVERY[1:]]
+    assert worker.run("join", VALUES, without).status == 0
+    assert deletions(worker) == []
+
+
+def test_a_token_that_is_not_deleted_is_no_failure_of_the_join(worker: Machine) -> None:
+    """It expires. An answer that never comes is waited for; a token that is gone is refused."""
+    worker.replace("steps/join", "comes_true 20", "comes_true 1")
+    worker.stub("curl", '[[ "$*" != *DELETE* ]] || exit 7; printf 200')
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 0
+    assert "node1: the join token is not deleted: it expires" in finished.stderr
+    assert deletions(worker)
+    worker.stub("curl", "printf 401")
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert (finished.status, finished.stderr, deletions(worker)) == (0, "", [DELETED_URL])
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -216,7 +250,30 @@ def test_a_worker_that_is_no_node_gets_a_token_of_minutes(machine: Machine) -> N
     finished = machine.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     assert finished.stdout == "abcdef.0123456789abcdef"
-    assert any("--ttl 15m" in call for call in machine.calls())
+    calls = machine.calls()
+    assert any("--ttl 15m" in call for call in calls)
+    assert "0123456789abcdef" not in "".join(calls)
+
+
+def test_a_token_may_delete_itself_and_nothing_else(initialised: Machine) -> None:
+    """The permission is deleted with the token, whoever deletes that."""
+    initialised.stub("kubeadm", "echo abcdef.0123456789abcdef")
+    initialised.stub("kubectl", 'case "$*" in *uid*) printf 0-1 ;; create*) cat >"$ROOT/made" ;; esac')
+    assert initialised.run("membership", MEMBERSHIP).status == 0
+    made = initialised.path("/made").read_text()
+    assert "0123456789abcdef" not in made
+    role, binding = yaml.safe_load_all(made)
+    name = "bootstrap-token-abcdef"
+    (rule,) = role["rules"]
+    assert rule == {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["delete"]}
+    assert [subject["name"] for subject in binding["subjects"]] == ["system:bootstrap:abcdef"]
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    for made_object in (role, binding):
+        assert made_object["metadata"] == {
+            "namespace": "kube-system",
+            "name": name,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Secret", "name": name, "uid": "0-1"}],
+        }
 
 
 def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:

@@ -124,13 +124,32 @@ def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(
     assert "held by process 1" in finished.stderr
 
 
-def test_packages_that_were_left_half_configured_are_named_with_the_way_out(machine: Machine) -> None:
-    """An apt-get that lost its power."""
-    machine.stub("apt-get", "echo \"E: dpkg was interrupted, you must manually run 'dpkg --configure -a'\"; exit 100")
+INTERRUPTED = "echo \"E: dpkg was interrupted, you must manually run 'dpkg --configure -a'\"; exit 100"
+
+
+def test_packages_that_a_killed_run_left_half_installed_are_installed(machine: Machine) -> None:
+    """An apt-get that lost its power, or reached the time limit of its step."""
+    machine.stub("apt-get", f"[[ -e $ROOT/finished ]] || {{ {INTERRUPTED}; }}")
+    machine.stub("dpkg", 'touch "$ROOT/finished"')
+    machine.script("install", APT + "apt_get install thing\n")
+    finished = machine.run("install")
+    assert (finished.status, finished.stderr) == (0, "node1: packages that were half installed are installed\n")
+    first, mended, second = machine.calls()
+    assert first == second
+    assert mended == "dpkg --force-confold --configure -a"
+
+
+@pytest.mark.parametrize("body", ["echo 'dpkg: error processing package thing (--configure):'; exit 1", "true"])
+def test_packages_that_cannot_be_installed_are_named_with_the_way_out(machine: Machine, body: str) -> None:
+    """Tried once."""
+    machine.stub("apt-get", INTERRUPTED)
+    machine.stub("dpkg", body)
     machine.script("install", APT + "apt_get install thing\n")
     finished = machine.run("install")
     assert finished.status == 1
-    assert finished.stderr.endswith("  Next: dpkg --configure -a\n")
+    assert "dpkg --configure -a" in finished.stderr
+    assert ("processing package thing" in finished.stderr) == (body != "true")
+    assert len([call for call in machine.calls() if call.startswith("dpkg ")]) == 1
 
 
 LEFTOVERS = '. "$LIBRARY/lib/lib.sh"\nremove_leftovers\nfor file in $FILES; do put "$file"; done\n'

@@ -235,3 +235,8 @@ def test_a_reset_that_was_cut_short_at_its_end_goes_on(swapping: Machine) -> Non
     assert swapping.path("/left").read_text() == "owner\n"
     assert swapping.path("/etc/hosts").read_text() == HOSTS
     assert not swapping.path("/etc/hosts.unfinished").exists()
+    swapping.stub("rm", 'exec /bin/rm "$@"')
+    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    assert (finished.status, finished.stderr) == (0, "node1: the machine is reset\n")
+    left = {path.name for path in (swapping.root / "var").glob("*/*")}
+    assert left == set(), "marks and logs go with the cluster"

@@ -1,4 +1,4 @@
-"""Parts of `prepare` that install: repositories, containerd, Kubernetes."""
+"""Parts of `prepare` that install containerd and Kubernetes."""
 
 from __future__ import annotations
 
@@ -206,79 +206,3 @@ def test_an_unknown_containerd_is_refused(with_containerd: Machine) -> None:
     finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
     assert finished.status == 1
     assert "expected containerd 1 or 2" in finished.stderr
-
-
-KEY = "DE15B14486CD377B9E876E1A234654DA9A296436"
-SOURCE = "/etc/apt/sources.list.d/kubernetes.list"
-KEYRING = "/etc/apt/keyrings/kubernetes.asc"
-
-
-def repository(machine: Machine, fingerprint: str = KEY, url: str = "-") -> tuple[dict[str, str], list[File]]:
-    """Values and files of one repository."""
-    values = {
-        "KEYRINGS": f"{machine.path(KEYRING)} {fingerprint} {url}",
-        "PROXY_VARIABLES": "",
-    }
-    return values, [File(SOURCE, "deb x /\n"), File(KEYRING, "key\n")]
-
-
-@pytest.fixture
-def with_gpg(machine: Machine) -> Machine:
-    """A machine whose gpg sees the key of Kubernetes."""
-    machine.stub("gpg", f"printf 'pub:::\\nfpr:::::::::{KEY}:\\n'")
-    machine.stub("apt-get")
-    return machine
-
-
-def test_package_lists_are_read_when_a_repository_changed_and_not_otherwise(with_gpg: Machine) -> None:
-    """A run that changes nothing needs no network."""
-    values, files = repository(with_gpg)
-    assert with_gpg.run_part("repositories", values, files).status == 0
-    assert [call for call in with_gpg.calls() if call.endswith("update --error-on=any")]
-    second = with_gpg.run_part("repositories", values, files)
-    assert (second.status, second.stderr) == (0, "")
-    assert not [call for call in with_gpg.calls() if call.startswith("apt-get")]
-
-
-def test_package_lists_are_read_again_after_a_failure(with_gpg: Machine) -> None:
-    """The sources are in place by then, and would hide it."""
-    values, files = repository(with_gpg)
-    assert with_gpg.run_part("repositories", values, files).status == 0
-    files[0] = File(SOURCE, "deb y /\n")
-    with_gpg.stub("apt-get", "exit 100")
-    assert with_gpg.run_part("repositories", values, files).status == 1
-    with_gpg.stub("apt-get")
-    with_gpg.calls()
-    assert with_gpg.run_part("repositories", values, files).status == 0
-    assert [call for call in with_gpg.calls() if call.endswith("update --error-on=any")]
-
-
-def test_a_key_with_another_fingerprint_is_never_put_in_place(with_gpg: Machine) -> None:
-    """Nor is the repository that it signs."""
-    values, files = repository(with_gpg, fingerprint="A" * 40)
-    finished = with_gpg.run_part("repositories", values, files)
-    assert finished.status == 1
-    assert f"expected a key with fingerprint {'A' * 40},\n  saw {KEY}" in finished.stderr
-    assert not with_gpg.path(KEYRING).exists()
-    assert not with_gpg.path(SOURCE).exists()
-
-
-def test_a_key_that_cannot_be_fetched_is_an_error_with_its_url(with_gpg: Machine) -> None:
-    """And with what curl said."""
-    with_gpg.stub("curl", "echo 'curl: (6) Could not resolve host' >&2; exit 6")
-    values, files = repository(with_gpg, url="https://example.com/key")
-    finished = with_gpg.run_part("repositories", values, files[:1])
-    assert finished.status == 1
-    assert "saw curl: (6) Could not resolve host" in finished.stderr
-    assert "curl -v https://example.com/key" in finished.stderr
-
-
-def test_a_key_is_fetched_through_the_proxy_of_the_stack(with_gpg: Machine) -> None:
-    """apt reads its own file; curl is told by variables."""
-    with_gpg.stub("curl", 'printf "%s %s" "$https_proxy" "$no_proxy" >"$ROOT/told"')
-    values, files = repository(with_gpg, url="https://example.com/key")
-    values["PROXY_VARIABLES"] = "https_proxy=http://proxy.example.com:3128\nno_proxy=localhost,*.example.com"
-    apt = "/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy"
-    with_gpg.run_part("repositories", values, [*files, File(apt, "Acquire\n")])
-    assert with_gpg.path("/told").read_text() == "http://proxy.example.com:3128 localhost,*.example.com"
-    assert with_gpg.path(apt).read_text() == "Acquire\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shlex
+import signal
 import time
 
 import pytest
@@ -120,6 +122,26 @@ def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> No
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("kill -KILL $$\n", "saw it was killed by signal 9, for lack of memory perhaps"),
+        (LIBRARY + "bash -c 'kill -KILL $$'\n", "saw exit status 137"),
+        (LIBRARY + "timeout 0.1 sleep 5\n", "saw exit status 124"),
+    ],
+    ids=["step", "command", "time limit of a command"],
+)
+def test_a_step_that_something_else_kills_did_not_reach_its_time_limit(
+    machine: Machine, content: str, says: str
+) -> None:
+    """The kernel, where memory is short; the explanation is the only one."""
+    machine.script("killed", content)
+    finished = machine.run("killed")
+    assert finished.status in {124, 137}
+    assert says in finished.stderr
+    assert finished.stderr.count("expected") == 1, finished.stderr
+
+
 def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
     """It would end every step."""
     machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "")
@@ -158,6 +180,19 @@ def test_a_step_reads_nothing_of_the_text_that_carries_it(machine: Machine) -> N
     """A program that asks would swallow the rest of it."""
     machine.script("ask", "cat\n")
     assert machine.send(f"{machine.text('ask')}echo the rest\n").stdout == "the rest\n"
+
+
+def test_a_daemon_that_a_step_starts_does_not_hold_the_lock(machine: Machine) -> None:
+    """As one that a package starts by itself: every later step would wait for it."""
+    pid = machine.path("/pid")
+    machine.script("daemon", f"setsid sleep 60 </dev/null &>/dev/null &\necho $! >{shlex.quote(str(pid))}\n")
+    machine.script("next", "echo done\n")
+    try:
+        assert machine.run("daemon").status == 0
+        machine.replace("run", "LOCK_TIMEOUT_SECONDS=86400", "LOCK_TIMEOUT_SECONDS=1")
+        assert machine.run("next").stdout == "done\n"
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def test_a_step_whose_session_is_lost_runs_to_its_end(machine: Machine) -> None:

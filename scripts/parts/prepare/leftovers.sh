@@ -1,4 +1,9 @@
 # shellcheck shell=bash
 # Files that prepare put earlier and no longer stages are deleted.
+# Needs: KEYRINGS
 
+# A keyring that is fetched later is among the files of this step, too.
+while read -r path _ url; do
+  if [[ $url == http* ]]; then install -D /dev/null "$STAGING/files$path"; fi
+done <<<"$KEYRINGS"
 remove_leftovers

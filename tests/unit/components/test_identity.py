@@ -16,13 +16,14 @@ from components.steps.step import StepName
 from tests.unit.support import recording
 from tests.unit.support.golden import assert_golden
 from tests.unit.support.recording import Recording, Registered, record, stack_of
-from tests.unit.support.stacks import smallest
+from tests.unit.support.stacks import SECRET_CREATOR, smallest
 
 
 @pytest.fixture(scope="module")
 def before(directory: Path) -> Recording:
-    """One control plane and two workers, up."""
-    return record(stack_of(directory, "node2", "node3"), preview=False)
+    """One control plane and two workers, with a role of the stack's own, up."""
+    stack = stack_of(directory, "node2", "node3") | {"access": {"roles": [SECRET_CREATOR]}}
+    return record(stack, preview=False)
 
 
 def identity(run: Recording) -> str:

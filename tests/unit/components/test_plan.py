@@ -194,7 +194,10 @@ def test_values_that_say_nothing_are_no_change_of_an_add_on(stack: Stack, last: 
     as_real = dataclasses.replace(last, objects={**last.objects, name: {"__inputs": recorded, "status": {"x": 1}}})
     assert planned(stack, as_real) == ["nothing is done to any node"]
     stack["dashboard"] = {"metricsScraperHostNetwork": True}
-    assert planned(stack, as_real) == [f"add-on dashboard: {name[1]} changes"]
+    assert planned(stack, as_real) == [
+        "namespace kubernetes-dashboard: Pod Security level privileged, baseline before; for new pods only",
+        f"add-on dashboard: {name[1]} changes",
+    ]
 
 
 def test_settings_that_only_verify_a_node_are_in_the_plan(stack: Stack, last: LastUpdate) -> None:
@@ -382,3 +385,15 @@ def test_labels_that_change_are_in_the_plan(stack: Stack, last: LastUpdate) -> N
     stack["hosts"]["node4"] = {"address": "192.0.2.14", "hostKey": f"{KEY}14", "labels": {"zone": "c"}}
     assert "node4: is prepared and joins, Kubernetes 1.35.4" in planned(stack, labelled)
     assert not [line for line in planned(stack, labelled) if line.startswith("node4: labels")]
+
+
+def test_a_pod_security_level_that_changes_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
+    """A cluster of an older version of this project has none; a new namespace has no pods to tell of."""
+    stack["access"] = {"podSecurity": {"shop": "restricted", "new": "baseline"}}
+    line = "namespace shop: Pod Security level restricted, baseline before; for new pods only"
+    assert planned(stack, last) == [line]
+    shop = last.objects["Namespace", "shop"]
+    unlabelled = {**last.objects, ("Namespace", "shop"): {**shop, "metadata": {"name": "shop"}}}
+    del stack["access"]
+    line = "namespace shop: Pod Security level baseline, none before; for new pods only"
+    assert planned(stack, dataclasses.replace(last, objects=unlabelled)) == [line]

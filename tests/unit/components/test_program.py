@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import pulumi
 import pytest
 
 from components.addons import manifests
+from components.objects.pull_secrets import docker_config
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
 from components.steps.remote import CREATE, DELETE, VERIFY
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording, record, stack_of
-from tests.unit.support.stacks import CALICO_OBJECTS, KEY
+from tests.unit.support.stacks import CALICO_OBJECTS, KEY, only_problem, smallest
 
 CANARIES = {
     "registry password": recording.PASSWORD,
@@ -164,6 +168,24 @@ def test_the_secrets_are_there_where_they_belong(applied: Recording) -> None:
     assert recording.ADMIN in provider.inputs["kubeconfig"]
     (secret,) = [each for each in applied.resources if each.name == "shop/registry-credentials"]
     assert recording.PASSWORD in secret.inputs["stringData"][".dockerconfigjson"]
+
+
+def registries_of(settings: Settings, namespace: str) -> set[str]:
+    """Registries whose passwords a namespace gets."""
+    return set(json.loads(docker_config(settings, namespace, {"a.test": "x", "b.test": "y"}))["auths"])
+
+
+def test_a_namespace_gets_the_passwords_of_the_registries_that_it_names() -> None:
+    """Whoever may make pods in it reads them. A list of namespaces gives all of them to each."""
+    stack = smallest() | {"containerd": {"registries": {f"{name}.test": {"username": "robot"} for name in "ab"}}}
+    both = parse_settings(stack | {"images": {"pullSecretNamespaces": ["shop"]}})
+    assert registries_of(both, "shop") == {"a.test", "b.test"}
+    named = parse_settings(stack | {"images": {"pullSecretNamespaces": {"shop": ["a.test"], "ci": ["b.test"]}}})
+    assert (registries_of(named, "shop"), registries_of(named, "ci")) == ({"a.test"}, {"b.test"})
+    stack["containerd"]["registries"]["c.test"] = {}
+    problem = only_problem(stack | {"images": {"pullSecretNamespaces": {"shop": ["c.test"]}}})
+    assert problem.startswith("images.pullSecretNamespaces.shop: expected registries with a username")
+    assert problem.endswith("which are a.test, b.test, found 'c.test'")
 
 
 def test_what_token_and_kubeconfig_print_is_secret(run: Recording) -> None:

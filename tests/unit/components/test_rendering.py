@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.host_files import File, containerd, effect_of
+from components.host_files import File, apt, containerd, effect_of
 from components.host_files.containerd_1_4 import CRI_WITH_PASSWORDS
 from components.host_files.effects import EFFECTS
 from components.host_files.proxy import proxy_files
@@ -52,6 +52,18 @@ def settings_for(version: str) -> Settings:
         "taints": [{"key": "only", "value": "batch", "effect": "NoSchedule"}],
     }
     return parse_settings(stack)
+
+
+def test_each_keyring_comes_with_the_fingerprints_of_its_keys() -> None:
+    """One, or those of a rotation; the host trusts no other key."""
+    old, new = "A" * 40, "B" * 40
+    repository = {"url": "https://example.com/apt", "keyring": "https://example.com/key", "fingerprint": [old, new]}
+    settings = parse_settings(smallest() | {"packages": {"repository": repository}})
+    (line,) = [each.keyring_line for each in apt.repositories(settings)]
+    assert line == f"/etc/apt/keyrings/kubernetes.asc {old},{new} https://example.com/key"
+    repository["fingerprint"] = []
+    with pytest.raises(SettingsError, match=r"packages\.repository\.fingerprint: expected .* a list of at least 1"):
+        parse_settings(smallest() | {"packages": {"repository": repository}})
 
 
 def content_of(files: list[File], path: str) -> str:

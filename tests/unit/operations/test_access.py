@@ -7,11 +7,14 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
 from components.addons import manifests
+from components.objects.namespaces import namespace_labels
 from components.settings.stack_file import parse_settings
+from local.paths import REPOSITORY
 from tests.unit.support.recording import Recording, record, stack_of
-from tests.unit.support.stacks import Stack, only_problem, smallest
+from tests.unit.support.stacks import Stack, full, only_problem, smallest
 
 RULES = [{"resources": ["pods"], "verbs": ["get"]}]
 
@@ -40,13 +43,22 @@ def names(inputs: dict[str, Any]) -> str:
     return " ".join(f"{each['kind']}:{each.get('namespace', '')}/{each['name']}" for each in inputs["subjects"])
 
 
-def test_without_a_word_there_are_the_users_of_the_guide_and_one_who_may_only_read(tmp_path: Path) -> None:
-    """Admin-user, the example of secrets, and a reader of one namespace."""
-    assert bindings(recorded(tmp_path)) >= {
+def test_without_a_word_there_are_the_user_of_the_dashboard_and_one_who_may_only_read(tmp_path: Path) -> None:
+    """No rule of the stack reads the secrets of all namespaces, but for admin-user, whom the dashboard asks for."""
+    dashboard = "ServiceAccount:kubernetes-dashboard/kubernetes-dashboard"
+    assert {each for each in bindings(recorded(tmp_path)) if each[2] != dashboard} == {
         ("ClusterRoleBinding admin-user", "cluster-admin", "ServiceAccount:kubernetes-dashboard/admin-user"),
         ("RoleBinding default/reader", "view", "ServiceAccount:default/reader"),
-        ("ClusterRoleBinding secret-creator", "secret-creator", "User:/secret-operator"),
     }
+
+
+@pytest.mark.parametrize("name", ["dev", "lab"])
+def test_the_stacks_of_the_guide_ask_for_its_example_of_a_role(tmp_path: Path, name: str) -> None:
+    """Beside the accounts that are there by default."""
+    config = yaml.safe_load((REPOSITORY / f"Pulumi.{name}.yaml").read_text())["config"]
+    run = recorded(tmp_path, config["kubeadm:access"])
+    assert ("ClusterRoleBinding secret-creator", "secret-creator", "User:/secret-operator") in bindings(run)
+    assert "ClusterRoleBinding admin-user" in {each[0] for each in bindings(run)}
 
 
 def test_a_role_in_a_namespace_holds_there_alone_and_its_namespace_is_made(tmp_path: Path) -> None:
@@ -60,6 +72,44 @@ def test_a_role_in_a_namespace_holds_there_alone_and_its_namespace_is_made(tmp_p
     namespaces = {each.name: each.request for each in run.resources if each.request.type.endswith(":Namespace")}
     assert namespaces["ci"].retainOnDelete, "what others run in it stays when nothing names it any more"
     assert not namespaces["kubernetes-dashboard"].retainOnDelete
+
+
+def levels(run: Recording) -> dict[str, tuple[str, str | None]]:
+    """Pod Security level and level of warnings by namespace."""
+    prefix = "pod-security.kubernetes.io"
+    labels = {
+        each.name: each.inputs["metadata"]["labels"]
+        for each in run.resources
+        if each.request.type.endswith(":Namespace")
+    }
+    return {name: (each[f"{prefix}/enforce"], each.get(f"{prefix}/warn")) for name, each in labels.items()}
+
+
+def test_who_may_make_pods_in_a_namespace_has_no_machine_by_that(tmp_path: Path) -> None:
+    """`edit` would be root on the control plane: by a path of the host, or a privileged container."""
+    robot = {"name": "robot", "namespace": "ci", "namespaceRoles": {"own": "edit", "default": "view"}}
+    access = {"serviceAccounts": [robot], "podSecurity": {"own": "restricted", "build": "privileged"}}
+    assert levels(recorded(tmp_path, access)) == {
+        "kubernetes-dashboard": ("baseline", "restricted"),
+        "ci": ("baseline", "restricted"),
+        "shop": ("baseline", "restricted"),
+        "own": ("restricted", "restricted"),
+        "build": ("privileged", None),
+    }
+
+
+def test_an_add_on_has_the_level_that_its_pods_need(tmp_path: Path) -> None:
+    """The network of a node is forbidden otherwise."""
+    stack = full(tmp_path) | {"dashboard": {"metricsScraperHostNetwork": True}}
+    assert namespace_labels(parse_settings(stack))["kubernetes-dashboard"] == {
+        "pod-security.kubernetes.io/enforce": "privileged"
+    }
+
+
+def test_namespaces_of_kubernetes_keep_their_level() -> None:
+    """kube-system would lose kube-proxy."""
+    problem = only_problem(smallest() | {"access": {"podSecurity": {"kube-system": "baseline", "shop": "baseline"}}})
+    assert problem.startswith("access: podSecurity is for namespaces of the stack, and kube-system is Kubernetes' own")
 
 
 def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(

@@ -14,7 +14,7 @@ from components.steps.step import StepName
 from operations import __main__
 from operations.status._cluster_state import SCRAPER_PROXY
 from tests.unit.support.api_server import Answers, ApiServer
-from tests.unit.support.stacks import SHOP, with_workers
+from tests.unit.support.stacks import SECRET_CREATOR, SHOP, with_workers
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
 HEALTHY_HOST = {
@@ -114,7 +114,7 @@ def healthy() -> Answers:
 
 def settings(**sections: Any) -> Settings:
     """Of that stack."""
-    return parse_settings(with_workers("node2") | sections)
+    return parse_settings(with_workers("node2") | {"access": {"roles": [SECRET_CREATOR]}} | sections)
 
 
 class Look:

@@ -18,6 +18,13 @@ SHOP = commands_of("shop")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
+SECRET_CREATOR = {
+    "name": "secret-creator",
+    "rules": [{"resources": ["secrets"], "verbs": ["get", "watch", "list", "create"]}],
+    "users": ["secret-operator"],
+}
+"""The guide's example of a cluster role."""
+
 CALICO_MANIFEST = """\
 apiVersion: v1
 kind: ConfigMap

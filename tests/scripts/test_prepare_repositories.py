@@ -1,0 +1,194 @@
+"""Package repositories on a machine, and the keys that apt trusts."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from components.host_files import File
+from tests.scripts.machine import Machine
+
+KEY = "C2FA8756AEDE590C9A05FE92EA5794177C8B708B"
+SUBKEY = "49A83BE5FB4357029E7B1C1BFBBC8791824428B4"
+OTHER_KEY = "0ED0B76F37D41B0A66E461666F3793E21069DEFF"
+KEYS = (Path(__file__).parent / "samples" / "two-keys.asc").read_text()
+"""KEY, which has SUBKEY, and OTHER_KEY, all made for these tests."""
+SOURCE = "/etc/apt/sources.list.d/kubernetes.list"
+KEYRING = "/etc/apt/keyrings/kubernetes.asc"
+
+
+def repository(machine: Machine, fingerprint: str = KEY, url: str = "-") -> tuple[dict[str, str], list[File]]:
+    """Values and files of one repository."""
+    values = {
+        "KEYRINGS": f"{machine.path(KEYRING)} {fingerprint} {url}",
+        "PROXY_VARIABLES": "",
+    }
+    return values, [File(SOURCE, "deb x /\n"), File(KEYRING, KEYS)]
+
+
+@pytest.fixture
+def with_apt(machine: Machine) -> Machine:
+    """A machine whose gpg is a real one."""
+    machine.stub("apt-get")
+    return machine
+
+
+def primary_keys(keyring: str) -> list[str]:
+    """Fingerprints of the primary keys, in the order of the keyring."""
+    with tempfile.TemporaryDirectory() as home:
+        command = ["gpg", "--batch", "--homedir", home, "--show-keys", "--with-colons"]
+        listed = subprocess.run(command, input=keyring, check=True, capture_output=True, text=True).stdout
+    lines = [line.split(":") for line in listed.splitlines()]
+    return [line[9] for before, line in pairwise(lines) if before[0] == "pub"]
+
+
+def test_package_lists_are_read_when_a_repository_changed_and_not_otherwise(with_apt: Machine) -> None:
+    """A run that changes nothing needs no network."""
+    values, files = repository(with_apt)
+    assert with_apt.run_part("repositories", values, files).status == 0
+    assert [call for call in with_apt.calls() if call.endswith("update --error-on=any")]
+    second = with_apt.run_part("repositories", values, files)
+    assert (second.status, second.stderr) == (0, "")
+    assert not [call for call in with_apt.calls() if call.startswith("apt-get")]
+
+
+def test_package_lists_are_read_again_after_a_failure(with_apt: Machine) -> None:
+    """The sources are in place by then, and would hide it."""
+    values, files = repository(with_apt)
+    assert with_apt.run_part("repositories", values, files).status == 0
+    files[0] = File(SOURCE, "deb y /\n")
+    with_apt.stub("apt-get", "exit 100")
+    assert with_apt.run_part("repositories", values, files).status == 1
+    with_apt.stub("apt-get")
+    with_apt.calls()
+    assert with_apt.run_part("repositories", values, files).status == 0
+    assert [call for call in with_apt.calls() if call.endswith("update --error-on=any")]
+
+
+def test_only_the_named_keys_are_trusted(with_apt: Machine) -> None:
+    """apt trusts each key in a keyring, so whoever adds one to the fetched file would sign packages."""
+    values, files = repository(with_apt)
+    assert with_apt.run_part("repositories", values, files).status == 0
+    assert primary_keys(with_apt.path(KEYRING).read_text()) == [KEY]
+    both, files = repository(with_apt, fingerprint=f"{KEY},{OTHER_KEY}")
+    assert with_apt.run_part("repositories", both, files).status == 0
+    assert sorted(primary_keys(with_apt.path(KEYRING).read_text())) == sorted([KEY, OTHER_KEY])
+    assert with_apt.run_part("repositories", values, files).status == 0
+    assert primary_keys(with_apt.path(KEYRING).read_text()) == [KEY]
+
+
+def test_a_keyring_that_was_installed_as_it_came_is_replaced(with_apt: Machine) -> None:
+    """An earlier version of this project did that."""
+    with_apt.write(KEYRING, KEYS)
+    values, files = repository(with_apt)
+    finished = with_apt.run_part_twice("repositories", values, files)
+    assert finished.stderr == ""
+    assert primary_keys(with_apt.path(KEYRING).read_text()) == [KEY]
+
+
+@pytest.mark.parametrize("named", [SUBKEY, f"{KEY},{'A' * 40}"])
+def test_each_named_key_is_a_primary_key_of_the_keyring(with_apt: Machine, named: str) -> None:
+    """Whoever has a subkey of another key has not shown that this key is the owner's."""
+    values, files = repository(with_apt, fingerprint=named)
+    finished = with_apt.run_part("repositories", values, files)
+    assert finished.status == 1
+    assert "expected a key with fingerprint" in finished.stderr
+    assert not with_apt.path(KEYRING).exists()
+
+
+def test_gpg_has_no_home_and_no_network_of_its_own(with_apt: Machine) -> None:
+    """Neither the keys of root, nor an agent that outlives the step, nor a key server."""
+    with_apt.stub("gpg", "exit 2")
+    values, files = repository(with_apt)
+    finished = with_apt.run_part("repositories", values, files)
+    assert "saw no key that gpg can read" in finished.stderr
+    calls = [call for call in with_apt.calls() if call.startswith("gpg")]
+    assert len(calls) >= 3  # import, export, show
+    for call in calls:
+        assert f"--homedir {with_apt.path('/run/pulumi-kubeadm/part/gpg')} " in call
+        assert "--no-options" in call
+        assert "--no-autostart --disable-dirmngr" in call
+
+
+@pytest.mark.parametrize(
+    ("scheme", "only"), [("https", "--proto =https --proto-redir =https "), ("http", "")], ids=["https", "http"]
+)
+def test_a_key_with_a_safe_address_is_not_fetched_from_another(with_apt: Machine, scheme: str, only: str) -> None:
+    """A redirect may lead away from https."""
+    with_apt.stub("curl", "exit 6")
+    values, files = repository(with_apt, url=f"{scheme}://example.com/key")
+    with_apt.run_part("repositories", values, files[:1])
+    (call,) = [call for call in with_apt.calls() if call.startswith("curl")]
+    assert f"--location {only}--retry" in call
+
+
+def test_a_fetched_keyring_goes_when_no_repository_names_it(with_apt: Machine) -> None:
+    """As a keyring that was staged; a reset removes what the list holds."""
+    with_apt.script(
+        "fetching",
+        '. "$LIBRARY/lib/lib.sh"\nfor part in leftovers repositories; do . "$LIBRARY/parts/prepare/$part.sh"; done',
+    )
+    keys = with_apt.write("/root/keys", KEYS)
+    with_apt.stub("curl", f'while [[ $1 != --output ]]; do shift; done; cp {keys} "$2"')
+    values, files = repository(with_apt, url="https://example.com/key")
+    assert with_apt.run("fetching", values, files[:1]).status == 0
+    assert primary_keys(with_apt.path(KEYRING).read_text()) == [KEY]
+    assert with_apt.run("fetching", values | {"KEYRINGS": ""}, files[:1]).status == 0
+    assert not with_apt.path(KEYRING).exists()
+
+
+def test_drift_shows_which_keys_apt_trusts(with_apt: Machine) -> None:
+    """The installed keyring is not the file of the stack, but the export of its named keys."""
+    values, files = repository(with_apt)
+    assert with_apt.run_part("repositories", values, files).status == 0
+    with_apt.script(
+        "keys",
+        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
+        '. "$LIBRARY/steps/drift.sh"\nformat=2\nlook_at_files\nlook_at_keyrings',
+    )
+    assert with_apt.run("keys", values, files).stdout == ""
+    with_apt.write(KEYRING, KEYS)
+    assert with_apt.run("keys", values, files).stdout == (
+        f"{with_apt.path(KEYRING)}: expected the keys {KEY}, saw {OTHER_KEY} {KEY}\n"
+    )
+    with_apt.write(KEYRING, "rubbish\n")
+    assert "saw no key that gpg can read" in with_apt.run("keys", values, files).stdout
+    with_apt.path(KEYRING).chmod(0o600)
+    assert "expected mode 644, saw 600" in with_apt.run("keys", values, files).stdout
+    with_apt.path(KEYRING).unlink()
+    assert "expected the file, saw none" in with_apt.run("keys", values, files).stdout
+
+
+def test_a_key_with_another_fingerprint_is_never_put_in_place(with_apt: Machine) -> None:
+    """Nor is the repository that it signs."""
+    values, files = repository(with_apt, fingerprint="A" * 40)
+    finished = with_apt.run_part("repositories", values, files)
+    assert finished.status == 1
+    assert f"expected a key with fingerprint {'A' * 40},\n  saw {OTHER_KEY}\n    {KEY}" in finished.stderr
+    assert not with_apt.path(KEYRING).exists()
+    assert not with_apt.path(SOURCE).exists()
+
+
+def test_a_key_that_cannot_be_fetched_is_an_error_with_its_url(with_apt: Machine) -> None:
+    """And with what curl said."""
+    with_apt.stub("curl", "echo 'curl: (6) Could not resolve host' >&2; exit 6")
+    values, files = repository(with_apt, url="https://example.com/key")
+    finished = with_apt.run_part("repositories", values, files[:1])
+    assert finished.status == 1
+    assert "saw curl: (6) Could not resolve host" in finished.stderr
+    assert "curl -v https://example.com/key" in finished.stderr
+
+
+def test_a_key_is_fetched_through_the_proxy_of_the_stack(with_apt: Machine) -> None:
+    """apt reads its own file; curl is told by variables."""
+    with_apt.stub("curl", 'printf "%s %s" "$https_proxy" "$no_proxy" >"$ROOT/told"')
+    values, files = repository(with_apt, url="https://example.com/key")
+    values["PROXY_VARIABLES"] = "https_proxy=http://proxy.example.com:3128\nno_proxy=localhost,*.example.com"
+    apt = "/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy"
+    with_apt.run_part("repositories", values, [*files, File(apt, "Acquire\n")])
+    assert with_apt.path("/told").read_text() == "http://proxy.example.com:3128 localhost,*.example.com"
+    assert with_apt.path(apt).read_text() == "Acquire\n"
