@@ -1,4 +1,4 @@
-"""What deleted checkouts have left in podman: no command of theirs can delete it any more."""
+"""Leftovers in podman of checkouts that were deleted: no command of such a checkout deletes them any more."""
 
 from __future__ import annotations
 
