@@ -8,7 +8,7 @@ import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
 from components.host_files import containerd, effect_of
-from components.review.changed_objects import addon_changes, label_changes
+from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.settings import Host, Registry
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -44,6 +44,7 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *_pod_network(wanted),
         *label_changes(wanted),
         *addon_changes(wanted),
+        *object_changes(wanted, passwords),
         *_leaving(wanted),
         *_scripts(wanted),
     ]

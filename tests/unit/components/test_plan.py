@@ -7,36 +7,19 @@ import dataclasses
 import datetime as dt
 from pathlib import Path
 
-import pulumi
 import pytest
 
-from components.addons.calico import calico_images
-from components.lifetime import identity_of
 from components.review.expiry import expiry_warning
 from components.review.parallelism import slot_warning
-from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
-from components.settings.stack_file import SettingsError, parse_settings
+from components.settings.stack_file import SettingsError
 from components.steps import of_every_host
-from components.steps.last_update import LastUpdate, last_update_of
+from components.steps.last_update import LastUpdate
 from components.steps.step import StepName
-from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support import recording
-from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.planning import planned, state_of, wanted_by
+from tests.unit.support.recording import record, stack_of
 from tests.unit.support.stacks import KEY, Stack
-
-
-def state_of(run: Recording) -> LastUpdate:
-    """What a run of the program would leave in the state."""
-    return last_update_of("cluster", recording.state_of(run.resources))
-
-
-def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
-    """What a stack file wants after the last update."""
-    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
-    settings = parse_settings(stack)
-    identity = identity_of(settings, last)
-    return Wanted("cluster", settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +32,6 @@ def last(directory: Path) -> LastUpdate:
 def stack(directory: Path) -> Stack:
     """The same stack file."""
     return stack_of(directory, "node2", "node3", version="1.35.4")
-
-
-def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
-    """The lines of the plan, without their indentation."""
-    return [line.strip() for line in plan(wanted_by(stack, last), {"hub.example.com": password})]
 
 
 def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
@@ -75,7 +53,7 @@ def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last
     assert planned(stack, last, "fish-sword") == [
         f"node{number}: passwords of registries change: holds from the next pull on, nothing restarts"
         for number in (1, 2, 3)
-    ]
+    ] + ["secret shop/registry-credentials: changes in content"]
 
 
 def test_another_password_restarts_containerd_1_4(directory: Path) -> None:
@@ -84,7 +62,8 @@ def test_another_password_restarts_containerd_1_4(directory: Path) -> None:
     before = state_of(record(stack, preview=False))
     assert planned(stack, before) == ["nothing is done to any node"]
     assert planned(stack, before, "fish-sword") == [
-        "node1: passwords of registries change: containerd 1.4 restarts, newer ones do not; pods keep running"
+        "node1: passwords of registries change: containerd 1.4 restarts, newer ones do not; pods keep running",
+        "secret shop/registry-credentials: changes in content",
     ]
 
 
