@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
@@ -17,13 +17,19 @@ FACTS = Path(__file__).parent / "host_facts.sh"
 Facts = Mapping[str, str]
 
 
-def facts_of(host: Host, settings: Settings) -> dict[str, str]:
+def facts_of(host: Host, settings: Settings, were_nodes: Collection[str]) -> dict[str, str]:
     """The facts of a host, by name, that operations/status/host_facts.sh prints.
+
+    Args:
+        host: the host.
+        settings: the settings of the stack.
+        were_nodes: hosts that the last update left as nodes.
 
     Raises:
         StepError: it does not let us in.
     """
-    given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host))}
+    workers = [each.name for each in settings.workers if each.name in were_nodes and not each.gone]
+    given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host, workers))}
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
@@ -42,7 +48,7 @@ def host_problems(
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
         was_node: whether the last update left it as a node.
     """
-    lost = list(lost_problems(host, facts, commands)) if was_node else []
+    lost = list(lost_problems(host, settings, facts, commands)) if was_node else []
     yield from lost
     if not facts["containerd_program"] and facts["joined"] != "yes":
         if not lost:
