@@ -22,7 +22,7 @@ from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
 UNREADY_SECONDS = 150
-"""Until the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, and it may be busy."""
+"""Time in which the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, more when it is busy."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

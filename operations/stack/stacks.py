@@ -32,7 +32,7 @@ SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75f
 """Key and value by which an exported state marks a secret: pulumi/sdk go/common/resource/sig."""
 
 OWN_BACKEND = "organization/kubeadm/"
-"""Before the name of a stack in a backend without organisations, which that of local machines is."""
+"""Prefix of the name of a stack in a backend without organisations, such as the backend of local machines."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SelectedStack:
 
     @property
     def commands(self) -> StackCommands:
-        """The commands that advice names."""
+        """The commands of the stack, for advice in problems."""
         return commands_of(self.name)
 
     def settings(self) -> Settings:
@@ -176,12 +176,12 @@ def short_name(stack: str) -> str:
 
 
 def stack_file_name(stack: str) -> str:
-    """As Pulumi names it."""
+    """Name of a stack file, as Pulumi looks for it."""
     return f"Pulumi.{short_name(stack)}.yaml"
 
 
 def is_local(stack: str) -> bool:
-    """Whether a stack is one of local machines, in the backend of this checkout."""
+    """True for a stack of local machines, in the backend of this checkout."""
     name = short_name(stack)
     return stack in {name, OWN_BACKEND + name} and (name == DEV.name or _generated(name).exists())
 

@@ -1,4 +1,4 @@
-"""What can be wrong with nodes, taints and kube-proxy, and what to do about it."""
+"""Problems of nodes, labels, taints and kube-proxy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from operations.status._cluster_state import ClusterState
 from problem import Problem
 
 ROLE_TAINTS = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
-"""1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
+"""Taints of a control plane. 1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
 
 def cluster_problems(
     state: ClusterState, settings: Settings, commands: StackCommands, were_nodes: Collection[str]
 ) -> Iterator[Problem]:
-    """Everything that is wrong with what belongs to no workload.
+    """Problems of all objects that belong to no workload.
 
     Args:
         state: of the cluster.
@@ -67,7 +67,7 @@ def ready_condition(node: Json) -> Json:
 
 
 def _of_no_host(name: str, commands: StackCommands, *, is_gone: bool) -> Problem:
-    """Such as a dead machine that came back: its kubelet registers it again."""
+    """The problem of a node without a host: the kubelet of a dead machine that comes back registers the node again."""
     there = f"systemctl disable --now kubelet on {name}, then kubectl delete node {name}"
     if is_gone:
         next_command = f"{commands.up}, if it did not run since; {there}; if the machine is to stay: take gone away"

@@ -1,4 +1,4 @@
-"""What can be wrong on a host, and what to do about it; from facts that one visit to the host found."""
+"""Problems of a host, from facts that one SSH connection collects."""
 
 from __future__ import annotations
 
