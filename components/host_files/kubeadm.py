@@ -15,7 +15,7 @@ from components.settings import Host, Settings, Taint
 from components.settings.versions import kubeadm_api_version
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
-EFFECTS = (Effect(PATH, "for kubeadm only"),)
+EFFECTS = (Effect(PATH, "kubeadm reads it; what restarts for it is in a line of its own"),)
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
 API_PORT = 6443
 OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}

@@ -73,7 +73,7 @@ def _repairable(
                 f"repair {name}",
                 expected="a host whose machine is there",
                 seen="gone: true in the stack file",
-                next_command=f"if the machine is back: take gone away, write its hostKey, then {commands.up}",
+                next_command=f"if the machine is back: remove `gone: true`, write its hostKey, then {commands.up}",
             )
         )
     return host

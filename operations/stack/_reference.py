@@ -29,7 +29,7 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Row:
-    """One field: its path below the section, and what is said of it. Texts are Markdown."""
+    """One field: its path below the section, and its description. Texts are Markdown."""
 
     path: str
     type: str

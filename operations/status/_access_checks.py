@@ -42,7 +42,7 @@ def _problem(wanted: Binding, seen: str, commands: StackCommands) -> Problem:
 
 def _difference(wanted: Binding, found: Json | None) -> str:
     if found is None or (found["roleRef"]["kind"], found["roleRef"]["name"]) != (wanted.role_kind, wanted.role):
-        return "none; what it asks for is forbidden"
+        return "none: requests of its subjects are forbidden"
     subjects = {
         Subject(each["kind"], each.get("namespace") or "", each["name"])
         for each in found.get("subjects") or []  # the API server has null for an empty list
@@ -50,7 +50,7 @@ def _difference(wanted: Binding, found: Json | None) -> str:
     missing, surplus = set(wanted.subjects) - subjects, subjects - set(wanted.subjects)
     without = f"without {_listed(missing)}" if missing else ""
     too = f"for {_listed(surplus)} too" if surplus else ""
-    return f"one {' and '.join(each for each in (without, too) if each)}" if without or too else ""
+    return f"a binding {' and '.join(each for each in (without, too) if each)}" if without or too else ""
 
 
 def _listed(subjects: Collection[Subject]) -> str:

@@ -48,7 +48,7 @@ def _nodes(
             yield Problem(
                 f"{host.name}: node",
                 expected="a node of the cluster",
-                seen=f"only {', '.join(nodes)}",
+                seen=f"no node of that name among {', '.join(nodes) or 'none'}",
                 next_command=commands.repair(host.name) if host.name in were_nodes else commands.up,
             )
     for name, node in nodes.items():
@@ -70,7 +70,9 @@ def _of_no_host(name: str, commands: StackCommands, *, is_gone: bool) -> Problem
     """The problem of a node without a host: the kubelet of a dead machine that comes back registers the node again."""
     there = f"systemctl disable --now kubelet on {name}, then kubectl delete node {name}"
     if is_gone:
-        next_command = f"{commands.up}, if it did not run since; {there}; if the machine is to stay: take gone away"
+        next_command = (
+            f"{commands.up}, if it did not run since; {there}; if the machine is to stay: remove `gone: true`"
+        )
     else:
         next_command = f"{there}; if it is to stay: add it to kubeadm:hosts, kubeadm reset on {name}, {commands.up}"
     return Problem(
@@ -93,7 +95,7 @@ def _not_ready(name: str, ready: Json, commands: StackCommands) -> Problem:
     elif "container runtime" in message.lower():
         next_command = f"systemctl restart containerd on {name}; journalctl --unit containerd says why it ended"
     elif ready.get("status") == "Unknown":
-        next_command = f"see whether {name} runs and kubelet on it: systemctl status kubelet"
+        next_command = f"systemctl status kubelet on {name}, if the machine runs"
     return Problem(f"{name}: node", expected="the node to be Ready", seen=message, next_command=next_command)
 
 
@@ -129,7 +131,7 @@ def _taints(state: ClusterState, settings: Settings) -> Iterator[Problem]:
                 f"{name}: control-plane taint",
                 expected=_taint_text(wanted),
                 seen=_taint_text(found),
-                next_command="; ".join([*undo, *redo]) + "; or say it in cluster.controlPlaneTaints",
+                next_command="; ".join([*undo, *redo]) + "; or set cluster.controlPlaneTaints to what was seen",
             )
 
 

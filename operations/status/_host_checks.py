@@ -102,7 +102,7 @@ def _pause_image(host: Host, settings: Settings, facts: Facts, commands: StackCo
         yield Problem(
             step,
             expected=f"{image} on the host; without it no pod starts",
-            seen=facts["pause_log"] or "it is not there",
+            seen=facts["pause_log"] or "no such image on the host",
             next_command=f"crictl pull {image} on the host; if that fails: curl --head https://{registry}/v2/;"
             f" {password}; images.rewrite in the stack file; make mirror",
         )
@@ -138,7 +138,10 @@ def _join(host: Host, facts: Facts, commands: StackCommands, *, is_node: bool | 
         )
     else:
         yield Problem(
-            f"{host.name}: join", expected="a node of the cluster", seen="never joined", next_command=commands.up
+            f"{host.name}: join",
+            expected="a node of the cluster",
+            seen="a host that never joined",
+            next_command=commands.up,
         )
 
 

@@ -27,7 +27,7 @@ run_step() {
   [[ $MODE != delete ]] || script=$2
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
     bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
-  # A full disk has no room for it; what the step says of that is told all the same.
+  # A full disk has no room for the log; the messages of the step are printed all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
   cut --characters=-4000 "$STAGING/log" >&2

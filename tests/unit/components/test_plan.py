@@ -115,7 +115,7 @@ def test_kubelet_and_api_server_are_told_apart(stack: Stack, last: LastUpdate) -
     stack["cluster"]["kubeletConfiguration"] = {"maxPods": 50}
     stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["api.example.com"]}}
     assert [line for line in planned(stack, last) if "changes:" not in line] == [
-        "node1: the parts of the control plane whose arguments change restart",
+        "node1: API server, controller manager, scheduler and etcd restart where their arguments change",
         "node1: kubelet restarts, pods keep running",
         "node2: kubelet restarts, pods keep running",
         "node3: kubelet restarts, pods keep running",
@@ -351,3 +351,22 @@ def test_labels_that_change_are_in_the_plan(stack: Stack, last: LastUpdate) -> N
     stack["hosts"]["node4"] = {"address": "192.0.2.14", "hostKey": f"{KEY}14", "labels": {"zone": "c"}}
     assert "node4: is prepared and joins, Kubernetes 1.35.4" in planned(stack, labelled)
     assert not [line for line in planned(stack, labelled) if line.startswith("node4: labels")]
+
+
+def test_taints_that_change_are_in_the_plan_with_their_values(stack: Stack, last: LastUpdate) -> None:
+    """Of both roles; no taint is a value too."""
+    stack["hosts"]["node2"]["taints"] = [{"key": "gpu", "value": "a", "effect": "NoSchedule"}]
+    stack["cluster"]["controlPlaneTaints"] = []
+    assert [line for line in planned(stack, last) if "taints" in line] == [
+        "node1: taints change to none; nothing restarts",
+        "node2: taints change to gpu=a:NoSchedule; nothing restarts",
+    ]
+
+
+def test_a_host_that_never_joined_leaves_with_a_reset(stack: Stack, last: LastUpdate) -> None:
+    """The state does not tell a machine that was declared gone, to which nothing connects."""
+    del stack["hosts"]["node3"]
+    steps = {key: each for key, each in last.steps.items() if key != ("node3", StepName.MEMBERSHIP)}
+    assert planned(stack, dataclasses.replace(last, steps=steps)) == [
+        "node3: leaves the stack; the machine is reset, unless it was declared gone"
+    ]
