@@ -68,8 +68,8 @@ register_again() {
   changed "the node, which had been deleted, is registered again"
 }
 
-# restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied: other
-# lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree on it.
+# restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied:
+# other lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree.
 restore_marks() {
   local version
   version=$(manifest_version)

@@ -11,7 +11,8 @@ from operations.status._cluster_state import ClusterState
 from tests.unit.support.recorded_cluster import RBAC, Look, account, binding, settings
 from tests.unit.support.stacks import SHOP
 
-SERVICE_ACCOUNT = "RBAC: service account default/reader: expected a binding to view in default,\n  saw "
+READER = "service account default/reader"
+SERVICE_ACCOUNT = f"RBAC: {READER}: expected a binding to view in default,\n  saw "
 ROLE = "RBAC: role secret-creator: expected a binding to secret-creator in the whole cluster,\n  saw "
 USER = {"kind": "User", "name": "secret-operator"}
 
@@ -29,8 +30,7 @@ USER = {"kind": "User", "name": "secret-operator"}
         (
             "rolebindings",
             [binding("reader", "view", account("default", "robot"), namespace="default")],
-            f"{SERVICE_ACCOUNT}a binding without service account default/reader and for service account default/robot"
-            " too",
+            f"{SERVICE_ACCOUNT}a binding without {READER} and for service account default/robot too",
             "system:serviceaccount:default:reader --namespace default",
         ),
         ("clusterrolebindings", [], f"{ROLE}none", "secret-operator"),
