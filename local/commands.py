@@ -83,8 +83,36 @@ def _waited_for(start: Callable[[], subprocess.CompletedProcess[str]]) -> subpro
         return pool.submit(start).result()
 
 
+def holds(arguments: Sequence[str | Path], *, step: str) -> bool:
+    """The answer of a program that ends with status 0 for yes and 1 for no.
+
+    Args:
+        arguments: program and arguments; no shell parses them.
+        step: name of the step in the error.
+
+    Raises:
+        StepError: the program is missing, or ended with another status. No answer is no answer.
+    """
+    command = shlex.join(str(argument) for argument in arguments)
+    try:
+        finished = subprocess.run([str(each) for each in arguments], capture_output=True, check=False, text=True)
+        seen = f"exit status {finished.returncode}: {finished.stderr[-2000:].strip()}"
+    except FileNotFoundError as error:
+        raise StepError(
+            Problem(step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it")
+        ) from error
+    if finished.returncode not in {0, 1}:
+        raise StepError(
+            Problem(step, expected=f"`{command}` to end with status 0 or 1", seen=seen, next_command=command)
+        )
+    return finished.returncode == 0
+
+
 def succeeds(arguments: Sequence[str | Path]) -> bool:
-    """True where a program exists and ends with status 0; its output is dropped."""
+    """True where a program exists and ends with status 0; its output is dropped.
+
+    A failure has many causes: whoever decides by the answer of a program calls `holds`.
+    """
     try:
         return subprocess.run([str(a) for a in arguments], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Debian packages on this host, and the Debian mirror of this host."""
+"""Debian packages on this host."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from local.commands import run, succeeds
+from local.commands import holds, run
 from local.report import say
 from problem import Problem, StepError
 
@@ -58,54 +57,13 @@ def _update(apt_get: list[str], step: str, environment: dict[str, str]) -> None:
 
 
 def is_installed(package: str) -> bool:
-    """True where dpkg lists the package as installed."""
+    """True where dpkg lists the package as installed; False on a host without dpkg.
+
+    Raises:
+        StepError: dpkg does not say.
+    """
     query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
-    return succeeds(query) and run(query, step=f"query {package}", log="apt") == "installed"
-
-
-UNWANTED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
-
-
-def debian_mirror() -> str:
-    """Address of the Debian mirror that this host's apt uses.
-
-    Raises:
-        StepError: this host's apt has no Debian mirror.
-    """
-    step = "find a Debian mirror"
-    query = ["apt-get", "indextargets", "--format", "$(LABEL)|$(COMPONENT)|$(REPO_URI)", "Created-By: Packages"]
-    for line in run(query, step=step, log="apt").splitlines():
-        label, component, address = line.split("|", 2)
-        if (label, component) == ("Debian", "main"):
-            return address
-    raise StepError(
-        Problem(
-            step,
-            expected="a Debian mirror among the sources of apt, with its index",
-            seen="none",
-            next_command="apt-get update; add Debian to /etc/apt/sources.list.d if this host is another distribution",
-        )
-    )
-
-
-def archive_root(release: str, packages: Sequence[str], archive: Path, *, removed: Sequence[str] = ()) -> None:
-    """The archive is a tar of a small Debian with these packages and their dependencies, without documentation.
-
-    Args:
-        release: Debian's name of the release, such as bookworm.
-        removed: paths without their leading slash that are deleted at the end.
-
-    Raises:
-        StepError: a package does not exist or the mirror cannot be reached.
-    """
-    install_packages(["mmdebstrap"], why="to make small Debian file systems")
-    run(
-        [
-            *("mmdebstrap", "--variant=essential", "--format=tar", f"--include={','.join(packages)}"),
-            *(f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED),
-            *(f'--customize-hook=rm --recursive --force "$1/{path}"' for path in removed),
-            *(release, archive, debian_mirror()),
-        ],
-        step=f"make a Debian {release} with {' '.join(packages)}",
-        log="mmdebstrap",
-    )
+    if not shutil.which("dpkg-query"):
+        return False
+    step = f"query {package}"
+    return holds(query, step=step) and run(query, step=step, log="apt") == "installed"

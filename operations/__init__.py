@@ -1,1 +1,1 @@
-"""What a person runs beside `pulumi up`: `python -m operations COMMAND`, behind the Makefile."""
+"""Commands beside `pulumi up`: `python -m operations COMMAND`, which targets of the Makefile run."""

@@ -16,7 +16,7 @@ from components.settings import Host, Settings, Taint
 from components.settings.versions import has_seccomp_default, kubeadm_api_version
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
-EFFECTS = (Effect(PATH, "for kubeadm only"),)
+EFFECTS = (Effect(PATH, "kubeadm reads it; what restarts for it is in a line of its own"),)
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
 JOIN_TOKEN_PATH = "/etc/kubernetes/kubeadm/token"  # noqa: S105 (a path)
 JOIN_AUTHORITY_PATH = "/etc/kubernetes/kubeadm/ca.crt"

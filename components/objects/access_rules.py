@@ -2,17 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from components.cluster_access import ClusterAccess
+from components.objects.kubernetes_object import KubernetesObject
 from components.settings import Role, ServiceAccount, Settings
 
 API_GROUP = "rbac.authorization.k8s.io"
+API_VERSION = f"{API_GROUP}/v1"
+SUBJECTS = {"User": "user", "Group": "group", "ServiceAccount": "service account"}
+"""Kinds of subjects, in words."""
 
-Subject = dict[str, str]
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """A subject of a binding; only a service account has a namespace."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """The subject in words, such as `service account default/reader`."""
+        scope = f"{self.namespace}/" if self.namespace else ""
+        return f"{SUBJECTS.get(self.kind, self.kind)} {scope}{self.name}"
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The subject as the API takes it."""
+        if self.kind == "ServiceAccount":
+            return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
+        return {"kind": self.kind, "name": self.name, "apiGroup": API_GROUP}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A binding that follows from settings.
+
+    Attributes:
+        owner: the service account or role of the stack that the binding is for, in words.
+        namespace: the binding holds in this namespace; None for the whole cluster.
+        name: name of the binding.
+        role_kind: kind of the role, Role or ClusterRole.
+        role: name of the role.
+        subjects: subjects of the binding.
+    """
+
+    owner: str
+    namespace: str | None
+    name: str
+    role_kind: str
+    role: str
+    subjects: tuple[Subject, ...]
+
+    @property
+    def object(self) -> KubernetesObject:
+        """The binding as the cluster gets it."""
+        kind = "RoleBinding" if self.namespace else "ClusterRoleBinding"
+        role = {"apiGroup": API_GROUP, "kind": self.role_kind, "name": self.role}
+        subjects = [each.reference for each in self.subjects]
+        return _scoped(API_VERSION, kind, self.namespace, self.name, roleRef=role, subjects=subjects)
 
 
 class AccessRules(pulumi.ComponentResource):
@@ -32,94 +84,101 @@ class AccessRules(pulumi.ComponentResource):
             after: the namespaces of service accounts and roles.
         """
         super().__init__("kubeadm:index:AccessRules", cluster.resource_name("access"), None, opts)
-        self._cluster = cluster
-        self._options = cluster.options(self, after=list(after))
+        accounts = {}
         for account in settings.access.service_accounts:
-            self._service_account(account)
+            made = service_account(account)
+            accounts[account.name] = made.register(cluster, cluster.options(self, after=list(after)))
         for role in settings.access.roles:
-            self._role(role)
+            role_object(role).register(cluster, cluster.options(self, after=list(after)))
+        for binding in bindings(settings):
+            # The role of a binding cannot be changed, and the name of the binding is fixed.
+            options = cluster.options(self, after=list(after))
+            options.delete_before_replace = True
+            binding.object.register(cluster, options)
+        for account in _with_long_lived_token(settings):
+            _warn_of_long_lived_token(account)
+            options = cluster.options(self, after=[accounts[account.name]])
+            options.ignore_changes = ["data"]  # the cluster writes the token into the data
+            long_lived_token(account).register(cluster, options)
         self.register_outputs({})
 
-    def _service_account(self, account: ServiceAccount) -> None:
-        identity = {"name": account.name, "namespace": account.namespace}
-        made = kubernetes.core.v1.ServiceAccount(
-            self._cluster.resource_name(account.namespace, account.name), metadata=identity, opts=self._options
-        )
-        subjects = [{"kind": "ServiceAccount", **identity}]
+
+def access_objects(settings: Settings) -> Iterator[KubernetesObject]:
+    """Every object that the access rules of the settings make."""
+    yield from map(service_account, settings.access.service_accounts)
+    yield from map(long_lived_token, _with_long_lived_token(settings))
+    yield from map(role_object, settings.access.roles)
+    yield from (binding.object for binding in bindings(settings))
+
+
+def bindings(settings: Settings) -> Iterator[Binding]:
+    """Every binding of the service accounts and roles of the settings."""
+    for account in settings.access.service_accounts:
+        owner = f"service account {account.namespace}/{account.name}"
+        subjects = (Subject("ServiceAccount", account.namespace, account.name),)
         if account.cluster_role:
-            self._bind(account.name, None, "ClusterRole", account.cluster_role, subjects)
-        for namespace, cluster_role in account.namespace_roles.items():
-            self._bind(account.name, namespace, "ClusterRole", cluster_role, subjects)
-        if account.long_lived_token:
-            self._long_lived_token(account, made)
-
-    def _long_lived_token(self, account: ServiceAccount, made: pulumi.Resource) -> None:
-        name = f"{account.name}-token"
-        pulumi.log.warn(
-            f"access: {account.namespace}/{account.name} has a token that never expires, in secret {name}:"
-            f" every reader of the secret can use the token. `make token USER={account.name}` makes one that expires;"
-            " without longLivedToken the secret is deleted"
-        )
-        kubernetes.core.v1.Secret(
-            self._cluster.resource_name(account.namespace, name),
-            metadata={
-                "name": name,
-                "namespace": account.namespace,
-                "annotations": {"kubernetes.io/service-account.name": account.name},
-            },
-            type="kubernetes.io/service-account-token",
-            opts=pulumi.ResourceOptions.merge(
-                self._cluster.options(self, after=[made]),
-                # The cluster writes the token into the data: the program ignores it, the state holds it as a secret.
-                pulumi.ResourceOptions(ignore_changes=["data"], additional_secret_outputs=["data"]),
-            ),
-        )
-
-    def _role(self, role: Role) -> None:
-        rules = [
-            {"apiGroups": list(rule.api_groups), "resources": list(rule.resources), "verbs": list(rule.verbs)}
-            for rule in role.rules
-        ]
-        if role.namespace:
-            kubernetes.rbac.v1.Role(
-                self._cluster.resource_name(role.namespace, role.name),
-                metadata={"name": role.name, "namespace": role.namespace},
-                rules=rules,
-                opts=self._options,
-            )
-        else:
-            kubernetes.rbac.v1.ClusterRole(
-                self._cluster.resource_name(role.name), metadata={"name": role.name}, rules=rules, opts=self._options
-            )
-        kind = "Role" if role.namespace else "ClusterRole"
-        self._bind(role.name, role.namespace, kind, role.name, _subjects(role))
-
-    def _bind(self, name: str, namespace: str | None, kind: str, role: str, subjects: list[Subject]) -> None:
-        role_ref = {"apiGroup": API_GROUP, "kind": kind, "name": role}
-        # The role of a binding cannot be changed, and the name of the binding is fixed.
-        options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(delete_before_replace=True))
-        if namespace:
-            kubernetes.rbac.v1.RoleBinding(
-                self._cluster.resource_name(namespace, name),
-                metadata={"name": name, "namespace": namespace},
-                role_ref=role_ref,
-                subjects=subjects,
-                opts=options,
-            )
-        else:
-            kubernetes.rbac.v1.ClusterRoleBinding(
-                self._cluster.resource_name(name),
-                metadata={"name": name},
-                role_ref=role_ref,
-                subjects=subjects,
-                opts=options,
-            )
+            yield Binding(owner, None, account.name, "ClusterRole", account.cluster_role, subjects)
+        for namespace, role in account.namespace_roles.items():
+            yield Binding(owner, namespace, account.name, "ClusterRole", role, subjects)
+    for each in settings.access.roles:
+        kind = _kind_of(each)
+        yield Binding(f"role {each.name}", each.namespace, each.name, kind, each.name, _subjects(each))
 
 
-def _subjects(role: Role) -> list[Subject]:
-    accounts = [each.partition("/") for each in role.service_accounts]
-    return [
-        *({"kind": "User", "name": name, "apiGroup": API_GROUP} for name in role.users),
-        *({"kind": "Group", "name": name, "apiGroup": API_GROUP} for name in role.groups),
-        *({"kind": "ServiceAccount", "name": name, "namespace": namespace} for namespace, _, name in accounts),
+def service_account(account: ServiceAccount) -> KubernetesObject:
+    """A service account."""
+    return _scoped("v1", "ServiceAccount", account.namespace, account.name)
+
+
+def long_lived_token(account: ServiceAccount) -> KubernetesObject:
+    """The secret into which the cluster writes a token of a service account that never expires."""
+    name = f"{account.name}-token"
+    annotations = {"kubernetes.io/service-account.name": account.name}
+    inputs = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": account.namespace, "annotations": annotations},
+        "type": "kubernetes.io/service-account-token",
+    }
+    return KubernetesObject(f"{account.namespace}/{name}", inputs)
+
+
+def role_object(role: Role) -> KubernetesObject:
+    """A role with its rules."""
+    rules = [
+        {"apiGroups": list(rule.api_groups), "resources": list(rule.resources), "verbs": list(rule.verbs)}
+        for rule in role.rules
     ]
+    return _scoped(API_VERSION, _kind_of(role), role.namespace, role.name, rules=rules)
+
+
+def _scoped(api_version: str, kind: str, namespace: str | None, name: str, **fields: object) -> KubernetesObject:
+    """An object of a namespace, or of the whole cluster."""
+    scope = {"namespace": namespace} if namespace else {}
+    inputs = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, **scope}, **fields}
+    return KubernetesObject(f"{namespace}/{name}" if namespace else name, inputs)
+
+
+def _kind_of(role: Role) -> str:
+    return "Role" if role.namespace else "ClusterRole"
+
+
+def _subjects(role: Role) -> tuple[Subject, ...]:
+    accounts = (each.partition("/") for each in role.service_accounts)
+    return (
+        *(Subject("User", "", name) for name in role.users),
+        *(Subject("Group", "", name) for name in role.groups),
+        *(Subject("ServiceAccount", namespace, name) for namespace, _, name in accounts),
+    )
+
+
+def _with_long_lived_token(settings: Settings) -> list[ServiceAccount]:
+    return [each for each in settings.access.service_accounts if each.long_lived_token]
+
+
+def _warn_of_long_lived_token(account: ServiceAccount) -> None:
+    pulumi.log.warn(
+        f"access: {account.namespace}/{account.name} has a token that never expires, in secret {account.name}-token:"
+        f" every reader of the secret can use the token. `make token USER={account.name}` makes one that expires;"
+        " without longLivedToken the secret is deleted"
+    )

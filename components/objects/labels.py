@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from components.cluster_access import ClusterAccess
-from components.settings import Settings
+from components.objects.kubernetes_object import KubernetesObject
+from components.settings import Host, Settings
 from components.worker import Worker
 
 
@@ -27,14 +27,16 @@ class NodeLabels(pulumi.ComponentResource):
         joined = {worker.host.name: [worker] for worker in workers}
         for host in settings.hosts.values():
             if host.labels and not host.gone:
-                kubernetes.core.v1.NodePatch(
-                    cluster.resource_name(host.name),
-                    metadata={
-                        "name": host.name,
-                        "labels": dict(host.labels),
-                        # A fixed owner of these fields, independent of the name of the resource.
-                        "annotations": {"pulumi.com/patchFieldManager": "pulumi-kubeadm-labels"},
-                    },
-                    opts=cluster.options(self, after=[*joined.get(host.name, [])]),
-                )
+                node_labels(host).register(cluster, cluster.options(self, after=[*joined.get(host.name, [])]))
         self.register_outputs({})
+
+
+def node_labels(host: Host) -> KubernetesObject:
+    """The labels of a node, which belong to the stack."""
+    metadata = {
+        "name": host.name,
+        "labels": dict(host.labels),
+        # A fixed owner of these fields, independent of the name of the resource.
+        "annotations": {"pulumi.com/patchFieldManager": "pulumi-kubeadm-labels"},
+    }
+    return KubernetesObject(host.name, {"apiVersion": "v1", "kind": "Node", "metadata": metadata}, is_patch=True)

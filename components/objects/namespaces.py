@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from components.addons import addons_of
 from components.cluster_access import ClusterAccess
+from components.objects.kubernetes_object import KubernetesObject
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES
 
@@ -37,25 +37,25 @@ class Namespaces(pulumi.ComponentResource):
         """
         super().__init__("kubeadm:index:Namespaces", cluster.resource_name("namespaces"), None, opts)
         of_addons = {addon.namespace for addon in addons_of(settings)}
-        for name, labels in namespace_labels(settings).items():
+        for each in namespaces(settings):
             options = cluster.options(self, after=list(after))
             # A later update takes over a namespace that stayed: always with this provider, from 4.29 on with
             # `upsert_existing_objects` (pulumi-kubernetes pull request 4278).
-            options.retain_on_delete = name not in of_addons
-            kubernetes.core.v1.Namespace(
-                cluster.resource_name(name), metadata={"name": name, "labels": labels}, opts=options
-            )
+            options.retain_on_delete = each.name not in of_addons
+            each.register(cluster, options)
         self.register_outputs({})
 
 
-def namespace_labels(settings: Settings) -> dict[str, dict[str, str]]:
-    """Labels of each namespace of the stack, by namespace."""
+def namespaces(settings: Settings) -> list[KubernetesObject]:
+    """The namespaces that the settings name, by name, with the labels of their Pod Security levels."""
     of_addons = {addon.namespace: addon.pod_security(settings) for addon in addons_of(settings) if addon.namespace}
     names = {*of_addons, *settings.access.namespaces, *settings.images.pull_secret_namespaces} - OF_KUBERNETES
     levels = dict.fromkeys(sorted(names), "baseline") | settings.access.pod_security | of_addons
-    return {name: _labels(level) for name, level in levels.items()}
+    return [_namespace(name, level) for name, level in levels.items()]
 
 
-def _labels(level: str) -> dict[str, str]:
+def _namespace(name: str, level: str) -> KubernetesObject:
     warns = {} if level == "privileged" else {f"{POD_SECURITY}/warn": "restricted"}
-    return {f"{POD_SECURITY}/enforce": level, **warns}
+    labels = {f"{POD_SECURITY}/enforce": level, **warns}
+    metadata = {"name": name, "labels": labels}
+    return KubernetesObject(name, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from components.cluster_access import ClusterAccess
+from components.objects.kubernetes_object import KubernetesObject
 from components.settings import Settings
 
 NAME = "registry-credentials"
@@ -35,26 +35,44 @@ class RegistrySecrets(pulumi.ComponentResource):
             after: the namespaces.
         """
         super().__init__("kubeadm:index:RegistrySecrets", cluster.resource_name("registry-secrets"), None, opts)
-        options = cluster.options(self, after=list(after))
         for namespace in settings.images.pull_secret_namespaces:
             content = passwords.apply(partial(docker_config, settings, namespace))
-            secret = kubernetes.core.v1.Secret(
-                cluster.resource_name(namespace, NAME),
-                metadata={"name": NAME, "namespace": namespace},
-                type="kubernetes.io/dockerconfigjson",
-                string_data={".dockerconfigjson": content},
-                opts=options,
-            )
-            kubernetes.core.v1.ServiceAccountPatch(
-                cluster.resource_name(namespace, "default"),
-                metadata={"name": "default", "namespace": namespace},
-                image_pull_secrets=[{"name": NAME}],
-                opts=cluster.options(self, after=[secret]),
-            )
+            made = pull_secret(namespace, content).register(cluster, cluster.options(self, after=list(after)))
+            use_of_pull_secret(namespace).register(cluster, cluster.options(self, after=[made]))
         self.register_outputs({})
 
 
-def docker_config(settings: Settings, namespace: str, passwords: dict[str, str]) -> str:
+def pull_secret_objects(settings: Settings, passwords: Mapping[str, str]) -> Iterator[KubernetesObject]:
+    """Every object that the pull secrets of the settings make; one of them holds the passwords."""
+    for namespace in settings.images.pull_secret_namespaces:
+        yield pull_secret(namespace, docker_config(settings, namespace, passwords))
+        yield use_of_pull_secret(namespace)
+
+
+def pull_secret(namespace: str, content: pulumi.Input[str]) -> KubernetesObject:
+    """The secret of a namespace with the passwords of its registries."""
+    inputs = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": NAME, "namespace": namespace},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": content},
+    }
+    return KubernetesObject(f"{namespace}/{NAME}", inputs)
+
+
+def use_of_pull_secret(namespace: str) -> KubernetesObject:
+    """The name of the secret in the default service account, which Kubernetes itself makes."""
+    inputs = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": namespace},
+        "imagePullSecrets": [{"name": NAME}],
+    }
+    return KubernetesObject(f"{namespace}/default", inputs, is_patch=True)
+
+
+def docker_config(settings: Settings, namespace: str, passwords: Mapping[str, str]) -> str:
     """The text that `docker login` would write for each registry of a namespace that has a password."""
     wanted = settings.images.pull_secret_registries(namespace)
     entries = {}

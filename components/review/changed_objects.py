@@ -2,19 +2,98 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.addons import ADDONS
+from components.addons import ADDONS, Addon
 from components.addons.manifests import object_inputs, object_name
-from components.objects.namespaces import POD_SECURITY, namespace_labels
+from components.objects.access_rules import Subject, access_objects
+from components.objects.kubernetes_object import KubernetesObject
+from components.objects.namespaces import POD_SECURITY, namespaces
+from components.objects.pull_secrets import pull_secret_objects
+from components.settings import Registry, Settings
 from components.steps.wanted import Wanted
+
+Inputs = Mapping[str, Any]
+
+LABELS = "NodePatch"
+KINDS = {
+    "Namespace": "namespace",
+    "ServiceAccount": "service account",
+    "ServiceAccountPatch": "pull secret of service account",
+    "Secret": "secret",
+    "Role": "role",
+    "ClusterRole": "cluster role",
+    "RoleBinding": "binding",
+    "ClusterRoleBinding": "binding in the whole cluster",
+}
+"""Words for the kinds of objects that follow from settings, but for LABELS, which are in the lines of their nodes."""
+FIELDS = {"roleRef": "role", "data": "content"}
+"""Words for fields of an object, where these differ from the name of the field."""
+
+
+def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
+    """A line for each namespace, access rule and pull secret that is created, changes or is deleted."""
+    if not wanted.last.objects:
+        return
+    after = {each.key: each.inputs for each in _objects(wanted.settings, passwords)}
+    before = {
+        (kind, name): _inputs(each)
+        for (kind, name), each in wanted.last.objects.items()
+        if kind != LABELS and not _is_of_addon(kind, name)
+    }
+    for key in [*after, *sorted(before.keys() - after.keys())]:
+        kind, name = key
+        change = _change(before.get(key), after[key]) if key in after else _end(kind, name, wanted)
+        if change:
+            yield f"{KINDS.get(kind, kind)} {name}: {change}"
+
+
+def _objects(settings: Settings, passwords: Mapping[Registry, str]) -> Iterator[KubernetesObject]:
+    """Every object of the table KINDS that the settings want."""
+    yield from namespaces(settings)
+    yield from access_objects(settings)
+    yield from pull_secret_objects(settings, passwords)
+
+
+def _change(before: Inputs | None, after: Inputs) -> str:
+    """The change of an object in words; empty where the object stays as it is."""
+    if before is None:
+        return f"is created{_grant(after)}"
+    old, new = (_comparable(each, with_data="stringData" in after) for each in (before, after))
+    changed = sorted(FIELDS.get(key, key) for key in {*old, *new} if old.get(key) != new.get(key))
+    if not changed:
+        return ""
+    return _level_change(before, after) or f"changes in {', '.join(changed)}{_grant(after)}"
+
+
+def _level_change(before: Inputs, after: Inputs) -> str:
+    """The change of a namespace's Pod Security level; empty where it has the same one, and for other objects."""
+    old, new = (_labels_of(each).get(f"{POD_SECURITY}/enforce") for each in (before, after))
+    return f"Pod Security level {new}, {old or 'none'} before; for new pods only" if old != new else ""
+
+
+def _grant(inputs: Inputs) -> str:
+    """The role of a binding, and its subjects; empty for other objects."""
+    if "roleRef" not in inputs:
+        return ""
+    subjects = [Subject(each["kind"], each.get("namespace", ""), each["name"]) for each in inputs["subjects"]]
+    return f": {inputs['roleRef']['name']} for {', '.join(map(str, subjects)) or 'nobody'}"
+
+
+def _end(kind: str, name: str, wanted: Wanted) -> str:
+    if kind != "Namespace":
+        return "is deleted"
+    if any(addon.namespace == name and _recorded(_rendered(addon, wanted), wanted) for addon in ADDONS):
+        return "is deleted, with every object in it"
+    return "no setting names it any more; it stays, with every object in it"
 
 
 def label_changes(wanted: Wanted) -> Iterator[str]:
     """A line for each node whose labels change; no node restarts."""
     for host in wanted.settings.hosts.values():
-        before = _labels_of(wanted.last.objects.get(("NodePatch", host.name), {}))
+        before = _labels_of(wanted.last.objects.get((LABELS, host.name), {}))
         after = {} if host.gone else dict(host.labels)
         is_node = wanted.last.is_member(host.name) or host.role == "control-plane"
         changes = [
@@ -25,22 +104,15 @@ def label_changes(wanted: Wanted) -> Iterator[str]:
             yield f"{host.name}: labels change: {', '.join(changes)}; nothing restarts"
 
 
-def namespace_changes(wanted: Wanted) -> Iterator[str]:
-    """A line for each namespace whose Pod Security level changes; pods that run are not asked again."""
-    for name, labels in namespace_labels(wanted.settings).items():
-        recorded = wanted.last.objects.get(("Namespace", name))
-        before, after = (each.get(f"{POD_SECURITY}/enforce") for each in (_labels_of(recorded or {}), labels))
-        if recorded and before != after:
-            yield f"namespace {name}: Pod Security level {after}, {before or 'none'} before; for new pods only"
-
-
 def addon_changes(wanted: Wanted) -> Iterator[str]:
     """A line for each add-on that comes, changes or goes."""
     if not wanted.last.objects:
         return
+    known: set[str] = set()
     for addon in ADDONS:
-        rendered = {object_name(each): object_inputs(each) for each in addon.objects(wanted.settings)}
-        recorded = {name: _inputs(each) for (_, name), each in wanted.last.objects.items() if name in rendered}
+        rendered = _rendered(addon, wanted)
+        recorded = _recorded(rendered, wanted)
+        known |= rendered.keys()
         if not addon.is_wanted(wanted.settings):
             if recorded:
                 yield f"add-on {addon.name}: is removed"
@@ -48,19 +120,45 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
             yield f"add-on {addon.name}: is applied"
         else:
             changed = [
-                name for name, inputs in rendered.items() if _comparable(recorded.get(name)) != _comparable(inputs)
+                name
+                for name, inputs in rendered.items()
+                if name not in recorded or _comparable(recorded[name]) != _comparable(inputs)
             ]
             if changed:
                 yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
+    for kind, name in sorted(wanted.last.objects):
+        if _is_of_addon(kind, name) and name not in known:
+            stays = kind == "CustomResourceDefinition"
+            yield f"{name}: no add-on has it any more; it {'stays' if stays else 'is deleted'}"
 
 
-def _comparable(inputs: Mapping[str, Any] | None) -> Any:
-    """Inputs of an object but for the data of a secret, which belong to the program that uses it."""
-    if inputs is None:
-        return None
-    return _without_zeros(
-        {key: value for key, value in inputs.items() if inputs.get("kind") != "Secret" or key != "data"}
-    )
+def _is_of_addon(kind: str, name: str) -> bool:
+    """True for a name from `object_name`; no other name has a capital letter."""
+    return name.startswith(f"{kind}:")
+
+
+def _rendered(addon: Addon, wanted: Wanted) -> dict[str, Inputs]:
+    return {object_name(each): object_inputs(each) for each in addon.objects(wanted.settings)}
+
+
+def _recorded(rendered: Mapping[str, Inputs], wanted: Wanted) -> dict[str, Inputs]:
+    """Inputs that the last update left of the same objects, by name."""
+    return {name: _inputs(each) for (_, name), each in wanted.last.objects.items() if name in rendered}
+
+
+def _comparable(inputs: Inputs, *, with_data: bool = False) -> dict[str, Any]:
+    """Inputs of an object without values that say nothing.
+
+    The data of a secret belong to the program that uses the secret, unless the stack file has them (`with_data`). The
+    provider (4.25) records `stringData` as `data`, in Base64.
+    """
+    if inputs.get("kind") == "Secret":
+        given = inputs.get("stringData") or {}
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in given.items()}
+        data = {"data": {**(inputs.get("data") or {}), **encoded}} if with_data else {}
+        inputs = {key: value for key, value in inputs.items() if key not in {"data", "stringData"}} | data
+    found: dict[str, Any] = _without_zeros(inputs)
+    return found
 
 
 def _without_zeros(node: Any) -> Any:
@@ -76,13 +174,13 @@ def _spelling(key: str) -> str:
     return key.replace("-", "_") if key.startswith("x-kubernetes-") else key
 
 
-def _inputs(recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+def _inputs(recorded: Inputs) -> Inputs:
     """The inputs of a recorded object: the provider keeps them beside the answer of the cluster."""
     found = recorded.get("__inputs", recorded)
     return found if isinstance(found, Mapping) else {}
 
 
-def _labels_of(recorded: Mapping[str, Any]) -> dict[str, str]:
+def _labels_of(recorded: Inputs) -> dict[str, str]:
     """The labels that the last update gave a node or a namespace."""
     metadata = _inputs(recorded).get("metadata") or {}
     return {str(name): str(value) for name, value in (metadata.get("labels") or {}).items()}

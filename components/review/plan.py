@@ -8,7 +8,7 @@ import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
 from components.host_files import containerd, effect_of
-from components.review.changed_objects import addon_changes, label_changes, namespace_changes
+from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.settings import Host, Registry
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -43,8 +43,8 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
         *_pod_network(wanted),
         *label_changes(wanted),
-        *namespace_changes(wanted),
         *addon_changes(wanted),
+        *object_changes(wanted, passwords),
         *_leaving(wanted),
         *_scripts(wanted),
     ]
@@ -66,7 +66,7 @@ def _control_plane(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
             " restarted, uncordoned; the API does not answer for a moment"
         )
     elif "CLUSTER_CONFIGURATION_SHA256" in changed:
-        yield f"{host.name}: the parts of the control plane whose arguments change restart"
+        yield f"{host.name}: API server, controller manager, scheduler and etcd restart where their arguments change"
     if "KUBELET_CONFIGURATION_SHA256" in changed and "KUBERNETES_VERSION" not in changed:
         yield f"{host.name}: kubelet restarts, pods keep running"
     if "KUBE_PROXY_CONFIGURATION_SHA256" in changed:
@@ -76,7 +76,7 @@ def _control_plane(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
     elif wanted.changed_variables(host.name, StepName.KUBECONFIG):
         yield f"{host.name}: the stack gets a new kubeconfig, nothing restarts"
     if "CONTROL_PLANE_TAINTS" in changed:
-        yield f"{host.name}: taints change"
+        yield _taints(host, wanted, StepName.INIT, "CONTROL_PLANE_TAINTS")
     yield from _policies(host, changed)
 
 
@@ -99,7 +99,12 @@ def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> It
         yield f"{host.name}: kubelet restarts, pods keep running"
     yield from _policies(host, changed)
     if "TAINTS" in wanted.changed_variables(host.name, StepName.MEMBERSHIP):
-        yield f"{host.name}: taints change"
+        yield _taints(host, wanted, StepName.MEMBERSHIP, "TAINTS")
+
+
+def _taints(host: Host, wanted: Wanted, name: StepName, variable: str) -> str:
+    taints = wanted.step(host.name, name).variables[variable].split()
+    return f"{host.name}: taints change to {', '.join(taints) or 'none'}; nothing restarts"
 
 
 def _policies(host: Host, changed: Collection[str]) -> Iterator[str]:
@@ -155,7 +160,7 @@ def _leaving(wanted: Wanted) -> Iterator[str]:
             seconds = wanted.settings.policy.drain_timeout_seconds
             yield f"{name}: is drained within {seconds} s, its node is deleted, the machine is reset"
         else:
-            yield f"{name}: leaves the stack"
+            yield f"{name}: leaves the stack; the machine is reset, unless it was declared gone"
 
 
 def _scripts(wanted: Wanted) -> Iterator[str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import Any
 
-from local.commands import run, succeeds
+from local.commands import holds, run
 from local.debian import install_packages
 from local.environment import Environment
 from local.paths import REPOSITORY
@@ -79,9 +79,9 @@ def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
     """Podman's description of the container, network, volume or image with this name; None if it does not exist.
 
     Raises:
-        StepError: podman failed.
+        StepError: podman failed, so nobody knows whether it exists.
     """
-    if not succeeds(["podman", kind, "exists", name]):
+    if not is_installed() or not holds(["podman", kind, "exists", name], step=step):
         return None
     found: dict[str, Any] = json.loads(podman(kind, "inspect", name, step=step))[0]
     return found

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from local.commands import run
 from local.environment import Environment
+from local.locks import locked
 from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
 from local.machines.leftovers import remove_leftovers
 from local.paths import STATE
 from problem import Problem, StepError
+
+LOCK = "network.lock"
+"""Name of the lock file: mirror and machines may create the network at the same time."""
 
 
 def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
@@ -32,7 +34,7 @@ def ensure_network(environment: Environment, *, way_out: bool = False) -> None:
     """
     step = f"make the network {environment.subnet}"
     ensure_engine()
-    with _one_at_a_time():
+    with locked(STATE / LOCK):
         remove_leftovers()
         found = inspected("network", environment.name, step=step)
         if found:
@@ -67,7 +69,7 @@ def remove_network(environment: Environment) -> None:
         StepError: a container still uses it.
     """
     step = f"remove the network {environment.subnet}"
-    with _one_at_a_time():
+    with locked(STATE / LOCK):
         found = inspected("network", environment.name, step=step)
         if found and _owner_of(found) == owner(environment):
             podman("network", "rm", environment.name, step=step)
@@ -146,12 +148,3 @@ def _podman_subnets(step: str) -> Iterator[tuple[str, str]]:
         for subnet in (inspected("network", name, step=step) or {}).get("subnets") or []:
             if ":" not in subnet["subnet"]:
                 yield f"podman's network {name}", subnet["subnet"]
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Lock the network: mirror and machines may create it at the same time."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    with (STATE / "network.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from local.commands import run
 from local.debian import install_packages
+from local.locks import locked
 from local.machines.debian_sources import CODENAMES, host_sources
 from local.machines.engine import inspected, podman
 from local.paths import MACHINE_IMAGES
@@ -27,6 +30,9 @@ PACKAGES = (
 
 INSTALLABLE = ("containerd",)
 """Packages of Debian that machines can install without a mirror: a repository on their disks has them."""
+
+UNFINISHED = ".unfinished-"
+"""Prefix of the directory of an archive that is being built."""
 
 SETTINGS_OF_APT = r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date)\b"
 """Settings of this host's apt that decide whether its mirrors can be used at all."""
@@ -48,14 +54,17 @@ def ensure_image(debian: int) -> str:
             )
         )
     name = image_name(debian)
-    if not inspected("image", name, step=f"inspect the image of Debian {debian}"):
-        with reported(f"Debian {debian} for the local machines is there", estimate_seconds=50):
-            podman(
-                *("import", "--quiet", "--change", 'CMD ["/sbin/machine-init"]', "--change", "ENV container=podman"),
-                *("--change", "STOPSIGNAL SIGRTMIN+3", str(_archive(debian)), name),
-                step=f"import Debian {debian}",
-            )
-    remove_old_images(debian)
+    # All checkouts of a user share the archives: a second run waits, and finds the image.
+    with locked(MACHINE_IMAGES / "lock"):
+        if not inspected("image", name, step=f"inspect the image of Debian {debian}"):
+            with reported(f"Debian {debian} for the local machines is there", estimate_seconds=50):
+                podman(
+                    *("import", "--quiet", "--change", 'CMD ["/sbin/machine-init"]'),
+                    *("--change", "ENV container=podman", "--change", "STOPSIGNAL SIGRTMIN+3"),
+                    *(str(_archive(debian)), name),
+                    step=f"import Debian {debian}",
+                )
+        remove_old_images(debian)
     return name
 
 
@@ -90,8 +99,16 @@ def _archive(debian: int) -> Path:
     if path.exists():
         return path
     install_packages(TOOLS, why="to build the local machines' Debian")
-    MACHINE_IMAGES.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"unfinished-{path.name}")
+    for left_by_a_killed_build in MACHINE_IMAGES.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(left_by_a_killed_build)
+    # mmdebstrap outlives a build that is killed: it may write to its own directory only.
+    with tempfile.TemporaryDirectory(dir=MACHINE_IMAGES, prefix=UNFINISHED) as scratch:
+        unfinished = Path(scratch) / path.name
+        _build(debian, unfinished)
+        return unfinished.rename(path)
+
+
+def _build(debian: int, archive: Path) -> None:
     step = f"build Debian {debian}"
     run(
         [
@@ -99,13 +116,12 @@ def _archive(debian: int) -> Path:
             *(f"--aptopt={setting}" for setting in _settings_of_host_apt(step)),
             f'--customize-hook={SHELL_FILES / "packages.sh"} "$1" {" ".join(INSTALLABLE)}',
             f"--customize-hook={SHELL_FILES / 'customize.sh'}",
-            *(CODENAMES[debian], unfinished),
+            *(CODENAMES[debian], archive),
             *host_sources(debian),
         ],
         step=step,
         log="mmdebstrap",
     )
-    return unfinished.rename(path)
 
 
 def _settings_of_host_apt(step: str) -> list[str]:

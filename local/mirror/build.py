@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.debian import install_packages
+from local.locks import locked
 from local.mirror import apt_repository, registry
 from local.mirror.content import PROGRAMS
 from local.mirror.images import Image, all_images
@@ -79,9 +79,7 @@ def _tidy() -> None:
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Lock the cache, which all checkouts of a user share: a second build waits for the first."""
-    MIRROR.mkdir(parents=True, exist_ok=True)
-    with (MIRROR / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(MIRROR / "lock"):
         for left_by_a_killed_build in MIRROR.glob(".*-*"):
             shutil.rmtree(left_by_a_killed_build)
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import re
 import shutil
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.locks import locked
 from local.paths import TOOL_CHAIN_BIN
 from local.report import say, step
 from local.toolchain.download import downloaded, unpack
@@ -166,8 +166,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _scratch_directory() -> Iterator[Path]:
     """An empty directory beside the tools, of one installation at a time; the next installation empties it again."""
     TOOL_CHAIN_BIN.mkdir(parents=True, exist_ok=True)
-    with (TOOL_CHAIN_BIN.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(TOOL_CHAIN_BIN.parent / "lock"):
         scratch = TOOL_CHAIN_BIN.parent / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)  # what a killed installation left
         scratch.mkdir()

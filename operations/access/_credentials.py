@@ -1,4 +1,4 @@
-"""What a kubeconfig holds to reach a cluster: server, authority and user of its current context."""
+"""Credentials in a kubeconfig: server, authority and user of its current context."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ELSEWHERE = {
     "client-key": ("the user's key in another file", FLATTEN),
     "username": ("a password, which Kubernetes takes no more", OURS),
 }
-"""What may stand in a cluster or user in place of what is needed, and what to do then; {ours} is `make kubeconfig`."""
+"""Entries of a cluster or user that operations cannot use, and the next command; {ours} is `make kubeconfig`."""
 
 
 def credentials(kubeconfig: str, commands: StackCommands) -> tuple[str, str, Entry]:

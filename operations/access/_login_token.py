@@ -13,7 +13,7 @@ from problem import Problem, StepError
 
 DEFAULT_DURATION = "1h"
 SHORTEST_SECONDS = 600
-"""The API server refuses less: Kubernetes, pkg/apis/authentication/validation, since 1.22."""
+"""The shortest validity that the API server takes: Kubernetes, pkg/apis/authentication/validation, since 1.22."""
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -34,7 +34,7 @@ class LoginToken:
 
     @property
     def lifetime(self) -> str:
-        """For a person."""
+        """The token and its end of validity, for a person."""
         seconds = round((self.until - datetime.now(UTC)).total_seconds())
         hours, minutes = divmod(round(seconds / 60), 60)
         lasts = f"{hours} h {minutes} min" if hours else f"{minutes} min"

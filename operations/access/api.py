@@ -19,7 +19,7 @@ from problem import Problem, StepError
 
 ANSWER_SECONDS = 20
 FIRST_WORDS = 60
-"""Characters of an answer that is none."""
+"""Characters that a problem shows of an answer that is no JSON."""
 
 RENEW = "raise cluster.certificateGeneration by one in the stack file"
 
@@ -188,7 +188,7 @@ def _message(text: str) -> str:
 
 
 def _load_certificate(tls: ssl.SSLContext, user: Mapping[str, str]) -> None:
-    """Python's TLS reads keys from files only: this one is in a directory of our own, for a moment."""
+    """Load the certificate of a user. Python reads keys from files only: the key is in a private directory then."""
     with tempfile.TemporaryDirectory() as scratch:
         certificate = Path(scratch) / "user.pem"
         certificate.write_text(f"{user['certificate']}\n{user['key']}")

@@ -21,7 +21,7 @@ KINDS = ("clusters", "users", "contexts")
 
 
 def path_of(text: str) -> Path:
-    """A path as a person writes it. Behind make it stands in quotes, so that no shell has replaced its `~`.
+    """A path with its `~` replaced: `make` passes the path in quotes, where no shell replaces it.
 
     Raises:
         argparse.ArgumentTypeError: it begins with the name of a user that is none.
@@ -76,7 +76,7 @@ def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:
 
 
 def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig) -> None:
-    """Contexts of ours have the name of their user; one that has not would lead elsewhere, or be lost."""
+    """Refuse entries that contexts of others use: such a context would lead elsewhere, or be lost."""
     clusters = {each["name"]: each for each in entries["clusters"]}
     changed = {each["name"] for each in old.get("clusters") or [] if clusters.get(each["name"], each) != each}
     contexts = {each["name"] for each in entries["contexts"]}
@@ -118,7 +118,7 @@ def _read(file: Path) -> Kubeconfig:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Kubectl locks a kubeconfig in the same way: client-go, tools/clientcmd/loader.go, lockFile."""
+    """Lock the file as kubectl locks a kubeconfig: client-go, tools/clientcmd/loader.go, lockFile."""
     lock = Path(f"{file}.lock")
     try:
         os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))

@@ -1,6 +1,6 @@
-"""What Calico writes into a node, and other nodes read to reach its pods."""
+"""Annotations that Calico writes on a node, and that other nodes read to reach the pods of the node."""
 
 from __future__ import annotations
 
 CALICO_ANNOTATIONS = ("projectcalico.org/IPv4Address", "projectcalico.org/IPv4VXLANTunnelAddr")
-"""Written when calico-node starts: Calico, node/pkg/lifecycle/startup and node/pkg/allocateip."""
+"""calico-node writes the annotations when it starts: Calico, node/pkg/lifecycle/startup and node/pkg/allocateip."""

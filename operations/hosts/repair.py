@@ -22,7 +22,7 @@ from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
 UNREADY_SECONDS = 150
-"""Until the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, and it may be busy."""
+"""Time in which the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, more when it is busy."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def _repairable(
                 f"repair {name}",
                 expected="a host whose machine is there",
                 seen="gone: true in the stack file",
-                next_command=f"if the machine is back: take gone away, write its hostKey, then {commands.up}",
+                next_command=f"if the machine is back: remove `gone: true`, write its hostKey, then {commands.up}",
             )
         )
     return host
@@ -214,9 +214,28 @@ class _Node:
             raise
 
     def _wait_until_missed(self) -> None:
-        """No join token is made for a Ready node, which one stays for a moment after its machine was reset."""
+        """Wait until the node is not Ready: no join token is made for a Ready node.
+
+        A node stays Ready for a moment after its machine was reset.
+
+        Raises:
+            StepError: the node stays Ready, so a kubelet still reports for it.
+        """
+        if _is_ready(self._node()):
+            print(f"{self.host.name}: waits until the control plane misses the kubelet", flush=True)
         deadline = time.monotonic() + UNREADY_SECONDS
-        while _is_ready(self._node()) and time.monotonic() < deadline:
+        while _is_ready(self._node()):
+            if time.monotonic() > deadline:
+                raise StepError(
+                    Problem(
+                        f"repair {self.host.name}",
+                        expected="the node not to be Ready, because its machine has no /etc/kubernetes/kubelet.conf",
+                        seen=f"Ready for {UNREADY_SECONDS} s: a kubelet still reports for it",
+                        next_command=f"systemctl stop kubelet on {self.host.name}, then"
+                        f" {self.api.commands.repair(self.host.name)}; if the node stays Ready: kubectl describe node"
+                        f" {self.host.name} shows the address of the machine that reports",
+                    )
+                )
             time.sleep(2)  # the control plane notices in its own time
 
 

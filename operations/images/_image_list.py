@@ -36,7 +36,7 @@ def stack_images(settings: Settings) -> list[StackImage]:
 
 
 def warn_of_guessed_tags(settings: Settings) -> None:
-    """On standard error, for a patch version of Kubernetes whose own tags are not known."""
+    """Warn on standard error of a patch version of Kubernetes whose own tags are not known."""
     version = settings.cluster.kubernetes_version
     if not etcd_and_coredns_tags_are_known(version):
         print(
@@ -59,6 +59,6 @@ def mirrored_to(settings: Settings, target: str) -> Settings:
 
 
 def full_name(image: str) -> str:
-    """The name with its registry: one without is Docker Hub's."""
+    """The name with its registry; a name without a registry is one of Docker Hub."""
     marker = Images(rewrite={"docker.io": "docker.io"})
     return marker.rewritten(image)

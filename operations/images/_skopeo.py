@@ -21,7 +21,7 @@ class Skopeo:
     """Skopeo with the certificates and passwords of a stack's hosts, and the logins of the person who runs it."""
 
     def __init__(self, settings: Settings, passwords: dict[str, str], scratch: Path) -> None:
-        """Lay out what skopeo reads.
+        """Write the certificates and logins that skopeo reads.
 
         Args:
             passwords: of the registries that want a login, by name.
@@ -94,7 +94,7 @@ class Skopeo:
 
 
 def is_loopback(registry: str) -> bool:
-    """A registry on this host may do without TLS, as for containerd and Docker."""
+    """True for a registry on this host, which may do without TLS, as for containerd and Docker."""
     host = registry.rpartition(":")[0] or registry
     try:
         return host in LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
@@ -103,7 +103,7 @@ def is_loopback(registry: str) -> bool:
 
 
 def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Those that `skopeo login`, `podman login` or `docker login` keep in a file, and the stack's over them."""
+    """Logins that `skopeo login`, `podman login` or `docker login` keep in a file; the stack's logins override them."""
     run_time = os.environ.get("XDG_RUNTIME_DIR", f"/run/containers/{os.getuid()}")
     files = [
         Path.home() / ".docker" / "config.json",

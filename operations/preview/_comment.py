@@ -11,18 +11,18 @@ from operations.preview._preview import Preview
 from problem import printable
 
 LIMIT = 65536
-"""Characters of a comment's body that GitHub takes. Counted in bytes here, which are never fewer."""
+"""Most characters of a comment that GitHub takes. The limit counts bytes here, which are never fewer."""
 
 MARK = {"~": "!"}
-"""What colours a line in a fenced block of type `diff`, for an operation of Pulumi that is neither + nor -."""
+"""Signs that colour a line in a fenced block of type `diff`, by sign of an operation of Pulumi, but for + and -."""
 
 OPERATIONS = {"same": "unchanged", "create": "to create", "update": "to update", "delete": "to delete"}
 
 HEADING = re.compile(r"^(\s*)([-+~]{1,2}) (\S+: \([a-z-]+\))")
-"""Of a resource in Pulumi's text. Its further lines may hold YAML, whose hyphens are no signs of Pulumi's."""
+"""First line of a resource in Pulumi's text. Further lines may hold YAML, whose hyphens are no signs of operations."""
 
 PROVIDER = re.compile(r"^\s+\[provider=.*\]$")
-"""Says of each resource which plugin it is for, in a line longer than all that matters."""
+"""Lines that name the plugin of a resource, which are longer than all others."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def counted(changes: Mapping[str, int]) -> str:
 
 
 def marker(stack: str) -> str:
-    """First line of a stack's comment, by which it is found again. It is not displayed."""
+    """First line of a stack's comment, which identifies the comment. GitHub does not display it."""
     return f"<!-- preview of stack {stack} -->"
 
 

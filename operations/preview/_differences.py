@@ -1,4 +1,4 @@
-"""What two previews of one stack differ in, resource by resource and line by line."""
+"""Differences between two previews of one stack, resource by resource and line by line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _lines(inputs: Any) -> list[str]:
 
 
 def _rendered(node: Any, indent: str) -> Iterator[str]:
-    """As YAML, but that texts of several lines are never quoted: their lines are what is compared."""
+    """Lines of YAML, with texts of several lines unquoted, so that a comparison sees each of these lines."""
     if isinstance(node, dict):
         for key, value in sorted(node.items()):
             yield from _entry(f"{indent}{key}:", value, indent)
@@ -75,7 +75,7 @@ def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def shortened(line: str) -> str:
-    """Two long lines that begin alike can still be told apart."""
+    """A line, cut where it is too long; a digest tells two lines apart that begin alike."""
     if len(line) <= LONGEST_LINE:
         return line
     return f"{line[:LONGEST_LINE]} ... ({len(line)} characters, {hashlib.sha256(line.encode()).hexdigest()[:8]})"

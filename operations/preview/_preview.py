@@ -18,7 +18,7 @@ from operations.stack.stacks import commands_of, project_copy, selected_stack, s
 from problem import Problem, StepError
 
 PLAN = "Plan"
-"""What the program says about the whole of a change begins with this word."""
+"""First word of the message with the plan."""
 
 LEFT_ALONE = {OpType.SAME, OpType.READ, OpType.REFRESH}
 """Operations of Pulumi that change nothing."""
@@ -58,7 +58,7 @@ class Selection:
 
 
 def of_stack(stack: str) -> Selection:
-    """A stack as its backend knows it: that of this checkout for local machines, or who runs this has chosen one.
+    """A stack in its backend: local machines have that of this checkout, other stacks the backend of the user's login.
 
     Raises:
         StepError: there is no such stack file.

@@ -111,7 +111,7 @@ def _git(*arguments: str) -> None:
 
 
 def _pull_request(number: int) -> PullRequest:
-    """From the variables that a GitHub Actions job has; the token it is given on purpose."""
+    """The pull request, from variables of a GitHub Actions job; the workflow passes the token explicitly."""
     missing = [name for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY") if not os.environ.get(name)]
     if missing:
         raise StepError(

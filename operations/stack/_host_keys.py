@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from problem import Problem, StepError
 
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
-"""In the order in which one is chosen. `ssh-rsa` would ask for signatures with SHA-1, which servers refuse."""
+"""Types of keys in order of preference. `ssh-rsa` would ask for signatures with SHA-1, which servers refuse."""
 
 ANSWER_SECONDS = 5
 
@@ -28,12 +28,12 @@ class HostKey:
     key: str
 
     def __str__(self) -> str:
-        """As a stack file has it."""
+        """The key in the form of a stack file."""
         return f"{self.type} {self.key}"
 
     @property
     def fingerprint(self) -> str:
-        """As ssh and ssh-keygen show it."""
+        """The fingerprint in the form of ssh and ssh-keygen."""
         digest = hashlib.sha256(base64.b64decode(self.key)).digest()
         return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 

@@ -29,7 +29,7 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Row:
-    """One field: its path below the section, and what is said of it. Texts are Markdown."""
+    """One field: its path below the section, and its description. Texts are Markdown."""
 
     path: str
     type: str
@@ -38,7 +38,7 @@ class Row:
     description: str
 
     def __str__(self) -> str:
-        """As a row of a table."""
+        """A row of a Markdown table."""
         cells = (f"`{self.path}`", self.type, self.default, self.allowed, self.description)
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -92,7 +92,7 @@ class _Rows:
         yield from inner
 
     def _alternatives(self, node: Schema) -> list[Schema]:
-        """What a place may hold, references followed, without null, which is what leaving it out means."""
+        """The schemas that a place allows, references followed; null, which stands for a field left out, is none."""
         if "$ref" in node:
             return [self._definitions[node["$ref"].rpartition("/")[2]]]
         found = [each for option in node.get("anyOf", [node]) for each in self._options(option, node)]

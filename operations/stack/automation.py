@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
-from pulumi.automation import CommandError, LocalWorkspace, StackNotFoundError
+from pulumi.automation import CommandError, LocalWorkspace, PulumiCommand, StackNotFoundError
+from semver import VersionInfo
 
 from operations.stack.commands import StackCommands
 from problem import Problem, StepError
+
+
+class _Program(PulumiCommand):
+    """The program pulumi. Each start costs most of a second: only a caller who reads the version starts it for that."""
+
+    def __init__(self) -> None:
+        self.command = "pulumi"  # the constructor of the API starts it for its version
+
+    @cached_property
+    def version(self) -> VersionInfo | None:  # type: ignore[override]  # read once, and never written
+        """Version of the program, which the API reads before a preview."""
+        return PulumiCommand().version
 
 
 class Workspace(LocalWorkspace):
@@ -29,15 +44,12 @@ def workspace(directory: Path, environment: Mapping[str, str]) -> Iterator[Works
         StepError: there is no program pulumi.
     """
     with _only(environment):
-        try:
-            found = Workspace(work_dir=str(directory), env_vars=dict(environment))
-        except FileNotFoundError as error:
+        if not shutil.which("pulumi"):
             next_command = "make tools installs it"
-            problem = Problem(
-                "run pulumi", expected="the program pulumi", seen="none in PATH", next_command=next_command
+            raise StepError(
+                Problem("run pulumi", expected="the program pulumi", seen="none in PATH", next_command=next_command)
             )
-            raise StepError(problem) from error
-        yield found
+        yield Workspace(work_dir=str(directory), env_vars=dict(environment), pulumi_command=_Program())
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def stack_file(stack: Stack) -> str:
 
 
 def _scalar(value: str) -> str:
-    """Quoted where YAML would take it for something else, such as `no`."""
+    """A text as a YAML scalar, quoted where YAML would read another type, such as `no`."""
     return yaml.safe_dump(value).splitlines()[0]
 
 

@@ -56,7 +56,7 @@ def stack_schema() -> Schema:
 
 
 def _name_follows_from_key(host: Schema) -> None:
-    """The program takes a host's name from its key; a file that also says it says it twice."""
+    """Remove the field `name` of a host: the program takes the name from the key of the host."""
     host["required"].remove("name")
     del host["properties"]["name"]
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from operations.stack.commands import StackCommands
 from operations.stack.stack_schema import PREFIX
 from problem import Problem, StepError
 
+SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""Key and value by which an exported state marks a secret: pulumi/sdk go/common/resource/sig."""
+
 OWN_BACKEND = "organization/kubeadm/"
-"""Before the name of a stack in a backend without organisations, which that of local machines is."""
+"""Prefix of the name of a stack in a backend without organisations, such as the backend of local machines."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class SelectedStack:
 
     @property
     def commands(self) -> StackCommands:
-        """The commands that advice names."""
+        """The commands of the stack, for advice in problems."""
         return commands_of(self.name)
 
     def settings(self) -> Settings:
@@ -79,8 +83,6 @@ class SelectedStack:
         Raises:
             StepError: the state cannot be read, or decrypted.
         """
-        with self._workspace("read the state") as found:
-            resources = (found.export_stack(self.name).deployment or {}).get("resources") or []
         state = {
             each["urn"]: {
                 "type": each["type"],
@@ -90,7 +92,7 @@ class SelectedStack:
                     "connection": {},
                 },
             }
-            for each in resources
+            for each in self._resources
         }
         last = last_update_of(CLUSTER, state)
         return {key: with_contents(each.stdin, last.contents) for key, each in last.steps.items()}
@@ -116,8 +118,14 @@ class SelectedStack:
         Raises:
             StepError: they cannot be read, or decrypted.
         """
-        with self._workspace("read the outputs") as found:
-            return {name: output.value for name, output in found.stack_outputs(self.name).items()}
+        stack = next((each for each in self._resources if each["type"] == "pulumi:pulumi:Stack"), {})
+        return {name: _in_clear(value) for name, value in stack.get("outputs", {}).items()}
+
+    @cached_property
+    def _resources(self) -> list[dict[str, Any]]:
+        """Resources of the state, exported once: each start of Pulumi costs most of a second."""
+        with self._workspace("read the state") as found:
+            return (found.export_stack(self.name).deployment or {}).get("resources") or []
 
     def secret(self, name: str) -> str:
         """A secret of the stack file, in clear.
@@ -155,7 +163,13 @@ def project_copy(stack_file: Path, project: Path = REPOSITORY) -> Iterator[Path]
 
 def _in_clear(value: Any) -> Any:
     """A value of an exported state; a secret is an object there, with its JSON as text."""
-    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
+    if isinstance(value, dict):
+        return (
+            json.loads(value["plaintext"])
+            if value.get(SIGNATURE) == SECRET
+            else {key: _in_clear(inner) for key, inner in value.items()}
+        )
+    return [_in_clear(inner) for inner in value] if isinstance(value, list) else value
 
 
 def short_name(stack: str) -> str:
@@ -164,12 +178,12 @@ def short_name(stack: str) -> str:
 
 
 def stack_file_name(stack: str) -> str:
-    """As Pulumi names it."""
+    """Name of a stack file, as Pulumi looks for it."""
     return f"Pulumi.{short_name(stack)}.yaml"
 
 
 def is_local(stack: str) -> bool:
-    """Whether a stack is one of local machines, in the backend of this checkout."""
+    """True for a stack of local machines, in the backend of this checkout."""
     name = short_name(stack)
     return stack in {name, OWN_BACKEND + name} and (name == DEV.name or _generated(name).exists())
 

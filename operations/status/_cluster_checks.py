@@ -1,4 +1,4 @@
-"""What can be wrong with nodes, taints and kube-proxy, and what to do about it."""
+"""Problems of nodes, labels, taints and kube-proxy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from operations.status._cluster_state import ClusterState
 from problem import Problem
 
 ROLE_TAINTS = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
-"""1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
+"""Taints of a control plane. 1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
 
 def cluster_problems(
     state: ClusterState, settings: Settings, commands: StackCommands, were_nodes: Collection[str]
 ) -> Iterator[Problem]:
-    """Everything that is wrong with what belongs to no workload.
+    """Problems of all objects that belong to no workload.
 
     Args:
         state: of the cluster.
@@ -48,7 +48,7 @@ def _nodes(
             yield Problem(
                 f"{host.name}: node",
                 expected="a node of the cluster",
-                seen=f"only {', '.join(nodes)}",
+                seen=f"no node of that name among {', '.join(nodes) or 'none'}",
                 next_command=commands.repair(host.name) if host.name in were_nodes else commands.up,
             )
     for name, node in nodes.items():
@@ -67,10 +67,12 @@ def ready_condition(node: Json) -> Json:
 
 
 def _of_no_host(name: str, commands: StackCommands, *, is_gone: bool) -> Problem:
-    """Such as a dead machine that came back: its kubelet registers it again."""
+    """The problem of a node without a host: the kubelet of a dead machine that comes back registers the node again."""
     there = f"systemctl disable --now kubelet on {name}, then kubectl delete node {name}"
     if is_gone:
-        next_command = f"{commands.up}, if it did not run since; {there}; if the machine is to stay: take gone away"
+        next_command = (
+            f"{commands.up}, if it did not run since; {there}; if the machine is to stay: remove `gone: true`"
+        )
     else:
         next_command = f"{there}; if it is to stay: add it to kubeadm:hosts, kubeadm reset on {name}, {commands.up}"
     return Problem(
@@ -93,7 +95,7 @@ def _not_ready(name: str, ready: Json, commands: StackCommands) -> Problem:
     elif "container runtime" in message.lower():
         next_command = f"systemctl restart containerd on {name}; journalctl --unit containerd says why it ended"
     elif ready.get("status") == "Unknown":
-        next_command = f"see whether {name} runs and kubelet on it: systemctl status kubelet"
+        next_command = f"systemctl status kubelet on {name}, if the machine runs"
     return Problem(f"{name}: node", expected="the node to be Ready", seen=message, next_command=next_command)
 
 
@@ -129,7 +131,7 @@ def _taints(state: ClusterState, settings: Settings) -> Iterator[Problem]:
                 f"{name}: control-plane taint",
                 expected=_taint_text(wanted),
                 seen=_taint_text(found),
-                next_command="; ".join([*undo, *redo]) + "; or say it in cluster.controlPlaneTaints",
+                next_command="; ".join([*undo, *redo]) + "; or set cluster.controlPlaneTaints to what was seen",
             )
 
 

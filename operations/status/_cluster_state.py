@@ -1,4 +1,4 @@
-"""What the API server says of a cluster, read once; what it refuses is a problem of its own."""
+"""State of a cluster, read once from the API server; a refused request is a problem."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from problem import Problem, StepError
 
 SCRAPER_PROXY = f"/api/v1/namespaces/{DASHBOARD}/services/http:dashboard-metrics-scraper:8000/proxy/"
 UNREACHABLE = {502, 503, 504}
-"""Of a request through the API server: it found no pod behind the service, or could not reach one."""
+"""Statuses of a request through the API server that found no pod behind the service, or did not reach the pod."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ClusterState:
 
 
 def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
-    """Look at a cluster; what one request does not get does not hide what the others do.
+    """The state of a cluster. A failed request leaves out its own objects only.
 
     Raises:
         StepError: the API server is not ready, does not know the user, or the user was revoked.

@@ -1,4 +1,4 @@
-"""What can be wrong with the dashboard, and what to do about it."""
+"""Problems of the dashboard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from problem import Problem
 
 
 def _is_pod_network(state: ClusterState) -> bool:
-    """Whether other pods are unreachable too: the pod network is a problem of its own."""
+    """True where other pods are unreachable too: then the pod network is the problem."""
     return bool(unreachable_node(state) or nodes_without_addresses(state))
 
 

@@ -1,9 +1,9 @@
-"""What can be wrong on a host, and what to do about it; from facts that one visit to the host found."""
+"""Problems of a host, from facts that one SSH connection collects."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
@@ -17,13 +17,19 @@ FACTS = Path(__file__).parent / "host_facts.sh"
 Facts = Mapping[str, str]
 
 
-def facts_of(host: Host, settings: Settings) -> dict[str, str]:
+def facts_of(host: Host, settings: Settings, were_nodes: Collection[str]) -> dict[str, str]:
     """The facts of a host, by name, that operations/status/host_facts.sh prints.
+
+    Args:
+        host: the host.
+        settings: the settings of the stack.
+        were_nodes: hosts that the last update left as nodes.
 
     Raises:
         StepError: it does not let us in.
     """
-    given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host))}
+    workers = [each.name for each in settings.workers if each.name in were_nodes and not each.gone]
+    given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host, workers))}
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
@@ -42,7 +48,7 @@ def host_problems(
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
         was_node: whether the last update left it as a node.
     """
-    lost = list(lost_problems(host, facts, commands)) if was_node else []
+    lost = list(lost_problems(host, settings, facts, commands)) if was_node else []
     yield from lost
     if not facts["containerd_program"] and facts["joined"] != "yes":
         if not lost:
@@ -96,7 +102,7 @@ def _pause_image(host: Host, settings: Settings, facts: Facts, commands: StackCo
         yield Problem(
             step,
             expected=f"{image} on the host; without it no pod starts",
-            seen=facts["pause_log"] or "it is not there",
+            seen=facts["pause_log"] or "no such image on the host",
             next_command=f"crictl pull {image} on the host; if that fails: curl --head https://{registry}/v2/;"
             f" {password}; images.rewrite in the stack file; make mirror",
         )
@@ -132,7 +138,10 @@ def _join(host: Host, facts: Facts, commands: StackCommands, *, is_node: bool | 
         )
     else:
         yield Problem(
-            f"{host.name}: join", expected="a node of the cluster", seen="never joined", next_command=commands.up
+            f"{host.name}: join",
+            expected="a node of the cluster",
+            seen="a host that never joined",
+            next_command=commands.up,
         )
 
 

@@ -1,10 +1,10 @@
-"""What the last update left on a host and somebody took away: its node, its marks, its files."""
+"""Lost state of a host: a node, marks or files that the last update left and that are gone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
-from components.settings import Host
+from components.settings import Host, Settings
 from operations.stack.commands import StackCommands
 from problem import Problem
 
@@ -33,25 +33,31 @@ MARKS_OF_CONTROL_PLANE = (
 )
 """Names of marks as in scripts/lib/marks.sh, without those of a step that has not ended."""
 
-
-def marks_of(host: Host) -> list[str]:
-    """Names of the marks that an update leaves on a node of this role."""
-    return [*MARKS_OF_EVERY_NODE, *(MARKS_OF_CONTROL_PLANE if host.role == "control-plane" else ())]
+TAINTS_OF = "taints-of-"
+"""Prefix of a mark of a worker on the control plane, as worker_taints_mark in scripts/lib/marks.sh has it."""
 
 
-def lost_problems(host: Host, facts: Mapping[str, str], commands: StackCommands) -> Iterator[Problem]:
+def marks_of(host: Host, workers: Collection[str]) -> list[str]:
+    """Names of the marks that an update leaves on the machine of a node.
+
+    Args:
+        host: the host of the node.
+        workers: workers that the last update left as nodes.
+    """
+    if host.role != "control-plane":
+        return list(MARKS_OF_EVERY_NODE)
+    return [*MARKS_OF_EVERY_NODE, *MARKS_OF_CONTROL_PLANE, *(f"{TAINTS_OF}{name}" for name in sorted(workers))]
+
+
+def lost_problems(
+    host: Host, settings: Settings, facts: Mapping[str, str], commands: StackCommands
+) -> Iterator[Problem]:
     """Everything that a node has lost since the last update."""
     repair = commands.repair(host.name)
     if facts["joined"] != "yes":
         yield _reset(host, facts, commands)
         return
-    if facts["marks_gone"]:
-        yield Problem(
-            f"{host.name}: marks",
-            expected=f"the marks of the last update in {STATE}",
-            seen=f"no {facts['marks_gone'].replace(' ', ', no ')}",
-            next_command=repair,
-        )
+    yield from _marks(host, settings, facts["marks_gone"].split(), commands)
     if facts["files_gone"]:
         yield Problem(
             f"{host.name}: files",
@@ -61,8 +67,30 @@ def lost_problems(host: Host, facts: Mapping[str, str], commands: StackCommands)
         )
 
 
+def _marks(host: Host, settings: Settings, gone: list[str], commands: StackCommands) -> Iterator[Problem]:
+    of_workers = [path for path in gone if path.startswith(f"{STATE}/{TAINTS_OF}")]
+    own = [path for path in gone if path not in of_workers]
+    if own:
+        yield Problem(
+            f"{host.name}: marks",
+            expected=f"the marks of the last update in {STATE}",
+            seen=f"no {', no '.join(own)}",
+            next_command=commands.repair(host.name),
+        )
+    for path in of_workers:
+        worker = path.removeprefix(f"{STATE}/{TAINTS_OF}")
+        if worker not in settings.hosts:
+            continue  # a fact ends after some hundred characters, perhaps within a name
+        yield Problem(
+            f"{worker}: marks",
+            expected=f"the taints that the stack gave the node, in {path} on {host.name}",
+            seen="none: a taint that the stack file gives up would stay on the node",
+            next_command=commands.repair(worker),
+        )
+
+
 def _reset(host: Host, facts: Mapping[str, str], commands: StackCommands) -> Problem:
-    """As `kubeadm reset` leaves a machine."""
+    """The problem of a machine without kubelet.conf, such as `kubeadm reset` leaves one."""
     if host.role == "control-plane" and facts["cluster_data"] != "yes":
         return Problem(
             f"{host.name}: control plane",

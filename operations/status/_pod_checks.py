@@ -1,4 +1,4 @@
-"""What can be wrong with pods, and what to do about it."""
+"""Problems of pods."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ STARTING = {"ContainerCreating", "PodInitializing"}
 """Reasons to wait that every container has for a moment."""
 
 A_MOMENT = timedelta(minutes=1)
-"""A pod that has just been made, or whose container has just been started, has no problem yet."""
+"""Age below which a pod, or a started container, has no problem yet."""
 
 
 def pod_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
-    """Everything that keeps pods from running."""
+    """Problems that keep pods from running."""
     warnings = _warnings_by_pod(state.events or [])
     # Their pods are not Ready either, and wait for them.
     absent = {each["metadata"]["name"] for each in state.nodes or [] if ready_condition(each).get("status") != "True"}
@@ -61,7 +61,7 @@ def _pod(
 
 
 def _ended(pod: Json, phase: str) -> Problem:
-    """A Job's pods are its own business: it starts others. Those of others are replaced too, and stay to be seen."""
+    """The problem of an ended pod. A Job starts other pods itself; another controller replaces the pod and keeps it."""
     status, describe = pod["status"], _describe(pod)
     delete = f"kubectl --namespace {pod['metadata']['namespace']} delete pod {pod['metadata']['name']}"
     return Problem(
@@ -135,7 +135,7 @@ def _not_ready(pod: Json) -> Iterator[Problem]:
 
 
 def _is_older(since: str | None) -> bool:
-    """Than a moment; the clocks of cluster and reader may differ by less."""
+    """True for a time longer ago than A_MOMENT, which is more than clocks of cluster and reader differ."""
     return since is not None and datetime.now(UTC) - datetime.fromisoformat(since) > A_MOMENT
 
 
@@ -160,13 +160,13 @@ def _describe(pod: Json) -> str:
 
 
 def _ended_badly(container: Json) -> bool:
-    """It restarted and is down at the moment: a crash loop between two tries."""
+    """True for a container that restarted and is down at the moment: a crash loop between two tries."""
     ended = container.get("state", {}).get("terminated", {})
     return bool(ended and ended.get("exitCode") and container.get("restartCount"))
 
 
 def _why(waiting: Json, warnings: list[str]) -> str:
-    """The kubelet's own words. `Error: ErrImagePull` and the back-off itself only say that it failed."""
+    """The cause in the kubelet's own words. `Error: ErrImagePull` and the back-off only say that the pull failed."""
     causes = [line for line in warnings if line.startswith("Failed: Failed to pull image")]
     return causes[-1] if causes else str(waiting.get("message") or waiting["reason"])
 

@@ -1,4 +1,4 @@
-"""What can be wrong with the pod network, and what to do about it."""
+"""Problems of the pod network."""
 
 from __future__ import annotations
 

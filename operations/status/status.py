@@ -103,7 +103,7 @@ def _host(
 ) -> Iterable[Problem]:
     is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
     try:
-        facts = facts_of(host, settings)
+        facts = facts_of(host, settings, were_nodes)
         was_node = host.name in were_nodes
         return list(host_problems(host, settings, facts, commands, is_node=is_node, was_node=was_node))
     except StepError as error:

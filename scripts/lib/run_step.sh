@@ -42,7 +42,7 @@ run_step() {
     bash -c 'lock=$1; exec {lock}>&-; exec bash -euo pipefail "$2"' step "$lock" "$LIBRARY/steps/$script.sh" \
     </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
   ended=$(uptime_seconds)
-  # A full disk has no room for it; what the step says of that is told all the same.
+  # A full disk has no room for the log; the messages of the step are printed all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
   cut --characters=-4000 "$STAGING/log" >&2

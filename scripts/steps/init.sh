@@ -2,7 +2,7 @@
 # The host is the control plane of a running cluster, in the version and with the settings of the stack. The API is ready, the
 # objects that kubeadm makes exist, and the node is registered; then, last, the mark `initialized` is written. admin.conf proves
 # nothing: kubeadm writes it early.
-# Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
+# Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
 #   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
 #   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
@@ -36,8 +36,21 @@ reset_half_done() {
   containerd_serves # after a power cut containerd may have ended while pods were removed
 }
 
+# The values are those that kubeadm starts with: a later run, with other values after an interruption, knows what holds.
+remember_values() {
+  remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
+  remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
+  remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+  remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
+  remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
+  remember "$CONTROL_PLANE_TAINTS_MARK" "$CONTROL_PLANE_TAINTS"
+  remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
+}
+
 run_init() {
   check_before init "$IGNORE_PREFLIGHT_ERRORS"
+  remember_values
   remember "$INIT_STARTED_MARK" yes
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
     init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
@@ -55,8 +68,8 @@ register_again() {
   changed "the node, which had been deleted, is registered again"
 }
 
-# restore_marks: write the mark `initialized` of a running cluster again. The values of the step are wanted, not applied: other
-# lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree on it.
+# restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied:
+# other lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree.
 restore_marks() {
   local version
   version=$(manifest_version)
@@ -66,7 +79,7 @@ restore_marks() {
     [[ $ANSWER != "v$version" ]] || remember "$CONTROL_PLANE_VERSION_MARK" "$version"
   fi
   remember "$INITIALIZED_MARK" yes
-  changed "the cluster runs, its mark was lost and is written again"
+  changed "the cluster runs, its mark was missing and is written"
 }
 
 containerd_serves
@@ -79,9 +92,9 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
 \"The control plane's machine is lost\""
   restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
-  # After a reboot the API of a complete cluster does not answer at once.
-  if is_marked "$INIT_STARTED_MARK" && ! { [[ -f $KUBECONFIG ]] && comes_true 240 cluster_is_complete; }; then
-    reset_half_done
+  if is_marked "$INIT_STARTED_MARK"; then
+    # After a reboot the API of a complete cluster does not answer at once.
+    if [[ -f $KUBECONFIG ]] && comes_true 240 cluster_is_complete; then restore_marks; else reset_half_done; fi
   fi
   is_marked "$INIT_STARTED_MARK" || run_init
 fi
@@ -104,16 +117,7 @@ if [[ $MODE == verify ]]; then
 fi
 wait_for 60 "the cluster to have the objects that kubeadm makes" \
   "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
-if ! is_marked "$INITIALIZED_MARK"; then
-  remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
-  remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
-  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
-  remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
-  remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
-  remember "$CONTROL_PLANE_TAINTS_MARK" "$CONTROL_PLANE_TAINTS"
-  remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
-  remember "$INITIALIZED_MARK" yes
-fi
+remember "$INITIALIZED_MARK" yes
 remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
 for part in upgrade reconfigure expiry; do
   # shellcheck source=/dev/null

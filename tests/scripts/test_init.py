@@ -56,13 +56,38 @@ def test_an_init_that_was_cut_short_is_left_for_a_person_to_judge(control_plane:
 
 def test_an_init_whose_cluster_is_complete_is_never_reset(control_plane: Machine) -> None:
     """Only its mark was missing."""
-    control_plane.write(f"{STATE}/init-started", "")
-    for path in ("admin.conf", "controller-manager.conf", "scheduler.conf", "pki/ca.crt", "pki/etcd/ca.crt"):
-        control_plane.write(f"/etc/kubernetes/{path}", "")
-    control_plane.write("/up", "")
-    assert control_plane.run("init", MAY_RESET).status == 0
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.path(f"{STATE}/initialized").unlink()
+    control_plane.calls()
+    finished = control_plane.run("init", MAY_RESET)
+    assert finished.status == 0
+    assert "its mark was missing and is written" in finished.stderr
     assert kubeadm_calls(control_plane) == []
     assert control_plane.path(f"{STATE}/initialized").exists()
+
+
+def test_values_that_a_later_run_wants_are_applied_to_a_cluster_without_its_mark(control_plane: Machine) -> None:
+    """An init was cut short after kubeadm, or the mark was lost; then the stack file was edited."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.path(f"{STATE}/initialized").unlink()
+    wanted = VALUES | {"KUBE_PROXY_CONFIGURATION_SHA256": "other"}
+    control_plane.calls()
+    finished = control_plane.run("init", wanted)
+    assert finished.status == 0, finished.stderr
+    assert "kube-proxy restarts with its new configuration" in finished.stderr
+    assert kubeadm_calls(control_plane) == ["kubeadm init"], "its phase addon kube-proxy"
+    other = control_plane.run("init", wanted | {"CLUSTER_IDENTITY": "name dev, pods 10.9.0.0/16"})
+    assert "saw name dev, pods 10.244.0.0/16" in other.stderr
+
+
+def test_values_of_an_init_that_was_cut_short_are_those_that_kubeadm_got(control_plane: Machine) -> None:
+    """The step ended with kubeadm, whose cluster is complete; then the stack file was edited."""
+    control_plane.replace("steps/init", 'changed "kubeadm init is done"', "exit 1")
+    assert control_plane.run("init", VALUES).status == 1
+    control_plane.replace("steps/init", "exit 1", 'changed "kubeadm init is done"')
+    finished = control_plane.run("init", VALUES | {"CLUSTER_IDENTITY": "name dev, pods 10.9.0.0/16"})
+    assert finished.status == 1
+    assert "saw name dev, pods 10.244.0.0/16" in finished.stderr
 
 
 def test_an_init_whose_cluster_does_not_answer_at_once_is_never_reset(control_plane: Machine) -> None:

@@ -74,7 +74,7 @@ def test_a_running_cluster_whose_mark_was_lost_gets_its_marks_again(control_plan
     """It is not initialised, reset or upgraded; its configuration is applied, and then there is nothing to do."""
     status, printed = verified(control_plane)
     assert status == 0, printed
-    assert printed.startswith("node1: the cluster runs, its mark was lost and is written again\n")
+    assert printed.startswith("node1: the cluster runs, its mark was missing and is written\n")
     assert control_plane.path(f"{STATE}/initialized").exists()
     for name, variable in MARKS.items():
         assert control_plane.path(f"{STATE}/{name}").read_text() == VALUES[variable], name
@@ -111,7 +111,7 @@ def test_marks_that_are_left_are_kept(control_plane: Machine) -> None:
     """Only `initialized` was lost: a digest of an earlier configuration is still true."""
     for name, variable in MARKS.items():
         control_plane.write(f"{STATE}/{name}", VALUES[variable])
-    assert verified(control_plane) == (0, "node1: the cluster runs, its mark was lost and is written again\n")
+    assert verified(control_plane) == (0, "node1: the cluster runs, its mark was missing and is written\n")
     control_plane.path(f"{STATE}/initialized").unlink()
     control_plane.write(f"{STATE}/kube-proxy-configuration", "earlier")
     assert "node1: kube-proxy restarts with its new configuration\n" in verified(control_plane)[1]

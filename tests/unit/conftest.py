@@ -33,5 +33,5 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         found = Look(server, capsys)
         monkeypatch.setattr(status, "selected_stack", lambda _: Stack(found))
         monkeypatch.setattr(calico, "fetched_objects", lambda *_: list(yaml.safe_load_all(CALICO_MANIFEST)))
-        monkeypatch.setattr(status, "facts_of", lambda host, _: found.facts[host.name])
+        monkeypatch.setattr(status, "facts_of", lambda host, *_: found.facts[host.name])
         yield found

@@ -35,7 +35,7 @@ reconfigure_cluster() {
   changed "the control plane has its new configuration"
 }
 
-# The pod network's pool keeps the encapsulation that it was made with, whatever calico-node is told later.
+# The pool of the pod network keeps its first encapsulation: later settings of calico-node do not change it.
 POOL=ippools.crd.projectcalico.org/default-ipv4-ippool
 set_encapsulation() {
   ask "the API server to say whether it has the pools of Calico" kubectl get crd "${POOL%/*}" --ignore-not-found --output name

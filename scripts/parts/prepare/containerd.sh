@@ -9,7 +9,7 @@ containerd_is_installed() {
   dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null
 }
 
-# Said before anything is installed, or takes the place of another package: what is there, or what would be.
+# The version that is installed, or would be: a wrong one is refused before a package is installed or replaced.
 if containerd_is_installed; then
   seen_version=$(containerd --version | awk '{print $3}')
 else

@@ -72,6 +72,9 @@ def test_a_mark_that_is_gone(live: Cluster, machine: str, lost: str) -> None:
     uid = live.get("node", machine)["metadata"]["uid"]
     live.on(machine, f"rm -r {lost}")
     follow(f"{machine}: marks: expected the marks of the last update")
+    if (machine, lost) == (FIRST, STATE):
+        for worker in (SECOND, THIRD):
+            follow(f"{worker}: marks: expected the taints that the stack gave the node")
     assert live.get("node", machine)["metadata"]["uid"] == uid
 
 

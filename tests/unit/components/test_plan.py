@@ -7,37 +7,20 @@ import dataclasses
 import datetime as dt
 from pathlib import Path
 
-import pulumi
 import pytest
 
-from components.addons.calico import calico_images
-from components.lifetime import identity_of
 from components.review.expiry import expiry_warning
 from components.review.parallelism import slot_warning
-from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
-from components.settings.stack_file import SettingsError, parse_settings
+from components.settings.stack_file import SettingsError
 from components.steps import of_every_host
-from components.steps.last_update import LastUpdate, last_update_of
+from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import PROVIDER
 from components.steps.step import StepName
-from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support import recording
-from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.planning import planned, state_of, wanted_by
+from tests.unit.support.recording import record, stack_of
 from tests.unit.support.stacks import KEY, Stack
-
-
-def state_of(run: Recording) -> LastUpdate:
-    """What a run of the program would leave in the state."""
-    return last_update_of("cluster", recording.state_of(run.resources))
-
-
-def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
-    """What a stack file wants after the last update."""
-    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
-    settings = parse_settings(stack)
-    identity = identity_of(settings, last)
-    return Wanted("cluster", settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +33,6 @@ def last(directory: Path) -> LastUpdate:
 def stack(directory: Path) -> Stack:
     """The same stack file."""
     return stack_of(directory, "node2", "node3", version="1.35.4")
-
-
-def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
-    """The lines of the plan, without their indentation."""
-    return [line.strip() for line in plan(wanted_by(stack, last), {"hub.example.com": password})]
 
 
 def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
@@ -76,7 +54,7 @@ def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last
     assert planned(stack, last, "fish-sword") == [
         f"node{number}: passwords of registries change: holds from the next pull on, nothing restarts"
         for number in (1, 2, 3)
-    ]
+    ] + ["secret shop/registry-credentials: changes in content"]
 
 
 def test_another_password_restarts_containerd_1_4(directory: Path) -> None:
@@ -85,7 +63,8 @@ def test_another_password_restarts_containerd_1_4(directory: Path) -> None:
     before = state_of(record(stack, preview=False))
     assert planned(stack, before) == ["nothing is done to any node"]
     assert planned(stack, before, "fish-sword") == [
-        "node1: passwords of registries change: containerd 1.4 restarts, newer ones do not; pods keep running"
+        "node1: passwords of registries change: containerd 1.4 restarts, newer ones do not; pods keep running",
+        "secret shop/registry-credentials: changes in content",
     ]
 
 
@@ -137,7 +116,7 @@ def test_kubelet_and_api_server_are_told_apart(stack: Stack, last: LastUpdate) -
     stack["cluster"]["kubeletConfiguration"] = {"maxPods": 50}
     stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["api.example.com"]}}
     assert [line for line in planned(stack, last) if "changes:" not in line] == [
-        "node1: the parts of the control plane whose arguments change restart",
+        "node1: API server, controller manager, scheduler and etcd restart where their arguments change",
         "node1: kubelet restarts, pods keep running",
         "node2: kubelet restarts, pods keep running",
         "node3: kubelet restarts, pods keep running",
@@ -195,8 +174,8 @@ def test_values_that_say_nothing_are_no_change_of_an_add_on(stack: Stack, last: 
     assert planned(stack, as_real) == ["nothing is done to any node"]
     stack["dashboard"] = {"metricsScraperHostNetwork": True}
     assert planned(stack, as_real) == [
-        "namespace kubernetes-dashboard: Pod Security level privileged, baseline before; for new pods only",
         f"add-on dashboard: {name[1]} changes",
+        "namespace kubernetes-dashboard: Pod Security level privileged, baseline before; for new pods only",
     ]
 
 
@@ -391,9 +370,28 @@ def test_a_pod_security_level_that_changes_is_in_the_plan(stack: Stack, last: La
     """A cluster of an older version of this project has none; a new namespace has no pods to tell of."""
     stack["access"] = {"podSecurity": {"shop": "restricted", "new": "baseline"}}
     line = "namespace shop: Pod Security level restricted, baseline before; for new pods only"
-    assert planned(stack, last) == [line]
+    assert planned(stack, last) == ["namespace new: is created", line]
     shop = last.objects["Namespace", "shop"]
     unlabelled = {**last.objects, ("Namespace", "shop"): {**shop, "metadata": {"name": "shop"}}}
     del stack["access"]
     line = "namespace shop: Pod Security level baseline, none before; for new pods only"
     assert planned(stack, dataclasses.replace(last, objects=unlabelled)) == [line]
+
+
+def test_taints_that_change_are_in_the_plan_with_their_values(stack: Stack, last: LastUpdate) -> None:
+    """Of both roles; no taint is a value too."""
+    stack["hosts"]["node2"]["taints"] = [{"key": "gpu", "value": "a", "effect": "NoSchedule"}]
+    stack["cluster"]["controlPlaneTaints"] = []
+    assert [line for line in planned(stack, last) if "taints" in line] == [
+        "node1: taints change to none; nothing restarts",
+        "node2: taints change to gpu=a:NoSchedule; nothing restarts",
+    ]
+
+
+def test_a_host_that_never_joined_leaves_with_a_reset(stack: Stack, last: LastUpdate) -> None:
+    """The state does not tell a machine that was declared gone, to which nothing connects."""
+    del stack["hosts"]["node3"]
+    steps = {key: each for key, each in last.steps.items() if key != ("node3", StepName.MEMBERSHIP)}
+    assert planned(stack, dataclasses.replace(last, steps=steps)) == [
+        "node3: leaves the stack; the machine is reset, unless it was declared gone"
+    ]

@@ -1,4 +1,4 @@
-"""Programs that may not be cut short are out of reach of Ctrl-C."""
+"""Other programs: Ctrl-C does not reach those that may not be cut short, and a failure is no answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from local import commands
-from local.commands import run
+from local.commands import holds, run
+from problem import StepError
 
 
 def test_a_program_that_runs_to_its_end_is_waited_for_when_the_run_is_interrupted(
@@ -47,3 +48,16 @@ def test_a_program_that_runs_to_its_end_is_not_in_the_terminals_session(
     monkeypatch.setattr(commands, "LOGS", tmp_path)
     program = "import os; print(os.getsid(0) == os.getpid())"
     assert run([sys.executable, "-c", program], step="look", log="look", to_its_end=True) == "True\n"
+
+
+@pytest.mark.parametrize(("status", "answer"), [(0, True), (1, False)])
+def test_the_answer_of_a_program_is_its_status(status: int, answer: bool) -> None:
+    """Yes and no."""
+    assert holds(["sh", "-c", f"exit {status}"], step="look") is answer
+
+
+@pytest.mark.parametrize("program", [["sh", "-c", "echo locked >&2; exit 125"], ["no-such-program"]])
+def test_no_answer_is_no_answer(program: list[str]) -> None:
+    """A failed look ends the run and shows the error of the program."""
+    with pytest.raises(StepError, match=r"locked|no-such-program"):
+        holds(program, step="look")

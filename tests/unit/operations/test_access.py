@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from components.addons import manifests
-from components.objects.namespaces import namespace_labels
+from components.objects.namespaces import namespaces
 from components.settings.stack_file import parse_settings
 from local.paths import REPOSITORY
 from tests.unit.support.recording import Recording, record, stack_of
@@ -101,9 +101,8 @@ def test_who_may_make_pods_in_a_namespace_has_no_machine_by_that(tmp_path: Path)
 def test_an_add_on_has_the_level_that_its_pods_need(tmp_path: Path) -> None:
     """The network of a node is forbidden otherwise."""
     stack = full(tmp_path) | {"dashboard": {"metricsScraperHostNetwork": True}}
-    assert namespace_labels(parse_settings(stack))["kubernetes-dashboard"] == {
-        "pod-security.kubernetes.io/enforce": "privileged"
-    }
+    labels = {each.name: each.inputs["metadata"]["labels"] for each in namespaces(parse_settings(stack))}
+    assert labels["kubernetes-dashboard"] == {"pod-security.kubernetes.io/enforce": "privileged"}
 
 
 def test_namespaces_of_kubernetes_keep_their_level() -> None:

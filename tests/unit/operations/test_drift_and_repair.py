@@ -122,7 +122,11 @@ def test_a_repair_prints_what_its_steps_changed(hosts: Hosts, capsys: pytest.Cap
     [
         ("node3", "saw node1, node2\n", "Next: pulumi up --stack shop\n"),
         ("node9", "saw node1, node2\n", "Next: make repair STACK=shop HOST=...\n"),
-        ("node4", "saw gone: true in the stack file", "take gone away, write its hostKey, then pulumi up --stack shop"),
+        (
+            "node4",
+            "saw gone: true in the stack file",
+            "remove `gone: true`, write its hostKey, then pulumi up --stack shop",
+        ),
     ],
 )
 def test_a_host_without_a_prepared_machine_is_not_repaired(

@@ -206,6 +206,23 @@ def test_a_machine_that_was_reset_gets_a_token_once_its_node_is_missed(
     assert "node1 membership" in hosts.order()
 
 
+def test_a_node_that_stays_ready_without_its_machine_gets_no_token(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kubelet outlives its kubeconfig, and another machine may report under the name."""
+    hosts.outputs["reclaim"] = ""
+    now = [0.0]
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    assert __main__.main(["repair", "shop", "node2"]) == 1
+    printed = capsys.readouterr()
+    assert "node2: waits until the control plane misses the kubelet\n" in printed.out
+    assert "repair node2: expected the node not to be Ready" in printed.err
+    assert "saw Ready for 150 s: a kubelet still reports for it" in printed.err
+    assert "systemctl stop kubelet on node2, then make repair STACK=shop HOST=node2" in printed.err
+    assert "node1 membership" not in hosts.order()
+
+
 def test_a_host_that_is_no_node_yet_gets_its_files_only(hosts: Hosts) -> None:
     """Its join is the next update's."""
     hosts.stack.recorded.pop(("node2", StepName.JOIN))

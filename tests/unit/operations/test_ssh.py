@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,19 @@ def test_a_script_that_explains_its_failure_is_the_one_that_is_heard(
     with pytest.raises(StepError) as error:
         answer()
     assert str(error.value).startswith(expected)
+
+
+def test_an_answer_leaves_the_event_loop_of_its_thread_alone(programs: Path) -> None:
+    """The SDK of Pulumi looks for this loop: without it a program that runs later in the same thread fails."""
+    program(programs, "ssh", "echo done")
+
+    def loops() -> tuple[asyncio.AbstractEventLoop, asyncio.AbstractEventLoop]:
+        before = asyncio.new_event_loop()
+        asyncio.set_event_loop(before)
+        assert answer() == "done\n"
+        return before, asyncio.get_event_loop()
+
+    with ThreadPoolExecutor(1) as pool:
+        before, after = pool.submit(loops).result()
+    before.close()
+    assert before is after

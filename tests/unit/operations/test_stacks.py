@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -44,15 +45,21 @@ def pulumi(directory: Path, answer: str) -> None:
     program(directory, "pulumi", f'if [ "$1" = version ]; then echo 3.200.0; exit; fi\n{answer}')
 
 
+def exported(outputs: str, argument: str = "") -> str:
+    """A line of shell that prints a state with these outputs; `%s` in them is the argument."""
+    stack = f'{{"urn": "urn:pulumi:x::x::pulumi:pulumi:Stack::x", "type": "pulumi:pulumi:Stack", "outputs": {outputs}}}'
+    return f"""printf '{{"version": 3, "deployment": {{"resources": [{stack}]}}}}' "{argument}\""""
+
+
 @pytest.mark.parametrize("name", ["shop", "acme/shop", "organization/kubeadm/shop"])
 def test_the_stack_file_has_the_last_part_of_the_name_and_pulumi_gets_the_whole(project: Path, name: str) -> None:
     """As Pulumi itself does it for the stacks of an organisation."""
-    pulumi(project, """printf '{"x": "%s"}' "$*" """)
+    pulumi(project, exported('{"x": "%s"}', "$*"))
     stack = selected_stack(name)
     assert stack.file == project / "Pulumi.shop.yaml"
     assert set(stack.settings().hosts) == {"node1"}
     found = SelectedStack(name, stack.file, {"PATH": str(project)}).output("x")
-    assert found == f"--non-interactive stack output --json --show-secrets --stack {name}"
+    assert found == f"--non-interactive stack export --show-secrets --stack {name}"
 
 
 @pytest.mark.parametrize(
@@ -138,9 +145,21 @@ def test_pulumi_gets_the_environment_of_the_stack_and_nothing_else(
 ) -> None:
     """A passphrase in the environment of the user would be taken before that of local machines."""
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "another")
-    pulumi(project, """printf '{"x": "%s"}' "${PULUMI_CONFIG_PASSPHRASE-none}" """)
+    pulumi(project, exported('{"x": "%s"}', "${PULUMI_CONFIG_PASSPHRASE-none}"))
     assert SelectedStack("dev", project, {"PATH": str(project)}).output("x") == "none"
     assert "PULUMI_CONFIG_PASSPHRASE" in os.environ
+
+
+def test_the_state_is_read_by_one_start_of_pulumi(project: Path) -> None:
+    """`make status` reads inputs and outputs of the state; a start costs most of a second."""
+    secret = {stacks.SIGNATURE: stacks.SECRET, "plaintext": '"in clear"'}
+    outputs = json.dumps({"kubeconfig": secret, "nodes": {"node1": [secret]}})
+    program(project, "pulumi", f'echo "$@" >>{project}/starts\n{exported(outputs.replace(chr(92), chr(92) * 2))}')
+    stack = SelectedStack("shop", project / "Pulumi.shop.yaml", {"PATH": f"{project}:/bin"})
+    assert stack.recorded_inputs() == {}
+    assert stack.output("kubeconfig") == "in clear"
+    assert stack.outputs()["nodes"] == {"node1": ["in clear"]}
+    assert (project / "starts").read_text().count("\n") == 1
 
 
 def test_without_pulumi_it_says_what_installs_it(project: Path) -> None:

@@ -11,7 +11,8 @@ from operations.status._cluster_state import ClusterState
 from tests.unit.support.recorded_cluster import RBAC, Look, account, binding, settings
 from tests.unit.support.stacks import SHOP
 
-SERVICE_ACCOUNT = "RBAC: service account default/reader: expected a binding to view in default,\n  saw "
+READER = "service account default/reader"
+SERVICE_ACCOUNT = f"RBAC: {READER}: expected a binding to view in default,\n  saw "
 ROLE = "RBAC: role secret-creator: expected a binding to secret-creator in the whole cluster,\n  saw "
 USER = {"kind": "User", "name": "secret-operator"}
 
@@ -29,7 +30,7 @@ USER = {"kind": "User", "name": "secret-operator"}
         (
             "rolebindings",
             [binding("reader", "view", account("default", "robot"), namespace="default")],
-            f"{SERVICE_ACCOUNT}one without service account default/reader and for service account default/robot too",
+            f"{SERVICE_ACCOUNT}a binding without {READER} and for service account default/robot too",
             "system:serviceaccount:default:reader --namespace default",
         ),
         ("clusterrolebindings", [], f"{ROLE}none", "secret-operator"),
@@ -37,13 +38,13 @@ USER = {"kind": "User", "name": "secret-operator"}
         (
             "clusterrolebindings",
             [binding("secret-creator", "secret-creator")],
-            f"{ROLE}one without user secret-operator",
+            f"{ROLE}a binding without user secret-operator",
             "secret-operator",
         ),
         (
             "clusterrolebindings",
             [binding("secret-creator", "secret-creator", USER, {"kind": "Group", "name": "team"})],
-            f"{ROLE}one for group team too",
+            f"{ROLE}a binding for group team too",
             "secret-operator",
         ),
     ],
@@ -75,5 +76,5 @@ def test_a_role_in_a_namespace_is_bound_there_to_all_that_have_it() -> None:
     assert list(access_problems(ClusterState(cluster_bindings=[], bindings=[made]), stack, SHOP)) == []
     made["subjects"] = None
     (problem,) = access_problems(ClusterState(cluster_bindings=[], bindings=[made]), stack, SHOP)
-    assert problem.seen == "one without group team, service account ci/robot"
+    assert problem.seen == "a binding without group team, service account ci/robot"
     assert problem.next_command.startswith("kubectl auth can-i --list --as someone --as-group team --namespace shop")

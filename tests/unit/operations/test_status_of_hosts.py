@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 
 import pytest
 
+from components.settings import Host, Ssh
 from components.steps.scripts import SCRIPTS
+from components.steps.ssh import Answer
 from components.steps.step import StepName
-from operations.status._host_checks import host_problems
+from operations.status import _host_checks
+from operations.status._host_checks import facts_of, host_problems
 from operations.status._lost_state import MARKS_OF_CONTROL_PLANE, MARKS_OF_EVERY_NODE, STATE, marks_of
 from tests.unit.support.recorded_cluster import HEALTHY_HOST, PAUSE, Look, settings
 from tests.unit.support.stacks import SHOP, with_workers
@@ -90,10 +95,46 @@ def test_what_a_node_has_lost_since_the_last_update_is_put_back_by_a_repair(
 
 def test_a_worker_has_no_mark_of_a_cluster(look: Look) -> None:
     """Only the machine that initialised it."""
-    roles = {name: set(marks_of(host)) for name, host in look.settings.hosts.items()}
+    roles = {name: set(marks_of(host, ["node2"])) for name, host in look.settings.hosts.items()}
     assert "initialized" in roles["node1"] - roles["node2"]
     look.facts["node2"] |= {"cluster_data": "no"}
     look.assert_well()
+
+
+def test_a_lost_mark_of_a_worker_is_put_back_by_a_repair_of_the_worker(look: Look) -> None:
+    """The control plane has the mark, and `membership` of the worker writes it; a name that was cut is no worker."""
+    gone = f"{STATE}/taints-of-node2 {STATE}/taints-of-no"
+    look.facts["node1"] |= {"marks_gone": gone}
+    printed = look.printed()
+    mark = f"{STATE}/taints-of-node2 on node1"
+    assert f"node2: marks: expected the taints that the stack gave the node, in {mark}" in printed
+    assert "Next: make repair STACK=shop HOST=node2\n" in printed
+    assert printed.count("Next:") == 1
+    look.facts["node1"] |= {"marks_gone": f"{STATE}/taints {gone}"}
+    assert "Next: make repair STACK=shop HOST=node1\n" in look.printed()
+
+
+def test_marks_of_workers_have_the_name_that_the_scripts_give_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the control plane asks for a mark of each worker that the last update left as a node."""
+    name = subprocess.run(
+        ["bash", "-c", 'STATE=x; . "$1"; worker_taints_mark node2', "bash", str(SCRIPTS / "lib" / "marks.sh")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    asked: list[str] = []
+
+    def run_as_root(_host: Host, _ssh: Ssh, text: str) -> Answer:
+        asked.append(text)
+        return Answer(0, "", "")
+
+    monkeypatch.setattr(_host_checks, "run_as_root", run_as_root)
+    hosts = with_workers("node2", "node3", "node4")["hosts"]
+    hosts["node4"]["gone"] = True
+    stack = settings(hosts=hosts)
+    facts_of(stack.hosts["node1"], stack, ["node1", "node2", "node4"])
+    marks = shlex.split(asked[0].partition("MARKS=")[2].partition("\n")[0])[0].split()
+    assert [mark for mark in marks if "-of-" in mark] == [name]
 
 
 def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None:

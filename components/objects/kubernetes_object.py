@@ -1,0 +1,48 @@
+"""A Kubernetes object that follows from settings: the component registers it, and the plan compares it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.cluster_access import ClusterAccess
+
+
+@dataclass(frozen=True)
+class KubernetesObject:
+    """An object that a cluster gets, or fields of an object that others own.
+
+    Attributes:
+        name: name of the resource below the cluster, such as `default/reader`.
+        inputs: the whole manifest; values may be Outputs.
+        is_patch: true where the object exists already, and the stack owns these fields of it only.
+    """
+
+    name: str
+    inputs: Mapping[str, Any]
+    is_patch: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Kind of the resource: the kind of the object, of a patch with the suffix `Patch`."""
+        return f"{self.inputs['kind']}{'Patch' if self.is_patch else ''}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Kind and name of the resource, by which the last update records it."""
+        return self.kind, self.name
+
+    def register(self, cluster: ClusterAccess, options: pulumi.ResourceOptions) -> pulumi.Resource:
+        """Register the object under the type of its class in the SDK."""
+        api_version = self.inputs["apiVersion"]
+        group_version = api_version if "/" in api_version else f"core/{api_version}"
+        inputs = dict(self.inputs)
+        if self.kind == "Secret":
+            inputs |= {key: pulumi.Output.secret(value) for key, value in inputs.items() if key == "stringData"}
+            secret = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
+            options = pulumi.ResourceOptions.merge(options, secret)
+        name = cluster.resource_name(self.name)
+        return pulumi.CustomResource(f"kubernetes:{group_version}:{self.kind}", name, inputs, options)

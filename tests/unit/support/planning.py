@@ -1,0 +1,33 @@
+"""The plan of a stack file after an update."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.addons.calico import calico_images
+from components.lifetime import identity_of
+from components.review.plan import plan
+from components.settings.stack_file import parse_settings
+from components.steps.last_update import LastUpdate, last_update_of
+from components.steps.wanted import Wanted, wanted_steps
+from tests.unit.support import recording
+from tests.unit.support.recording import Recording
+from tests.unit.support.stacks import Stack
+
+
+def state_of(run: Recording) -> LastUpdate:
+    """What a run of the program would leave in the state."""
+    return last_update_of("cluster", recording.state_of(run.resources))
+
+
+def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
+    """What a stack file wants after the last update."""
+    pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
+    settings = parse_settings(stack)
+    identity = identity_of(settings, last)
+    return Wanted("cluster", settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
+
+
+def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
+    """The lines of the plan, without their indentation."""
+    return [line.strip() for line in plan(wanted_by(stack, last), {"hub.example.com": password})]
