@@ -1,7 +1,8 @@
 """Growth of Pulumi's own cost with the number of hosts: `make bench-scale`, or `python -m tests.bench.scale 300`.
 
 The machines are stand-ins behind a real SSH server, whose steps do nothing, and the stack has no Kubernetes objects:
-the engine, its providers, the Python program and SSH have the cost. Each `up` skips its preview, which has a column.
+the engine, its providers, the Python program and SSH have the cost. An SSH agent has the key, as the README says.
+Each `up` skips its preview, which has a column.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(hosts: int, machines: StandIns, directory: Path, parallel: int | None) -> Measured:
-    environment = _new_stack(directory)
+    environment = _new_stack(directory) | {"SSH_AUTH_SOCK": str(machines.agent)}
     more = ["--parallel", str(parallel)] if parallel else []
     measured = Measured()
     for name, operation in OPERATIONS.items():
@@ -135,7 +136,6 @@ def _write_stack_file(directory: Path, hosts: int, machines: StandIns) -> None:
     content["config"] = {
         "kubeadm:cluster": {"name": STACK},
         "kubeadm:hosts": named | {"node1": {**named["node1"], "role": "control-plane"}},
-        "kubeadm:ssh": {"privateKeyFile": str(machines.private_key)},
         "kubeadm:calico": {
             "manifestUrl": manifest.as_uri(),
             "manifestSha256": hashlib.sha256(CALICO_MANIFEST.encode()).hexdigest(),

@@ -37,12 +37,14 @@ class StandIns:
     Attributes:
         inside: prefix of a command line that reaches the machines.
         private_key: file of the private key of every machine.
+        agent: socket of an SSH agent that has this key.
         host_key: SSH host key of every machine.
         log: log file of the SSH server.
     """
 
     inside: tuple[str, ...]
     private_key: Path
+    agent: Path
     host_key: str
     log: Path
 
@@ -71,9 +73,27 @@ def stand_ins(*, step_seconds: float = 0) -> Iterator[StandIns]:
             try:
                 _wait_until_listening(process, log)
                 host_key = " ".join((directory / "host.pub").read_text().split()[:2])
-                yield StandIns(inside, directory / "login", host_key, log)
+                with _agent(directory / "agent", directory / "login") as agent:
+                    yield StandIns(inside, directory / "login", agent, host_key, log)
             finally:
                 process.terminate()
+
+
+@contextmanager
+def _agent(socket: Path, key: Path) -> Iterator[Path]:
+    """The socket of an SSH agent with a key, until the end of the block."""
+    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not socket.exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+            subprocess.run(["ssh-add", "-q", key], check=True, env=environment)
+            yield socket
+        finally:
+            process.terminate()
 
 
 @contextmanager
