@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -123,8 +124,14 @@ def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def endpoint(settings: Settings) -> str:
-    """The endpoint of the API, with its port."""
+    """The endpoint of the API, as kubeadm is given it; the setting may have no port."""
     return settings.cluster.control_plane_endpoint or f"{settings.control_plane.internal_ip}:{API_PORT}"
+
+
+def api_server(settings: Settings) -> str:
+    """The URL of the API. An endpoint without a port has kubeadm's own."""
+    found = endpoint(settings)
+    return f"https://{found}" if re.search(r":\d+$", found) else f"https://{found}:{API_PORT}"
 
 
 def join_configuration(host: Host, settings: Settings) -> File:

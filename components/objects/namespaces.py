@@ -50,7 +50,7 @@ def namespaces(settings: Settings) -> list[KubernetesObject]:
     """The namespaces that the settings name, by name, with the labels of their Pod Security levels."""
     of_addons = {addon.namespace: addon.pod_security(settings) for addon in addons_of(settings) if addon.namespace}
     names = {*of_addons, *settings.access.namespaces, *settings.images.pull_secret_namespaces} - OF_KUBERNETES
-    levels = dict.fromkeys(sorted(names), "baseline") | settings.access.pod_security | of_addons
+    levels = dict.fromkeys(sorted(names), "baseline") | of_addons | settings.access.pod_security
     return [_namespace(name, level) for name, level in levels.items()]
 
 

@@ -110,7 +110,8 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
         elif kind == "pulumi:index:Stash" and name == IDENTITY:
             identity = outputs["output"]
         elif kind == "pulumi:index:Stash" and name == SHARED_FILES:
-            contents = {File(path, content).digest: content for path, content in outputs["output"].items()}
+            # The output of a Stash keeps its first value; the input is the value of the last update.
+            contents = {File(path, content).digest: content for path, content in outputs["input"].items()}
         elif kind.startswith("kubernetes:"):
             objects[kind.rpartition(":")[2], name] = outputs
     return LastUpdate(identity, steps, objects, contents)

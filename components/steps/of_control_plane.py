@@ -35,5 +35,11 @@ def kubeconfig_step(settings: Settings) -> Step:
     host = settings.control_plane
     generation = {"CERTIFICATE_GENERATION": settings.cluster.certificate_generation}
     return Step(
-        StepName.KUBECONFIG, host.name, host, {"PROVIDER": PROVIDER}, again_when=generation, returns_secret=True
+        StepName.KUBECONFIG,
+        host.name,
+        host,
+        {"PROVIDER": PROVIDER},
+        again_when=generation,
+        keeps_connection=True,
+        returns_secret=True,
     )

@@ -30,7 +30,7 @@ def membership_step(host: Host, settings: Settings, last: LastUpdate) -> Step:
 def join_step(host: Host, settings: Settings) -> Step:
     """The step on the machine, without the token, which is a secret file."""
     values: dict[str, Value] = {
-        "API_SERVER": f"https://{kubeadm.endpoint(settings)}",
+        "API_SERVER": kubeadm.api_server(settings),
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         **kubeadm.kubelet_digest(settings),
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),

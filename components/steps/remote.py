@@ -102,7 +102,9 @@ class StepCommands:
 
         A rotated SSH key alone runs only commands with an `undo`, which uses the stored connection.
         """
-        is_same = (keeps_input or self.wanted.is_unchanged(step)) and self.wanted.reaches_same_machine(step)
+        is_same = (keeps_input or self.wanted.is_unchanged(step)) and (
+            step.keeps_connection or self.wanted.reaches_same_machine(step)
+        )
         keeps_connection = is_same and not step.undo and (keeps_input or not is_secret)
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
@@ -110,10 +112,7 @@ class StepCommands:
         """Hooks of a command: each explains a failed connection; the first of a host brings scripts and files."""
         if step.name is not StepName.PREPARE:
             return pulumi.ResourceHookBinding(on_error=[self._explain])
-        # A new command has the hooks of an unchanged command: with others the next update would write the state again.
-        is_updated = not self.wanted.is_new(step) and not (
-            self.wanted.is_unchanged(step) and self.wanted.reaches_same_machine(step)
-        )
+        # Always the same: Pulumi writes the whole state for each resource whose hooks differ.
         return pulumi.ResourceHookBinding(
-            before_create=[self._bring], before_update=[self._bring] if is_updated else [], on_error=[self._explain]
+            before_create=[self._bring], before_update=[self._bring], on_error=[self._explain]
         )

@@ -47,6 +47,7 @@ class Step:
         again_when: variables that no script reads: when one changes, the step runs again.
         undo: script that runs when the command is deleted; without it nothing runs.
         verifies_on_update: a changed input makes the script check and mend, never start over.
+        keeps_connection: another address, user or host key of the machine does not run the step again.
         returns_secret: the standard output of the script is a secret and is never shown.
     """
 
@@ -59,6 +60,7 @@ class Step:
     again_when: Mapping[str, Value] = field(default_factory=dict)
     undo: UndoName | None = None
     verifies_on_update: bool = False
+    keeps_connection: bool = False
     returns_secret: bool = False
 
     @property

@@ -56,10 +56,6 @@ class Wanted:
         """True where the variables of a member's join differ from the last update; the token is no variable."""
         return self.last.is_member(host.name) and bool(self.changed_variables(host.name, StepName.JOIN))
 
-    def is_new(self, step: Step) -> bool:
-        """True where no update recorded the step."""
-        return self.last.step(*step.key) is None
-
     def is_unchanged(self, step: Step) -> bool:
         """True where the last update recorded the step with the same standard input; secret files are left out."""
         recorded = self.last.step(step.subject, step.name)

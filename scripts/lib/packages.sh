@@ -30,8 +30,17 @@ apt_get() {
 }
 
 finish_packages() {
-  dpkg --force-confold --configure -a &>"$STAGING/dpkg" ||
+  local began now
+  began=$(uptime_seconds)
+  until dpkg --force-confold --configure -a &>"$STAGING/dpkg"; do
+    now=$(uptime_seconds)
+    # unattended-upgrades finishes interrupted packages too. dpkg does not wait for its lock.
+    if grep --quiet "lock" "$STAGING/dpkg" && ((now - began < APT_LOCK_SECONDS)); then
+      sleep 1
+      continue
+    fi
     fail "dpkg --configure -a to succeed" "$(failure_lines "$STAGING/dpkg")" "dpkg --configure -a; dpkg --audit"
+  done
   changed "packages that were half installed are installed"
 }
 

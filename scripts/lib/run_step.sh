@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # The environment of a step, and the functions that a recorded command calls after run.sh.
-# Needs: DRAIN_TIMEOUT_SECONDS
+# Needs: DRAIN_TIMEOUT_SECONDS; lib/owner.sh
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
 rm -rf "$STAGING"
 mkdir -p "$STAGING"
 . "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/owner.sh"
 mkdir -p "$STATE" "$LOGS"
 
 # Beside its own work a step may drain a node, for as long as the policy of the stack allows.
@@ -24,8 +25,10 @@ share() {
   # A script that undoes a step reads no file, and the file may be that of a later update.
   # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || return 0
-  [[ -f $content ]] && sum=$(sha256sum <"$content") && [[ ${sum:0:32} == "$3" ]] ||
-    refuse "the content of $2, with checksum $3, in $PLACE/files" "none, or another" "pulumi up"
+  if ! { [[ -f $content ]] && sum=$(sha256sum <"$content") && [[ ${sum:0:32} == "$3" ]]; }; then
+    refuse_other_cluster # it keeps its own files
+    fail "the content of $2, with checksum $3, in $PLACE/files" "none, or another" "pulumi up"
+  fi
   install -D --mode "$1" "$content" "$STAGING/files$2"
 }
 
@@ -36,7 +39,8 @@ run_step() {
   # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || script=$2
   began=$(uptime_seconds)
-  # `timeout` holds the lock as long as the step runs, also without this shell; a daemon that the step starts does not.
+  # `timeout` holds the lock as long as the script runs, also without this shell. A daemon that the script starts does not hold
+  # the lock, nor does a program that outlives the time limit because it ignores TERM.
   # shellcheck disable=SC2016,SC2154 # the inner shell expands them; run.sh sets lock
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
     bash -c 'lock=$1; exec {lock}>&-; exec bash -euo pipefail "$2"' step "$lock" "$LIBRARY/steps/$script.sh" \

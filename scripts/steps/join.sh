@@ -87,13 +87,13 @@ current-context: join
 KUBECONFIG
 }
 
-# delete_token: the token may delete itself, for it has served. 401 and 404: it is gone; 403: a token of an older version.
+# delete_token: the token may delete itself, for it has served. 401 and 404: it is gone.
 delete_token() {
   local token status
   token=$(<"$STAGING/files$JOIN_TOKEN")
   [[ -n $token ]] || return 0
   status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${token%%.*}")
-  [[ $status =~ ^(200|401|403|404)$ ]]
+  [[ $status =~ ^(200|401|404)$ ]]
 }
 
 run_join() {
@@ -139,6 +139,7 @@ if [[ -z $registered ]]; then
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
 forget "$JOIN_STARTED_MARK"
+rm -f "$DISCOVERY" # a power cut may have left it
 comes_true 20 delete_token || changed "the join token is not deleted: it expires 15 minutes after it was made"
 
 export KUBECONFIG=$KUBELET_CONF

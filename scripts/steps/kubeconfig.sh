@@ -32,6 +32,12 @@ BINDING
 }
 user_has_rights() { kubectl --kubeconfig "$made" auth can-i '*' '*' --all-namespaces; }
 
+# restore_rights: without a result the stack keeps its earlier kubeconfig, whose user gets the binding again.
+restore_rights() {
+  user=$before
+  [[ -z $before ]] || comes_true "$ANSWER_SECONDS" bind_user || changed "user $before has no rights any more"
+}
+
 grep --quiet '^clusters:' "$ADMIN_CONF" ||
   fail "a kubeconfig at $ADMIN_CONF" "$(ls -l "$ADMIN_CONF" 2>&1)" \
     "kubeadm init phase kubeconfig admin --config $KUBEADM_CONFIG"
@@ -39,9 +45,14 @@ user=$PROVIDER:$(openssl rand -hex 4)
 make_kubeconfig
 expires=$(kubeconfig_expiry "$made")
 binding="clusterrolebinding $PROVIDER"
+ask "the API server to show the $binding" kubectl get clusterrolebinding "$PROVIDER" --ignore-not-found \
+  --output 'jsonpath={.subjects[0].name}'
+before=$ANSWER
+trap restore_rights EXIT
 wait_for "$ANSWER_SECONDS" "the API server to take the $binding" \
   "kubectl describe $binding; with another role: kubectl delete $binding; then pulumi up" bind_user
 wait_for "$ANSWER_SECONDS" "user $user to have the rights of cluster-admin" "kubectl describe $binding" user_has_rights
+trap - EXIT
 changed "the stack's kubeconfig is of user $user, and those before are revoked"
 echo "# expires $expires"
 cat "$made"

@@ -13,23 +13,28 @@ taints_mark=$(worker_taints_mark "$WORKER_NAME")
 # let_delete_itself TOKEN: a join deletes the token that it used, and may delete nothing else. The permission goes with the
 # token, also when the token expires.
 let_delete_itself() {
-  local id=${1%%.*} name uid metadata
+  local id=${1%%.*} name metadata
   name=bootstrap-token-$id
-  uid=$(kubectl --namespace kube-system get secret "$name" --output 'jsonpath={.metadata.uid}')
-  metadata="{namespace: kube-system, name: $name, ownerReferences: [{apiVersion: v1, kind: Secret, name: $name, uid: $uid}]}"
-  kubectl create --filename - >/dev/null <<PERMISSION
+  ask "the API server to show secret $name" kubectl --namespace kube-system get secret "$name" \
+    --output 'jsonpath={.metadata.uid}'
+  metadata="{namespace: kube-system, name: $name, \
+ownerReferences: [{apiVersion: v1, kind: Secret, name: $name, uid: $ANSWER}]}"
+  wait_for "$ANSWER_SECONDS" "the API server to take role $name" "pulumi up" permit "$id" "$name" "$metadata"
+}
+permit() {
+  kubectl apply --filename - <<PERMISSION
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: $metadata
+metadata: $3
 rules:
-- {apiGroups: [""], resources: [secrets], resourceNames: [$name], verbs: [delete]}
+- {apiGroups: [""], resources: [secrets], resourceNames: [$2], verbs: [delete]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: $metadata
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: $name}
+metadata: $3
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: $2}
 subjects:
-- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:bootstrap:$id"}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:bootstrap:$1"}
 PERMISSION
 }
 

@@ -47,7 +47,9 @@ def test_a_worker_joins_once(worker: Machine) -> None:
     assert len([call for call in calls if call.startswith("kubeadm join --config ")]) == 1
     assert "0123456789abcdef" not in "".join(calls)
     assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
+    worker.write("/etc/kubernetes/kubeadm/discovery.conf", "token: left by a power cut")
     second = worker.run("join", VALUES, DISCOVERY)
+    assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
     assert (second.status, second.stderr, kubeadm_calls(worker)) == (0, "", [])
 
 
@@ -258,7 +260,7 @@ def test_a_worker_that_is_no_node_gets_a_token_of_minutes(machine: Machine) -> N
 def test_a_token_may_delete_itself_and_nothing_else(initialised: Machine) -> None:
     """The permission is deleted with the token, whoever deletes that."""
     initialised.stub("kubeadm", "echo abcdef.0123456789abcdef")
-    initialised.stub("kubectl", 'case "$*" in *uid*) printf 0-1 ;; create*) cat >"$ROOT/made" ;; esac')
+    initialised.stub("kubectl", 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >"$ROOT/made" ;; esac')
     assert initialised.run("membership", MEMBERSHIP).status == 0
     made = initialised.path("/made").read_text()
     assert "0123456789abcdef" not in made

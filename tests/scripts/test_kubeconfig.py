@@ -18,9 +18,10 @@ KUBECTL = """\
 case "$*" in
   apply*) [[ ! -e $ROOT/refuses ]] || { echo "cannot change roleRef" >&2; exit 1; }; cat >"$ROOT/binding" ;;
   *"auth can-i"*)
-    [[ $KUBECONFIG == *admin.conf && $1 == --kubeconfig ]] || exit 1
+    [[ $KUBECONFIG == *admin.conf && $1 == --kubeconfig && ! -e $ROOT/no-rights ]] || exit 1
     user=$(sed --quiet 's/^users://; T; n; s/^- name: //p' "$2")
     grep --quiet "  name: $user$" "$ROOT/binding" || { echo no; exit 1; } ;;
+  *"get clusterrolebinding"*) [[ ! -e $ROOT/binding ]] || sed --quiet '/User/{n; s/^ *name: //p}' "$ROOT/binding" ;;
   *) exit 1 ;;
 esac
 """
@@ -108,6 +109,14 @@ def test_what_kubeadm_says_when_it_makes_none_is_reported(control_plane: Machine
     assert (finished.status, finished.stdout) == (1, "")
     assert "expected kubeadm to make a kubeconfig,\n  saw error: the CA files could not be loaded" in finished.stderr
     assert bound(control_plane)[-1] == before
+
+
+def test_a_run_that_returns_no_kubeconfig_leaves_the_one_before_its_rights(control_plane: Machine) -> None:
+    """The state keeps that one, also where the edit is taken back and nothing runs again."""
+    before = user_of(control_plane.run("kubeconfig", VALUES))
+    control_plane.write("/no-rights", "")
+    assert control_plane.run("kubeconfig", VALUES).status == 1
+    assert bound(control_plane) == [PROVIDER, "cluster-admin", before]
 
 
 def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(control_plane: Machine) -> None:

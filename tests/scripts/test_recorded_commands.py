@@ -96,6 +96,17 @@ def test_a_shared_file_is_staged_by_its_checksum(sharing: Machine) -> None:
     assert "Next: pulumi up" in sharing.send(on(sharing, SHARED)).stderr
 
 
+def test_a_machine_of_another_cluster_is_named_before_a_missing_file(sharing: Machine) -> None:
+    """It keeps the scripts and the files of its cluster, which an installation for another one does not replace."""
+    sharing.path(f"{LIBRARY}/files").rename(sharing.path(f"{LIBRARY}/other"))
+    sharing.write("/var/lib/pulumi-kubeadm/owner", "fedcba9876543210")
+    sharing.write("/var/lib/pulumi-kubeadm/cluster-name", "shop")
+    named = "export CLUSTER_ID=0123456789abcdef\nexport CLUSTER_NAME=dev\n"
+    finished = sharing.send(named + sharing.relocated(on(sharing, SHARED)))
+    assert finished.status == 1
+    assert "it belongs to cluster shop (fedcba9876543210)" in finished.stderr
+
+
 def test_what_undoes_a_step_needs_no_shared_file(sharing: Machine) -> None:
     """A later update has replaced it."""
     sharing.path(f"{LIBRARY}/files/a948904f2f0f479b8f8197694b30184b").unlink()

@@ -1,16 +1,11 @@
 # shellcheck shell=bash
-# One machine belongs to one cluster, under one name, and files of another cluster are never touched. A cluster is known by its
-# identity, which is minted once; its name is for messages.
-# Needs: CLUSTER_ID CLUSTER_NAME; lib/kubeadm.sh
+# One machine belongs to one cluster, under one name, and files of another cluster are never touched.
+# Needs: CLUSTER_ID CLUSTER_NAME; lib/kubeadm.sh lib/owner.sh
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/owner.sh"
 
+refuse_other_cluster
 owner=$(mark "$OWNER_MARK")
-if [[ -n $owner && $owner != "$CLUSTER_ID" ]]; then
-  fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID), or of none" \
-    "it belongs to cluster $(mark "$CLUSTER_NAME_MARK") ($owner)" \
-    "remove the host from the stack of that cluster first; or, if the state of that stack is lost and this stack takes its \
-cluster over: \`id: $owner\` in kubeadm:cluster of the stack file, then pulumi up"
-fi
 found=$(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit \
   2>/dev/null) || true # either directory may be missing
 if [[ -z $owner && -n $found ]]; then

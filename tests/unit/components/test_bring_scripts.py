@@ -12,14 +12,14 @@ import pytest
 from components.host_files import shared_files
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
-from components.steps import bring_scripts, of_every_host
+from components.steps import bring_scripts
 from components.steps.last_update import LastUpdate
 from components.steps.scripts import install_scripts
 from components.steps.ssh import Answer
 from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support.loops import finished
 from tests.unit.support.recording import Recording, record, stack_of
-from tests.unit.support.stacks import KEY, smallest
+from tests.unit.support.stacks import smallest
 
 HOOK = ["cluster/scripts"]
 
@@ -37,32 +37,13 @@ def hooks_of(run: Recording, name: str) -> tuple[list[str], list[str]]:
 
 
 def test_the_first_command_of_each_host_brings_the_scripts(before: Recording) -> None:
-    """The others find them there."""
+    """At each of its runs, whatever the reason: the others find the scripts, and a preparation its shared files.
+
+    Hooks are the same in each update: Pulumi writes the whole state for each resource whose hooks differ.
+    """
     for name in before.commands:
         expected = HOOK if name.endswith("/prepare") else []
-        assert hooks_of(before, name) == (expected, []), name
-
-
-def test_an_unchanged_command_keeps_its_hooks(directory: Path, before: Recording) -> None:
-    """Pulumi writes the whole state for each resource whose hooks differ."""
-    again = record(stack_of(directory, "node2", "node3"), preview=False, before=before)
-    for name in before.commands:
-        assert hooks_of(again, name) == hooks_of(before, name), name
-
-
-def test_an_update_brings_them_to_each_host_that_is_prepared_again(
-    directory: Path, before: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another file, another machine, another version."""
-    stack = stack_of(directory, "node2", "node3")
-    stack["hosts"]["node2"] |= {"sysctl": {"vm.overcommit_memory": 1}}
-    stack["hosts"]["node3"] |= {"hostKey": f"{KEY}99"}
-    after = record(stack, preview=False, before=before)
-    assert hooks_of(after, "node1/prepare") == (HOOK, [])
-    assert hooks_of(after, "node2/prepare") == (HOOK, HOOK)
-    assert hooks_of(after, "node3/prepare") == (HOOK, HOOK)
-    monkeypatch.setattr(of_every_host, "scripts_version", lambda: "another")
-    assert hooks_of(record(stack, preview=False, before=before), "node1/prepare") == (HOOK, HOOK)
+        assert hooks_of(before, name) == (expected, expected), name
 
 
 def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, str, int]]:

@@ -154,6 +154,13 @@ def test_a_rotated_ssh_key_changes_only_what_may_have_to_undo_something(
     assert other.changed_since(before) == {*names("node2 node3", "prepare", "membership"), *names(ALL, "images")}
 
 
+def test_another_port_of_the_control_plane_makes_no_new_kubeconfig(directory: Path, before: Recording) -> None:
+    """A new kubeconfig revokes every copy of the one before."""
+    changed = after(directory, before, host("node1", port=2222)).changed_since(before)
+    assert {"node1/prepare", "node1/init"} <= changed
+    assert "node1/kubeconfig" not in changed
+
+
 def test_the_ssh_agent_of_another_session_changes_nothing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its socket is somewhere else each time that a person logs in."""
     stack = stack_of(directory, "node2")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.host_files import File, apt, containerd, effect_of
+from components.host_files import File, apt, containerd, effect_of, kubeadm
 from components.host_files.containerd_1_4 import CRI_WITH_PASSWORDS
 from components.host_files.effects import EFFECTS
 from components.host_files.proxy import proxy_files
@@ -79,6 +79,21 @@ def test_a_host_gets_exactly_these_files(version: str, name: str) -> None:
     settings = settings_for(version)
     files = prepared_files(settings.hosts[name], settings)
     assert_golden(f"{settings.hosts[name].role}-{version}.txt", as_text(files))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        (None, "https://192.0.2.11:6443"),
+        ("api.example.com", "https://api.example.com:6443"),
+        ("api.example.com:8443", "https://api.example.com:8443"),
+    ],
+)
+def test_a_join_finds_the_api_server_where_kubeadm_does(endpoint: str | None, url: str) -> None:
+    """kubeadm takes its own port for an endpoint without one."""
+    stack = smallest()
+    stack["cluster"] |= {"controlPlaneEndpoint": endpoint} if endpoint else {}
+    assert kubeadm.api_server(parse_settings(stack)) == url
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -132,7 +132,7 @@ class _Machines(mocks.Mocks):
         if args.typ == "command:remote:Command":
             outputs["stdout"] = rpc.UNKNOWN if self._preview else self._printed(args.name.removeprefix("cluster/"))
         if args.typ == "pulumi:index:Stash":
-            outputs["output"] = args.inputs["input"]
+            outputs["output"] = _kept(args.inputs["input"])
         return "" if self._preview else f"{args.name}-id", outputs
 
     @staticmethod
@@ -154,7 +154,12 @@ def _outputs(resource: Registered) -> dict[str, Any]:
     """What a resource has beside its inputs."""
     if resource.request.type == "command:remote:Command":
         return {"stdout": _Machines._printed(resource.name)}
-    return {"output": resource.inputs["input"]} if resource.request.type == "pulumi:index:Stash" else {}
+    return {"output": _kept(resource.inputs["input"])} if resource.request.type == "pulumi:index:Stash" else {}
+
+
+def _kept(value: Any) -> Any:
+    """The output of a Stash: its first value, also after updates. A mapping is taken for one that was updated."""
+    return {"first": "value"} if isinstance(value, dict) else value
 
 
 def state_of(resources: Iterable[Registered]) -> dict[str, dict[str, Any]]:
