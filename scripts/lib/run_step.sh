@@ -22,16 +22,20 @@ stage() {
 # run_step SCRIPT [UNDO]: run the script, or what undoes it when the command is deleted. It writes to files, not to the SSH
 # session: it must not die of a broken pipe when the session is lost.
 run_step() {
-  local script=$1 log=$LOGS/$STEP.log status=0
+  local script=$1 log=$LOGS/$STEP.log status=0 is_done=false
   # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || script=$2
   timeout --kill-after 10 "$STEP_TIMEOUT_SECONDS" \
     bash -euo pipefail "$LIBRARY/steps/$script.sh" </dev/null >"$STAGING/stdout" 2>"$STAGING/log" || status=$?
   # A full disk has no room for it; what the step says of that is told all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
+  if [[ -e $STAGING/done ]]; then is_done=true; fi
+  # Among the staged files may be passwords. Where the session is lost, the first line that nobody reads ends this shell.
+  exec {said}<"$STAGING/log" {result}<"$STAGING/stdout"
+  rm -rf "$STAGING"
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
-  cut --characters=-4000 "$STAGING/log" >&2
-  if ((status == 0)) && [[ ! -e $STAGING/done ]]; then
+  cut --characters=-4000 <&"$said" >&2
+  if ((status == 0)) && [[ $is_done == false ]]; then
     explain "the step to go to its end" "$LIBRARY/steps/$script.sh ended before its last line" \
       "make repair STACK=... HOST=$HOST_NAME" >&2
     status=1
@@ -39,8 +43,6 @@ run_step() {
   if ((status == 124 || status == 137)); then
     explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
   fi
-  exec {result}<"$STAGING/stdout"
-  rm -rf "$STAGING"
   trap - ERR # the step has explained itself
   # The error of a failed command shows its standard output, where a step returns secrets: what comes last fails no more.
   ((status == 0)) || return "$status"
