@@ -67,7 +67,6 @@ run_join() {
   check_before join "$IGNORE_PREFLIGHT_ERRORS"
   remember "$JOIN_STARTED_MARK" yes
   run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$KUBEADM_CONFIG" --skip-phases=preflight
-  rm -f "$DISCOVERY"
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
   changed "kubeadm join is done"
 }
@@ -103,6 +102,7 @@ if [[ -z $registered ]]; then
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+rm -f "$DISCOVERY" # also that of a join that was cut short when the node was registered
 forget "$JOIN_STARTED_MARK"
 
 export KUBECONFIG=$KUBELET_CONF

@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,8 +60,8 @@ def main() -> int:
         ProcessPoolExecutor(PROCESSES) as pool,
     ):
         sweep = partial(rows_of, directory=Path(directory), kinds=arguments.kind or list(Kind), every=arguments.every)
-        for rows in pool.map(sweep, names):
-            for row in rows:
+        for rows in as_completed([pool.submit(sweep, name) for name in names]):
+            for row in rows.result():
                 print(f"{row.scenario:26} {row.kind:10} {row.points:5} points {len(row.findings):4} differences")
                 for finding in row.findings:
                     print(f"    {finding[:SHOWN]}")

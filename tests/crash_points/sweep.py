@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.crash_points.compare import State, differences, state_of
 from tests.crash_points.scenarios import Scenario
+from tests.crash_points.tracer import Tracer
 from tests.crash_points.world import Run, World
 from tests.scripts.machine import Finished, until
 
@@ -22,6 +23,8 @@ class Kind(StrEnum):
     """How a run is disturbed."""
 
     KILLED = "killed"
+    TORN = "torn"
+    UNSYNCED = "unsynced"
     CLOSED = "closed"
     REFUSED = "refused"
     ERROR = "error"
@@ -30,6 +33,7 @@ class Kind(StrEnum):
     LOST = "lost"
 
 
+OF_TRACER = (Kind.TORN, Kind.UNSYNCED)
 OF_API = (Kind.REFUSED, Kind.ERROR, Kind.HANGING, Kind.SILENT, Kind.LOST)
 
 
@@ -99,29 +103,35 @@ class Sweep:
 
     def points(self, kind: Kind) -> int:
         """The number of points of a kind, in an undisturbed run."""
-        self._disturbed(kind, -1)
-        counted = self._world.machine.path("/world/requests") if kind in OF_API else self._directory / "points"
-        return len(counted.read_text()) if counted.exists() else 0
+        return self._disturbed(kind, 0)[1]
 
-    def _disturbed(self, kind: Kind, point: int) -> End:
+    def _disturbed(self, kind: Kind, point: int) -> tuple[End, int]:
+        """The end of a run that is disturbed at a point, and the number of points that it met."""
         self._world.restore()
         self._world.machine.path("/world/requests").unlink(missing_ok=True)
+        run = self._relocated(self.scenario.run)
+        if kind in OF_TRACER:
+            tracer = Tracer(self._world.machine.root, point, loses_unsynced=kind is Kind.UNSYNCED)
+            finished, points = self._world.run_traced(run, tracer), tracer.points
+        elif kind in OF_API:
+            finished = self._world.run(run, {"API_KIND": kind, "API_AT": str(point)})
+            requests = self._world.machine.path("/world/requests")
+            points = len(requests.read_text()) if requests.exists() else 0
+        else:
+            finished = self._at_command(kind, point, run)
+            points = len((self._directory / "points").read_text())
+        return End(finished, state_of(self._world.machine.root)), points
+
+    def _at_command(self, kind: Kind, point: int, run: Run) -> Finished:
         for name in ("points", "reached", "closed"):
             (self._directory / name).unlink(missing_ok=True)
-        if kind in OF_API:
-            environment = {"API_KIND": kind, "API_AT": str(point)}
-        else:
-            environment = {
-                "BASH_ENV": str(POINTS),
-                "CRASH_KIND": kind,
-                "CRASH_AT": str(point),
-                "CRASH_DIRECTORY": str(self._directory),
-            }
-        run = self._relocated(self.scenario.run)
-        finished = (
-            self._closed(run, environment) if kind is Kind.CLOSED and point > 0 else self._world.run(run, environment)
-        )
-        return End(finished, state_of(self._world.machine.root))
+        environment = {
+            "BASH_ENV": str(POINTS),
+            "CRASH_KIND": kind,
+            "CRASH_AT": str(point),
+            "CRASH_DIRECTORY": str(self._directory),
+        }
+        return self._closed(run, environment) if kind is Kind.CLOSED and point else self._world.run(run, environment)
 
     def _closed(self, run: Run, environment: Mapping[str, str]) -> Finished:
         """A run whose pipes are closed at a point, as sshd closes them."""
@@ -141,7 +151,7 @@ class Sweep:
 
     def findings(self, kind: Kind, point: int) -> list[str]:
         """What is wrong after a disturbance: a success with another end, or an end that is not mended afterwards."""
-        disturbed = self._disturbed(kind, point)
+        disturbed, _ = self._disturbed(kind, point)
         # A state that was met before was judged before.
         key = repr(sorted(disturbed.state.items()))
         if key not in self._judged:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.steps.remote import CREATE
+from tests.crash_points.tracer import Tracer
 from tests.scripts.machine import Finished, Machine
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -98,7 +99,7 @@ class World:
     def run(self, run: Run, environment: Mapping[str, str] | None = None, during: Session | None = None) -> Finished:
         """Send a text, and wait until nothing of it runs any more."""
         process = subprocess.Popen(
-            [*CREATE.removeprefix("sudo -n ").split(), *([] if run.mode == "create" else ["--", run.mode])],
+            self._command(run),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -119,6 +120,13 @@ class World:
             raise
         self._wait_for_lock()
         return Finished(process.returncode, stdout, stderr)
+
+    def run_traced(self, run: Run, tracer: Tracer) -> Finished:
+        """Send a text, and end its run where the tracer says."""
+        return tracer.run(self._command(run), run.text)
+
+    def _command(self, run: Run) -> list[str]:
+        return [*CREATE.removeprefix("sudo -n ").split(), *([] if run.mode == "create" else ["--", run.mode])]
 
     def _wait_for_lock(self) -> None:
         """Each process of a run holds the lock of the machine."""

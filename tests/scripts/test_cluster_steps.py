@@ -114,6 +114,19 @@ def test_a_join_that_was_cut_short_at_its_end_is_not_taken_for_half_done(worker:
     assert (finished.status, kubeadm_calls(worker)) == (0, []), finished.stderr
 
 
+def test_the_token_of_a_join_that_was_cut_short_at_its_end_is_not_left_behind(worker: Machine) -> None:
+    """The node is registered: nothing joins again."""
+    worker.write(f"{STATE}/kubelet-configuration", VALUES["KUBELET_CONFIGURATION_SHA256"])
+    discovery = worker.path("/etc/kubernetes/kubeadm/discovery.conf")
+    works = (worker.root / "stubs" / "kubeadm").read_text()
+    (worker.root / "stubs" / "kubeadm").write_text(f'{works}[[ "$1 $2" != "join --config" ]] || kill -9 $PPID\n')
+    assert worker.run("join", VALUES, DISCOVERY).status == 137
+    assert discovery.exists()
+    (worker.root / "stubs" / "kubeadm").write_text(works)
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    assert not discovery.exists()
+
+
 def test_a_version_that_is_not_told_once_is_no_other_version(worker: Machine) -> None:
     """An upgrade would restart the kubelet."""
     assert worker.run("join", VALUES, DISCOVERY).status == 0

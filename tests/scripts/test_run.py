@@ -180,7 +180,7 @@ def test_a_step_whose_session_is_lost_runs_to_its_end(machine: Machine) -> None:
 
 
 def test_staged_files_are_gone_although_the_session_was_lost(machine: Machine) -> None:
-    """What is said to nobody ends the shell: there may be passwords among them, and a token in what the step returns."""
+    """The first line that nobody reads ends the shell: there may be passwords among them, and a token in the result."""
     go_on = machine.path("go-on")
     machine.script("long", f"until [[ -e {shlex.quote(str(go_on))} ]]; do sleep 0.01; done; echo said >&2; echo token")
     process = machine.start(machine.text("long", files=[File("/etc/x", "password")]))
