@@ -71,21 +71,25 @@ give_back() {
 }
 
 # apply_taints NODE WANTED MARK: set the wanted taints, one a line, and remove those that the stack set before, as MARK says.
-# Taints that others set stay.
+# Taints that others set stay. While taints are set, MARK names the old and the new ones: the edit may be taken back meanwhile.
 apply_taints() {
-  local node=$1 wanted=$2 taint before there
+  local node=$1 wanted=$2 taint before both there
   before=$(mark "$3")
   there=$(kubectl get node "$node" --output 'jsonpath={range .spec.taints[*]}{.key}:{.effect}{"\n"}{end}')
+  both=$(sort --unique <<<"$before"$'\n'"$wanted" | sed '/^$/d')
+  [[ $wanted == "$before" ]] || remember "$3" "$both"
   while read -r taint; do
     [[ -n $taint ]] || continue
     grep --quiet --line-regexp --fixed-strings "$taint" <<<"$wanted" && continue
     grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" || continue # gone already
     kubectl taint node "$node" "$(untaint "$taint")" >/dev/null
+    there=$(grep --line-regexp --invert-match --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there") || there=
     changed "taint $taint is removed from node $node"
   done <<<"$before"
   while read -r taint; do
     [[ -n $taint ]] || continue
-    grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" && continue
+    grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" &&
+      grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" && continue
     kubectl taint --overwrite node "$node" "$taint" >/dev/null
     changed "taint $taint is set on node $node"
   done <<<"$wanted"

@@ -77,7 +77,7 @@ class Tracer:
     """One run.
 
     Attributes:
-        root: the machine; changes below its /etc and /var are points, logs apart.
+        root: the machine; changes below its /etc and /var are points, logs and etcd apart.
         point: the change at which the run ends.
         loses_unsynced: whether unsynced content is lost.
         points: changes and syncs so far.
@@ -164,7 +164,8 @@ class Tracer:
 
     def _counts(self, path: str) -> bool:
         parts = Path(path).relative_to(self.root).parts if path.startswith(f"{self.root}/") else ()
-        return parts[:1] in (("etc",), ("var",)) and parts[:2] != ("var", "log")
+        # etcd takes care of its own data.
+        return parts[:1] in (("etc",), ("var",)) and parts[:2] != ("var", "log") and parts[:3] != ("var", "lib", "etcd")
 
     def _remember(self, number: int, paths: Sequence[str]) -> None:
         if number in {SYNC, SYNCFS}:

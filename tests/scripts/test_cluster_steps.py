@@ -359,6 +359,22 @@ def test_taints_follow_the_stack_and_those_of_others_stay(
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == wanted
 
 
+@pytest.mark.parametrize("later", ["", "a=c:NoSchedule"])
+def test_a_taint_whose_edit_was_cut_short_and_taken_back_goes(initialised: Machine, later: str) -> None:
+    """The stack set it, although the step did not go to its end. Another value of it is set anew."""
+    cluster = 'case "$*" in *spec.taints*) [[ ! -e $ROOT/set ]] || echo a:NoSchedule; exit ;; esac\n'
+    killed = '[[ "$*" != *overwrite* ]] || { touch "$ROOT/set"; kill -9 $PPID; }\n'
+    initialised.stub("kubectl", cluster + killed + NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 137
+    initialised.calls()
+    initialised.stub("kubectl", cluster + NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": later}).status == 0
+    calls = [call.split(" --request")[0] for call in initialised.calls() if call.startswith("kubectl taint")]
+    set_anew = [f"kubectl taint --overwrite node node2 {later}"] if later else []
+    assert calls == ["kubectl taint node node2 a:NoSchedule-", *set_anew]
+    assert initialised.path(f"{STATE}/taints-of-node2").read_text() == later
+
+
 def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: Machine) -> None:
     """The provider would take the operator's own cluster."""
     machine.path("/etc/kubernetes").mkdir()
