@@ -52,9 +52,16 @@ keep() {
   mkdir "$directory.new"
   cp --preserve "$@" "$directory.new/"
   sync "$directory.new"/* "$directory.new"
-  rm -rf "$directory"
+  [[ ! -e $directory ]] || drop "$directory"
   mv "$directory.new" "$directory"
   sync "$STATE"
+}
+
+# drop DIRECTORY: delete what was kept, as a whole: half of it would be put back by the next run.
+drop() {
+  mv "$1" "$1.dropped.new" # the next run deletes it
+  sync "$STATE"
+  rm -rf "$1.dropped.new"
 }
 
 # is_staged PATH: whether the step has this file among its staged files.

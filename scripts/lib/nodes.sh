@@ -71,29 +71,35 @@ give_back() {
 }
 
 # apply_taints NODE WANTED MARK: set the wanted taints, one a line, and remove those that the stack set before, as MARK says.
-# Taints that others set stay. While taints are set, MARK names the old and the new ones: the edit may be taken back meanwhile.
+# Taints that others set stay. The edit may be taken back when the step is cut short: meanwhile MARK has the taints that are there
+# in any case, and a second mark those that may be there.
 apply_taints() {
-  local node=$1 wanted=$2 taint before both there
+  local node=$1 wanted=$2 taint before possible there unfinished
+  unfinished=$(unfinished_taints_mark "$3")
   before=$(mark "$3")
+  possible=$(mark "$unfinished")
+  possible=$(sort --unique <<<"$before"$'\n'"$wanted"$'\n'"$possible")
+  if [[ $before != "$wanted" ]]; then
+    remember "$unfinished" "$possible"
+    before=$(grep --line-regexp --fixed-strings "$wanted" <<<"$before") || before=
+    remember "$3" "$before"
+  fi
   there=$(kubectl get node "$node" --output 'jsonpath={range .spec.taints[*]}{.key}:{.effect}{"\n"}{end}')
-  both=$(sort --unique <<<"$before"$'\n'"$wanted" | sed '/^$/d')
-  [[ $wanted == "$before" ]] || remember "$3" "$both"
   while read -r taint; do
     [[ -n $taint ]] || continue
     grep --quiet --line-regexp --fixed-strings "$taint" <<<"$wanted" && continue
     grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" || continue # gone already
     kubectl taint node "$node" "$(untaint "$taint")" >/dev/null
-    there=$(grep --line-regexp --invert-match --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there") || there=
     changed "taint $taint is removed from node $node"
-  done <<<"$before"
+  done <<<"$possible"
   while read -r taint; do
     [[ -n $taint ]] || continue
-    grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" &&
-      grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" && continue
+    grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" && continue
     kubectl taint --overwrite node "$node" "$taint" >/dev/null
     changed "taint $taint is set on node $node"
   done <<<"$wanted"
   remember "$3" "$wanted"
+  forget "$unfinished"
 }
 
 # untaint TAINT: the argument of kubectl that removes a taint, key=value:effect or key:effect.

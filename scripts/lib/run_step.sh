@@ -5,7 +5,8 @@
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
 LOGS=/var/log/pulumi-kubeadm
 mkdir -p "$STATE" "$LOGS"
-rm -rf "$STAGING"
+# Staged files, and marks and copies, of a run that was cut short.
+rm -rf "$STAGING" "$STATE"/*.new
 mkdir -p "$STAGING"
 . "$LIBRARY/lib/lib.sh"
 

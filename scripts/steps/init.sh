@@ -105,6 +105,7 @@ fi
 wait_for 60 "the cluster to have the objects that kubeadm makes" \
   "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
 if ! is_marked "$INITIALIZED_MARK"; then
+  sync_kubeadm_files
   remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
   remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"

@@ -26,7 +26,8 @@ node_is_ready() {
 }
 staged_authority=$STAGING/authority.crt
 discovery_value certificate-authority-data | base64 --decode >"$staged_authority"
-of_this_cluster() { [[ ! -f $PKI/ca.crt ]] || cmp --silent "$PKI/ca.crt" "$staged_authority"; }
+# The file of a join that was cut short may be cut short, too.
+of_this_cluster() { [[ ! -f $PKI/ca.crt ]] || is_marked "$JOIN_STARTED_MARK" || cmp --silent "$PKI/ca.crt" "$staged_authority"; }
 
 # With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
@@ -102,6 +103,7 @@ if [[ -z $registered ]]; then
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+sync_kubeadm_files
 rm -f "$DISCOVERY" # also that of a join that was cut short when the node was registered
 forget "$JOIN_STARTED_MARK"
 
@@ -123,6 +125,7 @@ upgrade_node() {
 ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
 [[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  forget "$KUBELET_CONFIGURATION_MARK"
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi

@@ -83,6 +83,16 @@ def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
     assert kubeadm_calls(worker) == []
 
 
+@pytest.mark.parametrize("left", ["", "certif"])
+def test_an_authority_that_is_cut_short_is_of_a_join_that_was(worker: Machine, left: str) -> None:
+    """kubeadm join does not sync what it writes; the half-done join is cleaned up, and joins."""
+    worker.write("/etc/kubernetes/pki/ca.crt", left)
+    worker.write(f"{STATE}/join-started", "yes")
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 0, finished.stderr
+    assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+
+
 def test_a_machine_that_was_made_anew_joins_on_a_change_too(worker: Machine) -> None:
     """To join destroys nothing; without a valid token it does not come to it."""
     finished = worker.send(worker.text("join", MAY_RESET, DISCOVERY), "verify")
@@ -373,6 +383,19 @@ def test_a_taint_whose_edit_was_cut_short_and_taken_back_goes(initialised: Machi
     set_anew = [f"kubectl taint --overwrite node node2 {later}"] if later else []
     assert calls == ["kubectl taint node node2 a:NoSchedule-", *set_anew]
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == later
+
+
+def test_a_taint_that_was_removed_before_the_step_was_cut_short_comes_back_with_its_edit(initialised: Machine) -> None:
+    """The mark would say that it is there."""
+    initialised.write(f"{STATE}/taints-of-node2", "a=b:NoSchedule")
+    cluster = 'case "$*" in *spec.taints*) [[ -e $ROOT/gone ]] || echo a:NoSchedule; exit ;; esac\n'
+    killed = '[[ "$*" != *NoSchedule-* ]] || { touch "$ROOT/gone"; kill -9 $PPID; }\n'
+    initialised.stub("kubectl", cluster + killed + NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP).status == 137
+    initialised.stub("kubectl", cluster + NODE_IS_READY)
+    initialised.calls()
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 0
+    assert [call for call in initialised.calls() if call.startswith("kubectl taint --overwrite node node2 a=b:")]
 
 
 def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(machine: Machine) -> None:

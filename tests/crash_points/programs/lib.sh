@@ -69,7 +69,8 @@ sync_static_pods() {
   done
 }
 start_component() {
-  content "$KUBERNETES/manifests/$1.yaml" "$KUBERNETES"/pki/apiserver.{crt,key}
+  content "$KUBERNETES/manifests/$1.yaml"
+  [[ $1 != kube-apiserver ]] || content "$KUBERNETES/manifests/$1.yaml" "$KUBERNETES"/pki/apiserver.{crt,key}
   state "running/$1" "$CONTENT"
   printf . >>"$WORLD/restarts-$1"
 }
