@@ -104,7 +104,7 @@ meet() {
   local calls=
   printf . >>"$WORLD/requests"
   read -r calls <"$WORLD/requests" || true
-  if ((${#calls} == ${API_AT:-0})) || { [[ ${API_KIND:-} == silent ]] && ((${#calls} > API_AT)); }; then
+  if ((${#calls} == ${API_AT:-0})) || { [[ ${API_KIND:-} == silent ]] && ((API_AT > 0 && ${#calls} > API_AT)); }; then
     case $API_KIND in
       refused) echo "The connection to the server was refused - did you specify the right host or port?" ;;
       error) echo "Error from server (InternalError): an error on the server has prevented the request from succeeding" ;;
