@@ -65,6 +65,7 @@ change_node() {
       if [[ $3 != *- ]]; then echo "$taint" >>"$node/taints.new"; fi
       sort --output "$node/taints" "$node/taints.new"
       rm "$node/taints.new"
+      [[ -s $node/taints ]] || rm "$node/taints" # an empty list is none
       ;;
   esac
 }
