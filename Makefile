@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test e2e lifecycle errors faults chaos lint configuration new-stack preview-comment drift repair \
+.PHONY: help up refresh down status preview tools test crash-points e2e lifecycle errors faults chaos lint configuration new-stack \
+	preview-comment drift repair \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
 help: ## List what there is
@@ -39,7 +40,11 @@ tools: ## Install what is needed to run Pulumi and the tests
 
 test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
-	@$(BIN)/pytest tests/unit tests/scripts
+	@$(BIN)/pytest tests/unit tests/scripts tests/crash_points
+
+crash-points: ## STEP=init: each step ended, cut off or unanswered at each of its points, and its end compared; without STEP all of them
+	@$(PYTHON) -m local.toolchain
+	@$(BIN)/python -m tests.crash_points $(call given,STEP) $(ARGS)
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
 LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation)

@@ -28,6 +28,9 @@ run_kubeadm() {
     fail "${command%% --*} to succeed" "$(failure_lines "$STAGING/kubeadm")" "$next"
 }
 
+# sync_kubeadm_files: what kubeadm wrote, and did not sync, is on the disk: before a mark says that it is there.
+sync_kubeadm_files() { sync --file-system /etc /var/lib; }
+
 # check_before init|join IGNORED: kubeadm's own checks of the machine, but for the ignored ones. They change nothing on it, so
 # an init or a join that they refuse is none that was cut short.
 check_before() {

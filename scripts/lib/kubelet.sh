@@ -11,7 +11,7 @@ put_back_kubelet_configuration() {
   [[ -d $KUBELET_BEFORE ]] || return 0
   cp --preserve "$KUBELET_BEFORE/${KUBELET_CONFIG##*/}" "$KUBELET_CONFIG"
   sync "$KUBELET_CONFIG"
-  rm -rf "$KUBELET_BEFORE"
+  drop "$KUBELET_BEFORE"
   systemctl restart kubelet
 }
 
@@ -33,6 +33,7 @@ restart_kubelet() {
     fail "the kubelet to run with its new configuration" "$seen" \
       "mend cluster.kubeletConfiguration, then pulumi up; the kubelet runs with the old configuration again"
   fi
-  rm -rf "$KUBELET_BEFORE"
+  sync "$KUBELET_CONFIG"
+  drop "$KUBELET_BEFORE"
   changed "the kubelet has its new configuration"
 }

@@ -30,7 +30,10 @@ put() {
   PUT=same
   mode=$(stat --format %a "$staged")
   if [[ -f $1 ]]; then mode_there=$(stat --format %a "$1"); fi
-  if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then return; fi
+  if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then
+    rm -f "$1.new" # of an edit that was cut short, and taken back since
+    return
+  fi
   (umask 022 && mkdir -p "$(dirname "$1")")
   install --mode "$mode" "$staged" "$1.new"
   sync "$1.new" # after a power cut the file is the old one or the new one, and never empty
@@ -49,9 +52,16 @@ keep() {
   mkdir "$directory.new"
   cp --preserve "$@" "$directory.new/"
   sync "$directory.new"/* "$directory.new"
-  rm -rf "$directory"
+  [[ ! -e $directory ]] || drop "$directory"
   mv "$directory.new" "$directory"
   sync "$STATE"
+}
+
+# drop DIRECTORY: delete what was kept, as a whole: half of it would be put back by the next run.
+drop() {
+  mv "$1" "$1.dropped.new" # the next run deletes it
+  sync "$STATE"
+  rm -rf "$1.dropped.new"
 }
 
 # is_staged PATH: whether the step has this file among its staged files.

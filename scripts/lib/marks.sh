@@ -33,6 +33,9 @@ DRAIN_TIMEOUT_MARK=drain-timeout-seconds               # how long a drain may ta
 # worker_taints_mark WORKER: taints that the stack gave the worker's node; on the control plane, by membership until leave.
 worker_taints_mark() { printf 'taints-of-%s' "$1"; }
 
+# unfinished_taints_mark MARK: taints that a node may have while the step that sets them, and MARK, is not at its end.
+unfinished_taints_mark() { printf '%s-unfinished' "$1"; }
+
 # Directories beside the marks
 FILE_LISTS=$STATE/files                   # a list per step of the files that it put in place
 SNAPSHOTS=$STATE/etcd-snapshots           # etcd before each upgrade
@@ -56,5 +59,11 @@ mark() { if [[ -f $STATE/$1 ]]; then cat "$STATE/$1"; fi; }
 # is_marked NAME: whether the mark exists, with whatever value.
 is_marked() { [[ -e $STATE/$1 ]]; }
 
-# forget NAME: remove a mark.
-forget() { rm -f "$STATE/$1"; }
+# forget NAME: remove a mark. A mark of what runs is forgotten before a change of it begins: the edit may be taken back when the
+# change is cut short, and the mark would say that there is nothing to do.
+forget() {
+  if [[ -e $STATE/$1 ]]; then
+    rm "$STATE/$1"
+    sync "$STATE"
+  fi
+}

@@ -71,10 +71,19 @@ give_back() {
 }
 
 # apply_taints NODE WANTED MARK: set the wanted taints, one a line, and remove those that the stack set before, as MARK says.
-# Taints that others set stay.
+# Taints that others set stay. The edit may be taken back when the step is cut short: meanwhile MARK has the taints that are
+# there in any case, and a second mark those that may be there.
 apply_taints() {
-  local node=$1 wanted=$2 taint before there
+  local node=$1 wanted=$2 taint before possible there unfinished
+  unfinished=$(unfinished_taints_mark "$3")
   before=$(mark "$3")
+  possible=$(mark "$unfinished")
+  possible=$(sort --unique <<<"$before"$'\n'"$wanted"$'\n'"$possible")
+  if [[ $before != "$wanted" ]]; then
+    remember "$unfinished" "$possible"
+    before=$(grep --line-regexp --fixed-strings "$wanted" <<<"$before") || before=
+    remember "$3" "$before"
+  fi
   there=$(kubectl get node "$node" --output 'jsonpath={range .spec.taints[*]}{.key}:{.effect}{"\n"}{end}')
   while read -r taint; do
     [[ -n $taint ]] || continue
@@ -82,7 +91,7 @@ apply_taints() {
     grep --quiet --line-regexp --fixed-strings "${taint%%[=:]*}:${taint##*:}" <<<"$there" || continue # gone already
     kubectl taint node "$node" "$(untaint "$taint")" >/dev/null
     changed "taint $taint is removed from node $node"
-  done <<<"$before"
+  done <<<"$possible"
   while read -r taint; do
     [[ -n $taint ]] || continue
     grep --quiet --line-regexp --fixed-strings "$taint" <<<"$before" && continue
@@ -90,6 +99,7 @@ apply_taints() {
     changed "taint $taint is set on node $node"
   done <<<"$wanted"
   remember "$3" "$wanted"
+  forget "$unfinished"
 }
 
 # untaint TAINT: the argument of kubectl that removes a taint, key=value:effect or key:effect.

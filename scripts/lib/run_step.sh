@@ -3,7 +3,8 @@
 # Needs: DRAIN_TIMEOUT_SECONDS; lib/owner.sh
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
-rm -rf "$STAGING"
+# Staged files, and marks and copies, of a run that was cut short.
+rm -rf "$STAGING" "$STATE"/*.new
 mkdir -p "$STAGING"
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/owner.sh"
@@ -35,7 +36,7 @@ share() {
 # run_step SCRIPT [UNDO]: run the script, or what undoes it when the command is deleted. It writes to files, not to the SSH
 # session: it must not die of a broken pipe when the session is lost.
 run_step() {
-  local script=$1 log=$LOGS/$STEP.log status=0 began ended
+  local script=$1 log=$LOGS/$STEP.log status=0 began ended is_done=false is_explained=false
   # shellcheck disable=SC2153 # run.sh sets MODE
   [[ $MODE != delete ]] || script=$2
   began=$(uptime_seconds)
@@ -48,9 +49,14 @@ run_step() {
   ended=$(uptime_seconds)
   # A full disk has no room for the log; the messages of the step are printed all the same.
   cp "$STAGING/log" "$log" 2>/dev/null || true
+  if [[ -e $STAGING/done ]]; then is_done=true; fi
+  if grep --quiet "^$HOST_NAME: $STEP: expected " "$STAGING/log"; then is_explained=true; fi
+  # Among the staged files may be passwords. Where the session is lost, the first line that nobody reads ends this shell.
+  exec {said}<"$STAGING/log" {result}<"$STAGING/stdout"
+  rm -rf "$STAGING"
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
-  cut --characters=-4000 "$STAGING/log" >&2
-  if ((status == 0)) && [[ ! -e $STAGING/done ]]; then
+  cut --characters=-4000 <&"$said" >&2
+  if ((status == 0)) && [[ $is_done == false ]]; then
     explain "the step to go to its end" "$LIBRARY/steps/$script.sh ended before its last line" \
       "make repair STACK=... HOST=$HOST_NAME" >&2
     status=1
@@ -58,12 +64,10 @@ run_step() {
   # `timeout` says 124 or 137, and so does a step whose command ran out of its own time, or that was killed by something else.
   if ((status == 124 || status == 137)) && ((ended - began >= STEP_TIMEOUT_SECONDS)); then
     explain "the step to end within $STEP_TIMEOUT_SECONDS s" "it still running" "less $log" >&2
-  elif ((status > 128)) && ! grep --quiet "^$HOST_NAME: $STEP: expected " "$STAGING/log"; then
+  elif ((status > 128)) && [[ $is_explained == false ]]; then
     explain "the step to go to its end" "it was killed by signal $((status - 128)), for lack of memory perhaps" \
       "journalctl --dmesg | grep -i 'killed process'; less $log; then pulumi up" >&2
   fi
-  exec {result}<"$STAGING/stdout"
-  rm -rf "$STAGING"
   trap - ERR # the step has explained itself
   # The error of a failed command shows its standard output, where a step returns secrets: what comes last fails no more.
   ((status == 0)) || return "$status"

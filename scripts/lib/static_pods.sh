@@ -24,14 +24,14 @@ put_back_half_done() {
   if [[ -d $MANIFESTS_BEFORE ]]; then
     cp "$MANIFESTS_BEFORE"/* "$MANIFESTS/"
     sync "$MANIFESTS"/* "$MANIFESTS"
-    rm -rf "$MANIFESTS_BEFORE"
+    drop "$MANIFESTS_BEFORE"
   fi
   if [[ -d $CERTIFICATE_BEFORE ]]; then
     if ! has_api_certificate; then
       cp --preserve "$CERTIFICATE_BEFORE"/* "$PKI/"
       sync "$PKI"/apiserver.{crt,key} "$PKI"
     fi
-    rm -rf "$CERTIFICATE_BEFORE"
+    drop "$CERTIFICATE_BEFORE"
   fi
 }
 
@@ -61,7 +61,8 @@ change_static_pods() {
   for name in "${changed_components[@]}"; do
     comes_true 180 is_another "$name" "${before[$name]}" || refuse_arguments "$name"
   done
-  rm -rf "$MANIFESTS_BEFORE"
+  sync_kubeadm_files
+  drop "$MANIFESTS_BEFORE"
 }
 
 refuse_arguments() {

@@ -4,3 +4,18 @@
 # shellcheck disable=SC2034 # for those who source this
 SWAP_COMMENT="#pulumi-kubeadm#" # begins the lines that prepare comments out
 FSTAB_BEFORE=/etc/fstab.before-kubernetes
+
+# edit_fstab EXPRESSION: edit /etc/fstab by sed, and keep it as it was before the first edit. After a power cut each is whole or
+# as before: a machine with an empty one does not mount its disks.
+edit_fstab() {
+  if [[ ! -e $FSTAB_BEFORE ]]; then
+    cp --preserve /etc/fstab "$FSTAB_BEFORE.new"
+    sync "$FSTAB_BEFORE.new"
+    mv "$FSTAB_BEFORE.new" "$FSTAB_BEFORE"
+  fi
+  cp --preserve /etc/fstab /etc/fstab.new
+  sed --regexp-extended "$1" /etc/fstab >/etc/fstab.new
+  sync /etc/fstab.new
+  mv /etc/fstab.new /etc/fstab
+  sync /etc
+}

@@ -117,6 +117,7 @@ if [[ $MODE == verify ]]; then
 fi
 wait_for 60 "the cluster to have the objects that kubeadm makes" \
   "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
+is_marked "$INITIALIZED_MARK" || sync_kubeadm_files
 remember "$INITIALIZED_MARK" yes
 remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
 for part in upgrade reconfigure expiry; do

@@ -23,7 +23,10 @@ node_is_ready() {
     --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
   [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
 }
-of_this_cluster() { [[ ! -f $PKI/ca.crt ]] || cmp --silent "$PKI/ca.crt" "$staged_authority"; }
+# The file of a join that was cut short may be cut short, too.
+of_this_cluster() {
+  [[ ! -f $PKI/ca.crt ]] || is_marked "$JOIN_STARTED_MARK" || cmp --silent "$PKI/ca.crt" "$staged_authority"
+}
 
 # With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
@@ -102,7 +105,6 @@ run_join() {
   check_before join "$IGNORE_PREFLIGHT_ERRORS"
   remember "$JOIN_STARTED_MARK" yes
   run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$KUBEADM_CONFIG" --skip-phases=preflight
-  rm -f "$DISCOVERY"
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
   changed "kubeadm join is done"
 }
@@ -138,8 +140,9 @@ if [[ -z $registered ]]; then
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+sync_kubeadm_files
+rm -f "$DISCOVERY" # also that of a join that was cut short when the node was registered
 forget "$JOIN_STARTED_MARK"
-rm -f "$DISCOVERY" # a power cut may have left it
 comes_true 20 delete_token || changed "the join token is not deleted: it expires 15 minutes after it was made"
 
 export KUBECONFIG=$KUBELET_CONF
@@ -160,6 +163,7 @@ upgrade_node() {
 ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
 [[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  forget "$KUBELET_CONFIGURATION_MARK"
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi

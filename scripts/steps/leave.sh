@@ -13,5 +13,7 @@ if [[ -n $NODE ]]; then
   kubectl delete node "$WORKER_NAME" >/dev/null
   changed "node $WORKER_NAME is deleted"
 fi
-forget "$(worker_taints_mark "$WORKER_NAME")"
+taints_mark=$(worker_taints_mark "$WORKER_NAME")
+forget "$taints_mark"
+forget "$(unfinished_taints_mark "$taints_mark")"
 step_is_done

@@ -77,9 +77,9 @@ if [[ -d $FILE_LISTS ]]; then
 fi
 rm -rf "$REGISTRIES"
 if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
-  sed --in-place "s/^$SWAP_COMMENT//" /etc/fstab
-  rm -f "$FSTAB_BEFORE"
+  edit_fstab "s/^$SWAP_COMMENT//"
 fi
+rm -f "$FSTAB_BEFORE" "$FSTAB_BEFORE.new" /etc/fstab.new
 systemctl --quiet unmask swap.target
 systemctl daemon-reload
 rm -rf "$LOGS"

@@ -134,6 +134,16 @@ def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
     assert kubeadm_calls(worker) == []
 
 
+@pytest.mark.parametrize("left", ["", "certif"])
+def test_an_authority_that_is_cut_short_is_of_a_join_that_was(worker: Machine, left: str) -> None:
+    """kubeadm join does not sync what it writes; the half-done join is cleaned up, and joins."""
+    worker.write("/etc/kubernetes/pki/ca.crt", left)
+    worker.write(f"{STATE}/join-started", "yes")
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 0, finished.stderr
+    assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+
+
 def test_a_machine_that_was_made_anew_joins_on_a_change_too(worker: Machine) -> None:
     """To join destroys nothing; without a valid token it does not come to it."""
     finished = worker.send(worker.text("join", MAY_RESET, DISCOVERY), "verify")
@@ -163,6 +173,19 @@ def test_a_join_that_was_cut_short_at_its_end_is_not_taken_for_half_done(worker:
     worker.calls()
     finished = worker.run("join", MAY_RESET, DISCOVERY)
     assert (finished.status, kubeadm_calls(worker)) == (0, []), finished.stderr
+
+
+def test_the_token_of_a_join_that_was_cut_short_at_its_end_is_not_left_behind(worker: Machine) -> None:
+    """The node is registered: nothing joins again."""
+    worker.write(f"{STATE}/kubelet-configuration", VALUES["KUBELET_CONFIGURATION_SHA256"])
+    discovery = worker.path("/etc/kubernetes/kubeadm/discovery.conf")
+    works = (worker.root / "stubs" / "kubeadm").read_text()
+    (worker.root / "stubs" / "kubeadm").write_text(f'{works}[[ "$1 $2" != "join --config" ]] || kill -9 $PPID\n')
+    assert worker.run("join", VALUES, DISCOVERY).status == 137
+    assert discovery.exists()
+    (worker.root / "stubs" / "kubeadm").write_text(works)
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    assert not discovery.exists()
 
 
 def test_a_version_that_is_not_told_once_is_no_other_version(worker: Machine) -> None:
@@ -411,3 +434,32 @@ def test_taints_follow_the_stack_and_those_of_others_stay(
     calls = [call.removeprefix("kubectl taint ") for call in requests if call.startswith("kubectl taint")]
     assert calls == expected
     assert initialised.path(f"{STATE}/taints-of-node2").read_text() == wanted
+
+
+@pytest.mark.parametrize("later", ["", "a=c:NoSchedule"])
+def test_a_taint_whose_edit_was_cut_short_and_taken_back_goes(initialised: Machine, later: str) -> None:
+    """The stack set it, although the step did not go to its end. Another value of it is set anew."""
+    cluster = 'case "$*" in *spec.taints*) [[ ! -e $ROOT/set ]] || echo a:NoSchedule; exit ;; esac\n'
+    killed = '[[ "$*" != *overwrite* ]] || { touch "$ROOT/set"; kill -9 $PPID; }\n'
+    initialised.stub("kubectl", cluster + killed + NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 137
+    initialised.calls()
+    initialised.stub("kubectl", cluster + NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": later}).status == 0
+    calls = [call.split(" --request")[0] for call in initialised.calls() if call.startswith("kubectl taint")]
+    set_anew = [f"kubectl taint --overwrite node node2 {later}"] if later else []
+    assert calls == ["kubectl taint node node2 a:NoSchedule-", *set_anew]
+    assert initialised.path(f"{STATE}/taints-of-node2").read_text() == later
+
+
+def test_a_taint_that_was_removed_before_the_step_was_cut_short_comes_back_with_its_edit(initialised: Machine) -> None:
+    """The mark would say that it is there."""
+    initialised.write(f"{STATE}/taints-of-node2", "a=b:NoSchedule")
+    cluster = 'case "$*" in *spec.taints*) [[ -e $ROOT/gone ]] || echo a:NoSchedule; exit ;; esac\n'
+    killed = '[[ "$*" != *NoSchedule-* ]] || { touch "$ROOT/gone"; kill -9 $PPID; }\n'
+    initialised.stub("kubectl", cluster + killed + NODE_IS_READY)
+    assert initialised.run("membership", MEMBERSHIP).status == 137
+    initialised.stub("kubectl", cluster + NODE_IS_READY)
+    initialised.calls()
+    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 0
+    assert [call for call in initialised.calls() if call.startswith("kubectl taint --overwrite node node2 a=b:")]

@@ -35,6 +35,15 @@ def test_init_is_done_once(control_plane: Machine) -> None:
     assert (second.status, second.stderr, kubeadm_calls(control_plane)) == (0, "", [])
 
 
+def test_what_kubeadm_wrote_is_on_the_disk_before_the_mark_says_that_it_is_there(control_plane: Machine) -> None:
+    """A power cut would leave a control plane of empty files that counts as initialised."""
+    control_plane.stub("sync")
+    assert control_plane.run("init", VALUES).status == 0
+    synced = [call.replace(str(control_plane.root), "") for call in control_plane.calls() if call.startswith("sync")]
+    assert "sync --file-system /etc /var/lib" in synced
+    assert synced.index("sync --file-system /etc /var/lib") < synced.index(f"sync {STATE}/initialized.new")
+
+
 def test_a_changed_init_of_a_machine_without_its_cluster_is_refused(control_plane: Machine) -> None:
     """A machine that was made anew must not silently become another cluster."""
     finished = control_plane.send(control_plane.text("init", MAY_RESET), "verify")
@@ -139,6 +148,47 @@ def test_arguments_that_work_stay(running: Machine) -> None:
     assert running.send(running.text("init", CHANGED), "verify").stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("edit", "begins"),
+    [
+        ({"CLUSTER_CONFIGURATION_SHA256": "other"}, "phase upload-config kubeadm"),
+        ({"KUBELET_CONFIGURATION_SHA256": "other"}, "phase upload-config kubelet"),
+        ({"KUBE_PROXY_CONFIGURATION_SHA256": "other"}, "phase addon kube-proxy"),
+    ],
+)
+def test_a_change_that_was_cut_short_is_applied_anew_where_its_edit_is_taken_back(
+    running: Machine, edit: dict[str, str], begins: str
+) -> None:
+    """The mark of what ran before would say that there is nothing to do, and the control plane runs with the edit."""
+    running.write("/wanted", "new\n")
+    running.write("/var/lib/kubelet/config.yaml", "old\n")
+    for program in ("systemctl", "curl"):
+        running.stub(program)
+    kubeadm = running.root / "stubs" / "kubeadm"
+    works = kubeadm.read_text()
+    kubeadm.write_text(f'{works}[[ "$*" != *"{begins}"* ]] || kill -9 $PPID\n')
+    assert running.send(running.text("init", VALUES | edit), "verify").status == 137
+    kubeadm.write_text(works)
+    running.write("/wanted", "old\n")
+    running.calls()
+    assert running.send(running.text("init", VALUES), "verify").status == 0
+    assert [call for call in running.calls() if begins in call]
+
+
+def test_a_copy_whose_deletion_was_cut_short_is_not_put_back(running: Machine) -> None:
+    """Half of it: the next run would put back what is left of it."""
+    running.write("/wanted", "new\n")
+    half = '[[ "$*" != *"pulumi-kubeadm/manifests"* || ! -e ${!#}/kube-apiserver.yaml ]] ||'
+    half += '{ /bin/rm "${!#}"/*; kill -9 $PPID; exit; }\n'
+    running.stub("rm", f'{half}exec /bin/rm "$@"')
+    assert running.send(running.text("init", CHANGED), "verify").status != 0
+    running.stub("rm", 'exec /bin/rm "$@"')
+    running.write("/wanted", "newer\n")
+    finished = running.send(running.text("init", CHANGED), "verify")
+    assert finished.status == 0, finished.stderr
+    assert running.path(MANIFEST).read_text() == "newer\n"
+
+
 def test_arguments_that_do_not_work_are_taken_back(running: Machine) -> None:
     """The control plane runs on as it did, and the next update tries again."""
     running.write("/wanted", "wrong\n")
@@ -233,6 +283,7 @@ def test_a_kubelet_whose_change_a_power_cut_ended_has_its_old_configuration_befo
         "kubeadm",
         'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml"; kill -9 $PPID ;; esac',
     )
+    running.stub("curl")
     running.stub("systemctl")
     assert (
         running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify").status == 137

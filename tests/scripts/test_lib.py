@@ -21,6 +21,25 @@ def put(machine: Machine, content: str, mode: str = "0644") -> str:
     return finished.stdout.strip()
 
 
+def test_what_a_run_that_was_cut_short_began_to_remember_is_gone(machine: Machine) -> None:
+    """The edit may be taken back: nothing would write it again."""
+    beside = [machine.write(f"/var/lib/pulumi-kubeadm/{name}", "") for name in ("owner.new", "manifests.new/x")]
+    machine.script("step", "true\n")
+    assert machine.run("step").status == 0
+    assert not any(path.exists() for path in beside)
+
+
+def test_a_file_whose_edit_was_cut_short_and_taken_back_leaves_nothing_beside_it(machine: Machine) -> None:
+    """It may be a password."""
+    target = machine.write("/etc/x", "old")
+    beside = machine.write("/etc/x.new", "password")
+    target.chmod(0o600)
+    machine.script("step", f'. "$LIBRARY/lib/lib.sh"\nput {target}\n')
+    finished = machine.run("step", files=[File("/etc/x", "old", mode="0600")])
+    assert (finished.status, finished.stderr) == (0, "")
+    assert not beside.exists()
+
+
 def test_put_writes_a_file_with_its_mode_and_the_directories_above(machine: Machine) -> None:
     """Others may enter them."""
     assert put(machine, "content\n", "0640") == "changed"

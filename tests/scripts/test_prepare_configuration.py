@@ -78,6 +78,13 @@ def test_a_reset_brings_back_the_lines_of_swap_and_touches_no_other(swapping: Ma
     assert swapping.path("/etc/fstab").read_text() == f"{FSTAB}/dev/sdb1 /data ext4 defaults 0 2\n"
 
 
+def test_fstab_is_whole_or_as_before_also_after_a_power_cut(swapping: Machine) -> None:
+    """An empty one leaves a machine without its disks; each file is on the disk before it has its name."""
+    swapping.stub("sync", '[[ $1 != *.new ]] || [[ -s $1 ]] || exit 1; printf "%s " "${1##*/}" >>"$ROOT/synced"')
+    assert swapping.run_part("swap").status == 0
+    assert swapping.path("/synced").read_text() == "fstab.before-kubernetes.new fstab.new etc "
+
+
 def test_a_node_that_is_still_registered_is_not_reset(swapping: Machine) -> None:
     """Its machine was off when its node was deleted, and registered it again when it was started."""
     swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")

@@ -14,7 +14,7 @@ renew_api_certificate() {
   keep "$CERTIFICATE_BEFORE" "$PKI"/apiserver.{crt,key}
   make_api_certificate
   sync "$PKI"/apiserver.{crt,key} "$PKI"
-  rm -rf "$CERTIFICATE_BEFORE"
+  drop "$CERTIFICATE_BEFORE"
 }
 
 reconfigure_cluster() {
@@ -47,21 +47,25 @@ set_encapsulation() {
 }
 
 if [[ $(mark "$CLUSTER_CONFIGURATION_MARK") != "$CLUSTER_CONFIGURATION_SHA256" ]]; then
+  forget "$CLUSTER_CONFIGURATION_MARK"
   reconfigure_cluster
   remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  forget "$KUBELET_CONFIGURATION_MARK"
   restart_kubelet kubeadm init phase kubelet-start --config "$KUBEADM_CONFIG"
   phase upload-config kubelet # for the other nodes, when this one runs with it
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$KUBE_PROXY_CONFIGURATION_MARK") != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then
+  forget "$KUBE_PROXY_CONFIGURATION_MARK"
   phase addon kube-proxy
   kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
   changed "kube-proxy restarts with its new configuration"
   remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$VXLAN_MODE_MARK") != "$VXLAN_MODE" ]]; then
+  forget "$VXLAN_MODE_MARK"
   set_encapsulation
   remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
 fi

@@ -32,5 +32,6 @@ renew_certificates() {
 
 if [[ $(mark "$CERTIFICATE_GENERATION_MARK") != "$CERTIFICATE_GENERATION" ]]; then
   renew_certificates
+  sync_kubeadm_files
   remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
 fi

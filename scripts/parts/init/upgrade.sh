@@ -53,6 +53,7 @@ upgrade_control_plane() {
   install_held kubeadm
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
     upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
+  sync_kubeadm_files
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }
 

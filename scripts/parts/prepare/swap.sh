@@ -7,8 +7,7 @@
 active_swap_line='^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]]'
 
 if grep --quiet --extended-regexp "$active_swap_line" /etc/fstab 2>/dev/null; then
-  [[ -e $FSTAB_BEFORE ]] || cp --preserve /etc/fstab "$FSTAB_BEFORE"
-  sed --in-place --regexp-extended "/$active_swap_line/ s/^/$SWAP_COMMENT/" /etc/fstab
+  edit_fstab "/$active_swap_line/ s/^/$SWAP_COMMENT/"
   changed "swap is commented out in /etc/fstab; the file as it was: $FSTAB_BEFORE"
 fi
 # Masked: zram and systemd units bring swap back without a line in fstab.

@@ -1,0 +1,75 @@
+"""Disturbs each step at each of its points, and prints a table of differences.
+
+`python -m tests.crash_points [--every N] [STEP...]`; STEP is the beginning of a scenario's name: `init`, `join-verify`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.crash_points.scenarios import SCENARIOS
+from tests.crash_points.sweep import Kind, Sweep
+
+IN_MEMORY = Path("/dev/shm")
+PROCESSES = 2
+SHOWN = 1200
+"""Characters of a finding."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    scenario: str
+    kind: Kind
+    points: int
+    findings: list[str]
+
+
+def rows_of(name: str, directory: Path, kinds: list[Kind], every: int) -> list[Row]:
+    """A scenario with all kinds of disturbance."""
+    scenario = next(each for each in SCENARIOS if each.name == name)
+    sweep = Sweep(scenario, directory / name)
+    found = []
+    for kind in kinds:
+        points = range(1, sweep.points(kind) + 1, every)
+        findings = [f"at {point}: {each}" for point in points for each in sweep.findings(kind, point)]
+        found.append(Row(name, kind, len(points), findings))
+    return found
+
+
+def main() -> int:
+    """Print the table; 1 where something differs."""
+    parser = argparse.ArgumentParser(prog="tests.crash_points", description=__doc__)
+    parser.add_argument("step", nargs="*", default=[""], help="beginnings of names of scenarios")
+    parser.add_argument("--every", type=int, default=1, help="try each n-th point")
+    parser.add_argument("--kind", action="append", type=Kind, choices=list(Kind), help="only these disturbances")
+    arguments = parser.parse_args()
+    names = [each.name for each in SCENARIOS if each.name.startswith(tuple(arguments.step))]
+    os.nice(10)
+    differing = 0
+    with (
+        tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as directory,
+        ProcessPoolExecutor(PROCESSES) as pool,
+    ):
+        sweep = partial(rows_of, directory=Path(directory), kinds=arguments.kind or list(Kind), every=arguments.every)
+        for rows in as_completed([pool.submit(sweep, name) for name in names]):
+            for row in rows.result():
+                print(f"{row.scenario:26} {row.kind:10} {row.points:5} points {len(row.findings):4} differences")
+                for finding in row.findings:
+                    print(f"    {finding[:SHOWN]}")
+                sys.stdout.flush()
+                differing += len(row.findings)
+    print(f"{differing} differences")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""The runs of each step that are disturbed: a step, what happened before, and what takes an edit back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from components.host_files import File, kubeadm
+from components.settings import Settings
+from components.settings.stack_file import parse_settings
+from components.steps.last_update import LastUpdate
+from components.steps.stdin import rerun_as
+from components.steps.step import Step, StepName
+from components.steps.wanted import wanted_steps
+from tests.crash_points.world import Run, World
+from tests.unit.support.stacks import with_workers
+
+IDENTITY = "0123456789abcdef"
+AUTHORITY = "certificate\n"
+TOKEN = "abcdef.0123456789abcdef"  # noqa: S105 (of no cluster)
+JOIN_FILES = [File(kubeadm.JOIN_TOKEN_PATH, TOKEN, "0600"), File(kubeadm.JOIN_AUTHORITY_PATH, AUTHORITY)]
+Steps = dict[tuple[str, StepName], Step]
+
+
+def settings(edited: bool, version: str) -> Settings:
+    """The settings of a stack, before or after an edit of everything that a running cluster takes."""
+    stack: dict[str, Any] = with_workers("node2", version=version)
+    stack["policy"] = {"resetOnFailure": True}
+    if edited:
+        stack["cluster"] |= {
+            "certificateGeneration": 1,
+            "controlPlaneTaints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}],
+            "clusterConfiguration": {"apiServer": {"timeoutForControlPlane": "5m0s"}},
+            "kubeletConfiguration": {"maxPods": 99},
+            "kubeProxyConfiguration": {"mode": "ipvs"},
+        }
+        stack["calico"] = {"vxlanMode": "CrossSubnet"}
+        stack["system"] = {"sysctl": {"vm.swappiness": 1}}
+        stack["hosts"]["node2"]["taints"] = [{"key": "shop", "value": "yes", "effect": "NoSchedule"}]
+    return parse_settings(stack)
+
+
+def steps(*, edited: bool = False, version: str = "1.36.3") -> Steps:
+    """Each step as the program wants it, with the shared files among its own: nothing brings them here."""
+    wanted = wanted_steps(settings(edited, version), LastUpdate(), ["docker.io/shop/web:1"], IDENTITY)
+    return {
+        key: replace(step, files=[*step.shared_files, *step.files], shared_files=[]) for key, step in wanted.items()
+    }
+
+
+OLD, EDITED, NEWER = steps(), steps(edited=True), steps(version="1.36.4")
+
+
+def sent(wanted: Steps, host: str, name: StepName, mode: str = "create") -> Run:
+    """What the program sends for a step."""
+    return Run(wanted[host, name].text(JOIN_FILES if name is StepName.JOIN else ()), mode)
+
+
+def prepared(wanted: Steps, host: str) -> tuple[Run, Run]:
+    """The steps of a host that is no node yet."""
+    return sent(wanted, host, StepName.PREPARE), sent(wanted, host, StepName.IMAGES)
+
+
+def repaired(host: str, *more: Run) -> tuple[Run, ...]:
+    """What `make repair` sends to the machine of a host, with the inputs that the last update recorded."""
+    prepare = OLD[host, StepName.PREPARE].text()
+    values = {"CLUSTER_AUTHORITY": AUTHORITY, "CONTROL_PLANE_VERSION": ""}
+    return (Run(rerun_as(prepare, "reclaim", values=values)), *prepared(OLD, host), *more)
+
+
+def as_it_is(_: World) -> None:
+    """Leave the machine alone."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way in which a step runs.
+
+    Attributes:
+        name: STEP-MODE, or more where a step has several ways.
+        host: the machine.
+        before: what ran on the machine before.
+        run: the run that is disturbed.
+        repair: what takes an edit back, where it can be.
+        arrange: changes the machine after `before`.
+    """
+
+    name: str
+    host: str
+    before: tuple[Run, ...]
+    run: Run
+    repair: tuple[Run, ...] = ()
+    arrange: Callable[[World], None] = field(default=as_it_is)
+
+
+def upgraded_control_plane(world: World) -> None:
+    """It goes before the workers."""
+    world.machine.write("/world/cluster/objects/kubelet-config", "configuration of 1.36.4\n")
+
+
+def lost_marks(world: World) -> None:
+    """Somebody deleted what the steps remember."""
+    shutil.rmtree(world.machine.path("/var/lib/pulumi-kubeadm"))
+
+
+def with_worker(world: World) -> None:
+    """A worker has joined the cluster of this control plane."""
+    for name, content in {"version": "v1.36.3", "ready": "True"}.items():
+        world.machine.write(f"/var/lib/etcd/member/nodes/node2/{name}", content)
+
+
+def node_left(world: World) -> None:
+    """Its membership was deleted first."""
+    shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))
+
+
+PREPARE, IMAGES, INIT, KUBECONFIG, MEMBERSHIP, JOIN = StepName
+VERIFY, DELETE = "verify", "delete"
+CONTROL_PLANE = (*prepared(OLD, "node1"), sent(OLD, "node1", INIT))
+JOINED = (*prepared(OLD, "node2"), sent(OLD, "node2", JOIN))
+MEMBER = (*CONTROL_PLANE, sent(OLD, "node2", MEMBERSHIP))
+
+SCENARIOS = [
+    Scenario("prepare-create", "node1", (), sent(OLD, "node1", PREPARE), repair=repaired("node1")),
+    Scenario(
+        "prepare-create-changed",
+        "node1",
+        CONTROL_PLANE,
+        sent(EDITED, "node1", PREPARE),
+        repair=repaired("node1", sent(OLD, "node1", INIT, VERIFY)),
+    ),
+    Scenario("prepare-delete", "node2", JOINED, sent(OLD, "node2", PREPARE, DELETE), arrange=node_left),
+    Scenario("images-create", "node1", prepared(OLD, "node1")[:1], sent(OLD, "node1", IMAGES)),
+    Scenario("init-create", "node1", prepared(OLD, "node1"), sent(OLD, "node1", INIT)),
+    Scenario(
+        "init-verify",
+        "node1",
+        (*CONTROL_PLANE, sent(EDITED, "node1", PREPARE)),
+        sent(EDITED, "node1", INIT, VERIFY),
+        repair=repaired("node1", sent(OLD, "node1", INIT, VERIFY)),
+    ),
+    Scenario(
+        "init-verify-upgrade",
+        "node1",
+        (*CONTROL_PLANE, sent(NEWER, "node1", PREPARE)),
+        sent(NEWER, "node1", INIT, VERIFY),
+    ),
+    Scenario("init-verify-marks-lost", "node1", CONTROL_PLANE, sent(OLD, "node1", INIT, VERIFY), arrange=lost_marks),
+    Scenario("kubeconfig-create", "node1", CONTROL_PLANE, sent(OLD, "node1", KUBECONFIG)),
+    Scenario("membership-create", "node1", CONTROL_PLANE, sent(OLD, "node2", MEMBERSHIP)),
+    Scenario(
+        "membership-create-changed",
+        "node1",
+        MEMBER,
+        sent(EDITED, "node2", MEMBERSHIP),
+        repair=(sent(OLD, "node2", MEMBERSHIP),),
+        arrange=with_worker,
+    ),
+    Scenario("membership-create-upgrade", "node1", MEMBER, sent(NEWER, "node2", MEMBERSHIP), arrange=with_worker),
+    Scenario("membership-delete", "node1", MEMBER, sent(OLD, "node2", MEMBERSHIP, DELETE), arrange=with_worker),
+    Scenario("join-create", "node2", prepared(OLD, "node2"), sent(OLD, "node2", JOIN)),
+    Scenario(
+        "join-verify",
+        "node2",
+        JOINED,
+        sent(EDITED, "node2", JOIN, VERIFY),
+        repair=repaired("node2", sent(OLD, "node2", JOIN, VERIFY)),
+    ),
+    Scenario(
+        "join-verify-upgrade",
+        "node2",
+        (*JOINED, sent(NEWER, "node2", PREPARE)),
+        sent(NEWER, "node2", JOIN, VERIFY),
+        arrange=upgraded_control_plane,
+    ),
+]

@@ -1,0 +1,77 @@
+"""A sample of `make crash-points`: each step, a few points of some disturbances; and what a sweep can find."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.crash_points.scenarios import SCENARIOS, Scenario
+from tests.crash_points.sweep import OF_TRACER, Kind, Sweep
+from tests.crash_points.tracer import IS_SUPPORTED, Tracer
+from tests.crash_points.world import World
+
+KINDS = [kind for kind in Kind if IS_SUPPORTED or kind not in OF_TRACER]
+
+
+def sample(number: int) -> list[Kind]:
+    """Two kinds of disturbance; the next scenario has others."""
+    return [KINDS[(number + shift) % len(KINDS)] for shift in (0, 4)]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kinds"),
+    [(scenario, sample(number)) for number, scenario in enumerate(SCENARIOS)],
+    ids=[scenario.name for scenario in SCENARIOS],
+)
+def test_a_step_that_is_disturbed_comes_to_its_end(scenario: Scenario, kinds: list[Kind], tmp_path: Path) -> None:
+    """By another run, or by a repair after its edit was taken back; and none reports success with another end."""
+    sweep = Sweep(scenario, tmp_path / "sweep")
+    for kind in kinds:
+        points = sweep.points(kind)
+        if points:
+            assert sweep.findings(kind, points * 2 // 3 + 1) == [], kind
+
+
+needs_tracer = pytest.mark.skipif(not IS_SUPPORTED, reason="the tracer knows one architecture")
+
+
+@needs_tracer
+def test_a_sweep_finds_what_a_missing_line_leaves_behind(tmp_path: Path) -> None:
+    """The token of a join that was ended when the node was registered."""
+
+    def without_protection(world: World) -> None:
+        world.machine.replace("steps/join", 'rm -f "$DISCOVERY" # also', ": # also")
+        world.machine.install()
+
+    (join,) = [each for each in SCENARIOS if each.name == "join-create"]
+    sweep = Sweep(dataclasses.replace(join, arrange=without_protection), tmp_path / "sweep")
+    last = sweep.points(Kind.TORN)
+    findings = [each for point in range(last, last - 12, -1) for each in sweep.findings(Kind.TORN, point)]
+    assert any("discovery.conf: expected 'nothing'" in each for each in findings)
+
+
+SCRIPT = "cd etc; echo hello >a; echo abcdef >b.new; sync b.new; mv b.new b; rm a\n"
+
+
+@needs_tracer
+@pytest.mark.parametrize(
+    ("point", "loses_unsynced", "left"),
+    [
+        (2, False, {"a": "hel"}),
+        (4, False, {"a": "hello\n", "b.new": "abc"}),
+        (5, True, {"a": "", "b.new": ""}),
+        (6, True, {"a": "", "b.new": "abcdef\n"}),
+        (7, True, {"a": "", "b": "abcdef\n"}),
+        (99, True, {"b": "abcdef\n"}),
+    ],
+)
+def test_a_traced_run_ends_at_its_point(
+    tmp_path: Path, point: int, *, loses_unsynced: bool, left: dict[str, str]
+) -> None:
+    """Inside a write half of it is there; what nobody synced may be lost."""
+    (tmp_path / "etc").mkdir()
+    finished = Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], SCRIPT)
+    assert {path.name: path.read_text() for path in (tmp_path / "etc").iterdir()} == left
+    assert finished.status == (0 if point == 99 else -9)

@@ -1,0 +1,220 @@
+"""Ends a run at its n-th change of a file: the kernel stops the run for its tracer before each call that changes one.
+
+A write at that point is carried out by half. With `loses_unsynced`, files that nobody synced since they were opened
+for writing are empty afterwards, as a file system leaves them that kept names and no content; /run is empty, too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.scripts.machine import Finished
+
+IS_SUPPORTED = platform.machine() == "x86_64"
+"""Numbers and registers below are those of this architecture."""
+
+WRITE, OPEN, OPENAT, RENAME, RENAMEAT, RENAMEAT2 = 1, 2, 257, 82, 264, 316
+UNLINK, UNLINKAT, RMDIR, MKDIR, MKDIRAT = 87, 263, 84, 83, 258
+FSYNC, FDATASYNC, SYNCFS, SYNC, COPY_FILE_RANGE = 74, 75, 306, 162, 326
+PATH_ARGUMENTS = {
+    **dict.fromkeys((OPEN, UNLINK, RMDIR, MKDIR), ((None, 0),)),
+    **dict.fromkeys((OPENAT, UNLINKAT, MKDIRAT), ((0, 1),)),
+    RENAME: ((None, 0), (None, 1)),
+    **dict.fromkeys((RENAMEAT, RENAMEAT2), ((0, 1), (2, 3))),
+}
+"""Positions of directory and path among the arguments of a call; a rename has two."""
+DESCRIPTOR = {WRITE: 0, FSYNC: 0, FDATASYNC: 0, SYNCFS: 0, COPY_FILE_RANGE: 2}
+TRACED = (*PATH_ARGUMENTS, *DESCRIPTOR, SYNC)
+FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+FLAGS_ARGUMENT = {OPEN: 1, OPENAT: 2}
+HERE = -100  # AT_FDCWD
+
+TRACE_ME, CONTINUE, SET_OPTIONS, GET_SYSCALL = 0, 7, 0x4200, 0x420E
+OPTIONS = 0x02 | 0x04 | 0x08 | 0x10 | 0x80 | 0x100000
+"""Stops for fork, vfork, clone, exec and seccomp; a run ends with its tracer."""
+SECCOMP_STOP = 7
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+
+
+def _filter() -> bytes:
+    """A program of seccomp: stop for the tracer at each traced call; for `open` only where it may write."""
+    load, equal, any_bit, end = 0x20, 0x15, 0x45, 0x06
+    allow, trace = struct.pack("HBBI", end, 0, 0, 0x7FFF0000), struct.pack("HBBI", end, 0, 0, 0x7FF00000)
+    program = struct.pack("HBBI", load, 0, 0, 0)
+    for number in TRACED:
+        if number in FLAGS_ARGUMENT:
+            flags = struct.pack("HBBI", load, 0, 0, 16 + 8 * FLAGS_ARGUMENT[number])
+            checked = flags + struct.pack("HBBI", any_bit, 0, 1, FOR_WRITING) + trace + allow
+        else:
+            checked = trace
+        program += struct.pack("HBBI", equal, 0, len(checked) // 8, number) + checked
+    return program + allow
+
+
+def _be_traced() -> None:
+    """Runs in the child, before the program."""
+    program = _filter()
+    text = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(text))
+    LIBC.ptrace(TRACE_ME, 0, None, None)
+    LIBC.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    if LIBC.prctl(22, 2, header, 0, 0) != 0:  # PR_SET_SECCOMP
+        os._exit(99)
+
+
+@dataclass
+class Tracer:
+    """One run.
+
+    Attributes:
+        root: the machine; changes below its /etc and /var are points, logs and etcd apart.
+        point: the change at which the run ends.
+        loses_unsynced: whether unsynced content is lost.
+        points: changes and syncs so far.
+        unsynced: files that were opened for writing, and not synced since.
+    """
+
+    root: Path
+    point: int
+    loses_unsynced: bool = False
+    points: int = 0
+    unsynced: set[str] = field(default_factory=set)
+
+    def run(self, command: Sequence[str], text: str) -> Finished:
+        """Run a command to its end, or to the point."""
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.root,
+            start_new_session=True,
+            preexec_fn=_be_traced,  # noqa: PLW1509  # no threads here
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            assert process.stderr
+            process.stdin.write(text)
+            process.stdin.close()
+            process.returncode = self._follow(process.pid)
+            self._lose()
+            return Finished(process.returncode, process.stdout.read(), process.stderr.read())
+
+    def _follow(self, first: int) -> int:
+        """Let every process of the run go on from stop to stop."""
+        living, status_of_first = {first}, 0
+        os.waitpid(first, 0)
+        LIBC.ptrace(SET_OPTIONS, first, None, OPTIONS)
+        LIBC.ptrace(CONTINUE, first, None, None)
+        known = {first}
+        while living:
+            pid, status = os.waitpid(-1, 0x40000000)  # __WALL
+            if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+                living.discard(pid)
+                status_of_first = os.waitstatus_to_exitcode(status) if pid == first else status_of_first
+                continue
+            living.add(pid)
+            event, received = status >> 16, os.WSTOPSIG(status)
+            if event == SECCOMP_STOP and self._is_the_end(pid):
+                for each in living:
+                    os.kill(each, signal.SIGKILL)
+                continue
+            is_ours = event or (received == signal.SIGSTOP and pid not in known)
+            known.add(pid)
+            LIBC.ptrace(CONTINUE, pid, None, 0 if is_ours else received)
+        return status_of_first
+
+    def _is_the_end(self, pid: int) -> bool:
+        """Count a call that changes a file of the machine; whether it is the point."""
+        answer = ctypes.create_string_buffer(128)
+        if LIBC.ptrace(GET_SYSCALL, pid, 128, ctypes.addressof(answer)) < 0:
+            return False
+        number, *arguments = struct.unpack_from("7Q", answer.raw, 24)
+        paths = [] if number == SYNC else self._paths(pid, number, arguments)
+        if number != SYNC and not any(self._counts(path) for path in paths):
+            return False
+        self.points += 1
+        if self.points == self.point:
+            if number == WRITE and not self.loses_unsynced:
+                _write_half(pid, *arguments[:3])
+            return True
+        self._remember(number, paths)
+        return False
+
+    def _paths(self, pid: int, number: int, arguments: Sequence[int]) -> list[str]:
+        if number in DESCRIPTOR:
+            return [_link(f"/proc/{pid}/fd/{arguments[DESCRIPTOR[number]]}")]
+        found = []
+        for directory, path in PATH_ARGUMENTS[number]:
+            descriptor = HERE if directory is None else ctypes.c_int(arguments[directory]).value
+            base = _link(f"/proc/{pid}/cwd" if descriptor == HERE else f"/proc/{pid}/fd/{descriptor}")
+            found.append(os.path.normpath(Path(base) / _text(pid, arguments[path])))
+        return found
+
+    def _counts(self, path: str) -> bool:
+        parts = Path(path).relative_to(self.root).parts if path.startswith(f"{self.root}/") else ()
+        # etcd takes care of its own data.
+        return parts[:1] in (("etc",), ("var",)) and parts[:2] != ("var", "log") and parts[:3] != ("var", "lib", "etcd")
+
+    def _remember(self, number: int, paths: Sequence[str]) -> None:
+        if number in {SYNC, SYNCFS}:
+            self.unsynced.clear()
+        elif number in {FSYNC, FDATASYNC, UNLINK, UNLINKAT}:
+            self.unsynced.discard(paths[0])
+        elif number in {OPEN, OPENAT, WRITE, COPY_FILE_RANGE}:
+            self.unsynced.add(paths[0])
+        elif number in {RENAME, RENAMEAT, RENAMEAT2}:
+            self._renamed(*paths)
+
+    def _renamed(self, old: str, new: str) -> None:
+        self.unsynced.discard(new)
+        for path in [each for each in self.unsynced if each == old or each.startswith(f"{old}/")]:
+            self.unsynced.remove(path)
+            self.unsynced.add(new + path.removeprefix(old))
+
+    def _lose(self) -> None:
+        if not self.loses_unsynced or self.points != self.point:
+            return
+        for path in self.unsynced:
+            if Path(path).is_file():
+                os.truncate(path, 0)
+        shutil.rmtree(self.root / "run" / "pulumi-kubeadm", ignore_errors=True)
+
+
+def _link(path: str) -> str:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
+
+
+def _text(pid: int, address: int) -> str:
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        memory.seek(address)
+        # A path may end just before a page that is not there.
+        found = memory.read(4096 - address % 4096)
+        if b"\0" not in found:
+            found += memory.read(4096)
+    return found.partition(b"\0")[0].decode()
+
+
+def _write_half(pid: int, descriptor: int, address: int, length: int) -> None:
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        memory.seek(address)
+        half = memory.read(length)[: length // 2]
+    information = Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text()
+    position = int(information.split("pos:")[1].split()[0])
+    with Path(f"/proc/{pid}/fd/{descriptor}").open("r+b", buffering=0) as file:
+        file.seek(position)
+        file.write(half)

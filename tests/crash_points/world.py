@@ -1,0 +1,136 @@
+"""A machine whose fake programs keep their state, kept as a template that each run begins with."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.steps.remote import CREATE
+from tests.crash_points.tracer import Tracer
+from tests.scripts.machine import Finished, Machine
+
+PROGRAMS = Path(__file__).parent / "programs"
+OF_FILES = ("kubectl", "kubeadm", "crictl")
+OF_MACHINE = (
+    *(
+        "systemctl",
+        "apt-get",
+        "apt-mark",
+        "apt-cache",
+        "dpkg-query",
+        "containerd",
+        "gpg",
+        "curl",
+        "hostname",
+        "openssl",
+    ),
+    *("hostnamectl", "modprobe", "sysctl", "swapon", "swapoff", "df", "stat", "ip", "iptables-save", "ip6tables-save"),
+    *("iptables-restore", "ip6tables-restore", "sleep", "journalctl"),
+)
+LIMIT_SECONDS = 120
+FSTAB = "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 none swap sw 0 0\n"
+HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate\n192.0.2.99\thers\n"
+FACTS = {
+    "hostname": "template",
+    "swap": "/dev/sda2 partition 1G",
+    "links": "lo UNKNOWN\nvxlan.calico UP\ncali1@if2 UP",
+    "rules/iptables-save": "-A INPUT -j hers\n-A KUBE-SERVICES",
+    "rules/ip6tables-save": "-A INPUT -j hers",
+}
+
+Session = Callable[["subprocess.Popen[str]"], None]
+"""Acts on a run while it runs."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A text that the program or `make repair` sends, and the argument that it comes with: create, verify or delete."""
+
+    text: str
+    mode: str = "create"
+
+
+class World:
+    """A Debian machine before its first step: swap, a host name of its template, no package of ours.
+
+    Attributes:
+        machine: the machine.
+        saved: the machine as `save` kept it.
+    """
+
+    def __init__(self, directory: Path, *, has_cluster_elsewhere: bool) -> None:
+        root = directory / "machine"
+        root.mkdir(parents=True)
+        self.saved = directory / "saved"
+        self.machine = machine = Machine(root)
+        for name in (*OF_FILES, *OF_MACHINE):
+            machine.stub(name, f'. "{PROGRAMS}/lib.sh"\n. "{PROGRAMS}/{name if name in OF_FILES else "machine"}.sh"')
+        machine.path("/proc/uptime").unlink()
+        machine.write("/proc/uptime", "1000.00 0\n")
+        machine.write("/proc/filesystems", "nodev\tproc\n")
+        machine.write("/proc/meminfo", "MemTotal:        2097152 kB\n")
+        machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "0\n")
+        for directory_there in ("/run/systemd/system", "/sys/fs/cgroup", "/var/lib", "/etc/apt/sources.list.d"):
+            machine.path(directory_there).mkdir(parents=True)
+        for path, content in {"fstab": FSTAB, "hosts": HOSTS, "machine-id": "0123\n"}.items():
+            machine.write(f"/etc/{path}", content)
+        for name, content in FACTS.items():
+            machine.write(f"/world/{name}", f"{content}\n")
+        if has_cluster_elsewhere:
+            machine.write("/world/cluster/objects/kubelet-config", "configuration\n")
+        machine.install()
+
+    def save(self) -> None:
+        """Keep the machine as it is, to come back to it."""
+        shutil.rmtree(self.saved, ignore_errors=True)
+        shutil.copytree(self.machine.root, self.saved, symlinks=True)
+
+    def restore(self) -> None:
+        """Bring the machine back that was kept."""
+        shutil.rmtree(self.machine.root)
+        shutil.copytree(self.saved, self.machine.root, symlinks=True)
+
+    def run(self, run: Run, environment: Mapping[str, str] | None = None, during: Session | None = None) -> Finished:
+        """Send a text, and wait until nothing of it runs any more."""
+        process = subprocess.Popen(
+            self._command(run),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.machine.root,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
+        try:
+            if during:
+                during(process)
+                stdout, stderr = "", ""
+                process.wait(timeout=LIMIT_SECONDS)
+            else:
+                stdout, stderr = process.communicate(run.text, timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        self._wait_for_lock()
+        return Finished(process.returncode, stdout, stderr)
+
+    def run_traced(self, run: Run, tracer: Tracer) -> Finished:
+        """Send a text, and end its run where the tracer says."""
+        return tracer.run(self._command(run), run.text)
+
+    def _command(self, run: Run) -> list[str]:
+        return [*CREATE.removeprefix("sudo -n ").split(), *([] if run.mode == "create" else ["--", run.mode])]
+
+    def _wait_for_lock(self) -> None:
+        """Each process of a run holds the lock of the machine."""
+        lock = self.machine.path("/run/pulumi-kubeadm/lock")
+        if lock.exists():
+            with lock.open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
