@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test e2e lifecycle errors faults lint configuration new-stack preview-comment drift repair \
+.PHONY: help up refresh down status preview tools test any-input e2e lifecycle errors faults lint configuration new-stack preview-comment drift repair \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
 help: ## List what there is
@@ -40,6 +40,10 @@ tools: ## Install what is needed to run Pulumi and the tests
 test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/pytest tests/unit tests/scripts
+
+any-input: ## 10,000 stacks with any setting, each file of their hosts read by its own program; about two hours
+	@$(PYTHON) -m local.toolchain
+	@EXAMPLES=10000 $(BIN)/pytest tests/unit/components/test_rendered_files.py
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
 LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation)

@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from components.host_files.containerd import SOCKET
 from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Host, Settings, Taint
 from components.settings.versions import kubeadm_api_version
+from components.yaml_text import yaml_text
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
 EFFECTS = (Effect(PATH, "for kubeadm only"),)
@@ -43,7 +42,7 @@ def init_configuration(host: Host, settings: Settings) -> File:
         _kubelet_configuration(settings),
         _kube_proxy_configuration(settings),
     ]
-    return File(PATH, _yaml(documents), mode="0600")
+    return File(PATH, yaml_text(*documents), mode="0600")
 
 
 def digests(settings: Settings) -> dict[str, str]:
@@ -116,7 +115,7 @@ def join_configuration(host: Host, settings: Settings) -> File:
         "discovery": {"file": {"kubeConfigPath": DISCOVERY_PATH}},
         "nodeRegistration": _node_registration(host, settings, host.taints),
     }
-    return File(PATH, _yaml([join]), mode="0600")
+    return File(PATH, yaml_text(join), mode="0600")
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,8 +145,4 @@ def _extra_arguments(arguments: dict[str, str], settings: Settings) -> dict[str,
 
 
 def _sha256(document: dict[str, Any]) -> str:
-    return hashlib.sha256(_yaml([document]).encode()).hexdigest()
-
-
-def _yaml(documents: list[dict[str, Any]]) -> str:
-    return yaml.safe_dump_all(documents, sort_keys=False)
+    return hashlib.sha256(yaml_text(document).encode()).hexdigest()

@@ -35,6 +35,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _host_keys(settings)
     yield from _versions(settings)
     yield from _unsupported(settings)
+    yield from _repositories(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
 
@@ -46,6 +47,17 @@ def _unsupported(settings: Settings) -> Iterator[str]:
             node = node.get(key) if isinstance(node, dict) else None
         if node is not None:
             yield f"cluster.clusterConfiguration.{path}: {reason}, found {node!r}"
+
+
+def _repositories(settings: Settings) -> Iterator[str]:
+    kubernetes, containerd = settings.packages.repository, settings.containerd.repository
+    if containerd is None or not containerd.is_same_as(kubernetes, settings.cluster.kubernetes_version):
+        return
+    if (containerd.keyring, containerd.fingerprint) != (kubernetes.keyring, kubernetes.fingerprint):
+        yield (
+            "containerd.repository: the address and suite of packages.repository, with another keyring or fingerprint;"
+            " apt has one keyring for a repository: give both the same"
+        )
 
 
 def _versions(settings: Settings) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
+from urllib.parse import unquote
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, ExistingFile, HttpUrl, ImageName, Model, Registry
+from components.settings._types import DnsLabel, HttpUrl, ImageName, Model, Registry, TextFile
 
 
 class AptRepository(Model):
@@ -18,10 +19,34 @@ class AptRepository(Model):
     components: tuple[Annotated[str, StringConstraints(pattern=_patterns.COMPONENT)], ...] = Field(
         (), description="Components; empty for a flat repository"
     )
-    keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
+    keyring: HttpUrl | TextFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
     fingerprint: str = Field(
         pattern=_patterns.FINGERPRINT, description="Fingerprint of the key; a fetched key must have it"
     )
+
+    def address(self, kubernetes_version: str) -> str:
+        """The address on hosts of a Kubernetes version."""
+        return self.url.replace("{minor}", kubernetes_version.rpartition(".")[0])
+
+    def is_same_as(self, other: AptRepository, kubernetes_version: str) -> bool:
+        """True where apt takes both for one repository, whose key it wants to be one too."""
+        places = {
+            (f"{unquote(each.address(kubernetes_version)).removesuffix('/')}/", each.suite) for each in (self, other)
+        }
+        return len(places) == 1
+
+    @model_validator(mode="after")
+    def _is_flat_or_has_components(self) -> Self:
+        """sources.list(5): a suite that ends with `/` is a directory. An entry that is neither makes apt read none."""
+        if self.suite.endswith("/") and self.components:
+            raise ValueError(
+                f"a flat repository has no components; remove them, or name a suite instead of {self.suite}"
+            )
+        if not self.suite.endswith("/") and not self.components:
+            raise ValueError(
+                f"suite {self.suite} needs components, such as `main`; the suite of a flat repository is `/`"
+            )
+        return self
 
 
 PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
@@ -41,7 +66,7 @@ class Packages(Model):
 class RegistryAccess(Model):
     """Certificate authority, login and mirrors of an image registry."""
 
-    ca_file: ExistingFile | None = Field(
+    ca_file: TextFile | None = Field(
         None, description="Certificate of the authority that signed the registry's certificate"
     )
     username: str | None = Field(
