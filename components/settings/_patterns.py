@@ -16,6 +16,8 @@ LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 USER = r"^[a-z_][a-z0-9_-]*$"
 HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
+SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
+"""As HTTP_URL, without a query: programs append paths."""
 HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
 IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
@@ -52,6 +54,7 @@ WORDS = {
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
     USER: "a user name of Linux",
     HTTP_URL: "an address that begins with `http://` or `https://`, without user and password, in ASCII",
+    SERVER_URL: "an address that begins with `http://` or `https://`, without user, password and query, in ASCII",
     HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file:///`, without user and password, in"
     " ASCII",
     IDENTITY: "16 hexadecimal digits, lower case",

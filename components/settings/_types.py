@@ -47,6 +47,7 @@ def _with_server(value: str) -> str:
 
 WITH_SERVER = AfterValidator(_with_server)
 HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL), WITH_SERVER]
+ServerUrl = Annotated[str, StringConstraints(pattern=_patterns.SERVER_URL), WITH_SERVER]
 HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL), WITH_SERVER]
 Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
 

@@ -8,13 +8,13 @@ from urllib.parse import unquote
 from pydantic import Field, StringConstraints, model_validator
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, HttpUrl, ImageName, Model, Registry, TextFile
+from components.settings._types import DnsLabel, HttpUrl, ImageName, Model, Registry, ServerUrl, TextFile
 
 
 class AptRepository(Model):
     """A signed apt repository."""
 
-    url: HttpUrl = Field(description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36")
+    url: ServerUrl = Field(description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36")
     suite: str = Field("/", pattern=_patterns.SUITE, description="Suite; `/` for a flat repository")
     components: tuple[Annotated[str, StringConstraints(pattern=_patterns.COMPONENT)], ...] = Field(
         (), description="Components; empty for a flat repository"
@@ -77,7 +77,7 @@ class RegistryAccess(Model):
         pattern=_patterns.SETTING,
         description="Name of the stack's secret that holds the password: `pulumi config set --secret NAME`",
     )
-    mirrors: tuple[HttpUrl, ...] = Field(
+    mirrors: tuple[ServerUrl, ...] = Field(
         (),
         description="Mirrors, tried in this order, without a password. Name a mirror with a password as a registry",
     )

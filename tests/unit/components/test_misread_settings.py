@@ -31,6 +31,8 @@ def test_no_host_has_a_name_that_leads_elsewhere(name: str) -> None:
     [
         pytest.param(with_setting("packages", repository=REPOSITORY | {"suite": "stable"}), id="no components"),
         pytest.param(with_setting("packages", repository=REPOSITORY | {"components": ["main"]}), id="flat"),
+        pytest.param(with_setting("packages", repository=REPOSITORY | {"url": "https://a?x"}), id="query"),
+        pytest.param(with_setting("containerd", registries={"a": {"mirrors": ["https://a/?x"]}}), id="another query"),
         pytest.param(with_setting("system", sysctl={"kernel.hostname": "a  b"}), id="blanks"),
         pytest.param(with_setting("system", sysctl={"kernel.hostname": "a "}), id="blank at the end"),
         pytest.param(with_setting("system", defaultTimeoutStopSec=2**64), id="a time that systemd ignores"),

@@ -91,7 +91,7 @@ def repositories() -> st.SearchStrategy[Stack]:
     """An apt repository; two settings may name the same one."""
     addresses = st.sampled_from(["https://apt.example.com/a", "https://apt.example.com/a/"])
     named = {
-        "url": addresses | like(_patterns.HTTP_URL),
+        "url": addresses | like(_patterns.SERVER_URL),
         "keyring": addresses | like(_patterns.HTTP_URL),
         "fingerprint": st.sampled_from(["A" * 40, "B" * 40]),
     }
@@ -108,7 +108,10 @@ def registries() -> st.SearchStrategy[Stack]:
     """How one image registry is reached."""
     return st.fixed_dictionaries(
         {},
-        optional={"username": like(_patterns.REGISTRY_USER), "mirrors": st.lists(like(_patterns.HTTP_URL), max_size=2)},
+        optional={
+            "username": like(_patterns.REGISTRY_USER),
+            "mirrors": st.lists(like(_patterns.SERVER_URL), max_size=2),
+        },
     )
 
 
