@@ -41,9 +41,9 @@ test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/pytest tests/unit tests/scripts
 
-any-input: ## 10,000 stacks with any setting, each file of their hosts read by its own program; about two hours
+any-input: ## 10,000 stacks, each file read by its own program; secrets, with a failure at each command; about two hours
 	@$(PYTHON) -m local.toolchain
-	@EXAMPLES=10000 $(BIN)/pytest tests/unit/components/test_rendered_files.py
+	@EXAMPLES=10000 $(BIN)/pytest tests/unit/components/test_rendered_files.py tests/scripts/test_secrets.py
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
 LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation)

@@ -27,40 +27,24 @@ DISCOVERY = "/etc/kubernetes/kubeadm/discovery.conf"
 REGISTRY = "/etc/containerd/certs.d/hub.test/hosts.toml"
 CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
 
-# At the given command the shell writes down what others may read just then, explains itself as a failed one does, and ends.
+# At the given command the shell writes down what others may read by then, explains itself as a failed one does, and ends.
 AT_A_COMMAND = r"""
 set -o functrace
 at_a_command() {
   printf . >>"$COUNTER"
   read -r counted <"$COUNTER" || true
   ((${#counted} == FAILS_AT)) || return 0
-  PATH=/usr/bin:/bin find "$MACHINE" -mindepth 1 \( -name stubs -o -type d ! -perm -001 \) -prune -o -type f -perm /044 \
-    -exec grep -lE "$PATTERN" {} + >>"$READABLE"
+  PATH=/usr/bin:/bin find "$MACHINE" -mindepth 1 \( -name stubs -o -type d ! -perm -001 \) -prune -o \
+    -type f -perm /044 -exec grep -lE "$PATTERN" {} + >>"$READABLE"
   ! declare -F unexpected_exit >/dev/null || (BASH_SUBSHELL=0; unexpected_exit 9 "${BASH_SOURCE[1]}" "$1" "$2")
   exit 9
 }
 trap 'at_a_command "$LINENO" "$BASH_COMMAND"' DEBUG
 """
 PROGRAMS = (
-    *(
-        "awk",
-        "base64",
-        "cat",
-        "chmod",
-        "cmp",
-        "comm",
-        "cp",
-        "curl",
-        "cut",
-        "date",
-        "diff",
-        "env",
-        "find",
-        "grep",
-        "head",
-    ),
-    *("install", "mkdir", "mv", "paste", "rm", "sed", "sha256sum", "sort", "stat", "sync", "tail", "touch", "tr"),
-)
+    "awk base64 cat chmod cmp comm cp curl cut date diff env find grep head install mkdir mv paste rm sed sha256sum sort"
+    " stat sync tail touch tr"
+).split()
 """Real programs whose arguments any user sees in a list of processes."""
 
 
