@@ -27,7 +27,7 @@ DISCOVERY = "/etc/kubernetes/kubeadm/discovery.conf"
 REGISTRY = "/etc/containerd/certs.d/hub.test/hosts.toml"
 CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
 
-# At the given command the shell writes down what others may read by then, explains itself as a failed one does, and ends.
+# At the given command the shell writes down what others may read, explains itself as a failed command does, and ends.
 AT_A_COMMAND = r"""
 set -o functrace
 at_a_command() {
@@ -42,9 +42,24 @@ at_a_command() {
 trap 'at_a_command "$LINENO" "$BASH_COMMAND"' DEBUG
 """
 PROGRAMS = (
-    "awk base64 cat chmod cmp comm cp curl cut date diff env find grep head install mkdir mv paste rm sed sha256sum sort"
-    " stat sync tail touch tr"
-).split()
+    *("awk", "base64", "cat", "chmod", "cmp", "comm", "cp", "curl", "cut", "date", "diff", "env", "find", "grep"),
+    *(
+        "head",
+        "install",
+        "mkdir",
+        "mv",
+        "paste",
+        "rm",
+        "sed",
+        "sha256sum",
+        "sort",
+        "stat",
+        "sync",
+        "tail",
+        "touch",
+        "tr",
+    ),
+)
 """Real programs whose arguments any user sees in a list of processes."""
 
 
@@ -223,3 +238,18 @@ def test_a_secret_reaches_nobody_else_whichever_command_fails(case: Case, tmp_pa
         watched = Watched(tmp_path / str(number), case)
         finished = watched.run(number)
         assert watched.leaks(finished) == [], f"command {number} of {commands}"
+
+
+@pytest.mark.parametrize("path", [REGISTRY, CRI_WITH_PASSWORDS])
+def test_drift_shows_no_line_of_a_file_with_a_password(machine: Machine, path: str) -> None:
+    """What it should be, and what it is, may both be passwords that work."""
+    machine.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.4.13 x"')
+    for program in ("swapon", "dpkg-query", "apt-mark", "systemctl"):
+        machine.stub(program)
+    machine.write(path, f'password = "{CANARY} by hand"\n')
+    values = {"KUBERNETES_VERSION": "1.36.3", "MODULES": ""}
+    files = [File(path, f'password = "{CANARY}"\n', mode="0600"), File("/etc/sysctl.d/99-kubernetes.conf", "")]
+    finished = machine.run("drift", values, files)
+    assert finished.status == 0, finished.stderr
+    assert f"{machine.path(path)}: expected what the last update wrote, saw something else\n" in finished.stdout
+    assert CANARY not in finished.stdout + finished.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from components.host_files import prepared_files
 from components.settings.stack_file import parse_settings
-from tests.unit.support.stacks import Stack, only_problem, with_workers
+from tests.unit.support.stacks import Stack, only_problem, problems, with_workers
 
 REPOSITORY = {"url": "https://apt.example.com/all/", "keyring": "https://apt.example.com/key", "fingerprint": "A" * 40}
 
@@ -66,3 +66,22 @@ def test_a_mirror_with_all_packages_is_one_repository(url: str) -> None:
     assert [line.split()[2:] for line in found] == [["https://apt.example.com/all/", "s", "kubernetes", "docker"]]
     stack["containerd"]["repository"]["fingerprint"] = "B" * 40
     assert only_problem(stack).startswith("containerd.repository: ")
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        with_setting("proxy", http="http://jo:C4NARY@proxy.example.com:3128"),
+        with_setting("packages", repository=REPOSITORY | {"url": "https://jo:C4NARY@apt.example.com/"}),
+        with_setting("packages", repository=REPOSITORY | {"keyring": "https://jo:C4NARY@apt.example.com/"}),
+        with_setting("containerd", registries={"jo:C4NARY@hub.example.com": {}}),
+        with_setting("containerd", registries={"a": {"mirrors": ["https://jo:C4NARY@hub.example.com"]}}),
+        with_setting("containerd", pauseImage="jo:C4NARY@hub.example.com/pause"),
+        with_setting("calico", manifestUrl="https://jo:C4NARY@hub.example.com/calico.yaml"),
+    ],
+)
+def test_a_password_in_an_address_is_refused_and_not_repeated(stack: Stack) -> None:
+    """The error is on the console, and in the comment of a pull request."""
+    found = problems(stack)
+    assert found
+    assert "C4NARY" not in "".join(found)
