@@ -70,8 +70,8 @@ class AccessRules(pulumi.ComponentResource):
             type="kubernetes.io/service-account-token",
             opts=pulumi.ResourceOptions.merge(
                 self._cluster.options(self, after=[made]),
-                # The cluster writes the token into the data: the program ignores it, the state holds it as a secret.
-                pulumi.ResourceOptions(ignore_changes=["data"], additional_secret_outputs=["data"]),
+                # The cluster writes the token into the data, which the SDK declares secret: the program ignores it.
+                pulumi.ResourceOptions(ignore_changes=["data"]),
             ),
         )
 

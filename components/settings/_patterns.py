@@ -17,7 +17,7 @@ LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.
 USER = r"^[a-z_][a-z0-9_-]*$"
 HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
 SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
-"""As HTTP_URL, without a query: programs append paths."""
+"""An address as HTTP_URL, without a query: programs append paths."""
 HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
 IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"

@@ -62,7 +62,7 @@ if the machine was made anew: set gone: true for $HOST_NAME in the stack file, p
 }
 
 run_join() {
-  trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
+  trap 'rm -f "$DISCOVERY" "$DISCOVERY.new"' EXIT # they hold the token
   put "$DISCOVERY"
   check_before join "$IGNORE_PREFLIGHT_ERRORS"
   remember "$JOIN_STARTED_MARK" yes
