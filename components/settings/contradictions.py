@@ -53,10 +53,13 @@ def _repositories(settings: Settings) -> Iterator[str]:
     kubernetes, containerd = settings.packages.repository, settings.containerd.repository
     if containerd is None or not containerd.is_same_as(kubernetes, settings.cluster.kubernetes_version):
         return
-    if (containerd.keyring, containerd.fingerprint) != (kubernetes.keyring, kubernetes.fingerprint):
+    first, second = (
+        (each.url.partition("://")[0], each.keyring, each.fingerprint) for each in (kubernetes, containerd)
+    )
+    if first != second:
         yield (
-            "containerd.repository: the address and suite of packages.repository, with another keyring or fingerprint;"
-            " apt has one keyring for a repository: give both the same"
+            "containerd.repository: the address and suite of packages.repository, with another scheme, keyring or"
+            " fingerprint; apt takes both for one repository, with one keyring: give both the same"
         )
 
 

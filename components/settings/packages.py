@@ -29,11 +29,10 @@ class AptRepository(Model):
         return self.url.replace("{minor}", kubernetes_version.rpartition(".")[0])
 
     def is_same_as(self, other: AptRepository, kubernetes_version: str) -> bool:
-        """True where apt takes both for one repository, whose key it wants to be one too."""
-        places = {
-            (f"{unquote(each.address(kubernetes_version)).removesuffix('/')}/", each.suite) for each in (self, other)
-        }
-        return len(places) == 1
+        """True where apt takes both for one repository, whose key it wants to be one too: it compares no schemes."""
+        addresses = (unquote(each.address(kubernetes_version)).partition("://")[2] for each in (self, other))
+        first, second = (f"{address.removesuffix('/')}/" for address in addresses)
+        return (first, self.suite) == (second, other.suite)
 
     @model_validator(mode="after")
     def _is_flat_or_has_components(self) -> Self:

@@ -64,8 +64,9 @@ def test_a_mirror_with_all_packages_is_one_repository(url: str) -> None:
     settings = parse_settings(stack)
     found = [file.content for file in prepared_files(settings.control_plane, settings) if file.path.endswith(".list")]
     assert [line.split()[2:] for line in found] == [["https://apt.example.com/all/", "s", "kubernetes", "docker"]]
-    stack["containerd"]["repository"]["fingerprint"] = "B" * 40
-    assert only_problem(stack).startswith("containerd.repository: ")
+    for other in ({"fingerprint": "B" * 40}, {"url": "http://apt.example.com/all/"}):
+        different = stack | {"containerd": {"repository": stack["containerd"]["repository"] | other}}
+        assert only_problem(different).startswith("containerd.repository: ")
 
 
 @pytest.mark.parametrize(
