@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points e2e lifecycle errors faults chaos lint configuration new-stack \
-	preview-comment drift repair \
+.PHONY: help up refresh down status preview tools test crash-points any-input e2e lifecycle errors faults chaos lint configuration \
+	new-stack preview-comment drift repair \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
 help: ## List what there is
@@ -45,6 +45,10 @@ test: ## Unit and script tests: no root, no network once installed
 crash-points: ## STEP=init: each step ended, cut off or unanswered at each of its points, and its end compared; without STEP all of them
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m tests.crash_points $(call given,STEP) $(ARGS)
+
+any-input: ## 10,000 stacks, each file read by its own program; secrets, with a failure at each command; about two hours
+	@$(PYTHON) -m local.toolchain
+	@EXAMPLES=10000 $(BIN)/pytest tests/unit/components/test_rendered_files.py tests/scripts/test_secrets.py
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
 LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation)

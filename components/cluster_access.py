@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 import pulumi
@@ -59,6 +60,12 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
         return False
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, explain)])
+
+
+def authority_of(kubeconfig: str) -> str:
+    """The certificate of the cluster's authority, in PEM, as a kubeconfig has it."""
+    cluster = yaml.safe_load(checked_kubeconfig(kubeconfig))["clusters"][0]["cluster"]
+    return base64.b64decode(cluster["certificate-authority-data"]).decode()
 
 
 def checked_kubeconfig(content: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.cluster_access import checked_kubeconfig
+from components.cluster_access import authority_of
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
 from components.host_files import kubeadm
@@ -35,6 +35,7 @@ class Worker(pulumi.ComponentResource):
         control_plane: ControlPlane,
         commands: StepCommands,
         *,
+        authority: pulumi.Output[str],
         after: Sequence[pulumi.Resource],
         lives_in: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
@@ -45,6 +46,7 @@ class Worker(pulumi.ComponentResource):
             prepared: the machine.
             control_plane: the control plane that makes the join token.
             commands: makes the commands of the cluster.
+            authority: certificate of the cluster's authority, in PEM.
             after: resources that must exist before nodes join, and the joins of nodes that change before this node.
             lives_in: the lifetime of the cluster. `pulumi destroy` drains no node.
             opts: options of the component, at least the parent.
@@ -62,11 +64,10 @@ class Worker(pulumi.ComponentResource):
                 parent=self, depends_on=[control_plane, prepared, *after], deleted_with=lives_in
             ),
         )
-        kubeconfig = control_plane.kubeconfig.apply(checked_kubeconfig)
         token: pulumi.Output[str] = pulumi.Output.secret(membership.stdout)
         self.joined = commands.run(
             join,
-            secret_files=pulumi.Output.all(token=token, kubeconfig=kubeconfig).apply(
+            secret_files=pulumi.Output.all(token=token, authority=authority).apply(
                 lambda all_: kubeadm.join_files(**all_)
             ),
             keeps_input=wanted.last.is_member(host.name) and not wanted.changes_join(host),
@@ -86,11 +87,20 @@ def join_workers(
     """All workers. New workers join in parallel; running workers change in turn, `maxUnavailable` at a time."""
     workers, changing = [], list[pulumi.Resource]()
     wanted = commands.wanted
+    authority = control_plane.kubeconfig.apply(authority_of)
     at_once = wanted.settings.policy.max_unavailable
     for host in wanted.settings.workers:
         waits_its_turn = wanted.changes_join(host)
         turn = changing[-at_once:][:1] if waits_its_turn and len(changing) >= at_once else []
-        worker = Worker(hosts[host.name], control_plane, commands, after=[*after, *turn], lives_in=lives_in, opts=opts)
+        worker = Worker(
+            hosts[host.name],
+            control_plane,
+            commands,
+            authority=authority,
+            after=[*after, *turn],
+            lives_in=lives_in,
+            opts=opts,
+        )
         workers.append(worker)
         if waits_its_turn and worker.joined:
             changing.append(worker.joined)

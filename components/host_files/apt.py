@@ -27,12 +27,16 @@ class Repository:
 
 
 def repositories(settings: Settings) -> list[Repository]:
-    """The repository of Kubernetes, and the repository of containerd unless containerd is the distribution's."""
-    minor = settings.cluster.kubernetes_version.rpartition(".")[0]
-    found = [_repository("kubernetes", settings.packages.repository, minor)]
-    if settings.containerd.repository:
-        found.append(_repository("containerd", settings.containerd.repository, minor))
-    return found
+    """The repository of Kubernetes, and the repository of containerd where it is another one."""
+    version = settings.cluster.kubernetes_version
+    kubernetes, containerd = settings.packages.repository, settings.containerd.repository
+    if containerd is None:
+        return [_repository("kubernetes", kubernetes, version)]
+    if containerd.is_same_as(kubernetes, version):
+        # apt reads no list at all if a repository has two keyrings, be they alike: one entry is for both.
+        components = tuple(dict.fromkeys((*kubernetes.components, *containerd.components)))
+        return [_repository("kubernetes", kubernetes.model_copy(update={"components": components}), version)]
+    return [_repository("kubernetes", kubernetes, version), _repository("containerd", containerd, version)]
 
 
 def repository_files(settings: Settings) -> list[File]:
@@ -43,10 +47,10 @@ def repository_files(settings: Settings) -> list[File]:
     return files
 
 
-def _repository(name: str, repository: AptRepository, minor: str) -> Repository:
+def _repository(name: str, repository: AptRepository, version: str) -> Repository:
     keyring_path = f"/etc/apt/keyrings/{name}.asc"
-    url = repository.url.replace("{minor}", minor)
-    entry = " ".join(["deb", f"[signed-by={keyring_path}]", url, repository.suite, *repository.components])
+    address = repository.address(version)
+    entry = " ".join(["deb", f"[signed-by={keyring_path}]", address, repository.suite, *repository.components])
     local = isinstance(repository.keyring, Path)
     return Repository(
         source=File(f"/etc/apt/sources.list.d/{name}.list", entry + "\n"),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
-
-import yaml
 
 from components.host_files.containerd import SOCKET
 from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Host, Settings, Taint
 from components.settings.versions import has_seccomp_default, kubeadm_api_version
+from components.yaml_text import yaml_text
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
 EFFECTS = (Effect(PATH, "kubeadm reads it; what restarts for it is in a line of its own"),)
@@ -47,20 +45,18 @@ def init_configuration(host: Host, settings: Settings) -> File:
         _kubelet_configuration(settings),
         _kube_proxy_configuration(settings),
     ]
-    return File(PATH, _yaml(documents), mode="0600")
+    return File(PATH, yaml_text(*documents), mode="0600")
 
 
-def join_files(token: str, kubeconfig: str) -> list[File]:
+def join_files(token: str, authority: str) -> list[File]:
     """The secret files of `kubeadm join`, of which scripts/steps/join.sh makes the discovery file.
 
     The state keeps each byte of them four times, sealed, so they are the least that a join needs.
 
     Args:
         token: bootstrap token; empty for a worker that is a Ready node.
-        kubeconfig: a kubeconfig of the cluster, which has the certificate of its authority in base64.
+        authority: certificate of the cluster's authority, in PEM.
     """
-    cluster = yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
     return [File(JOIN_TOKEN_PATH, token, "0600"), File(JOIN_AUTHORITY_PATH, authority)]
 
 
@@ -142,7 +138,7 @@ def join_configuration(host: Host, settings: Settings) -> File:
         "discovery": {"file": {"kubeConfigPath": DISCOVERY_PATH}},
         "nodeRegistration": _node_registration(host, settings, host.taints),
     }
-    return File(PATH, _yaml([join]), mode="0600")
+    return File(PATH, yaml_text(join), mode="0600")
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,8 +168,4 @@ def _extra_arguments(arguments: dict[str, str], settings: Settings) -> dict[str,
 
 
 def _sha256(document: dict[str, Any]) -> str:
-    return hashlib.sha256(_yaml([document]).encode()).hexdigest()
-
-
-def _yaml(documents: list[dict[str, Any]]) -> str:
-    return yaml.safe_dump_all(documents, sort_keys=False)
+    return hashlib.sha256(yaml_text(document).encode()).hexdigest()

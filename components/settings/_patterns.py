@@ -16,15 +16,17 @@ LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 USER = r"^[a-z_][a-z0-9_-]*$"
 HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
+SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
+"""An address as HTTP_URL, without a query: programs append paths."""
 HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
 IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
 FINGERPRINT = r"^[0-9A-F]{40}$"
-ONE_LINE = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*$"
+SYSCTL_VALUE = r"^([^\x00-\x20\x7f-\x9f\u2028\u2029]+([ \t][^\x00-\x20\x7f-\x9f\u2028\u2029]+)*)?$"
 HOST_KEY = r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$"
 NAME_OR_ADDRESS = rf"^{_NAME}(\.{_NAME})*$"
 ENDPOINT = (
-    rf"^{_NAME}(\.{_NAME})*"
+    r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
     r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"
 )
 PROXY = rf"^https?://([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]){_PORT}/?$"
@@ -52,14 +54,15 @@ WORDS = {
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
     USER: "a user name of Linux",
     HTTP_URL: "an address that begins with `http://` or `https://`, without user and password, in ASCII",
+    SERVER_URL: "an address that begins with `http://` or `https://`, without user, password and query, in ASCII",
     HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file:///`, without user and password, in"
     " ASCII",
     IDENTITY: "16 hexadecimal digits, lower case",
     SHA256: "64 hexadecimal digits",
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, capitals, no spaces",
-    ONE_LINE: "one line of text, without control characters",
+    SYSCTL_VALUE: "one line of text, words with one space or tab between them",
     HOST_KEY: "a public key as known_hosts has it, such as `ssh-ed25519 AAAA...`",
-    ENDPOINT: "a host name or an address, with a port if it has one, and without `https://`",
+    ENDPOINT: "a host name in lower case or an address, with a port if it has one, and without `https://`",
     NAME_OR_ADDRESS: "a host name or an address",
     PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",
     DESTINATION: "a host name, a `.domain` or a network",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +15,21 @@ from components.settings import _patterns
 
 DnsLabel = Annotated[str, StringConstraints(pattern=_patterns.DNS_LABEL)]
 HostName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=253)]
-MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=64)]
+
+
+def _no_address(value: str) -> str:
+    labels = value.split(".")
+    if all(re.fullmatch("[0-9]+|0x[0-9a-f]*", label) for label in labels):
+        raise ValueError("inet_aton(3) reads this name as an address")
+    if labels[-1] == "localhost" or labels[-2:] == ["localhost", "localdomain"]:
+        raise ValueError("each machine takes this name for itself")
+    return value
+
+
+MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=64), AfterValidator(_no_address)]
 """HOST_NAME_MAX of Linux is 64."""
+LARGEST = 2**31 - 1
+"""The largest whole number that bash, systemd, kubeadm and Go's `int32` all take."""
 Registry = Annotated[str, StringConstraints(pattern=_patterns.REGISTRY)]
 ImageName = Annotated[str, StringConstraints(pattern=_patterns.IMAGE)]
 LabelKey = Annotated[str, StringConstraints(pattern=_patterns.LABEL_KEY)]
@@ -33,10 +47,10 @@ def _with_server(value: str) -> str:
 
 WITH_SERVER = AfterValidator(_with_server)
 HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL), WITH_SERVER]
+ServerUrl = Annotated[str, StringConstraints(pattern=_patterns.SERVER_URL), WITH_SERVER]
 HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL), WITH_SERVER]
 Fingerprint = Annotated[str, StringConstraints(pattern=_patterns.FINGERPRINT)]
 Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
-OneLine = Annotated[str, StringConstraints(pattern=_patterns.ONE_LINE)]
 
 
 def _with_length(value: Any) -> Any:
@@ -66,9 +80,26 @@ def _existing_file(value: Path) -> Path:
     return path
 
 
+def _text_file(value: Path) -> Path:
+    path = _existing_file(value)
+    try:
+        content = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        content = "\0"
+    if "\0" in content:  # no variable of bash holds one
+        raise ValueError(
+            "the file is binary; as text: gpg --no-default-keyring --keyring ./FILE --export --armor, or openssl x509"
+        )
+    return path
+
+
 FilePath = Annotated[Path, AfterValidator(_expanded)]
 """A path whose file need not exist before it is used."""
 ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
+TextFile = Annotated[Path, AfterValidator(_text_file)]
+"""A file whose content reaches hosts."""
 
 
 class Model(BaseModel):

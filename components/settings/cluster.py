@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, HostName, LabelKey, LabelValue, Model, Network
+from components.settings._types import LARGEST, DnsLabel, HostName, LabelKey, LabelValue, Model, Network
 from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
 
 OWNED_BY_SETTINGS = {
@@ -25,6 +27,7 @@ OWNED_BY_SETTINGS = {
     "kubeProxyConfiguration": {"apiVersion": "nothing", "kind": "nothing"},
 }
 """Keys of kubeadm's documents that a setting owns, and the setting."""
+CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 
 
 def _known_version(value: str) -> str:
@@ -43,6 +46,24 @@ def _without_owned_keys(section: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _without_control_characters(value: dict[str, Any]) -> dict[str, Any]:
+    """kubeadm cannot read what it writes of them itself: `yaml: control characters are not allowed`."""
+    found = sorted({character for text in _texts(value) for character in CONTROL_CHARACTER.findall(text)})
+    if found:
+        raise ValueError(f"kubeadm's files have no control characters, found {', '.join(map(repr, found))}")
+    return value
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict | list):
+        for each in [*node, *node.values()] if isinstance(node, dict) else node:
+            yield from _texts(each)
+
+
+Document = Annotated[dict[str, Any], AfterValidator(_without_control_characters)]
+"""A mapping that is merged into a document of kubeadm."""
 KubernetesVersion = Annotated[
     str, StringConstraints(pattern=_patterns.KUBERNETES_VERSION), AfterValidator(_known_version)
 ]
@@ -93,18 +114,19 @@ class Cluster(Model):
     certificate_generation: int = Field(
         0,
         ge=0,
+        le=LARGEST,
         description="Raising the number by one renews all certificates of the control plane, which last a year",
     )
     ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=_patterns.PREFLIGHT)], ...] = Field(
         (), description="kubeadm's checks that may fail, by name"
     )
-    cluster_configuration: Annotated[dict[str, Any], _without_owned_keys("clusterConfiguration")] = Field(
+    cluster_configuration: Annotated[Document, _without_owned_keys("clusterConfiguration")] = Field(
         {}, description="Merged into kubeadm's ClusterConfiguration"
     )
-    kubelet_configuration: Annotated[dict[str, Any], _without_owned_keys("kubeletConfiguration")] = Field(
+    kubelet_configuration: Annotated[Document, _without_owned_keys("kubeletConfiguration")] = Field(
         {}, description="Merged into KubeletConfiguration"
     )
-    kube_proxy_configuration: Annotated[dict[str, Any], _without_owned_keys("kubeProxyConfiguration")] = Field(
+    kube_proxy_configuration: Annotated[Document, _without_owned_keys("kubeProxyConfiguration")] = Field(
         # The system's nf_conntrack_max stays as it is unless the stack says otherwise: 0 leaves it alone.
         {"conntrack": {"maxPerCore": 0}},
         description="Merged into KubeProxyConfiguration",

@@ -36,6 +36,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _versions(settings)
     yield from _unsupported(settings)
     yield from _pull_secrets(settings)
+    yield from _repositories(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
 
@@ -59,6 +60,20 @@ def _unsupported(settings: Settings) -> Iterator[str]:
             node = node.get(key) if isinstance(node, dict) else None
         if node is not None:
             yield f"cluster.clusterConfiguration.{path}: {reason}, found {node!r}"
+
+
+def _repositories(settings: Settings) -> Iterator[str]:
+    kubernetes, containerd = settings.packages.repository, settings.containerd.repository
+    if containerd is None or not containerd.is_same_as(kubernetes, settings.cluster.kubernetes_version):
+        return
+    first, second = (
+        (each.url.partition("://")[0], each.keyring, each.fingerprint) for each in (kubernetes, containerd)
+    )
+    if first != second:
+        yield (
+            "containerd.repository: the address and suite of packages.repository, with another scheme, keyring or"
+            " fingerprint; apt takes both for one repository, with one keyring: give both the same"
+        )
 
 
 def _versions(settings: Settings) -> Iterator[str]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
+from urllib.parse import unquote
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, ExistingFile, Fingerprint, HttpUrl, ImageName, Model, Registry
+from components.settings._types import DnsLabel, Fingerprint, HttpUrl, ImageName, Model, Registry, ServerUrl, TextFile
 
 
 class AptRepository(Model):
     """A signed apt repository."""
 
-    url: HttpUrl = Field(description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36")
+    url: ServerUrl = Field(description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36")
     suite: str = Field("/", pattern=_patterns.SUITE, description="Suite; `/` for a flat repository")
     components: tuple[Annotated[str, StringConstraints(pattern=_patterns.COMPONENT)], ...] = Field(
         (), description="Components; empty for a flat repository"
     )
-    keyring: HttpUrl | ExistingFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
+    keyring: HttpUrl | TextFile = Field(description="Public key: a file beside Pulumi.yaml, or a URL")
     fingerprint: Fingerprint | Annotated[tuple[Fingerprint, ...], Field(min_length=1)] = Field(
         description="Fingerprint of the primary key, or a list: apt trusts these keys of the keyring, and no other"
     )
@@ -27,6 +28,29 @@ class AptRepository(Model):
     def fingerprints(self) -> tuple[str, ...]:
         """Fingerprints of all keys that sign the repository."""
         return (self.fingerprint,) if isinstance(self.fingerprint, str) else self.fingerprint
+
+    def address(self, kubernetes_version: str) -> str:
+        """The address on hosts of a Kubernetes version."""
+        return self.url.replace("{minor}", kubernetes_version.rpartition(".")[0])
+
+    def is_same_as(self, other: AptRepository, kubernetes_version: str) -> bool:
+        """True where apt takes both for one repository, whose key it wants to be one too: it compares no schemes."""
+        addresses = (unquote(each.address(kubernetes_version)).partition("://")[2] for each in (self, other))
+        first, second = (f"{address.removesuffix('/')}/" for address in addresses)
+        return (first, self.suite) == (second, other.suite)
+
+    @model_validator(mode="after")
+    def _is_flat_or_has_components(self) -> Self:
+        """sources.list(5): a suite that ends with `/` is a directory. An entry that is neither makes apt read none."""
+        if self.suite.endswith("/") and self.components:
+            raise ValueError(
+                f"a flat repository has no components; remove them, or name a suite instead of {self.suite}"
+            )
+        if not self.suite.endswith("/") and not self.components:
+            raise ValueError(
+                f"suite {self.suite} needs components, such as `main`; the suite of a flat repository is `/`"
+            )
+        return self
 
 
 PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
@@ -46,7 +70,7 @@ class Packages(Model):
 class RegistryAccess(Model):
     """Certificate authority, login and mirrors of an image registry."""
 
-    ca_file: ExistingFile | None = Field(
+    ca_file: TextFile | None = Field(
         None, description="Certificate of the authority that signed the registry's certificate"
     )
     username: str | None = Field(
@@ -57,7 +81,7 @@ class RegistryAccess(Model):
         pattern=_patterns.SETTING,
         description="Name of the stack's secret that holds the password: `pulumi config set --secret NAME`",
     )
-    mirrors: tuple[HttpUrl, ...] = Field(
+    mirrors: tuple[ServerUrl, ...] = Field(
         (),
         description="Mirrors, tried in this order, without a password. Name a mirror with a password as a registry",
     )

@@ -7,9 +7,12 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from components.settings import _patterns
-from components.settings._types import Model, OneLine
+from components.settings._types import LARGEST, Model
 
-Sysctls = dict[Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)], int | OneLine]
+Sysctls = dict[
+    Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)],
+    int | Annotated[str, StringConstraints(pattern=_patterns.SYSCTL_VALUE)],
+]
 
 
 class System(Model):
@@ -31,11 +34,17 @@ class System(Model):
     default_timeout_stop_sec: int = Field(
         5,
         ge=1,
+        le=LARGEST,
         description="Seconds that systemd lets a unit take to stop, so that no reboot hangs on shims",
     )
-    minimum_free_disk_mib: int = Field(4096, ge=0, description="MiB that /var must have free before installation")
+    minimum_free_disk_mib: int = Field(
+        4096, ge=0, le=LARGEST, description="MiB that /var must have free before installation"
+    )
     minimum_memory_mib: int = Field(
-        1700, ge=0, description="MiB of memory that a control plane must have; the default is kubeadm's"
+        1700,
+        ge=0,
+        le=LARGEST,
+        description="MiB of memory that a control plane must have; the default is kubeadm's",
     )
 
 
@@ -43,8 +52,13 @@ class Policy(Model):
     """Limits of drains and upgrades, and permission to reset machines."""
 
     drain_timeout_seconds: int = Field(
-        300, ge=1, description="Seconds within which a node must be drained before its upgrade or removal"
+        300,
+        ge=1,
+        le=LARGEST,
+        description="Seconds within which a node must be drained before its upgrade or removal",
     )
-    max_unavailable: int = Field(1, ge=1, description="Number of workers that are drained and upgraded at once")
+    max_unavailable: int = Field(
+        1, ge=1, le=LARGEST, description="Number of workers that are drained and upgraded at once"
+    )
     reset_on_failure: bool = Field(False, description="Reset a machine whose init or join by this stack was cut short")
     reset_on_destroy: bool = Field(False, description="`pulumi destroy` resets the machines instead of forgetting them")

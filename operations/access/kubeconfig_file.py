@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from components.yaml_text import yaml_text
 from problem import Problem, StepError
 
 Kubeconfig = dict[str, Any]
@@ -55,7 +56,7 @@ def _write(target: Path, content: Kubeconfig) -> None:
     with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as unfinished:
         try:
             # Mode 0600 from the start: that is how temporary files are made.
-            yaml.safe_dump(content, unfinished, sort_keys=False)
+            unfinished.write(yaml_text(content))
             unfinished.flush()
             os.fsync(unfinished.fileno())
             Path(unfinished.name).replace(target)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from components.settings.stack_file import SettingsError, parse_settings
+from components.yaml_text import yaml_text
 from local.paths import REPOSITORY
 from operations.stack._host_keys import HostKey, read_host_key
 from operations.stack.stack_schema import PREFIX
@@ -101,7 +102,7 @@ def stack_file(stack: Stack) -> str:
 
 def _scalar(value: str) -> str:
     """A text as a YAML scalar, quoted where YAML would read another type, such as `no`."""
-    return yaml.safe_dump(value).splitlines()[0]
+    return yaml_text(value).splitlines()[0]
 
 
 def _until_taken(question: Callable[[], bool]) -> bool:

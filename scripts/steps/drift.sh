@@ -71,12 +71,13 @@ look_at_keyrings() {
 }
 
 look_at_kernel() {
-  local sysctls name value seen module
+  local sysctls line value seen module
   sysctls=$(wanted_sysctls)
-  while IFS='=' read -r name value; do
-    [[ -n $name ]] || continue
-    seen=$(sysctl_value "$name")
-    [[ $seen == "$value" ]] || differs "sysctl $name" "$value" "$seen"
+  while read -r line; do
+    [[ -n $line ]] || continue
+    value=${line#*=}
+    seen=$(sysctl_value "${line%%=*}")
+    [[ $seen == "$value" ]] || differs "sysctl ${line%%=*}" "$value" "$seen"
   done <<<"$sysctls"
   for module in $MODULES; do
     module_is_there "$module" || differs "kernel module $module" "it to be loaded"

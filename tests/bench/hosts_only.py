@@ -1,5 +1,7 @@
 """The program of `make bench-scale`: a cluster without Kubernetes objects, and so without an API server."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.addons.calico import calico_images
@@ -22,11 +24,13 @@ from components.worker import join_workers
 class HostsOnly(pulumi.ComponentResource):
     """A `Cluster` without Kubernetes objects."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(
+        self, name: str, settings: Settings, registry_passwords: Mapping[str, pulumi.Input[str]] | None = None
+    ) -> None:
         last = load_last_update(name)
         identity = identity_of(settings, last)
         wanted = Wanted(name, settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
-        passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret({})
+        passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords)
         warn_of_expiry(wanted)

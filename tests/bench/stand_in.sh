@@ -1,9 +1,13 @@
 #!/bin/sh
 # The command that SSH forces on a stand-in machine: it reads the standard input, ends as a step of `scripts/` with nothing
-# left to do, and prints the output of the step.
+# left to do, and prints the output of the step. The step that the file `fails` names fails.
 answers=$1 seconds=$2
 
 step=$(tail -n 1)
+if [ "$step" = "run_step $(cat "$answers/fails" 2>/dev/null)" ]; then
+  echo "node: step: expected it to succeed" >&2
+  exit 1
+fi
 [ "$seconds" = 0 ] || sleep "$seconds"
 case $step in
   "run_step prepare"*)

@@ -81,6 +81,7 @@ class Project:
             **tool_environment(),
             "PULUMI_BACKEND_URL": f"{(directory / 'state').as_uri()}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_DEBUG_COMMANDS": "true",  # for the event log
             "PYTHONPATH": str(REPOSITORY),
         }
         del self._environment["PULUMI_CONFIG_PASSPHRASE_FILE"]

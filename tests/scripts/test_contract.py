@@ -14,7 +14,6 @@ from components.steps.last_update import LastUpdate
 from components.steps.step import Step, StepName
 from components.steps.wanted import wanted_steps
 from tests.scripts.contract import LIBRARIES, PARTS, STEPS, Script, header, needs, puts, values_of
-from tests.unit.support.recording import KUBECONFIG
 from tests.unit.support.stacks import full
 
 EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
@@ -48,7 +47,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     (directory / "key.asc").write_text("key\n")
     repository = {"url": "https://example.com/apt", "keyring": str(directory / "key.asc"), "fingerprint": "A" * 40}
     stack["packages"] = {"repository": repository}
-    stack["containerd"]["repository"] = repository
+    stack["containerd"]["repository"] = repository | {"url": "https://example.com/containerd"}
     stack["proxy"] = {"https": "http://proxy.example.com:3128"}
     return parse_settings(stack)
 
@@ -58,7 +57,7 @@ def steps(settings: Settings) -> list[Step]:
     passwords = dict.fromkeys(containerd.registries_with_password(settings), "secret")
     secret = {
         StepName.IMAGES: containerd.credential_files(settings, passwords),
-        StepName.JOIN: kubeadm.join_files("token", KUBECONFIG),
+        StepName.JOIN: kubeadm.join_files("token", "certificate"),
     }
     found = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef").values()
     return [replace(step, files=[*step.files, *step.shared_files, *secret.get(step.name, [])]) for step in found]

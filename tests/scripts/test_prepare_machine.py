@@ -8,7 +8,10 @@ from components.host_files import File
 from tests.scripts.cluster import RUNBOOK
 from tests.scripts.machine import Machine
 
-SYSCTLS = "net.ipv4.ip_forward = 1\nvm.swappiness = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n"
+SYSCTLS = (
+    "net.ipv4.ip_forward = 1\nvm.swappiness = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n"
+    "kernel.core_pattern = |/bin/core --signal=\n"
+)
 
 
 @pytest.fixture
@@ -18,11 +21,12 @@ def kernel(machine: Machine) -> Machine:
     machine.write("/proc/sys/net/ipv4/ip_forward", "0\n")
     machine.write("/proc/sys/vm/swappiness", "60\n")
     machine.write("/proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n")
+    machine.write("/proc/sys/kernel/core_pattern", "|/bin/core --signal=\n")
     machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
     machine.stub("modprobe", 'printf "nodev\\t%s\\n" "$1" >>"$ROOT/proc/filesystems"')
     machine.stub(
         "sysctl",
-        'TAB=$(printf "\\t"); [[ $1 == --quiet ]] && while IFS=" =" read -r name value; do\n'
+        'TAB=$(printf "\\t"); [[ $1 == --quiet ]] && while read -r name _ value; do\n'
         '  echo "${value// /$TAB}" >"$ROOT/proc/sys/${name//.//}"\ndone <"$3"',
     )
     return machine
@@ -46,7 +50,7 @@ def test_modules_are_loaded_and_sysctls_hold_now_and_after_a_reboot(kernel: Mach
 
 
 def test_modules_and_sysctls_that_hold_are_left_alone(kernel: Machine) -> None:
-    """Tabs of the kernel are no difference."""
+    """Tabs of the kernel are no difference, and a value may end as a name does, with an equals sign."""
     finished = kernel.run_part_twice("kernel", {"MODULES": "overlay br_netfilter"}, KERNEL_FILES)
     assert (finished.stderr, kernel.calls()) == ("", [])
 

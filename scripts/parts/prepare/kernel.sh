@@ -13,11 +13,11 @@ for module in $MODULES; do
 done
 
 sysctls_hold() {
-  local name value seen
-  while IFS='=' read -r name value; do
-    [[ -n $name ]] || continue
-    seen=$(sysctl_value "$name") || return 1
-    [[ $seen == "$value" ]] || return 1
+  local line seen
+  while read -r line; do
+    [[ -n $line ]] || continue
+    seen=$(sysctl_value "${line%%=*}") || return 1
+    [[ $seen == "${line#*=}" ]] || return 1
   done <<<"$sysctls"
 }
 sysctls=$(wanted_sysctls)

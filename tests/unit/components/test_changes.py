@@ -236,3 +236,11 @@ def test_no_more_workers_are_upgraded_at_a_time_than_the_policy_says(
         if name.endswith("/membership") and joins & set(each.request.dependencies)
     }
     assert found == waits
+
+
+def test_a_token_that_never_expires_is_a_secret_in_the_state(directory: Path) -> None:
+    """The cluster writes it into the object, so no input of the program is it."""
+    account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
+    found = record(stack_of(directory, "node2") | {"access": {"serviceAccounts": [account]}}, preview=False)
+    (token,) = [each for each in found.resources if each.name.endswith("/robot-token")]
+    assert "data" in token.request.additionalSecretOutputs

@@ -1,0 +1,92 @@
+"""No secret is in what Pulumi says or keeps in clear, whichever step fails: canaries, with the real engine."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.bench.stand_ins import StandIns, stand_ins
+from tests.e2e.stand_in_project import Project
+
+PASSWORD = "C4NARY-password"  # noqa: S105 - of no registry
+PROGRAM = """\
+import pulumi
+
+from components.settings.stack_file import parse_settings
+from tests.bench.hosts_only import HostsOnly
+
+config = pulumi.Config()
+for name in ("blue", "green"):
+    cluster = HostsOnly(
+        name, parse_settings(config.require_object(name)), {"hub.example.com": config.require_secret("password")}
+    )
+pulumi.export("kubeconfig", cluster.kubeconfig)
+"""
+LEVEL = "-v=8"
+"""At level 9 the engine itself logs each property that it sends, secret or not: docs/reliability.md."""
+STEPS = ("prepare reset", "images", "init", "kubeconfig", "membership leave", "join")
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[StandIns]:
+    """Machines whose steps do nothing."""
+    with stand_ins() as found:
+        yield found
+
+
+@pytest.fixture
+def project(tmp_path: Path, machines: StandIns) -> Project:
+    """Two clusters with a private registry."""
+    found = Project(tmp_path, machines, PROGRAM)
+    file = tmp_path / "Pulumi.two.yaml"
+    content = yaml.safe_load(file.read_text())
+    for name in ("blue", "green"):
+        registries = {"hub.example.com": {"username": "robot"}}
+        content["config"][f"kubeadm:{name}"]["containerd"] = {"registries": registries}
+    file.write_text(yaml.safe_dump(content))
+    found.run("config", "set", "--secret", "password", PASSWORD)
+    found.run("config", "rm", "key")
+    return found
+
+
+def secrets_of(machines: StandIns) -> list[str]:
+    """A piece of each: a line of the private key, of admin.conf's key, the token, the password and its header."""
+    answers = machines.private_key.with_name("answers")
+    admin = yaml.safe_load((answers / "kubeconfig").read_text())["users"][0]["user"]["client-key-data"]
+    token = yaml.safe_load((answers / "membership").read_text())["users"][0]["user"]["token"]
+    header = base64.b64encode(f"robot:{PASSWORD}".encode()).decode()
+    return [machines.private_key.read_text().splitlines()[2], admin[200:260], token, PASSWORD, header]
+
+
+def test_no_secret_is_said_or_kept_in_clear_whichever_step_fails(
+    tmp_path: Path, machines: StandIns, project: Project
+) -> None:
+    """Console with the log, event log, preview, and the plain text of the state."""
+    secrets, events = secrets_of(machines), tmp_path / "events"
+    fails = machines.private_key.with_name("answers") / "fails"
+    more = ("--logtostderr", LEVEL, "--event-log", str(events))
+    said = {"preview of nothing": project.run("preview", "--diff", *more)}
+    for step in STEPS:
+        fails.write_text(step)
+        status, said[f"up, {step} fails"] = project.attempt("up", "--yes", "--skip-preview", *more)
+        assert status != 0, step
+        assert "expected it to succeed" in said[f"up, {step} fails"]
+        said[f"state, {step} fails"] = project.run("stack", "export")
+    fails.unlink()
+    said["up"] = project.run("up", "--yes", "--skip-preview", *more)
+    said["outputs"] = project.run("stack", "output")
+    said["preview of no change"] = project.run("preview", "--diff", *more)
+    said["state"] = project.run("stack", "export")
+    said["events"] = "".join(path.read_text() for path in tmp_path.glob("events*"))
+    said["state files"] = "".join(path.read_text() for path in (tmp_path / "state").rglob("*.json*"))
+    assert said["events"]
+    assert "run_step" in said["state files"]
+    leaks = [f"{name}: {secret[:12]}" for name, text in said.items() for secret in secrets if secret in text]
+    assert leaks == []
+    shown = project.run("stack", "export", "--show-secrets")
+    kept = [secret for secret in secrets if secret != PASSWORD]  # its header is what is kept
+    assert [secret for secret in kept if secret not in shown] == [], "each secret is there, encrypted"

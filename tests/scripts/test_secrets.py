@@ -1,0 +1,253 @@
+"""No secret is where others read, however a step ends: canaries in place of secrets, and a failure at each command.
+
+A sample of the commands here, every one with `make any-input`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from components.host_files import File, kubeadm
+from tests.scripts.cluster import CA, NODE_IS_READY, STATE, VALUES
+from tests.scripts.machine import Finished, Machine
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
+CANARY = "C4NARY0123456789"
+ENCODED = [base64.b64encode(b" " * shift + CANARY.encode()).decode()[2 * shift + 2 : -4] for shift in range(3)]
+"""What base64 makes of it, wherever in a text it stands."""
+CANARIES = re.compile("|".join([CANARY, *ENCODED]))
+TOKEN = f"abcdef.{CANARY}"
+REGISTRY = "/etc/containerd/certs.d/hub.test/hosts.toml"
+CRI_WITH_PASSWORDS = "/etc/containerd/cri-with-passwords.toml"
+
+# At the given command the shell writes down what others may read, explains itself as a failed command does, and ends.
+AT_A_COMMAND = r"""
+set -o functrace
+at_a_command() {
+  printf . >>"$COUNTER"
+  read -r counted <"$COUNTER" || true
+  ((${#counted} == FAILS_AT)) || return 0
+  PATH=/usr/bin:/bin find "$MACHINE" -mindepth 1 \( -name stubs -o -type d ! -perm -001 \) -prune -o \
+    -type f -perm /044 -exec grep -lE "$PATTERN" {} + >>"$READABLE"
+  ! declare -F unexpected_exit >/dev/null || (BASH_SUBSHELL=0; unexpected_exit 9 "${BASH_SOURCE[1]}" "$1" "$2")
+  exit 9
+}
+trap 'at_a_command "$LINENO" "$BASH_COMMAND"' DEBUG
+"""
+PROGRAMS = (
+    *("awk", "base64", "cat", "chmod", "cmp", "comm", "cp", "curl", "cut", "date", "diff", "env", "find", "grep"),
+    *(
+        "head",
+        "install",
+        "mkdir",
+        "mv",
+        "paste",
+        "rm",
+        "sed",
+        "sha256sum",
+        "sort",
+        "stat",
+        "sync",
+        "tail",
+        "touch",
+        "tr",
+    ),
+)
+"""Real programs whose arguments any user sees in a list of processes."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A step that has a secret.
+
+    Attributes:
+        step: name of the step.
+        stubs: programs that answer as a cluster does.
+        values: variables of the step.
+        files: secret files of the step.
+        returns: the secret is what the step returns.
+        keeps: files of the machine that hold the secret afterwards.
+    """
+
+    step: str
+    stubs: dict[str, str]
+    values: dict[str, str] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+    returns: bool = False
+    keeps: frozenset[str] = frozenset()
+
+
+JOIN = Case(
+    "join",
+    {
+        "kubeadm": 'case "$1 $2" in "join --config") mkdir -p "$ROOT/etc/kubernetes"; '
+        'touch "$ROOT/etc/kubernetes/kubelet.conf" "$ROOT/joined" ;; esac',
+        "kubectl": f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}",
+        "curl": "printf 200",
+        "crictl": "",
+    },
+    VALUES,
+    (File(kubeadm.JOIN_TOKEN_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
+)
+MEMBERSHIP = Case(
+    "membership",
+    {
+        "kubeadm": f"echo {TOKEN}",
+        "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; esac',
+    },
+    {"WORKER_NAME": "node2", "KUBERNETES_VERSION": "1.36.3", "TAINTS": ""},
+    returns=True,
+)
+KUBECONFIG = Case(
+    "kubeconfig",
+    {
+        "kubeadm": f"printf 'clusters:\\n- name: {CANARY}\\n'",
+        "kubectl": 'case "$*" in apply*) cat >/dev/null ;; esac',
+        "openssl": "[[ $1 != rand ]] || exec echo 00c0ffee; cat >/dev/null; echo 'notAfter=Nov 24 00:00:00 2027 GMT'",
+    },
+    {"PROVIDER": "pulumi-kubeadm:provider"},
+    returns=True,
+    keeps=frozenset({"/etc/kubernetes/admin.conf"}),
+)
+PASSWORD = base64.b64encode(f"robot:{CANARY}".encode()).decode()
+
+
+def images(version: str, keeps: set[str], answer: str) -> Case:
+    """Registries with a password, under a version of containerd."""
+    stubs = {
+        "containerd": f'echo "containerd github.com/containerd/containerd {version} x"',
+        "crictl": f"[[ $1 != pull ]] || {answer}",
+        "systemctl": "",
+    }
+    values = {"ROLE": "worker", "IMAGES": "hub.test/a:1", "KUBERNETES_VERSION": "1.36.3"}
+    files = (
+        File(REGISTRY, f'Authorization = ["Basic {PASSWORD}"]\n', mode="0600"),
+        File(CRI_WITH_PASSWORDS, f'password = "{CANARY}"\n', mode="0600"),
+    )
+    more = {"KUBEADM_PAUSE_IMAGE": "", "PASSWORD_KEYS": "hub.test hubPassword"}
+    return Case("images", stubs, values | more, files, keeps=frozenset(keeps))
+
+
+CASES = {
+    "join": JOIN,
+    "membership": MEMBERSHIP,
+    "kubeconfig": KUBECONFIG,
+    "images": images("v2.2.0", {REGISTRY}, "true"),
+    "images of containerd 1.4": images("1.4.13", {REGISTRY, CRI_WITH_PASSWORDS}, "true"),
+}
+
+
+class Watched:
+    """A machine whose programs write their arguments down, and whose shells count their commands."""
+
+    def __init__(self, directory: Path, case: Case) -> None:
+        directory.mkdir()
+        root = directory / "machine"
+        root.mkdir()
+        self.machine, self._case, self._directory = Machine(root), case, directory
+        for name in PROGRAMS:
+            self.machine.stub(name, f'exec "$(PATH=/usr/bin:/bin command -v {name})" "$@"')
+        for name, body in case.stubs.items():
+            self.machine.stub(name, body)
+        self.machine.write(f"{STATE}/drain-timeout-seconds", "60")
+        self.machine.write("/etc/kubernetes/pki/ca.crt", CA)
+        self.machine.write("/etc/kubernetes/admin.conf", f"clusters:\n- name: {CANARY}\n").chmod(0o600)
+        (directory / "trap").write_text(AT_A_COMMAND)
+
+    def run(self, fails_at: int = 0) -> Finished:
+        """Run the step; the given command of it fails."""
+        text = self.machine.text(self._case.step, self._case.values, self._case.files)
+        (self._directory / "counter").unlink(missing_ok=True)
+        finished = subprocess.run(
+            ["bash", "-euo", "pipefail", "-s"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.machine.root,
+            timeout=120,
+            env={
+                **os.environ,
+                "BASH_ENV": str(self._directory / "trap"),
+                "COUNTER": str(self._directory / "counter"),
+                "READABLE": str(self._directory / "readable"),
+                "MACHINE": str(self.machine.root),
+                "PATTERN": CANARIES.pattern,
+                "FAILS_AT": str(fails_at),
+            },
+        )
+        return Finished(finished.returncode, finished.stdout, finished.stderr)
+
+    def commands(self) -> int:
+        """Number of the commands of the last run."""
+        return len((self._directory / "counter").read_text())
+
+    def leaks(self, finished: Finished) -> list[str]:
+        """Where others read a secret."""
+        found = [] if finished.status == 0 and self._case.returns else [f"stdout: {finished.stdout}"]
+        found += [f"stderr: {finished.stderr}", *(f"argv: {call}" for call in self.machine.calls())]
+        leaks = [each for each in found if CANARIES.search(each)]
+        readable = self._directory / "readable"
+        leaks += [f"readable: {line}" for line in readable.read_text().splitlines()] if readable.exists() else []
+        return [*leaks, *(f"left: {path}" for path in self._left(finished))]
+
+    def _left(self, finished: Finished) -> list[str]:
+        """Files that hold a secret, and should not, or that others may read."""
+        allowed = {*self._case.keeps, "/etc/kubernetes/admin.conf"}
+        if finished.status != 0:  # a run that was cut off; the next run empties the directory
+            allowed |= {f"/run/pulumi-kubeadm/{self._case.step}"}
+        found = []
+        for path in self.machine.root.rglob("*"):
+            if path.is_file() and "stubs" not in path.parts and CANARIES.search(path.read_text(errors="replace")):
+                name = f"/{path.relative_to(self.machine.root)}"
+                may_stay = any(name == each or name.startswith((f"{each}/", f"{each}.")) for each in allowed)
+                is_private = path.stat().st_mode & 0o077 == 0 or name.startswith("/run/pulumi-kubeadm/")
+                found += [] if may_stay and is_private else [name]
+        return found
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_secret_reaches_nobody_else_when_its_step_succeeds(case: Case, tmp_path: Path) -> None:
+    """And it does reach whom it is for: the canary is seen."""
+    watched = Watched(tmp_path / "here", case)
+    finished = watched.run()
+    assert finished.status == 0, finished.stderr
+    assert (CANARY in finished.stdout) == case.returns
+    assert watched.leaks(finished) == []
+    for path in case.keeps:
+        assert CANARIES.search(watched.machine.path(path).read_text())
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_secret_reaches_nobody_else_whichever_command_fails(case: Case, tmp_path: Path) -> None:
+    """Each run is one on a new machine."""
+    whole = Watched(tmp_path / "whole", case)
+    assert whole.run().status == 0
+    commands = whole.commands()
+    assert commands > 20
+    for number in range(1, commands, max(1, commands // EXAMPLES)):
+        watched = Watched(tmp_path / str(number), case)
+        finished = watched.run(number)
+        assert watched.leaks(finished) == [], f"command {number} of {commands}"
+
+
+@pytest.mark.parametrize("path", [REGISTRY, CRI_WITH_PASSWORDS])
+def test_drift_shows_no_line_of_a_file_with_a_password(machine: Machine, path: str) -> None:
+    """What it should be, and what it is, may both be passwords that work."""
+    machine.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.4.13 x"')
+    for program in ("swapon", "dpkg-query", "apt-mark", "systemctl"):
+        machine.stub(program)
+    machine.write(path, f'password = "{CANARY} by hand"\n')
+    values = {"KUBERNETES_VERSION": "1.36.3", "MODULES": "", "KEYRINGS": ""}
+    files = [File(path, f'password = "{CANARY}"\n', mode="0600"), File("/etc/sysctl.d/99-kubernetes.conf", "")]
+    finished = machine.run("drift", values, files)
+    assert finished.status == 0, finished.stderr
+    assert f"{machine.path(path)}: expected what the last update wrote, saw something else\n" in finished.stdout
+    assert CANARY not in finished.stdout + finished.stderr
