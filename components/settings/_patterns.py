@@ -12,6 +12,7 @@ DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 HOST_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 REGISTRY = rf"^{_NAME}(\.{_NAME})*{_PORT}$"
 IMAGE = r"^[A-Za-z0-9._:/-]+(@sha(256|512):[0-9a-f]+)?$"
+IMAGE_PREFIX = rf"^{_NAME}(\.{_NAME})*{_PORT}(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 USER = r"^[a-z_][a-z0-9_-]*$"
@@ -50,6 +51,7 @@ WORDS = {
     HOST_NAME: "a host name: lower-case letters, digits, `-` and `.`, at most 63 between two dots",
     REGISTRY: "a registry's host name, with its port if it has one, and without `https://`",
     IMAGE: "an image name, without spaces, user and password",
+    IMAGE_PREFIX: "a registry, and a path in lower case if it has one, such as `hub.example.com/k8s`",
     LABEL_KEY: "a key such as `zone` or `example.com/zone`",
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
     USER: "a user name of Linux",

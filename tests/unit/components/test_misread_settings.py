@@ -33,6 +33,8 @@ def test_no_host_has_a_name_that_leads_elsewhere(name: str) -> None:
         pytest.param(with_setting("packages", repository=REPOSITORY | {"components": ["main"]}), id="flat"),
         pytest.param(with_setting("packages", repository=REPOSITORY | {"url": "https://a?x"}), id="query"),
         pytest.param(with_setting("containerd", registries={"a": {"mirrors": ["https://a/?x"]}}), id="another query"),
+        pytest.param(with_setting("images", rewrite={"registry.k8s.io": "hub.test@sha256:0d"}), id="digest"),
+        pytest.param(with_setting("images", rewrite={"registry.k8s.io": ".5"}), id="prefix"),
         pytest.param(with_setting("system", sysctl={"kernel.hostname": "a  b"}), id="blanks"),
         pytest.param(with_setting("system", sysctl={"kernel.hostname": "a "}), id="blank at the end"),
         pytest.param(with_setting("system", defaultTimeoutStopSec=2**64), id="a time that systemd ignores"),

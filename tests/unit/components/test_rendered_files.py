@@ -82,7 +82,8 @@ def test_apt_reads_each_package_repository(every: list[Rendered], tmp_path: Path
         wanted = set()
         for repository in (stack.settings.packages.repository, stack.settings.containerd.repository):
             if repository:
-                url = unquote(repository.address(stack.settings.cluster.kubernetes_version)).removesuffix("/") + "/"
+                address = repository.address(stack.settings.cluster.kubernetes_version)
+                url = unquote(address, errors="surrogateescape").removesuffix("/") + "/"
                 suite = "" if repository.suite == "/" else repository.suite
                 wanted |= {(url, suite, component) for component in repository.components or [""]}
         assert {each[1:] for each in real_parsers.package_lists(tmp_path, sources)} == wanted, sources

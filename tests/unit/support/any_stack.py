@@ -173,7 +173,7 @@ def clusters() -> st.SearchStrategy[Stack]:
     }
     api_server = {
         "extraArgs": st.dictionaries(st.text(LEGIBLE, min_size=1, max_size=9), texts(), max_size=3),
-        "certSANs": st.lists(like(_patterns.HOST_NAME), max_size=2),
+        "certSANs": st.lists(_following(_patterns.HOST_NAME), max_size=2),
     }
     rest = {
         "controlPlaneEndpoint": like(_patterns.ENDPOINT),
@@ -231,7 +231,9 @@ def stacks() -> st.SearchStrategy[Stack]:
         optional={
             "packages": st.fixed_dictionaries({"repository": repositories()}),
             "containerd": st.fixed_dictionaries({}, optional=containerd),
-            "images": st.fixed_dictionaries({"rewrite": st.dictionaries(rewritten, names, max_size=2)}),
+            "images": st.fixed_dictionaries(
+                {"rewrite": st.dictionaries(rewritten, like(_patterns.IMAGE_PREFIX), max_size=2)}
+            ),
             "proxy": st.fixed_dictionaries({}, optional=proxy),
             "system": st.fixed_dictionaries({}, optional=system),
             "policy": st.fixed_dictionaries({}, optional={"drainTimeoutSeconds": st.integers(1, LARGEST)}),

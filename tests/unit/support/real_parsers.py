@@ -25,7 +25,7 @@ TARGETS = ("sysinit", "basic", "shutdown", "default")
 def said_by(*command: str | Path, directory: Path, **options: Any) -> str:
     """What a program prints; it succeeds, and complains of nothing."""
     finished: subprocess.CompletedProcess[str] = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=directory, **options
+        command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False, cwd=directory, **options
     )
     assert finished.returncode == 0, finished.stderr
     assert not finished.stderr, finished.stderr
