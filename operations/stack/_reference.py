@@ -114,8 +114,7 @@ class _Rows:
         return FORMATS.get(node.get("format", ""), str(node.get("type", "anything")))
 
     def _plural(self, node: Schema) -> str:
-        name = self._type(node)
-        return {"IPv4 address": "IPv4 addresses"}.get(name, " or ".join(f"{part}s" for part in name.split(" or ")))
+        return " or ".join(_plural(part) for part in self._type(node).split(" or "))
 
     def _allowed(self, node: Schema) -> str:
         if "enum" in node:
@@ -135,6 +134,12 @@ def _entries(node: Schema) -> list[Schema]:
     if "properties" in node:
         return []
     return list(node.get("patternProperties", {}).values())
+
+
+def _plural(name: str) -> str:
+    """The plural of a type: of its first word where the type is a list or a map."""
+    first, of, rest = name.partition(" of ") if " of " in name else name.partition(" to ")
+    return f"{first}{'es' if first.endswith('address') else 's'}{of}{rest}"
 
 
 def _default(value: Any) -> str:
