@@ -1,20 +1,34 @@
-"""The files that several hosts have alike, in the order of a preview."""
+"""The files of a host: those that other hosts have too, and its own, in the order of a preview."""
 
 from __future__ import annotations
 
-from components.host_files import apt, containerd
+from components.host_files import apt, containerd, kubeadm
 from components.host_files.file import File
 from components.host_files.proxy import proxy_files
-from components.host_files.system import system_files
+from components.host_files.system import SYSCTLS, system_files
 from components.settings import Host, Settings
 
 
 def shared_files(host: Host, settings: Settings) -> list[File]:
-    """The files that the step `prepare` puts on a host, but for kubeadm's configuration, which names the host."""
+    """The files that the step `prepare` puts on a host, and that other hosts have alike."""
+    return [file for file in _prepared_files(host, settings) if not _is_own(file, host)]
+
+
+def own_files(host: Host, settings: Settings) -> list[File]:
+    """The files that the step `prepare` puts on a host, and that name the host or have settings of the host alone."""
+    return [file for file in _prepared_files(host, settings) if _is_own(file, host)]
+
+
+def _prepared_files(host: Host, settings: Settings) -> list[File]:
     return [
         *system_files(host, settings),
         *apt.repository_files(settings),
         *proxy_files(settings),
         *containerd.configuration_files(settings),
         *containerd.registry_files(settings),
+        kubeadm.configuration(host, settings),
     ]
+
+
+def _is_own(file: File, host: Host) -> bool:
+    return file.path == kubeadm.PATH or (file.path == SYSCTLS and bool(host.sysctl))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from components.host_files import apt, containerd, kubeadm, shared_files
+from components.host_files import apt, containerd, own_files, shared_files
 from components.host_files.proxy import proxy_variables
 from components.host_files.system import HOSTS_FILE
 from components.settings import Host, Settings
@@ -63,7 +63,7 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         host.name,
         host,
         values,
-        [kubeadm.configuration(host, settings)],
+        own_files(host, settings),
         shared_files(host, settings),
         again_when={"SCRIPTS_VERSION": scripts_version(), "RETURNS": returns(host, last)},
         undo=UndoName.RESET if is_reset else None,

@@ -36,8 +36,8 @@ def test_a_preview_shows_the_lines_that_change_and_connects_to_no_host(live: Clu
     ]
     with setting('containerd.registries["docker.io"].mirrors[0]', "https://mirror.example.test"):
         seen = previewed()
-    assert touched(seen) == {f"{machine}/prepare" for machine in machine_names()}
-    assert re.search(r'^\s*\+.*\[host."https://mirror.example.test"\]$', seen.diff, re.MULTILINE)
+    assert touched(seen) == {"host-files", *(f"{machine}/prepare" for machine in machine_names())}
+    assert re.search(r'^\s*\+.*\[host\.\\?"https://mirror\.example\.test\\?"\]', seen.diff, re.MULTILINE)
     assert visits(live, before) == dict.fromkeys(machine_names(), 0)
 
 
