@@ -40,7 +40,7 @@ def test_the_preview_of_a_new_worker_shows_its_own_resources_and_nothing_else(li
     add(THIRD)
     seen = previewed()
     steps = {f"{THIRD}/{step}" for step in ("prepare", "images", "membership", "join")}
-    assert touched(seen) == {THIRD, "host-files", *steps}, "the names of all hosts, which it alone gets yet"
+    assert touched(seen) == {THIRD, *steps}
     assert seen.plan.splitlines()[1:] == [f"  {THIRD}: is prepared and joins, Kubernetes {CELL.kubernetes}"]
 
 
