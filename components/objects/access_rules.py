@@ -87,7 +87,7 @@ class AccessRules(pulumi.ComponentResource):
         accounts = {}
         for account in settings.access.service_accounts:
             made = service_account(account)
-            accounts[account.name] = made.register(cluster, cluster.options(self, after=list(after)))
+            accounts[account.namespace, account.name] = made.register(cluster, cluster.options(self, after=list(after)))
         for role in settings.access.roles:
             role_object(role).register(cluster, cluster.options(self, after=list(after)))
         for binding in bindings(settings):
@@ -97,7 +97,7 @@ class AccessRules(pulumi.ComponentResource):
             binding.object.register(cluster, options)
         for account in _with_long_lived_token(settings):
             _warn_of_long_lived_token(account)
-            options = cluster.options(self, after=[accounts[account.name]])
+            options = cluster.options(self, after=[accounts[account.namespace, account.name]])
             options.ignore_changes = ["data"]  # the cluster writes the token into the data
             long_lived_token(account).register(cluster, options)
         self.register_outputs({})

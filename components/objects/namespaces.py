@@ -49,9 +49,9 @@ class Namespaces(pulumi.ComponentResource):
 def namespaces(settings: Settings) -> list[KubernetesObject]:
     """The namespaces that the settings name, by name, with the labels of their Pod Security levels."""
     of_addons = {addon.namespace: addon.pod_security(settings) for addon in addons_of(settings) if addon.namespace}
-    names = {*of_addons, *settings.access.namespaces, *settings.images.pull_secret_namespaces} - OF_KUBERNETES
-    levels = dict.fromkeys(sorted(names), "baseline") | of_addons | settings.access.pod_security
-    return [_namespace(name, level) for name, level in levels.items()]
+    levels = of_addons | settings.access.pod_security
+    names = {*levels, *settings.access.namespaces, *settings.images.pull_secret_namespaces} - OF_KUBERNETES
+    return [_namespace(name, levels.get(name, "baseline")) for name in sorted(names)]
 
 
 def _namespace(name: str, level: str) -> KubernetesObject:

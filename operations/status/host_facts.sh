@@ -13,7 +13,7 @@ fact() {
 }
 
 # A program that fails or is missing is a fact too: its error message is the value.
-output_of() { timeout 10 "$@" 2>&1 || true; }
+output_of() { timeout 10 "$@" 2>&1 || true; } # status judges the message, and names it
 
 # Files that steps put in place and that are gone. containerd's has another name on the host than in the list.
 gone_files() {

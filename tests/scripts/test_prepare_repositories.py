@@ -132,7 +132,7 @@ def test_a_fetched_keyring_goes_when_no_repository_names_it(with_apt: Machine) -
         "fetching",
         '. "$LIBRARY/lib/lib.sh"\nfor part in leftovers repositories; do . "$LIBRARY/parts/prepare/$part.sh"; done',
     )
-    keys = with_apt.write("/root/keys", KEYS)
+    keys = with_apt.write("/srv/keys", KEYS)
     with_apt.stub("curl", f'while [[ $1 != --output ]]; do shift; done; cp {keys} "$2"')
     values, files = repository(with_apt, url="https://example.com/key")
     assert with_apt.run("fetching", values, files[:1]).status == 0
