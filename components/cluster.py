@@ -11,6 +11,7 @@ from components.addons import AppliedAddon, addons_of
 from components.addons.calico import calico_images
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
+from components.control_planes import make_control_planes
 from components.gate import gate
 from components.host import PreparedHost
 from components.lifetime import Lifetime, identity_of
@@ -19,6 +20,7 @@ from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
 from components.objects.pull_secrets import RegistrySecrets
 from components.review.clones import warn_of_clones
+from components.review.departures import warn_of_votes
 from components.review.expiry import expiry_dates, warn_of_expiry
 from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
@@ -76,17 +78,20 @@ class Cluster(pulumi.ComponentResource):
         wanted = Wanted(name, settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords)
+        warn_of_votes(wanted)
         warn_of_expiry(wanted)
         warn_of_few_slots(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        control_plane = self._make(StepCommands(wanted), passwords)
-        self.kubeconfig = control_plane.kubeconfig
-        self.outputs = _outputs(control_plane, settings)
+        access, control_planes = self._make(StepCommands(wanted), passwords)
+        self.kubeconfig = access.kubeconfig
+        self.outputs = _outputs(access, control_planes, settings)
         self.register_outputs(self.outputs)
 
-    def _make(self, commands: StepCommands, passwords: pulumi.Output[dict[str, str]]) -> ControlPlane:
+    def _make(
+        self, commands: StepCommands, passwords: pulumi.Output[dict[str, str]]
+    ) -> tuple[ClusterAccess, list[ControlPlane]]:
         """Make every resource below the cluster, in the order of creation."""
         wanted, child = commands.wanted, self._child
         settings = wanted.settings
@@ -97,15 +102,17 @@ class Cluster(pulumi.ComponentResource):
         }
         warn_of_clones(hosts, settings)
 
-        control_plane = ControlPlane(hosts[settings.control_plane.name], commands, child)
-        access = ClusterAccess(control_plane, wanted, child)
+        access, control_planes = make_control_planes(hosts, commands, lives_in=lifetime, opts=child)
 
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
-        configured = [network.configured for network in networks]
-        workers = join_workers(hosts, control_plane, commands, after=configured, lives_in=lifetime, opts=child)
+        settled = [each.settled for each in control_planes if each.settled]
+        ready: list[pulumi.Resource] = [*settled, *(network.configured for network in networks)]
+        workers = join_workers(hosts, commands, authority=access.authority, after=ready, lives_in=lifetime, opts=child)
         joined = gate(wanted.resource_name("joined"), after=workers, parent=self)
-        NodeLabels(access, settings, workers, child)
+        nodes = {each.host.name: each.settled for each in control_planes if each.settled}
+        nodes |= {worker.host.name: worker.joined for worker in workers if worker.joined}
+        NodeLabels(access, settings, nodes, child)
 
         namespaces = Namespaces(access, settings, after=networks, opts=child)
         for addon in addons:
@@ -113,10 +120,10 @@ class Cluster(pulumi.ComponentResource):
                 AppliedAddon(addon, access, settings, after=[namespaces, joined], opts=child)
         AccessRules(access, settings, after=[namespaces], opts=child)
         RegistrySecrets(access, settings, passwords=passwords, after=[namespaces], opts=child)
-        return control_plane
+        return access, control_planes
 
 
-def _outputs(control_plane: ControlPlane, settings: Settings) -> dict[str, Any]:
+def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], settings: Settings) -> dict[str, Any]:
     nodes = {
         host.name: {
             "address": str(host.internal_ip),
@@ -126,11 +133,13 @@ def _outputs(control_plane: ControlPlane, settings: Settings) -> dict[str, Any]:
         for host in settings.hosts.values()
     }
     # The day on which the kubeconfig expires is no secret.
-    readable = pulumi.Output.unsecret(control_plane.kubeconfig)
-    expiry = pulumi.Output.all(control_plane.certificates, readable).apply(lambda printed: expiry_dates(*printed))
-    outputs: dict[str, Any] = {"kubeconfig": control_plane.kubeconfig, "nodes": nodes, "certificateExpiry": expiry}
+    readable = pulumi.Output.unsecret(access.kubeconfig)
+    printed = pulumi.Output.all(*(each.certificates for each in control_planes if each.certificates))
+    expiry = pulumi.Output.all(printed, readable).apply(lambda known: expiry_dates(*known))
+    outputs: dict[str, Any] = {"kubeconfig": access.kubeconfig, "nodes": nodes, "certificateExpiry": expiry}
     if settings.dashboard.enabled:
-        outputs["dashboardAddress"] = f"https://{settings.control_plane.internal_ip}:{settings.dashboard.node_port}"
+        address = settings.living_control_planes[0].internal_ip
+        outputs["dashboardAddress"] = f"https://{address}:{settings.dashboard.node_port}"
     for account in settings.access.service_accounts[:1]:
         outputs["loginTokenCommand"] = (
             f"kubectl --namespace {account.namespace} create token {account.name} --duration 1h"

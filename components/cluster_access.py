@@ -1,8 +1,9 @@
-"""The Kubernetes provider of a cluster, made from the stack's kubeconfig."""
+"""The stack's kubeconfig, and the Kubernetes provider of a cluster that is made from it."""
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 
 import pulumi
@@ -10,27 +11,52 @@ import pulumi_kubernetes as kubernetes
 import yaml
 
 from components.control_plane import ControlPlane
-from components.steps.wanted import Wanted
+from components.host_files import kubeadm
+from components.steps.of_control_plane import KUBECONFIG_OWNER
+from components.steps.remote import StepCommands
+from components.steps.step import StepName
 from problem import Problem
 
 
 class ClusterAccess(pulumi.ComponentResource):
     """The API access of every object that is applied to the cluster.
 
+    The kubeconfig names the control plane that leads, or the load balancer of the stack: another control plane takes
+    over without a new user, and no object is replaced.
+
     Attributes:
+        kubeconfig: content of the stack's kubeconfig, whose user a binding of its own makes cluster-admin; a secret.
+        authority: certificate of the cluster's authority, in PEM.
         provider: provider of every Kubernetes object of the cluster.
         resource_name: joins parts to the name of a resource of the cluster.
     """
 
+    kubeconfig: pulumi.Output[str]
+    authority: pulumi.Output[str]
     provider: kubernetes.Provider
     resource_name: Callable[..., str]
 
-    def __init__(self, control_plane: ControlPlane, wanted: Wanted, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("kubeadm:index:ClusterAccess", wanted.resource_name("access"), None, opts)
+    def __init__(
+        self, control_plane: ControlPlane, commands: StepCommands, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        wanted = commands.wanted
+        super().__init__("kubeadm:index:ClusterAccess", wanted.resource_name(KUBECONFIG_OWNER), None, opts)
         self.resource_name = wanted.resource_name
+        changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
+        fetched = commands.run(
+            wanted.step(KUBECONFIG_OWNER, StepName.KUBECONFIG),
+            keeps_input=changed <= {"HOST_NAME"},
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[control_plane.settled] if control_plane.settled else []
+            ),
+        )
+        server = kubeadm.api_server_for_people(control_plane.host, wanted.settings)
+        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout)
+        self.kubeconfig = content.apply(lambda known: with_server(known, server))
+        self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(
             wanted.resource_name("provider"),
-            kubeconfig=control_plane.kubeconfig.apply(checked_kubeconfig),
+            kubeconfig=self.kubeconfig.apply(checked_kubeconfig),
             # Else a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
             cluster_identifier=wanted.identity,
             opts=pulumi.ResourceOptions(parent=self),
@@ -60,6 +86,11 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
         return False
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, explain)])
+
+
+def with_server(kubeconfig: str, server: str) -> str:
+    """A kubeconfig with another address of the API: kubeadm names the endpoint, which machines alone may resolve."""
+    return re.sub(r"(?m)^( +server: ).*$", lambda found: found[1] + server, kubeconfig)
 
 
 def authority_of(kubeconfig: str) -> str:

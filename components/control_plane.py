@@ -1,10 +1,13 @@
-"""The control plane: kubeadm init, and the kubeconfig of the cluster."""
+"""A control plane: kubeadm init on the first host, kubeadm join on each further one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import pulumi
 
 from components.host import PreparedHost
+from components.membership import join, keep_membership
 from components.settings import Host
 from components.steps.remote import StepCommands
 from components.steps.step import StepName
@@ -13,32 +16,59 @@ from components.steps.step import StepName
 class ControlPlane(pulumi.ComponentResource):
     """A prepared host that runs the control plane of a cluster, in the version and with the settings of the stack.
 
-    The API is ready, everything that kubeadm makes exists and the node is registered. A later change of the stack
-    upgrades or reconfigures the control plane, and never initialises again.
+    Its API is ready, its etcd has a vote, and its node is registered. A later change of the stack upgrades or
+    reconfigures the control plane, and never initialises again. A control plane that leaves is drained, its member of
+    etcd removed and its node deleted, on another control plane; then the machine is reset.
 
     Attributes:
-        host: the host that makes join tokens.
-        kubeconfig: content of the stack's kubeconfig, whose user a binding of its own makes cluster-admin; a secret.
-        certificates: lines `certificate NAME DAY`, printed by the step `init`.
+        host: the host in the settings.
+        settled: the command after which the control plane is as the stack says, or has left because its machine is
+            gone; None where nothing runs.
+        certificates: lines `certificate NAME DAY` of the control plane; None for a host that is gone.
     """
 
     host: Host
-    kubeconfig: pulumi.Output[str]
-    certificates: pulumi.Output[str]
+    settled: pulumi.Resource | None
+    certificates: pulumi.Output[str] | None
 
     def __init__(
-        self, prepared: PreparedHost, commands: StepCommands, opts: pulumi.ResourceOptions | None = None
+        self,
+        prepared: PreparedHost,
+        commands: StepCommands,
+        *,
+        authority: pulumi.Input[str] | None,
+        after: Sequence[pulumi.Resource],
+        lives_in: pulumi.Resource,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("kubeadm:index:ControlPlane", commands.wanted.resource_name(prepared.host.name), None, opts)
-        self.host = prepared.host
-        init = commands.run(
-            commands.wanted.step(self.host.name, StepName.INIT),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
-        )
-        fetched = commands.run(
-            commands.wanted.step(self.host.name, StepName.KUBECONFIG),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[init]),
-        )
-        self.certificates = init.stdout
-        self.kubeconfig = pulumi.Output.secret(fetched.stdout)
+        """Initialise or join a prepared host.
+
+        Args:
+            prepared: the machine.
+            commands: makes the commands of the cluster.
+            authority: certificate of the cluster's authority, in PEM; None before there is a cluster.
+            after: what changes before this control plane.
+            lives_in: the lifetime of the cluster. `pulumi destroy` removes no member of etcd.
+            opts: options of the component, at least the parent.
+        """
+        self.host, wanted = prepared.host, commands.wanted
+        name, child = self.host.name, pulumi.ResourceOptions(parent=self)
+        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(name), None, opts)
+        self.settled = self.certificates = None
+        if self.host.gone:
+            commands.keep(name, wanted.node_step(self.host), opts=child)
+            self.settled = keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
+            return
+        if wanted.node_step(self.host) is StepName.JOIN:
+            done = join(self, prepared, commands, authority=authority, after=after, lives_in=lives_in)
+        else:
+            options = pulumi.ResourceOptions(depends_on=[prepared, *after])
+            done = commands.run(wanted.step(name, StepName.INIT), opts=pulumi.ResourceOptions.merge(child, options))
+        self.settled, self.certificates = done, done.stdout
         self.register_outputs({})
+
+    def become_member(
+        self, commands: StepCommands, *, after: Sequence[pulumi.Resource], lives_in: pulumi.Resource
+    ) -> None:
+        """Give the host that kubeadm initialised a membership, on a control plane that joined it."""
+        keep_membership(self, self.host, commands, after=after, lives_in=lives_in)

@@ -52,7 +52,7 @@ class PreparedHost(pulumi.ComponentResource):
         prepare, pull = (commands.wanted.step(host.name, name) for name in (StepName.PREPARE, StepName.IMAGES))
         if host.gone:
             for step in (prepare, pull):
-                commands.forget(step, opts=pulumi.ResourceOptions(parent=self))
+                commands.keep(*step.key, opts=pulumi.ResourceOptions(parent=self))
             return
         settings = commands.wanted.settings
         end = None if settings.policy.reset_on_destroy else lives_in

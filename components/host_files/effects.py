@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.host_files import apt, containerd, containerd_1_4, kubeadm, proxy, system
+from components.host_files import apt, containerd, containerd_1_4, kubeadm, load_balancer, proxy, system
 from components.host_files.effect import Effect
 
 EFFECTS = (
@@ -11,6 +11,7 @@ EFFECTS = (
     *proxy.EFFECTS,
     *containerd.EFFECTS,
     *containerd_1_4.EFFECTS,
+    *load_balancer.EFFECTS,
     *kubeadm.EFFECTS,
 )
 """Every effect; a test fails for a file of a host without an effect."""

@@ -11,53 +11,57 @@ from components.host_files.containerd import SOCKET
 from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Host, Settings, Taint
-from components.settings.versions import has_seccomp_default, kubeadm_api_version
+from components.settings.stack import API_PORT, is_address
+from components.settings.versions import flags_of, has_seccomp_default, kubeadm_api_version
 from components.yaml_text import yaml_text
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
 EFFECTS = (Effect(PATH, "kubeadm reads it; what restarts for it is in a line of its own"),)
 DISCOVERY_PATH = "/etc/kubernetes/kubeadm/discovery.conf"
-JOIN_TOKEN_PATH = "/etc/kubernetes/kubeadm/token"  # noqa: S105 (a path)
+INVITATION_PATH = "/etc/kubernetes/kubeadm/invitation"
 JOIN_AUTHORITY_PATH = "/etc/kubernetes/kubeadm/ca.crt"
-API_PORT = 6443
+SHUTDOWN_DELAYS = {"local": "5s", "external": "10s"}
+"""Time in which a load balancer notices that an API server shuts down: haproxy within 2 s, others look every 5 s."""
 OF_THE_VERSION = {"apiVersion", "kubernetesVersion"}
 """Keys of the ClusterConfiguration that an upgrade changes."""
 
 
 def configuration(host: Host, settings: Settings) -> File:
-    """The configuration of kubeadm on a host."""
-    return (init_configuration if host.role == "control-plane" else join_configuration)(host, settings)
+    """The configuration of kubeadm on a host. A control plane has all documents, whether it initialises or joins."""
+    documents = [_join_configuration(host, settings)]
+    if host.role == "control-plane":
+        documents = [
+            _init_configuration(host, settings),
+            *(documents if len(settings.control_planes) > 1 else []),
+            _cluster_configuration(settings),
+            _kubelet_configuration(settings),
+            _kube_proxy_configuration(settings),
+        ]
+    return File(PATH, yaml_text(*documents), mode="0600")
 
 
-def init_configuration(host: Host, settings: Settings) -> File:
-    """The configuration of `kubeadm init` on the control plane."""
-    init = {
+def _init_configuration(host: Host, settings: Settings) -> dict[str, Any]:
+    return {
         "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
         "kind": "InitConfiguration",
         # kubeadm always makes a token; each join uses a token of its own.
         "bootstrapTokens": [{"ttl": "1m0s", "description": "made by kubeadm init, of no use"}],
-        "localAPIEndpoint": {"advertiseAddress": str(host.internal_ip), "bindPort": API_PORT},
+        "localAPIEndpoint": _local_endpoint(host),
         "nodeRegistration": _node_registration(host, settings, settings.cluster.control_plane_taints),
     }
-    documents = [
-        init,
-        _cluster_configuration(settings),
-        _kubelet_configuration(settings),
-        _kube_proxy_configuration(settings),
-    ]
-    return File(PATH, yaml_text(*documents), mode="0600")
 
 
-def join_files(token: str, authority: str) -> list[File]:
+def join_files(invitation: str, authority: str) -> list[File]:
     """The secret files of `kubeadm join`, of which scripts/steps/join.sh makes the discovery file.
 
     The state keeps each byte of them four times, sealed, so they are the least that a join needs.
 
     Args:
-        token: bootstrap token; empty for a worker that is a Ready node.
+        invitation: output of the step `membership`: a bootstrap token, and for a control plane the key of the
+            certificates and the URL of a living API server, one a line; empty for a Ready node.
         authority: certificate of the cluster's authority, in PEM.
     """
-    return [File(JOIN_TOKEN_PATH, token, "0600"), File(JOIN_AUTHORITY_PATH, authority)]
+    return [File(INVITATION_PATH, invitation, "0600"), File(JOIN_AUTHORITY_PATH, authority)]
 
 
 def digests(settings: Settings) -> dict[str, str]:
@@ -74,7 +78,7 @@ def identity(settings: Settings) -> str:
     """The settings that kubeadm writes once, and never again, as one line."""
     networking = settings.cluster.networking
     return (
-        f"name {settings.cluster.name}, endpoint {endpoint(settings)}, node {settings.control_plane.internal_ip},"
+        f"name {settings.cluster.name}, endpoint {settings.endpoint},"
         f" pods {networking.pod_subnet}, services {networking.service_subnet}, domain {networking.dns_domain}"
     )
 
@@ -91,7 +95,7 @@ def _cluster_configuration(settings: Settings) -> dict[str, Any]:
         "kind": "ClusterConfiguration",
         "clusterName": cluster.name,
         "kubernetesVersion": f"v{cluster.kubernetes_version}",
-        "controlPlaneEndpoint": endpoint(settings),
+        "controlPlaneEndpoint": settings.endpoint,
         "imageRepository": settings.images.rewritten("registry.k8s.io/x").removesuffix("/x"),
         "networking": {
             "podSubnet": str(cluster.networking.pod_subnet),
@@ -99,7 +103,25 @@ def _cluster_configuration(settings: Settings) -> dict[str, Any]:
             "dnsDomain": cluster.networking.dns_domain,
         },
     }
-    return merged(document, cluster.cluster_configuration)
+    return merged(document, _with_shutdown_delay(settings))
+
+
+def _with_shutdown_delay(settings: Settings) -> dict[str, Any]:
+    """The ClusterConfiguration of the stack, in which the API server serves on while load balancers turn away from it.
+
+    A cluster of one control plane has it too: with the first further one its only API server would restart.
+    """
+    own = settings.cluster.cluster_configuration
+    if is_address(settings.endpoint_host):
+        return own
+    server = own.get("apiServer") or {}
+    name, value = "shutdown-delay-duration", SHUTDOWN_DELAYS[settings.load_balancer]
+    if name in flags_of(server):
+        return own
+    is_mapping = kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta3")
+    arguments: Any = server.get("extraArgs") or ()
+    added = {**dict(arguments), name: value} if is_mapping else [*arguments, {"name": name, "value": value}]
+    return {**own, "apiServer": {**server, "extraArgs": added}}
 
 
 def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
@@ -119,26 +141,37 @@ def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
     return merged(document, settings.cluster.kube_proxy_configuration)
 
 
-def endpoint(settings: Settings) -> str:
-    """The endpoint of the API, as kubeadm is given it; the setting may have no port."""
-    return settings.cluster.control_plane_endpoint or f"{settings.control_plane.internal_ip}:{API_PORT}"
+def api_server_for_people(host: Host, settings: Settings) -> str:
+    """The URL of the API for programs that run on no machine of the stack.
+
+    Args:
+        host: a control plane; its certificate has its address.
+        settings: the settings of the stack.
+    """
+    return api_server(settings) if settings.load_balancer == "external" else f"https://{host.internal_ip}:{API_PORT}"
 
 
 def api_server(settings: Settings) -> str:
     """The URL of the API. An endpoint without a port has kubeadm's own."""
-    found = endpoint(settings)
+    found = settings.endpoint
     return f"https://{found}" if re.search(r":\d+$", found) else f"https://{found}:{API_PORT}"
 
 
-def join_configuration(host: Host, settings: Settings) -> File:
-    """The configuration of `kubeadm join` on a worker. A secret file has the token."""
-    join = {
+def _join_configuration(host: Host, settings: Settings) -> dict[str, Any]:
+    """The document of `kubeadm join`. A secret file has the token, and the key of a control plane's certificates."""
+    is_control_plane = host.role == "control-plane"
+    taints = settings.cluster.control_plane_taints if is_control_plane else host.taints
+    return {
         "apiVersion": kubeadm_api_version(settings.cluster.kubernetes_version),
         "kind": "JoinConfiguration",
         "discovery": {"file": {"kubeConfigPath": DISCOVERY_PATH}},
-        "nodeRegistration": _node_registration(host, settings, host.taints),
+        "nodeRegistration": _node_registration(host, settings, taints),
+        **({"controlPlane": {"localAPIEndpoint": _local_endpoint(host)}} if is_control_plane else {}),
     }
-    return File(PATH, yaml_text(join), mode="0600")
+
+
+def _local_endpoint(host: Host) -> dict[str, Any]:
+    return {"advertiseAddress": str(host.internal_ip), "bindPort": API_PORT}
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

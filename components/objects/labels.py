@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from components.cluster_access import ClusterAccess
 from components.objects.kubernetes_object import KubernetesObject
 from components.settings import Host, Settings
-from components.worker import Worker
 
 
 class NodeLabels(pulumi.ComponentResource):
@@ -20,14 +21,13 @@ class NodeLabels(pulumi.ComponentResource):
         self,
         cluster: ClusterAccess,
         settings: Settings,
-        workers: list[Worker],
+        nodes: Mapping[str, pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("kubeadm:index:NodeLabels", cluster.resource_name("labels"), None, opts)
-        joined = {worker.host.name: [worker] for worker in workers}
         for host in settings.hosts.values():
             if host.labels and not host.gone:
-                node_labels(host).register(cluster, cluster.options(self, after=[*joined.get(host.name, [])]))
+                node_labels(host).register(cluster, cluster.options(self, after=[nodes[host.name]]))
         self.register_outputs({})
 
 

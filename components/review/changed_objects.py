@@ -95,12 +95,11 @@ def label_changes(wanted: Wanted) -> Iterator[str]:
     for host in wanted.settings.hosts.values():
         before = _labels_of(wanted.last.objects.get((LABELS, host.name), {}))
         after = {} if host.gone else dict(host.labels)
-        is_node = wanted.last.is_member(host.name) or host.role == "control-plane"
         changes = [
             *(f"{name}={value}" for name, value in after.items() if before.get(name) != value),
             *(f"without {name}" for name in before if name not in after),
         ]
-        if changes and is_node and wanted.last.steps and not host.gone:
+        if changes and wanted.last.is_member(host.name) and not host.gone:
             yield f"{host.name}: labels change: {', '.join(changes)}; nothing restarts"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import pulumi
 
+from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from problem import Problem
@@ -17,10 +19,16 @@ KUBECONFIG = "the stack's kubeconfig"
 """An upgrade renews what the control plane uses, and not the certificate of the stack's own user."""
 
 
-def expiry_dates(printed: str, kubeconfig: str) -> dict[str, str]:
-    """Day on which each certificate expires, by name, from the output of the steps `init` and `kubeconfig`."""
-    words = [line.split() for line in printed.splitlines()]
-    dates = {each[1]: each[2] for each in words if len(each) == 3 and each[0] == "certificate"}
+def expiry_dates(printed: Sequence[str], kubeconfig: str) -> dict[str, str]:
+    """Day on which the first certificate of each name expires, by name.
+
+    Args:
+        printed: output of the step `init` or `join` of each control plane.
+        kubeconfig: output of the step `kubeconfig`.
+    """
+    words = [line.split() for each in printed for line in each.splitlines()]
+    found = [(each[1], each[2]) for each in words if len(each) == 3 and each[0] == "certificate"]
+    dates = {name: min(day for other, day in found if other == name) for name, _ in found}
     first_line = kubeconfig.partition("\n")[0]
     return dates | ({KUBECONFIG: first_line.split()[2]} if first_line.startswith("# expires ") else {})
 
@@ -35,13 +43,14 @@ def warn_of_expiry(wanted: Wanted) -> None:
 
 def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
     """The warning of certificates that expire soon, from the last update; None if this update renews them."""
-    control_plane = wanted.settings.control_plane.name
-    init = wanted.last.step(control_plane, StepName.INIT)
-    kubeconfig = wanted.last.step(control_plane, StepName.KUBECONFIG)
-    if init is None or "CERTIFICATE_GENERATION" in wanted.changed_variables(control_plane, StepName.INIT):
+    members = wanted.control_planes.members
+    steps = [(host.name, wanted.node_step(host)) for host in members]
+    kubeconfig = wanted.last.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
+    if not members or any("CERTIFICATE_GENERATION" in wanted.changed_variables(*step) for step in steps):
         return None
+    printed = [recorded.stdout for step in steps if (recorded := wanted.last.step(*step))]
     limit = (today + dt.timedelta(days=WARN_DAYS)).isoformat()
-    dates = expiry_dates(init.stdout, kubeconfig.stdout if kubeconfig else "")
+    dates = expiry_dates(printed, kubeconfig.stdout if kubeconfig else "")
     soon = {name: day for name, day in dates.items() if day < limit}
     if not soon:
         return None

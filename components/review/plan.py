@@ -10,6 +10,7 @@ from components.addons.calico import CALICO, NODE, configuration_of
 from components.host_files import containerd, effect_of
 from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.settings import Host, Registry
+from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 
@@ -39,8 +40,10 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         passwords: passwords of the image registries, by registry.
     """
     lines = [
-        *_control_plane(wanted, passwords),
+        *(line for host in wanted.settings.control_planes for line in _control_plane(host, wanted, passwords)),
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
+        *_kubeconfig(wanted),
+        *_sponsors(wanted),
         *_pod_network(wanted),
         *label_changes(wanted),
         *addon_changes(wanted),
@@ -51,39 +54,69 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
     return [f"  {line}" for line in lines] or ["  nothing is done to any node"]
 
 
-def _control_plane(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
-    host = wanted.settings.control_plane
-    if not wanted.last.step(host.name, StepName.INIT):
-        version = wanted.settings.cluster.kubernetes_version
-        yield f"{host.name}: is prepared and becomes the control plane, Kubernetes {version}"
+def _control_plane(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
+    version, step = wanted.settings.cluster.kubernetes_version, wanted.node_step(host)
+    if host.gone:
+        yield from _gone(host, wanted, "its member of etcd is removed and its node deleted")
+        return
+    if not wanted.last.is_member(host.name):
+        becomes = "becomes the control plane" if step is StepName.INIT else "joins as a control plane"
+        yield f"{host.name}: is prepared and {becomes}, Kubernetes {version}"
         return
     yield from _prepared(host, wanted)
     yield from _images(host, wanted, passwords)
-    changed = wanted.changed_variables(host.name, StepName.INIT)
+    changed = wanted.changed_variables(host.name, step)
+    yield from _control_plane_restarts(host, wanted, changed)
+    if "KUBE_PROXY_CONFIGURATION_SHA256" in changed and host == wanted.control_planes.leader:
+        yield "every node: kube-proxy restarts, one node after the other"
+    if "CONTROL_PLANE_TAINTS" in changed:
+        yield _taints(host, wanted, step, "CONTROL_PLANE_TAINTS")
+    yield from _policies(host, changed)
+
+
+def _control_plane_restarts(host: Host, wanted: Wanted, changed: Collection[str]) -> Iterator[str]:
+    is_only = wanted.control_planes.sponsor_of(host) is None
     if "KUBERNETES_VERSION" in changed:
+        away = "; the API does not answer for a moment" if is_only else "; the other control planes serve the API"
         yield (
-            f"{host.name}: etcd is saved, then the control plane is {_upgraded(host, wanted, StepName.INIT)}: drained,"
-            " restarted, uncordoned; the API does not answer for a moment"
+            f"{host.name}: etcd is saved, then the control plane is {_upgraded(host, wanted)}: drained, restarted,"
+            f" uncordoned{away}"
         )
     elif "CLUSTER_CONFIGURATION_SHA256" in changed:
         yield f"{host.name}: API server, controller manager, scheduler and etcd restart where their arguments change"
     if "KUBELET_CONFIGURATION_SHA256" in changed and "KUBERNETES_VERSION" not in changed:
         yield f"{host.name}: kubelet restarts, pods keep running"
-    if "KUBE_PROXY_CONFIGURATION_SHA256" in changed:
-        yield "every node: kube-proxy restarts, one node after the other"
     if "CERTIFICATE_GENERATION" in changed:
-        yield f"{host.name}: certificates are renewed, the control plane restarts, the stack gets a new kubeconfig"
-    elif wanted.changed_variables(host.name, StepName.KUBECONFIG):
-        yield f"{host.name}: the stack gets a new kubeconfig, nothing restarts"
-    if "CONTROL_PLANE_TAINTS" in changed:
-        yield _taints(host, wanted, StepName.INIT, "CONTROL_PLANE_TAINTS")
-    yield from _policies(host, changed)
+        yield f"{host.name}: certificates are renewed, the control plane restarts"
+
+
+def _kubeconfig(wanted: Wanted) -> Iterator[str]:
+    if wanted.last.step(KUBECONFIG_OWNER, StepName.KUBECONFIG):
+        changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
+        if changed - {"HOST_NAME"}:
+            yield "the stack gets a new kubeconfig"
+
+
+def _sponsors(wanted: Wanted) -> Iterator[str]:
+    """A line for the memberships that move to another control plane, because theirs leaves."""
+    moved: dict[tuple[str, str], list[str]] = {}
+    for host in wanted.settings.hosts.values():
+        before = wanted.last.value(host.name, StepName.MEMBERSHIP, "HOST_NAME")
+        step = wanted.steps.get((host.name, StepName.MEMBERSHIP))
+        if before and step and before != step.host.name:
+            moved.setdefault((before, step.host.name), []).append(host.name)
+    for (before, after), hosts in moved.items():
+        yield f"{', '.join(hosts)}: {after} looks after the membership, instead of {before}; nothing restarts"
+
+
+def _gone(host: Host, wanted: Wanted, what: str) -> Iterator[str]:
+    if wanted.last.step(host.name, StepName.MEMBERSHIP) and wanted.last.is_member(host.name):
+        yield f"{host.name}: is gone: {what}; nothing connects to the machine"
 
 
 def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
     if host.gone:
-        if wanted.last.step(host.name, StepName.MEMBERSHIP):
-            yield f"{host.name}: is gone: its node is deleted; nothing connects to the machine"
+        yield from _gone(host, wanted, "its node is deleted")
         return
     if not wanted.last.is_member(host.name):
         yield f"{host.name}: is prepared and joins, Kubernetes {wanted.settings.cluster.kubernetes_version}"
@@ -94,7 +127,7 @@ def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> It
     if "KUBERNETES_VERSION" in changed:
         at_once = wanted.settings.policy.max_unavailable
         turn = f"{at_once} worker{'s' if at_once > 1 else ''} at a time"
-        yield f"{host.name}: is drained, {_upgraded(host, wanted, StepName.JOIN)}, and uncordoned; {turn}"
+        yield f"{host.name}: is drained, {_upgraded(host, wanted)}, and uncordoned; {turn}"
     elif "KUBELET_CONFIGURATION_SHA256" in changed:
         yield f"{host.name}: kubelet restarts, pods keep running"
     yield from _policies(host, changed)
@@ -156,9 +189,11 @@ def _pod_network(wanted: Wanted) -> Iterator[str]:
 
 def _leaving(wanted: Wanted) -> Iterator[str]:
     for name in sorted(set(wanted.last.hosts_with(StepName.PREPARE)) - set(wanted.settings.hosts)):
-        if wanted.last.step(name, StepName.MEMBERSHIP):
+        if wanted.last.is_member(name):
             seconds = wanted.settings.policy.drain_timeout_seconds
-            yield f"{name}: is drained within {seconds} s, its node is deleted, the machine is reset"
+            has_etcd = wanted.last.value(name, StepName.PREPARE, "ROLE") == "control-plane"
+            etcd = " its member of etcd is removed," if has_etcd else ""
+            yield f"{name}: is drained within {seconds} s,{etcd} its node is deleted, the machine is reset"
         else:
             yield f"{name}: leaves the stack; the machine is reset, unless it was declared gone"
 
@@ -176,6 +211,6 @@ def _scripts(wanted: Wanted) -> Iterator[str]:
         yield f"{', '.join(hosts)}: get the scripts of another version of this project; preparation runs again"
 
 
-def _upgraded(host: Host, wanted: Wanted, name: StepName) -> str:
-    before = wanted.last.value(host.name, name, "KUBERNETES_VERSION")
+def _upgraded(host: Host, wanted: Wanted) -> str:
+    before = wanted.last.value(host.name, wanted.node_step(host), "KUBERNETES_VERSION")
     return f"upgraded from {before} to {wanted.settings.cluster.kubernetes_version}"

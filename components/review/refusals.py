@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from components.host_files import kubeadm
+from components.review.departures import departures_without_sponsor, roles_that_change
 from components.settings import Host
 from components.settings.stack_file import SettingsError
-from components.settings.versions import flags_of, minor_of, removed_flag
+from components.settings.versions import etcd_can_follow, flags_of, minor_of, removed_flag
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 
@@ -38,16 +39,19 @@ def _problems(wanted: Wanted) -> Iterator[str]:
     settings, last = wanted.settings, wanted.last
     if settings.cluster.id and last.identity and settings.cluster.id != wanted.identity:
         yield f"cluster.id: the cluster of this stack is {wanted.identity}, found {settings.cluster.id}; remove it"
-    initialised = last.hosts_with(StepName.INIT)
-    if not initialised:
+    control_planes = last.control_planes()
+    if not control_planes:
         return
-    (control_plane,) = initialised
-    if control_plane != settings.control_plane.name:
+    if not wanted.control_planes.members:
+        found = ", ".join(host.name for host in settings.living_control_planes)
         yield (
-            f"hosts: the control plane of this cluster is {control_plane}, found {settings.control_plane.name};"
-            f" it cannot move: make another stack, or {DESTROY}"
+            f"hosts: the cluster has the control plane{'s' if len(control_planes) > 1 else ''}"
+            f" {', '.join(control_planes)}, found {found}; one has to stay until another has joined: write its line"
+            " back, `pulumi up`, then delete it"
         )
         return
+    yield from roles_that_change(wanted)
+    yield from departures_without_sponsor(wanted)
     yield from _fixed(wanted)
     yield from _addresses(wanted)
     yield from _names(wanted)
@@ -55,7 +59,7 @@ def _problems(wanted: Wanted) -> Iterator[str]:
 
 
 def _fixed(wanted: Wanted) -> Iterator[str]:
-    step = wanted.step(wanted.settings.control_plane.name, StepName.PREPARE)
+    step = wanted.step(wanted.control_planes.leader.name, StepName.PREPARE)
     before = _cluster_configuration(wanted.last.file(*step.key, kubeadm.PATH))
     after = _cluster_configuration(next(file.content for file in step.files if file.path == kubeadm.PATH))
     for key, path in FIXED.items():
@@ -71,9 +75,10 @@ def _addresses(wanted: Wanted) -> Iterator[str]:
     for host in _nodes(wanted):
         before, now = wanted.last.value(host.name, StepName.PREPARE, "NODE_IP"), str(host.internal_ip)
         if before and before != now:
+            is_only = wanted.control_planes.sponsor_of(host) is None
             way_out = (
                 f"set it back, or {DESTROY}"
-                if host.role == "control-plane"
+                if is_only
                 else f"set it back, or delete the line of {host.name}, `pulumi up`, write it anew, `pulumi up`; a"
                 " machine that is dead needs `gone: true` first"
             )
@@ -98,14 +103,12 @@ def _names(wanted: Wanted) -> Iterator[str]:
 
 
 def _nodes(wanted: Wanted) -> list[Host]:
-    members = [host for host in wanted.settings.workers if not host.gone and wanted.last.is_member(host.name)]
-    return [wanted.settings.control_plane, *members]
+    return [host for host in wanted.settings.hosts.values() if not host.gone and wanted.last.is_member(host.name)]
 
 
 def _versions(wanted: Wanted) -> Iterator[str]:
     version, last = wanted.settings.cluster.kubernetes_version, wanted.last
-    members = [host.name for host in wanted.settings.workers if last.is_member(host.name)]
-    keys = [(wanted.settings.control_plane.name, StepName.INIT), *((name, StepName.JOIN) for name in members)]
+    keys = [(host.name, wanted.node_step(host)) for host in _nodes(wanted)]
     running = {found for key in keys if (found := last.value(*key, "KUBERNETES_VERSION"))}
     if not running:
         return
@@ -119,12 +122,18 @@ def _versions(wanted: Wanted) -> Iterator[str]:
             f"cluster.kubernetesVersion: kubeadm upgrades one minor version at a time, found {version}, the cluster has"
             f" {oldest}; go to {steps}, then to {version}, with `pulumi up` after each"
         )
+    elif len(last.control_planes()) > 1 and not etcd_can_follow(oldest, version):
+        yield (
+            f"cluster.kubernetesVersion: etcd of {oldest} is older than 3.5.24, from which a cluster of several members"
+            f" cannot go to etcd 3.6 of {version}; go to the newest patch of 1.{minor_of(oldest)} first"
+        )
 
 
 def _flags(wanted: Wanted) -> Iterator[str]:
     """Removed flags of the running cluster: kubeadm upgrades with its arguments, before the stack file applies."""
-    version, name = wanted.settings.cluster.kubernetes_version, wanted.settings.control_plane.name
-    running = wanted.last.value(name, StepName.INIT, "KUBERNETES_VERSION")
+    version, leader = wanted.settings.cluster.kubernetes_version, wanted.control_planes.leader
+    name = leader.name
+    running = wanted.last.value(name, wanted.node_step(leader), "KUBERNETES_VERSION")
     recorded = _cluster_configuration(wanted.last.file(name, StepName.PREPARE, kubeadm.PATH))
     for part, content in recorded.items():
         for flag in flags_of(content):

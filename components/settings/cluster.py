@@ -104,7 +104,14 @@ class Cluster(Model):
     control_plane_endpoint: str | None = Field(
         None,
         pattern=_patterns.ENDPOINT,
-        description="Stable name or address of the API, with port; the control plane's address by default",
+        description="Stable name or address of the API, with port; by default `api.NAME.internal:6443`, NAME being"
+        " the name of the cluster",
+    )
+    load_balancer: Literal["local", "external"] | None = Field(
+        None,
+        description="What leads nodes to the control planes: `local`, an haproxy on each worker, once there are several"
+        " control planes; `external`, a load balancer of yours; by default `external` where there is a"
+        " `controlPlaneEndpoint`, and else `local`",
     )
     networking: Networking = Field(Networking(), description="Networks of the cluster")
     control_plane_taints: tuple[Taint, ...] = Field(

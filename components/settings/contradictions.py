@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from components.settings import Settings
+from components.settings._control_planes import contradictions_of_control_planes
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 from components.settings.manifest_sources import manifest_sources
 from components.settings.versions import (
@@ -29,7 +30,7 @@ UNSUPPORTED = {
 
 def contradictions(settings: Settings) -> Iterator[str]:
     """A line for each contradiction of a stack file: path in the file, the problem, the found value."""
-    yield from _roles(settings)
+    yield from contradictions_of_control_planes(settings)
     yield from _names_and_addresses(settings)
     yield from _network_overlaps(settings)
     yield from _host_keys(settings)
@@ -123,23 +124,6 @@ def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:
 
 def _is_argument(each: Any) -> bool:
     return isinstance(each, dict) and set(each) == {"name", "value"} and all(isinstance(v, str) for v in each.values())
-
-
-def _roles(settings: Settings) -> Iterator[str]:
-    control_planes = [host for host in settings.hosts.values() if host.role == "control-plane"]
-    if len(control_planes) == 1:
-        (host,) = control_planes
-        if host.gone:
-            yield f"hosts.{host.name}.gone: a cluster cannot lose its only control plane; make another stack"
-        if host.taints:
-            yield f"hosts.{host.name}.taints: the control plane has its taints in cluster.controlPlaneTaints"
-        return
-    found = f"found {len(control_planes)} ({', '.join(host.name for host in control_planes) or 'none'})"
-    yield f"hosts: exactly one host needs `role: control-plane`, {found}"
-    if control_planes and not settings.cluster.control_plane_endpoint:
-        yield "cluster.controlPlaneEndpoint: missing; several control planes need a common name or address"
-    if control_planes and len(control_planes) % 2 == 0:
-        yield f"hosts: etcd needs an odd number of control planes, {found}"
 
 
 def _names_and_addresses(settings: Settings) -> Iterator[str]:

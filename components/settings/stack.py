@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import AddressValueError, IPv4Address
+
 from pydantic import Field
 
 from components.settings._types import MachineName, Model
@@ -13,6 +15,9 @@ from components.settings.packages import Containerd, Images, Packages
 from components.settings.proxy import Proxy
 from components.settings.system import Policy, System
 from components.settings.versions import pause_tag
+
+API_PORT = 6443
+"""Port of each API server."""
 
 
 class Settings(Model):
@@ -32,9 +37,34 @@ class Settings(Model):
     policy: Policy = Field(Policy(), description="Limits of drains and upgrades, and permission to reset machines")
 
     @property
-    def control_plane(self) -> Host:
-        """The host that kubeadm initialises."""
-        return next(host for host in self.hosts.values() if host.role == "control-plane")
+    def control_planes(self) -> list[Host]:
+        """The control planes, dead machines too."""
+        return [host for host in self.hosts.values() if host.role == "control-plane"]
+
+    @property
+    def living_control_planes(self) -> list[Host]:
+        """The control planes whose machines are not declared dead."""
+        return [host for host in self.control_planes if not host.gone]
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint of the API: a name or address, and perhaps a port."""
+        return self.cluster.control_plane_endpoint or f"api.{self.cluster.name}.internal:{API_PORT}"
+
+    @property
+    def endpoint_host(self) -> str:
+        """The name or address in the endpoint."""
+        return self.endpoint.partition(":")[0]
+
+    @property
+    def load_balancer(self) -> str:
+        """What leads nodes to the control planes: `local` or `external`."""
+        return self.cluster.load_balancer or ("external" if self.cluster.control_plane_endpoint else "local")
+
+    @property
+    def has_local_load_balancer(self) -> bool:
+        """True where each worker runs a load balancer: with several control planes, unless the stack has its own."""
+        return self.load_balancer == "local" and len(self.living_control_planes) > 1
 
     @property
     def workers(self) -> list[Host]:
@@ -46,3 +76,12 @@ class Settings(Model):
         """The pause image of containerd: kubeadm's, unless the stack names another."""
         own = f"registry.k8s.io/pause:{pause_tag(self.cluster.kubernetes_version)}"
         return self.images.rewritten(self.containerd.pause_image or own)
+
+
+def is_address(text: str) -> bool:
+    """True for an IPv4 address."""
+    try:
+        IPv4Address(text)
+    except AddressValueError:
+        return False
+    return True

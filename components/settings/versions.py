@@ -46,6 +46,10 @@ CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
 """kubelet 1.26 needs CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
 before, CRI v1alpha2 was enough. 1.37 still accepts 1.x, with a warning of kubeadm: pull requests 139121 and 139122."""
 
+FIRST_MINOR_WITH_ETCD_LEARNERS = 29
+"""kubeadm joins etcd as a learner by default from 1.29 on: https://github.com/kubernetes/kubeadm/issues/1793. A joining
+machine that dies before does not stop a cluster of one member."""
+
 FIRST_MINOR_WITH_SECCOMP_DEFAULT = 25
 """Before, kubelet's `seccompDefault` needs a feature gate: https://github.com/kubernetes/enhancements/issues/2413."""
 
@@ -106,6 +110,19 @@ def etcd_and_coredns_tags(version: str) -> tuple[str, str]:
 def etcd_and_coredns_tags_are_known(version: str) -> bool:
     """True where the tags are listed for this patch version, and not assumed from another patch."""
     return version in ETCD_AND_COREDNS
+
+
+def etcd_can_follow(old: str, new: str) -> bool:
+    """True where the etcd of several control planes can go from one Kubernetes version to another.
+
+    etcd 3.5 before 3.5.24 may leave members without a vote that 3.6 then refuses: etcd issues 19557 and 20793.
+    """
+    before, after = (_etcd_numbers(etcd_and_coredns_tags(version)[0]) for version in (old, new))
+    return not (before < (3, 5, 24) and after >= (3, 6, 0))
+
+
+def _etcd_numbers(tag: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in tag.partition("-")[0].split("."))
 
 
 def oldest_containerd(version: str) -> tuple[int, int]:

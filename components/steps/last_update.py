@@ -14,7 +14,7 @@ from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
 
 CLUSTER_TYPE = "kubeadm:index:Cluster"
-PARENTS_OF_STEPS = {f"kubeadm:index:{name}" for name in ("PreparedHost", "ControlPlane", "Worker")}
+PARENTS_OF_STEPS = {f"kubeadm:index:{name}" for name in ("PreparedHost", "ControlPlane", "Worker", "ClusterAccess")}
 IDENTITY = "identity"
 """Name of the resource that keeps the identity of a cluster."""
 SHARED_FILES = "host-files"
@@ -84,8 +84,21 @@ class LastUpdate:
         return recorded.inputs.files.get(path, self.contents.get(recorded.inputs.shared.get(path, "")))
 
     def is_member(self, host: str) -> bool:
-        """True where the host joined in an earlier update and is still recorded."""
+        """True where an earlier update made the host a node, and no update took the node away since."""
+        if self.value(host, StepName.MEMBERSHIP, "IS_GONE") == "true":
+            return False
+        if self.step(host, StepName.INIT):
+            return True
         return all(self.step(host, name) for name in (StepName.MEMBERSHIP, StepName.JOIN))
+
+    def control_planes(self) -> list[str]:
+        """Names of the hosts that earlier updates left as control planes, in no order."""
+        prepared = self.hosts_with(StepName.PREPARE)
+        return [
+            name
+            for name in prepared
+            if self.value(name, StepName.PREPARE, "ROLE") == "control-plane" and self.is_member(name)
+        ]
 
 
 def load_last_update(cluster: str) -> LastUpdate:

@@ -1,45 +1,53 @@
-"""The steps of the control plane: `init` and `kubeconfig`."""
+"""The steps of control planes: `init`, what a further one adds to `join`, and the stack's `kubeconfig`."""
 
 from __future__ import annotations
 
 from components.host_files import kubeadm
-from components.settings import Settings
+from components.settings import Host
+from components.steps.control_planes import ControlPlanes
 from components.steps.step import Step, StepName, Value
 
 PROVIDER = "pulumi-kubeadm:provider"
 """Name of the ClusterRoleBinding of the stack's kubeconfig, and beginning of the name of its user."""
+KUBECONFIG_OWNER = "access"
+"""Subject of the step `kubeconfig`, which belongs to no host: the component that applies objects to the cluster."""
 
 
-def init_step(settings: Settings) -> Step:
+def init_step(host: Host, control_planes: ControlPlanes) -> Step:
     """The step of kubeadm init, and later of upgrades and changes of the control plane."""
-    host = settings.control_plane
-    values: dict[str, Value] = {
+    values = control_plane_values(host, control_planes)
+    reset = {"RESET_ON_FAILURE": control_planes.settings.policy.reset_on_failure}
+    return Step(StepName.INIT, host.name, host, values | reset, verifies_on_update=True)
+
+
+def control_plane_values(host: Host, control_planes: ControlPlanes) -> dict[str, Value]:
+    """The variables by which a running control plane is kept as the stack says; alike on each, but for the leader."""
+    settings = control_planes.settings
+    return {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
+        "LEADS": host.name == control_planes.leader.name,
+        "NODE_IP": str(host.internal_ip),
         "CONTROL_PLANE_TAINTS": [str(taint) for taint in settings.cluster.control_plane_taints],
         "CLUSTER_IDENTITY": kubeadm.identity(settings),
         **kubeadm.digests(settings),
         "CERTIFICATE_GENERATION": settings.cluster.certificate_generation,
         "VXLAN_MODE": settings.calico.vxlan_mode,
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
-        "RESET_ON_FAILURE": settings.policy.reset_on_failure,
         "DRAIN_TIMEOUT_SECONDS": settings.policy.drain_timeout_seconds,
     }
-    return Step(StepName.INIT, host.name, host, values, verifies_on_update=True)
 
 
-def kubeconfig_step(settings: Settings) -> Step:
+def kubeconfig_step(control_planes: ControlPlanes) -> Step:
     """The step that returns the stack's kubeconfig, of a new user each time that the step runs.
 
-    Only a renewal changes its inputs, so that a preview knows its dependents.
+    Only a renewal changes its inputs, so that a preview knows its dependents. Any control plane can run it.
     """
-    host = settings.control_plane
-    generation = {"CERTIFICATE_GENERATION": settings.cluster.certificate_generation}
     return Step(
         StepName.KUBECONFIG,
-        host.name,
-        host,
+        KUBECONFIG_OWNER,
+        control_planes.leader,
         {"PROVIDER": PROVIDER},
-        again_when=generation,
+        again_when={"CERTIFICATE_GENERATION": control_planes.settings.cluster.certificate_generation},
         keeps_connection=True,
         returns_secret=True,
     )

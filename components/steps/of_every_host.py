@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
-from components.host_files import apt, containerd, own_files, shared_files
+from components.host_files import File, apt, containerd, own_files, shared_files
 from components.host_files.proxy import proxy_variables
-from components.host_files.system import HOSTS_FILE
-from components.settings import Host, Settings
+from components.host_files.system import HOSTS_FILE, api_line
+from components.settings import Host
 from components.settings.kubeadm_images import kube_proxy_image
 from components.settings.versions import oldest_containerd, refuses_cgroup_v1
+from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
 from components.steps.scripts import scripts_version
 from components.steps.step import Step, StepName, UndoName, Value
 
 
-def prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: str) -> Step:
+def prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
     """The step that prepares a machine, without secrets.
 
     Adding a host leaves /etc/hosts of the other hosts alone until something else changes on them.
     """
-    step = _prepare_step(host, settings, last, identity)
+    last = control_planes.last
+    step = _prepare_step(host, control_planes, identity)
     recorded = last.step(host.name, StepName.PREPARE)
     name_lines = last.file(host.name, StepName.PREPARE, HOSTS_FILE)
-    if name_lines is None or recorded is None:
+    if name_lines is None or recorded is None or not name_lines.endswith(api_line(host, control_planes.settings)):
         return step
-    with_known_names = dataclasses.replace(
-        step,
-        shared_files=[
-            dataclasses.replace(file, content=name_lines) if file.path == HOSTS_FILE else file
-            for file in step.shared_files
-        ],
+
+    def with_known_names(files: Sequence[File]) -> list[File]:
+        return [dataclasses.replace(each, content=name_lines) if each.path == HOSTS_FILE else each for each in files]
+
+    as_before = dataclasses.replace(
+        step, files=with_known_names(step.files), shared_files=with_known_names(step.shared_files)
     )
-    return with_known_names if with_known_names.text() == recorded.stdin else step
+    return as_before if as_before.text() == recorded.stdin else step
 
 
-def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: str) -> Step:
+def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
+    settings, last = control_planes.settings, control_planes.last
     repositories = apt.repositories(settings)
     version = settings.cluster.kubernetes_version
     cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
@@ -46,6 +50,7 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         # If the node of a machine is still in the cluster at its reset, the machine was off when the node was deleted.
         "NODE_LEAVES_FIRST": not settings.policy.reset_on_destroy,
         "NODE_IP": str(host.internal_ip),
+        "API_HOST": settings.endpoint_host if settings.load_balancer == "local" else "",
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
         "CONTAINERD_PACKAGE": settings.containerd.package,
@@ -56,8 +61,12 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         "KEYRINGS": [repository.keyring_line for repository in repositories],
         "PROXY_VARIABLES": [f"{name}={value}" for name, value in proxy_variables(settings).items()],
     }
-    # Resetting a control plane destroys the cluster: that is `pulumi destroy`, and needs the policy.
-    is_reset = host.role == "worker" or settings.policy.reset_on_destroy
+    # Resetting the only control plane destroys the cluster: that is `pulumi destroy`, and needs the policy.
+    is_only = host.role == "control-plane" and control_planes.sponsor_of(host) is None
+    is_reset = not is_only or settings.policy.reset_on_destroy
+    again_when: dict[str, Value] = {"SCRIPTS_VERSION": scripts_version(), "RETURNS": returns(host, last)}
+    if host.role == "control-plane":
+        again_when["INITIALISES"] = control_planes.initialiser == host
     return Step(
         StepName.PREPARE,
         host.name,
@@ -65,20 +74,20 @@ def _prepare_step(host: Host, settings: Settings, last: LastUpdate, identity: st
         values,
         own_files(host, settings),
         shared_files(host, settings),
-        again_when={"SCRIPTS_VERSION": scripts_version(), "RETURNS": returns(host, last)},
+        again_when=again_when,
         undo=UndoName.RESET if is_reset else None,
     )
 
 
-def images_step(host: Host, settings: Settings, last: LastUpdate, images: list[str]) -> Step:
+def images_step(host: Host, control_planes: ControlPlanes, images: list[str]) -> Step:
     """The step that stores the passwords of registries and pulls the first images.
 
     Args:
         host: the host.
-        settings: the settings of the stack.
-        last: the last update.
+        control_planes: the control planes of the cluster.
         images: images to pull beside the images that a node needs to become Ready.
     """
+    settings = control_planes.settings
     registries, with_password = settings.containerd.registries, containerd.registries_with_password(settings)
     of_every_node = [settings.pause_image, settings.images.rewritten(kube_proxy_image(settings))]
     values: dict[str, Value] = {
@@ -88,11 +97,11 @@ def images_step(host: Host, settings: Settings, last: LastUpdate, images: list[s
         "KUBEADM_PAUSE_IMAGE": "" if settings.containerd.pause_image else settings.pause_image,
         "PASSWORD_KEYS": [f"{name} {registries[name].password_key}" for name in with_password],
     }
-    return Step(StepName.IMAGES, host.name, host, values, again_when={"RETURNS": returns(host, last)})
+    return Step(StepName.IMAGES, host.name, host, values, again_when={"RETURNS": returns(host, control_planes.last)})
 
 
 def returns(host: Host, last: LastUpdate) -> int:
     """Number of times that the host came back after its node had left, perhaps as a new machine with the same key."""
     times = int(last.value(host.name, StepName.PREPARE, "RETURNS") or 0)
-    is_prepared, is_node = (last.step(host.name, name) for name in (StepName.PREPARE, StepName.MEMBERSHIP))
-    return times + 1 if is_prepared and not is_node and host.role == "worker" else times
+    has_left = last.value(host.name, StepName.MEMBERSHIP, "IS_GONE") == "true"
+    return times + 1 if has_left and not host.gone else times

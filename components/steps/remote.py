@@ -80,13 +80,14 @@ class StepCommands:
             ),
         )
 
-    def forget(self, step: Step, *, opts: pulumi.ResourceOptions) -> None:
-        """Keep the recorded command of a machine that is gone: nothing runs, now or when the host leaves the stack."""
-        if self.wanted.last.step(*step.key) is None:
+    def keep(self, subject: str, name: StepName, *, opts: pulumi.ResourceOptions) -> None:
+        """Keep a recorded command, of a machine that is gone for one: nothing runs, now or when its host leaves."""
+        recorded = self.wanted.last.step(subject, name)
+        if recorded is None:
             return
         remote.Command(
-            self.wanted.resource_name(*step.key),
-            connection=connection_of(step.host, self.wanted.settings.ssh),
+            self.wanted.resource_name(subject, name),
+            connection=remote.ConnectionArgs(host=recorded.connection["host"]),
             create=CREATE,
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from components.settings import Host, Settings
 from components.steps.connection import is_same_machine
+from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import init_step, kubeconfig_step
 from components.steps.of_every_host import images_step, prepare_step
-from components.steps.of_worker import join_step, membership_step
+from components.steps.of_member import join_step, membership_step
 from components.steps.step import Step, StepName
 
 
@@ -33,9 +35,18 @@ class Wanted:
     identity: str
     steps: Mapping[tuple[str, StepName], Step]
 
+    @cached_property
+    def control_planes(self) -> ControlPlanes:
+        """The parts of the control planes in this update."""
+        return ControlPlanes(self.settings, self.last)
+
     def step(self, host: str, name: StepName) -> Step:
         """A step of a host."""
         return self.steps[host, name]
+
+    def node_step(self, host: Host) -> StepName:
+        """The step that makes a host a node: `init` or `join`."""
+        return StepName.INIT if (host.name, StepName.INIT) in self.steps else StepName.JOIN
 
     def step_of(self, resource_name: str) -> Step:
         """The step of the command with this resource name."""
@@ -52,9 +63,9 @@ class Wanted:
         recorded = before.inputs.values if before else {}
         return frozenset(each for each in {*recorded, *after} if recorded.get(each) != after.get(each))
 
-    def changes_join(self, host: Host) -> bool:
-        """True where the variables of a member's join differ from the last update; the token is no variable."""
-        return self.last.is_member(host.name) and bool(self.changed_variables(host.name, StepName.JOIN))
+    def changes_node(self, host: Host) -> bool:
+        """True where the variables of a member's init or join differ from the last update; the token is no variable."""
+        return self.last.is_member(host.name) and bool(self.changed_variables(host.name, self.node_step(host)))
 
     def is_unchanged(self, step: Step) -> bool:
         """True where the last update recorded the step with the same standard input; secret files are left out."""
@@ -78,7 +89,9 @@ def wanted_steps(
         images: images that every host pulls early, under the names of their public registries.
         identity: the identity of the cluster.
     """
-    steps = [step for host in settings.hosts.values() for step in _steps_of(host, settings, last, images, identity)]
+    control_planes = ControlPlanes(settings, last)
+    of_hosts = (_steps_of(host, control_planes, images, identity) for host in settings.hosts.values())
+    steps = [*(step for steps in of_hosts for step in steps), kubeconfig_step(control_planes)]
     return {step.key: step for step in steps}
 
 
@@ -91,8 +104,13 @@ def shared_contents(steps: Iterable[Step]) -> dict[str, str]:
     return contents
 
 
-def _steps_of(host: Host, settings: Settings, last: LastUpdate, images: list[str], identity: str) -> list[Step]:
-    of_every_host = [prepare_step(host, settings, last, identity), images_step(host, settings, last, images)]
-    if host.role == "control-plane":
-        return [*of_every_host, init_step(settings), kubeconfig_step(settings)]
-    return [*of_every_host, membership_step(host, settings, last), join_step(host, settings)]
+def _steps_of(host: Host, control_planes: ControlPlanes, images: list[str], identity: str) -> Iterator[Step]:
+    yield prepare_step(host, control_planes, identity)
+    yield images_step(host, control_planes, images)
+    sponsor = control_planes.sponsor_of(host)
+    if sponsor:
+        yield membership_step(host, sponsor, control_planes)
+    if control_planes.initialiser == host:
+        yield init_step(host, control_planes)
+    else:
+        yield join_step(host, control_planes)

@@ -28,7 +28,7 @@ PACKAGES = (
 )
 """Packages of a small Debian server, and dependencies of Kubernetes' packages. The stack installs containerd."""
 
-INSTALLABLE = ("containerd",)
+INSTALLABLE = ("containerd", "haproxy", "keepalived")
 """Packages of Debian that machines can install without a mirror: a repository on their disks has them."""
 
 UNFINISHED = ".unfinished-"

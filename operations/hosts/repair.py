@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from components.host_files import File
-from components.host_files.kubeadm import JOIN_TOKEN_PATH
+from components.host_files.kubeadm import INVITATION_PATH
 from components.settings import Host, Settings
 from components.steps.scripts import install_scripts, rerun
 from components.steps.ssh import Answer
@@ -89,14 +89,18 @@ class _Machine:
 
     @property
     def is_control_plane(self) -> bool:
-        """True where an update initialised the cluster on this machine."""
-        return (self.host.name, StepName.INIT) in self.recorded
+        """True where an update made the machine a control plane."""
+        return self.host.role == "control-plane" and self.node_step is not None
+
+    @property
+    def node_step(self) -> StepName | None:
+        """The step that made the host a node; None where no update did."""
+        return next((step for step in (StepName.INIT, StepName.JOIN) if (self.host.name, step) in self.recorded), None)
 
     @property
     def recorded_version(self) -> str:
         """Kubernetes version of the node; empty where no update made the host a node."""
-        node_step = StepName.INIT if self.is_control_plane else StepName.JOIN
-        recorded = self.recorded.get((self.host.name, node_step))
+        recorded = self.recorded[self.host.name, self.node_step] if self.node_step else ""
         return inputs_of(recorded).values["KUBERNETES_VERSION"] if recorded else ""
 
     def repair(self, authority: str) -> bool:
@@ -175,11 +179,11 @@ class _Node:
 
     def repair(self, *, is_node: bool) -> None:
         """The node is registered and Ready, and other nodes reach its pods; where an update made it a node."""
-        if self.machine.is_control_plane:
+        if self.machine.node_step is StepName.INIT:
             # The cluster is verified, and never initialised or reset.
             init = rerun(self._recorded(StepName.INIT), "init", values={"RESET_ON_FAILURE": "false"}, mode="verify")
             self.machine.send(self.host, init)
-        elif (self.host.name, StepName.JOIN) in self.machine.recorded:
+        elif self.machine.node_step is StepName.JOIN:
             self._join(is_node=is_node)
         else:
             return
@@ -192,15 +196,20 @@ class _Node:
         """The node is in the cluster and Ready: where it is not, it joins with a new token."""
         if not is_node:
             self._wait_until_missed()
-        control_plane = self.machine.settings.control_plane
-        token = self.machine.send(control_plane, rerun(self._recorded(StepName.MEMBERSHIP), "membership")).output
+        recorded = self._recorded(StepName.MEMBERSHIP)
+        sponsor = self.machine.settings.hosts[inputs_of(recorded).values["HOST_NAME"]]
+        invitation = self.machine.send(sponsor, rerun(recorded, "membership")).output
         # A machine without a node in the cluster may be reset by the join. A member may run pods.
         values = {} if self._node() else {"RESET_ON_FAILURE": "true"}
-        files = [File(JOIN_TOKEN_PATH, token, mode="0600")]
+        files = [File(INVITATION_PATH, invitation, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files, values=values))
 
     def _restore_pod_network(self) -> None:
-        control_plane = self.machine.settings.control_plane
+        control_plane = next(
+            host
+            for host in self.machine.settings.living_control_planes
+            if (host.name, StepName.PREPARE) in self.machine.recorded
+        )
         values = {"NODE_NAME": self.host.name, "CALICO_ANNOTATIONS": "\n".join(CALICO_ANNOTATIONS)}
         prepare = self.machine.recorded[control_plane.name, StepName.PREPARE]
         self.machine.send(control_plane, rerun(prepare, "pod_network", values=values))

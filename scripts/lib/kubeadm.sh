@@ -6,7 +6,7 @@
 
 KUBEADM_CONFIG=/etc/kubernetes/kubeadm/config.yaml
 DISCOVERY=/etc/kubernetes/kubeadm/discovery.conf
-JOIN_TOKEN=/etc/kubernetes/kubeadm/token
+INVITATION=/etc/kubernetes/kubeadm/invitation
 JOIN_AUTHORITY=/etc/kubernetes/kubeadm/ca.crt
 ADMIN_CONF=/etc/kubernetes/admin.conf
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
@@ -31,11 +31,11 @@ run_kubeadm() {
 # sync_kubeadm_files: what kubeadm wrote, and did not sync, is on the disk: before a mark says that it is there.
 sync_kubeadm_files() { sync --file-system /etc /var/lib; }
 
-# check_before init|join IGNORED: kubeadm's own checks of the machine, but for the ignored ones. They change nothing on it, so
+# check_before init|join IGNORED [CONFIGURATION]: kubeadm's own checks of the machine, but for the ignored ones. They change nothing on it, so
 # an init or a join that they refuse is none that was cut short.
 check_before() {
   run_kubeadm "mend what it names, or name the check in cluster.ignorePreflightErrors in the stack file; then pulumi up" \
-    "$1" phase preflight --config "$KUBEADM_CONFIG" --ignore-preflight-errors="$2"
+    "$1" phase preflight --config "${3:-$KUBEADM_CONFIG}" --ignore-preflight-errors="$2"
 }
 
 # kubeadm_images: the images of a control plane, one a line; what kubeadm warns of is in $STAGING/kubeadm.

@@ -10,18 +10,21 @@ PACKAGE_LISTS_MARK=package-lists-are-read # digest of the repositories of which 
 CONTAINERD_MARK=containerd-runs-with      # digest of the configuration that containerd was started with; by images too
 SYSTEMD_MARK=systemd-runs-with            # digest of the setting that systemd was re-executed with
 UNFINISHED_HOSTS_MARK=unfinished-hosts    # content of /etc/hosts while it is written in place
+LOAD_BALANCER_MARK=load-balancer-runs-with # digests of the unit and of the configuration that haproxy was started with
+OWN_HAPROXY_MARK=haproxy-is-ours          # prepare installed the package: its own service is of no use
 PREPARED_MARK=prepared                    # prepare went to its end once: packages and images have their room on the disk
 
 # On each node, by init or join
 KUBELET_CONFIGURATION_MARK=kubelet-configuration # digest of the KubeletConfiguration that the kubelet runs with
 
-# On a worker, by join
+# On a host that joins, by join
 JOIN_STARTED_MARK=join-started # kubeadm join may have changed the machine; removed when the node is registered
 
-# On a control plane, by init
+# On a control plane, by init or join
 INIT_STARTED_MARK=init-started                         # kubeadm init may have changed the machine
-INITIALIZED_MARK=initialized                           # the cluster is complete; written last, never removed while it exists
+INITIALIZED_MARK=initialized                           # the control plane is complete; written last, and kept while it is
 CLUSTER_IDENTITY_MARK=cluster-identity                 # CLUSTER_IDENTITY of the cluster: what kubeadm writes once
+NODE_ADDRESS_MARK=node-address                         # NODE_IP of the control plane: certificates and etcd have it
 CONTROL_PLANE_VERSION_MARK=control-plane-version       # Kubernetes version of the init or of the last whole upgrade
 CLUSTER_CONFIGURATION_MARK=cluster-configuration       # digest of the ClusterConfiguration that was applied last
 KUBE_PROXY_CONFIGURATION_MARK=kube-proxy-configuration # digest of the KubeProxyConfiguration that was applied last

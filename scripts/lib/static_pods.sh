@@ -2,6 +2,10 @@
 # Components of the control plane, which the kubelet starts from static pod manifests.
 # Needs: lib/kubeadm.sh lib/nodes.sh
 
+# Time that the kubelet gives a component, too: an API server serves on while load balancers turn away from it.
+# shellcheck disable=SC2034 # those who source this file read it
+GRACE_SECONDS=30
+
 container_of() { crictl ps --quiet --name "^$1\$" | head -n 1; }
 
 # is_another NAME CONTAINER: the component runs in another container than this one, and is healthy.

@@ -2,9 +2,7 @@
 # The host is the control plane of a running cluster, in the version and with the settings of the stack. The API is ready, the
 # objects that kubeadm makes exist, and the node is registered; then, last, the mark `initialized` is written. admin.conf proves
 # nothing: kubeadm writes it early.
-# Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
-#   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
-#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS RESET_ON_FAILURE; lib/containerd.sh lib/control_plane.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -12,17 +10,11 @@
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/control_plane.sh"
 
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
 export KUBECONFIG=$ADMIN_CONF
-
-has_all_of_kubeadm() {
-  api_is_ready &&
-    kubectl --namespace kube-system get configmap kubeadm-config kubelet-config kube-proxy coredns &&
-    kubectl --namespace kube-system get daemonset/kube-proxy deployment/coredns &&
-    kubectl --namespace kube-public get configmap cluster-info
-} &>/dev/null
-cluster_is_complete() { has_all_of_kubeadm && kubectl get node "$HOST_NAME"; } &>/dev/null
 
 reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
@@ -36,18 +28,6 @@ reset_half_done() {
   containerd_serves # after a power cut containerd may have ended while pods were removed
 }
 
-# The values are those that kubeadm starts with: a later run, with other values after an interruption, knows what holds.
-remember_values() {
-  remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
-  remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
-  remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"
-  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
-  remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
-  remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
-  remember "$CONTROL_PLANE_TAINTS_MARK" "$CONTROL_PLANE_TAINTS"
-  remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
-}
-
 run_init() {
   check_before init "$IGNORE_PREFLIGHT_ERRORS"
   remember_values
@@ -55,31 +35,6 @@ run_init() {
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
     init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
   changed "kubeadm init is done"
-}
-
-# A kubelet registers its node when it starts, and only then. The rest of a control plane's node is kubeadm's.
-register_again() {
-  systemctl restart kubelet
-  wait_for 60 "the node to be registered" "journalctl -u kubelet -n 50" kubectl get node "$HOST_NAME"
-  local phase="init phase mark-control-plane --config $KUBEADM_CONFIG"
-  # shellcheck disable=SC2086 # words
-  run_kubeadm "kubeadm $phase" $phase
-  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
-  changed "the node, which had been deleted, is registered again"
-}
-
-# restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied:
-# other lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree.
-restore_marks() {
-  local version
-  version=$(manifest_version)
-  find_node "$HOST_NAME"
-  if [[ -n $NODE ]] && ! is_marked "$CONTROL_PLANE_VERSION_MARK"; then
-    ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
-    [[ $ANSWER != "v$version" ]] || remember "$CONTROL_PLANE_VERSION_MARK" "$version"
-  fi
-  remember "$INITIALIZED_MARK" yes
-  changed "the cluster runs, its mark was missing and is written"
 }
 
 containerd_serves
@@ -98,31 +53,5 @@ elif ! is_marked "$INITIALIZED_MARK"; then
   fi
   is_marked "$INIT_STARTED_MARK" || run_init
 fi
-. "$LIBRARY/parts/init/identity.sh"
-if is_marked "$INITIALIZED_MARK"; then
-  # Each may be what the API server needs to answer.
-  put_back_kubelet_configuration
-  put_back_half_done
-  if ! has_api_certificate; then
-    make_api_certificate
-    changed "the certificate of the API server, which was missing, is made"
-  fi
-  # shellcheck source=/dev/null
-  . "$LIBRARY/parts/init/renewal.sh"
-fi
-wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
-if [[ $MODE == verify ]]; then
-  find_node "$HOST_NAME"
-  [[ -n $NODE ]] || register_again
-fi
-wait_for 60 "the cluster to have the objects that kubeadm makes" \
-  "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
-is_marked "$INITIALIZED_MARK" || sync_kubeadm_files
-remember "$INITIALIZED_MARK" yes
-remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
-for part in upgrade reconfigure expiry; do
-  # shellcheck source=/dev/null
-  . "$LIBRARY/parts/init/$part.sh"
-done
-apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$CONTROL_PLANE_TAINTS_MARK"
+keep_control_plane
 step_is_done

@@ -1,173 +1,24 @@
 # shellcheck shell=bash
-# The host is a Ready node of the cluster, in the version and with the settings of the stack: with the kubelet's own certificate
-# the API of this cluster shows the node.
-# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
-#   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
+# The host is a Ready node of the cluster, in the version and with the settings of the stack, as a worker or as a further control
+# plane.
+# Needs: ROLE; lib/containerd.sh lib/kubelet.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
-
-RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
-CLOCK_TOLERANCE_SECONDS=60
-
-staged_authority=$STAGING/files$JOIN_AUTHORITY
-
-node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
-look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; }
-node_is_ready() {
-  local seen
-  seen=$(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
-    --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
-  [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
-}
-# The file of a join that was cut short may be cut short, too.
-of_this_cluster() {
-  [[ ! -f $PKI/ca.crt ]] || is_marked "$JOIN_STARTED_MARK" || cmp --silent "$PKI/ca.crt" "$staged_authority"
-}
-
-# With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
-check_clock() {
-  local there clock_there seconds
-  # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
-  there=$(curl --silent --insecure --head --max-time 20 "$API_SERVER/livez" |
-    sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
-  [[ -n $there ]] || return 0
-  clock_there=$(date --date "$there" +%s)
-  printf -v seconds '%(%s)T' -1
-  seconds=$((seconds - clock_there))
-  ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
-    fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" \
-      "$seconds s of difference: here $(date --utc), there $there" \
-      "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
-}
-
-# with_token METHOD PATH: HTTP status of a request with the join token.
-with_token() {
-  sed 's/^/Authorization: Bearer /' "$STAGING/files$JOIN_TOKEN" >"$STAGING/header"
-  curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' --request "$1" \
-    --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
-}
-
-# kubeadm would report an expired token only after it waited five minutes for the kubelet.
-check_token() {
-  local status
-  status=$(with_token GET /api) ||
-    fail "the API server at $API_SERVER to answer" "$(<"$STAGING/curl")" \
-      "curl --insecure $API_SERVER/livez; open the port between the hosts"
-  # 403: a request without a token.
-  [[ $status != 401 && $status != 403 ]] ||
-    fail "a valid join token" \
-      "HTTP status $status: the token expired or was deleted, or none was made because the node was Ready" "pulumi up; \
-if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
-}
-
-# write_discovery: write the kubeconfig of a bootstrap token, by which kubeadm finds and trusts the cluster.
-write_discovery() {
-  local authority token
-  authority=$(base64 --wrap 0 "$staged_authority")
-  token=$(<"$STAGING/files$JOIN_TOKEN")
-  install -D --mode 0600 /dev/stdin "$DISCOVERY" <<KUBECONFIG
-apiVersion: v1
-kind: Config
-clusters:
-- name: cluster
-  cluster:
-    server: $API_SERVER
-    certificate-authority-data: $authority
-users:
-- name: joining-node
-  user:
-    token: $token
-contexts:
-- name: join
-  context:
-    cluster: cluster
-    user: joining-node
-current-context: join
-KUBECONFIG
-}
-
-# delete_token: the token may delete itself, for it has served. 401 and 404: it is gone.
-delete_token() {
-  local token status
-  token=$(<"$STAGING/files$JOIN_TOKEN")
-  [[ -n $token ]] || return 0
-  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${token%%.*}")
-  [[ $status =~ ^(200|401|404)$ ]]
-}
-
-run_join() {
-  trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
-  write_discovery
-  check_before join "$IGNORE_PREFLIGHT_ERRORS"
-  remember "$JOIN_STARTED_MARK" yes
-  run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$KUBEADM_CONFIG" --skip-phases=preflight
-  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
-  changed "kubeadm join is done"
-}
-
-# Until the kubelet has its certificate a reset loses nothing; with it the node may have been in the cluster, and run pods.
-clean_up_half_done() {
-  if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
-    fail "a join that went to its end, or none" \
-      "a join of this stack that was cut short, or whose node was deleted since" \
-      "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
-  fi
-  run_kubeadm "kubeadm reset --force" reset --force
-  rm -rf /etc/cni/net.d
-  forget "$JOIN_STARTED_MARK"
-  changed "the half-done join is reset"
-  containerd_serves # after a power cut containerd may have ended while pods were removed
-}
+. "$LIBRARY/lib/joining.sh"
 
 containerd_serves
 put_back_kubelet_configuration
 of_this_cluster ||
   fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
     "docs/runbooks.md, \"A machine that carries another cluster\""
-# A single failed request does not tell a member from a machine that never joined.
-registered=
-if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then
-  registered=$ANSWER
-fi # without an answer the checks below report the cause
-if [[ -z $registered ]]; then
-  check_clock
-  check_token
-  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
-  run_join
+# A step of an older version has no role: it is a worker's.
+if [[ ${ROLE:-worker} == control-plane ]]; then
+  . "$LIBRARY/parts/join/control_plane.sh"
+else
+  . "$LIBRARY/parts/join/worker.sh"
 fi
-wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
-sync_kubeadm_files
-rm -f "$DISCOVERY" # also that of a join that was cut short when the node was registered
-forget "$JOIN_STARTED_MARK"
-comes_true 20 delete_token || changed "the join token is not deleted: it expires 15 minutes after it was made"
-
-export KUBECONFIG=$KUBELET_CONF
-runs_in_version() {
-  local version
-  version=$(node_version "$HOST_NAME") && [[ $version == "v$KUBERNETES_VERSION" ]]
-}
-upgrade_node() {
-  install_held kubeadm
-  run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
-  install_held kubelet kubectl
-  systemctl daemon-reload
-  systemctl restart kubelet
-  wait_for 300 "the kubelet to run in version $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
-  changed "the node runs Kubernetes $KUBERNETES_VERSION"
-}
-
-ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
-[[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
-if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
-  forget "$KUBELET_CONFIGURATION_MARK"
-  restart_kubelet kubeadm upgrade node phase kubelet-config
-  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
-fi
-wait_for 300 "the node to be Ready" \
-  "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
-give_back "$HOST_NAME"
 step_is_done

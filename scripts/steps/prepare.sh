@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# The machine is a prepared host: everything but the cluster is there. The order of the parts is the order of the guide.
+# The machine is a prepared host: everything but the cluster is there. The order of the parts is the order of the guide, but for
+# the names of hosts: the name of the API leads to the load balancer when that runs.
 # Returns the machine-id, which clones share.
 . "$LIBRARY/lib/lib.sh"
 
-for part in machine owner leftovers host_names kernel swap systemd repositories containerd kubernetes; do
+for part in machine owner leftovers kernel swap systemd repositories load_balancer host_names containerd kubernetes; do
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/prepare/$part.sh"
 done

@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
-# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST; lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh lib/swap.sh
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh lib/load_balancer.sh
+#   lib/swap.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/load_balancer.sh"
 
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
@@ -31,9 +33,10 @@ look_for_node() {
   return 1
 }
 
-# A machine that was off when its node was deleted registers the node again as soon as it starts.
+# A machine that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot: it asks
+# its own API server, whose member of etcd is out of the cluster.
 ANSWER=
-if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
+if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF && $ROLE == worker ]]; then
   next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
   wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
 fi
@@ -43,10 +46,12 @@ if [[ -n $ANSWER ]]; then
     "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
 fi
 
+rm -f "$ADMIN_CONF" # with it kubeadm asks the API for a member of etcd that is removed already
 if command -v kubeadm >/dev/null; then
   run_kubeadm "kubeadm reset --force" reset --force --cri-socket unix:///run/containerd/containerd.sock
 fi
 systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
+stop_load_balancer
 
 # Rules and links of kube-proxy and Calico; rules of others stay.
 for version in iptables ip6tables; do

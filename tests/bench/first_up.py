@@ -21,6 +21,7 @@ from components.addons.calico import CALICO, calico_images
 from components.addons.dashboard import DASHBOARD, NAMESPACE
 from components.host_files import containerd, kubeadm
 from components.settings import Settings
+from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
 from components.steps.of_every_host import images_step
 from local import cluster, machines
@@ -88,7 +89,7 @@ def _by_hand(kubectl: Path) -> float:
 
 def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> None:
     """Write the files of the run by hand, with the content that the program renders."""
-    host = settings.control_plane
+    host = settings.control_planes[0]
     files = {file.path: file.content for file in prepared_files(host, settings)}
     (credentials,) = containerd.credential_files(settings, {access.registry: access.password})
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
@@ -107,10 +108,11 @@ def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> N
 
 def _variables(settings: Settings, access: MirrorAccess) -> dict[str, str]:
     version = settings.cluster.kubernetes_version
-    step = images_step(settings.control_plane, settings, LastUpdate(), calico_images(settings))
+    control_planes = ControlPlanes(settings, LastUpdate())
+    step = images_step(settings.control_planes[0], control_planes, calico_images(settings))
     known_hosts, key = settings.ssh.known_hosts_file, settings.ssh.private_key_file
     return {
-        "CONTROL_PLANE": str(settings.control_plane.address),
+        "CONTROL_PLANE": str(settings.control_planes[0].address),
         "WORKERS": " ".join(str(host.address) for host in settings.workers),
         "SSH_OPTIONS": f"-F none -i {key} -o UserKnownHostsFile={known_hosts} -o IdentitiesOnly=yes -o LogLevel=ERROR",
         "KUBERNETES": version,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.addons.calico import calico_images
-from components.control_plane import ControlPlane
+from components.control_planes import make_control_planes
 from components.engine_traffic import leave_out_what_nobody_reads
 from components.host import PreparedHost
 from components.lifetime import Lifetime, identity_of
@@ -42,9 +42,9 @@ class HostsOnly(pulumi.ComponentResource):
             for name, host in settings.hosts.items()
         }
         warn_of_clones(hosts, settings)
-        control_plane = ControlPlane(hosts[settings.control_plane.name], commands, child)
-        join_workers(hosts, control_plane, commands, after=[], lives_in=lifetime, opts=child)
-        self.kubeconfig = control_plane.kubeconfig
+        access, control_planes = make_control_planes(hosts, commands, lives_in=lifetime, opts=child)
+        settled = [each.settled for each in control_planes if each.settled]
+        join_workers(hosts, commands, authority=access.authority, after=settled, lives_in=lifetime, opts=child)
 
 
 if __name__ == "__main__":

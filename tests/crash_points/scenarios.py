@@ -20,7 +20,7 @@ from tests.unit.support.stacks import with_workers
 IDENTITY = "0123456789abcdef"
 AUTHORITY = "certificate\n"
 TOKEN = "abcdef.0123456789abcdef"  # noqa: S105 (of no cluster)
-JOIN_FILES = [File(kubeadm.JOIN_TOKEN_PATH, TOKEN, "0600"), File(kubeadm.JOIN_AUTHORITY_PATH, AUTHORITY)]
+JOIN_FILES = [File(kubeadm.INVITATION_PATH, TOKEN, "0600"), File(kubeadm.JOIN_AUTHORITY_PATH, AUTHORITY)]
 Steps = dict[tuple[str, StepName], Step]
 
 

@@ -28,7 +28,7 @@ RUNBOOK = 'docs/runbooks.md, "A machine that carries another cluster"'
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
 DISCOVERY = [
-    File("/etc/kubernetes/kubeadm/token", "abcdef.0123456789abcdef", mode="0600"),
+    File("/etc/kubernetes/kubeadm/invitation", "abcdef.0123456789abcdef", mode="0600"),
     File("/etc/kubernetes/kubeadm/ca.crt", CA),
 ]
 

@@ -34,7 +34,7 @@ NEVER_PUT = {
     "/etc/containerd/config.toml.1.4": "likewise",
     "/etc/apt/keyrings/kubernetes.asc": "named by KEYRINGS: parts/prepare/repositories.sh checks it, then puts it",
     "/etc/apt/keyrings/containerd.asc": "likewise",
-    kubeadm.JOIN_TOKEN_PATH: "written into kubeadm's discovery file by steps/join.sh",
+    kubeadm.INVITATION_PATH: "written into kubeadm's discovery file by steps/join.sh",
     kubeadm.JOIN_AUTHORITY_PATH: "likewise",
 }
 

@@ -94,7 +94,7 @@ JOIN = Case(
         "crictl": "",
     },
     VALUES,
-    (File(kubeadm.JOIN_TOKEN_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
+    (File(kubeadm.INVITATION_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
 )
 MEMBERSHIP = Case(
     "membership",

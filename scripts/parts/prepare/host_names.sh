@@ -1,8 +1,12 @@
 # shellcheck shell=bash
 # The machine has the stack's name, and knows all hosts of the stack by name.
-# Needs: lib/hosts_file.sh
+# Needs: lib/hosts_file.sh lib/kube_proxy.sh lib/load_balancer.sh
 
 . "$LIBRARY/lib/hosts_file.sh"
+. "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/kube_proxy.sh"
+. "$LIBRARY/lib/load_balancer.sh"
 
 name=$(hostname)
 if [[ $name != "$HOST_NAME" ]]; then
@@ -25,3 +29,5 @@ if [[ $there != "$wanted" ]]; then
   write_hosts "$wanted"
   changed "/etc/hosts names all hosts of the stack"
 fi
+restart_stale_kube_proxy
+is_staged "$LOAD_BALANCER_CONFIG" || stop_load_balancer

@@ -66,7 +66,7 @@ def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, st
 
 def test_the_hook_installs_the_scripts_for_this_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is dropped is tried as often as the stack file says."""
-    host = parse_settings(smallest()).control_plane
+    host = parse_settings(smallest()).control_planes[0]
     text = install_scripts(identity="0123456789abcdef", files=shared_files(host, parse_settings(smallest())))
     assert bring(monkeypatch, Answer(0, "", "")) == [("node1", text, 8)]
 

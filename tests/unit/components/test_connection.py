@@ -59,7 +59,7 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     del stack["hosts"]["node1"]["hostKey"]
     stack["ssh"] = {"knownHostsFile": str(known_hosts), "port": port}
     settings = parse_settings(stack)
-    assert connection.host_key_of(settings.control_plane, settings.ssh) == f"{KEY}22"
+    assert connection.host_key_of(settings.control_planes[0], settings.ssh) == f"{KEY}22"
 
 
 def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
@@ -92,7 +92,7 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
-    host = settings.control_plane
+    host = settings.control_planes[0]
     explain.explain_connection_failures(wanted_on(host, StepName.PREPARE, settings))
     (explain_it,) = hooks
     assert (
@@ -147,7 +147,7 @@ def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPa
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
-    host = settings.control_plane
+    host = settings.control_planes[0]
     explain.explain_connection_failures(wanted_on(host, StepName.INIT, settings))
     error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
     assert hooks[0](SimpleNamespace(name="c/node1/init", errors=[error])) is False

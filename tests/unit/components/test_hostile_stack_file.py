@@ -85,7 +85,7 @@ def test_ordinary_labels_are_taken() -> None:
     stack = smallest()
     labels = {"zone": "a-1_B.2", "node-role.kubernetes.io/worker": "", "topology.kubernetes.io/rack": "7"}
     stack["hosts"]["node1"]["labels"] = labels
-    assert parse_settings(stack).control_plane.labels == labels
+    assert parse_settings(stack).control_planes[0].labels == labels
 
 
 def _sections() -> st.SearchStrategy[dict[Any, Any]]:

@@ -64,7 +64,9 @@ def test_a_mirror_with_all_packages_is_one_repository(url: str) -> None:
     stack = with_setting("packages", repository=REPOSITORY | {"suite": "s", "components": ["kubernetes"]})
     stack["containerd"] = {"repository": REPOSITORY | {"url": url, "suite": "s", "components": ["docker"]}}
     settings = parse_settings(stack)
-    found = [file.content for file in prepared_files(settings.control_plane, settings) if file.path.endswith(".list")]
+    found = [
+        file.content for file in prepared_files(settings.control_planes[0], settings) if file.path.endswith(".list")
+    ]
     assert [line.split()[2:] for line in found] == [["https://apt.example.com/all/", "s", "kubernetes", "docker"]]
     for other in ({"fingerprint": "B" * 40}, {"url": "http://apt.example.com/all/"}):
         different = stack | {"containerd": {"repository": stack["containerd"]["repository"] | other}}

@@ -50,7 +50,7 @@ class Rendered:
 def rendered(settings: Settings) -> Rendered:
     """A stack with its files, and no path twice."""
     passwords = {name: "".join(SYNTAX) + name for name in containerd.registries_with_password(settings)}
-    found = [*prepared_files(settings.control_plane, settings), *containerd.credential_files(settings, passwords)]
+    found = [*prepared_files(settings.control_planes[0], settings), *containerd.credential_files(settings, passwords)]
     files = {file.path: file.content for file in found}
     assert len(files) == len(found)
     return Rendered(settings, files, passwords)
@@ -133,7 +133,7 @@ def test_sysctl_reads_each_kernel_setting(batches: list[list[Rendered]], tmp_pat
     for batch in batches:
         wanted = []
         for stack in batch:
-            host = stack.settings.control_plane
+            host = stack.settings.control_planes[0]
             merged = {**stack.settings.system.sysctl, **host.sysctl}
             wanted += [(name, str(value)) for name, value in merged.items() if is_known(name)]
         text = "".join(stack.files[SYSCTLS] for stack in batch)
@@ -249,8 +249,8 @@ def test_kubeadm_itself_reads_what_the_stack_says(every: list[Rendered], tmp_pat
         read = {each["kind"]: each for each in real_parsers.kubeadm_reads(kubeadm, tmp_path, stack.files[KUBEADM])}
         init, cluster = read["InitConfiguration"], read["ClusterConfiguration"]
         api_server = settings.cluster.cluster_configuration.get("apiServer", {})
-        assert init["nodeRegistration"]["name"] == settings.control_plane.name
-        assert init["localAPIEndpoint"]["advertiseAddress"] == str(settings.control_plane.internal_ip)
+        assert init["nodeRegistration"]["name"] == settings.control_planes[0].name
+        assert init["localAPIEndpoint"]["advertiseAddress"] == str(settings.control_planes[0].internal_ip)
         taints = [taint.model_dump(exclude_defaults=True) for taint in settings.cluster.control_plane_taints]
         assert init["nodeRegistration"]["taints"] == taints
         assert cluster["clusterName"] == settings.cluster.name

@@ -131,7 +131,7 @@ def test_kubeadm_configuration_of_the_stack_is_merged_mapping_by_mapping() -> No
     stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["a"]}}
     stack["cluster"]["kubeProxyConfiguration"] = {"conntrack": {"min": 1}, "mode": "nftables"}
     settings = parse_settings(stack)
-    text = content_of(prepared_files(settings.control_plane, settings), "/etc/kubernetes/kubeadm/config.yaml")
+    text = content_of(prepared_files(settings.control_planes[0], settings), "/etc/kubernetes/kubeadm/config.yaml")
     _, cluster, _, kube_proxy = yaml.safe_load_all(text)
     assert cluster["apiServer"] == {"certSANs": ["a"]}
     assert cluster["clusterName"] == "dev"
@@ -160,7 +160,9 @@ def test_a_proxy_is_told_to_apt_and_containerd_and_to_nothing_else() -> None:
     settings = parse_settings(stack)
     assert_golden("proxy.txt", as_text(proxy_files(settings)))
     told = [
-        file.path for file in prepared_files(settings.control_plane, settings) if "proxy.example.com" in file.content
+        file.path
+        for file in prepared_files(settings.control_planes[0], settings)
+        if "proxy.example.com" in file.content
     ]
     assert told == [file.path for file in proxy_files(settings)]
     assert proxy_files(parse_settings(smallest())) == []
@@ -204,7 +206,7 @@ def test_containerd_1_4_is_told_of_registries_in_its_own_form(tmp_path: Path) ->
 def test_a_kubernetes_that_refuses_containerd_1_4_puts_nothing_for_it(tmp_path: Path) -> None:
     """Neither on disk nor in previews."""
     settings = parse_settings(full(tmp_path))
-    paths = {file.path for file in prepared_files(settings.control_plane, settings)}
+    paths = {file.path for file in prepared_files(settings.control_planes[0], settings)}
     paths |= {file.path for file in containerd.credential_files(settings, {"hub.example.com": "x"})}
     assert not paths & {CRI_WITH_PASSWORDS, "/etc/containerd/config.toml.1.4"}
 
@@ -327,13 +329,13 @@ def test_a_script_that_runs_again_has_a_log_of_its_own_and_its_values() -> None:
 )
 def test_a_value_becomes_a_variable_in_one_way(value: Value, text: str) -> None:
     """Truth is `true` or `false`, a list has one item a line."""
-    host = parse_settings(smallest()).control_plane
+    host = parse_settings(smallest()).control_planes[0]
     assert Step(StepName.INIT, host.name, host, {"A": value}).variables == {"HOST_NAME": "node1", "A": text}
 
 
 def prepare_text(settings: Settings) -> str:
     """Standard input of the first command of the control plane."""
-    host = settings.control_plane
+    host = settings.control_planes[0]
     files = prepared_files(host, settings)
     return Step(StepName.PREPARE, host.name, host, {"A": "1"}, files, undo=UndoName.RESET).text()
 

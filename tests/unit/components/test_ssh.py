@@ -47,7 +47,7 @@ def answer_of(port: int, *, attempts: int) -> Answer:
     stack: dict[str, Any] = smallest() | {"ssh": {"port": port, "perDialTimeout": 1}}
     stack["hosts"]["node1"]["address"] = "127.0.0.1"
     settings = parse_settings(stack)
-    return finished(run_as_root(settings.control_plane, settings.ssh, "true\n", attempts=attempts))
+    return finished(run_as_root(settings.control_planes[0], settings.ssh, "true\n", attempts=attempts))
 
 
 def test_a_dropped_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from tests.unit.support.stacks import KEY, full, only_problem, problems, smalles
 def test_the_smallest_stack_needs_a_name_and_one_control_plane() -> None:
     """Everything else has a default."""
     settings = parse_settings(smallest())
-    assert settings.control_plane.name == "node1"
+    assert settings.control_planes[0].name == "node1"
     assert settings.workers == []
     assert settings.pause_image == "registry.k8s.io/pause:3.10.2"
 

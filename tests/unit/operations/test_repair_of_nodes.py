@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
-from components.host_files.kubeadm import JOIN_TOKEN_PATH
+from components.host_files.kubeadm import INVITATION_PATH
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
 from components.steps.scripts import install_scripts
@@ -30,7 +30,7 @@ CONTROL_PLANE, VERSION = "/api/v1/nodes/node1", "/version"
 def recorded(host: str, step: str, **values: str) -> tuple[tuple[str, StepName], str]:
     """A command of the last update, by name."""
     text = prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3", "RESET_ON_FAILURE": "false", **values})
-    text += staged([File(JOIN_TOKEN_PATH, "an old token", "0600")] if step == "join" else [])
+    text += staged([File(INVITATION_PATH, "an old token", "0600")] if step == "join" else [])
     return (host, StepName(step)), f"{text}run_step {step}\n"
 
 
@@ -101,7 +101,7 @@ def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(host
         "node1 pod_network",
     ]
     join = inputs_of(hosts.text("join"))
-    assert join.files[JOIN_TOKEN_PATH] == "a fresh token"
+    assert join.files[INVITATION_PATH] == "a fresh token"
     assert join.values["RESET_ON_FAILURE"] == "false"
     assert inputs_of(hosts.text("pod_network")).values["NODE_NAME"] == "node2"
     assert inputs_of(hosts.text("reclaim")).values["CLUSTER_AUTHORITY"].startswith("-----BEGIN CERTIFICATE-----")

@@ -1,34 +1,35 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
-# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/nodes.sh lib/packages.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh
 #   lib/static_pods.sh
 
-# in_etcd PROGRAM ARGUMENT...: run a program of etcd's own image, which fits. What it says is in $STAGING/etcdctl.
-in_etcd() { crictl exec "$etcd" "$@" >"$STAGING/etcdctl" 2>&1; }
+# said_by COMMAND...: what the command says is in $STAGING/etcdctl.
+said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
 
 refuse_snapshot() {
-  fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" "df -h /var; crictl logs $etcd; then pulumi up"
+  fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" \
+    "df -h /var; crictl logs \$(crictl ps --quiet --name etcd); then pulumi up"
 }
 
 # snapshot_is_whole FILE: by its checksums. etcdutl came with etcd 3.5; etcdctl looks at a snapshot up to 3.5. Where the image
 # has neither, the status of `snapshot save` is all there is.
 snapshot_is_whole() {
-  if in_etcd etcdutl version; then
-    in_etcd etcdutl snapshot status "$1"
-  elif in_etcd etcdctl snapshot status --help && grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
-    in_etcd etcdctl snapshot status "$1"
+  local etcd
+  etcd=$(container_of etcd)
+  if said_by crictl exec "$etcd" etcdutl version; then
+    said_by crictl exec "$etcd" etcdutl snapshot status "$1"
+  elif said_by etcdctl snapshot status --help && grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
+    said_by etcdctl snapshot status "$1"
   fi
 }
 
 # save_etcd: a snapshot for each attempt. The first one stays, which is from before any part of the upgrade; a later attempt
 # replaces the one of the attempt before. etcd's data directory has the same path on the host.
 save_etcd() {
-  local etcd made=/var/lib/etcd/before-$KUBERNETES_VERSION.db snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION.db
-  etcd=$(container_of etcd)
+  local made=/var/lib/etcd/before-$KUBERNETES_VERSION.db snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION.db
   [[ ! -e $snapshot ]] || snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION-again.db
-  in_etcd etcdctl --endpoints https://127.0.0.1:2379 --cacert "$PKI/etcd/ca.crt" --cert "$PKI/etcd/server.crt" \
-    --key "$PKI/etcd/server.key" snapshot save "$made" || refuse_snapshot
+  said_by etcdctl --command-timeout 10m snapshot save "$made" || refuse_snapshot
   snapshot_is_whole "$made" || refuse_snapshot
   mkdir -p "$SNAPSHOTS"
   # /var/lib/etcd may be a disk of its own: the copy has its name only when it is whole and on the disk.
@@ -49,10 +50,14 @@ runs_in_version() {
 }
 
 upgrade_control_plane() {
+  local how=(node)
+  [[ $LEADS != true ]] || how=(apply "v$KUBERNETES_VERSION" --yes)
+  wait_for_others "$NODE_IP"
   save_etcd
   install_held kubeadm
+  lead_elsewhere "$NODE_IP"
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
-    upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
+    upgrade "${how[@]}" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }

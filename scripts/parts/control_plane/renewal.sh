@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, which
 # does not answer with expired certificates.
-# Needs: CERTIFICATE_GENERATION; lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+# Needs: CERTIFICATE_GENERATION NODE_IP; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 
@@ -17,13 +17,18 @@ renew_expired_kubelet_certificate() {
 # Static pods read their certificates when they start.
 renew_certificates() {
   local before component
+  # Where the API does not answer, certificates have expired: the other control planes do not answer either.
+  if api_is_ready &>/dev/null; then
+    wait_for_others "$NODE_IP"
+    lead_elsewhere "$NODE_IP"
+  fi
   before=$(container_of kube-apiserver)
   run_kubeadm "kubeadm certs check-expiration" certs renew all
   renew_expired_kubelet_certificate
   # A kubelet that saw the API server end again and again waits for minutes before it starts the API server once more.
   api_is_ready &>/dev/null || systemctl restart kubelet
   for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
-    crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop >/dev/null
+    crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop --timeout "$GRACE_SECONDS" >/dev/null
   done
   wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" \
     is_another kube-apiserver "$before"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest.
-# Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
-#   lib/kubelet.sh lib/static_pods.sh
+# The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. What
+# concerns the whole cluster is applied by the control plane that leads, before the others.
+# Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
+#   lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/static_pods.sh
 
 phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
@@ -19,20 +20,30 @@ renew_api_certificate() {
 
 reconfigure_cluster() {
   local before now
+  wait_for_others "$NODE_IP"
+  lead_elsewhere "$NODE_IP"
   before=$(container_of kube-apiserver)
   trap put_back_half_done EXIT # whatever ends the step before the change is done
   renew_api_certificate
   change_static_pods write_manifests
   now=$(container_of kube-apiserver)
   if [[ $now == "$before" ]]; then
-    crictl stop "$before" >/dev/null # the API server reads its certificate when it starts
+    crictl stop --timeout "$GRACE_SECONDS" "$before" >/dev/null # the API server reads its certificate when it starts
     wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" \
       is_another kube-apiserver "$before"
   fi
   trap - EXIT
-  phase upload-config kubeadm
-  phase addon all
+  if [[ $LEADS == true ]]; then
+    phase upload-config kubeadm
+    phase addon all
+  fi
   changed "the control plane has its new configuration"
+}
+
+restart_kube_proxies() {
+  phase addon kube-proxy
+  kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
+  changed "kube-proxy restarts with its new configuration"
 }
 
 # The pool of the pod network keeps its first encapsulation: later settings of calico-node do not change it.
@@ -54,18 +65,16 @@ fi
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   forget "$KUBELET_CONFIGURATION_MARK"
   restart_kubelet kubeadm init phase kubelet-start --config "$KUBEADM_CONFIG"
-  phase upload-config kubelet # for the other nodes, when this one runs with it
+  [[ $LEADS != true ]] || phase upload-config kubelet # for the other nodes, when this one runs with it
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$KUBE_PROXY_CONFIGURATION_MARK") != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then
   forget "$KUBE_PROXY_CONFIGURATION_MARK"
-  phase addon kube-proxy
-  kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
-  changed "kube-proxy restarts with its new configuration"
+  [[ $LEADS != true ]] || restart_kube_proxies
   remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$VXLAN_MODE_MARK") != "$VXLAN_MODE" ]]; then
   forget "$VXLAN_MODE_MARK"
-  set_encapsulation
+  [[ $LEADS != true ]] || set_encapsulation
   remember "$VXLAN_MODE_MARK" "$VXLAN_MODE"
 fi

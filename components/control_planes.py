@@ -1,0 +1,47 @@
+"""The control planes of a cluster, one after the other, and the access to the first that is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.cluster_access import ClusterAccess, authority_of
+from components.control_plane import ControlPlane
+from components.host import PreparedHost
+from components.steps.of_control_plane import KUBECONFIG_OWNER
+from components.steps.remote import StepCommands
+from components.steps.step import StepName
+
+
+def make_control_planes(
+    hosts: Mapping[str, PreparedHost],
+    commands: StepCommands,
+    *,
+    lives_in: pulumi.Resource,
+    opts: pulumi.ResourceOptions,
+) -> tuple[ClusterAccess, list[ControlPlane]]:
+    """The access to the cluster, and its control planes, which change one at a time.
+
+    Machines that are gone leave first: the votes of the others are then a majority again. The leader is next, and then
+    the other members; new control planes join last. The steps ask whether all other control planes are well.
+    """
+    wanted, roles = commands.wanted, commands.wanted.control_planes
+    recorded = wanted.last.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
+    authority: pulumi.Input[str] | None = authority_of(recorded.stdout) if recorded else None
+    gone = [host for host in wanted.settings.control_planes if host.gone]
+    access, made, settled = None, list[ControlPlane](), list[pulumi.Resource]()
+    for host in [*gone, *roles.in_turn]:
+        control_plane = ControlPlane(
+            hosts[host.name], commands, authority=authority, after=settled[-1:], lives_in=lives_in, opts=opts
+        )
+        made.append(control_plane)
+        settled += [control_plane.settled] if control_plane.settled else []
+        if host == roles.leader:
+            access = ClusterAccess(control_plane, commands, opts)
+            authority = access.authority
+    for control_plane in made:
+        if control_plane.host == roles.initialiser and not control_plane.host.gone:
+            control_plane.become_member(commands, after=settled, lives_in=lives_in)
+    assert access is not None, "a cluster has a leader"
+    return access, made

@@ -1,0 +1,61 @@
+"""The membership of a host in the cluster, on the control plane that sponsors it, and the join on the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_command import remote
+
+from components.host import PreparedHost
+from components.host_files import kubeadm
+from components.settings import Host
+from components.steps.remote import StepCommands
+from components.steps.step import StepName
+
+
+def join(
+    parent: pulumi.Resource,
+    prepared: PreparedHost,
+    commands: StepCommands,
+    *,
+    authority: pulumi.Input[str] | None,
+    after: Sequence[pulumi.Resource],
+    lives_in: pulumi.Resource,
+) -> remote.Command:
+    """The command after which a prepared host is a Ready node."""
+    host, wanted = prepared.host, commands.wanted
+    membership = keep_membership(parent, host, commands, after=[prepared, *after], lives_in=lives_in)
+    assert membership is not None, "a host that joins has a sponsor"
+    assert authority is not None, "only the host that initialises has no authority yet"
+    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout)
+    return commands.run(
+        wanted.step(host.name, StepName.JOIN),
+        secret_files=pulumi.Output.all(invitation=invitation, authority=authority).apply(
+            lambda all_: kubeadm.join_files(**all_)
+        ),
+        keeps_input=wanted.last.is_member(host.name) and not wanted.changes_node(host),
+        opts=pulumi.ResourceOptions(parent=parent),  # it waits for all that its membership waits for
+    )
+
+
+def keep_membership(
+    parent: pulumi.Resource,
+    host: Host,
+    commands: StepCommands,
+    *,
+    after: Sequence[pulumi.Resource],
+    lives_in: pulumi.Resource,
+) -> remote.Command | None:
+    """The membership of a host: its deletion, and the update of a host that is gone, take the node out of the cluster.
+
+    The only control plane has no sponsor: a membership of earlier is kept, and nothing runs. None then, and for a host
+    that is gone and never was a member.
+    """
+    wanted = commands.wanted
+    step = wanted.steps.get((host.name, StepName.MEMBERSHIP))
+    if step is None or (host.gone and wanted.last.step(host.name, StepName.MEMBERSHIP) is None):
+        commands.keep(host.name, StepName.MEMBERSHIP, opts=pulumi.ResourceOptions(parent=parent))
+        return None
+    options = pulumi.ResourceOptions(parent=parent, depends_on=list(after), deleted_with=lives_in)
+    return commands.run(step, opts=options)

@@ -1,0 +1,72 @@
+"""Departures of hosts: refusals of those that no other host can carry out, and warnings about votes of etcd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pulumi
+
+from components.steps.step import StepName
+from components.steps.wanted import Wanted
+from problem import Problem
+
+
+def roles_that_change(wanted: Wanted) -> Iterator[str]:
+    """A line for each host whose role changes in place."""
+    for host in wanted.settings.hosts.values():
+        before = wanted.last.value(host.name, StepName.PREPARE, "ROLE")
+        if before and before != host.role:
+            yield (
+                f"hosts.{host.name}.role: a host keeps its role, found {host.role}, the host is a {before}; delete the"
+                f" line of {host.name}, `pulumi up`, which drains and resets it, then write it anew, `pulumi up`"
+            )
+
+
+def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
+    """A line for each host that leaves the stack, and whose membership ends on a host that leaves or is gone, too.
+
+    The engine runs the end of a membership on the machine that the last update recorded, and as its last work.
+    """
+    last, hosts = wanted.last, wanted.settings.hosts
+    leaving = [name for name in last.hosts_with(StepName.PREPARE) if name not in hosts]
+    for name in leaving:
+        sponsor = last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
+        if sponsor is None:
+            if last.step(name, StepName.INIT):
+                yield (
+                    f"hosts: {name} leaves the stack, and no other control plane can take it out of the cluster yet;"
+                    " write its line back, `pulumi up`, then delete it"
+                )
+        elif sponsor in leaving or hosts[sponsor].gone:
+            why = "leaves the stack, too" if sponsor in leaving else "is gone"
+            yield (
+                f"hosts: {name} leaves the stack, and {sponsor}, which would take it out of the cluster, {why}; that"
+                f" takes two updates: write the line of {name} back, `pulumi up`, then delete it"
+            )
+
+
+def warn_of_votes(wanted: Wanted) -> None:
+    """Log a number of control planes that is no better than one less, and a majority that is gone."""
+    for warning in vote_warnings(wanted):
+        pulumi.log.warn(str(warning))
+
+
+def vote_warnings(wanted: Wanted) -> Iterator[Problem]:
+    """The warnings about the votes of etcd."""
+    count = len(wanted.settings.living_control_planes)
+    if count % 2 == 0:
+        yield Problem(
+            "hosts",
+            expected="an odd number of control planes",
+            seen=f"{count}: etcd stands the loss of {(count - 1) // 2} of them, as with {count - 1}",
+            next_command=f"add a control plane, or take one away; {count} work",
+        )
+    members = wanted.last.control_planes()
+    gone = [name for name in members if name in wanted.settings.hosts and wanted.settings.hosts[name].gone]
+    if gone and len(gone) * 2 >= len(members):
+        yield Problem(
+            "hosts",
+            expected="a majority of the control planes to be alive",
+            seen=f"{', '.join(gone)} gone, of {len(members)}",
+            next_command="pulumi up says whether etcd still has a leader; without one nothing can be changed",
+        )

@@ -1,0 +1,70 @@
+"""Contradictions of control planes, and of the endpoint by which nodes find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.settings import Host, Settings
+from components.settings.stack import API_PORT, is_address
+from components.settings.versions import FIRST_MINOR_WITH_ETCD_LEARNERS, minor_of
+
+
+def contradictions_of_control_planes(settings: Settings) -> Iterator[str]:
+    """A line for each contradiction: path in the file, the problem, the found value."""
+    yield from _roles(settings)
+    if settings.load_balancer == "local":
+        yield from _local_load_balancer(settings)
+    elif settings.cluster.control_plane_endpoint is None:
+        yield (
+            "cluster.controlPlaneEndpoint: missing; `loadBalancer: external` needs the name or address of your load"
+            " balancer"
+        )
+    if len(settings.control_planes) > 1:
+        yield from _several(settings)
+
+
+def _roles(settings: Settings) -> Iterator[str]:
+    control_planes = settings.control_planes
+    if not control_planes:
+        yield "hosts: at least one host needs `role: control-plane`, found none"
+    elif not settings.living_control_planes:
+        gone = ", ".join(f"hosts.{host.name}.gone" for host in control_planes)
+        only = "its only control plane" if len(control_planes) == 1 else "all its control planes"
+        yield f"{gone}: a cluster cannot lose {only}; make another stack"
+    for host in control_planes:
+        if host.taints:
+            yield f"hosts.{host.name}.taints: the control plane has its taints in cluster.controlPlaneTaints"
+
+
+def _local_load_balancer(settings: Settings) -> Iterator[str]:
+    name, _, port = settings.endpoint.partition(":")
+    path = "cluster.controlPlaneEndpoint"
+    if is_address(name):
+        yield f"{path}: a name with `loadBalancer: local`, since each node finds the API elsewhere, found {name}"
+    if port and int(port) != API_PORT:
+        yield f"{path}: port {API_PORT} with `loadBalancer: local`, the port of each API server, found {port}"
+    if name in settings.hosts:
+        yield f"{path}: a name of its own with `loadBalancer: local`, found the name of host {name}"
+
+
+def _several(settings: Settings) -> Iterator[str]:
+    found = f"found {len(settings.control_planes)} ({', '.join(host.name for host in settings.control_planes)})"
+    version = settings.cluster.kubernetes_version
+    if minor_of(version) < FIRST_MINOR_WITH_ETCD_LEARNERS:
+        yield (
+            f"hosts: several control planes need Kubernetes 1.{FIRST_MINOR_WITH_ETCD_LEARNERS} or newer, where a new"
+            f" member of etcd has no vote before it is complete; {found} with {version}"
+        )
+    is_said = settings.cluster.load_balancer == "external"
+    if is_address(settings.endpoint_host) and settings.load_balancer == "external":
+        owner = next((each.name for each in settings.hosts.values() if _has(settings.endpoint_host, each)), None)
+        if owner or not is_said:
+            what = f"the address of {owner}" if owner else "an address"
+            yield (
+                f"cluster.controlPlaneEndpoint: {what} with several control planes, found {settings.endpoint};"
+                " remove it for a name, or name your load balancer and set `loadBalancer: external`"
+            )
+
+
+def _has(address: str, host: Host) -> bool:
+    return address in {str(host.address), str(host.internal_ip)}

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# etcd of this control plane and its other members, by the etcdctl of its own image, which fits.
+# Needs: lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+
+etcdctl() {
+  local container
+  container=$(container_of etcd)
+  [[ -n $container ]] || { echo "no container of etcd runs" && return 1; }
+  crictl exec "$container" etcdctl --command-timeout 10s --cacert "$PKI/etcd/ca.crt" --cert "$PKI/etcd/server.crt" \
+    --key "$PKI/etcd/server.key" --endpoints https://127.0.0.1:2379 "$@"
+}
+
+# etcd_members: a line for each member: ID, address, client URL or "-" before it started, and whether it is a learner.
+etcd_members() {
+  local members
+  members=$(etcdctl member list) || return 1
+  awk -F ', ' '{split($4, peer, /[:\/]+/); print $1, peer[2], ($5 == "" ? "-" : $5), $6}' <<<"$members"
+}
+
+# find_member ADDRESS: MEMBER is the member of etcd on the machine with this address, as etcd_members prints it, or empty.
+find_member() {
+  ask "etcd to list its members" etcd_members
+  # shellcheck disable=SC2034 # callers read it
+  MEMBER=$(awk -v address="$1" '$2 == address' <<<"$ANSWER")
+}
+
+# leader_id: ID of the member that leads, as etcd_members prints it.
+leader_id() {
+  local status
+  status=$(etcdctl endpoint status --write-out fields) || return 1
+  printf '%x' "$(sed --quiet --regexp-extended 's/^"Leader" : ([0-9]+)$/\1/p' <<<"$status")"
+}
+
+# others_are_well [ADDRESS]: every member of etcd but the one at the address has a vote and is healthy, and the API server
+# beside it is ready; this control plane, too.
+others_are_well() {
+  local members id address url is_learner
+  members=$(etcd_members) || return 1
+  while read -r id address url is_learner; do
+    [[ $address != "${1:-}" ]] || continue
+    [[ $is_learner == false ]] || { echo "the member of etcd at $address has no vote" && return 1; }
+    etcdctl --endpoints "$url" endpoint health 2>&1 || return 1
+    kubectl --server "https://$address:6443" get --raw /readyz || return 1
+  done <<<"$members"
+}
+
+# wait_for_others [ADDRESS]: before something that takes a control plane away, also for a moment.
+wait_for_others() {
+  wait_for 120 "all other control planes to be well" \
+    "make status; a machine that is dead: gone: true in the stack file, then pulumi up" others_are_well "${1:-}"
+}
+
+# majority_is_well ADDRESS: of the members without the one at the address, more than half are healthy.
+majority_is_well() {
+  local members id address url is_learner well=0 all=0
+  members=$(etcd_members) || return 1
+  while read -r id address url is_learner; do
+    [[ $address != "$1" ]] || continue
+    all=$((all + 1))
+    if etcdctl --endpoints "$url" endpoint health; then well=$((well + 1)); fi
+  done <<<"$members"
+  ((2 * well > all)) || { echo "$well of $all are healthy" && return 1; }
+}
+
+# member_is_removed ID
+member_is_removed() {
+  local members
+  members=$(etcd_members) || return 1
+  ! grep --quiet "^$1 " <<<"$members" || etcdctl member remove "$1"
+}
+
+# lead_elsewhere ADDRESS: another member of etcd than the one at the address leads, where there is another.
+lead_elsewhere() {
+  wait_for 60 "another member of etcd to lead than that at $1" "crictl logs \$(crictl ps --quiet --name etcd)" \
+    leads_elsewhere "$1"
+}
+leads_elsewhere() {
+  local members leader id address url is_learner
+  members=$(etcd_members) && leader=$(leader_id) || return 1
+  read -r id _ url _ <<<"$(awk -v address="$1" '$2 == address' <<<"$members")"
+  [[ -n $id && $leader == "$id" ]] || return 0
+  id=$(awk -v address="$1" '$2 != address && $4 == "false" {print $1; exit}' <<<"$members")
+  [[ -n $id ]] || return 0 # the only member
+  etcdctl --endpoints "$url" move-leader "$id"
+}

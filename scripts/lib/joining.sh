@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# What a worker and a further control plane have in common when they join.
+# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS; lib/kubeadm.sh
+
+CLOCK_TOLERANCE_SECONDS=60
+
+staged_authority=$STAGING/files$JOIN_AUTHORITY
+# What membership returned, line by line; nothing for a member.
+invited_token=
+mapfile -t invitation <"$STAGING/files$INVITATION"
+[[ ${#invitation[@]} == 0 ]] || invited_token=${invitation[0]}
+
+# The file of a join that was cut short may be cut short, too.
+of_this_cluster() {
+  [[ ! -f $PKI/ca.crt ]] || is_marked "$JOIN_STARTED_MARK" || cmp --silent "$PKI/ca.crt" "$staged_authority"
+}
+
+# With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
+check_clock() {
+  local there clock_there seconds
+  # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
+  there=$(curl --silent --insecure --head --max-time 20 "$API_SERVER/livez" |
+    sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
+  [[ -n $there ]] || return 0
+  clock_there=$(date --date "$there" +%s)
+  printf -v seconds '%(%s)T' -1
+  seconds=$((seconds - clock_there))
+  ((${seconds#-} <= CLOCK_TOLERANCE_SECONDS)) ||
+    fail "a clock within $CLOCK_TOLERANCE_SECONDS s of the control plane's" \
+      "$seconds s of difference: here $(date --utc), there $there" \
+      "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
+}
+
+# with_token METHOD PATH: HTTP status of a request with the join token.
+with_token() {
+  printf 'Authorization: Bearer %s\n' "$invited_token" >"$STAGING/header"
+  curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' --request "$1" \
+    --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
+}
+
+# kubeadm would report an expired token only after it waited five minutes for the kubelet.
+check_token() {
+  local status
+  status=$(with_token GET /api) ||
+    fail "the API server at $API_SERVER to answer" "$(<"$STAGING/curl")" \
+      "curl --insecure $API_SERVER/livez; open the port between the hosts"
+  # 403: a request without a token.
+  [[ $status != 401 && $status != 403 ]] ||
+    fail "a valid join token" \
+      "HTTP status $status: the token expired or was deleted, or none was made because the node was Ready" "pulumi up; \
+if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
+}
+
+# write_discovery: write the kubeconfig of a bootstrap token, by which kubeadm finds and trusts the cluster.
+write_discovery() {
+  local authority
+  authority=$(base64 --wrap 0 "$staged_authority")
+  install -D --mode 0600 /dev/stdin "$DISCOVERY" <<KUBECONFIG
+apiVersion: v1
+kind: Config
+clusters:
+- name: cluster
+  cluster:
+    server: $API_SERVER
+    certificate-authority-data: $authority
+users:
+- name: joining-node
+  user:
+    token: $invited_token
+contexts:
+- name: join
+  context:
+    cluster: cluster
+    user: joining-node
+current-context: join
+KUBECONFIG
+}
+
+# delete_token: the token may delete itself, for it has served. 401 and 404: it is gone.
+delete_token() {
+  local status
+  [[ -n $invited_token ]] || return 0
+  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${invited_token%%.*}")
+  [[ $status =~ ^(200|401|404)$ ]]
+}
+
+# join_with CONFIGURATION: run kubeadm join, whose own checks come before anything is changed.
+join_with() {
+  write_discovery
+  check_before join "$IGNORE_PREFLIGHT_ERRORS" "$1"
+  remember "$JOIN_STARTED_MARK" yes
+  run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$1" --skip-phases=preflight
+  changed "kubeadm join is done"
+}
+
+# end_join: what a join that was cut short left, too.
+end_join() {
+  sync_kubeadm_files
+  rm -f "$DISCOVERY"
+  forget "$JOIN_STARTED_MARK"
+  comes_true 20 delete_token || changed "the join token is not deleted: it expires 15 minutes after it was made"
+}

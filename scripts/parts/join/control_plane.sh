@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# The host is a further control plane: its member of etcd has a vote, its API server is ready and its node is registered; then,
+# last, the mark `initialized` is written. A control plane joins, and never initialises.
+# Needs: API_HOST NODE_IP; lib/control_plane.sh lib/etcd.sh lib/hosts_file.sh lib/joining.sh lib/kube_proxy.sh lib/kubeadm.sh
+#   lib/nodes.sh
+. "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/hosts_file.sh"
+. "$LIBRARY/lib/kube_proxy.sh"
+. "$LIBRARY/lib/control_plane.sh"
+
+export KUBECONFIG=$ADMIN_CONF
+JOIN_CONFIGURATION=$STAGING/config.yaml # with the key of the certificates, and in memory only
+
+control_plane_is_complete() {
+  local members
+  members=$(etcd_members) || return 1
+  awk -v address="$NODE_IP" '$2 == address && $3 != "-" && $4 == "false" {found = 1} END {exit !found}' <<<"$members" &&
+    cluster_is_complete
+}
+
+# lead_api_to ADDRESS: the endpoint's name leads to the address, where /etc/hosts knows the name. kubeadm needs a living API
+# server before this machine has its own, and asks for it by the name of the endpoint.
+lead_api_to() {
+  local wanted
+  wanted=$(sed --regexp-extended "$HOSTS_BLOCK s/^[0-9.]+(\s+${API_HOST//./\\.})\$/$1\1/" /etc/hosts)
+  [[ $wanted == "$(</etc/hosts)" ]] || write_hosts "$wanted"
+}
+
+write_join_configuration() {
+  local line
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    if [[ $line == controlPlane: ]]; then printf '  certificateKey: %s\n' "${invitation[1]}"; fi
+  done <"$KUBEADM_CONFIG" >"$JOIN_CONFIGURATION"
+}
+
+# clean_up_half_done: the sponsor has removed the member of etcd. Without admin.conf kubeadm asks no API for it.
+clean_up_half_done() {
+  rm -f "$ADMIN_CONF"
+  run_kubeadm "kubeadm reset --force" reset --force
+  find /var/lib/etcd -mindepth 1 -delete
+  rm -rf /etc/cni/net.d
+  forget "$JOIN_STARTED_MARK"
+  forget "$INITIALIZED_MARK"
+  changed "the half-done join is reset"
+  containerd_serves # after a power cut containerd may have ended while pods were removed
+}
+
+join_control_plane() {
+  [[ -n $invited_token ]] ||
+    fail "the control plane that joined in an earlier update" "a machine without its data; the node is in the cluster" \
+      "set gone: true for $HOST_NAME in the stack file, pulumi up; remove it, pulumi up: the machine joins anew"
+  trap 'rm -f "$DISCOVERY"; lead_api_to "$NODE_IP"' EXIT
+  lead_api_to "${invitation[2]}"
+  check_clock
+  check_token
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
+  write_join_configuration
+  remember_values
+  join_with "$JOIN_CONFIGURATION"
+  lead_api_to "$NODE_IP"
+  trap - EXIT
+  wait_for 240 "the control plane to be complete" "crictl ps -a; journalctl -u kubelet -n 50" control_plane_is_complete
+}
+
+delete_certificates() { kubectl --namespace kube-system delete secret kubeadm-certs --ignore-not-found; }
+
+began=false
+if is_marked "$JOIN_STARTED_MARK" || [[ -f $ADMIN_CONF ]]; then began=true; fi
+if ! is_marked "$INITIALIZED_MARK" || [[ -n $invited_token ]]; then
+  lead_api_to "$NODE_IP" # of a join that was cut short
+  # After a reboot the API of a complete control plane does not answer at once.
+  if [[ $began == true ]] && comes_true 120 control_plane_is_complete; then
+    is_marked "$INITIALIZED_MARK" || is_marked "$JOIN_STARTED_MARK" || restore_marks
+  else
+    join_control_plane
+  fi
+  # The certificates of the cluster lie in it, encrypted, for no longer than they are needed.
+  wait_for "$ANSWER_SECONDS" "the API server to delete secret kubeadm-certs" "kubectl -n kube-system delete secret \
+kubeadm-certs" delete_certificates
+  end_join
+  restart_stale_kube_proxy
+fi
+keep_control_plane

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# The worker is a Ready node: with the kubelet's own certificate the API of this cluster shows the node.
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
+#   lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
+
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
+
+node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
+look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; }
+node_is_ready() {
+  local seen
+  seen=$(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
+    --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
+  [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
+}
+run_join() {
+  trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
+  join_with "$KUBEADM_CONFIG"
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+}
+
+# Until the kubelet has its certificate a reset loses nothing; with it the node may have been in the cluster, and run pods.
+clean_up_half_done() {
+  if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
+    fail "a join that went to its end, or none" \
+      "a join of this stack that was cut short, or whose node was deleted since" \
+      "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
+  fi
+  run_kubeadm "kubeadm reset --force" reset --force
+  rm -rf /etc/cni/net.d
+  forget "$JOIN_STARTED_MARK"
+  changed "the half-done join is reset"
+  containerd_serves # after a power cut containerd may have ended while pods were removed
+}
+
+# A single failed request does not tell a member from a machine that never joined.
+registered=
+if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then
+  registered=$ANSWER
+fi # without an answer the checks below report the cause
+if [[ -z $registered ]]; then
+  check_clock
+  check_token
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
+  run_join
+fi
+wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
+end_join
+
+export KUBECONFIG=$KUBELET_CONF
+runs_in_version() {
+  local version
+  version=$(node_version "$HOST_NAME") && [[ $version == "v$KUBERNETES_VERSION" ]]
+}
+upgrade_node() {
+  install_held kubeadm
+  run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
+  install_held kubelet kubectl
+  systemctl daemon-reload
+  systemctl restart kubelet
+  wait_for 300 "the kubelet to run in version $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
+  changed "the node runs Kubernetes $KUBERNETES_VERSION"
+}
+
+ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
+[[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
+if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
+  forget "$KUBELET_CONFIGURATION_MARK"
+  restart_kubelet kubeadm upgrade node phase kubelet-config
+  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
+fi
+wait_for 300 "the node to be Ready" \
+  "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
+give_back "$HOST_NAME"

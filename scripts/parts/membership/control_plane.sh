@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while all
+# others are well.
+# Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/kubeadm.sh lib/messages.sh lib/nodes.sh
+
+# is_labelled: kubeadm labels the node at the end of a join.
+is_labelled() {
+  kubectl get node "$NODE_NAME" --ignore-not-found \
+    --output 'go-template={{range $name, $_ := .metadata.labels}}{{$name}}{{"\n"}}{{end}}'
+}
+
+# remove_half_member: of a join that was cut short. A learner has no vote, and a second member of one address is refused.
+remove_half_member() {
+  local id
+  read -r id _ <<<"$MEMBER"
+  wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP, whose join was cut short" \
+    "crictl logs \$(crictl ps --quiet --name etcd)" member_is_removed "$id"
+  changed "the member of etcd at $NODE_IP, whose join was cut short, is removed"
+}
+
+# upload_certificates: KEY decrypts the certificates of the cluster, which are in a secret until the join deletes it.
+upload_certificates() {
+  local configuration=$STAGING/upload.yaml
+  KEY=$(kubeadm certs certificate-key)
+  ask "the API server to show kubeadm's configuration" kubectl --namespace kube-system get configmap kubeadm-config \
+    --output 'jsonpath={.data.ClusterConfiguration}'
+  printf '%s\n---\n%s\nkind: InitConfiguration\ncertificateKey: %s\n' "$ANSWER" "$(grep '^apiVersion: ' <<<"$ANSWER")" "$KEY" \
+    >"$configuration"
+  kubeadm init phase upload-certs --upload-certs --skip-certificate-key-print --config "$configuration" &>"$STAGING/kubeadm" ||
+    fail "kubeadm to upload the certificates" "$(failure_lines "$STAGING/kubeadm")" "kubeadm certs check-expiration"
+  rm "$configuration"
+}
+
+ask "the API server to show the labels of node $NODE_NAME" is_labelled
+labels=$ANSWER
+find_member "$NODE_IP"
+if ! { grep --quiet '^node-role.kubernetes.io/control-plane$' <<<"$labels" && [[ $MEMBER == *" false" ]]; }; then
+  [[ -z $MEMBER ]] || remove_half_member
+  wait_for_others "$NODE_IP"
+  upload_certificates
+  make_token
+  ask "the API server to show the address of this control plane" kubectl get node "$HOST_NAME" \
+    --output 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'
+  printf '%s\n%s\n%s\n' "$TOKEN" "$KEY" "$ANSWER"
+fi

@@ -1,0 +1,99 @@
+"""The stack of `make up` with several control planes, on machines of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from local import cluster, machines
+from local.environment import Environment
+from local.mirror import KUBERNETES, MirrorAccess
+from local.paths import STATE
+from local.stack import LocalStack
+
+HA = Environment("ha", "192.168.61", {"node1": 11, "node2": 12, "node3": 13, "node4": 14})
+WORKER = "node4"
+
+
+def stack(control_planes: list[str], workers: list[str], version: str = KUBERNETES) -> LocalStack:
+    """The stack; its file is that of `make up` with these hosts."""
+    content = yaml.safe_load(cluster.DEV_STACK.source.read_text())
+    settings = content["config"]
+    settings["kubeadm:cluster"] |= {"name": HA.name, "kubernetesVersion": version}
+    settings["kubeadm:hosts"] = hosts(control_planes, workers)
+    settings["kubeadm:ssh"] = {
+        "user": "debian",
+        "privateKeyFile": f".local/{HA.name}/id_ed25519",
+        "knownHostsFile": f".local/{HA.name}/known_hosts",
+    }
+    source = STATE / f"{HA.name}-source.yaml"
+    source.parent.mkdir(mode=0o700, exist_ok=True)
+    source.write_text(yaml.safe_dump(content))
+    return LocalStack(HA, source)
+
+
+def hosts(control_planes: list[str], workers: list[str]) -> dict[str, dict[str, Any]]:
+    """Lines of the stack file."""
+    named = {name: {"address": HA.address(name), "role": "control-plane"} for name in control_planes}
+    return named | {name: {"address": HA.address(name)} for name in workers}
+
+
+class HaCluster:
+    """What a test may do with the cluster and its machines."""
+
+    def __init__(self, stack: LocalStack, access: MirrorAccess) -> None:
+        self.stack, self.access = stack, access
+
+    def edit(self, change: Mapping[str, Mapping[str, Any]], **cluster_settings: Any) -> None:
+        """Write other hosts, and settings of the cluster, into the stack file."""
+        content = yaml.safe_load(self.stack.file.read_text())
+        content["config"]["kubeadm:hosts"] = dict(change)
+        content["config"]["kubeadm:cluster"] |= cluster_settings
+        self.stack.file.write_text(yaml.safe_dump(content))
+
+    def up(self, *arguments: str) -> str:
+        """Run `pulumi up`; keep the kubeconfig."""
+        printed = self.stack.up(None, *arguments)
+        cluster.keep_kubeconfig(self.stack)
+        return printed
+
+    def kubectl(self, *arguments: str) -> str:
+        """Standard output of kubectl with the stack's kubeconfig."""
+        command = [str(cluster.kubectl(HA)), "--kubeconfig", str(HA.directory / "kubeconfig"), *arguments]
+        return subprocess.check_output(command, text=True, timeout=120)
+
+    def etcd_members(self, through: str) -> list[tuple[str, bool]]:
+        """Name of each member, and whether it has a vote, as a control plane sees them."""
+        script = (
+            "crictl exec $(crictl ps --quiet --name '^etcd$') etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt"
+            " --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key"
+            " --endpoints https://127.0.0.1:2379 member list --write-out json"
+        )
+        members = json.loads(on_machine(through, script))["members"]
+        return sorted((each.get("name", ""), not each.get("isLearner", False)) for each in members)
+
+    def logins(self) -> dict[str, int]:
+        """SSH logins that each machine has seen."""
+        count = "journalctl --unit ssh --output cat | grep --count '^Accepted' || true"
+        return {name: int(on_machine(name, count)) for name in HA.machines}
+
+
+def on_machine(machine: str, script: str) -> str:
+    """Standard output of a script that root runs on a machine."""
+    command = ["podman", "exec", "--interactive", HA.container(machine), "bash", "-euo", "pipefail", "-s"]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def bring_up(control_planes: list[str], workers: list[str], version: str = KUBERNETES) -> HaCluster:
+    """The cluster, on machines that are made for it."""
+    made = stack(control_planes, workers, version)
+    access = cluster.prepare_machines(HA, version)
+    made.configure(access)
+    made.up(None)
+    machines.copy_from(HA, control_planes[0], "/usr/bin/kubectl", cluster.kubectl(HA))
+    cluster.keep_kubeconfig(made)
+    return HaCluster(made, access)
