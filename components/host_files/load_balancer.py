@@ -17,11 +17,12 @@ EFFECTS = (
 
 _CONFIGURATION = """\
 global
-    maxconn 10000
+    maxconn 2000
 
 defaults
     mode tcp
     timeout connect 2s
+    timeout check 5s
     timeout client 24h
     timeout server 24h
     retries 3
@@ -34,16 +35,22 @@ defaults
 frontend kubernetes-api
     bind {address}:{port}
     default_backend control-planes
+    use_backend all-control-planes if {{ nbsrv(control-planes) eq 0 }}
 
+backend all-control-planes
+    balance roundrobin
+    default-server tcp-ut 10s
+{servers}
 backend control-planes
     balance leastconn
     option httpchk GET /readyz
     http-check expect rstatus ^(200|401|403)$
     default-server check check-ssl verify none inter 1s fall 2 rise 2 tcp-ut 10s
-"""
+{servers}"""
 """The health check makes an API server that shuts down lose new connections before it closes its port; its connections
-end by themselves. The kernel ends connections to a machine that is dead: kubelets and kube-proxies would wait for 45 s.
-401 and 403 come from an API server that allows no anonymous request."""
+end by themselves. Where every check fails, as on a machine without a free CPU, each API server is still asked. The kernel
+ends connections to a machine that is dead: kubelets and kube-proxies would wait for 45 s. 401 and 403 come from an API
+server that allows no anonymous request."""
 
 _UNIT = f"""\
 [Unit]
@@ -54,7 +61,7 @@ Before=kubelet.service
 
 [Service]
 Type=notify
-ExecStart=/usr/sbin/haproxy -Ws -q -f {CONFIGURATION} -p /run/kubernetes-api-haproxy.pid
+ExecStart=/usr/sbin/haproxy -Ws -f {CONFIGURATION} -p /run/kubernetes-api-haproxy.pid
 ExecReload=/usr/sbin/haproxy -c -q -f {CONFIGURATION}
 ExecReload=/bin/kill -USR2 $MAINPID
 KillMode=mixed
@@ -75,6 +82,6 @@ def load_balancer_files(host: Host, settings: Settings) -> list[File]:
         f"    server {each.name} {each.internal_ip}:{API_PORT}\n" for each in settings.living_control_planes
     )
     return [
-        File(CONFIGURATION, _CONFIGURATION.format(address=LOOPBACK, port=API_PORT) + servers),
+        File(CONFIGURATION, _CONFIGURATION.format(address=LOOPBACK, port=API_PORT, servers=servers)),
         File(UNIT, _UNIT),
     ]

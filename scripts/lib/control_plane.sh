@@ -70,7 +70,7 @@ keep_control_plane() {
     [[ -n $NODE ]] || register_again
   fi
   wait_for 60 "the cluster to have the objects that kubeadm makes" \
-    "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete
+    "kubectl --kubeconfig $ADMIN_CONF get nodes,pods --all-namespaces" cluster_is_complete
   is_marked "$INITIALIZED_MARK" || sync_kubeadm_files
   remember "$INITIALIZED_MARK" yes
   remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"

@@ -6,9 +6,15 @@ CLOCK_TOLERANCE_SECONDS=60
 
 staged_authority=$STAGING/files$JOIN_AUTHORITY
 # What membership returned, line by line; nothing for a member.
-invited_token=
+# shellcheck disable=SC2153 # lib/kubeadm.sh sets INVITATION
 mapfile -t invitation <"$STAGING/files$INVITATION"
-[[ ${#invitation[@]} == 0 ]] || invited_token=${invitation[0]}
+# The key of the certificates and the address of the sponsor are for a control plane.
+# shellcheck disable=SC2034 # those who source this file read the names
+{
+  INVITED_TOKEN=${invitation[0]:-}
+  INVITED_KEY=${invitation[1]:-}
+  SPONSOR_ADDRESS=${invitation[2]:-}
+}
 
 # The file of a join that was cut short may be cut short, too.
 of_this_cluster() {
@@ -33,7 +39,7 @@ check_clock() {
 
 # with_token METHOD PATH: HTTP status of a request with the join token.
 with_token() {
-  printf 'Authorization: Bearer %s\n' "$invited_token" >"$STAGING/header"
+  printf 'Authorization: Bearer %s\n' "$INVITED_TOKEN" >"$STAGING/header"
   curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' --request "$1" \
     --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
 }
@@ -66,7 +72,7 @@ clusters:
 users:
 - name: joining-node
   user:
-    token: $invited_token
+    token: $INVITED_TOKEN
 contexts:
 - name: join
   context:
@@ -79,8 +85,8 @@ KUBECONFIG
 # delete_token: the token may delete itself, for it has served. 401 and 404: it is gone.
 delete_token() {
   local status
-  [[ -n $invited_token ]] || return 0
-  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${invited_token%%.*}")
+  [[ -n $INVITED_TOKEN ]] || return 0
+  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${INVITED_TOKEN%%.*}")
   [[ $status =~ ^(200|401|404)$ ]]
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # kube-proxy of this machine, which uses the API by the name of the endpoint.
-# Needs: API_HOST; lib/static_pods.sh
+# Needs: API_HOST; lib/kubeadm.sh lib/static_pods.sh
 
 # api_address FILE: the address of the endpoint's name in a hosts file; nothing where name servers know the name.
 api_address() { awk -v name="$API_HOST" '$2 == name {print $1}' "$1"; }
@@ -8,15 +8,15 @@ api_address() { awk -v name="$API_HOST" '$2 == name {print $1}' "$1"; }
 # restart_stale_kube_proxy: a pod in the network of its machine has the /etc/hosts of its start. Where the name led elsewhere
 # then, kube-proxy starts again; the rules of services stay meanwhile.
 restart_stale_kube_proxy() {
-  local container pod then now
+  local container pod before now
   [[ -n $API_HOST && -f $KUBELET_CONF ]] || return 0
   container=$(container_of kube-proxy)
   [[ -n $container ]] || return 0
   pod=$(crictl inspect --output go-template --template '{{index .status.labels "io.kubernetes.pod.uid"}}' "$container")
   [[ -f /var/lib/kubelet/pods/$pod/etc-hosts ]] || return 0
-  then=$(api_address "/var/lib/kubelet/pods/$pod/etc-hosts")
+  before=$(api_address "/var/lib/kubelet/pods/$pod/etc-hosts")
   now=$(api_address /etc/hosts)
-  [[ $then != "$now" ]] || return 0
+  [[ $before != "$now" ]] || return 0
   crictl stop --timeout 10 "$container" >/dev/null
   changed "kube-proxy restarts, since $API_HOST leads to ${now:-a name server} now"
 }

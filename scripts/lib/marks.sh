@@ -3,16 +3,16 @@
 # shellcheck disable=SC2034 # those who source this file read the names
 
 # On each machine, by prepare
-OWNER_MARK=owner                          # CLUSTER_ID of the only cluster that may change the machine; the first thing written
-CLUSTER_NAME_MARK=cluster-name            # CLUSTER_NAME of that cluster, for messages
-HOST_NAME_MARK=host-name                  # name of the host when it was prepared last; a node keeps its name
-PACKAGE_LISTS_MARK=package-lists-are-read # digest of the repositories of which apt read the lists
-CONTAINERD_MARK=containerd-runs-with      # digest of the configuration that containerd was started with; by images too
-SYSTEMD_MARK=systemd-runs-with            # digest of the setting that systemd was re-executed with
-UNFINISHED_HOSTS_MARK=unfinished-hosts    # content of /etc/hosts while it is written in place
+OWNER_MARK=owner                           # CLUSTER_ID of the only cluster that may change the machine; the first thing written
+CLUSTER_NAME_MARK=cluster-name             # CLUSTER_NAME of that cluster, for messages
+HOST_NAME_MARK=host-name                   # name of the host when it was prepared last; a node keeps its name
+PACKAGE_LISTS_MARK=package-lists-are-read  # digest of the repositories of which apt read the lists
+CONTAINERD_MARK=containerd-runs-with       # digest of the configuration that containerd was started with; by images too
+SYSTEMD_MARK=systemd-runs-with             # digest of the setting that systemd was re-executed with
+UNFINISHED_HOSTS_MARK=unfinished-hosts     # content of /etc/hosts while it is written in place
 LOAD_BALANCER_MARK=load-balancer-runs-with # digests of the unit and of the configuration that haproxy was started with
-OWN_HAPROXY_MARK=haproxy-is-ours          # prepare installed the package: its own service is of no use
-PREPARED_MARK=prepared                    # prepare went to its end once: packages and images have their room on the disk
+OWN_HAPROXY_MARK=haproxy-is-ours           # prepare installed the package: its own service is of no use
+PREPARED_MARK=prepared                     # prepare went to its end once: packages and images have their room on the disk
 
 # On each node, by init or join
 KUBELET_CONFIGURATION_MARK=kubelet-configuration # digest of the KubeletConfiguration that the kubelet runs with

@@ -7,6 +7,17 @@ DRAINED=pulumi-kubeadm/drained
 
 api_is_ready() { [[ -f $KUBECONFIG ]] && kubectl get --raw /readyz; }
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'; }
+# node_is_ready NODE: its condition Ready is True; otherwise prints the condition and its reason.
+node_is_ready() {
+  local seen
+  seen=$(kubectl get node "$1" \
+    --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
+  [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
+}
+wait_until_ready() {
+  wait_for 300 "the node to be Ready" \
+    "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready "$1"
+}
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
 
 # find_node NAME: NODE is the node, or empty where the cluster has no such node. Where the API does not answer the step ends.

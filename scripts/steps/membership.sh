@@ -8,14 +8,15 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/join_token.sh"
 
 export KUBECONFIG=$ADMIN_CONF
 
 if [[ $IS_GONE == true ]]; then
   . "$LIBRARY/parts/membership/leave.sh"
+elif [[ $NODE_ROLE == control-plane ]]; then
+  . "$LIBRARY/parts/membership/control_plane.sh"
 else
-  . "$LIBRARY/parts/membership/token.sh"
-  # shellcheck source=/dev/null
-  . "$LIBRARY/parts/membership/${NODE_ROLE//-/_}.sh"
+  . "$LIBRARY/parts/membership/worker.sh"
 fi
 step_is_done

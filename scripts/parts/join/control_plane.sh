@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The host is a further control plane: its member of etcd has a vote, its API server is ready and its node is registered; then,
 # last, the mark `initialized` is written. A control plane joins, and never initialises.
-# Needs: API_HOST NODE_IP; lib/control_plane.sh lib/etcd.sh lib/hosts_file.sh lib/joining.sh lib/kube_proxy.sh lib/kubeadm.sh
-#   lib/nodes.sh
+# Needs: API_HOST NODE_IP; lib/containerd.sh lib/control_plane.sh lib/etcd.sh lib/hosts_file.sh lib/joining.sh
+#   lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/hosts_file.sh"
@@ -31,7 +31,7 @@ write_join_configuration() {
   local line
   while IFS= read -r line; do
     printf '%s\n' "$line"
-    if [[ $line == controlPlane: ]]; then printf '  certificateKey: %s\n' "${invitation[1]}"; fi
+    if [[ $line == controlPlane: ]]; then printf '  certificateKey: %s\n' "$INVITED_KEY"; fi
   done <"$KUBEADM_CONFIG" >"$JOIN_CONFIGURATION"
 }
 
@@ -48,11 +48,11 @@ clean_up_half_done() {
 }
 
 join_control_plane() {
-  [[ -n $invited_token ]] ||
+  [[ -n $INVITED_TOKEN ]] ||
     fail "the control plane that joined in an earlier update" "a machine without its data; the node is in the cluster" \
       "set gone: true for $HOST_NAME in the stack file, pulumi up; remove it, pulumi up: the machine joins anew"
   trap 'rm -f "$DISCOVERY"; lead_api_to "$NODE_IP"' EXIT
-  lead_api_to "${invitation[2]}"
+  lead_api_to "$SPONSOR_ADDRESS"
   check_clock
   check_token
   if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
@@ -68,7 +68,7 @@ delete_certificates() { kubectl --namespace kube-system delete secret kubeadm-ce
 
 began=false
 if is_marked "$JOIN_STARTED_MARK" || [[ -f $ADMIN_CONF ]]; then began=true; fi
-if ! is_marked "$INITIALIZED_MARK" || [[ -n $invited_token ]]; then
+if ! is_marked "$INITIALIZED_MARK" || [[ -n $INVITED_TOKEN ]]; then
   lead_api_to "$NODE_IP" # of a join that was cut short
   # After a reboot the API of a complete control plane does not answer at once.
   if [[ $began == true ]] && comes_true 120 control_plane_is_complete; then
@@ -83,3 +83,4 @@ kubeadm-certs" delete_certificates
   restart_stale_kube_proxy
 fi
 keep_control_plane
+wait_until_ready "$HOST_NAME"

@@ -7,12 +7,7 @@ RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
 
 node_is_registered() { [[ -f $KUBELET_CONF ]] && kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME"; }
 look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; }
-node_is_ready() {
-  local seen
-  seen=$(kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" \
-    --output 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status}{"\n"}{.message}{end}') || return 1
-  [[ ${seen%%$'\n'*} == True ]] || { printf '%s\n' "$seen" && return 1; }
-}
+
 run_join() {
   trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
   join_with "$KUBEADM_CONFIG"
@@ -69,6 +64,5 @@ if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
-wait_for 300 "the node to be Ready" \
-  "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready
+wait_until_ready "$HOST_NAME"
 give_back "$HOST_NAME"

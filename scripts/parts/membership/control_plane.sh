@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while all
 # others are well.
-# Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/kubeadm.sh lib/messages.sh lib/nodes.sh
+# Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/join_token.sh lib/messages.sh
 
 # is_labelled: kubeadm labels the node at the end of a join.
+# shellcheck disable=SC2016 # a template
 is_labelled() {
   kubectl get node "$NODE_NAME" --ignore-not-found \
     --output 'go-template={{range $name, $_ := .metadata.labels}}{{$name}}{{"\n"}}{{end}}'

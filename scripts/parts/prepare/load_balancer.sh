@@ -19,6 +19,16 @@ check_configuration() {
     fail "haproxy to accept its configuration" "$(<"$STAGING/haproxy")" "haproxy -vv"
 }
 
+# start_with COMMAND: systemd's command by which the load balancer gets its configuration.
+start_with() {
+  systemctl daemon-reload
+  systemctl "$1" "$LOAD_BALANCER_UNIT" ||
+    fail "the load balancer of the API to run" \
+      "$(journalctl --unit "$LOAD_BALANCER_UNIT" --lines 20 --no-pager --output cat | grep ALERT)" \
+      "journalctl -u $LOAD_BALANCER_UNIT; ss -ltnp sport = :6443"
+  changed "the load balancer of the API has its configuration"
+}
+
 # run_load_balancer: compares with what it was started with, and not with what this run changed: an earlier run may have ended
 # before the reload.
 run_load_balancer() {
@@ -27,18 +37,9 @@ run_load_balancer() {
   configuration=$(sha256sum <"$LOAD_BALANCER_CONFIG")
   systemctl --quiet enable "$LOAD_BALANCER_UNIT"
   if [[ $(mark "$LOAD_BALANCER_MARK") != "$unit $configuration" ]]; then
-    systemctl daemon-reload
-    if [[ $(mark "$LOAD_BALANCER_MARK") == "$unit "* ]]; then
-      systemctl reload-or-restart "$LOAD_BALANCER_UNIT"
-      changed "the load balancer of the API has its new configuration"
-    else
-      systemctl restart "$LOAD_BALANCER_UNIT"
-      changed "the load balancer of the API runs"
-    fi
+    if [[ $(mark "$LOAD_BALANCER_MARK") == "$unit "* ]]; then start_with reload-or-restart; else start_with restart; fi
   fi
-  systemctl --quiet is-active "$LOAD_BALANCER_UNIT" || systemctl start "$LOAD_BALANCER_UNIT" ||
-    fail "the load balancer of the API to run" "$(journalctl --unit "$LOAD_BALANCER_UNIT" --lines 5 --no-pager --output cat)" \
-      "journalctl -u $LOAD_BALANCER_UNIT; ss -ltnp sport = :6443"
+  systemctl --quiet is-active "$LOAD_BALANCER_UNIT" || start_with start
   remember "$LOAD_BALANCER_MARK" "$unit $configuration"
 }
 
