@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A control plane that exists, whether this machine initialised it or joined it.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
-#   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
+#   KUBECONFIG KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
 #   lib/kubelet.sh lib/nodes.sh lib/static_pods.sh
 
 has_all_of_kubeadm() {

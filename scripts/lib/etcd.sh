@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # etcd of this control plane and its other members, by the etcdctl of its own image, which fits.
-# Needs: lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+# Needs: lib/kubeadm.sh lib/static_pods.sh
 
 etcdctl() {
   local container

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while all
 # others are well.
-# Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/kubeadm.sh lib/messages.sh lib/nodes.sh
+# Needs: NODE_IP NODE_NAME TOKEN; lib/etcd.sh lib/messages.sh
 
 # is_labelled: kubeadm labels the node at the end of a join.
 is_labelled() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The node is out of the cluster: drained if it can be, its member of etcd removed, and deleted.
-# Needs: NODE_IP NODE_NAME NODE_ROLE; lib/etcd.sh lib/nodes.sh
+# Needs: IS_GONE NODE_IP NODE_NAME NODE_ROLE; lib/etcd.sh lib/nodes.sh
 
 # leave_etcd: a member that leaves hands over its leadership first. Where its machine is dead nobody asks it.
 leave_etcd() {

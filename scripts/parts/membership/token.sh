@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Makes a join token for one node.
-# Needs: NODE_NAME; lib/kubeadm.sh lib/messages.sh
+# Needs: NODE_NAME; lib/messages.sh
 
 JOIN_TOKEN_TTL=15m
 

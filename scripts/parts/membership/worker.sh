@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The node of a worker: its taints, its drain before an upgrade, and a token where it has to join.
-# Needs: KUBERNETES_VERSION NODE_NAME TAINTS; lib/nodes.sh
+# Needs: KUBERNETES_VERSION NODE_NAME TAINTS TOKEN; lib/nodes.sh
 
 taints_mark=$(worker_taints_mark "$NODE_NAME")
 condition=
