@@ -78,9 +78,9 @@ def load_balancer_files(host: Host, settings: Settings) -> list[File]:
     """The files of haproxy on a worker of several control planes; an empty list for any other host."""
     if host.role == "control-plane" or not settings.has_local_load_balancer:
         return []
-    servers = "".join(
-        f"    server {each.name} {each.internal_ip}:{API_PORT}\n" for each in settings.living_control_planes
-    )
+    # By name: another order of the stack file changes nothing.
+    control_planes = sorted(settings.living_control_planes, key=lambda each: each.name)
+    servers = "".join(f"    server {each.name} {each.internal_ip}:{API_PORT}\n" for each in control_planes)
     return [
         File(CONFIGURATION, _CONFIGURATION.format(address=LOOPBACK, port=API_PORT, servers=servers)),
         File(UNIT, _UNIT),

@@ -58,7 +58,7 @@ class Settings(Model):
 
     @property
     def load_balancer(self) -> str:
-        """What leads nodes to the control planes: `local` or `external`."""
+        """The way of nodes to the control planes: `local` or `external`."""
         return self.cluster.load_balancer or ("external" if self.cluster.control_plane_endpoint else "local")
 
     @property

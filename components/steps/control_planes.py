@@ -28,7 +28,9 @@ class ControlPlanes:
         initialise would be two clusters.
         """
         listed, living = self.settings.control_planes, self.settings.living_control_planes
-        recorded = [host for host in listed if self.last.step(host.name, StepName.INIT)]
+        initialised = [host for host in listed if self.last.step(host.name, StepName.INIT)]
+        # A machine that was gone and comes back joins, although its command is still recorded.
+        recorded = [host for host in initialised if host.gone or self.last.is_member(host.name)]
         if recorded:
             return recorded[0]
         if any(self.last.is_member(host.name) for host in listed):
@@ -47,7 +49,8 @@ class ControlPlanes:
         steps = (StepName.INIT, StepName.JOIN)
         led = [each for each in self.members if any(self.last.value(each.name, s, "LEADS") == "true" for s in steps)]
         first = [*led, *self.members, *([self.initialiser] if self.initialiser else [])]
-        return next(host for host in first if not host.gone)
+        # Without a living member the update is refused, which it has to be in words.
+        return next(host for host in [*first, *self.settings.living_control_planes] if not host.gone)
 
     @property
     def in_turn(self) -> list[Host]:

@@ -23,6 +23,7 @@ MARKS_OF_EVERY_NODE = (
 MARKS_OF_CONTROL_PLANE = (
     "initialized",
     "cluster-identity",
+    "node-address",
     "control-plane-version",
     "cluster-configuration",
     "kube-proxy-configuration",

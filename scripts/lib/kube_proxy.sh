@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # kube-proxy of this machine, which uses the API by the name of the endpoint.
-# Needs: API_HOST; lib/kubeadm.sh lib/static_pods.sh
+# Needs: API_HOST; lib/kubeadm.sh
 
 # api_address FILE: the address of the endpoint's name in a hosts file; nothing where name servers know the name.
 api_address() { awk -v name="$API_HOST" '$2 == name {print $1}' "$1"; }
@@ -10,7 +10,7 @@ api_address() { awk -v name="$API_HOST" '$2 == name {print $1}' "$1"; }
 restart_stale_kube_proxy() {
   local container pod before now
   [[ -n $API_HOST && -f $KUBELET_CONF ]] || return 0
-  container=$(container_of kube-proxy)
+  container=$(crictl ps --quiet --name '^kube-proxy$' | head -n 1)
   [[ -n $container ]] || return 0
   pod=$(crictl inspect --output go-template --template '{{index .status.labels "io.kubernetes.pod.uid"}}' "$container")
   [[ -f /var/lib/kubelet/pods/$pod/etc-hosts ]] || return 0

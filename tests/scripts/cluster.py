@@ -20,6 +20,9 @@ VALUES = {
     "CERTIFICATE_GENERATION": "0",
     "VXLAN_MODE": "Always",
     "CLUSTER_IDENTITY": "name dev, pods 10.244.0.0/16",
+    "LEADS": "true",
+    "NODE_IP": "192.0.2.11",
+    "ROLE": "worker",
 }
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
 SAMPLES = Path(__file__).parent / "samples"
@@ -36,6 +39,22 @@ DISCOVERY = [
 NODE_IS_READY = (
     'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;; esac'
 )
+
+OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
+ETCD = r"""
+case "$*" in
+  "ps --quiet --name ^etcd$") echo etcd1; exit ;;
+  "exec etcd1 etcdctl "*"member list") cat "$ROOT/members" 2>/dev/null || echo "OWN_MEMBER"; exit ;;
+  "exec etcd1 etcdctl "*"member remove "*) sed -i "/^${!#},/d" "$ROOT/members"; exit ;;
+  "exec etcd1 etcdctl "*"move-leader "*) echo "${!#}" >"$ROOT/leader"; exit ;;
+  "exec etcd1 etcdctl "*"endpoint status --write-out fields")
+    printf '"Leader" : %d\n' "0x$(cat "$ROOT/leader" 2>/dev/null || echo a1)"; exit ;;
+  "exec etcd1 etcdctl "*"endpoint health")
+    all=$* endpoint=${all##*--endpoints } endpoint=${endpoint%% *} address=${endpoint#*//}
+    [[ ! -e $ROOT/sick-${address%:*} ]]; exit ;;
+esac
+""".replace("OWN_MEMBER", OWN_MEMBER)
+"""Beginning of a crictl that finds etcd, whose members are lines of a file; each is healthy unless a file says so."""
 
 
 def kubeadm_calls(machine: Machine) -> list[str]:

@@ -24,6 +24,10 @@ COMMAND = r"(?:^|[;(){|&!`]|\b(?:if|then|else|do|while|until)\b)\s*([a-z_0-9]+)\
 CALL = re.compile(COMMAND + r"|\b([a-z]+_[a-z_0-9]+)\b", re.MULTILINE)
 """A word where a command stands; of a name with "_" also where it is an argument, as of wait_for."""
 SOURCE = re.compile(r'\. "\$LIBRARY/(\S+\.sh)"')
+OF_ROLE = "${NODE_ROLE//-/_}"
+ROLES = {"control_plane", "worker"}
+"""A script may source a part that has the name of a role."""
+PART_OF_OTHER_ROLE = {"worker": "parts/join/control_plane.sh", "control-plane": "parts/join/worker.sh"}
 LOOP = re.compile(r"for part in ([a-z_ ]+); do")
 PUT = re.compile(r'\bput(?:_for_containerd)? "?([^\s";]+)')
 STAGED_BELOW = re.compile(r'staged_below "?([^\s")]+)')
@@ -66,7 +70,8 @@ class Script:
     def sources(self) -> list[Script]:
         """What is sourced here, directly."""
         found = []
-        for path in SOURCE.findall(self.code):
+        paths = [path.replace(OF_ROLE, role) for path in SOURCE.findall(self.code) for role in sorted(ROLES)]
+        for path in dict.fromkeys(paths):
             names = LOOP.search(self.code)
             parts = names[1].split() if names and "$part" in path else [""]
             found += [Script(path.replace("$part", part)) for part in parts]
@@ -99,10 +104,18 @@ STEPS = [Script(str(path.relative_to(SCRIPTS))) for path in sorted((SCRIPTS / "s
 PARTS = [Script(str(path.relative_to(SCRIPTS))) for path in sorted((SCRIPTS / "parts").rglob("*.sh"))]
 
 
-def values_of(step: str) -> set[str]:
-    """Variables that a step reads, its parts and libraries included, and that the program has to give it."""
-    files = Script(f"steps/{step}.sh").all_sources
+def values_of(step: str, role: str = "") -> set[str]:
+    """Variables that a step reads, its parts and libraries included, and that the program has to give it.
+
+    A host of the given role runs no part of the other role.
+    """
+    files = _files_of(Script(f"steps/{step}.sh"), PART_OF_OTHER_ROLE.get(role, ""))
     return set[str]().union(*(file.reads for file in files)).difference(*(file.sets for file in files))
+
+
+def _files_of(script: Script, skipped: str) -> set[Script]:
+    sources = (each for each in script.sources if each.path != skipped)
+    return {script}.union(*(_files_of(each, skipped) for each in sources))
 
 
 def puts(step: str, path: str) -> bool:

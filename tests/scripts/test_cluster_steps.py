@@ -90,7 +90,7 @@ def test_a_token_does_not_outlive_its_join(worker: Machine) -> None:
 
 def test_a_token_that_is_not_deleted_is_no_failure_of_the_join(worker: Machine) -> None:
     """It expires. An answer that never comes is waited for; a token that is gone is refused."""
-    worker.replace("steps/join", "comes_true 20", "comes_true 1")
+    worker.replace("lib/joining", "comes_true 20", "comes_true 1")
     worker.stub("curl", '[[ "$*" != *DELETE* ]] || exit 7; printf 200')
     finished = worker.run("join", VALUES, DISCOVERY)
     assert finished.status == 0
@@ -250,14 +250,21 @@ def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(
     """The node may be in the cluster by then."""
     worker.write(f"{STATE}/join-started", "")
     worker.write("/etc/kubernetes/kubelet.conf", "")
-    worker.replace("steps/join", "comes_true 120", "comes_true 1")
+    worker.replace("parts/join/worker", "comes_true 120", "comes_true 1")
     assert worker.run("join", VALUES, DISCOVERY).status == 1
     assert kubeadm_calls(worker) == []
     assert worker.run("join", MAY_RESET, DISCOVERY).status == 0
     assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
 
 
-MEMBERSHIP = {"WORKER_NAME": "node2", "KUBERNETES_VERSION": "1.36.3", "TAINTS": ""}
+MEMBERSHIP = {
+    "NODE_NAME": "node2",
+    "NODE_IP": "192.0.2.12",
+    "NODE_ROLE": "worker",
+    "IS_GONE": "false",
+    "KUBERNETES_VERSION": "1.36.3",
+    "TAINTS": "",
+}
 
 
 @pytest.fixture
@@ -274,7 +281,7 @@ def test_a_worker_that_is_no_node_gets_a_token_of_minutes(machine: Machine) -> N
     machine.stub("kubectl", "true")
     finished = machine.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
-    assert finished.stdout == "abcdef.0123456789abcdef"
+    assert finished.stdout == "abcdef.0123456789abcdef\n"
     calls = machine.calls()
     assert any("--ttl 15m" in call for call in calls)
     assert "0123456789abcdef" not in "".join(calls)
@@ -369,7 +376,7 @@ def test_a_drain_without_the_mark_of_its_limit_takes_the_default_of_the_policy(i
     mark = initialised.write(f"{STATE}/drain-timeout-seconds", "")
     if left == "missing":
         mark.unlink()
-    finished = initialised.run("leave", {"WORKER_NAME": "node2"})
+    finished = initialised.run("leave", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
     assert drain.endswith(f"--timeout={Policy().drain_timeout_seconds}s")

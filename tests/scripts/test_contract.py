@@ -14,7 +14,7 @@ from components.steps.last_update import LastUpdate
 from components.steps.step import Step, StepName
 from components.steps.wanted import wanted_steps
 from tests.scripts.contract import LIBRARIES, PARTS, STEPS, Script, header, needs, puts, values_of
-from tests.unit.support.stacks import full
+from tests.unit.support.stacks import full, with_workers
 
 EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
 
@@ -53,13 +53,19 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def steps(settings: Settings) -> list[Step]:
-    """Every step of the two hosts, with its secret files among the others."""
+    """Every step of these hosts, and of two control planes and a worker, with its secret files among the others."""
     passwords = dict.fromkeys(containerd.registries_with_password(settings), "secret")
     secret = {
         StepName.IMAGES: containerd.credential_files(settings, passwords),
         StepName.JOIN: kubeadm.join_files("token", "certificate"),
     }
-    found = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef").values()
+    stack = with_workers("node2", "node3")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    found = [
+        step
+        for each in (settings, parse_settings(stack))
+        for step in wanted_steps(each, LastUpdate(), [], "0123456789abcdef").values()
+    ]
     return [replace(step, files=[*step.files, *step.shared_files, *secret.get(step.name, [])]) for step in found]
 
 
@@ -78,7 +84,8 @@ def test_each_variable_that_a_script_reads_is_given(settings: Settings) -> None:
     """An unbound variable would end the step on the machine."""
     for step in steps(settings):
         for script in scripts_of(step):
-            assert values_of(script) <= set(step.values) | GIVEN_BY_REPAIR.get(script, set()), (step.key, script)
+            read = values_of(script, str(step.values.get("ROLE", "")))
+            assert read <= set(step.values) | GIVEN_BY_REPAIR.get(script, set()), (step.key, script)
 
 
 def test_each_variable_that_is_given_is_read(settings: Settings) -> None:

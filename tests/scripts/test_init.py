@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripts.cluster import MAY_RESET, NODE_IS_READY, RUNBOOK, SAMPLES, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import (
+    ETCD,
+    MAY_RESET,
+    NODE_IS_READY,
+    OWN_MEMBER,
+    RUNBOOK,
+    SAMPLES,
+    STATE,
+    VALUES,
+    kubeadm_calls,
+)
 from tests.scripts.machine import Machine
 
 
@@ -20,7 +30,7 @@ def control_plane(machine: Machine) -> Machine:
         'reset*) rm -f "$ROOT/up" ;;\nesac',
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
-    machine.stub("crictl")
+    machine.stub("crictl", ETCD)
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     return machine
 
@@ -128,6 +138,7 @@ def running(control_plane: Machine) -> Machine:
     )
     control_plane.stub(
         "crictl",
+        f"{ETCD}"
         'manifest=$ROOT/etc/kubernetes/manifests/kube-apiserver.yaml\ncase "$*" in\n'
         '*"ps --quiet"*apiserver*) grep --quiet wrong "$manifest" || sha256sum <"$manifest" ;;\n'
         '*logs*) echo "Error: unknown flag: --wrong" ;;\nesac',
@@ -291,7 +302,7 @@ def test_a_kubelet_whose_change_a_power_cut_ended_has_its_old_configuration_befo
     assert running.path("/var/lib/kubelet/config.yaml").read_text() == "wrong\n"
     running.stub("kubeadm")
     running.stub("kubectl", f'[[ $(cat "$ROOT/var/lib/kubelet/config.yaml") == old ]] || exit 1\n{NODE_IS_READY}')
-    running.replace("steps/init", "wait_for 240", "wait_for 1")
+    running.replace("lib/control_plane", "wait_for 240", "wait_for 1")
     finished = running.send(running.text("init", VALUES), "verify")
     assert finished.status == 0, finished.stderr
     assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
@@ -303,7 +314,7 @@ def test_a_certificate_that_is_missing_without_a_copy_is_made(running: Machine, 
     """The API server, which is awaited afterwards, does not start without."""
     running.path(f"/etc/kubernetes/pki/apiserver.{missing}").write_text("")
     running.stub("kubectl", f"[[ -s $ROOT/etc/kubernetes/pki/apiserver.crt ]] || exit 1\n{NODE_IS_READY}")
-    running.replace("steps/init", "wait_for 240", "wait_for 1")
+    running.replace("lib/control_plane", "wait_for 240", "wait_for 1")
     finished = running.send(running.text("init", VALUES), "verify")
     assert finished.stderr == "node1: the certificate of the API server, which was missing, is made\n"
     assert running.path("/etc/kubernetes/pki/apiserver.key").read_text() == "new\n"
@@ -328,7 +339,7 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
     )
     control_plane.stub("kubeadm", 'case "$*" in\n*kubelet*) touch "$ROOT/new-kubelet" ;;\nesac')
     control_plane.stub("systemctl", 'if [[ -e $ROOT/new-kubelet ]]; then touch "$ROOT/up"; fi')
-    control_plane.stub("crictl", 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac')
+    control_plane.stub("crictl", ETCD + 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac')
     control_plane.calls()
     finished = control_plane.send(control_plane.text("init", VALUES | {"CERTIFICATE_GENERATION": "1"}), "verify")
     assert finished.status == 0, finished.stderr
@@ -375,7 +386,7 @@ def test_an_init_that_fails_later_is_one_that_was_cut_short(control_plane: Machi
 UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
 SNAPSHOTS = f"{STATE}/etcd-snapshots"
 ETCDCTL = (
-    'case "$*" in\nps*) echo etcd1 ;;\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\n'
+    f'{ETCD}case "$*" in\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\n'
     'mkdir -p "$ROOT/var/lib/etcd"; echo "snapshot $((++n))" >"${!#}" ;;\n'
 )
 
@@ -395,6 +406,31 @@ def upgrade(machine: Machine) -> str:
     finished = machine.send(machine.text("init", UPGRADE), "verify")
     assert finished.status == 1
     return finished.stderr
+
+
+@pytest.mark.parametrize(("leads", "verb"), [("true", "apply v1.36.4 --yes"), ("false", "node")])
+def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: Machine, leads: str, verb: str) -> None:
+    """Each hands its leadership of etcd over first, so that no write waits for an election."""
+    upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    upgrading.stub("kubeadm", '[[ "$1" != upgrade ]]')
+    finished = upgrading.send(upgrading.text("init", UPGRADE | {"LEADS": leads}), "verify")
+    assert finished.status == 1
+    calls = upgrading.calls()
+    (upgraded,) = [number for number, call in enumerate(calls) if call.startswith("kubeadm upgrade")]
+    assert calls[upgraded].startswith(f"kubeadm upgrade {verb}")
+    (moved,) = [number for number, call in enumerate(calls) if call.endswith("move-leader b2")]
+    (saved,) = [number for number, call in enumerate(calls) if "snapshot save" in call]
+    assert saved < moved < upgraded
+
+
+def test_no_control_plane_is_upgraded_while_another_one_is_not_well(upgrading: Machine) -> None:
+    """With it the majority may go."""
+    upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    upgrading.write("/sick-192.0.2.12", "")
+    upgrading.replace("lib/etcd", "wait_for 120", "wait_for 1")
+    assert "expected all other control planes to be well within 1 s" in upgrade(upgrading)
+    assert snapshots(upgrading) == {}
+    assert not [call for call in upgrading.calls() if call.startswith(("apt-get", "kubeadm upgrade"))]
 
 
 def snapshots(machine: Machine) -> dict[str, str]:

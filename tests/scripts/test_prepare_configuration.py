@@ -65,6 +65,9 @@ def test_a_swap_line_that_comes_later_is_commented_out_too(swapping: Machine) ->
     assert swapping.path("/etc/fstab.before-kubernetes").read_text() == FSTAB
 
 
+RESET = {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "NODE_LEAVES_FIRST": "true", "ROLE": "worker"}
+
+
 def test_a_reset_brings_back_the_lines_of_swap_and_touches_no_other(swapping: Machine) -> None:
     """A disk that was added meanwhile stays."""
     assert swapping.run_part("swap").status == 0
@@ -73,7 +76,7 @@ def test_a_reset_brings_back_the_lines_of_swap_and_touches_no_other(swapping: Ma
     swapping.write("/etc/hosts", HOSTS)
     for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
         swapping.stub(program)
-    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    finished = swapping.run("reset", RESET)
     assert finished.status == 0, finished.stderr
     assert swapping.path("/etc/fstab").read_text() == f"{FSTAB}/dev/sdb1 /data ext4 defaults 0 2\n"
 
@@ -90,7 +93,7 @@ def test_a_node_that_is_still_registered_is_not_reset(swapping: Machine) -> None
     swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
     swapping.write("/etc/kubernetes/kubelet.conf", "")
     swapping.stub("kubectl", "echo node/node1")
-    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    finished = swapping.run("reset", RESET)
     assert finished.status == 1
     assert "kubectl delete node node1; then pulumi up" in finished.stderr
     assert swapping.path("/etc/kubernetes/kubelet.conf").exists()
@@ -114,7 +117,7 @@ def test_a_node_of_which_the_api_says_nothing_is_not_reset(swapping: Machine, an
     for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
         swapping.stub(program)
     swapping.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
-    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    finished = swapping.run("reset", RESET)
     assert finished.status == status, finished.stderr
     assert swapping.path("/etc/kubernetes/kubelet.conf").exists() == (status == 1)
     assert ("was refused" in finished.stderr) == (status == 1)
@@ -135,6 +138,10 @@ def test_swap_that_does_not_go_off_is_an_error(swapping: Machine) -> None:
     assert "node1: part: expected no swap,\n  saw /dev/sda2 partition 1G" in finished.stderr
 
 
+NO_NAME = {"API_HOST": ""}
+"""Name servers lead to the API."""
+
+
 def hosts_file(content: str) -> list[File]:
     """The stack's part of /etc/hosts."""
     return [File("/etc/hosts", content)]
@@ -152,7 +159,7 @@ def named(machine: Machine) -> Machine:
 
 def test_the_hosts_of_the_stack_are_added_to_etc_hosts(named: Machine) -> None:
     """What was there stays, but for the loop-back line of the old name."""
-    finished = named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n192.0.2.12\tnode2\n"))
+    finished = named.run_part("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n192.0.2.12\tnode2\n"))
     assert finished.status == 0, finished.stderr
     assert named.path("/name").read_text() == "node1\n"
     assert named.path("/etc/hosts").read_text() == (
@@ -163,10 +170,10 @@ def test_the_hosts_of_the_stack_are_added_to_etc_hosts(named: Machine) -> None:
 
 def test_the_block_in_etc_hosts_is_replaced_and_not_repeated(named: Machine) -> None:
     """What someone added below it stays too."""
-    assert named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n")).status == 0
+    assert named.run_part("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n")).status == 0
     path = named.path("/etc/hosts")
     path.write_text(f"{path.read_text()}203.0.113.5\tprinter\n")
-    assert named.run_part("host_names", files=hosts_file("192.0.2.13\tnode3\n")).status == 0
+    assert named.run_part("host_names", NO_NAME, files=hosts_file("192.0.2.13\tnode3\n")).status == 0
     assert path.read_text() == (
         "127.0.0.1\tlocalhost\n::1\tlocalhost\n203.0.113.5\tprinter\n"
         "# begin pulumi-kubeadm\n192.0.2.13\tnode3\n# end pulumi-kubeadm\n"
@@ -177,7 +184,7 @@ def test_etc_hosts_that_is_a_mount_point_is_written_in_place_and_only_when_it_di
     """It cannot be renamed over; and nothing is said when nothing changes."""
     before = named.path("/etc/hosts").stat().st_ino
     named.stub("mv", '[[ $2 != */etc/hosts ]] || exit 1\nexec /bin/mv "$@"')
-    finished = named.run_part_twice("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
+    finished = named.run_part_twice("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n"))
     assert finished.stderr == ""
     assert named.path("/etc/hosts").stat().st_ino == before
     assert named.calls() == ["hostname "]
@@ -191,9 +198,9 @@ def test_etc_hosts_that_was_cut_short_is_whole_after_the_next_run(named: Machine
     # Ended when the file is empty or whole, and nothing else was done.
     named.stub("sync", '[[ $1 != */etc/hosts* ]] || { [[ $1 == *.new ]] || : >"$1"; kill -9 $PPID; }')
     files = hosts_file("192.0.2.11\tnode1\n")
-    assert named.run_part("host_names", files=files).status == 137
+    assert named.run_part("host_names", NO_NAME, files=files).status == 137
     named.stub("sync")
-    assert named.run_part("host_names", files=files).status == 0
+    assert named.run_part("host_names", NO_NAME, files=files).status == 0
     assert named.path("/etc/hosts").read_text().startswith("127.0.0.1\tlocalhost\n::1\tlocalhost\n# begin")
     assert not list(named.path("/etc").glob("hosts.*"))
 
@@ -202,7 +209,7 @@ def test_etc_hosts_that_was_cut_short_is_whole_after_the_next_run(named: Machine
 def test_etc_hosts_stays_as_it_is_where_it_cannot_be_read(named: Machine, fails: str) -> None:
     """The owner's lines would be gone."""
     named.stub(fails, "exit 4")
-    finished = named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
+    finished = named.run_part("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n"))
     assert finished.status == 4
     assert named.path("/etc/hosts").read_text() == HOSTS
     assert named.path("/name").read_text() == "template\n" or fails == "sed"
@@ -238,12 +245,12 @@ def test_a_reset_that_was_cut_short_at_its_end_goes_on(swapping: Machine) -> Non
     for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
         swapping.stub(program)
     swapping.stub("rm", f'[[ $* != "-rf {state}" ]] || {{ ls {state} >"$ROOT/left"; exit 1; }}\nexec /bin/rm "$@"')
-    assert swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"}).status == 1
+    assert swapping.run("reset", RESET).status == 1
     assert swapping.path("/left").read_text() == "owner\n"
     assert swapping.path("/etc/hosts").read_text() == HOSTS
     assert not swapping.path("/etc/hosts.unfinished").exists()
     swapping.stub("rm", 'exec /bin/rm "$@"')
-    finished = swapping.run("reset", {"CLUSTER_ID": "kubeadm/dev", "NODE_LEAVES_FIRST": "true"})
+    finished = swapping.run("reset", RESET)
     assert (finished.status, finished.stderr) == (0, "node1: the machine is reset\n")
     left = {path.name for path in (swapping.root / "var").glob("*/*")}
     assert left == set(), "marks and logs go with the cluster"

@@ -13,9 +13,12 @@ from tests.scripts.machine import LIBRARY, Machine
 
 MEMBERSHIP = """\
 export HOST_NAME=node1
-export WORKER_NAME=node2
+export NODE_NAME=node2
+export NODE_IP=192.0.2.12
+export NODE_ROLE=worker
 export KUBERNETES_VERSION=1.36.3
 export TAINTS=''
+export IS_GONE=false
 export ATTEMPT=1
 . /usr/local/lib/pulumi-kubeadm/run.sh membership "$@"
 run_step membership leave

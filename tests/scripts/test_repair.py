@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from operations.status._host_checks import FACTS
-from tests.scripts.cluster import CA, MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import CA, ETCD, MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Machine
 
 RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": "1.36.3"}
@@ -19,6 +19,7 @@ fi"""
 MARKS = {
     "control-plane-version": "KUBERNETES_VERSION",
     "cluster-identity": "CLUSTER_IDENTITY",
+    "node-address": "NODE_IP",
     "cluster-configuration": "CLUSTER_CONFIGURATION_SHA256",
     "kubelet-configuration": "KUBELET_CONFIGURATION_SHA256",
     "kube-proxy-configuration": "KUBE_PROXY_CONFIGURATION_SHA256",
@@ -50,7 +51,7 @@ def control_plane(machine: Machine) -> Machine:
     )
     for program in ("systemctl", "curl", "apt-get", "apt-mark"):
         machine.stub(program)
-    machine.stub("crictl", CONTAINERS)
+    machine.stub("crictl", ETCD + CONTAINERS)
     machine.stub("kubectl", NODE_IS_READY)
     machine.write("/container", "")
     machine.write(API_SERVER, manifest("1.36.3"))
@@ -90,7 +91,7 @@ def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) ->
         "kubeadm",
         f'[[ "$1 $2" != "upgrade apply" ]] || {{ cp "$ROOT{STATE}/control-plane-version" "$ROOT/before"; exit 1; }}',
     )
-    control_plane.replace("parts/init/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/control_plane/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
     status, printed = verified(control_plane)
     assert status == 1
     assert "kubeadm upgrade apply v1.36.3" in printed
@@ -100,8 +101,8 @@ def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) ->
 def test_an_upgrade_that_was_cut_short_goes_on_although_the_marks_were_lost(control_plane: Machine) -> None:
     """API server and kubelet have two versions: which upgrade went to its end is unknown."""
     control_plane.stub("kubectl", NODE_IS_READY.replace("v1.36.3", "v1.35.4"))
-    control_plane.replace("parts/init/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
-    control_plane.replace("parts/init/upgrade", "upgrade_node\n  remember", "exit 9\n  remember")
+    control_plane.replace("parts/control_plane/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/control_plane/upgrade", "upgrade_node\n  remember", "exit 9\n  remember")
     assert verified(control_plane)[0] == 9
     assert "kubeadm upgrade" in kubeadm_calls(control_plane)
     assert not control_plane.path(f"{STATE}/control-plane-version").exists()

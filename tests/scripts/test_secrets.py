@@ -102,7 +102,14 @@ MEMBERSHIP = Case(
         "kubeadm": f"echo {TOKEN}",
         "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; esac',
     },
-    {"WORKER_NAME": "node2", "KUBERNETES_VERSION": "1.36.3", "TAINTS": ""},
+    {
+        "NODE_NAME": "node2",
+        "NODE_IP": "192.0.2.12",
+        "NODE_ROLE": "worker",
+        "IS_GONE": "false",
+        "KUBERNETES_VERSION": "1.36.3",
+        "TAINTS": "",
+    },
     returns=True,
 )
 KUBECONFIG = Case(

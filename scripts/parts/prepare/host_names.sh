@@ -4,7 +4,6 @@
 
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/kubeadm.sh"
-. "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/kube_proxy.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 

@@ -60,6 +60,7 @@ def hosts_file(run: Recording, name: str) -> str:
 
 
 FILES = "host-files"
+KUBECONFIG = "access/kubeconfig"
 ALL = "node1 node2 node3"
 CHANGES: dict[str, tuple[Change, set[str]]] = {
     "nothing": (lambda _: None, set()),
@@ -88,7 +89,7 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
     ),
     "the generation of certificates": (
         section("cluster", certificateGeneration=1),
-        names("node1", "init", "kubeconfig"),
+        {"node1/init", KUBECONFIG},
     ),
     "the host key of a worker": (host("node2", hostKey=f"{KEY}99"), names("node2", "prepare", "images", "join")),
     # Pods of the DaemonSet read the ConfigMap when they start.
@@ -158,7 +159,7 @@ def test_another_port_of_the_control_plane_makes_no_new_kubeconfig(directory: Pa
     """A new kubeconfig revokes every copy of the one before."""
     changed = after(directory, before, host("node1", port=2222)).changed_since(before)
     assert {"node1/prepare", "node1/init"} <= changed
-    assert "node1/kubeconfig" not in changed
+    assert KUBECONFIG not in changed
 
 
 def test_the_ssh_agent_of_another_session_changes_nothing(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +189,7 @@ def test_a_token_that_was_not_used_is_made_anew(directory: Path, before: Recordi
 
 
 def test_a_host_that_is_gone_leaves_the_cluster_and_is_never_visited(directory: Path, before: Recording) -> None:
-    """Only the control plane's side of it is deleted; the rest is kept as it is, and dropped later without a visit."""
+    """The control plane takes its node away; the rest is kept as it is, and dropped later without a visit."""
     without = after(directory, before, host("node3", gone=True))
     assert without.changed_since(before) == {"node3/membership"}
     kept = [without.commands[name].request for name in names("node3", "prepare", "images", "join")]
@@ -217,7 +218,7 @@ def test_workers_are_upgraded_one_after_the_other_and_after_the_control_plane(di
     assert not {urns["node2/join"], urns["node3/join"]} & set(upgrade.commands["node4/join"].request.dependencies)
     changed = upgrade.changed_since(before)
     assert {"node1/init", *names("node2 node3", "membership", "join")} <= changed
-    assert "node1/kubeconfig" not in changed
+    assert KUBECONFIG not in changed
 
 
 @pytest.mark.parametrize(("at_once", "waits"), [(1, {"node3", "node4"}), (2, {"node4"}), (3, set())])

@@ -65,9 +65,9 @@ def run(request: pytest.FixtureRequest) -> Recording:
 def test_each_host_has_few_commands(run: Recording) -> None:
     """Each is a connection and a line in every preview."""
     assert sorted(run.commands) == [
+        "access/kubeconfig",
         "node1/images",
         "node1/init",
-        "node1/kubeconfig",
         "node1/prepare",
         "node2/images",
         "node2/join",
@@ -146,7 +146,7 @@ def test_every_connection_checks_the_host_key_and_is_secret(run: Recording) -> N
         "node3": ("192.0.2.13", f"{KEY}13"),
     }
     for name, each in run.commands.items():
-        host = "node1" if name.endswith("/membership") else name.partition("/")[0]
+        host = "node1" if name.endswith(("/membership", "/kubeconfig")) else name.partition("/")[0]
         connection = each.inputs["connection"]
         assert (connection["host"], connection["hostKey"]) == addresses[host], name
         assert connection["user"] == "admin"
@@ -191,7 +191,7 @@ def test_a_namespace_gets_the_passwords_of_the_registries_that_it_names() -> Non
 def test_what_token_and_kubeconfig_print_is_secret(run: Recording) -> None:
     """Of these two commands, and of no other that a person wants to read."""
     secret = {name for name, each in run.commands.items() if "stdout" in each.request.additionalSecretOutputs}
-    assert secret == {"node1/kubeconfig", "node2/membership", "node3/membership"}
+    assert secret == {"access/kubeconfig", "node2/membership", "node3/membership"}
 
 
 def test_the_lines_of_prepared_files_are_shown(run: Recording) -> None:
@@ -240,7 +240,7 @@ def test_a_join_waits_for_its_own_token_and_for_the_network(run: Recording) -> N
     assert urns["ConfigMap:kube-system/calico-config"] in configured.request.dependencies
     for worker, other in (("node2", "node3"), ("node3", "node2")):
         join = run.commands[f"{worker}/join"].request
-        needed = {urns[f"{worker}/membership"], urns["node1/kubeconfig"]}
+        needed = {urns[f"{worker}/membership"], urns["access/kubeconfig"]}
         assert set(join.propertyDependencies["stdin"].urns) == needed
         token = run.commands[f"{worker}/membership"].request
         assert {urns["node1/init"], urns[f"{worker}/images"], urns["calico/configured"]} <= set(token.dependencies)

@@ -84,7 +84,7 @@ def test_a_host_gets_exactly_these_files(version: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "url"),
     [
-        (None, "https://192.0.2.11:6443"),
+        (None, "https://api.dev.internal:6443"),
         ("api.example.com", "https://api.example.com:6443"),
         ("api.example.com:8443", "https://api.example.com:8443"),
     ],
@@ -133,7 +133,7 @@ def test_kubeadm_configuration_of_the_stack_is_merged_mapping_by_mapping() -> No
     settings = parse_settings(stack)
     text = content_of(prepared_files(settings.control_planes[0], settings), "/etc/kubernetes/kubeadm/config.yaml")
     _, cluster, _, kube_proxy = yaml.safe_load_all(text)
-    assert cluster["apiServer"] == {"certSANs": ["a"]}
+    assert cluster["apiServer"]["certSANs"] == ["a"]
     assert cluster["clusterName"] == "dev"
     assert kube_proxy["conntrack"] == {"min": 1}
     assert kube_proxy["mode"] == "nftables"

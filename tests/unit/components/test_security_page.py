@@ -22,7 +22,7 @@ PAGE = REPOSITORY / "docs" / "security.md"
 DIRECTORIES = ("/run/pulumi-kubeadm", "/var/lib/pulumi-kubeadm", "/var/log/pulumi-kubeadm")
 OF_INSTALLATION = "/usr/local/lib/pulumi-kubeadm"
 """tests/scripts/test_install.py looks at its mode."""
-HOSTS = {"node1": "CONTROL-PLANE", "node2": "HOST", "node3": "HOST"}
+HOSTS = ("node1", "node2", "node3")
 
 
 def rows(header: str) -> list[list[str]]:
@@ -49,7 +49,7 @@ def _secrets_of(resource: Registered) -> Iterator[tuple[str, str]]:
         if name == "connection":
             yield "HOST/STEP, each command", name
         elif resource.request.type == "command:remote:Command":
-            yield f"{HOSTS[first] if last == 'kubeconfig' else 'HOST'}/{last}", name
+            yield f"{'HOST' if first in HOSTS else first}/{last}", name
         elif resource.request.type == "kubernetes:core/v1:Secret":
             yield f"NAMESPACE/{last.replace('robot', 'ACCOUNT')}", name
         else:

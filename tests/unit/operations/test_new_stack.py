@@ -159,7 +159,7 @@ def test_machines_that_show_the_same_key_are_pointed_out(
         (["", "", "node1", "192.0.2.300", ""], "hosts.node1.address"),
         (["", "", "node1", "192.0.2.1:x", ""], "hosts.node1.port"),
         (["", "", "node1", "192.0.2.1", "master"], "hosts.node1.role"),
-        (["", "", ""], "exactly one host needs"),
+        (["", "", ""], "at least one host needs"),
         (["", ""], "the end of the input"),
     ],
 )

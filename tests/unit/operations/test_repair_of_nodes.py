@@ -43,7 +43,8 @@ class Stack:
         self.settings = lambda: parse_settings(with_workers("node2"))
         self.recorded = dict(
             [recorded(host, step) for host in ("node1", "node2") for step in ("prepare", "images")]
-            + [recorded("node1", "init"), recorded("node2", "membership"), recorded("node2", "join")]
+            + [recorded("node1", "init"), recorded("node2", "join")]
+            + [recorded("node2", "membership", HOST_NAME="node1")]
         )
         self.recorded_inputs = lambda: self.recorded
         self.outputs = lambda: {"kubeconfig": json.dumps(server.kubeconfig)}

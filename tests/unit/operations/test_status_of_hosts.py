@@ -147,12 +147,14 @@ def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None
 
 
 UNFINISHED = {"join-started", "init-started", "unfinished-hosts"}
+OF_SOME_HOSTS = {"load-balancer-runs-with", "haproxy-is-ours"}
+"""Marks of a load balancer, which a worker of several control planes has."""
 
 
 def test_every_mark_of_a_node_is_missed() -> None:
     """The names are those of the scripts; a step that has ended has no use for the other marks."""
     names = set(re.findall(r"^[A-Z_]+_MARK=(\S+)", (SCRIPTS / "lib" / "marks.sh").read_text(), re.MULTILINE))
-    assert {*MARKS_OF_EVERY_NODE, *MARKS_OF_CONTROL_PLANE} == names - UNFINISHED
+    assert {*MARKS_OF_EVERY_NODE, *MARKS_OF_CONTROL_PLANE} == names - UNFINISHED - OF_SOME_HOSTS
 
 
 @pytest.mark.parametrize(("common", "own", "wanted"), [(1000000, None, 1000000), (1000000, 2000000, 2000000)])

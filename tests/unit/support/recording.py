@@ -24,10 +24,15 @@ PASSWORD = "canary-of-the-registry-password"  # noqa: S105
 PRIVATE_KEY = "canary-of-the-private-key"
 TOKEN = "canary-of-the-join-token"  # noqa: S105
 ADMIN = "canary-of-the-admin-conf"
-KUBECONFIG = (
-    "# expires 2101-01-01\nclusters: [{name: dev, cluster: {certificate-authority-data: Q0EK}}]\n"
-    f"users: [{{name: {ADMIN}}}]\n"
-)
+KUBECONFIG = f"""\
+# expires 2101-01-01
+clusters:
+- name: dev
+  cluster:
+    certificate-authority-data: Q0EK
+    server: https://api.dev.internal:6443
+users: [{{name: {ADMIN}}}]
+"""
 
 EXPIRY = "2100-01-01"
 

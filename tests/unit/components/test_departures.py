@@ -1,0 +1,268 @@
+"""Control planes: stack files that cannot be, edits that a cluster cannot follow, and warnings about votes."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from components.review.departures import vote_warnings
+from components.review.refusals import refuse_impossible_changes
+from components.settings import Settings
+from components.settings.stack_file import SettingsError, parse_settings
+from components.steps.control_planes import ControlPlanes
+from components.steps.last_update import LastUpdate, RecordedStep
+from components.steps.stdin import prologue
+from components.steps.step import StepName
+from tests.unit.support.planning import planned, state_of, wanted_by
+from tests.unit.support.recording import record
+from tests.unit.support.several import host_line, several
+from tests.unit.support.stacks import Stack, only_problem, problems, smallest
+
+THREE = "node1 node2 node3"
+
+
+@pytest.fixture(scope="module")
+def last(directory: Path) -> LastUpdate:
+    """Three control planes and two workers, up."""
+    return state_of(record(several(directory, THREE), preview=False))
+
+
+def impossible(stack: Stack, last: LastUpdate) -> list[str]:
+    """Why a running cluster cannot follow."""
+    try:
+        refuse_impossible_changes(wanted_by(stack, last))
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+def small(roles: str = "ccc", **cluster: Any) -> Stack:
+    """A small stack: a `c` for each control plane, a `w` for each worker."""
+    stack = smallest()
+    stack["cluster"] |= cluster
+    names = {"c": "control-plane", "w": "worker"}
+    stack["hosts"] = {
+        f"node{number}": host_line(f"node{number}", names[role]) for number, role in enumerate(roles, start=1)
+    }
+    return stack
+
+
+@pytest.mark.parametrize(
+    ("cluster", "problem"),
+    [
+        ({"controlPlaneEndpoint": "192.0.2.11:6443"}, "the address of node1 with several control planes"),
+        ({"controlPlaneEndpoint": "192.0.2.99:6443"}, "an address with several control planes"),
+        (
+            {"controlPlaneEndpoint": "192.0.2.12:6443", "loadBalancer": "external"},
+            "the address of node2 with several control planes",
+        ),
+        ({"controlPlaneEndpoint": "192.0.2.99:6443", "loadBalancer": "external"}, None),
+        ({"controlPlaneEndpoint": "192.0.2.99:6443", "loadBalancer": "local"}, "a name with `loadBalancer: local`"),
+        ({"controlPlaneEndpoint": "api.test:8443", "loadBalancer": "local"}, "port 6443 with `loadBalancer: local`"),
+        ({"controlPlaneEndpoint": "node3:6443", "loadBalancer": "local"}, "found the name of host node3"),
+        ({"controlPlaneEndpoint": "api.test", "loadBalancer": "local"}, None),
+        ({"controlPlaneEndpoint": "api.test:8443"}, None),
+        ({"loadBalancer": "external"}, "missing; `loadBalancer: external` needs"),
+        ({}, None),
+    ],
+)
+def test_an_endpoint_that_cannot_lead_to_several_control_planes_is_refused(
+    cluster: dict[str, str], problem: str | None
+) -> None:
+    """In the preview, before anything is touched."""
+    found = problems(small(**cluster))
+    assert [each.partition(":")[0] for each in found] == (["cluster.controlPlaneEndpoint"] if problem else [])
+    assert all(problem in each for each in found if problem)
+
+
+def test_one_control_plane_may_have_an_address_as_its_endpoint() -> None:
+    """As clusters of kubeadm have it by default."""
+    assert problems(small("cww", controlPlaneEndpoint="192.0.2.11:6443")) == []
+
+
+@pytest.mark.parametrize(("roles", "refused"), [("ccc", True), ("cww", False)])
+def test_several_control_planes_need_learners_of_etcd(roles: str, refused: bool) -> None:
+    """A member that has a vote before it is complete stops the cluster when its machine dies."""
+    found = problems(small(roles, kubernetesVersion="1.28.15"))
+    assert bool(found) == refused
+    assert all("several control planes need Kubernetes 1.29 or newer" in each for each in found)
+    assert problems(small(roles, kubernetesVersion="1.29.15")) == []
+
+
+@pytest.mark.parametrize(("roles", "what"), [("cww", "its only control plane"), ("ccw", "all its control planes")])
+def test_a_stack_whose_control_planes_are_all_gone_is_refused(roles: str, what: str) -> None:
+    """A cluster without any cannot be changed; recovery is another command."""
+    stack = small(roles)
+    for host in stack["hosts"].values():
+        host["gone"] = host["role"] == "control-plane"
+    assert only_problem(stack).startswith("hosts.node1.gone")
+    assert f"a cluster cannot lose {what}" in only_problem(stack)
+
+
+def test_a_role_does_not_change_in_place(directory: Path, last: LastUpdate) -> None:
+    """In neither direction."""
+    stack = several(directory, THREE)
+    stack["hosts"]["node3"]["role"] = "worker"
+    stack["hosts"]["node8"]["role"] = "control-plane"
+    found = impossible(stack, last)
+    assert [each.partition(":")[0] for each in found] == ["hosts.node3.role", "hosts.node8.role"]
+    assert "found worker, the host is a control-plane; delete the line of node3, `pulumi up`" in found[0]
+
+
+def test_a_host_whose_sponsor_leaves_with_it_is_refused(directory: Path, last: LastUpdate) -> None:
+    """The end of its membership would run on a machine that is reset in the same update."""
+    found = impossible(several(directory, "node2 node3", "node8"), last)
+    assert len(found) == 1
+    assert found[0].startswith("hosts: node9 leaves the stack, and node1, which would take it out of the cluster, ")
+    assert "leaves the stack, too; that takes two updates" in found[0]
+    assert impossible(several(directory, "node1 node3", "node8"), last) == [], "the sponsor of node9 stays"
+
+
+def test_a_host_whose_sponsor_is_gone_is_refused(directory: Path, last: LastUpdate) -> None:
+    """Until an update has moved its membership."""
+    stack = several(directory, THREE, "node8")
+    stack["hosts"]["node1"]["gone"] = True
+    (problem,) = impossible(stack, last)
+    assert "node9 leaves the stack, and node1, which would take it out of the cluster, is gone" in problem
+    both = several(directory, THREE)
+    both["hosts"]["node1"]["gone"] = True
+    moved = state_of(record(both, preview=False, before=record(several(directory, THREE), preview=False)))
+    assert impossible(stack, moved) == []
+
+
+def test_two_control_planes_that_sponsor_each_other_do_not_leave_together(directory: Path, last: LastUpdate) -> None:
+    """Each would end the membership of the other."""
+    found = impossible(several(directory, "node3"), last)
+    assert sorted(each.split()[1] for each in found) == ["node1", "node2"]
+
+
+def test_the_first_does_not_leave_before_another_can_take_it_away(directory: Path, last: LastUpdate) -> None:
+    """The update that would have given it its membership ended early."""
+    steps = {key: each for key, each in last.steps.items() if key != ("node1", StepName.MEMBERSHIP)}
+    (problem,) = impossible(several(directory, "node2 node3"), dataclasses.replace(last, steps=steps))
+    assert problem.startswith("hosts: node1 leaves the stack, and no other control plane can take it out")
+
+
+def test_a_cluster_keeps_a_control_plane(directory: Path, last: LastUpdate) -> None:
+    """New ones join through one that is there."""
+    (problem,) = impossible(several(directory, "node4 node5 node6"), last)
+    assert problem.startswith(
+        "hosts: the cluster has the control planes node1, node2, node3, found node4, node5, node6"
+    )
+    assert "one has to stay until another has joined" in problem
+
+
+def test_the_last_member_does_not_die_in_the_update_that_adds_another(directory: Path) -> None:
+    """The new one could only initialise: in words, and not by a stack trace."""
+    alone = state_of(record(several(directory, "node1"), preview=False))
+    stack = several(directory, "node1 node2")
+    stack["hosts"]["node1"]["gone"] = True
+    (problem,) = impossible(stack, alone)
+    assert problem.startswith("hosts: the cluster has the control plane node1, found node2")
+
+
+@pytest.mark.parametrize(
+    ("control_planes", "before", "refused"),
+    [(THREE, "1.33.5", True), ("node1", "1.33.5", False), (THREE, "1.34.4", False)],
+)
+def test_an_etcd_that_may_lose_votes_is_not_upgraded(
+    directory: Path, control_planes: str, before: str, refused: bool
+) -> None:
+    """etcd 3.6 refuses members that 3.5 before 3.5.24 left without a vote."""
+    known = state_of(record(several(directory, control_planes, version=before), preview=False))
+    after = "1.34.4" if before.startswith("1.33") else "1.35.4"
+    found = impossible(several(directory, control_planes, version=after), known)
+    assert bool(found) == refused
+    assert all("etcd of 1.33.5 is older than 3.5.24" in each for each in found)
+
+
+@pytest.mark.parametrize(("number", "warned"), [(1, False), (2, True), (3, False), (4, True)])
+def test_an_even_number_of_control_planes_is_warned_of(directory: Path, number: int, warned: bool) -> None:
+    """And works: 3 to 2 after a death has to be possible."""
+    stack = several(directory, " ".join(f"node{each}" for each in range(1, number + 1)))
+    found = [str(each) for each in vote_warnings(wanted_by(stack, LastUpdate()))]
+    assert bool(found) == warned
+    assert all("an odd number of control planes" in each for each in found)
+
+
+@pytest.mark.parametrize(("gone", "warned"), [("node1", False), ("node1 node2", True)])
+def test_a_majority_that_is_gone_is_warned_of(directory: Path, last: LastUpdate, gone: str, warned: bool) -> None:
+    """etcd may have no leader; the update says so."""
+    stack = several(directory, THREE)
+    for name in gone.split():
+        stack["hosts"][name]["gone"] = True
+    found = [str(each) for each in vote_warnings(wanted_by(stack, last))]
+    assert any("a majority of the control planes to be alive" in each for each in found) == warned
+    assert impossible(stack, last) == []
+
+
+def test_hosts_that_leave_are_told_apart(directory: Path, last: LastUpdate) -> None:
+    """A worker has no member of etcd."""
+    lines = planned(several(directory, "node1 node3", "node8"), last)
+    assert (
+        "node2: is drained within 300 s, its member of etcd is removed, its node is deleted, the machine is reset"
+        in lines
+    )
+    assert "node9: is drained within 300 s, its node is deleted, the machine is reset" in lines
+
+
+NAMES = [f"node{number}" for number in range(1, 7)]
+NAMED = {name: host_line(name, "worker") for name in NAMES}
+
+
+@st.composite
+def control_planes(draw: st.DrawFn) -> ControlPlanes:
+    """Any hosts after any update: who is a member, who is gone, and whose membership ran where."""
+    listed = draw(st.permutations(NAMES).map(lambda names: names[: draw(st.integers(1, 6))]))
+    stack = smallest()
+    stack["hosts"] = {
+        name: NAMED[name] | {"role": draw(st.sampled_from(["control-plane", "worker"])), "gone": draw(st.booleans())}
+        for name in listed
+    }
+    stack["hosts"][listed[0]] |= {"role": "control-plane", "gone": False}
+    steps: dict[tuple[str, StepName], RecordedStep] = {}
+    for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
+        sponsor = draw(st.sampled_from(NAMES))
+        values = {"HOST_NAME": sponsor, "IS_GONE": draw(st.sampled_from(["true", "false", "false"]))}
+        steps[name, StepName.MEMBERSHIP] = RecordedStep(prologue("membership", values), {}, "")
+        leads = draw(st.sampled_from(["true", "false"]))
+        steps[name, StepName.JOIN] = RecordedStep(prologue("join", {"HOST_NAME": name, "LEADS": leads}), {}, "")
+    settings = parse_settings(stack)
+    assert isinstance(settings, Settings)
+    return ControlPlanes(settings, LastUpdate(steps=steps))
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(found=control_planes())
+def test_a_sponsor_is_another_living_control_plane_and_stays_while_it_can(found: ControlPlanes) -> None:
+    """Never the host, never a machine that is gone, never a host that is not listed; a member where there is one."""
+    living = found.settings.living_control_planes
+    for host in found.settings.hosts.values():
+        sponsor = found.sponsor_of(host)
+        others = [each for each in living if each.name != host.name]
+        assert (sponsor is None) == (not others)
+        if sponsor is None:
+            continue
+        assert sponsor in others
+        members = [each for each in others if found.last.is_member(each.name)]
+        assert not members or sponsor in members
+        known = found.last.value(host.name, StepName.MEMBERSHIP, "HOST_NAME")
+        assert known not in {each.name for each in members} or sponsor.name == known
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(found=control_planes())
+def test_one_control_plane_leads_and_none_that_is_gone(found: ControlPlanes) -> None:
+    """A member, where there is one; each living control plane has its turn once."""
+    assert not found.leader.gone
+    assert not found.members or found.leader in found.members
+    assert found.in_turn[0] == found.leader
+    assert sorted(each.name for each in found.in_turn) == sorted(
+        each.name for each in found.settings.living_control_planes
+    )
