@@ -4,7 +4,7 @@
 # nothing: kubeadm writes it early.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
 #   IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 RESET_ON_FAILURE
-#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh
+#   VXLAN_MODE; lib/containerd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -12,6 +12,7 @@
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/unsynced.sh"
 
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
 export KUBECONFIG=$ADMIN_CONF
@@ -101,6 +102,7 @@ fi
 . "$LIBRARY/parts/init/identity.sh"
 if is_marked "$INITIALIZED_MARK"; then
   # Each may be what the API server needs to answer.
+  put_back_lost_files
   put_back_kubelet_configuration
   put_back_half_done
   if ! has_api_certificate; then

@@ -2,7 +2,7 @@
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/nodes.sh lib/packages.sh
-#   lib/static_pods.sh
+#   lib/static_pods.sh lib/unsynced.sh
 
 # in_etcd PROGRAM ARGUMENT...: run a program of etcd's own image, which fits. What it says is in $STAGING/etcdctl.
 in_etcd() { crictl exec "$etcd" "$@" >"$STAGING/etcdctl" 2>&1; }
@@ -51,9 +51,11 @@ runs_in_version() {
 upgrade_control_plane() {
   save_etcd
   install_held kubeadm
+  keep_before_upgrade
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
     upgrade apply "v$KUBERNETES_VERSION" --yes --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
+  drop "$UPGRADE_BEFORE"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }
 
