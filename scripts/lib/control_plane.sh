@@ -2,7 +2,7 @@
 # A control plane that exists, whether this machine initialised it or joined it.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
 #   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
-#   lib/kubelet.sh lib/nodes.sh lib/static_pods.sh
+#   lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
 
 has_all_of_kubeadm() {
   api_is_ready &&
@@ -54,6 +54,7 @@ keep_control_plane() {
   . "$LIBRARY/parts/control_plane/identity.sh"
   if is_marked "$INITIALIZED_MARK"; then
     # Each may be what the API server needs to answer.
+    put_back_lost_files
     put_back_kubelet_configuration
     put_back_half_done
     if ! has_api_certificate; then

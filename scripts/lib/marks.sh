@@ -44,6 +44,7 @@ FILE_LISTS=$STATE/files                   # a list per step of the files that it
 SNAPSHOTS=$STATE/etcd-snapshots           # etcd before each upgrade
 MANIFESTS_BEFORE=$STATE/manifests         # static pod manifests before a change that did not go to its end
 CERTIFICATE_BEFORE=$STATE/api-certificate # the API server's certificate before such a change
+UPGRADE_BEFORE=$STATE/before-upgrade      # files that kubeadm writes during an upgrade, as they were before
 LOGS=/var/log/pulumi-kubeadm              # what each step printed last
 KUBELET_BEFORE=$STATE/kubelet             # the kubelet's configuration before such a change
 

@@ -10,6 +10,7 @@
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/control_plane.sh"
 

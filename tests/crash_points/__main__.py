@@ -33,16 +33,13 @@ class Row:
     findings: list[str]
 
 
-def rows_of(name: str, directory: Path, kinds: list[Kind], every: int) -> list[Row]:
-    """A scenario with all kinds of disturbance."""
+def row_of(name: str, kind: Kind, directory: Path, every: int) -> Row:
+    """A scenario with one kind of disturbance."""
     scenario = next(each for each in SCENARIOS if each.name == name)
-    sweep = Sweep(scenario, directory / name)
-    found = []
-    for kind in kinds:
-        points = range(1, sweep.points(kind) + 1, every)
-        findings = [f"at {point}: {each}" for point in points for each in sweep.findings(kind, point)]
-        found.append(Row(name, kind, len(points), findings))
-    return found
+    sweep = Sweep(scenario, directory / f"{name}-{kind}")
+    points = range(1, sweep.points(kind) + 1, every)
+    findings = [f"at {point}: {each}" for point in points for each in sweep.findings(kind, point)]
+    return Row(name, kind, len(points), findings)
 
 
 def main() -> int:
@@ -59,14 +56,15 @@ def main() -> int:
         tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as directory,
         ProcessPoolExecutor(PROCESSES) as pool,
     ):
-        sweep = partial(rows_of, directory=Path(directory), kinds=arguments.kind or list(Kind), every=arguments.every)
-        for rows in as_completed([pool.submit(sweep, name) for name in names]):
-            for row in rows.result():
-                print(f"{row.scenario:26} {row.kind:10} {row.points:5} points {len(row.findings):4} differences")
-                for finding in row.findings:
-                    print(f"    {finding[:SHOWN]}")
-                sys.stdout.flush()
-                differing += len(row.findings)
+        sweep = partial(row_of, directory=Path(directory), every=arguments.every)
+        kinds = arguments.kind or list(Kind)
+        for done in as_completed([pool.submit(sweep, name, kind) for kind in kinds for name in names]):
+            row = done.result()
+            print(f"{row.scenario:26} {row.kind:10} {row.points:5} points {len(row.findings):4} differences")
+            for finding in row.findings:
+                print(f"    {finding[:SHOWN]}")
+            sys.stdout.flush()
+            differing += len(row.findings)
     print(f"{differing} differences")
     return 1 if differing else 0
 

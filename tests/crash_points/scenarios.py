@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.host_files import File, kubeadm
+from components.host_files.containerd import credential_files
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
+from components.steps.scripts import install_scripts
 from components.steps.stdin import rerun_as
 from components.steps.step import Step, StepName
 from components.steps.wanted import wanted_steps
+from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from tests.crash_points.world import Run, World
 from tests.unit.support.stacks import with_workers
 
@@ -24,10 +27,14 @@ JOIN_FILES = [File(kubeadm.INVITATION_PATH, TOKEN, "0600"), File(kubeadm.JOIN_AU
 Steps = dict[tuple[str, StepName], Step]
 
 
+REGISTRY = "hub.example.com"
+
+
 def settings(edited: bool, version: str) -> Settings:
     """The settings of a stack, before or after an edit of everything that a running cluster takes."""
     stack: dict[str, Any] = with_workers("node2", version=version)
     stack["policy"] = {"resetOnFailure": True}
+    stack["containerd"] = {"registries": {REGISTRY: {"username": "robot"}}}
     if edited:
         stack["cluster"] |= {
             "certificateGeneration": 1,
@@ -58,16 +65,43 @@ def sent(wanted: Steps, host: str, name: StepName, mode: str = "create") -> Run:
     return Run(wanted[host, name].text(JOIN_FILES if name is StepName.JOIN else ()), mode)
 
 
+def pulled(wanted: Steps, host: str, password: str = "first") -> Run:  # noqa: S107 (of no registry)
+    """The step that gives a host the password of its registry, for each containerd there is."""
+    files = credential_files(settings(edited=False, version="1.24.3"), {REGISTRY: password})
+    return Run(wanted[host, StepName.IMAGES].text(files))
+
+
 def prepared(wanted: Steps, host: str) -> tuple[Run, Run]:
     """The steps of a host that is no node yet."""
-    return sent(wanted, host, StepName.PREPARE), sent(wanted, host, StepName.IMAGES)
+    return sent(wanted, host, StepName.PREPARE), pulled(wanted, host)
+
+
+def reclaimed(host: str) -> Run:
+    """The script of `make repair` that writes lost marks of the owner again."""
+    values = {"CLUSTER_AUTHORITY": AUTHORITY, "CONTROL_PLANE_VERSION": ""}
+    return Run(rerun_as(OLD[host, StepName.PREPARE].text(), "reclaim", values=values))
 
 
 def repaired(host: str, *more: Run) -> tuple[Run, ...]:
     """What `make repair` sends to the machine of a host, with the inputs that the last update recorded."""
-    prepare = OLD[host, StepName.PREPARE].text()
-    values = {"CLUSTER_AUTHORITY": AUTHORITY, "CONTROL_PLANE_VERSION": ""}
-    return (Run(rerun_as(prepare, "reclaim", values=values)), *prepared(OLD, host), *more)
+    return (reclaimed(host), *prepared(OLD, host), *more)
+
+
+def reached(node: str) -> Run:
+    """The last script of `make repair`, on the control plane."""
+    values = {"NODE_NAME": node, "CALICO_ANNOTATIONS": "\n".join(CALICO_ANNOTATIONS)}
+    return Run(rerun_as(OLD["node1", StepName.PREPARE].text(), "pod_network", values=values))
+
+
+LIBRARY = "/var/lib/scripts"
+"""Where ends are compared, unlike in the directory of the scripts that all scenarios run."""
+OLDER = "0" * 64
+OLDER_SCRIPTS = f"mkdir -p {LIBRARY}/{OLDER}; echo older >{LIBRARY}/run.sh; ln -s {OLDER} {LIBRARY}/current\n"
+
+
+def installed() -> Run:
+    """What brings the scripts to a host, and a shared file."""
+    return Run(install_scripts(LIBRARY, IDENTITY, [File("/etc/example", "shared\n")]))
 
 
 def as_it_is(_: World) -> None:
@@ -111,12 +145,17 @@ def with_worker(world: World) -> None:
         world.machine.write(f"/var/lib/etcd/member/nodes/node2/{name}", content)
 
 
+def containerd_1_4(world: World) -> None:
+    """It reads passwords when it starts."""
+    world.machine.write("/world/containerd-version", "1.4.13\n")
+
+
 def node_left(world: World) -> None:
     """Its membership was deleted first."""
     shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))
 
 
-PREPARE, IMAGES, INIT, KUBECONFIG, MEMBERSHIP, JOIN = StepName
+PREPARE, _, INIT, KUBECONFIG, MEMBERSHIP, JOIN = StepName
 VERIFY, DELETE = "verify", "delete"
 CONTROL_PLANE = (*prepared(OLD, "node1"), sent(OLD, "node1", INIT))
 JOINED = (*prepared(OLD, "node2"), sent(OLD, "node2", JOIN))
@@ -132,7 +171,19 @@ SCENARIOS = [
         repair=repaired("node1", sent(OLD, "node1", INIT, VERIFY)),
     ),
     Scenario("prepare-delete", "node2", JOINED, sent(OLD, "node2", PREPARE, DELETE), arrange=node_left),
-    Scenario("images-create", "node1", prepared(OLD, "node1")[:1], sent(OLD, "node1", IMAGES)),
+    Scenario("images-create", "node1", prepared(OLD, "node1")[:1], pulled(OLD, "node1")),
+    Scenario("images-create-password", "node2", JOINED, pulled(OLD, "node2", "another"), repair=repaired("node2")),
+    Scenario(
+        "images-create-password-1.4",
+        "node2",
+        JOINED,
+        pulled(OLD, "node2", "another"),
+        repair=(pulled(OLD, "node2"),),
+        arrange=containerd_1_4,
+    ),
+    Scenario("install-create", "node1", (Run(OLDER_SCRIPTS),), installed()),
+    Scenario("reclaim-create", "node1", CONTROL_PLANE, reclaimed("node1"), arrange=lost_marks),
+    Scenario("pod_network-create", "node1", MEMBER, reached("node2"), arrange=with_worker),
     Scenario("init-create", "node1", prepared(OLD, "node1"), sent(OLD, "node1", INIT)),
     Scenario(
         "init-verify",

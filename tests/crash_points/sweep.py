@@ -25,6 +25,7 @@ class Kind(StrEnum):
     KILLED = "killed"
     TORN = "torn"
     UNSYNCED = "unsynced"
+    FULL = "full"
     CLOSED = "closed"
     REFUSED = "refused"
     ERROR = "error"
@@ -33,7 +34,7 @@ class Kind(StrEnum):
     LOST = "lost"
 
 
-OF_TRACER = (Kind.TORN, Kind.UNSYNCED)
+OF_TRACER = (Kind.TORN, Kind.UNSYNCED, Kind.FULL)
 OF_API = (Kind.REFUSED, Kind.ERROR, Kind.HANGING, Kind.SILENT, Kind.LOST)
 
 
@@ -111,7 +112,8 @@ class Sweep:
         self._world.machine.path("/world/requests").unlink(missing_ok=True)
         run = self._relocated(self.scenario.run)
         if kind in OF_TRACER:
-            tracer = Tracer(self._world.machine.root, point, loses_unsynced=kind is Kind.UNSYNCED)
+            root, is_full = self._world.machine.root, kind is Kind.FULL
+            tracer = Tracer(root, point, loses_unsynced=kind is Kind.UNSYNCED, is_full=is_full)
             finished, points = self._world.run_traced(run, tracer), tracer.points
         elif kind in OF_API:
             finished = self._world.run(run, {"API_KIND": kind, "API_AT": str(point)})

@@ -75,3 +75,16 @@ def test_a_traced_run_ends_at_its_point(
     finished = Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], SCRIPT)
     assert {path.name: path.read_text() for path in (tmp_path / "etc").iterdir()} == left
     assert finished.status == (0 if point == 99 else -9)
+
+
+@needs_tracer
+@pytest.mark.parametrize(
+    ("point", "left"), [(1, {"a": ""}), (2, {"a": "hello\n", "b.new": ""}), (3, {"b": "abcdef\n"})]
+)
+def test_a_full_disk_takes_no_content(tmp_path: Path, point: int, left: dict[str, str]) -> None:
+    """Each write fails, and the run goes on to see it."""
+    (tmp_path / "etc").mkdir()
+    finished = Tracer(tmp_path, point, is_full=True).run(["bash", "-es"], SCRIPT)
+    assert {path.name: path.read_text() for path in (tmp_path / "etc").iterdir()} == left
+    assert (finished.status == 0) == (point == 3)
+    assert ("No space left on device" in finished.stderr) == (point < 3)

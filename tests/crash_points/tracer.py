@@ -1,12 +1,14 @@
-"""Ends a run at its n-th change of a file: the kernel stops the run for its tracer before each call that changes one.
+"""Disturbs a run at its n-th change of a file: the kernel stops the run for its tracer before each such call.
 
 A write at that point is carried out by half. With `loses_unsynced`, files that nobody synced since they were opened
-for writing are empty afterwards, as a file system leaves them that kept names and no content; /run is empty, too.
+for writing are empty afterwards, as a file system leaves them that kept names and no content; /run is empty, too. With
+`is_full` the run goes on, and from the point on nothing can be written: the disk is full.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import shutil
@@ -34,11 +36,14 @@ PATH_ARGUMENTS = {
 """Positions of directory and path among the arguments of a call; a rename has two."""
 DESCRIPTOR = {WRITE: 0, FSYNC: 0, FDATASYNC: 0, SYNCFS: 0, COPY_FILE_RANGE: 2}
 TRACED = (*PATH_ARGUMENTS, *DESCRIPTOR, SYNC)
+ALLOCATING = {WRITE, COPY_FILE_RANGE, MKDIR, MKDIRAT}
 FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 FLAGS_ARGUMENT = {OPEN: 1, OPENAT: 2}
 HERE = -100  # AT_FDCWD
 
-TRACE_ME, CONTINUE, SET_OPTIONS, GET_SYSCALL = 0, 7, 0x4200, 0x420E
+TRACE_ME, CONTINUE, GET_REGISTERS, SET_REGISTERS, SET_OPTIONS, GET_SYSCALL = 0, 7, 12, 13, 0x4200, 0x420E
+ANSWER, NUMBER = 10, 15
+"""Positions of rax and orig_rax among the registers."""
 OPTIONS = 0x02 | 0x04 | 0x08 | 0x10 | 0x80 | 0x100000
 """Stops for fork, vfork, clone, exec and seccomp; a run ends with its tracer."""
 SECCOMP_STOP = 7
@@ -80,6 +85,7 @@ class Tracer:
         root: the machine; changes below its /etc and /var are points, logs and etcd apart.
         point: the change at which the run ends.
         loses_unsynced: whether unsynced content is lost.
+        is_full: whether writes fail, in place of an end; only they are points.
         points: changes and syncs so far.
         unsynced: files that were opened for writing, and not synced since.
     """
@@ -87,6 +93,7 @@ class Tracer:
     root: Path
     point: int
     loses_unsynced: bool = False
+    is_full: bool = False
     points: int = 0
     unsynced: set[str] = field(default_factory=set)
 
@@ -127,9 +134,11 @@ class Tracer:
             living.add(pid)
             event, received = status >> 16, os.WSTOPSIG(status)
             if event == SECCOMP_STOP and self._is_the_end(pid):
-                for each in living:
-                    os.kill(each, signal.SIGKILL)
-                continue
+                if not self.is_full:
+                    for each in living:
+                        os.kill(each, signal.SIGKILL)
+                    continue
+                _refuse(pid)
             is_ours = event or (received == signal.SIGSTOP and pid not in known)
             known.add(pid)
             LIBC.ptrace(CONTINUE, pid, None, 0 if is_ours else received)
@@ -144,7 +153,11 @@ class Tracer:
         paths = [] if number == SYNC else self._paths(pid, number, arguments)
         if number != SYNC and not any(self._counts(path) for path in paths):
             return False
+        if self.is_full and number not in ALLOCATING:
+            return False
         self.points += 1
+        if self.is_full:
+            return 0 < self.point <= self.points
         if self.points == self.point:
             if number == WRITE and not self.loses_unsynced:
                 _write_half(pid, *arguments[:3])
@@ -190,6 +203,17 @@ class Tracer:
             if Path(path).is_file():
                 os.truncate(path, 0)
         shutil.rmtree(self.root / "run" / "pulumi-kubeadm", ignore_errors=True)
+
+
+def _refuse(pid: int) -> None:
+    """Let a call fail with ENOSPC. A fake program that gets it ends, as the one it stands for would."""
+    if b"/stubs/" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        os.kill(pid, signal.SIGKILL)
+        return
+    registers = (ctypes.c_uint64 * 27)()
+    LIBC.ptrace(GET_REGISTERS, pid, None, ctypes.addressof(registers))
+    registers[NUMBER], registers[ANSWER] = ctypes.c_uint64(-1).value, ctypes.c_uint64(-errno.ENOSPC).value
+    LIBC.ptrace(SET_REGISTERS, pid, None, ctypes.addressof(registers))
 
 
 def _link(path: str) -> str:

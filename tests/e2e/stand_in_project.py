@@ -13,6 +13,7 @@ import yaml
 
 from local.paths import REPOSITORY
 from local.toolchain import environment as tool_environment
+from operations.preview._preview import Selection
 from tests.bench.stand_ins import StandIns, address
 from tests.unit.support.stacks import CALICO_MANIFEST
 
@@ -74,7 +75,8 @@ class Project:
 
     def __init__(self, directory: Path, machines: StandIns, program: str) -> None:
         self._directory, self._machines = directory, machines
-        (directory / "state").mkdir()
+        for name in ("state", "tmp"):
+            (directory / name).mkdir()
         (directory / "Pulumi.yaml").write_text("{name: kubeadm, runtime: python}\n")
         (directory / "__main__.py").write_text(program)
         self._environment = {
@@ -83,6 +85,7 @@ class Project:
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_DEBUG_COMMANDS": "true",  # for the event log
             "PYTHONPATH": str(REPOSITORY),
+            "TMPDIR": str(directory / "tmp"),
         }
         del self._environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
         self.run("stack", "init", "two")
@@ -93,6 +96,11 @@ class Project:
         file = self._directory / "Pulumi.two.yaml"
         content = yaml.safe_load(file.read_text()) if file.exists() else {}
         file.write_text(yaml.safe_dump({**(content or {}), "config": stack_file(self._machines, hosts)}))
+
+    @property
+    def selection(self) -> Selection:
+        """The project, for a preview as a pull request has it."""
+        return Selection(self._directory, "two", self._directory / "Pulumi.two.yaml", self._environment)
 
     def run(self, *arguments: str) -> str:
         """Run Pulumi; it succeeds."""

@@ -26,6 +26,7 @@ def control_plane(machine: Machine) -> Machine:
         'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
         "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml\n"
         "echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
+        'mkdir -p "$ROOT/var/lib/kubelet"; echo old >"$ROOT/var/lib/kubelet/config.yaml"\n'
         'touch admin.conf controller-manager.conf scheduler.conf pki/etcd/server.crt "$ROOT/up" ;;\n'
         'reset*) rm -f "$ROOT/up" ;;\nesac',
     )
@@ -467,3 +468,25 @@ def test_an_upgrade_without_a_whole_snapshot_does_not_begin(upgrading: Machine, 
     upgrading.write(f"/{damage}", "")
     assert "expected etcd to be saved before the upgrade" in upgrade(upgrading)
     assert snapshots(upgrading) == {}
+
+
+def test_what_a_power_cut_left_empty_in_an_upgrade_is_put_back(upgrading: Machine) -> None:
+    """With the key of a certificate; what the upgrade wrote already stays."""
+    kubernetes = upgrading.path("/etc/kubernetes")
+    upgrading.stub(
+        "kubeadm",
+        '[[ "$*" == *"upgrade apply"* ]] || exit 0\ncd "$ROOT/etc/kubernetes"\n'
+        ': >manifests/kube-apiserver.yaml; : >pki/apiserver.crt; : >"$ROOT/var/lib/kubelet/config.yaml"\n'
+        "echo new | tee pki/apiserver.key >pki/etcd/server.crt\nexit 1",
+    )
+    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+    upgrading.stub("kubeadm", '[[ "$*" != *"upgrade apply"* ]]')
+    upgrading.stub("systemctl")
+    said = upgrade(upgrading)
+    assert "expected kubeadm upgrade apply" in said, "it goes on"
+    for name in ("manifests/kube-apiserver.yaml", "pki/apiserver.crt", "pki/apiserver.key"):
+        assert (kubernetes / name).read_text() == "old\n", name
+    assert (kubernetes / "pki/etcd/server.crt").read_text() == "new\n"
+    assert upgrading.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+    assert said.count("which a power cut had left empty, is as before the upgrade") == 3
+    assert "systemctl restart kubelet" in upgrading.calls()

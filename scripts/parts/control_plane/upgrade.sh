@@ -2,7 +2,7 @@
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh
-#   lib/static_pods.sh
+#   lib/static_pods.sh lib/unsynced.sh
 
 # said_by COMMAND...: what the command says is in $STAGING/etcdctl.
 said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
@@ -55,10 +55,12 @@ upgrade_control_plane() {
   wait_for_others "$NODE_IP"
   save_etcd
   install_held kubeadm
+  keep_before_upgrade
   lead_elsewhere "$NODE_IP"
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
     upgrade "${how[@]}" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
+  drop "$UPGRADE_BEFORE"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }
 

@@ -103,7 +103,10 @@ case ${0##*/} in
     [[ -n $FACT ]] || exit 1
     if [[ $* == *Version* ]]; then echo "installed $FACT"; else echo installed; fi
     ;;
-  containerd) echo "containerd github.com/containerd/containerd 1.7.24 x" ;;
+  containerd)
+    fact containerd-version
+    echo "containerd github.com/containerd/containerd ${FACT:-1.7.24} x"
+    ;;
   gpg)
     case "$*" in
       *--export*) echo "the named key" ;;

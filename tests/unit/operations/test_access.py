@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import pulumi
 import pytest
 import yaml
 
+from components import addons
 from components.addons import manifests
+from components.addons.dashboard import DASHBOARD
 from components.objects.namespaces import namespaces
+from components.settings import access as access_settings
 from components.settings.stack_file import parse_settings
 from local.paths import REPOSITORY
 from tests.unit.support.recording import Recording, record, stack_of
@@ -109,6 +114,28 @@ def test_namespaces_of_kubernetes_keep_their_level() -> None:
     """kube-system would lose kube-proxy."""
     problem = only_problem(smallest() | {"access": {"podSecurity": {"kube-system": "baseline", "shop": "baseline"}}})
     assert problem.startswith("access: podSecurity is for namespaces of the stack, and kube-system is Kubernetes' own")
+
+
+def test_an_add_on_in_a_namespace_of_kubernetes_makes_no_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The level that its pods need is not put on the namespace either."""
+    in_system = dataclasses.replace(DASHBOARD, namespace="kube-system", pod_security=lambda _: "privileged")
+    monkeypatch.setattr(addons, "ADDONS", (in_system,))
+    assert "kube-system" not in {each.name for each in namespaces(parse_settings(full(tmp_path)))}
+
+
+def test_a_token_of_a_service_account_waits_for_the_account_of_its_own_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stack files refuse two accounts of one name, for `make token`; a token does not rely on that."""
+    monkeypatch.setattr(access_settings, "Counter", lambda _: Counter[str]())
+    accounts = [{"name": "jo", "namespace": where, "longLivedToken": True} for where in ("a", "b")]
+    run = recorded(tmp_path, {"serviceAccounts": accounts})
+    for where in ("a", "b"):
+        (token,) = [each for each in run.resources if each.name == f"{where}/jo-token"]
+        waits_for = {urn.rpartition("::")[2] for urn in token.request.dependencies if "ServiceAccount" in urn}
+        assert waits_for == {f"cluster/{where}/jo"}
 
 
 def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(
