@@ -57,15 +57,27 @@ run_init() {
   changed "kubeadm init is done"
 }
 
-# A kubelet registers its node when it starts, and only then. The rest of a control plane's node is kubeadm's.
+# A kubelet registers its node when it starts, and only then.
 register_again() {
   systemctl restart kubelet
   wait_for 60 "the node to be registered" "journalctl -u kubelet -n 50" kubectl get node "$HOST_NAME"
+  changed "the node, which had been deleted, is registered again"
+}
+
+# The rest of a control plane's node is kubeadm's: label, taints, annotation. A node that a kubelet registered again has none.
+is_control_plane_node() {
+  # shellcheck disable=SC2016 # the template has variables of its own
+  ask "the API server to say which labels node $HOST_NAME has" kubectl get node "$HOST_NAME" --output \
+    'go-template={{range $name, $value := .metadata.labels}}{{$name}}{{"\n"}}{{end}}'
+  grep --quiet --line-regexp --fixed-strings node-role.kubernetes.io/control-plane <<<"$ANSWER"
+}
+mark_node() {
   local phase="init phase mark-control-plane --config $KUBEADM_CONFIG"
+  # The label comes last: without it the next run begins anew.
+  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
   # shellcheck disable=SC2086 # words
   run_kubeadm "kubeadm $phase" $phase
-  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
-  changed "the node, which had been deleted, is registered again"
+  changed "the node, which had registered again, is marked as a control plane"
 }
 
 # restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied:
@@ -114,6 +126,7 @@ wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -
 if [[ $MODE == verify ]]; then
   find_node "$HOST_NAME"
   [[ -n $NODE ]] || register_again
+  is_control_plane_node || mark_node
 fi
 wait_for 60 "the cluster to have the objects that kubeadm makes" \
   "kubectl --kubeconfig $KUBECONFIG get nodes,pods --all-namespaces" cluster_is_complete

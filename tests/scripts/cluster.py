@@ -34,7 +34,8 @@ DISCOVERY = [
 
 
 NODE_IS_READY = (
-    'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;; esac'
+    'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;;'
+    " *metadata.labels*) echo node-role.kubernetes.io/control-plane ;; esac"
 )
 
 
