@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points any-input e2e lifecycle errors faults lint configuration \
+.PHONY: help up refresh down status preview tools test crash-points any-input e2e lifecycle errors faults chaos lint configuration \
 	new-stack preview-comment drift repair \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -69,6 +69,10 @@ errors: ## The guide's common errors, each provoked on a cluster, named by `make
 faults: ## Interrupted runs and half-done machines, each brought to its end; about 35 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/faults --exitfirst
+
+chaos: ## [SEED=1] [MINUTES=10]: updates with an edit and a fault each by chance, on machines of its own
+	@$(PYTHON) -m local tools
+	@$(BIN)/python -m tests.chaos $(call given,SEED,--seed) $(call given,MINUTES,--minutes)
 
 lint: ## Style, types, shell
 	@$(PYTHON) -m local.toolchain

@@ -14,7 +14,8 @@ from operations.status._access_checks import access_problems
 from operations.status._cluster_state import ClusterState
 from problem import Problem
 
-ROLE_TAINTS = {"node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"}
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+ROLE_TAINTS = {CONTROL_PLANE_LABEL, "node-role.kubernetes.io/master"}
 """Taints of a control plane. 1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
 
@@ -32,7 +33,7 @@ def cluster_problems(
     yield from state.refusals
     yield from _nodes(state, settings, commands, were_nodes)
     yield from _labels(state, settings, commands)
-    yield from _taints(state, settings)
+    yield from _control_plane_nodes(state, settings, commands)
     yield from _kube_proxy(state, settings)
     yield from access_problems(state, settings, commands)
 
@@ -114,25 +115,35 @@ def _labels(state: ClusterState, settings: Settings, commands: StackCommands) ->
             )
 
 
-def _taints(state: ClusterState, settings: Settings) -> Iterator[Problem]:
-    taints = settings.cluster.control_plane_taints
-    wanted: set[tuple[str, str]] = {(taint.key, taint.effect) for taint in taints if taint.key in ROLE_TAINTS}
+def _control_plane_nodes(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     for node in state.nodes or []:
         name = node["metadata"]["name"]
         if name not in settings.hosts or settings.hosts[name].role != "control-plane":
             continue
-        found = {
-            (each["key"], each["effect"]) for each in node["spec"].get("taints") or [] if each["key"] in ROLE_TAINTS
-        }
-        if found != wanted:
-            undo = [f"kubectl taint nodes {name} {key}:{effect}-" for key, effect in sorted(found - wanted)]
-            redo = [f"kubectl taint nodes {name} {key}=:{effect}" for key, effect in sorted(wanted - found)]
+        if CONTROL_PLANE_LABEL in (node["metadata"].get("labels") or {}):
+            yield from _taints(node, settings)
+        else:
             yield Problem(
-                f"{name}: control-plane taint",
-                expected=_taint_text(wanted),
-                seen=_taint_text(found),
-                next_command="; ".join([*undo, *redo]) + "; or set cluster.controlPlaneTaints to what was seen",
+                f"{name}: control-plane label",
+                expected=f"{CONTROL_PLANE_LABEL}, which kubeadm sets, with the taints, on a control plane's node",
+                seen="none, as of a node that registered again",
+                next_command=commands.repair(name),
             )
+
+
+def _taints(node: Json, settings: Settings) -> Iterator[Problem]:
+    name, taints = node["metadata"]["name"], settings.cluster.control_plane_taints
+    wanted: set[tuple[str, str]] = {(taint.key, taint.effect) for taint in taints if taint.key in ROLE_TAINTS}
+    found = {(each["key"], each["effect"]) for each in node["spec"].get("taints") or [] if each["key"] in ROLE_TAINTS}
+    if found != wanted:
+        undo = [f"kubectl taint nodes {name} {key}:{effect}-" for key, effect in sorted(found - wanted)]
+        redo = [f"kubectl taint nodes {name} {key}=:{effect}" for key, effect in sorted(wanted - found)]
+        yield Problem(
+            f"{name}: control-plane taint",
+            expected=_taint_text(wanted),
+            seen=_taint_text(found),
+            next_command="; ".join([*undo, *redo]) + "; or set cluster.controlPlaneTaints to what was seen",
+        )
 
 
 def _taint_text(taints: set[tuple[str, str]]) -> str:

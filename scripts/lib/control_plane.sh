@@ -24,15 +24,21 @@ remember_values() {
   remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
 }
 
-# register_again: a kubelet registers its node when it starts, and only then. The rest of a control plane's node is kubeadm's.
+# register_again: a kubelet registers its node when it starts, and only then.
 register_again() {
   systemctl restart kubelet
   wait_for 60 "the node to be registered" "journalctl -u kubelet -n 50" kubectl get node "$HOST_NAME"
+  changed "the node, which had been deleted, is registered again"
+}
+
+# mark_node: a control plane's node has a label, taints and an annotation of kubeadm; one that registered again has none.
+mark_node() {
   local phase="init phase mark-control-plane --config $KUBEADM_CONFIG"
+  # The label comes last: without it the next run begins anew.
+  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
   # shellcheck disable=SC2086 # words
   run_kubeadm "kubeadm $phase" $phase
-  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
-  changed "the node, which had been deleted, is registered again"
+  changed "the node, which had registered again, is marked as a control plane"
 }
 
 # restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied:
@@ -69,6 +75,7 @@ keep_control_plane() {
   if [[ $MODE == verify ]]; then
     find_node "$HOST_NAME"
     [[ -n $NODE ]] || register_again
+    is_control_plane_node "$HOST_NAME" || mark_node
   fi
   wait_for 60 "the cluster to have the objects that kubeadm makes" \
     "kubectl --kubeconfig $ADMIN_CONF get nodes,pods --all-namespaces" cluster_is_complete

@@ -28,6 +28,14 @@ find_node() {
   NODE=$ANSWER
 }
 
+# is_control_plane_node NODE: whether kubeadm has marked it, as the last work of an init or a join.
+is_control_plane_node() {
+  # shellcheck disable=SC2016 # the template has variables of its own
+  ask "the API server to say which labels node $1 has" kubectl get node "$1" --ignore-not-found --output \
+    'go-template={{range $name, $value := .metadata.labels}}{{$name}}{{"\n"}}{{end}}'
+  grep --quiet --line-regexp --fixed-strings node-role.kubernetes.io/control-plane <<<"$ANSWER"
+}
+
 # The default of policy.drainTimeoutSeconds, where the mark was lost.
 DEFAULT_DRAIN_TIMEOUT_SECONDS=300
 

@@ -37,7 +37,8 @@ DISCOVERY = [
 
 
 NODE_IS_READY = (
-    'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;; esac'
+    'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;;'
+    " *metadata.labels*) echo node-role.kubernetes.io/control-plane ;; esac"
 )
 
 OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"

@@ -118,19 +118,31 @@ def test_marks_that_are_left_are_kept(control_plane: Machine) -> None:
     assert "node1: kube-proxy restarts with its new configuration\n" in verified(control_plane)[1]
 
 
-def test_a_node_of_a_control_plane_that_was_deleted_is_registered_again(control_plane: Machine) -> None:
-    """The kubelet registers it, and kubeadm gives it what makes it a control plane's."""
+UNMARKED = "case $* in *metadata.labels*) cat $ROOT/labels; exit ;; esac"
+"""kubectl of a control plane's node that has labels of kubeadm once kubeadm has marked it."""
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_node_of_a_control_plane_that_was_deleted_is_one_again(control_plane: Machine, gone: bool) -> None:
+    """The kubelet registers it, unless it did already, and kubeadm gives it what makes it a control plane's."""
     assert verified(control_plane)[0] == 0
     control_plane.calls()
-    control_plane.stub("kubectl", f"{NODE_IS_GONE}\n{NODE_IS_READY}")
+    control_plane.write("/labels", "kubernetes.io/hostname\n")
+    control_plane.stub("kubectl", f"{NODE_IS_GONE if gone else ''}\n{UNMARKED}\n{NODE_IS_READY}")
     control_plane.stub("systemctl", 'touch "$ROOT/registered"')
-    assert verified(control_plane) == (0, "node1: the node, which had been deleted, is registered again\n")
+    control_plane.stub(
+        "kubeadm", '[[ $* != *mark-control-plane* ]] || echo node-role.kubernetes.io/control-plane >"$ROOT/labels"'
+    )
+    registered = "node1: the node, which had been deleted, is registered again\n" if gone else ""
+    marked = "node1: the node, which had registered again, is marked as a control plane\n"
+    assert verified(control_plane) == (0, registered + marked)
     config = control_plane.path("/etc/kubernetes/kubeadm/config.yaml")
     assert [call for call in control_plane.calls() if call.startswith(("kubeadm", "systemctl"))] == [
-        "systemctl restart kubelet",
-        f"kubeadm init phase mark-control-plane --config {config}",
+        *(["systemctl restart kubelet"] if gone else []),
         f"kubeadm init phase upload-config kubelet --config {config}",
+        f"kubeadm init phase mark-control-plane --config {config}",
     ]
+    assert verified(control_plane) == (0, "")
 
 
 @pytest.mark.parametrize("authority", [CA, None])

@@ -1,14 +1,7 @@
 # shellcheck shell=bash
 # The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while all
 # others are well.
-# Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/join_token.sh lib/messages.sh
-
-# is_labelled: kubeadm labels the node at the end of a join.
-# shellcheck disable=SC2016 # a template
-is_labelled() {
-  kubectl get node "$NODE_NAME" --ignore-not-found \
-    --output 'go-template={{range $name, $_ := .metadata.labels}}{{$name}}{{"\n"}}{{end}}'
-}
+# Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/join_token.sh lib/messages.sh lib/nodes.sh
 
 # remove_half_member: of a join that was cut short. A learner has no vote, and a second member of one address is refused.
 remove_half_member() {
@@ -32,10 +25,10 @@ upload_certificates() {
   rm "$configuration"
 }
 
-ask "the API server to show the labels of node $NODE_NAME" is_labelled
-labels=$ANSWER
+is_marked_node=false
+if is_control_plane_node "$NODE_NAME"; then is_marked_node=true; fi
 find_member "$NODE_IP"
-if ! { grep --quiet '^node-role.kubernetes.io/control-plane$' <<<"$labels" && [[ $MEMBER == *" false" ]]; }; then
+if [[ $is_marked_node == false || $MEMBER != *" false" ]]; then
   [[ -z $MEMBER ]] || remove_half_member
   wait_for_others "$NODE_IP"
   upload_certificates

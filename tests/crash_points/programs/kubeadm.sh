@@ -51,6 +51,7 @@ write_kubelet_configuration() {
 mark_control_plane() {
   meet
   echo node-role.kubernetes.io/control-plane:PreferNoSchedule >"$OBJECTS/nodes/$HOST_NAME/taints"
+  : >"$OBJECTS/nodes/$HOST_NAME/control-plane"
 }
 
 init() {

@@ -40,6 +40,7 @@ node_of() {
     *status.conditions*) cat "$node/ready" ;;
     *unschedulable*) if [[ -e $node/unschedulable ]]; then printf true; fi ;;
     *drained*) if [[ -e $node/drained ]]; then printf true; fi ;;
+    *metadata.labels*) if [[ -e $node/control-plane ]]; then echo node-role.kubernetes.io/control-plane; fi ;;
     *spec.taints*) if [[ -e $node/taints ]]; then cat "$node/taints"; fi ;;
   esac
 }

@@ -138,6 +138,15 @@ def test_a_control_plane_taint_that_is_not_the_stacks(
     assert next_command in printed
 
 
+def test_a_control_plane_whose_node_registered_again_is_marked_by_a_repair(look: Look) -> None:
+    """Its label is gone, and with it the taints."""
+    look.items("/api/v1/nodes")[0]["metadata"]["labels"] = {}
+    printed = look.printed()
+    assert "node1: control-plane label: expected node-role.kubernetes.io/control-plane" in printed
+    assert "Next: make repair STACK=shop HOST=node1" in printed
+    assert printed.count("Next:") == 1
+
+
 def running(namespace: str, label: str, value: str, on: str) -> dict[str, Any]:
     """A Ready pod with a label, on a node."""
     found = pod(namespace, ready=True, state={"running": {}})
