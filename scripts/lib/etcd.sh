@@ -75,9 +75,10 @@ lead_elsewhere() {
     leads_elsewhere "$1"
 }
 leads_elsewhere() {
-  local members leader id address url is_learner
+  local members leader member id url
   members=$(etcd_members) && leader=$(leader_id) || return 1
-  read -r id _ url _ <<<"$(awk -v address="$1" '$2 == address' <<<"$members")"
+  member=$(awk -v address="$1" '$2 == address' <<<"$members")
+  read -r id _ url _ <<<"$member"
   [[ -n $id && $leader == "$id" ]] || return 0
   id=$(awk -v address="$1" '$2 != address && $4 == "false" {print $1; exit}' <<<"$members")
   [[ -n $id ]] || return 0 # the only member

@@ -31,8 +31,8 @@ run_kubeadm() {
 # sync_kubeadm_files: what kubeadm wrote, and did not sync, is on the disk: before a mark says that it is there.
 sync_kubeadm_files() { sync --file-system /etc /var/lib; }
 
-# check_before init|join IGNORED [CONFIGURATION]: kubeadm's own checks of the machine, but for the ignored ones. They change nothing on it, so
-# an init or a join that they refuse is none that was cut short.
+# check_before init|join IGNORED [CONFIGURATION]: kubeadm's own checks of the machine, but for the ignored ones. They change
+# nothing on it, so an init or a join that they refuse is none that was cut short.
 check_before() {
   run_kubeadm "mend what it names, or name the check in cluster.ignorePreflightErrors in the stack file; then pulumi up" \
     "$1" phase preflight --config "${3:-$KUBEADM_CONFIG}" --ignore-preflight-errors="$2"

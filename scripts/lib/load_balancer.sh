@@ -9,7 +9,8 @@ LOAD_BALANCER_UNIT_FILE=/etc/systemd/system/kubernetes-api-haproxy.service
 # stop_load_balancer: where it runs, and nothing leads to it any more.
 stop_load_balancer() {
   is_marked "$LOAD_BALANCER_MARK" || return 0
-  systemctl --quiet disable --now "$LOAD_BALANCER_UNIT" 2>/dev/null || systemctl --quiet stop "$LOAD_BALANCER_UNIT" 2>/dev/null ||
-    true # its file may be gone already, and it with it
+  # Its file may be gone already, and it with it.
+  systemctl --quiet stop "$LOAD_BALANCER_UNIT" 2>/dev/null || true
+  systemctl --quiet disable "$LOAD_BALANCER_UNIT" 2>/dev/null || true
   forget "$LOAD_BALANCER_MARK"
 }

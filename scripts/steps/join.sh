@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The host is a Ready node of the cluster, in the version and with the settings of the stack, as a worker or as a further control
-# plane.
+# The host is a Ready node of the cluster, in the version and with the settings of the stack, as a worker or as a further
+# control plane.
 # Needs: ROLE; lib/containerd.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"

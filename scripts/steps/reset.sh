@@ -33,8 +33,8 @@ look_for_node() {
   return 1
 }
 
-# A machine that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot: it asks
-# its own API server, whose member of etcd is out of the cluster.
+# A machine that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot: it
+# asks its own API server, whose member of etcd is out of the cluster.
 ANSWER=
 if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF && $ROLE == worker ]]; then
   next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"

@@ -81,6 +81,20 @@ class HaCluster:
         count = "journalctl --unit ssh --output cat | grep --count '^Accepted' || true"
         return {name: int(on_machine(name, count)) for name in HA.machines}
 
+    def logins_since(self, before: Mapping[str, int]) -> dict[str, int]:
+        """SSH logins that each machine has seen since an earlier count."""
+        return {name: count - before[name] for name, count in self.logins().items()}
+
+    def ready_nodes(self) -> set[str]:
+        """Names of the nodes that are Ready."""
+        nodes = json.loads(self.kubectl("get", "nodes", "--output", "json"))["items"]
+        return {
+            node["metadata"]["name"]
+            for node in nodes
+            for each in node["status"]["conditions"]
+            if (each["type"], each["status"]) == ("Ready", "True")
+        }
+
 
 def on_machine(machine: str, script: str) -> str:
     """Standard output of a script that root runs on a machine."""

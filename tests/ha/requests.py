@@ -13,7 +13,7 @@ import yaml
 
 from tests.ha.machines import HA, WORKER, on_machine
 
-DIRECTORY = "/var/tmp/requests"  # noqa: S108 (on a machine of the test)
+DIRECTORY = "/var/lib/requests"
 SCRIPT = Path(__file__).with_name("requests.sh")
 
 
@@ -50,9 +50,9 @@ def requests(server: str = f"https://api.{HA.name}.internal:6443") -> Iterator[R
     on_machine(WORKER, f"rm -rf {DIRECTORY}; mkdir -p {DIRECTORY}; touch {DIRECTORY}/requests.log")
     for name, content in files.items():
         on_machine(WORKER, f"base64 --decode >{DIRECTORY}/{name} <<<'{content}'")
-    command = ["podman", "exec", "--env", f"API_SERVER={server}", HA.container(WORKER), "bash", f"{DIRECTORY}/requests.sh"]
+    command = ["podman", "exec", "--env", f"API_SERVER={server}", HA.container(WORKER), "bash"]
     found = Requests()
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen([*command, f"{DIRECTORY}/requests.sh"]) as process:
         try:
             yield found
         finally:

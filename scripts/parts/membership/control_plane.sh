@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while all
-# others are well.
+# The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while
+# all others are well.
 # Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/join_token.sh lib/messages.sh lib/nodes.sh
 
 # remove_half_member: of a join that was cut short. A learner has no vote, and a second member of one address is refused.

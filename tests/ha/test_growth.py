@@ -1,0 +1,94 @@
+"""A cluster of one control plane becomes one of three, and loses the first: what `.ci/run` runs of `make ha`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from local import cluster
+from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, on_machine, stack
+from tests.ha.requests import requests
+
+ENDPOINT = f"api.{HA.name}.internal"
+
+
+@pytest.fixture(scope="module")
+def grown() -> Iterator[HaCluster]:
+    """A control plane and a worker, on machines that are there for this file."""
+    cluster.take_down(stack(["node1"], [WORKER]))
+    try:
+        yield bring_up(["node1"], [WORKER])
+    finally:
+        cluster.take_down(stack(["node1"], [WORKER]))
+
+
+def kubelet(machine: str) -> str:
+    """When the kubelet of a machine started, as systemd says it."""
+    return on_machine(machine, "systemctl show kubelet --property ExecMainStartTimestampMonotonic")
+
+
+def test_one_becomes_three(grown: HaCluster, say: Callable[[str], None]) -> None:
+    """No request of a worker fails, no kubelet restarts, and each control plane has a vote."""
+    before = kubelet(WORKER)
+    grown.edit(hosts(["node1", "node2", "node3"], [WORKER]))
+    with requests() as asked:
+        grown.up()
+    say(f"1 -> 3: {asked}")
+    assert not asked.failed, asked.failed[:10]
+    assert kubelet(WORKER) == before
+    assert grown.etcd_members("node1") == [("node1", True), ("node2", True), ("node3", True)]
+    assert grown.ready_nodes() == {"node1", "node2", "node3", WORKER}
+
+
+def test_each_machine_finds_the_api_on_its_own(grown: HaCluster) -> None:
+    """A worker asks its load balancer, and so does its kube-proxy; a control plane asks itself."""
+    led_to = {
+        name: on_machine(name, f"getent ahostsv4 {ENDPOINT} | awk 'NR == 1 {{print $1}}'") for name in HA.machines
+    }
+    own = {name: f"{HA.address(name)}\n" for name in ("node1", "node2", "node3")}
+    assert led_to == own | {WORKER: "127.0.0.1\n"}
+    for name in HA.machines:
+        pod = "/var/lib/kubelet/pods/$(crictl pods --quiet --name kube-proxy --state ready -o json | grep -m1 -oP"
+        pod += ' \'"uid": "\\K[^"]+\')/etc-hosts'
+        assert on_machine(name, f"awk '$2 == \"{ENDPOINT}\" {{print $1}}' {pod}") == led_to[name]
+
+
+def test_what_a_join_needed_is_gone(grown: HaCluster) -> None:
+    """No certificates in the cluster, no token, no key on a machine."""
+    secrets = grown.kubectl("--namespace", "kube-system", "get", "secrets", "--output", "name")
+    assert "kubeadm-certs" not in secrets
+    assert "bootstrap-token" not in secrets
+    assert on_machine("node2", "grep --recursive --files-with-matches certificateKey /etc /run || true") == ""
+
+
+def test_nothing_to_do_dials_nothing(grown: HaCluster) -> None:
+    """A second update changes nothing."""
+    before = grown.logins()
+    grown.up("--expect-no-changes")
+    assert grown.logins() == before
+
+
+def test_the_first_leaves(grown: HaCluster, say: Callable[[str], None]) -> None:
+    """Its member of etcd is gone, its machine is reset, and no request of a worker fails."""
+    grown.edit(hosts(["node2", "node3"], [WORKER]))
+    before, started = grown.logins(), kubelet(WORKER)
+    with requests() as asked:
+        grown.up()
+    say(f"the first leaves: {asked}; logins {grown.logins_since(before)}")
+    assert not asked.failed, asked.failed[:10]
+    assert kubelet(WORKER) == started
+    assert grown.etcd_members("node2") == [("node2", True), ("node3", True)]
+    assert grown.ready_nodes() == {"node2", "node3", WORKER}
+    assert on_machine("node1", "ls /etc/kubernetes /var/lib/etcd /var/lib/kubelet | grep -v ':$' | xargs") == "\n"
+    grown.up("--expect-no-changes")
+
+
+def test_the_first_comes_back_and_joins(grown: HaCluster) -> None:
+    """It never initialises: the cluster is the one that it left."""
+    cluster_of = ("get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}")
+    before = grown.kubectl(*cluster_of)
+    grown.edit(hosts(["node1", "node2", "node3"], [WORKER]))
+    grown.up()
+    assert grown.kubectl(*cluster_of) == before
+    assert grown.etcd_members("node1") == [("node1", True), ("node2", True), ("node3", True)]
