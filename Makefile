@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points any-input e2e lifecycle errors faults chaos lint configuration \
+.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration \
 	new-stack preview-comment drift repair \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -57,6 +57,13 @@ e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,1
 	@$(PYTHON) -m local tools
 	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest tests/e2e --exitfirst \
 		$(addprefix --ignore ,tests/e2e/test_common_errors.py $(LIFECYCLE))
+ifeq ($(KUBERNETES)$(DEBIAN),)
+	@$(BIN)/pytest tests/ha/test_growth.py --exitfirst
+endif
+
+ha: ## Several control planes: they come, change, die and leave, while requests are counted; about 30 minutes
+	@$(PYTHON) -m local tools
+	@$(BIN)/pytest tests/ha --exitfirst
 
 lifecycle: ## Add-ons, machines, keys and passwords that change, and repairs, on a running cluster; about 30 minutes
 	@$(PYTHON) -m local tools

@@ -48,9 +48,9 @@ backend control-planes
     default-server check check-ssl verify none inter 1s fall 2 rise 2 tcp-ut 10s
 {servers}"""
 """The health check makes an API server that shuts down lose new connections before it closes its port; its connections
-end by themselves. Where every check fails, as on a machine without a free CPU, each API server is still asked. The kernel
-ends connections to a machine that is dead: kubelets and kube-proxies would wait for 45 s. 401 and 403 come from an API
-server that allows no anonymous request."""
+end by themselves. Where every check fails, as on a machine without a free CPU, each API server is still asked. The
+kernel ends connections to a machine that is dead: kubelets and kube-proxies would wait for 45 s. 401 and 403 come from
+an API server that allows no anonymous request."""
 
 _UNIT = f"""\
 [Unit]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
-from components.host_files.kubeadm import JOIN_TOKEN_PATH
+from components.host_files.kubeadm import INVITATION_PATH
 from components.settings.stack_file import parse_settings
 from components.steps.stdin import prologue, staged
 from components.steps.step import StepName
@@ -30,7 +30,7 @@ CANARY = "C4NARY0123456789"
 TOKEN, PASSWORD = f"abcdef.{CANARY}", base64.b64encode(f"robot:{CANARY}".encode()).decode()
 SECRET_FILES = {
     StepName.IMAGES: File("/etc/containerd/certs.d/hub.test/hosts.toml", PASSWORD, "0600"),
-    StepName.JOIN: File(JOIN_TOKEN_PATH, TOKEN, "0600"),
+    StepName.JOIN: File(INVITATION_PATH, TOKEN, "0600"),
 }
 COMMANDS = (["drift", "shop"], ["repair", "shop", "node2"], ["repair", "shop", "node1"], ["status", "shop"])
 ENDS = {
