@@ -45,7 +45,7 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
   { [[ -f $KUBECONFIG ]] && comes_true 60 has_all_of_kubeadm; } ||
     fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK, and no cluster that answers" \
       "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost: docs/runbooks.md, \
-\"The control plane's machine is lost\""
+\"The only control plane's machine is lost\""
   restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK"; then

@@ -142,7 +142,7 @@ def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None
     look.facts["node1"] |= RESET | {"cluster_data": "no"}
     printed = look.printed()
     assert "node1: control plane: expected the data of the cluster in /var/lib/etcd" in printed
-    assert "The control plane's machine is lost" in printed
+    assert "The only control plane's machine is lost" in printed
     assert "make repair" not in printed
 
 
