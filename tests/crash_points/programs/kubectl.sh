@@ -5,7 +5,7 @@ words=() kubeconfig=${KUBECONFIG:-}
 while (($# > 0)); do
   case $1 in
     --request-timeout=* | --overwrite | --ignore-daemonsets | --timeout=*) ;;
-    --namespace) shift ;;
+    --namespace | --server) shift ;;
     --kubeconfig)
       shift
       kubeconfig=$1
@@ -35,6 +35,8 @@ node_of() {
   }
   case $* in
     *"output name"*) echo "node/$1" ;;
+    *metadata.labels*) if [[ -e $node/labels ]]; then cat "$node/labels"; fi ;;
+    *InternalIP*) printf 192.0.2.11 ;;
     *go-template*) if [[ -e $node/addresses ]]; then cat "$node/addresses"; fi ;;
     *kubeletVersion*) cat "$node/version" ;;
     *status.conditions*) cat "$node/ready" ;;
@@ -76,6 +78,7 @@ case "$1 $2" in
   "get --raw") echo ok ;;
   "get node") node_of "${@:3}" ;;
   "get crd") echo crd ;;
+  "delete secret") rm -f "$OBJECTS/objects/$3" ;;
   "get secret") printf 0-1 ;;
   "get clusterrolebinding") if [[ -e $OBJECTS/objects/provider ]]; then cat "$OBJECTS/objects/provider"; fi ;;
   "auth can-i") [[ -s $OBJECTS/objects/provider ]] ;;
@@ -85,6 +88,7 @@ case "$1 $2" in
     if [[ $applied == *ClusterRoleBinding* ]]; then echo "${applied##*name: }" >"$OBJECTS/objects/provider"; fi
     ;;
   "get configmap" | "get daemonset/kube-proxy")
+    if [[ $* == *.ClusterConfiguration* ]]; then echo "apiVersion: kubeadm.k8s.io/v1beta4" && exit; fi
     for name in "${@:2}"; do
       [[ $name == configmap || -s $OBJECTS/objects/${name#*/} ]] || exit 1
     done
