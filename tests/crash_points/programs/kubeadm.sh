@@ -52,7 +52,6 @@ mark_control_plane() {
   meet
   echo node-role.kubernetes.io/control-plane:PreferNoSchedule >"$OBJECTS/nodes/$HOST_NAME/taints"
   : >"$OBJECTS/nodes/$HOST_NAME/control-plane"
-  echo node-role.kubernetes.io/control-plane >"$OBJECTS/nodes/$HOST_NAME/labels"
 }
 
 write_control_plane() {

@@ -35,7 +35,6 @@ node_of() {
   }
   case $* in
     *"output name"*) echo "node/$1" ;;
-    *metadata.labels*) if [[ -e $node/labels ]]; then cat "$node/labels"; fi ;;
     *InternalIP*) printf 192.0.2.11 ;;
     *go-template*) if [[ -e $node/addresses ]]; then cat "$node/addresses"; fi ;;
     *kubeletVersion*) cat "$node/version" ;;
