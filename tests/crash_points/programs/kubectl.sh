@@ -36,12 +36,12 @@ node_of() {
   case $* in
     *"output name"*) echo "node/$1" ;;
     *InternalIP*) printf 192.0.2.11 ;;
+    *metadata.labels*) if [[ -e $node/control-plane ]]; then echo node-role.kubernetes.io/control-plane; fi ;;
     *go-template*) if [[ -e $node/addresses ]]; then cat "$node/addresses"; fi ;;
     *kubeletVersion*) cat "$node/version" ;;
     *status.conditions*) cat "$node/ready" ;;
     *unschedulable*) if [[ -e $node/unschedulable ]]; then printf true; fi ;;
     *drained*) if [[ -e $node/drained ]]; then printf true; fi ;;
-    *metadata.labels*) if [[ -e $node/control-plane ]]; then echo node-role.kubernetes.io/control-plane; fi ;;
     *spec.taints*) if [[ -e $node/taints ]]; then cat "$node/taints"; fi ;;
   esac
 }
