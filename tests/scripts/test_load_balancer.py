@@ -107,7 +107,7 @@ def test_a_load_balancer_that_the_stack_no_longer_wants_stops(worker: Machine) -
     of_service(worker)
     assert worker.run_part("load_balancer", VALUES, []).status == 0
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["disable --now"]
+    assert of_service(worker) == ["stop", "disable"]
     assert not worker.path(f"{STATE}/load-balancer-runs-with").exists()
 
 
