@@ -12,6 +12,7 @@ from components.host_files.containerd import credential_files
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
+from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.scripts import install_scripts
 from components.steps.stdin import rerun_as
 from components.steps.step import Step, StepName
@@ -24,15 +25,17 @@ IDENTITY = "0123456789abcdef"
 AUTHORITY = "certificate\n"
 TOKEN = "abcdef.0123456789abcdef"  # noqa: S105 (of no cluster)
 JOIN_FILES = [File(kubeadm.INVITATION_PATH, TOKEN, "0600"), File(kubeadm.JOIN_AUTHORITY_PATH, AUTHORITY)]
+INVITATION = [File(kubeadm.INVITATION_PATH, f"{TOKEN}\nc0ffee\n192.0.2.11\n", "0600"), JOIN_FILES[1]]
 Steps = dict[tuple[str, StepName], Step]
 
 
 REGISTRY = "hub.example.com"
 
 
-def settings(edited: bool, version: str) -> Settings:
+def settings(edited: bool, version: str, role: str = "worker") -> Settings:
     """The settings of a stack, before or after an edit of everything that a running cluster takes."""
     stack: dict[str, Any] = with_workers("node2", version=version)
+    stack["hosts"]["node2"]["role"] = role
     stack["policy"] = {"resetOnFailure": True}
     stack["containerd"] = {"registries": {REGISTRY: {"username": "robot"}}}
     if edited:
@@ -49,20 +52,23 @@ def settings(edited: bool, version: str) -> Settings:
     return parse_settings(stack)
 
 
-def steps(*, edited: bool = False, version: str = "1.36.3") -> Steps:
+def steps(*, edited: bool = False, version: str = "1.36.3", role: str = "worker") -> Steps:
     """Each step as the program wants it, with the shared files among its own: nothing brings them here."""
-    wanted = wanted_steps(settings(edited, version), LastUpdate(), ["docker.io/shop/web:1"], IDENTITY)
+    wanted = wanted_steps(settings(edited, version, role), LastUpdate(), ["docker.io/shop/web:1"], IDENTITY)
     return {
         key: replace(step, files=[*step.shared_files, *step.files], shared_files=[]) for key, step in wanted.items()
     }
 
 
 OLD, EDITED, NEWER = steps(), steps(edited=True), steps(version="1.36.4")
+SEVERAL = steps(role="control-plane")
+"""Of a stack in which node2 is a control plane, too."""
 
 
 def sent(wanted: Steps, host: str, name: StepName, mode: str = "create") -> Run:
     """What the program sends for a step."""
-    return Run(wanted[host, name].text(JOIN_FILES if name is StepName.JOIN else ()), mode)
+    files = INVITATION if wanted is SEVERAL else JOIN_FILES
+    return Run(wanted[host, name].text(files if name is StepName.JOIN else ()), mode)
 
 
 def pulled(wanted: Steps, host: str, password: str = "first") -> Run:  # noqa: S107 (of no registry)
@@ -150,6 +156,34 @@ def containerd_1_4(world: World) -> None:
     world.machine.write("/world/containerd-version", "1.4.13\n")
 
 
+def member(*, learns: bool) -> str:
+    """The line of node2's member of etcd."""
+    return f"b2, started, node2, https://192.0.2.12:2380, https://192.0.2.12:2379, {str(learns).lower()}\n"
+
+
+def with_half_member(world: World) -> None:
+    """A join of node2 was cut short, and its member of etcd learns for ever."""
+    members = world.machine.path("/var/lib/etcd/member/members")
+    members.write_text(members.read_text() + member(learns=True))
+
+
+def with_control_plane(world: World) -> None:
+    """node2 has joined as a control plane, and its member leads."""
+    with_worker(world)
+    members = world.machine.path("/var/lib/etcd/member/members")
+    members.write_text(members.read_text() + member(learns=False))
+    world.machine.write("/var/lib/etcd/member/leader", "b2\n")
+
+
+def with_sponsor(world: World) -> None:
+    """A control plane elsewhere has uploaded its certificates."""
+    own = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false\n"
+    for name in ("kubeadm-config", "kubelet-config", "kube-proxy", "coredns", "cluster-info", "kubeadm-certs"):
+        world.machine.write(f"/world/cluster/objects/{name}", "configuration\n")
+    world.machine.write("/world/cluster/members", own)
+    world.machine.write("/world/cluster/leader", "a1\n")
+
+
 def node_left(world: World) -> None:
     """Its membership was deleted first."""
     shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))
@@ -159,6 +193,7 @@ PREPARE, _, INIT, KUBECONFIG, MEMBERSHIP, JOIN = StepName
 VERIFY, DELETE = "verify", "delete"
 CONTROL_PLANE = (*prepared(OLD, "node1"), sent(OLD, "node1", INIT))
 JOINED = (*prepared(OLD, "node2"), sent(OLD, "node2", JOIN))
+FIRST = (*prepared(SEVERAL, "node1"), sent(SEVERAL, "node1", INIT))
 MEMBER = (*CONTROL_PLANE, sent(OLD, "node2", MEMBERSHIP))
 
 SCENARIOS = [
@@ -199,7 +234,7 @@ SCENARIOS = [
         sent(NEWER, "node1", INIT, VERIFY),
     ),
     Scenario("init-verify-marks-lost", "node1", CONTROL_PLANE, sent(OLD, "node1", INIT, VERIFY), arrange=lost_marks),
-    Scenario("kubeconfig-create", "node1", CONTROL_PLANE, sent(OLD, "node1", KUBECONFIG)),
+    Scenario("kubeconfig-create", "node1", CONTROL_PLANE, sent(OLD, KUBECONFIG_OWNER, KUBECONFIG)),
     Scenario("membership-create", "node1", CONTROL_PLANE, sent(OLD, "node2", MEMBERSHIP)),
     Scenario(
         "membership-create-changed",
@@ -211,6 +246,28 @@ SCENARIOS = [
     ),
     Scenario("membership-create-upgrade", "node1", MEMBER, sent(NEWER, "node2", MEMBERSHIP), arrange=with_worker),
     Scenario("membership-delete", "node1", MEMBER, sent(OLD, "node2", MEMBERSHIP, DELETE), arrange=with_worker),
+    Scenario("membership-create-control-plane", "node1", FIRST, sent(SEVERAL, "node2", MEMBERSHIP)),
+    Scenario(
+        "membership-create-half-member",
+        "node1",
+        FIRST,
+        sent(SEVERAL, "node2", MEMBERSHIP),
+        arrange=with_half_member,
+    ),
+    Scenario(
+        "membership-delete-control-plane",
+        "node1",
+        FIRST,
+        sent(SEVERAL, "node2", MEMBERSHIP, DELETE),
+        arrange=with_control_plane,
+    ),
+    Scenario(
+        "join-create-control-plane",
+        "node2",
+        prepared(SEVERAL, "node2"),
+        sent(SEVERAL, "node2", JOIN),
+        arrange=with_sponsor,
+    ),
     Scenario("join-create", "node2", prepared(OLD, "node2"), sent(OLD, "node2", JOIN)),
     Scenario(
         "join-verify",

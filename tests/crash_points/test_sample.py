@@ -42,7 +42,7 @@ def test_a_sweep_finds_what_a_missing_line_leaves_behind(tmp_path: Path) -> None
     """The token of a join that was ended when the node was registered."""
 
     def without_protection(world: World) -> None:
-        world.machine.replace("steps/join", 'rm -f "$DISCOVERY" # also', ": # also")
+        world.machine.replace("lib/joining", 'rm -f "$DISCOVERY"', ":")
         world.machine.install()
 
     (join,) = [each for each in SCENARIOS if each.name == "join-create"]

@@ -304,6 +304,15 @@ def test_a_join_that_was_cut_short_starts_over_without_a_trace(joiner: Machine) 
     assert not joiner.path("/asks-the-api").exists(), "its member is removed by the sponsor"
 
 
+def test_a_join_that_was_cut_short_before_kubeadm_wrote_anything_starts_over(joiner: Machine) -> None:
+    """kubeadm makes the directory of etcd."""
+    joiner.write(f"{STATE}/join-started", "yes")
+    joiner.path("/var/lib/etcd").rmdir()
+    finished = joined(joiner)
+    assert finished.status == 0, finished.stderr
+    assert kubeadm_calls(joiner) == ["kubeadm reset", "kubeadm join"]
+
+
 def test_a_join_that_was_cut_short_after_kubeadm_is_finished(joiner: Machine) -> None:
     """Its member has a vote: it is not thrown away."""
     works = (joiner.root / "stubs" / "kubeadm").read_text()

@@ -43,7 +43,7 @@ def test_a_load_balancer_is_installed_and_runs(worker: Machine) -> None:
     finished = worker.run_part("load_balancer", VALUES, files())
     assert finished.status == 0, finished.stderr
     assert "node1: haproxy is installed\n" in finished.stderr
-    assert "node1: the load balancer of the API runs\n" in finished.stderr
+    assert "node1: the load balancer of the API has its configuration\n" in finished.stderr
     calls = worker.calls()
     assert calls[0].endswith("install --no-install-recommends haproxy")
     assert "systemctl --quiet disable --now haproxy" in calls
@@ -107,7 +107,7 @@ def test_a_load_balancer_that_the_stack_no_longer_wants_stops(worker: Machine) -
     of_service(worker)
     assert worker.run_part("load_balancer", VALUES, []).status == 0
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["disable --now"]
+    assert of_service(worker) == ["stop", "disable"]
     assert not worker.path(f"{STATE}/load-balancer-runs-with").exists()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File, kubeadm
-from tests.scripts.cluster import CA, NODE_IS_READY, STATE, VALUES
+from tests.scripts.cluster import CA, ETCD, NODE_IS_READY, STATE, VALUES
 from tests.scripts.machine import Finished, Machine
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -96,20 +96,34 @@ JOIN = Case(
     VALUES,
     (File(kubeadm.INVITATION_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
 )
+NODE = {
+    "NODE_NAME": "node2",
+    "NODE_IP": "192.0.2.12",
+    "NODE_ROLE": "worker",
+    "IS_GONE": "false",
+    "KUBERNETES_VERSION": "1.36.3",
+    "TAINTS": "",
+}
 MEMBERSHIP = Case(
     "membership",
     {
         "kubeadm": f"echo {TOKEN}",
         "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; esac',
     },
+    NODE,
+    returns=True,
+)
+# The secret is the key of the certificates, which kubeadm reads from a file.
+MEMBERSHIP_OF_CONTROL_PLANE = Case(
+    "membership",
     {
-        "NODE_NAME": "node2",
-        "NODE_IP": "192.0.2.12",
-        "NODE_ROLE": "worker",
-        "IS_GONE": "false",
-        "KUBERNETES_VERSION": "1.36.3",
-        "TAINTS": "",
+        "kubeadm": f'case "$*" in *certificate-key) echo {CANARY} ;; token*) echo abcdef.0 ;; '
+        '*upload-certs*) grep --quiet "^certificateKey: ." "${!#}" ;; esac',
+        "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; *InternalIP*) printf 192.0.2.11 ;; '
+        '*ClusterConfiguration*) echo "apiVersion: kubeadm.k8s.io/v1beta4" ;; esac',
+        "crictl": ETCD,
     },
+    NODE | {"NODE_ROLE": "control-plane"},
     returns=True,
 )
 KUBECONFIG = Case(
@@ -145,6 +159,7 @@ def images(version: str, keeps: set[str], answer: str) -> Case:
 CASES = {
     "join": JOIN,
     "membership": MEMBERSHIP,
+    "membership of a control plane": MEMBERSHIP_OF_CONTROL_PLANE,
     "kubeconfig": KUBECONFIG,
     "images": images("v2.2.0", {REGISTRY}, "true"),
     "images of containerd 1.4": images("1.4.13", {REGISTRY, CRI_WITH_PASSWORDS}, "true"),

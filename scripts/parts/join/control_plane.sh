@@ -40,7 +40,7 @@ write_join_configuration() {
 clean_up_half_done() {
   rm -f "$ADMIN_CONF"
   run_kubeadm "kubeadm reset --force" reset --force
-  find /var/lib/etcd -mindepth 1 -delete
+  [[ ! -d /var/lib/etcd ]] || find /var/lib/etcd -mindepth 1 -delete
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"
   forget "$INITIALIZED_MARK"

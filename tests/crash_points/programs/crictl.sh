@@ -5,6 +5,18 @@
   echo "connect: no such file or directory" >&2
   exit 1
 }
+
+# etcdctl ARGUMENT...: the members of etcd are lines of a file beside the objects of the cluster.
+etcdctl() {
+  meet
+  case "$*" in
+    *"member list") cat "$OBJECTS/members" ;;
+    *"member remove "*) sed --in-place "/^${!#},/d" "$OBJECTS/members" ;;
+    *"move-leader "*) echo "${!#}" >"$OBJECTS/leader" ;;
+    *"endpoint status "*) printf '"Leader" : %d\n' "0x$(<"$OBJECTS/leader")" ;;
+  esac
+}
+
 case "$*" in
   ps*)
     sync_static_pods
@@ -14,8 +26,10 @@ case "$*" in
     echo
     ;;
   "stop "*)
+    stopped=${!#}
+    stopped=${stopped%-*}
     for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do
-      if [[ ${2%-*} == "$name" ]]; then start_component "$name"; fi
+      if [[ $stopped == "$name" ]]; then start_component "$name"; fi
     done
     ;;
   *"snapshot save"*)
@@ -23,6 +37,7 @@ case "$*" in
     mkdir -p "$(dirname "${!#}")"
     echo "snapshot of $VERSION" >"${!#}"
     ;;
+  exec*" etcdctl "*) etcdctl "$@" ;;
   inspecti*) [[ -e $WORLD/images/${3//\//_} ]] ;;
   "pull "*) state "images/${2//\//_}" pulled ;;
 esac

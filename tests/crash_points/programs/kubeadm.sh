@@ -54,7 +54,7 @@ mark_control_plane() {
   : >"$OBJECTS/nodes/$HOST_NAME/control-plane"
 }
 
-init() {
+write_control_plane() {
   local name
   mkdir -p "$KUBERNETES/pki/etcd"
   for name in ca etcd/ca etcd/server; do echo certificate >"$KUBERNETES/pki/$name.crt"; done
@@ -63,8 +63,15 @@ init() {
     printf 'clusters:\n    client-certificate-data: eA==\n' >"$KUBERNETES/$name.conf"
   done
   write_manifests etcd "${CONTROL_PLANE[@]}"
+}
+
+init() {
+  local name
+  write_control_plane
   write_kubelet_configuration
   mkdir -p "$OBJECTS/objects"
+  echo "a1, started, $HOST_NAME, https://192.0.2.11:2380, https://192.0.2.11:2379, false" >"$OBJECTS/members"
+  echo a1 >"$OBJECTS/leader"
   start_kubelet
   for name in kubeadm kubelet; do upload "$name"; done
   mark_control_plane
@@ -80,6 +87,28 @@ join() {
   write_kubelet_configuration "$(<"$OBJECTS/objects/kubelet-config")"
   echo kubeconfig >"$KUBERNETES/kubelet.conf"
   start_kubelet
+}
+
+# set_member LEARNS: of this machine, node2.
+set_member() {
+  sed --in-place '/^b2,/d' "$OBJECTS/members"
+  echo "b2, started, $HOST_NAME, https://192.0.2.12:2380, https://192.0.2.12:2379, $1" >>"$OBJECTS/members"
+}
+
+# join_control_plane CONFIGURATION: it needs a living API server by its name, and the uploaded certificates.
+join_control_plane() {
+  grep --quiet 'token: abcdef' "$KUBERNETES/kubeadm/discovery.conf" || exit 1
+  grep --quiet '^  certificateKey: c0ffee$' "$1" || exit 1
+  grep --quiet '^192.0.2.11.api.dev.internal$' "$ROOT/etc/hosts" || exit 1
+  meet
+  [[ -s $OBJECTS/objects/kubeadm-certs && ! -e $ROOT/var/lib/etcd/member ]] || exit 1
+  write_control_plane
+  mkdir -p "$ROOT/var/lib/etcd/member"
+  write_kubelet_configuration "$(<"$OBJECTS/objects/kubelet-config")"
+  set_member true
+  start_kubelet
+  set_member false
+  mark_control_plane
 }
 
 # refuse FILE...: one of them is there.
@@ -126,9 +155,14 @@ case "$*" in
   "init phase mark-control-plane"*) mark_control_plane ;;
   "init phase kubeconfig"*) echo kubeconfig >"$KUBERNETES/kubelet.conf" ;;
   "init --config"*) init ;;
+  "certs certificate-key") echo c0ffee ;;
+  "init phase upload-certs"*)
+    meet
+    echo certificates >"$OBJECTS/objects/kubeadm-certs"
+    ;;
   "certs renew"*) ;; # for the same names: another day is not compared
   "join phase preflight"*) refuse "$KUBERNETES"/kubelet.conf "$KUBERNETES"/pki/ca.crt ;;
-  "join --config"*) join ;;
+  "join --config"*) if grep --quiet ^controlPlane: "$3"; then join_control_plane "$3"; else join; fi ;;
   "upgrade apply"*) upgrade_apply "$3" ;;
   "upgrade node"*)
     meet

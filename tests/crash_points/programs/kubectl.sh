@@ -5,7 +5,7 @@ words=() kubeconfig=${KUBECONFIG:-}
 while (($# > 0)); do
   case $1 in
     --request-timeout=* | --overwrite | --ignore-daemonsets | --timeout=*) ;;
-    --namespace) shift ;;
+    --namespace | --server) shift ;;
     --kubeconfig)
       shift
       kubeconfig=$1
@@ -35,12 +35,13 @@ node_of() {
   }
   case $* in
     *"output name"*) echo "node/$1" ;;
+    *InternalIP*) printf 192.0.2.11 ;;
+    *metadata.labels*) if [[ -e $node/control-plane ]]; then echo node-role.kubernetes.io/control-plane; fi ;;
     *go-template*) if [[ -e $node/addresses ]]; then cat "$node/addresses"; fi ;;
     *kubeletVersion*) cat "$node/version" ;;
     *status.conditions*) cat "$node/ready" ;;
     *unschedulable*) if [[ -e $node/unschedulable ]]; then printf true; fi ;;
     *drained*) if [[ -e $node/drained ]]; then printf true; fi ;;
-    *metadata.labels*) if [[ -e $node/control-plane ]]; then echo node-role.kubernetes.io/control-plane; fi ;;
     *spec.taints*) if [[ -e $node/taints ]]; then cat "$node/taints"; fi ;;
   esac
 }
@@ -76,6 +77,7 @@ case "$1 $2" in
   "get --raw") echo ok ;;
   "get node") node_of "${@:3}" ;;
   "get crd") echo crd ;;
+  "delete secret") rm -f "$OBJECTS/objects/$3" ;;
   "get secret") printf 0-1 ;;
   "get clusterrolebinding") if [[ -e $OBJECTS/objects/provider ]]; then cat "$OBJECTS/objects/provider"; fi ;;
   "auth can-i") [[ -s $OBJECTS/objects/provider ]] ;;
@@ -85,6 +87,7 @@ case "$1 $2" in
     if [[ $applied == *ClusterRoleBinding* ]]; then echo "${applied##*name: }" >"$OBJECTS/objects/provider"; fi
     ;;
   "get configmap" | "get daemonset/kube-proxy")
+    if [[ $* == *.ClusterConfiguration* ]]; then echo "apiVersion: kubeadm.k8s.io/v1beta4" && exit; fi
     for name in "${@:2}"; do
       [[ $name == configmap || -s $OBJECTS/objects/${name#*/} ]] || exit 1
     done
