@@ -71,6 +71,8 @@ def _control_plane(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]
         yield "every node: kube-proxy restarts, one node after the other"
     if "CONTROL_PLANE_TAINTS" in changed:
         yield _taints(host, wanted, step, "CONTROL_PLANE_TAINTS")
+    if changed == {"LEADS"}:
+        yield f"{host.name}: makes the changes of the whole cluster from now on; it is verified, nothing restarts"
     yield from _policies(host, changed)
 
 

@@ -11,6 +11,7 @@ import yaml
 from operations.access._login_token import DEFAULT_DURATION, login_token
 from operations.access.api import Api
 from operations.access.kubeconfig_file import Kubeconfig, merge_into, path_of
+from operations.access.servers import answering_kubeconfig
 from operations.stack.stacks import selected_stack
 
 OF_STACK = "pulumi-kubeadm"
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
         StepError: there is no such user, the cluster does not answer, or the file cannot be merged into.
     """
     stack = selected_stack(arguments.stack)
-    own = stack.output("kubeconfig")
+    own = answering_kubeconfig(stack)
     api = Api.of(own, stack.commands)
     if arguments.user:
         token = login_token(api, stack.settings(), arguments.user, arguments.duration)

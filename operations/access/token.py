@@ -7,6 +7,7 @@ import sys
 
 from operations.access._login_token import DEFAULT_DURATION, login_token
 from operations.access.api import Api
+from operations.access.servers import answering_kubeconfig
 from operations.stack.stacks import selected_stack
 
 
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
         StepError: there is no such service account, or the cluster does not answer.
     """
     stack = selected_stack(arguments.stack)
-    api = Api.of(stack.output("kubeconfig"), stack.commands)
+    api = Api.of(answering_kubeconfig(stack), stack.commands)
     token = login_token(api, stack.settings(), arguments.user, arguments.duration)
     print(token.lifetime, file=sys.stderr)
     print(token.token)

@@ -15,6 +15,7 @@ from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.access.api import Api, ApiError, Json
+from operations.access.servers import answering_kubeconfig
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
@@ -40,8 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
     host = _repairable(arguments.host, settings, recorded, stack.commands)
-    kubeconfig = stack.outputs().get("kubeconfig")
-    api = Api.of(str(kubeconfig), stack.commands) if kubeconfig else None
+    api = Api.of(answering_kubeconfig(stack), stack.commands) if stack.outputs().get("kubeconfig") else None
     machine = _Machine(host, settings, recorded)
     node = _Node(machine, api) if api else None
     if node:

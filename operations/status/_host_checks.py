@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
@@ -17,18 +17,18 @@ FACTS = Path(__file__).parent / "host_facts.sh"
 Facts = Mapping[str, str]
 
 
-def facts_of(host: Host, settings: Settings, were_nodes: Collection[str]) -> dict[str, str]:
+def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> dict[str, str]:
     """The facts of a host, by name, that operations/status/host_facts.sh prints.
 
     Args:
         host: the host.
         settings: the settings of the stack.
-        were_nodes: hosts that the last update left as nodes.
+        were_nodes: hosts that the last update left as nodes, and the sponsor of each.
 
     Raises:
         StepError: it does not let us in.
     """
-    workers = [each.name for each in settings.workers if each.name in were_nodes and not each.gone]
+    workers = [each.name for each in settings.workers if were_nodes.get(each.name) == host.name and not each.gone]
     given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host, workers))}
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     lines = run_as_root(host, settings.ssh, script).output.splitlines()

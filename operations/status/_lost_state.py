@@ -43,7 +43,7 @@ def marks_of(host: Host, workers: Collection[str]) -> list[str]:
 
     Args:
         host: the host of the node.
-        workers: workers that the last update left as nodes.
+        workers: workers that the last update left as nodes, and whose membership runs on the host.
     """
     if host.role != "control-plane":
         return list(MARKS_OF_EVERY_NODE)
@@ -56,7 +56,7 @@ def lost_problems(
     """Everything that a node has lost since the last update."""
     repair = commands.repair(host.name)
     if facts["joined"] != "yes":
-        yield _reset(host, facts, commands)
+        yield _reset(host, settings, facts, commands)
         return
     yield from _marks(host, settings, facts["marks_gone"].split(), commands)
     if facts["files_gone"]:
@@ -90,14 +90,22 @@ def _marks(host: Host, settings: Settings, gone: list[str], commands: StackComma
         )
 
 
-def _reset(host: Host, facts: Mapping[str, str], commands: StackCommands) -> Problem:
+def _reset(host: Host, settings: Settings, facts: Mapping[str, str], commands: StackCommands) -> Problem:
     """The problem of a machine without kubelet.conf, such as `kubeadm reset` leaves one."""
+    if host.role == "control-plane" and len(settings.living_control_planes) > 1:
+        return Problem(
+            f"{host.name}: control plane",
+            expected="a node of the cluster with a member of etcd, as the last update left it",
+            seen="no /etc/kubernetes/kubelet.conf: the machine was reset, or is another one",
+            next_command=f"set gone: true for {host.name} in the stack file, then {commands.up}; remove it, then"
+            f" {commands.up}: the machine joins anew",
+        )
     if host.role == "control-plane" and facts["cluster_data"] != "yes":
         return Problem(
             f"{host.name}: control plane",
             expected="the data of the cluster in /var/lib/etcd",
             seen="none: the machine was reset, or is another one, and with it the cluster is lost",
-            next_command=f'docs/runbooks.md, "The control plane\'s machine is lost"; it ends with {commands.up}',
+            next_command=f'docs/runbooks.md, "The only control plane\'s machine is lost"; it ends with {commands.up}',
         )
     return Problem(
         f"{host.name}: kubelet",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.settings import Host, Settings
+from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.access.api import Api
 from operations.access.kubeconfig_file import path_of
+from operations.access.servers import answering_kubeconfig
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import SelectedStack, selected_stack
 from operations.status._addon_checks import addon_problems
@@ -61,11 +63,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _cluster(
-    stack: SelectedStack, settings: Settings, kubeconfig: Path | None, were_nodes: Collection[str]
+    stack: SelectedStack, settings: Settings, kubeconfig: Path | None, were_nodes: Mapping[str, str]
 ) -> tuple[ClusterState, list[Problem]]:
     """The state of the cluster, and its problems. Hosts are checked even where the API server does not answer."""
     try:
-        content = kubeconfig.read_text() if kubeconfig else str(stack.output("kubeconfig"))
+        content = kubeconfig.read_text() if kubeconfig else answering_kubeconfig(stack)
         state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.enabled)
     except (OSError, UnicodeDecodeError) as error:
         raise StepError(
@@ -88,18 +90,22 @@ def _cluster(
     return state, found
 
 
-def _recorded_nodes(stack: SelectedStack, settings: Settings) -> set[str]:
-    """Hosts that the last update left as nodes; none where the user may not read the state."""
+def _recorded_nodes(stack: SelectedStack, settings: Settings) -> dict[str, str]:
+    """Hosts that the last update left as nodes, and the sponsor of each, or nothing for the only control plane.
+
+    Where the user may not read the state there are none.
+    """
     try:
         recorded = stack.recorded_inputs()
     except StepError:
-        return set()
-    steps = {"control-plane": StepName.INIT, "worker": StepName.JOIN}
-    return {host.name for host in settings.hosts.values() if (host.name, steps[host.role]) in recorded}
+        return {}
+    nodes = {host for host, step in recorded if step in {StepName.INIT, StepName.JOIN} and host in settings.hosts}
+    memberships = {host: recorded.get((host, StepName.MEMBERSHIP)) for host in nodes}
+    return {host: inputs_of(text).values.get("HOST_NAME", "") if text else "" for host, text in memberships.items()}
 
 
 def _host(
-    host: Host, settings: Settings, commands: StackCommands, state: ClusterState, were_nodes: Collection[str]
+    host: Host, settings: Settings, commands: StackCommands, state: ClusterState, were_nodes: Mapping[str, str]
 ) -> Iterable[Problem]:
     is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
     try:

@@ -15,7 +15,7 @@ from local.mirror import KUBERNETES, MirrorAccess
 from local.paths import STATE
 from local.stack import LocalStack
 
-HA = Environment("ha", "192.168.61", {"node1": 11, "node2": 12, "node3": 13, "node4": 14})
+HA = Environment("ha", "192.168.61", {"node1": 11, "node2": 12, "node3": 13, "node4": 14, "node5": 15})
 WORKER = "node4"
 
 

@@ -5,9 +5,7 @@
 # leave_etcd: a member that leaves hands over its leadership first. Where its machine is dead nobody asks it.
 leave_etcd() {
   local id
-  find_member "$NODE_IP"
   [[ -n $MEMBER ]] || return 0
-  wait_for_majority
   read -r id _ <<<"$MEMBER"
   if [[ $IS_GONE != true ]]; then lead_elsewhere "$NODE_IP"; fi
   wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP" "crictl logs \$(crictl ps --quiet --name etcd)" \
@@ -21,6 +19,10 @@ wait_for_majority() {
     "docs/runbooks.md, \"The majority of the control planes is lost\"" majority_is_well "$NODE_IP"
 }
 
+if [[ $NODE_ROLE == control-plane ]]; then
+  find_member "$NODE_IP"
+  [[ -z $MEMBER ]] || wait_for_majority # before the node is drained: an edit that is taken back leaves nothing to undo
+fi
 find_node "$NODE_NAME"
 # shellcheck disable=SC2153 # find_node sets NODE
 node=$NODE

@@ -48,7 +48,7 @@ def test_a_join_whose_token_expired_is_made_up_for_by_a_plain_up(live: Cluster) 
     """The machine cannot reach the API server at first; then its token is gone."""
     live.on(THIRD, f"ip route add unreachable {E2E.address(FIRST)}")
     seen = failure()
-    assert f"{THIRD}: join: expected the API server at https://{E2E.address(FIRST)}:6443 to answer" in seen
+    assert f"{THIRD}: join: expected the API server at https://api.{E2E.name}.internal:6443 to answer" in seen
     live.on(THIRD, f"ip route del unreachable {E2E.address(FIRST)}")
     live.on(FIRST, "kubeadm token list -o jsonpath='{.token}{\"\\n\"}' | xargs --no-run-if-empty kubeadm token delete")
     before = logins(live)

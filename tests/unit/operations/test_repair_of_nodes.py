@@ -48,6 +48,7 @@ class Stack:
         )
         self.recorded_inputs = lambda: self.recorded
         self.outputs = lambda: {"kubeconfig": json.dumps(server.kubeconfig)}
+        self.output = lambda _: json.dumps(server.kubeconfig)
 
 
 class Hosts:

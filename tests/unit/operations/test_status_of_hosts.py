@@ -132,7 +132,7 @@ def test_marks_of_workers_have_the_name_that_the_scripts_give_them(monkeypatch: 
     hosts = with_workers("node2", "node3", "node4")["hosts"]
     hosts["node4"]["gone"] = True
     stack = settings(hosts=hosts)
-    facts_of(stack.hosts["node1"], stack, ["node1", "node2", "node4"])
+    facts_of(stack.hosts["node1"], stack, {"node1": "", "node2": "node1", "node3": "node5", "node4": "node1"})
     marks = shlex.split(asked[0].partition("MARKS=")[2].partition("\n")[0])[0].split()
     assert [mark for mark in marks if "-of-" in mark] == [name]
 

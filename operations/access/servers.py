@@ -1,0 +1,52 @@
+"""The API server that a stack's kubeconfig leads to: another control plane's where the first does not answer."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import yaml
+
+from components.cluster_access import with_server
+from components.host_files.kubeadm import api_server_for_people
+from components.settings import Settings
+from components.settings.stack import API_PORT
+from operations.stack.stacks import SelectedStack
+
+CONNECT_SECONDS = 3
+
+
+def answering_kubeconfig(stack: SelectedStack) -> str:
+    """The stack's kubeconfig, with the address of the first control plane that takes connections.
+
+    Where none does, or with a load balancer of the stack's own, the kubeconfig is as the last update left it.
+
+    Raises:
+        StepError: the stack has no kubeconfig, or its file is not valid.
+    """
+    content = str(stack.output("kubeconfig"))
+    servers = _servers(stack.settings())
+    if len(servers) < 2 or _connects(_server_of(content)):
+        return content
+    return next((with_server(content, server) for server in servers if _connects(server)), content)
+
+
+def _servers(settings: Settings) -> list[str]:
+    """URLs of the API servers; a load balancer has one."""
+    return list(dict.fromkeys(api_server_for_people(host, settings) for host in settings.living_control_planes))
+
+
+def _server_of(kubeconfig: str) -> str:
+    with suppress(yaml.YAMLError, KeyError, IndexError, TypeError):
+        return str(yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]["server"])
+    return ""
+
+
+def _connects(server: str) -> bool:
+    found = urlsplit(server)
+    try:
+        with socket.create_connection((found.hostname or "", found.port or API_PORT), timeout=CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,58 @@
+"""The API server that a kubeconfig leads to where a control plane is dead."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from components.settings.stack_file import parse_settings
+from operations.access import servers
+from operations.access.servers import answering_kubeconfig
+from tests.unit.support.stacks import Stack as StackFile
+from tests.unit.support.stacks import with_workers
+
+KUBECONFIG = "clusters:\n- cluster:\n    server: https://127.0.0.1:{port}\n"
+
+
+class Stack:
+    """A stack with control planes at these addresses, whose kubeconfig leads to the first."""
+
+    def __init__(self, *addresses: str, port: int, **cluster: str) -> None:
+        stack: StackFile = with_workers(*(f"node{number}" for number in range(2, len(addresses) + 1)))
+        stack["cluster"] |= cluster
+        for host, address in zip(stack["hosts"].values(), addresses, strict=True):
+            host |= {"address": address, "role": "control-plane"}
+        self.settings = lambda: parse_settings(stack)
+        self.output = lambda _: KUBECONFIG.format(port=port)
+
+
+@pytest.fixture
+def living(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port of 127.0.0.2 alone that takes connections, as the port of each API server."""
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        port: int = server.getsockname()[1]
+        monkeypatch.setattr("components.host_files.kubeadm.API_PORT", port)
+        monkeypatch.setattr(servers, "CONNECT_SECONDS", 1)
+        yield port
+
+
+def test_a_kubeconfig_leads_to_a_control_plane_that_answers(living: int) -> None:
+    """The first is dead."""
+    found = answering_kubeconfig(Stack("127.0.0.1", "127.0.0.2", "127.0.0.3", port=living))  # type: ignore[arg-type]
+    assert found == KUBECONFIG.format(port=living).replace("127.0.0.1", "127.0.0.2")
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1",), ("127.0.0.1", "127.0.0.3")])
+def test_a_kubeconfig_stays_where_nothing_better_answers(addresses: tuple[str, ...], living: int) -> None:
+    """What fails then names the address of the last update."""
+    stack = Stack(*addresses, port=living)
+    assert answering_kubeconfig(stack) == KUBECONFIG.format(port=living)  # type: ignore[arg-type]
+
+
+def test_a_load_balancer_of_the_stack_is_not_passed_by(living: int) -> None:
+    """It may be the only way to the API."""
+    own = {"controlPlaneEndpoint": "api.example.com:6443"}
+    stack = Stack("127.0.0.1", "127.0.0.2", "127.0.0.3", port=living, **own)
+    assert answering_kubeconfig(stack) == KUBECONFIG.format(port=living)  # type: ignore[arg-type]
