@@ -9,8 +9,8 @@ BIN := .venv/bin
 help: ## List what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: ## A real cluster on three local machines
-	@$(PYTHON) -m local up
+up: ## [CONTROL_PLANES=3]: a real cluster on three local machines; with three control planes, on five
+	@$(PYTHON) -m local up $(call given,CONTROL_PLANES)
 
 refresh: ## As `make up`, and what was deleted in the cluster by hand is made again
 	@$(PYTHON) -m local refresh
@@ -32,8 +32,8 @@ else
 	@$(PYTHON) -m local status
 endif
 
-preview: ## What `make up` would change, line by line
-	@$(PYTHON) -m local preview
+preview: ## [CONTROL_PLANES=3]: what `make up` would change, line by line
+	@$(PYTHON) -m local preview $(call given,CONTROL_PLANES)
 
 tools: ## Install what is needed to run Pulumi and the tests
 	@$(PYTHON) -m local tools

@@ -28,13 +28,24 @@ COMMANDS = {
 }
 
 
+OF_A_SIZE = {"up": cluster.up, "preview": cluster.preview}
+"""Commands that take a number of control planes."""
+
+
 def main() -> int:
     """Run a command; exit status 1 after a failure, 130 after an interrupt."""
-    if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:
-        print(f"usage: python3 -m local {'|'.join(COMMANDS)}", file=sys.stderr)
+    name, *more = sys.argv[1:] or [""]
+    sizes = [str(count) for count in cluster.CONTROL_PLANES]
+    if name not in COMMANDS or len(more) > (name in OF_A_SIZE) or not set(more) <= set(sizes):
+        print(
+            f"usage: python3 -m local {'|'.join(COMMANDS)}, or {'|'.join(OF_A_SIZE)} {'|'.join(sizes)}", file=sys.stderr
+        )
         return 2
     try:
-        COMMANDS[sys.argv[1]]()
+        if more:
+            OF_A_SIZE[name](cluster.dev_stack(int(more[0])))
+        else:
+            COMMANDS[name]()
     except StepError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -19,6 +19,17 @@ from local.stack import LocalStack
 from problem import Problem, StepError
 
 DEV_STACK = LocalStack(DEV, REPOSITORY / "Pulumi.dev.yaml")
+CONTROL_PLANES = (1, 3)
+"""Numbers of control planes that `make up` brings up."""
+
+
+def dev_stack(control_planes: int) -> LocalStack:
+    """The stack of `make up` with a number of control planes; those beside the first have machines of their own."""
+    return LocalStack(DEV.with_control_planes(control_planes), DEV_STACK.source)
+
+
+LARGEST = dev_stack(max(CONTROL_PLANES))
+"""The stack of `make up` with every machine that it may have."""
 
 
 def up(stack: LocalStack = DEV_STACK) -> None:
@@ -106,7 +117,7 @@ def kubectl(environment: Environment) -> Path:
 def down() -> None:
     """Delete the local machines, their mirror, their keys and the stack. The cache stays."""
     with exclusive():
-        take_down(DEV_STACK)
+        take_down(LARGEST)
 
 
 def take_down(stack: LocalStack) -> None:
@@ -124,7 +135,7 @@ def take_down(stack: LocalStack) -> None:
     run(["rm", "-rf", environment.directory], step="remove keys", log="commands")
 
 
-def status(environment: Environment = DEV) -> None:
+def status(environment: Environment = LARGEST.environment) -> None:
     """Print the state of the machines and the nodes."""
     for line in machines.status(environment):
         say(line)
@@ -147,13 +158,13 @@ def status(environment: Environment = DEV) -> None:
         )
 
 
-def preview() -> None:
+def preview(stack: LocalStack = DEV_STACK) -> None:
     """Print what `make up` would change.
 
     Raises:
         StepError: `make up` was never run here, so that there are no machines whose keys a stack file could name.
     """
-    if not DEV_STACK.exists():
+    if not stack.exists():
         raise StepError(
             Problem(
                 "preview",
@@ -163,8 +174,8 @@ def preview() -> None:
             )
         )
     toolchain.install()
-    DEV_STACK.configure(None if machines.has_way_out(DEV) else mirror.access(DEV))
-    say(DEV_STACK.preview())
+    stack.configure(None if machines.has_way_out(stack.environment) else mirror.access(stack.environment))
+    say(stack.preview())
 
 
 @contextmanager

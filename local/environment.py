@@ -19,6 +19,8 @@ class Environment:
         machines: last number of each machine's address, by machine name; the control plane comes first.
         debian: Debian release of the machines.
         debian_exceptions: machines of other releases.
+        further_control_planes: names of machines that are control planes beside the first, and in no committed stack
+            file.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Environment:
     machines: dict[str, int]
     debian: int = 12
     debian_exceptions: dict[str, int] = field(default_factory=dict)
+    further_control_planes: tuple[str, ...] = ()
 
     @property
     def subnet(self) -> str:
@@ -61,6 +64,12 @@ class Environment:
             machine: releases[number] for number, machine in enumerate(self.machines) if number < len(releases) - 1
         }
         return replace(self, debian=releases[-1], debian_exceptions=exceptions)
+
+    def with_control_planes(self, count: int) -> Environment:
+        """The environment with further machines, which follow the others by name and address, as control planes."""
+        first = len(self.machines) + 1
+        named = {f"node{number}": 100 + number for number in range(first, first + count - 1)}
+        return replace(self, machines={**self.machines, **named}, further_control_planes=tuple(named))
 
     def container(self, machine: str) -> str:
         """Name of the podman container that is the machine."""

@@ -145,7 +145,8 @@ class LocalStack:
         return json.dumps([self.source.read_text(), self._settings(access)])
 
     def _settings(self, access: MirrorAccess | None) -> dict[str, str]:
-        return mirror_settings(access) if access else public_sources.settings(self.environment.debian)
+        sources = mirror_settings(access) if access else public_sources.settings(self.environment.debian)
+        return {**sources, **further_control_planes(self.environment)}
 
     def _create(self) -> None:
         """Create the stack from a copy of the project: Pulumi would write into the committed stack file."""
@@ -188,6 +189,15 @@ def _is_alive(process: int | None) -> bool:
     except OSError:
         return False
     return "State:\tZ" not in status
+
+
+def further_control_planes(environment: Environment) -> dict[str, str]:
+    """Settings of the hosts that no committed stack file names."""
+    return {
+        f"hosts.{name}.{key}": value
+        for name in environment.further_control_planes
+        for key, value in {"address": environment.address(name), "role": "control-plane"}.items()
+    }
 
 
 def mirror_settings(access: MirrorAccess) -> dict[str, str]:

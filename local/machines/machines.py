@@ -95,10 +95,12 @@ def copy_from(environment: Environment, machine: str, path: str, target: Path) -
 
 
 def status(environment: Environment) -> list[str]:
-    """A line for each machine: name, address, and state of the container."""
+    """A line for each machine: name, address, and state of the container; further control planes only if there."""
     lines = []
     for machine in environment.machines:
         found = inspected("container", environment.container(machine), step="inspect the machines")
+        if not found and machine in environment.further_control_planes:
+            continue
         state = found["State"]["Status"] if found else "not there"
         lines.append(f"  {machine:<8} {environment.address(machine):<16} {state}")
     return lines
