@@ -68,7 +68,7 @@ class Environment:
     def with_control_planes(self, count: int) -> Environment:
         """The environment with further machines, which follow the others by name and address, as control planes."""
         first = len(self.machines) + 1
-        named = {f"node{number}": 100 + number for number in range(first, first + count - 1)}
+        named = {f"node{number}": 110 + number for number in range(first, first + count - 1)}
         return replace(self, machines={**self.machines, **named}, further_control_planes=tuple(named))
 
     def container(self, machine: str) -> str:
