@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # A control plane that exists, whether this machine initialised it or joined it.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
-#   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/kubeadm.sh
-#   lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
+#   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/clients.sh
+#   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
 
 has_all_of_kubeadm() {
   api_is_ready &&
@@ -57,6 +57,7 @@ restore_marks() {
 
 # keep_control_plane: the control plane of this machine, once it is initialised or has joined, is as the stack says.
 keep_control_plane() {
+  trap let_clients_in EXIT
   . "$LIBRARY/parts/control_plane/identity.sh"
   if is_marked "$INITIALIZED_MARK"; then
     # Each may be what the API server needs to answer.
@@ -86,5 +87,6 @@ keep_control_plane() {
     # shellcheck source=/dev/null
     . "$LIBRARY/parts/control_plane/$part.sh"
   done
+  let_clients_in
   apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$CONTROL_PLANE_TAINTS_MARK"
 }

@@ -12,6 +12,7 @@
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/control_plane.sh"
 
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"

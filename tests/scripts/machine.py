@@ -49,6 +49,12 @@ class Machine:
         (root / "etc").mkdir()
         (root / "proc").mkdir()
         (root / "proc" / "uptime").symlink_to("/proc/uptime")
+        # Never that of the host of the tests: a rule of a test would refuse its clients.
+        self.stub(
+            "iptables",
+            'case "$*" in *--insert*) : >"$ROOT/refusal" ;; *--delete*) rm "$ROOT/refusal" ;; esac\n'
+            '[[ "$*" != *--check* || -e $ROOT/refusal ]]',
+        )
         for path in scripts.rglob("*.sh"):
             copy = self.path(VERSION) / path.relative_to(scripts)
             copy.parent.mkdir(parents=True, exist_ok=True)

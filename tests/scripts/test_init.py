@@ -411,7 +411,8 @@ def upgrade(machine: Machine) -> str:
 
 @pytest.mark.parametrize(("leads", "verb"), [("true", "apply v1.36.4 --yes"), ("false", "node")])
 def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: Machine, leads: str, verb: str) -> None:
-    """Each hands its leadership of etcd over first, so that no write waits for an election."""
+    """Each hands its leadership of etcd over first, so that no write waits for an election, and turns clients away."""
+    upgrading.replace("lib/clients", "TURN_AWAY_SECONDS=4", "TURN_AWAY_SECONDS=0")
     upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
     upgrading.stub("kubeadm", '[[ "$1" != upgrade ]]')
     finished = upgrading.send(upgrading.text("init", UPGRADE | {"LEADS": leads}), "verify")
@@ -421,7 +422,22 @@ def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: M
     assert calls[upgraded].startswith(f"kubeadm upgrade {verb}")
     (moved,) = [number for number, call in enumerate(calls) if call.endswith("move-leader b2")]
     (saved,) = [number for number, call in enumerate(calls) if "snapshot save" in call]
-    assert saved < moved < upgraded
+    (refused,) = [number for number, call in enumerate(calls) if call.startswith("iptables --wait --insert")]
+    assert saved < moved < refused < upgraded
+    assert not upgrading.path("/refusal").exists(), "a step that fails lets clients in again"
+
+
+def test_the_only_control_plane_turns_nobody_away(upgrading: Machine) -> None:
+    """There is no other one for its clients."""
+    upgrade(upgrading)
+    assert not [call for call in upgrading.calls() if call.startswith("iptables --wait --insert")]
+
+
+def test_clients_whom_a_run_turned_away_that_was_cut_short_are_let_in(running: Machine) -> None:
+    """By the next run, whatever it does."""
+    running.write("/refusal", "")
+    assert running.send(running.text("init", VALUES), "verify").status == 0
+    assert not running.path("/refusal").exists()
 
 
 def test_no_control_plane_is_upgraded_while_another_one_is_not_well(upgrading: Machine) -> None:

@@ -102,7 +102,7 @@ def test_an_upgrade_that_was_cut_short_goes_on_although_the_marks_were_lost(cont
     """API server and kubelet have two versions: which upgrade went to its end is unknown."""
     control_plane.stub("kubectl", NODE_IS_READY.replace("v1.36.3", "v1.35.4"))
     control_plane.replace("parts/control_plane/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
-    control_plane.replace("parts/control_plane/upgrade", "upgrade_node\n  remember", "exit 9\n  remember")
+    control_plane.replace("parts/control_plane/upgrade", "upgrade_node\n  let_clients_in", "exit 9\n  let_clients_in")
     assert verified(control_plane)[0] == 9
     assert "kubeadm upgrade" in kubeadm_calls(control_plane)
     assert not control_plane.path(f"{STATE}/control-plane-version").exists()

@@ -2,7 +2,7 @@
 # The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. What
 # concerns the whole cluster is applied by the control plane that leads, before the others.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
-#   lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/static_pods.sh
+#   lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/static_pods.sh
 
 phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
@@ -22,8 +22,9 @@ reconfigure_cluster() {
   local before now
   wait_for_others "$NODE_IP"
   lead_elsewhere "$NODE_IP"
+  turn_clients_away
   before=$(container_of kube-apiserver)
-  trap put_back_half_done EXIT # whatever ends the step before the change is done
+  trap 'put_back_half_done; let_clients_in' EXIT # whatever ends the step before the change is done
   renew_api_certificate
   change_static_pods write_manifests
   now=$(container_of kube-apiserver)
@@ -32,7 +33,8 @@ reconfigure_cluster() {
     wait_for 180 "the API server to restart with its new certificate" "crictl ps -a --name kube-apiserver" \
       is_another kube-apiserver "$before"
   fi
-  trap - EXIT
+  trap let_clients_in EXIT
+  let_clients_in
   if [[ $LEADS == true ]]; then
     phase upload-config kubeadm
     phase addon all

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, which
 # does not answer with expired certificates.
-# Needs: CERTIFICATE_GENERATION NODE_IP; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+# Needs: CERTIFICATE_GENERATION NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 
@@ -21,6 +21,7 @@ renew_certificates() {
   if api_is_ready &>/dev/null; then
     wait_for_others "$NODE_IP"
     lead_elsewhere "$NODE_IP"
+    turn_clients_away
   fi
   before=$(container_of kube-apiserver)
   run_kubeadm "kubeadm certs check-expiration" certs renew all
@@ -32,6 +33,7 @@ renew_certificates() {
   done
   wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" \
     is_another kube-apiserver "$before"
+  let_clients_in
   changed "certificates are renewed"
 }
 

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
-# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh
-#   lib/static_pods.sh lib/unsynced.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh
+#   lib/packages.sh lib/static_pods.sh lib/unsynced.sh
 
 # said_by COMMAND...: what the command says is in $STAGING/etcdctl.
 said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
@@ -57,6 +57,7 @@ upgrade_control_plane() {
   install_held kubeadm
   keep_before_upgrade
   lead_elsewhere "$NODE_IP"
+  turn_clients_away
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
     upgrade "${how[@]}" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
@@ -92,6 +93,7 @@ if [[ $(mark "$CONTROL_PLANE_VERSION_MARK") != "$KUBERNETES_VERSION" ]]; then
   condition=$ANSWER
   ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
   [[ $condition == True && $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
+  let_clients_in
   remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
 fi
 give_back "$HOST_NAME"

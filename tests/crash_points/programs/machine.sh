@@ -129,6 +129,13 @@ case ${0##*/} in
       *) tell links ;;
     esac
     ;;
+  iptables)
+    case "$*" in
+      *--check*) [[ -s $WORLD/rules/refusal ]] ;;
+      *--insert*) state rules/refusal refused ;;
+      *--delete*) rm -f "$WORLD/rules/refusal" ;;
+    esac
+    ;;
   iptables-save | ip6tables-save) tell "rules/${0##*/}" ;;
   iptables-restore) state rules/iptables-save "$(cat)" ;;
   ip6tables-restore) state rules/ip6tables-save "$(cat)" ;;

@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# Clients of the API server of this machine, which use another one while it cannot serve.
+# Needs: lib/etcd.sh
+
+# Of the packets that begin a connection from another machine; programs of this machine go on.
+REFUSAL=(INPUT --protocol tcp --dport 6443 --syn ! --in-interface lo --match comment --comment pulumi-kubeadm
+  --jump REJECT --reject-with tcp-reset)
+TURN_AWAY_SECONDS=4 # haproxy looks each second, and leaves a server after two refusals
+
+# turn_clients_away: while etcd restarts, the API server beside it answers nothing, and load balancers notice it only then. So
+# new connections are refused before. The only control plane refuses nobody. A reboot forgets the rule.
+turn_clients_away() {
+  local count
+  command -v iptables >/dev/null || return 0
+  ask "etcd to list its members" etcd_members
+  count=$(wc -l <<<"$ANSWER")
+  ((count > 1)) || return 0
+  iptables --wait --insert "${REFUSAL[@]}"
+  sleep "$TURN_AWAY_SECONDS"
+}
+
+# let_clients_in: also those that a run turned away that was cut short.
+let_clients_in() {
+  command -v iptables >/dev/null || return 0
+  while iptables --wait --check "${REFUSAL[@]}" 2>/dev/null; do
+    iptables --wait --delete "${REFUSAL[@]}"
+  done
+}
