@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
-# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh lib/packages.sh
+# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
+#   lib/load_balancer.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kernel.sh"
 . "$LIBRARY/lib/hosts_file.sh"
+. "$LIBRARY/lib/load_balancer.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
@@ -96,10 +98,11 @@ look_at_packages() {
 }
 
 look_at_services() {
-  local service name
+  local service name services=(containerd kubelet)
+  ! is_staged "$LOAD_BALANCER_CONFIG" || services+=("$LOAD_BALANCER_UNIT")
   name=$(hostname)
   [[ $name == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$name"
-  for service in containerd kubelet; do
+  for service in "${services[@]}"; do
     systemctl --quiet is-enabled "$service" ||
       differs "service $service" "it to start at boot" "$(systemctl is-enabled "$service" 2>&1)"
     systemctl --quiet is-active "$service" ||

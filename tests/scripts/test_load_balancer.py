@@ -138,3 +138,17 @@ def test_kube_proxy_restarts_only_where_the_name_of_the_api_leads_elsewhere(
     stopped = [call for call in node.calls() if call.startswith("crictl stop")]
     assert stopped == (["crictl stop --timeout 10 proxy1"] if restarts else [])
     assert ("kube-proxy restarts, since api.dev.internal leads to 127.0.0.1 now" in finished.stderr) == restarts
+
+
+@pytest.mark.parametrize(("wanted", "missed"), [(files(), True), ([], False)])
+def test_drift_names_a_load_balancer_that_does_not_run(worker: Machine, wanted: list[File], missed: bool) -> None:
+    """A worker without it does not find the API any more."""
+    worker.stub("systemctl", f'[[ "$*" != *"{SERVICE}" ]] || {{ echo inactive; exit 3; }}')
+    worker.script(
+        "services",
+        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
+        '. "$LIBRARY/steps/drift.sh"\nlook_at_services',
+    )
+    finished = worker.run("services", VALUES, wanted)
+    assert finished.status == 0, finished.stderr
+    assert (f"service {SERVICE}: expected it to run, saw inactive\n" in finished.stdout) == missed
