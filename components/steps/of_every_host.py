@@ -51,6 +51,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         "NODE_LEAVES_FIRST": not settings.policy.reset_on_destroy,
         "NODE_IP": str(host.internal_ip),
         "API_HOST": settings.endpoint_host if settings.load_balancer == "local" else "",
+        "OWN_LOAD_BALANCER": settings.endpoint_host if settings.load_balancer == "external" else "",
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
         "CONTAINERD_PACKAGE": settings.containerd.package,

@@ -131,6 +131,7 @@ MACHINE_VALUES = {
     "KUBERNETES_VERSION": "1.36.3",
     "CGROUP_V1_IS_REFUSED": "true",
     "NODE_IP": "192.0.2.11",
+    "OWN_LOAD_BALANCER": "",
 }
 
 
@@ -195,3 +196,12 @@ def test_a_prepared_machine_needs_no_free_disk(sound: Machine) -> None:
     sound.stub("df", 'printf "Avail\\n 100\\n"')
     sound.write("/var/lib/pulumi-kubeadm/prepared", "")
     assert sound.run_part("machine", MACHINE_VALUES).status == 0
+
+
+def test_a_load_balancer_that_no_name_server_knows_is_missed_before_anything_is_changed(sound: Machine) -> None:
+    """kubeadm would wait for minutes, and then name the kubelet."""
+    sound.stub("getent", "[[ $2 == api.example.com ]]")
+    assert sound.run_part("machine", MACHINE_VALUES | {"OWN_LOAD_BALANCER": "api.example.com"}).status == 0
+    finished = sound.run_part("machine", MACHINE_VALUES | {"OWN_LOAD_BALANCER": "lb.example.com"})
+    assert finished.status == 1
+    assert "expected an address of lb.example.com, the load balancer of the API,\n  saw none" in finished.stderr

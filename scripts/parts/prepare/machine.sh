@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
-# Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP ROLE
+# Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP OWN_LOAD_BALANCER ROLE
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
@@ -46,10 +46,18 @@ check_node_ip() {
       "correct nodeIp of the host in the stack file"
 }
 
+# Where name servers do not know the load balancer of the stack, kubeadm would wait for four minutes for an API of its own.
+check_load_balancer() {
+  [[ -z $OWN_LOAD_BALANCER ]] || getent ahostsv4 "$OWN_LOAD_BALANCER" >/dev/null ||
+    find_wrong "an address of $OWN_LOAD_BALANCER, the load balancer of the API" "none" \
+      "getent ahostsv4 $OWN_LOAD_BALANCER; name it in your DNS, or mend cluster.controlPlaneEndpoint in the stack file"
+}
+
 check_memory
 check_disk
 check_system
 check_node_ip
+check_load_balancer
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR
