@@ -30,10 +30,12 @@ def make_control_planes(
     recorded = wanted.last.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
     authority: pulumi.Input[str] | None = authority_of(recorded.stdout) if recorded else None
     gone = [host for host in wanted.settings.control_planes if host.gone]
+    # Each host knows the new name before the cluster, and with it kube-proxy, uses it.
+    named = list(hosts.values()) if wanted.moves_endpoint else []
     access, made, settled = None, list[ControlPlane](), list[pulumi.Resource]()
     for host in [*gone, *roles.in_turn]:
         control_plane = ControlPlane(
-            hosts[host.name], commands, authority=authority, after=settled[-1:], lives_in=lives_in, opts=opts
+            hosts[host.name], commands, authority=authority, after=[*named, *settled[-1:]], lives_in=lives_in, opts=opts
         )
         made.append(control_plane)
         settled += [control_plane.settled] if control_plane.settled else []

@@ -42,6 +42,7 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
     lines = [
         *(line for host in wanted.settings.control_planes for line in _control_plane(host, wanted, passwords)),
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
+        *_endpoint(wanted),
         *_kubeconfig(wanted),
         *_sponsors(wanted),
         *_pod_network(wanted),
@@ -90,6 +91,14 @@ def _control_plane_restarts(host: Host, wanted: Wanted, changed: Collection[str]
         yield f"{host.name}: kubelet restarts, pods keep running"
     if "CERTIFICATE_GENERATION" in changed:
         yield f"{host.name}: certificates are renewed, the control plane restarts"
+
+
+def _endpoint(wanted: Wanted) -> Iterator[str]:
+    if wanted.moves_endpoint:
+        yield (
+            f"every node: finds the API at {wanted.settings.endpoint}; kube-proxy restarts everywhere, the kubelet of"
+            " each worker in its turn, pods keep running"
+        )
 
 
 def _kubeconfig(wanted: Wanted) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -10,14 +10,16 @@ import yaml
 from components.host_files import kubeadm
 from components.review.departures import departures_without_sponsor, roles_that_change
 from components.settings import Host
+from components.settings.stack import is_address
 from components.settings.stack_file import SettingsError
 from components.settings.versions import etcd_can_follow, flags_of, minor_of, removed_flag
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 
+ENDPOINT = "controlPlaneEndpoint"
 FIXED = {
     "clusterName": "cluster.name",
-    "controlPlaneEndpoint": "cluster.controlPlaneEndpoint (or the address of the control plane)",
+    ENDPOINT: "cluster.controlPlaneEndpoint",
     "networking": "cluster.networking",
 }
 """Settings by key of the ClusterConfiguration. kubeadm writes them into certificates, kubeconfigs and objects once."""
@@ -52,6 +54,11 @@ def _problems(wanted: Wanted) -> Iterator[str]:
         return
     yield from roles_that_change(wanted)
     yield from departures_without_sponsor(wanted)
+    if wanted.moves_endpoint and len(settings.control_planes) > len(control_planes):
+        yield (
+            "hosts: further control planes join when every node finds the API by its name; that takes two updates:"
+            " write them after the `pulumi up` that changes cluster.controlPlaneEndpoint"
+        )
     yield from _fixed(wanted)
     yield from _addresses(wanted)
     yield from _names(wanted)
@@ -63,11 +70,17 @@ def _fixed(wanted: Wanted) -> Iterator[str]:
     before = _cluster_configuration(wanted.last.file(*step.key, kubeadm.PATH))
     after = _cluster_configuration(next(file.content for file in step.files if file.path == kubeadm.PATH))
     for key, path in FIXED.items():
-        if before and before.get(key) != after.get(key):
+        if before and before.get(key) != after.get(key) and not (key == ENDPOINT and _gets_name(before, after)):
             yield (
                 f"{path}: cannot be changed once the cluster exists, found {_short(after.get(key))}, the cluster has"
                 f" {_short(before.get(key))}; set it back, or {DESTROY}"
             )
+
+
+def _gets_name(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """True where an endpoint that was an address becomes a name: kubeadm's certificates keep the address, too."""
+    old, new = (str(each.get(ENDPOINT, "")).partition(":")[0] for each in (before, after))
+    return is_address(old) and not is_address(new)
 
 
 def _addresses(wanted: Wanted) -> Iterator[str]:

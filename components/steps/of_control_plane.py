@@ -25,6 +25,7 @@ def control_plane_values(host: Host, control_planes: ControlPlanes) -> dict[str,
     settings = control_planes.settings
     return {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
+        "API_SERVER": kubeadm.api_server(settings),
         "LEADS": host.name == control_planes.leader.name,
         "NODE_IP": str(host.internal_ip),
         "CONTROL_PLANE_TAINTS": [str(taint) for taint in settings.cluster.control_plane_taints],

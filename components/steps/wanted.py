@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from components.host_files import kubeadm
 from components.settings import Host, Settings
 from components.steps.connection import is_same_machine
 from components.steps.control_planes import ControlPlanes
@@ -47,6 +48,13 @@ class Wanted:
     def node_step(self, host: Host) -> StepName:
         """The step that makes a host a node: `init` or `join`."""
         return StepName.INIT if (host.name, StepName.INIT) in self.steps else StepName.JOIN
+
+    @property
+    def moves_endpoint(self) -> bool:
+        """True where the endpoint of a running cluster changes: kubeadm wrote it on each node."""
+        steps = [(host.name, self.node_step(host)) for host in self.settings.hosts.values()]
+        before = {self.last.value(*step, "API_SERVER") for step in steps if self.last.is_member(step[0])}
+        return not before <= {None, kubeadm.api_server(self.settings)}
 
     def step_of(self, resource_name: str) -> Step:
         """The step of the command with this resource name."""

@@ -8,6 +8,7 @@
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/endpoint.sh"
 . "$LIBRARY/lib/joining.sh"
 
 containerd_serves

@@ -3,13 +3,24 @@
 # change; after a destroy that left the cluster running only this part can.
 # Needs: CLUSTER_IDENTITY NODE_IP
 
+without_endpoint() { sed --regexp-extended 's/ endpoint [^,]+,//' <<<"$1"; }
+
+# The part endpoint.sh leads a cluster from an address to a name, and remembers its new identity at the end: an edit that is
+# taken back before finds the old one.
+ENDPOINT_IS_ADDRESS=' endpoint [0-9.]+(:[0-9]+)?,'
 identity=$(mark "$CLUSTER_IDENTITY_MARK")
-if [[ -n $identity && $identity != "$CLUSTER_IDENTITY" ]]; then
+there=$(without_endpoint "$identity")
+wanted=$(without_endpoint "$CLUSTER_IDENTITY")
+moves_endpoint=false
+if [[ $there == "$wanted" && $identity =~ $ENDPOINT_IS_ADDRESS && ! $CLUSTER_IDENTITY =~ $ENDPOINT_IS_ADDRESS ]]; then
+  moves_endpoint=true
+fi
+if [[ -n $identity && $identity != "$CLUSTER_IDENTITY" && $moves_endpoint == false ]]; then
   fail "the cluster that is on this machine: $CLUSTER_IDENTITY" "$identity" \
     "set the stack file back to what was seen, then pulumi up; for another cluster: docs/runbooks.md, \
 \"A machine that carries another cluster\""
 fi
-remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
+[[ $moves_endpoint == true ]] || remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
 
 address=$(mark "$NODE_ADDRESS_MARK")
 if [[ -n $address && $address != "$NODE_IP" ]]; then

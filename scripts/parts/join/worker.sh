@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The worker is a Ready node: with the kubelet's own certificate the API of this cluster shows the node.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
-#   lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
+#   lib/endpoint.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
 
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
 
@@ -64,5 +64,7 @@ if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
+lead_to_endpoint "$KUBELET_CONF"
+if [[ $LED == changed ]]; then systemctl restart kubelet; fi
 wait_until_ready "$HOST_NAME"
 give_back "$HOST_NAME"
