@@ -18,24 +18,6 @@ from tests.scripts.cluster import (
 from tests.scripts.machine import Machine
 
 
-@pytest.fixture
-def control_plane(machine: Machine) -> Machine:
-    """A prepared host whose kubeadm works; `up` says whether the cluster is complete."""
-    machine.stub(
-        "kubeadm",
-        'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
-        "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml\n"
-        "echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
-        'mkdir -p "$ROOT/var/lib/kubelet"; echo old >"$ROOT/var/lib/kubelet/config.yaml"\n'
-        'touch admin.conf controller-manager.conf scheduler.conf pki/etcd/server.crt "$ROOT/up" ;;\n'
-        'reset*) rm -f "$ROOT/up" ;;\nesac',
-    )
-    machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
-    machine.stub("crictl", ETCD)
-    machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
-    return machine
-
-
 def test_init_is_done_once(control_plane: Machine) -> None:
     """The second run only looks."""
     first = control_plane.run("init", VALUES)
@@ -124,29 +106,6 @@ def test_an_init_whose_cluster_does_not_answer_at_once_is_never_reset(control_pl
 
 CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
-
-
-@pytest.fixture
-def running(control_plane: Machine) -> Machine:
-    """A control plane whose kubelet starts the API server with any manifest that does not say `wrong`."""
-    assert control_plane.run("init", VALUES).status == 0
-    control_plane.stub(
-        "kubeadm",
-        'cd "$ROOT/etc/kubernetes"\ncase "$*" in\n'
-        '*control-plane*) cat "$ROOT/wanted" >manifests/kube-apiserver.yaml ;;\n'
-        '*"certs apiserver"*) [[ ! -e $ROOT/no-certificate ]] || exit 1\n'
-        "echo new >pki/apiserver.key; cp pki/apiserver.key pki/apiserver.crt ;;\nesac",
-    )
-    control_plane.stub(
-        "crictl",
-        f"{ETCD}"
-        'manifest=$ROOT/etc/kubernetes/manifests/kube-apiserver.yaml\ncase "$*" in\n'
-        '*"ps --quiet"*apiserver*) grep --quiet wrong "$manifest" || sha256sum <"$manifest" ;;\n'
-        '*logs*) echo "Error: unknown flag: --wrong" ;;\nesac',
-    )
-    control_plane.replace("lib/static_pods", "comes_true 180", "comes_true 1")
-    control_plane.calls()
-    return control_plane
 
 
 def test_arguments_that_work_stay(running: Machine) -> None:
