@@ -43,12 +43,10 @@ def test_one_becomes_three(grown: HaCluster, say: Callable[[str], None]) -> None
 
 def test_each_machine_finds_the_api_on_its_own(grown: HaCluster) -> None:
     """A worker asks its load balancer, and so does its kube-proxy; a control plane asks itself."""
-    led_to = {
-        name: on_machine(name, f"getent ahostsv4 {ENDPOINT} | awk 'NR == 1 {{print $1}}'") for name in HA.machines
-    }
-    own = {name: f"{HA.address(name)}\n" for name in ("node1", "node2", "node3")}
-    assert led_to == own | {WORKER: "127.0.0.1\n"}
-    for name in HA.machines:
+    wanted = {name: f"{HA.address(name)}\n" for name in ("node1", "node2", "node3")} | {WORKER: "127.0.0.1\n"}
+    led_to = {name: on_machine(name, f"getent ahostsv4 {ENDPOINT} | awk 'NR == 1 {{print $1}}'") for name in wanted}
+    assert led_to == wanted
+    for name in wanted:
         pod = "/var/lib/kubelet/pods/$(crictl pods --quiet --name kube-proxy --state ready -o json | grep -m1 -oP"
         pod += ' \'"uid": "\\K[^"]+\')/etc-hosts'
         assert on_machine(name, f"awk '$2 == \"{ENDPOINT}\" {{print $1}}' {pod}") == led_to[name]
