@@ -47,8 +47,8 @@ def test_each_machine_finds_the_api_on_its_own(grown: HaCluster) -> None:
     led_to = {name: on_machine(name, f"getent ahostsv4 {ENDPOINT} | awk 'NR == 1 {{print $1}}'") for name in wanted}
     assert led_to == wanted
     for name in wanted:
-        pod = "/var/lib/kubelet/pods/$(crictl pods --quiet --name kube-proxy --state ready -o json | grep -m1 -oP"
-        pod += ' \'"uid": "\\K[^"]+\')/etc-hosts'
+        uid = r"""$(crictl pods --name kube-proxy --state ready -o json | grep -m1 -oP '"uid": "\K[^"]+')"""
+        pod = f"/var/lib/kubelet/pods/{uid}/etc-hosts"
         assert on_machine(name, f"awk '$2 == \"{ENDPOINT}\" {{print $1}}' {pod}") == led_to[name]
 
 
