@@ -19,11 +19,13 @@ HA = Environment("ha", "192.168.61", {"node1": 11, "node2": 12, "node3": 13, "no
 WORKER = "node4"
 
 
-def stack(control_planes: list[str], workers: list[str], version: str = KUBERNETES) -> LocalStack:
+def stack(
+    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: str
+) -> LocalStack:
     """The stack; its file is that of `make up` with these hosts."""
     content = yaml.safe_load(cluster.DEV_STACK.source.read_text())
     settings = content["config"]
-    settings["kubeadm:cluster"] |= {"name": HA.name, "kubernetesVersion": version}
+    settings["kubeadm:cluster"] |= {"name": HA.name, "kubernetesVersion": version, **cluster_settings}
     settings["kubeadm:hosts"] = hosts(control_planes, workers)
     settings["kubeadm:ssh"] = {
         "user": "debian",
@@ -102,9 +104,11 @@ def on_machine(machine: str, script: str) -> str:
     return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-def bring_up(control_planes: list[str], workers: list[str], version: str = KUBERNETES) -> HaCluster:
+def bring_up(
+    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: str
+) -> HaCluster:
     """The cluster, on machines that are made for it."""
-    made = stack(control_planes, workers, version)
+    made = stack(control_planes, workers, version, **cluster_settings)
     access = cluster.prepare_machines(HA, version)
     made.configure(access)
     made.up(None)
