@@ -51,7 +51,7 @@ any-input: ## 10,000 stacks, each file read by its own program; secrets, with a 
 	@EXAMPLES=10000 $(BIN)/pytest tests/unit/components/test_rendered_files.py tests/scripts/test_secrets.py
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
-LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation)
+LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation settings)
 
 e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,13 choose another version and systems
 	@$(PYTHON) -m local tools
@@ -65,7 +65,7 @@ ha: ## Several control planes: they come, change, die and leave, while requests 
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/ha --exitfirst
 
-lifecycle: ## Add-ons, machines, keys and passwords that change, and repairs, on a running cluster; about 30 minutes
+lifecycle: ## Add-ons, machines, settings, keys and passwords that change, and repairs, on a running cluster; about 40 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest $(LIFECYCLE) --exitfirst
 
