@@ -37,9 +37,13 @@ class Requests:
 
 
 @contextmanager
-def requests(server: str = f"https://api.{HA.name}.internal:6443") -> Iterator[Requests]:
-    """Requests until the end of the block; their figures are there after it."""
-    kubeconfig = yaml.safe_load((HA.directory / "kubeconfig").read_text())
+def requests(control_plane: str = "node1") -> Iterator[Requests]:
+    """Requests until the end of the block; their figures are there after it.
+
+    Args:
+        control_plane: whose admin.conf they use; a renewal revokes the user of the stack's kubeconfig.
+    """
+    kubeconfig = yaml.safe_load(on_machine(control_plane, "cat /etc/kubernetes/admin.conf"))
     user, cluster = kubeconfig["users"][0]["user"], kubeconfig["clusters"][0]["cluster"]
     files = {
         "ca.crt": cluster["certificate-authority-data"],
@@ -50,7 +54,8 @@ def requests(server: str = f"https://api.{HA.name}.internal:6443") -> Iterator[R
     on_machine(WORKER, f"rm -rf {DIRECTORY}; mkdir -p {DIRECTORY}; touch {DIRECTORY}/requests.log")
     for name, content in files.items():
         on_machine(WORKER, f"base64 --decode >{DIRECTORY}/{name} <<<'{content}'")
-    command = ["podman", "exec", "--env", f"API_SERVER={server}", HA.container(WORKER), "bash"]
+    server = f"API_SERVER=https://api.{HA.name}.internal:6443"
+    command = ["podman", "exec", "--env", server, HA.container(WORKER), "bash"]
     found = Requests()
     with subprocess.Popen([*command, f"{DIRECTORY}/requests.sh"]) as process:
         try:

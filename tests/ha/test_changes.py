@@ -92,7 +92,7 @@ def test_a_dead_machine_is_taken_out_and_comes_back_as_a_new_one(three: HaCluste
     assert len(asked.failed) <= 15, asked.failed
     lines = hosts([DEAD, *living], [WORKER])
     three.edit({**lines, DEAD: {**lines[DEAD], "gone": True}})
-    with requests() as asked:
+    with requests("node2") as asked:
         three.up()
     say(f"{DEAD} is declared gone: {asked}")
     assert three.etcd_members("node2") == [("node2", True), (NEW, True)]
