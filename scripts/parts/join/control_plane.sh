@@ -66,7 +66,14 @@ join_control_plane() {
   wait_for 240 "the control plane to be complete" "crictl ps -a; journalctl -u kubelet -n 50" control_plane_is_complete
 }
 
-delete_certificates() { kubectl --namespace kube-system delete secret kubeadm-certs --ignore-not-found; }
+# delete_certificates: and the token of kubeadm by which their secret would expire.
+delete_certificates() {
+  local owner
+  owner=$(kubectl --namespace kube-system get secret kubeadm-certs --ignore-not-found \
+    --output 'jsonpath={.metadata.ownerReferences[0].name}') || return 1
+  # shellcheck disable=SC2086 # one name, or none
+  kubectl --namespace kube-system delete secret kubeadm-certs $owner --ignore-not-found
+}
 
 began=false
 if is_marked "$JOIN_STARTED_MARK" || [[ -f $ADMIN_CONF ]]; then began=true; fi
