@@ -45,6 +45,7 @@ class HostsOnly(pulumi.ComponentResource):
         access, control_planes = make_control_planes(hosts, commands, lives_in=lifetime, opts=child)
         settled = [each.settled for each in control_planes if each.settled]
         join_workers(hosts, commands, authority=access.authority, after=settled, lives_in=lifetime, opts=child)
+        self.kubeconfig = access.kubeconfig
 
 
 if __name__ == "__main__":
