@@ -11,10 +11,13 @@ TURN_AWAY_SECONDS=4 # haproxy looks each second, and leaves a server after two r
 # new connections are refused before. The only control plane refuses nobody. A reboot forgets the rule.
 turn_clients_away() {
   local count
-  command -v iptables >/dev/null || return 0
   ask "etcd to list its members" etcd_members
   count=$(wc -l <<<"$ANSWER")
   ((count > 1)) || return 0
+  command -v iptables >/dev/null || {
+    changed "requests may fail while etcd restarts: without iptables clients are not turned away"
+    return 0
+  }
   iptables --wait --insert "${REFUSAL[@]}"
   sleep "$TURN_AWAY_SECONDS"
 }

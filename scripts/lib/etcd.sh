@@ -5,7 +5,7 @@
 etcdctl() {
   local container
   container=$(container_of etcd)
-  [[ -n $container ]] || { echo "no container of etcd runs" && return 1; }
+  [[ -n $container ]] || { echo "no container of etcd runs" >&2 && return 1; }
   crictl exec "$container" etcdctl --command-timeout 10s --cacert "$PKI/etcd/ca.crt" --cert "$PKI/etcd/server.crt" \
     --key "$PKI/etcd/server.key" --endpoints https://127.0.0.1:2379 "$@"
 }
@@ -24,11 +24,13 @@ find_member() {
   MEMBER=$(awk -v address="$1" '$2 == address' <<<"$ANSWER")
 }
 
-# leader_id: ID of the member that leads, as etcd_members prints it.
+# leader_id: ID of the member that leads, as etcd_members prints it; fails where none leads.
 leader_id() {
-  local status
+  local status leader
   status=$(etcdctl endpoint status --write-out fields) || return 1
-  printf '%x' "$(sed --quiet --regexp-extended 's/^"Leader" : ([0-9]+)$/\1/p' <<<"$status")"
+  leader=$(sed --quiet --regexp-extended 's/^"Leader" : ([1-9][0-9]*)$/\1/p' <<<"$status")
+  [[ -n $leader ]] || { echo "no member of etcd leads" >&2 && return 1; }
+  printf '%x' "$leader"
 }
 
 # others_are_well [ADDRESS]: every member of etcd but the one at the address has a vote and is healthy, and the API server

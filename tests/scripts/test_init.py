@@ -386,6 +386,25 @@ def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: M
     assert not upgrading.path("/refusal").exists(), "a step that fails lets clients in again"
 
 
+def test_an_upgrade_waits_for_a_leader_of_etcd(upgrading: Machine) -> None:
+    """Without one nothing is known of who leads: the member that restarts may be the one that is about to."""
+    upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    upgrading.write("/leader", "0")
+    upgrading.replace("lib/etcd", "wait_for 60", "wait_for 1")
+    said = upgrade(upgrading)
+    assert "expected another member of etcd to lead than that at 192.0.2.11 within 1 s" in said
+    assert "no member of etcd leads" in said
+    assert not [call for call in upgrading.calls() if call.startswith("kubeadm upgrade")]
+
+
+def test_a_machine_without_iptables_says_that_requests_may_fail(upgrading: Machine) -> None:
+    """It cannot refuse connections."""
+    upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    text = upgrading.path("/usr/local/lib/pulumi-kubeadm/unfinished/lib/clients.sh")
+    text.write_text(text.read_text().replace("command -v iptables", "false"))
+    assert "node1: requests may fail while etcd restarts: without iptables" in upgrade(upgrading)
+
+
 def test_the_only_control_plane_turns_nobody_away(upgrading: Machine) -> None:
     """There is no other one for its clients."""
     upgrade(upgrading)

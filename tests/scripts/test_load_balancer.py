@@ -107,8 +107,30 @@ def test_a_load_balancer_that_the_stack_no_longer_wants_stops(worker: Machine) -
     of_service(worker)
     assert worker.run_part("load_balancer", VALUES, []).status == 0
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["stop", "disable"]
+    assert of_service(worker) == ["stop"]
     assert not worker.path(f"{STATE}/load-balancer-runs-with").exists()
+
+
+@pytest.mark.parametrize(("status", "ends"), [(1, 1), (5, 0)])
+def test_a_load_balancer_that_does_not_stop_ends_the_step(worker: Machine, status: int, ends: int) -> None:
+    """It would go on with its old servers. A unit that systemd does not know any more has stopped."""
+    assert worker.run_part("load_balancer", VALUES, files()).status == 0
+    worker.stub("systemctl", f"[[ $1 != stop ]] || {{ echo no >&2; exit {status}; }}")
+    finished = worker.run_part("host_names", VALUES, [File("/etc/hosts", "192.0.2.11\tapi.dev.internal\n")])
+    assert finished.status == ends, finished.stderr
+    assert ("expected the load balancer of the API to stop,\n  saw no" in finished.stderr) == bool(ends)
+    assert worker.path(f"{STATE}/load-balancer-runs-with").exists() == bool(ends)
+
+
+def test_a_load_balancer_whose_first_run_was_cut_short_is_stopped_when_the_edit_is_taken_back(worker: Machine) -> None:
+    """It may run although the step never said so."""
+    worker.stub("systemctl", '[[ "$*" != *restart* ]] || kill -9 $PPID')
+    assert worker.run_part("load_balancer", VALUES, files()).status != 0
+    worker.stub("systemctl")
+    worker.calls()
+    only = [File("/etc/hosts", "192.0.2.11\tapi.dev.internal\n")]
+    assert worker.run_part("host_names", VALUES, only).status == 0
+    assert of_service(worker) == ["stop"]
 
 
 @pytest.fixture

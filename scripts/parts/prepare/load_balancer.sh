@@ -24,7 +24,7 @@ start_with() {
   systemctl daemon-reload
   systemctl "$1" "$LOAD_BALANCER_UNIT" ||
     fail "the load balancer of the API to run" \
-      "$(journalctl --unit "$LOAD_BALANCER_UNIT" --lines 20 --no-pager --output cat | grep ALERT)" \
+      "$(journalctl --unit "$LOAD_BALANCER_UNIT" --lines 5 --no-pager --output cat)" \
       "journalctl -u $LOAD_BALANCER_UNIT; ss -ltnp sport = :6443"
   changed "the load balancer of the API has its configuration"
 }
@@ -35,6 +35,8 @@ run_load_balancer() {
   local unit configuration
   unit=$(sha256sum <"$LOAD_BALANCER_UNIT_FILE")
   configuration=$(sha256sum <"$LOAD_BALANCER_CONFIG")
+  # From here on it may run: an edit that is taken back has to stop it.
+  is_marked "$LOAD_BALANCER_MARK" || remember "$LOAD_BALANCER_MARK" "not yet"
   systemctl --quiet enable "$LOAD_BALANCER_UNIT"
   if [[ $(mark "$LOAD_BALANCER_MARK") != "$unit $configuration" ]]; then
     if [[ $(mark "$LOAD_BALANCER_MARK") == "$unit "* ]]; then start_with reload-or-restart; else start_with restart; fi

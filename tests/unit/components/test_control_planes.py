@@ -154,6 +154,7 @@ def test_the_first_leaves(directory: Path, three: Recording) -> None:
     assert f"node1: is drained within 300 s, {etcd}" in lines
     assert "node3, node8, node9: node2 looks after the membership, instead of node1; nothing restarts" in lines
     assert "node2: node3 looks after the membership, instead of node1; nothing restarts" in lines
+    assert "node2: makes the changes of the whole cluster from now on; it is verified, nothing restarts" in lines
 
 
 def test_a_control_plane_is_replaced_by_one_edit(directory: Path, three: Recording) -> None:
