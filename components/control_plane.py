@@ -58,6 +58,7 @@ class ControlPlane(pulumi.ComponentResource):
         if self.host.gone:
             commands.keep(name, wanted.node_step(self.host), opts=child)
             self.settled = keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
+            self.register_outputs({})
             return
         if wanted.node_step(self.host) is StepName.JOIN:
             done = join(self, prepared, commands, authority=authority, after=after, lives_in=lives_in)

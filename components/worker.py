@@ -53,6 +53,7 @@ class Worker(pulumi.ComponentResource):
         if self.host.gone:
             commands.keep(self.host.name, StepName.JOIN, opts=pulumi.ResourceOptions(parent=self))
             keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
+            self.register_outputs({})
             return
         self.joined = join(self, prepared, commands, authority=authority, after=after, lives_in=lives_in)
         self.register_outputs({})

@@ -58,7 +58,7 @@ def join_files(invitation: str, authority: str) -> list[File]:
 
     Args:
         invitation: output of the step `membership`: a bootstrap token, and for a control plane the key of the
-            certificates and the URL of a living API server, one a line; empty for a Ready node.
+            certificates and the address of its sponsor, one a line; empty for a Ready node.
         authority: certificate of the cluster's authority, in PEM.
     """
     return [File(INVITATION_PATH, invitation, "0600"), File(JOIN_AUTHORITY_PATH, authority)]

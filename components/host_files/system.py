@@ -25,12 +25,12 @@ def api_line(host: Host, settings: Settings) -> str:
 
     A control plane uses its own API server, and a worker its load balancer, or the only control plane.
     """
-    if settings.load_balancer == "external":
+    if not settings.name_in_hosts_files:
         return ""
     address = str(settings.living_control_planes[0].internal_ip)
     if settings.has_local_load_balancer:
         address = str(host.internal_ip) if host.role == "control-plane" else LOOPBACK
-    return f"{address}\t{settings.endpoint_host}\n"
+    return f"{address}\t{settings.name_in_hosts_files}\n"
 
 
 def system_files(host: Host, settings: Settings) -> list[File]:

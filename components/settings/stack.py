@@ -57,6 +57,11 @@ class Settings(Model):
         return self.endpoint.partition(":")[0]
 
     @property
+    def name_in_hosts_files(self) -> str:
+        """The name of the endpoint where /etc/hosts of each host leads to it; empty where name servers do."""
+        return self.endpoint_host if self.load_balancer == "local" else ""
+
+    @property
     def load_balancer(self) -> str:
         """The way of nodes to the control planes: `local` or `external`."""
         return self.cluster.load_balancer or ("external" if self.cluster.control_plane_endpoint else "local")

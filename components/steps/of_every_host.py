@@ -50,7 +50,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         # If the node of a machine is still in the cluster at its reset, the machine was off when the node was deleted.
         "NODE_LEAVES_FIRST": not settings.policy.reset_on_destroy,
         "NODE_IP": str(host.internal_ip),
-        "API_HOST": settings.endpoint_host if settings.load_balancer == "local" else "",
+        "API_HOST": settings.name_in_hosts_files,
         "OWN_LOAD_BALANCER": settings.endpoint_host if settings.load_balancer == "external" else "",
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,

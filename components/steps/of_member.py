@@ -49,6 +49,6 @@ def join_step(host: Host, control_planes: ControlPlanes) -> Step:
     if host.role == "control-plane":
         values |= {
             **control_plane_values(host, control_planes),
-            "API_HOST": settings.endpoint_host if settings.load_balancer == "local" else "",
+            "API_HOST": settings.name_in_hosts_files,
         }
     return Step(StepName.JOIN, host.name, host, values, verifies_on_update=True)
