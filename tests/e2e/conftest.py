@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -149,17 +149,6 @@ def failure() -> str:
     with pytest.raises(StepError) as error:
         STACK.up()
     return str(error.value)
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a figure for whoever reads the output of a run, also of one that passes."""
-
-    def printed(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n  {line}", end="", flush=True)
-
-    return printed
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,15 @@ VALUES = {
     "ROLE": "worker",
 }
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
+WORKER_MEMBERSHIP = {
+    "NODE_NAME": "node2",
+    "NODE_IP": "192.0.2.12",
+    "NODE_ROLE": "worker",
+    "IS_GONE": "false",
+    "KUBERNETES_VERSION": "1.36.3",
+    "TAINTS": "",
+}
+"""Values of the membership of a worker."""
 SAMPLES = Path(__file__).parent / "samples"
 """What programs print: of apt-get and dpkg as they did; of kubeadm in the formats of its sources."""
 RUNBOOK = 'docs/runbooks.md, "A machine that carries another cluster"'

@@ -20,6 +20,7 @@ from tests.scripts.cluster import (
     SAMPLES,
     STATE,
     VALUES,
+    WORKER_MEMBERSHIP,
     kubeadm_calls,
 )
 from tests.scripts.machine import Machine
@@ -257,16 +258,6 @@ def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(
     assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
 
 
-MEMBERSHIP = {
-    "NODE_NAME": "node2",
-    "NODE_IP": "192.0.2.12",
-    "NODE_ROLE": "worker",
-    "IS_GONE": "false",
-    "KUBERNETES_VERSION": "1.36.3",
-    "TAINTS": "",
-}
-
-
 @pytest.fixture
 def initialised(machine: Machine) -> Machine:
     """A control plane that drains for a minute."""
@@ -279,7 +270,7 @@ def test_a_worker_that_is_no_node_gets_a_token_of_minutes(machine: Machine) -> N
     """And nothing else is printed, which would be taken for the token."""
     machine.stub("kubeadm", "echo abcdef.0123456789abcdef")
     machine.stub("kubectl", "true")
-    finished = machine.run("membership", MEMBERSHIP)
+    finished = machine.run("membership", WORKER_MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     assert finished.stdout == "abcdef.0123456789abcdef\n"
     calls = machine.calls()
@@ -291,7 +282,7 @@ def test_a_token_may_delete_itself_and_nothing_else(initialised: Machine) -> Non
     """The permission is deleted with the token, whoever deletes that."""
     initialised.stub("kubeadm", "echo abcdef.0123456789abcdef")
     initialised.stub("kubectl", 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >"$ROOT/made" ;; esac')
-    assert initialised.run("membership", MEMBERSHIP).status == 0
+    assert initialised.run("membership", WORKER_MEMBERSHIP).status == 0
     made = initialised.path("/made").read_text()
     assert "0123456789abcdef" not in made
     role, binding = yaml.safe_load_all(made)
@@ -311,7 +302,7 @@ def test_a_token_may_delete_itself_and_nothing_else(initialised: Machine) -> Non
 def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:
     """It needs none."""
     machine.stub("kubectl", NODE_IS_READY)
-    finished = machine.run("membership", MEMBERSHIP)
+    finished = machine.run("membership", WORKER_MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     assert finished.stdout == ""
 
@@ -319,7 +310,7 @@ def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:
 def test_a_node_of_another_version_is_drained_for_its_upgrade(initialised: Machine) -> None:
     """It is marked first, so that it is given back even if this is cut short."""
     initialised.stub("kubectl", NODE_IS_READY)
-    finished = initialised.run("membership", MEMBERSHIP | {"KUBERNETES_VERSION": "1.37.1"})
+    finished = initialised.run("membership", WORKER_MEMBERSHIP | {"KUBERNETES_VERSION": "1.37.1"})
     assert finished.status == 0, finished.stderr
     verbs = [call.split()[1] for call in initialised.calls()]
     assert verbs.index("annotate") < verbs.index("cordon") < verbs.index("drain")
@@ -333,7 +324,7 @@ def test_a_drain_that_cannot_finish_names_the_pods_and_what_keeps_them(initialis
         '*ownerReferences*) printf "ReplicaSet shop/web-1\\nDaemonSet kube-system/calico\\n shop/bare\\n" ;;\n'
         "*drained}*) echo true ;;\n*Ready*) echo True ;;\n*'output name'*) echo node/node2 ;;\nesac",
     )
-    finished = initialised.run("leave", MEMBERSHIP)
+    finished = initialised.run("leave", WORKER_MEMBERSHIP)
     assert finished.status == 1
     assert "expected node node2 to drain within 60 s" in finished.stderr
     assert "node node2 is uncordoned\n" in finished.stderr, "whoever takes the edit back has nothing more to do"
@@ -346,10 +337,10 @@ def test_a_node_that_leaves_is_drained_and_deleted(initialised: Machine) -> None
     """In this order; a second run finds nothing to do."""
     left = 'case "$*" in "delete node"*) touch "$ROOT/left" ;; "get node"*) [[ ! -e $ROOT/left ]] || exit 0 ;; esac'
     initialised.stub("kubectl", f"{left}\n{NODE_IS_READY}")
-    assert initialised.run("leave", MEMBERSHIP).status == 0
+    assert initialised.run("leave", WORKER_MEMBERSHIP).status == 0
     verbs = [call.split()[1] for call in initialised.calls()]
     assert verbs.index("drain") < verbs.index("delete")
-    second = initialised.run("leave", MEMBERSHIP)
+    second = initialised.run("leave", WORKER_MEMBERSHIP)
     assert (second.status, second.stderr) == (0, "")
 
 
@@ -363,7 +354,7 @@ def test_a_machine_that_does_not_answer_is_not_waited_for(initialised: Machine, 
         'case "$*" in\ndrain*) touch "$ROOT/draining"; exec sleep 300 ;;\n'
         f"*'output name'*) echo node/node2 ;;\n*Ready*) {condition} ;;\nesac",
     )
-    finished = initialised.run("leave", MEMBERSHIP)
+    finished = initialised.run("leave", WORKER_MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     assert "node node2 stopped answering: the drain does not wait for its pods\n" in finished.stderr
     assert [call for call in initialised.calls() if "delete node" in call]
@@ -376,7 +367,7 @@ def test_a_drain_without_the_mark_of_its_limit_takes_the_default_of_the_policy(i
     mark = initialised.write(f"{STATE}/drain-timeout-seconds", "")
     if left == "missing":
         mark.unlink()
-    finished = initialised.run("leave", MEMBERSHIP)
+    finished = initialised.run("leave", WORKER_MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
     assert drain.endswith(f"--timeout={Policy().drain_timeout_seconds}s")
@@ -388,7 +379,7 @@ def test_a_drain_that_hangs_ends(initialised: Machine) -> None:
     initialised.stub(
         "kubectl", f'case "$*" in drain*) exec sleep 300 ;; *drained*) echo true; exit ;; esac\n{NODE_IS_READY}'
     )
-    finished = initialised.run("leave", MEMBERSHIP)
+    finished = initialised.run("leave", WORKER_MEMBERSHIP)
     assert finished.status == 1
     assert "expected node node2 to drain within 60 s" in finished.stderr
     (drain,) = [call for call in initialised.calls() if call.startswith("kubectl drain")]
@@ -398,7 +389,7 @@ def test_a_drain_that_hangs_ends(initialised: Machine) -> None:
 def test_a_node_that_is_not_ready_and_answers_is_drained(initialised: Machine) -> None:
     """Its pods run, and have disruption budgets."""
     initialised.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo False ;; esac')
-    assert initialised.run("leave", MEMBERSHIP).status == 0
+    assert initialised.run("leave", WORKER_MEMBERSHIP).status == 0
     assert "drain" in [call.split()[1] for call in initialised.calls()]
 
 
@@ -409,7 +400,7 @@ def test_an_api_that_does_not_answer_says_nothing_of_a_node(initialised: Machine
     initialised.write(f"{STATE}/taints-of-node2", "a=b:NoSchedule")
     initialised.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
     initialised.stub("kubectl", f'{answers} || {{ echo "connection refused" >&2; exit 1; }}')
-    finished = initialised.run(step, MEMBERSHIP)
+    finished = initialised.run(step, WORKER_MEMBERSHIP)
     assert finished.status == 1
     assert finished.stderr.startswith(f"node1: {step}: expected "), finished.stderr
     assert not [call for call in initialised.calls() if " delete " in call or " drain " in call]
@@ -436,7 +427,7 @@ def test_taints_follow_the_stack_and_those_of_others_stay(
     initialised.write(f"{STATE}/taints-of-node2", before)
     initialised.write("/taints", re.sub("=.*:", ":", before) + "\nhers:NoSchedule\n")
     initialised.stub("kubectl", f'case "$*" in *spec.taints*) cat "$ROOT/taints"; exit 0 ;; esac\n{NODE_IS_READY}')
-    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": wanted}).status == 0
+    assert initialised.run("membership", WORKER_MEMBERSHIP | {"TAINTS": wanted}).status == 0
     requests = [call.removesuffix(" --request-timeout=20s") for call in initialised.calls()]
     calls = [call.removeprefix("kubectl taint ") for call in requests if call.startswith("kubectl taint")]
     assert calls == expected
@@ -449,10 +440,10 @@ def test_a_taint_whose_edit_was_cut_short_and_taken_back_goes(initialised: Machi
     cluster = 'case "$*" in *spec.taints*) [[ ! -e $ROOT/set ]] || echo a:NoSchedule; exit ;; esac\n'
     killed = '[[ "$*" != *overwrite* ]] || { touch "$ROOT/set"; kill -9 $PPID; }\n'
     initialised.stub("kubectl", cluster + killed + NODE_IS_READY)
-    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 137
+    assert initialised.run("membership", WORKER_MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 137
     initialised.calls()
     initialised.stub("kubectl", cluster + NODE_IS_READY)
-    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": later}).status == 0
+    assert initialised.run("membership", WORKER_MEMBERSHIP | {"TAINTS": later}).status == 0
     calls = [call.split(" --request")[0] for call in initialised.calls() if call.startswith("kubectl taint")]
     set_anew = [f"kubectl taint --overwrite node node2 {later}"] if later else []
     assert calls == ["kubectl taint node node2 a:NoSchedule-", *set_anew]
@@ -465,8 +456,8 @@ def test_a_taint_that_was_removed_before_the_step_was_cut_short_comes_back_with_
     cluster = 'case "$*" in *spec.taints*) [[ -e $ROOT/gone ]] || echo a:NoSchedule; exit ;; esac\n'
     killed = '[[ "$*" != *NoSchedule-* ]] || { touch "$ROOT/gone"; kill -9 $PPID; }\n'
     initialised.stub("kubectl", cluster + killed + NODE_IS_READY)
-    assert initialised.run("membership", MEMBERSHIP).status == 137
+    assert initialised.run("membership", WORKER_MEMBERSHIP).status == 137
     initialised.stub("kubectl", cluster + NODE_IS_READY)
     initialised.calls()
-    assert initialised.run("membership", MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 0
+    assert initialised.run("membership", WORKER_MEMBERSHIP | {"TAINTS": "a=b:NoSchedule"}).status == 0
     assert [call for call in initialised.calls() if call.startswith("kubectl taint --overwrite node node2 a=b:")]

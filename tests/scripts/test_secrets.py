@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File, kubeadm
-from tests.scripts.cluster import CA, ETCD, NODE_IS_READY, STATE, VALUES
+from tests.scripts.cluster import CA, ETCD, NODE_IS_READY, STATE, VALUES, WORKER_MEMBERSHIP
 from tests.scripts.machine import Finished, Machine
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -96,21 +96,13 @@ JOIN = Case(
     VALUES,
     (File(kubeadm.INVITATION_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
 )
-NODE = {
-    "NODE_NAME": "node2",
-    "NODE_IP": "192.0.2.12",
-    "NODE_ROLE": "worker",
-    "IS_GONE": "false",
-    "KUBERNETES_VERSION": "1.36.3",
-    "TAINTS": "",
-}
 MEMBERSHIP = Case(
     "membership",
     {
         "kubeadm": f"echo {TOKEN}",
         "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; esac',
     },
-    NODE,
+    WORKER_MEMBERSHIP,
     returns=True,
 )
 # The secret is the key of the certificates, which kubeadm reads from a file.
@@ -123,7 +115,7 @@ MEMBERSHIP_OF_CONTROL_PLANE = Case(
         '*ClusterConfiguration*) echo "apiVersion: kubeadm.k8s.io/v1beta4" ;; esac',
         "crictl": ETCD,
     },
-    NODE | {"NODE_ROLE": "control-plane"},
+    WORKER_MEMBERSHIP | {"NODE_ROLE": "control-plane"},
     returns=True,
 )
 KUBECONFIG = Case(

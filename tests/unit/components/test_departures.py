@@ -12,14 +12,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.review.departures import vote_warnings
-from components.review.refusals import refuse_impossible_changes
 from components.settings import Settings
-from components.settings.stack_file import SettingsError, parse_settings
+from components.settings.stack_file import parse_settings
 from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate, RecordedStep
 from components.steps.stdin import prologue
 from components.steps.step import StepName
-from tests.unit.support.planning import planned, state_of, wanted_by
+from tests.unit.support.planning import impossible, planned, state_of, wanted_by
 from tests.unit.support.recording import record
 from tests.unit.support.several import host_line, several
 from tests.unit.support.stacks import Stack, only_problem, problems, smallest
@@ -31,15 +30,6 @@ THREE = "node1 node2 node3"
 def last(directory: Path) -> LastUpdate:
     """Three control planes and two workers, up."""
     return state_of(record(several(directory, THREE), preview=False))
-
-
-def impossible(stack: Stack, last: LastUpdate) -> list[str]:
-    """Why a running cluster cannot follow."""
-    try:
-        refuse_impossible_changes(wanted_by(stack, last))
-    except SettingsError as error:
-        return error.problems
-    return []
 
 
 def small(roles: str = "ccc", **cluster: Any) -> Stack:

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.review.refusals import refuse_impossible_changes
-from components.settings.stack_file import SettingsError
-from components.steps.last_update import LastUpdate
-from tests.unit.support.planning import planned, state_of, wanted_by
+from tests.unit.support.planning import impossible, planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.several import several
 from tests.unit.support.stacks import Stack
@@ -30,19 +27,10 @@ def addressed(directory: Path) -> Recording:
     return record(stack_with(directory, ADDRESS), preview=False)
 
 
-def refused(stack: Stack, last: LastUpdate) -> list[str]:
-    """Why a running cluster cannot follow."""
-    try:
-        refuse_impossible_changes(wanted_by(stack, last))
-    except SettingsError as error:
-        return error.problems
-    return []
-
-
 def test_an_address_becomes_a_name_on_every_node(directory: Path, addressed: Recording) -> None:
     """Every host learns the name before the control plane uses it; workers change in turn."""
     stack = stack_with(directory, None)
-    assert refused(stack, state_of(addressed)) == []
+    assert impossible(stack, state_of(addressed)) == []
     after = record(stack, preview=False, before=addressed)
     changed = {name for name in after.changed_since(addressed) if name.count("/") == 1}
     of_workers = {f"{host}/{step}" for host in ("node8", "node9") for step in ("prepare", "join")}
@@ -56,21 +44,21 @@ def test_an_address_becomes_a_name_on_every_node(directory: Path, addressed: Rec
 
 def test_a_cluster_with_an_address_grows_in_the_next_update(directory: Path, addressed: Recording) -> None:
     """A control plane that joined meanwhile would be found by half of the nodes only."""
-    (problem,) = refused(stack_with(directory, None, "node1 node2 node3"), state_of(addressed))
+    (problem,) = impossible(stack_with(directory, None, "node1 node2 node3"), state_of(addressed))
     assert "further control planes join when every node finds the API by its name" in problem
     named = record(stack_with(directory, None), preview=False, before=addressed)
-    assert refused(stack_with(directory, None, "node1 node2 node3"), state_of(named)) == []
+    assert impossible(stack_with(directory, None, "node1 node2 node3"), state_of(named)) == []
 
 
 @pytest.mark.parametrize("endpoint", [ADDRESS, "192.0.2.99:6443", "other.example.com:6443"])
 def test_a_name_stays(directory: Path, endpoint: str) -> None:
     """Nothing in the cluster would know the new one."""
     named = record(stack_with(directory, None), preview=False)
-    (problem,) = refused(stack_with(directory, endpoint), state_of(named))
+    (problem,) = impossible(stack_with(directory, endpoint), state_of(named))
     assert problem.startswith("cluster.controlPlaneEndpoint: cannot be changed once the cluster exists")
 
 
 def test_an_address_does_not_become_another(directory: Path, addressed: Recording) -> None:
     """Certificates have the old one."""
-    (problem,) = refused(stack_with(directory, "192.0.2.99:6443"), state_of(addressed))
+    (problem,) = impossible(stack_with(directory, "192.0.2.99:6443"), state_of(addressed))
     assert problem.startswith("cluster.controlPlaneEndpoint: cannot be changed once the cluster exists")

@@ -12,14 +12,12 @@ import pytest
 
 from components.review.expiry import expiry_warning
 from components.review.parallelism import slot_warning
-from components.review.refusals import refuse_impossible_changes
-from components.settings.stack_file import SettingsError
 from components.steps import of_every_host
 from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import KUBECONFIG_OWNER, PROVIDER
 from components.steps.step import StepName
 from tests.unit.support import recording
-from tests.unit.support.planning import planned, state_of, wanted_by
+from tests.unit.support.planning import impossible, planned, state_of, wanted_by
 from tests.unit.support.recording import record, stack_of
 from tests.unit.support.stacks import KEY, Stack
 
@@ -188,15 +186,6 @@ def test_settings_that_only_verify_a_node_are_in_the_plan(stack: Stack, last: La
         "node2: policy.resetOnFailure changes: the node is verified",
         "node3: policy.resetOnFailure changes: the node is verified",
     ]
-
-
-def impossible(stack: Stack, last: LastUpdate) -> list[str]:
-    """Why a running cluster cannot follow."""
-    try:
-        refuse_impossible_changes(wanted_by(stack, last))
-    except SettingsError as error:
-        return error.problems
-    return []
 
 
 @pytest.mark.parametrize(

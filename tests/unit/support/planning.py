@@ -7,7 +7,8 @@ import pulumi
 from components.addons.calico import calico_images
 from components.lifetime import identity_of
 from components.review.plan import plan
-from components.settings.stack_file import parse_settings
+from components.review.refusals import refuse_impossible_changes
+from components.settings.stack_file import SettingsError, parse_settings
 from components.steps.last_update import LastUpdate, last_update_of
 from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support import recording
@@ -31,3 +32,12 @@ def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
 def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
     """The lines of the plan, without their indentation."""
     return [line.strip() for line in plan(wanted_by(stack, last), {"hub.example.com": password})]
+
+
+def impossible(stack: Stack, last: LastUpdate) -> list[str]:
+    """The reasons why a running cluster cannot follow a stack file."""
+    try:
+        refuse_impossible_changes(wanted_by(stack, last))
+    except SettingsError as error:
+        return error.problems
+    return []
