@@ -72,12 +72,9 @@ keep_control_plane() {
     . "$LIBRARY/parts/control_plane/renewal.sh"
   fi
   wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
-  # shellcheck disable=SC2153 # run.sh sets MODE
-  if [[ $MODE == verify ]]; then
-    find_node "$HOST_NAME"
-    [[ -n $NODE ]] || register_again
-    is_control_plane_node "$HOST_NAME" || mark_node
-  fi
+  find_node "$HOST_NAME"
+  [[ -n $NODE ]] || register_again
+  is_control_plane_node "$HOST_NAME" || mark_node
   wait_for 60 "the cluster to have the objects that kubeadm makes" \
     "kubectl --kubeconfig $ADMIN_CONF get nodes,pods --all-namespaces" cluster_is_complete
   is_marked "$INITIALIZED_MARK" || sync_kubeadm_files

@@ -33,6 +33,9 @@ leader_id() {
   printf '%x' "$leader"
 }
 
+# serves ADDRESS: the API server there is ready.
+serves() { kubectl --server "https://$1:6443" get --raw /readyz; }
+
 # others_are_well [ADDRESS]: every member of etcd but the one at the address has a vote and is healthy, and the API server
 # beside it is ready; this control plane, too.
 others_are_well() {
@@ -42,7 +45,7 @@ others_are_well() {
     [[ $address != "${1:-}" ]] || continue
     [[ $is_learner == false ]] || { echo "the member of etcd at $address has no vote" && return 1; }
     etcdctl --endpoints "$url" endpoint health 2>&1 || return 1
-    kubectl --server "https://$address:6443" get --raw /readyz || return 1
+    serves "$address" || return 1
   done <<<"$members"
 }
 

@@ -49,6 +49,13 @@ NODE_IS_READY = (
     'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;;'
     " *metadata.labels*) echo node-role.kubernetes.io/control-plane ;; esac"
 )
+NODE_IS_GONE = """\
+if [[ $* == *"get node $HOST_NAME"* && ! -e $ROOT/registered ]]; then
+  [[ $* == *ignore-not-found* ]] # such a question is answered with nothing, and succeeds
+  exit
+fi"""
+UNMARKED = "case $* in *metadata.labels*) cat $ROOT/labels; exit ;; esac"
+"""kubectl of a control plane's node that has labels of kubeadm once kubeadm has marked it."""
 
 OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
 ETCD = r"""

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.host_files import File
-from tests.scripts.cluster import CA, ETCD, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import CA, ETCD, NODE_IS_GONE, NODE_IS_READY, STATE, UNMARKED, VALUES, kubeadm_calls
 from tests.scripts.machine import Finished, Machine
 
 KEY = "c0ffee" + 58 * "0"
@@ -61,6 +61,7 @@ def sponsor(machine: Machine) -> Machine:
     )
     machine.replace("lib/etcd", "wait_for 120", "wait_for 1")
     machine.replace("parts/membership/leave", "wait_for 120", "wait_for 1")
+    machine.replace("parts/membership/control_plane", "comes_true 120", "comes_true 1")
     machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=2")
     return machine
 
@@ -90,6 +91,15 @@ def test_a_node_with_a_label_and_a_vote_is_not_invited(sponsor: Machine) -> None
     assert kubeadm_calls(sponsor) == []
 
 
+def test_a_control_plane_whose_node_was_deleted_by_hand_is_not_invited(sponsor: Machine) -> None:
+    """The label went with the node, and the API server serves: the machine registers again, and keeps its data."""
+    sponsor.write("/members", member(1) + member(2))
+    sponsor.write("/labels", "")
+    finished = sponsor.run("membership", MEMBERSHIP)
+    assert (finished.status, finished.stdout, finished.stderr) == (0, "", "")
+    assert sponsor.path("/members").read_text() == member(1) + member(2)
+
+
 @pytest.mark.parametrize(
     ("half", "labels"),
     [
@@ -105,6 +115,7 @@ def test_a_member_of_a_join_that_was_cut_short_is_removed_before_the_next(
     """etcd refuses a second member of one address, and a learner that never ends blocks every other join."""
     sponsor.write("/members", member(1) + half)
     sponsor.write("/labels", labels)
+    sponsor.write("/sick-192.0.2.12", "")
     finished = sponsor.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     assert "node1: the member of etcd at 192.0.2.12, whose join was cut short, is removed\n" in finished.stderr
@@ -207,8 +218,8 @@ BLOCK = "# begin pulumi-kubeadm\n192.0.2.11\tnode1\n192.0.2.12\tnode2\n{}\tapi.d
 HOSTS = f"127.0.0.1\tlocalhost\n{BLOCK}"
 WRITES = (
     'cp "$3" "$ROOT/configuration"; cp "$ROOT/etc/hosts" "$ROOT/hosts"\n'
-    'cd "$ROOT/etc/kubernetes"; mkdir -p pki/etcd manifests; touch pki/etcd/server.crt pki/ca.crt\n'
-    'touch {admin,controller-manager,scheduler,kubelet}.conf "$ROOT/joined"\n'
+    'cd "$ROOT/etc/kubernetes"; mkdir -p pki/etcd manifests; touch "$ROOT/joined"\n'
+    "echo a | tee pki/etcd/server.crt {admin,controller-manager,scheduler}.conf >kubelet.conf\n"
     'cp "$ROOT/authority" pki/ca.crt; echo a | tee pki/apiserver.key >pki/apiserver.crt\n'
 )
 
@@ -328,6 +339,41 @@ def test_a_join_that_was_cut_short_after_kubeadm_is_finished(joiner: Machine) ->
     assert joiner.path("/etc/hosts").read_text() == HOSTS.format("192.0.2.12")
     assert joiner.path(f"{STATE}/initialized").exists()
     assert not joiner.path(f"{STATE}/join-started").exists()
+
+
+@pytest.mark.parametrize("has_mark", [True, False])
+def test_a_joined_control_plane_whose_node_was_deleted_registers_again(joiner: Machine, has_mark: bool) -> None:
+    """Without an invitation: it has its vote, and only the node, and its label, are missing."""
+    assert joined(joiner).status == 0
+    if not has_mark:
+        joiner.path(f"{STATE}/initialized").unlink()
+    joiner.calls()
+    joiner.write("/labels", "")
+    joiner.stub("kubectl", f"{NODE_IS_GONE}\n{UNMARKED}\n{NODE_IS_READY}")
+    joiner.stub("systemctl", '[[ $* != "restart kubelet" ]] || touch "$ROOT/registered"')
+    works = (joiner.root / "stubs" / "kubeadm").read_text()
+    (joiner.root / "stubs" / "kubeadm").write_text(
+        f'{works}[[ $* != *mark-control-plane* ]] || echo node-role.kubernetes.io/control-plane >"$ROOT/labels"\n'
+    )
+    finished = joined(joiner, "")
+    assert finished.status == 0, finished.stderr
+    assert "node2: the node, which had been deleted, is registered again\n" in finished.stderr
+    assert "node2: the node, which had registered again, is marked as a control plane\n" in finished.stderr
+    assert kubeadm_calls(joiner) == ["kubeadm init"] * 2
+    again = joined(joiner, "")
+    assert (again.status, again.stderr, kubeadm_calls(joiner)) == (0, "", [])
+
+
+def test_a_control_plane_with_an_empty_file_is_not_complete(joiner: Machine) -> None:
+    """kubeadm syncs none of its files: a power cut during the join may leave any of them empty."""
+    works = (joiner.root / "stubs" / "kubeadm").read_text()
+    (joiner.root / "stubs" / "kubeadm").write_text(f'{works}[[ "$1 $2" != "join --config" ]] || kill -9 $PPID\n')
+    assert joined(joiner).status == 137
+    joiner.write("/etc/kubernetes/scheduler.conf", "")
+    (joiner.root / "stubs" / "kubeadm").write_text(works)
+    joiner.calls()
+    joined(joiner)
+    assert kubeadm_calls(joiner)[:2] == ["kubeadm reset", "kubeadm join"]
 
 
 def test_a_member_that_does_not_vote_is_not_complete(joiner: Machine) -> None:

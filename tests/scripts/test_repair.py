@@ -5,17 +5,22 @@ from __future__ import annotations
 import pytest
 
 from operations.status._host_checks import FACTS
-from tests.scripts.cluster import CA, ETCD, MAY_RESET, NODE_IS_READY, STATE, VALUES, kubeadm_calls
+from tests.scripts.cluster import (
+    CA,
+    ETCD,
+    MAY_RESET,
+    NODE_IS_GONE,
+    NODE_IS_READY,
+    STATE,
+    UNMARKED,
+    VALUES,
+    kubeadm_calls,
+)
 from tests.scripts.machine import Machine
 
 RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": "1.36.3"}
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 AUTHORITY = "/etc/kubernetes/pki/ca.crt"
-NODE_IS_GONE = """\
-if [[ $* == *"get node node1"* && ! -e $ROOT/registered ]]; then
-  [[ $* == *ignore-not-found* ]] # such a question is answered with nothing, and succeeds
-  exit
-fi"""
 MARKS = {
     "control-plane-version": "KUBERNETES_VERSION",
     "cluster-identity": "CLUSTER_IDENTITY",
@@ -116,10 +121,6 @@ def test_marks_that_are_left_are_kept(control_plane: Machine) -> None:
     control_plane.path(f"{STATE}/initialized").unlink()
     control_plane.write(f"{STATE}/kube-proxy-configuration", "earlier")
     assert "node1: kube-proxy restarts with its new configuration\n" in verified(control_plane)[1]
-
-
-UNMARKED = "case $* in *metadata.labels*) cat $ROOT/labels; exit ;; esac"
-"""kubectl of a control plane's node that has labels of kubeadm once kubeadm has marked it."""
 
 
 @pytest.mark.parametrize("gone", [True, False])

@@ -14,11 +14,14 @@
 export KUBECONFIG=$ADMIN_CONF
 JOIN_CONFIGURATION=$STAGING/config.yaml # with the key of the certificates, and in memory only
 
+# control_plane_is_complete: kubeadm has written its files, none of which a power cut left empty, and the member has a vote. The
+# node may have been deleted by hand: it registers again.
 control_plane_is_complete() {
-  local members
+  local members empty
+  empty=$(find "$MANIFESTS" "$PKI" /etc/kubernetes/*.conf -type f -empty) && [[ -z $empty ]] || return 1
   members=$(etcd_members) || return 1
   awk -v address="$NODE_IP" '$2 == address && $3 != "-" && $4 == "false" {found = 1} END {exit !found}' <<<"$members" &&
-    cluster_is_complete
+    has_all_of_kubeadm
 }
 
 # lead_api_to ADDRESS: the endpoint's name leads to the address, where /etc/hosts knows the name. kubeadm needs a living API

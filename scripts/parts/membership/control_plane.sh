@@ -25,10 +25,15 @@ upload_certificates() {
   rm "$configuration"
 }
 
-is_marked_node=false
-if is_control_plane_node "$NODE_NAME"; then is_marked_node=true; fi
+# is_joined: kubeadm's label is the last thing that a join sets. A node that was deleted by hand loses it, too: then the API
+# server of the machine tells, which serves once its member has a vote, and the machine sets the label again.
+is_joined() {
+  [[ $MEMBER == *" false" ]] || return 1
+  is_control_plane_node "$NODE_NAME" || comes_true 120 serves "$NODE_IP"
+}
+
 find_member "$NODE_IP"
-if [[ $is_marked_node == false || $MEMBER != *" false" ]]; then
+if ! is_joined; then
   [[ -z $MEMBER ]] || remove_half_member
   wait_for_others "$NODE_IP"
   upload_certificates
