@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: help up refresh down status preview tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration \
-	new-stack preview-comment drift repair \
+	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
 help: ## List what there is
@@ -110,6 +110,18 @@ drift: ## STACK=...: where hosts are not as the last update left them, read-only
 repair: ## STACK=... HOST=...: put a host back to what the last update left on it
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m operations repair $(call needed,STACK) $(call needed,HOST)
+
+snapshot: ## STACK=... [DIRECTORY=.]: save etcd now, and fetch the bundle where it is encrypted
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations snapshot $(call needed,STACK) $(call given,DIRECTORY,--directory)
+
+recover: ## STACK=... HOST=...: go on with one member of etcd, where the majority of the control planes is lost for good
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations recover $(call needed,STACK) $(call needed,HOST)
+
+restore: ## STACK=... BUNDLE=... [KEY=...]: the next update of a new stack begins with the cluster in the bundle
+	@$(PYTHON) -m local tools >&2
+	@$(BIN)/python -m operations restore $(call needed,STACK) $(call needed,BUNDLE) $(call given,KEY,--key)
 
 bench: ## How long previews take as a stack grows
 	@$(PYTHON) -m local tools >&2

@@ -12,6 +12,7 @@ import sys
 import pulumi
 
 from operations.access import kubeconfig, token
+from operations.etcd import recover, restore, snapshot
 from operations.hosts import drift, repair
 from operations.images import images, mirror
 from operations.preview import preview_comment
@@ -27,7 +28,10 @@ COMMANDS = {
     "mirror": mirror,
     "new-stack": new_stack,
     "preview-comment": preview_comment,
+    "recover": recover,
     "repair": repair,
+    "restore": restore,
+    "snapshot": snapshot,
     "status": status,
     "token": token,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.host_files import apt, containerd, kubeadm
+from components.host_files.backup import SERVICE, TIMER, backup_files
 from components.host_files.file import File
 from components.host_files.load_balancer import load_balancer_files
 from components.host_files.proxy import proxy_files
@@ -26,6 +27,7 @@ def _prepared_files(host: Host, settings: Settings) -> list[File]:
         *apt.repository_files(settings),
         *proxy_files(settings),
         *load_balancer_files(host, settings),
+        *backup_files(host, settings),
         *containerd.configuration_files(settings),
         *containerd.registry_files(settings),
         kubeadm.configuration(host, settings),
@@ -34,4 +36,5 @@ def _prepared_files(host: Host, settings: Settings) -> list[File]:
 
 def _is_own(file: File, host: Host, settings: Settings) -> bool:
     is_of_api = file.path == HOSTS_FILE and host.role == "control-plane" and settings.has_local_load_balancer
-    return is_of_api or file.path == kubeadm.PATH or (file.path == SYSCTLS and bool(host.sysctl))
+    names_host = file.path in {kubeadm.PATH, SERVICE, TIMER}
+    return is_of_api or names_host or (file.path == SYSCTLS and bool(host.sysctl))

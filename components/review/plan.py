@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
-from components.host_files import containerd, effect_of
+from components.host_files import backup, containerd, effect_of
 from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.settings import Host, Registry
 from components.steps.of_control_plane import KUBECONFIG_OWNER
@@ -44,6 +44,7 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
         *_endpoint(wanted),
         *_kubeconfig(wanted),
+        *_backup(wanted),
         *_sponsors(wanted),
         *_pod_network(wanted),
         *label_changes(wanted),
@@ -87,6 +88,8 @@ def _control_plane_restarts(host: Host, wanted: Wanted, changed: Collection[str]
         )
     elif "CLUSTER_CONFIGURATION_SHA256" in changed:
         yield f"{host.name}: API server, controller manager, scheduler and etcd restart where their arguments change"
+    elif "ETCD_CLUSTER_STATE" in changed:
+        yield f"{host.name}: etcd restarts where it has to: without its data it begins no new cluster any more"
     if "KUBELET_CONFIGURATION_SHA256" in changed and "KUBERNETES_VERSION" not in changed:
         yield f"{host.name}: kubelet restarts, pods keep running"
     if "CERTIFICATE_GENERATION" in changed:
@@ -99,6 +102,21 @@ def _endpoint(wanted: Wanted) -> Iterator[str]:
             f"every node: finds the API at {wanted.settings.endpoint}; kube-proxy restarts everywhere, the kubelet of"
             " each worker in its turn, pods keep running"
         )
+
+
+def _backup(wanted: Wanted) -> Iterator[str]:
+    """A line for bundles that nobody can take from the machines, where a control plane is new or its bundles change."""
+    paths, settings = {backup.SETTINGS, backup.RECIPIENT, backup.TIMER}, wanted.settings
+    for host in settings.living_control_planes:
+        step = wanted.step(host.name, StepName.PREPARE)
+        recorded = wanted.last.step(*step.key)
+        before = recorded.inputs.digests if recorded else {}
+        if any(before.get(path) != step.digests.get(path) for path in paths) and not settings.backup.recipient:
+            yield (
+                "etcd: its bundles stay on the control planes, with whose machines they are lost: backup.recipient"
+                " names a certificate, for whose key they are encrypted, so that `make snapshot` can fetch them"
+            )
+            return
 
 
 def _kubeconfig(wanted: Wanted) -> Iterator[str]:

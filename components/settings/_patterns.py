@@ -34,6 +34,7 @@ PROXY = rf"^https?://([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]){_POR
 DESTINATION = r"^[A-Za-z0-9.:/*_-]+$"
 KUBERNETES_VERSION = r"^1\.[0-9]{1,3}\.[0-9]{1,3}$"
 VERSION = r"^\d+\.\d+\.\d+$"
+DIRECTORY = r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)+$"
 PACKAGE = r"^[a-z0-9][a-z0-9.+-]+$"
 MODULE = r"^[a-z0-9_]+$"
 SYSCTL = r"^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
@@ -55,6 +56,7 @@ WORDS = {
     LABEL_KEY: "a key such as `zone` or `example.com/zone`",
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
     USER: "a user name of Linux",
+    DIRECTORY: "the absolute path of a directory, without spaces",
     HTTP_URL: "an address that begins with `http://` or `https://`, without user and password, in ASCII",
     SERVER_URL: "an address that begins with `http://` or `https://`, without user, password and query, in ASCII",
     HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file:///`, without user and password, in"

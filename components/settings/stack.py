@@ -9,6 +9,7 @@ from pydantic import Field
 from components.settings._types import MachineName, Model
 from components.settings.access import Access
 from components.settings.addons import Calico, Dashboard
+from components.settings.backup import Backup
 from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
 from components.settings.packages import Containerd, Images, Packages
@@ -24,6 +25,7 @@ class Settings(Model):
     """All that one stack file can say."""
 
     cluster: Cluster = Field(description="Name, version, networks and kubeadm configuration of the cluster")
+    backup: Backup = Field(Backup(), description="Snapshots of etcd, and the bundles that a restore needs")
     hosts: dict[MachineName, Host] = Field(description="Machines by host name")
     ssh: Ssh = Field(Ssh(), description="SSH user, keys and bastion of the machines")
     packages: Packages = Field(Packages(), description="Package repository of kubeadm, kubelet and kubectl")

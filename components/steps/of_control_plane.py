@@ -9,6 +9,8 @@ from components.steps.step import Step, StepName, Value
 
 PROVIDER = "pulumi-kubeadm:provider"
 """Name of the ClusterRoleBinding of the stack's kubeconfig, and beginning of the name of its user."""
+ETCD_CLUSTER_STATE = "existing"
+"""Argument `--initial-cluster-state` of etcd once its cluster exists: without its data it does not begin a new one."""
 KUBECONFIG_OWNER = "access"
 """Subject of the step `kubeconfig`, which belongs to no host: the component that applies objects to the cluster."""
 
@@ -26,6 +28,7 @@ def control_plane_values(host: Host, control_planes: ControlPlanes) -> dict[str,
     return {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,
         "API_SERVER": kubeadm.api_server(settings),
+        "ETCD_CLUSTER_STATE": ETCD_CLUSTER_STATE,
         "LEADS": host.name == control_planes.leader.name,
         "NODE_IP": str(host.internal_ip),
         "CONTROL_PLANE_TAINTS": [str(taint) for taint in settings.cluster.control_plane_taints],

@@ -30,6 +30,15 @@ class StackCommands:
         """Names what is wrong."""
         return f"make status STACK={self.stack}"
 
+    @property
+    def snapshot(self) -> str:
+        """Saves etcd now."""
+        return f"make snapshot STACK={self.stack}"
+
+    def recover(self, host: str) -> str:
+        """Goes on with the member of etcd on a host, where the majority is lost."""
+        return f"make recover STACK={self.stack} HOST={host}"
+
     def repair(self, host: str) -> str:
         """Puts a host back to what the last update left."""
         return f"make repair STACK={self.stack} HOST={host}"

@@ -9,16 +9,18 @@ from pathlib import Path
 from components.settings import Host, Settings
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
+from operations.status._etcd_checks import etcd_problems
 from operations.status._lost_state import lost_problems, marks_of
 from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
+ETCD_FACTS = Path(__file__).parent / "etcd_facts.sh"
 
 Facts = Mapping[str, str]
 
 
 def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> dict[str, str]:
-    """The facts of a host, by name, that operations/status/host_facts.sh prints.
+    """The facts of a host, by name, that operations/status/host_facts.sh prints, and etcd_facts.sh on a control plane.
 
     Args:
         host: the host.
@@ -31,6 +33,8 @@ def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> d
     workers = [each.name for each in settings.workers if were_nodes.get(each.name) == host.name and not each.gone]
     given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host, workers))}
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
+    if host.role == "control-plane":
+        script += ETCD_FACTS.read_text()
     lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 
@@ -67,6 +71,8 @@ def host_problems(
         if not lost:
             yield from _join(host, facts, commands, is_node=is_node)
     yield from _system(host, settings, facts, commands)
+    if was_node:
+        yield from etcd_problems(host, settings, facts, commands)
 
 
 def _runtime(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ MARKS_OF_EVERY_NODE = (
     "kubelet-configuration",
 )
 MARKS_OF_CONTROL_PLANE = (
+    "backup-timer-runs-with",
     "initialized",
     "cluster-identity",
     "node-address",

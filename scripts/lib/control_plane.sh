@@ -80,7 +80,7 @@ keep_control_plane() {
   is_marked "$INITIALIZED_MARK" || sync_kubeadm_files
   remember "$INITIALIZED_MARK" yes
   remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
-  for part in upgrade reconfigure endpoint expiry; do
+  for part in upgrade reconfigure guard endpoint expiry; do
     # shellcheck source=/dev/null
     . "$LIBRARY/parts/control_plane/$part.sh"
   done

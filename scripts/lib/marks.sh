@@ -12,6 +12,7 @@ SYSTEMD_MARK=systemd-runs-with             # digest of the setting that systemd 
 UNFINISHED_HOSTS_MARK=unfinished-hosts     # content of /etc/hosts while it is written in place
 LOAD_BALANCER_MARK=load-balancer-runs-with # digests of the unit and of the configuration that haproxy was started with
 OWN_HAPROXY_MARK=haproxy-is-ours           # prepare installed the package: its own service is of no use
+BACKUP_TIMER_MARK=backup-timer-runs-with   # digest of the units that the timer of snapshots was started with
 PREPARED_MARK=prepared                     # prepare went to its end once: packages and images have their room on the disk
 
 # On each node, by init or join
@@ -31,6 +32,7 @@ KUBE_PROXY_CONFIGURATION_MARK=kube-proxy-configuration # digest of the KubeProxy
 VXLAN_MODE_MARK=vxlan-mode                             # VXLAN mode of the pod network
 CONTROL_PLANE_TAINTS_MARK=taints                       # taints that the stack gave the control plane's node
 CERTIFICATE_GENERATION_MARK=certificate-generation     # CERTIFICATE_GENERATION of the last renewal
+BUNDLE_MARK=last-bundle                                # path of the newest bundle with a snapshot of etcd
 DRAIN_TIMEOUT_MARK=drain-timeout-seconds               # how long a drain may take, for leave, which gets no settings
 
 # worker_taints_mark WORKER: taints that the stack gave the worker's node; on the control plane, by membership until leave.
@@ -41,7 +43,6 @@ unfinished_taints_mark() { printf '%s-unfinished' "$1"; }
 
 # Directories beside the marks
 FILE_LISTS=$STATE/files                   # a list per step of the files that it put in place
-SNAPSHOTS=$STATE/etcd-snapshots           # etcd before each upgrade
 MANIFESTS_BEFORE=$STATE/manifests         # static pod manifests before a change that did not go to its end
 CERTIFICATE_BEFORE=$STATE/api-certificate # the API server's certificate before such a change
 UPGRADE_BEFORE=$STATE/before-upgrade      # files that kubeadm writes during an upgrade, as they were before

@@ -2,7 +2,7 @@
 # The host is the control plane of a running cluster, in the version and with the settings of the stack. The API is ready, the
 # objects that kubeadm makes exist, and the node is registered; then, last, the mark `initialized` is written. admin.conf proves
 # nothing: kubeadm writes it early.
-# Needs: IGNORE_PREFLIGHT_ERRORS RESET_ON_FAILURE; lib/containerd.sh lib/control_plane.sh lib/kubeadm.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS RESET_ON_FAILURE; lib/containerd.sh lib/control_plane.sh lib/kubeadm.sh lib/restore.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -11,8 +11,12 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/endpoint.sh"
 . "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/patches.sh"
 . "$LIBRARY/lib/unsynced.sh"
+. "$LIBRARY/lib/restore.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/backup.sh"
+. "$LIBRARY/lib/bundle.sh"
 . "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/control_plane.sh"
 
@@ -35,6 +39,7 @@ run_init() {
   check_before init "$IGNORE_PREFLIGHT_ERRORS"
   remember_values
   remember "$INIT_STARTED_MARK" yes
+  if [[ -d $RESTORE ]]; then restore_data; fi
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
     init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
   changed "kubeadm init is done"
@@ -57,4 +62,5 @@ elif ! is_marked "$INITIALIZED_MARK"; then
   is_marked "$INIT_STARTED_MARK" || run_init
 fi
 keep_control_plane
+if [[ -d $RESTORE ]]; then finish_restore; fi
 step_is_done

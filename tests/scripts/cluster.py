@@ -20,6 +20,7 @@ VALUES = {
     "CERTIFICATE_GENERATION": "0",
     "VXLAN_MODE": "Always",
     "CLUSTER_IDENTITY": "name dev, pods 10.244.0.0/16",
+    "ETCD_CLUSTER_STATE": "existing",
     "LEADS": "true",
     "NODE_IP": "192.0.2.11",
     "ROLE": "worker",
@@ -72,6 +73,18 @@ case "$*" in
 esac
 """.replace("OWN_MEMBER", OWN_MEMBER)
 """Beginning of a crictl that finds etcd, whose members are lines of a file; each is healthy unless a file says so."""
+
+SNAPSHOTS = f"{STATE}/etcd-snapshots"
+SAVES = (
+    f'{ETCD}case "$*" in\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\necho "snapshot" >"${{!#}}" ;;\n'
+    '*"etcdutl snapshot status"*) [[ ! -e $ROOT/corrupt ]] ;;\nesac'
+)
+"""A crictl whose etcd can be saved."""
+
+
+def bundles(machine: Machine) -> list[str]:
+    """Names of the files in the directory of bundles, the oldest first."""
+    return sorted(path.name for path in machine.path(SNAPSHOTS).glob("*"))
 
 
 def kubeadm_calls(machine: Machine) -> list[str]:

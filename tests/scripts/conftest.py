@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.cluster import ETCD, NODE_IS_READY, VALUES
+from tests.scripts.cluster import ETCD, NODE_IS_READY, SAVES, SNAPSHOTS, STATE, VALUES
 from tests.scripts.machine import Machine
 
 
@@ -23,6 +23,7 @@ def control_plane(machine: Machine) -> Machine:
         "kubeadm",
         'case "$1 $2" in\n"init --config") mkdir -p "$ROOT/etc/kubernetes/pki/etcd"; cd "$ROOT/etc/kubernetes"\n'
         "mkdir -p manifests; echo old >manifests/kube-apiserver.yaml\n"
+        "echo --initial-cluster-state=existing >manifests/etcd.yaml\n"
         "echo old | tee pki/apiserver.key >pki/apiserver.crt\n"
         'mkdir -p "$ROOT/var/lib/kubelet"; echo old >"$ROOT/var/lib/kubelet/config.yaml"\n'
         'touch admin.conf controller-manager.conf scheduler.conf pki/etcd/server.crt "$ROOT/up" ;;\n'
@@ -55,3 +56,14 @@ def running(control_plane: Machine) -> Machine:
     control_plane.replace("lib/static_pods", "comes_true 180", "comes_true 1")
     control_plane.calls()
     return control_plane
+
+
+@pytest.fixture
+def saved(running: Machine) -> Machine:
+    """A control plane whose etcd can be saved; files say that it is silent, or that its snapshots are corrupt."""
+    running.write("/etc/kubernetes/backup/settings", f"directory={running.path(SNAPSHOTS)}\nkeep=2\n")
+    running.write("/var/lib/etcd/member/snap/db", "data")
+    running.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
+    running.write(f"{STATE}/cluster-name", "dev")
+    running.stub("crictl", SAVES)
+    return running

@@ -18,8 +18,8 @@ from tests.unit.support.stacks import full, with_workers
 
 EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
 
-RUN_ELSEWHERE_WITH_THE_VALUES_OF = {"prepare": ("drift", "reclaim", "pod_network")}
-"""`make drift` and `make repair` give a step's recorded values to another script."""
+RUN_ELSEWHERE_WITH_THE_VALUES_OF = {"prepare": ("drift", "reclaim", "pod_network", "snapshot")}
+"""`make drift`, `make repair` and `make snapshot` give a step's recorded values to another script."""
 
 GIVEN_BY_REPAIR = {
     "reclaim": {"CLUSTER_AUTHORITY", "CONTROL_PLANE_VERSION"},

@@ -219,6 +219,7 @@ HOSTS = f"127.0.0.1\tlocalhost\n{BLOCK}"
 WRITES = (
     'cp "$3" "$ROOT/configuration"; cp "$ROOT/etc/hosts" "$ROOT/hosts"\n'
     'cd "$ROOT/etc/kubernetes"; mkdir -p pki/etcd manifests; touch "$ROOT/joined"\n'
+    "echo --initial-cluster-state=existing >manifests/etcd.yaml\n"
     "echo a | tee pki/etcd/server.crt {admin,controller-manager,scheduler}.conf >kubelet.conf\n"
     'cp "$ROOT/authority" pki/ca.crt; echo a | tee pki/apiserver.key >pki/apiserver.crt\n'
 )

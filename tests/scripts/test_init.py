@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.scripts.cluster import (
@@ -13,6 +15,7 @@ from tests.scripts.cluster import (
     SAMPLES,
     STATE,
     VALUES,
+    bundles,
     kubeadm_calls,
 )
 from tests.scripts.machine import Machine
@@ -344,21 +347,15 @@ def test_an_init_that_fails_later_is_one_that_was_cut_short(control_plane: Machi
 
 
 UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
-SNAPSHOTS = f"{STATE}/etcd-snapshots"
-ETCDCTL = (
-    f'{ETCD}case "$*" in\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\n'
-    'mkdir -p "$ROOT/var/lib/etcd"; echo "snapshot $((++n))" >"${!#}" ;;\n'
-)
 
 
 @pytest.fixture
-def upgrading(running: Machine) -> Machine:
-    """A control plane whose etcd can be saved, and whose upgrade fails at once."""
-    running.stub("crictl", f'{ETCDCTL}*"etcdutl snapshot status"*) [[ ! -e $ROOT/corrupt ]] ;;\nesac')
-    running.stub("dpkg-query", "printf 'installed 1.36.4-1.1'")
-    running.stub("apt-mark", 'printf "kubeadm\\nkubelet\\nkubectl\\n"')
-    running.stub("kubeadm", '[[ "$*" != *"upgrade apply"* ]]')
-    return running
+def upgrading(saved: Machine) -> Machine:
+    """A control plane whose upgrade fails at once."""
+    saved.stub("dpkg-query", "printf 'installed 1.36.4-1.1'")
+    saved.stub("apt-mark", 'printf "kubeadm\\nkubelet\\nkubectl\\n"')
+    saved.stub("kubeadm", '[[ "$*" != *"upgrade apply"* ]]')
+    return saved
 
 
 def upgrade(machine: Machine) -> str:
@@ -424,44 +421,25 @@ def test_no_control_plane_is_upgraded_while_another_one_is_not_well(upgrading: M
     upgrading.write("/sick-192.0.2.12", "")
     upgrading.replace("lib/etcd", "wait_for 120", "wait_for 1")
     assert "expected all other control planes to be well within 1 s" in upgrade(upgrading)
-    assert snapshots(upgrading) == {}
+    assert bundles(upgrading) == []
     assert not [call for call in upgrading.calls() if call.startswith(("apt-get", "kubeadm upgrade"))]
-
-
-def snapshots(machine: Machine) -> dict[str, str]:
-    """Files in the directory of snapshots."""
-    return {path.name: path.read_text() for path in machine.path(SNAPSHOTS).glob("*")}
-
-
-def test_etcd_is_saved_for_each_attempt_of_an_upgrade(upgrading: Machine) -> None:
-    """The first snapshot stays; the file beside etcd's data does not."""
-    for names in ({"before-1.36.4.db"}, {"before-1.36.4.db", "before-1.36.4-again.db"}):
-        assert "expected kubeadm upgrade apply" in upgrade(upgrading)
-        assert set(snapshots(upgrading)) == names
-    assert list(upgrading.path("/var/lib/etcd").iterdir()) == []
-    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
-    assert len(snapshots(upgrading)) == 2
-
-
-def test_a_snapshot_that_was_cut_short_is_none(upgrading: Machine) -> None:
-    """A full disk, or a power cut, while it was copied from the disk of etcd."""
-    half = 'case "$*" in *.db*) target=${!#}; [[ ! -d $target ]] || target+=/before-1.36.4.db\n'
-    for program in ("cp", "mv"):
-        upgrading.stub(program, f'{half}printf half >"$target"; exit 1 ;; esac\nexec /bin/{program} "$@"')
-    assert "kubeadm upgrade apply" not in upgrade(upgrading)
-    assert snapshots(upgrading) == {}
-    for program in ("cp", "mv"):
-        upgrading.stub(program, f'exec /bin/{program} "$@"')
-    assert "expected kubeadm upgrade apply" in upgrade(upgrading)
-    assert snapshots(upgrading) == {"before-1.36.4.db": "snapshot 1\n"}
 
 
 @pytest.mark.parametrize("damage", ["silent", "corrupt"])
 def test_an_upgrade_without_a_whole_snapshot_does_not_begin(upgrading: Machine, damage: str) -> None:
     """etcdutl verifies it."""
     upgrading.write(f"/{damage}", "")
-    assert "expected etcd to be saved before the upgrade" in upgrade(upgrading)
-    assert snapshots(upgrading) == {}
+    assert "expected etcd to be saved" in upgrade(upgrading)
+    assert bundles(upgrading) == []
+
+
+def test_etcd_is_saved_for_each_attempt_of_an_upgrade(upgrading: Machine) -> None:
+    """What an earlier attempt saved may be old; the file beside etcd's data does not stay."""
+    for attempt in (1, 2):
+        assert "expected kubeadm upgrade apply" in upgrade(upgrading)
+        assert len([name for name in bundles(upgrading) if name.endswith("Z-before-1.36.4.bundle")]) == attempt
+        time.sleep(1.1)  # its name has the second
+    assert not upgrading.path("/var/lib/etcd/bundle.db").exists()
 
 
 def test_what_a_power_cut_left_empty_in_an_upgrade_is_put_back(upgrading: Machine) -> None:

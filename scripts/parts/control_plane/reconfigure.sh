@@ -2,13 +2,14 @@
 # The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. What
 # concerns the whole cluster is applied by the control plane that leads, before the others.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
-#   lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/static_pods.sh
+#   lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/patches.sh lib/static_pods.sh
 
 phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
 write_manifests() {
   phase control-plane all
-  phase etcd local
+  write_patches
+  phase etcd local --patches "$PATCHES"
 }
 
 renew_api_certificate() {

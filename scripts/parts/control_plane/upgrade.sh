@@ -1,47 +1,8 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
-# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh
-#   lib/packages.sh lib/static_pods.sh lib/unsynced.sh
-
-# said_by COMMAND...: what the command says is in $STAGING/etcdctl.
-said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
-
-refuse_snapshot() {
-  fail "etcd to be saved before the upgrade" "$(tail -n 5 "$STAGING/etcdctl")" \
-    "df -h /var; crictl logs \$(crictl ps --quiet --name etcd); then pulumi up"
-}
-
-# snapshot_is_whole FILE: by its checksums. etcdutl came with etcd 3.5; etcdctl looks at a snapshot up to 3.5. Where the image
-# has neither, the status of `snapshot save` is all there is.
-snapshot_is_whole() {
-  local etcd
-  etcd=$(container_of etcd)
-  if said_by crictl exec "$etcd" etcdutl version; then
-    said_by crictl exec "$etcd" etcdutl snapshot status "$1"
-  elif said_by etcdctl snapshot status --help && grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
-    said_by etcdctl snapshot status "$1"
-  fi
-}
-
-# save_etcd: a snapshot for each attempt. The first one stays, which is from before any part of the upgrade; a later attempt
-# replaces the one of the attempt before. etcd's data directory has the same path on the host.
-save_etcd() {
-  local made=/var/lib/etcd/before-$KUBERNETES_VERSION.db snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION.db
-  [[ ! -e $snapshot ]] || snapshot=$SNAPSHOTS/before-$KUBERNETES_VERSION-again.db
-  said_by etcdctl --command-timeout 10m snapshot save "$made" || refuse_snapshot
-  snapshot_is_whole "$made" || refuse_snapshot
-  mkdir -p "$SNAPSHOTS"
-  # /var/lib/etcd may be a disk of its own: the copy has its name only when it is whole and on the disk.
-  { cp "$made" "$snapshot.new" && cmp "$made" "$snapshot.new" && sync "$snapshot.new"; } &>"$STAGING/etcdctl" || {
-    rm -f "$snapshot.new" "$made"
-    refuse_snapshot
-  }
-  mv "$snapshot.new" "$snapshot"
-  sync "$SNAPSHOTS"
-  rm "$made"
-  changed "etcd is saved: $snapshot"
-}
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/etcd.sh lib/kubeadm.sh
+#   lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
 
 runs_in_version() {
   local condition version
@@ -53,13 +14,15 @@ upgrade_control_plane() {
   local how=(node)
   [[ $LEADS != true ]] || how=(apply "v$KUBERNETES_VERSION" --yes)
   wait_for_others "$NODE_IP"
-  save_etcd
+  make_bundle "before-$KUBERNETES_VERSION"
+  prune
   install_held kubeadm
   keep_before_upgrade
   lead_elsewhere "$NODE_IP"
   turn_clients_away
-  run_kubeadm "mend what it names, then pulumi up; etcd as it was: $SNAPSHOTS" \
-    upgrade "${how[@]}" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
+  write_patches
+  run_kubeadm "mend what it names, then pulumi up; etcd as it was: $BUNDLE" \
+    upgrade "${how[@]}" --patches "$PATCHES" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
   drop "$UPGRADE_BEFORE"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"

@@ -4,6 +4,13 @@
 version_of kubeadm
 OF_KUBEADM=$VERSION
 
+# ETCD_ARGUMENT: of a patch, or kubeadm's own for a member that joins; nothing otherwise.
+ETCD_ARGUMENT=
+if [[ $* == *"--patches "* ]]; then
+  patches=$* patches=${patches##*--patches } patches=${patches%% *}
+  ETCD_ARGUMENT=$(sed 's/.*"value": "\(.*\)".*/\1/' "$patches/etcd+json.json")
+fi
+
 write_manifests() {
   local name
   document ClusterConfiguration
@@ -11,6 +18,7 @@ write_manifests() {
   for name in "$@"; do
     printf '    image: registry.k8s.io/%s:v%s\n# %s\n' "$name" "$OF_KUBEADM" "$DOCUMENT" \
       >"$KUBERNETES/manifests/$name.yaml"
+    [[ $name != etcd ]] || echo "# $ETCD_ARGUMENT" >>"$KUBERNETES/manifests/$name.yaml"
   done
 }
 CONTROL_PLANE=(kube-apiserver kube-controller-manager kube-scheduler)
@@ -102,6 +110,7 @@ join_control_plane() {
   grep --quiet '^192.0.2.11.api.dev.internal$' "$ROOT/etc/hosts" || exit 1
   meet
   [[ -s $OBJECTS/objects/kubeadm-certs && ! -e $ROOT/var/lib/etcd/member ]] || exit 1
+  ETCD_ARGUMENT=--initial-cluster-state=existing
   write_control_plane
   mkdir -p "$ROOT/var/lib/etcd/member"
   write_kubelet_configuration "$(<"$OBJECTS/objects/kubelet-config")"

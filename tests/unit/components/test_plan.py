@@ -43,6 +43,23 @@ def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
     ]
 
 
+def test_bundles_that_nobody_can_fetch_are_told(stack: Stack) -> None:
+    """When they begin, or change."""
+    del stack["backup"]
+    line = (
+        "etcd: its bundles stay on the control planes, with whose machines they are lost: backup.recipient names a"
+        " certificate, for whose key they are encrypted, so that `make snapshot` can fetch them"
+    )
+    assert planned(stack, LastUpdate())[3:] == [line]
+    last = state_of(record(stack, preview=False))
+    assert planned(stack, last) == ["nothing is done to any node"]
+    stack["backup"] = {"keep": 3}
+    assert planned(stack, last) == [
+        "node1: /etc/kubernetes/backup/settings changes: the next snapshot of etcd follows it",
+        line,
+    ]
+
+
 def test_a_stack_file_that_did_not_change_does_nothing(stack: Stack, last: LastUpdate) -> None:
     """One line says so."""
     assert planned(stack, last) == ["nothing is done to any node"]

@@ -307,7 +307,7 @@ def test_the_inputs_of_a_recorded_command_are_given_to_another_script() -> None:
     """From a directory that is gone afterwards; the installed scripts are neither used nor changed."""
     text = prepare_text(parse_settings(smallest()))
     again = scripts.rerun(text, "drift")
-    assert stdin.LIBRARY not in again
+    assert f"\n. {stdin.LIBRARY}" not in again
     assert again.splitlines()[-1] == "run_step drift"
     assert inputs_of(again) == inputs_of(text)
     assert "delete" not in again.rpartition("ARCHIVE")[2]

@@ -84,10 +84,26 @@ def with_workers(*names: str, version: str = "1.36.3") -> Stack:
     return stack
 
 
+RECIPIENT = """\
+-----BEGIN CERTIFICATE-----
+MIIBejCCAR+gAwIBAgIUWb3o5kh/QWhHMqTsAQM04aj+NUwwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGYmFja3VwMCAXDTI2MTEyNjA2NDQyMVoYDzIxMjYxMTAyMDY0
+NDIxWjARMQ8wDQYDVQQDDAZiYWNrdXAwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AARnya3ByxCBkf/Sd9N7Ukv+szPOdHkjpfDBrdzTM67y/xndG/r7u73YVwThzfY+
+tjrTW0tLg27MtSmt1+/fqbUTo1MwUTAdBgNVHQ4EFgQUY2eKyObVYqJAZVjm3NRS
+da4WQAYwHwYDVR0jBBgwFoAUY2eKyObVYqJAZVjm3NRSda4WQAYwDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA1g3+3miDQmBhgUTCojKtYOvINJLS
+dhsBo9I5mPSmIuICIQDVHdbKvSDjXJzR8BzMZQI9mygReHoWzVgYF4VgtHgC6g==
+-----END CERTIFICATE-----
+"""
+"""A certificate whose key nobody has."""
+
+
 def full(directory: Path, *workers: str, version: str = "1.36.3") -> Stack:
     """A stack with a private registry, and with every file that it names written to a directory."""
     (directory / "ca.crt").write_text(CA)
     (directory / "manifest.yaml").write_text(CALICO_MANIFEST)
+    (directory / "backup.crt").write_text(RECIPIENT)
     stack = with_workers(*workers, version=version)
     stack["containerd"] = {
         "registries": {
@@ -95,6 +111,7 @@ def full(directory: Path, *workers: str, version: str = "1.36.3") -> Stack:
             "docker.io": {"mirrors": ["https://mirror.example.com:5000/v2"]},
         }
     }
+    stack["backup"] = {"recipient": str(directory / "backup.crt")}
     stack["images"] = {
         "rewrite": {"registry.k8s.io": "hub.example.com/k8s", "docker.io": "hub.example.com/docker"},
         "pullSecretNamespaces": ["shop"],

@@ -1,0 +1,53 @@
+"""Go on with one member of etcd, where the majority of the control planes is lost for good."""
+
+from __future__ import annotations
+
+import argparse
+
+from components.settings import Host, Settings
+from components.steps.scripts import rerun
+from components.steps.step import StepName
+from operations.hosts.ssh import run_as_root
+from operations.stack.stacks import selected_stack
+from problem import Problem, StepError, printable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("stack", help="name of the stack")
+    parser.add_argument("host", help="name of the control plane whose data are kept")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Make the member on a host a cluster of one.
+
+    Raises:
+        StepError: the host is no control plane, a majority serves, another member answers, or the step failed.
+    """
+    stack = selected_stack(arguments.stack)
+    settings, recorded = stack.settings(), stack.recorded_inputs()
+    members = [
+        host
+        for host in settings.control_planes
+        if (host.name, StepName.INIT) in recorded or (host.name, StepName.JOIN) in recorded
+    ]
+    host = _chosen(arguments.host, members, stack.commands.recover("..."))
+    addresses = [str(each.internal_ip) for each in members if each is not host]
+    text = rerun(recorded[host.name, StepName.PREPARE], "recover", values={"OTHER_ADDRESSES": "\n".join(addresses)})
+    print(printable(run_as_root(host, settings.ssh, text).log), end="")
+    print(f"{host.name}: etcd serves. Next: {_next(host, members, settings)}, then {stack.commands.up}")
+
+
+def _chosen(name: str, members: list[Host], command: str) -> Host:
+    host = next((each for each in members if each.name == name and not each.gone), None)
+    if host is None:
+        seen = ", ".join(each.name for each in members if not each.gone) or "none"
+        raise StepError(
+            Problem(f"recover {name}", expected="a living control plane of the stack", seen=seen, next_command=command)
+        )
+    return host
+
+
+def _next(host: Host, members: list[Host], settings: Settings) -> str:
+    others = [each.name for each in members if each is not host and not settings.hosts[each.name].gone]
+    return f"gone: true for {', '.join(others)} in the stack file" if others else "nothing in the stack file"

@@ -1,0 +1,81 @@
+"""Save etcd now, in a bundle, and fetch the bundle if it is encrypted."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.settings import Host, Settings
+from components.steps.scripts import rerun
+from components.steps.step import StepName
+from operations.hosts.ssh import run_as_root
+from operations.stack.stacks import SelectedStack, selected_stack
+from problem import Problem, StepError, printable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("stack", help="name of the stack")
+    parser.add_argument("--directory", type=Path, default=Path(), help="directory for the bundle; by default this one")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Save etcd on the first control plane that can, and fetch the bundle.
+
+    Raises:
+        StepError: no control plane can save etcd, or the bundle cannot be written here.
+    """
+    stack = selected_stack(arguments.stack)
+    settings, recorded = stack.settings(), stack.recorded_inputs()
+    host, path = _saved(stack, settings, recorded)
+    if settings.backup.recipient is None:
+        print(f"{host.name}: the bundle stays there, in the clear: name a certificate in backup.recipient to fetch it")
+        return
+    text = f"base64 --wrap 0 {shlex.quote(path)}\n"
+    content = base64.b64decode(run_as_root(host, settings.ssh, text).output)
+    print(f"{_written(arguments.directory / Path(path).name, content)}: encrypted for {settings.backup.recipient}")
+
+
+def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> tuple[Host, str]:
+    """The control plane that saved etcd, and the path of its bundle there."""
+    are_members = [
+        host
+        for host in settings.living_control_planes
+        if (host.name, StepName.INIT) in recorded or (host.name, StepName.JOIN) in recorded
+    ]
+    if not are_members:
+        expected, seen = "a control plane that an update made", "none"
+        raise StepError(Problem("save etcd", expected=expected, seen=seen, next_command=stack.commands.up))
+    failure: StepError | None = None
+    for host in are_members:
+        try:
+            answer = run_as_root(host, settings.ssh, rerun(recorded[host.name, StepName.PREPARE], "snapshot"))
+        except StepError as error:
+            failure = failure or error
+            print(f"\n{error}\n")
+        else:
+            print(printable(answer.log), end="")
+            return host, answer.output.strip()
+    raise failure or AssertionError
+
+
+def _written(target: Path, content: bytes) -> Path:
+    """The file with the bundle: there as a whole, or not at all."""
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    try:
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(content)
+        unfinished.rename(target)
+    except OSError as error:
+        raise StepError(
+            Problem(
+                f"write {target}",
+                expected="a directory that takes the bundle",
+                seen=str(error.strerror),
+                next_command="make snapshot with DIRECTORY=..., which you may write to",
+            )
+        ) from error
+    return target

@@ -1,0 +1,126 @@
+"""Problems of etcd and of its bundles, from facts of each control plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from components.settings import Host, Settings
+from operations.stack.commands import StackCommands
+from problem import Problem
+
+Facts = Mapping[str, str]
+
+HOUR = 3600
+GRACE_SECONDS = HOUR
+"""A timer has its minute in the hour, and a machine that was off takes its snapshot when it starts."""
+DEFAULT_QUOTA = 2 * 1024**3
+"""Bytes; etcd's --quota-backend-bytes: etcd.io/docs, "Configuration options"."""
+FULL = 0.8
+FRAGMENTED_BYTES = 100 * 1024**2
+ETCDCTL = (
+    "crictl exec $(crictl ps --quiet --name etcd) etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt"
+    " --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key"
+)
+
+
+def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+    """Everything that is wrong with etcd on a control plane, and with the bundles there.
+
+    Args:
+        host: of the stack.
+        settings: of the stack.
+        facts: that operations/status/etcd_facts.sh prints; none on a machine that is no control plane yet.
+        commands: of the stack.
+    """
+    if "initialized_age" not in facts:
+        return
+    yield from _bundle(host, settings, facts, commands)
+    if "etcd_failure" in facts:
+        yield Problem(
+            f"{host.name}: etcd",
+            expected="etcd to list its members",
+            seen=facts["etcd_failure"] or "no container of etcd runs",
+            next_command=f"on {host.name}: crictl logs $(crictl ps --all --quiet --name etcd); where the data of etcd"
+            ' are gone: docs/runbooks.md, "A member of etcd that lost its data"',
+        )
+        return
+    yield from _members(host, settings, facts, commands)
+    yield from _leader_and_size(host, facts)
+
+
+def _bundle(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+    limit = 2 * settings.backup.every_hours * HOUR + GRACE_SECONDS
+    age = facts.get("bundle_age")
+    since = int(age or facts["initialized_age"])
+    if "bundle_failure" in facts or since > limit:
+        last = f"the last bundle is {since // HOUR} h old" if age else "no bundle"
+        yield Problem(
+            f"{host.name}: snapshots of etcd",
+            expected=f"a bundle every {settings.backup.every_hours} h",
+            seen=f"{last}; {facts.get('bundle_failure') or 'the timer did not run'}",
+            next_command=f"{commands.snapshot}; systemctl status kubernetes-backup.timer on {host.name}",
+        )
+
+
+def _members(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+    members = dict(each.split("=", 1) for each in facts.get("etcd_members", "").split() if "=" in each)
+    names = {str(each.internal_ip): each.name for each in settings.living_control_planes}
+    if host.name != next(iter(sorted(names.values()))):
+        return  # each member knows all of them: one says it
+    for address, state in members.items():
+        if address not in names:
+            yield Problem(
+                "etcd: members",
+                expected=f"the control planes of the stack: {', '.join(names.values())}",
+                seen=f"a member at {address}, which votes on" if state == "voter" else f"a {state} member at {address}",
+                next_command=f"a control plane that is dead: gone: true in the stack file, {commands.up}; another one:"
+                f" on {host.name}: {ETCDCTL} member list, then member remove ID",
+            )
+        elif state != "voter":
+            yield Problem(
+                f"{names[address]}: etcd",
+                expected="a member that votes",
+                seen="one that has not started" if state == "unstarted" else "a learner, of a join that was cut short",
+                next_command=commands.up,
+            )
+    for address in names.keys() - members.keys():
+        yield Problem(
+            f"{names[address]}: etcd",
+            expected="a member of etcd",
+            seen=f"no member at {address}",
+            next_command=commands.up,
+        )
+
+
+def _leader_and_size(host: Host, facts: Facts) -> Iterator[Problem]:
+    status = dict(each.split("=", 1) for each in facts.get("etcd_status", "").split() if "=" in each)
+    if status.get("Leader") == "0":
+        yield Problem(
+            f"{host.name}: etcd",
+            expected="a member that leads",
+            seen="none: the majority of the members is lost, or does not reach the others",
+            next_command='docs/runbooks.md, "The majority of the control planes is lost"',
+        )
+    size, used = (int(status.get(name, "0")) for name in ("DBSize", "DBSizeInUse"))
+    quota = int(facts.get("etcd_quota") or DEFAULT_QUOTA)
+    defragment = f"on {host.name}: {ETCDCTL} defrag"
+    if facts.get("etcd_alarms") or size > FULL * quota:
+        alarms = f", alarm {facts['etcd_alarms']}: etcd takes no writes" if facts.get("etcd_alarms") else ""
+        yield Problem(
+            f"{host.name}: etcd",
+            expected=f"a database of less than {FULL:.0%} of its quota of {_mib(quota)}",
+            seen=f"{_mib(size)}, of which {_mib(used)} are in use{alarms}",
+            next_command=f"kubectl delete what fills it (events, old objects); {defragment}; {ETCDCTL} alarm disarm; or"
+            " a larger quota: quota-backend-bytes in cluster.clusterConfiguration.etcd.local.extraArgs",
+        )
+    elif used and size - used > max(FRAGMENTED_BYTES, used):
+        yield Problem(
+            f"{host.name}: etcd",
+            expected="a database of which most is in use",
+            seen=f"{_mib(size)}, of which {_mib(used)} are in use",
+            next_command=f"{defragment}, one control plane after the other: its API does not answer meanwhile",
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.0f} MiB"

@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# Follows host_facts.sh on a control plane: what `make status` wants to know of etcd, and of its bundles.
+# Needs: the function fact of host_facts.sh
+
+BUNDLE=$(cat "$STATE/last-bundle" 2>/dev/null || true) # before the first one there is none
+ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1)
+
+etcdctl() {
+  local pki=/etc/kubernetes/pki/etcd
+  timeout 15 crictl exec "$ETCD" etcdctl --command-timeout 10s --cacert "$pki/ca.crt" --cert "$pki/server.crt" \
+    --key "$pki/server.key" --endpoints https://127.0.0.1:2379 "$@" 2>&1
+}
+
+# age_of FILE: seconds since the file was written.
+age_of() { echo $(($(date +%s) - $(stat --format %Y "$1"))); }
+
+# members: ADDRESS=STATE of each member; the state is voter, learner, or unstarted for one that was never there.
+members() {
+  awk -F ', ' 'NF >= 6 {
+    split($4, peer, /[:\/]+/)
+    printf "%s=%s ", peer[2], ($5 == "" ? "unstarted" : ($6 == "true" ? "learner" : "voter"))
+  }' <<<"$1"
+}
+
+if [[ -e $STATE/initialized ]]; then
+  fact initialized_age "$(age_of "$STATE/initialized")"
+  if [[ -f $BUNDLE ]]; then fact bundle_age "$(age_of "$BUNDLE")"; fi
+  if systemctl --quiet is-failed kubernetes-backup.service; then
+    fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
+  fi
+  if MEMBERS=$(etcdctl member list); then
+    fact etcd_members "$(members "$MEMBERS")"
+    fact etcd_status "$(etcdctl endpoint status --write-out fields |
+      sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p')"
+    fact etcd_alarms "$(etcdctl alarm list | grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' | sort --unique)"
+  else
+    fact etcd_failure "$MEMBERS"
+  fi
+  fact etcd_quota "$(sed --quiet 's/.*--quota-backend-bytes=//p' /etc/kubernetes/manifests/etcd.yaml)"
+fi

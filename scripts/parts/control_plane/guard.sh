@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# Without its data etcd does not start, instead of beginning a new, empty cluster. kubeadm gives that argument to a control
+# plane that joins, and not to the one that initialises: there etcd restarts once.
+# Needs: ETCD_CLUSTER_STATE NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/patches.sh lib/static_pods.sh
+
+write_etcd_manifest() {
+  write_patches
+  run_kubeadm "kubeadm init phase etcd local --config $KUBEADM_CONFIG" \
+    init phase etcd local --config "$KUBEADM_CONFIG" --patches "$PATCHES"
+}
+
+guard_etcd() {
+  wait_for_others "$NODE_IP"
+  lead_elsewhere "$NODE_IP"
+  turn_clients_away
+  trap 'put_back_half_done; let_clients_in' EXIT # whatever ends the step before the change is done
+  change_static_pods write_etcd_manifest
+  trap let_clients_in EXIT
+  let_clients_in
+  changed "etcd begins no new cluster where its data are missing"
+}
+
+grep --quiet -e "--initial-cluster-state=$ETCD_CLUSTER_STATE" "$MANIFESTS/etcd.yaml" || guard_etcd

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# Makes the member of etcd on this machine a cluster of its own, where the majority of the members is lost for good. The data
+# as they were stay in a directory beside it.
+# Needs: OTHER_ADDRESSES; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/etcd.sh"
+
+export KUBECONFIG=$ADMIN_CONF
+ETCD_DATA=/var/lib/etcd
+BEFORE_RECOVERY=$ETCD_DATA/before-recovery
+
+has_quorum() { etcdctl endpoint health; }
+is_alone() {
+  local members
+  members=$(etcd_members) || return 1
+  [[ $(wc -l <<<"$members") == 1 ]] && has_quorum
+}
+etcd_has_ended() {
+  local container
+  container=$(container_of etcd) || return 1
+  [[ -z $container ]]
+}
+
+refuse_majority() {
+  local address
+  if has_quorum &>/dev/null && ! is_alone &>/dev/null; then
+    fail "an etcd without a majority of its members" "a majority that serves: there is nothing to recover" \
+      "make status; a machine that is dead: gone: true in the stack file, then pulumi up"
+  fi
+  for address in $OTHER_ADDRESSES; do
+    # Its data may be newer, and with one more it may be a majority.
+    if timeout 5 bash -c "exec 3<>/dev/tcp/$address/2380" 2>/dev/null; then
+      fail "no other member of etcd that answers" "one at $address" \
+        "start the machines that are left, make status; where this one is to go on alone: turn the machine at $address off"
+    fi
+  done
+}
+
+# keep_data: a copy, which no later run replaces: it may be the one of a recovery that went wrong.
+keep_data() {
+  local size free
+  [[ ! -d $BEFORE_RECOVERY ]] || return 0
+  size=$(du --summarize --block-size=1M "$ETCD_DATA/member" | cut --fields 1)
+  free=$(df --output=avail --block-size=1M "$ETCD_DATA" | tail -n 1 | tr -d ' ')
+  ((free > size)) || fail "room for a copy of the data of etcd: $size MiB" "$free MiB in $ETCD_DATA" "df -h $ETCD_DATA"
+  rm -rf "$BEFORE_RECOVERY.new"
+  cp --recursive --preserve "$ETCD_DATA/member" "$BEFORE_RECOVERY.new"
+  sync --file-system "$ETCD_DATA"
+  mv "$BEFORE_RECOVERY.new" "$BEFORE_RECOVERY"
+}
+
+# start_alone: etcd forgets all other members, at a start with this argument. Where the step ends in between, the next run, or
+# the next update of this control plane, puts the manifests back.
+start_alone() {
+  local manifest=$STAGING/etcd.yaml
+  keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
+  rm "$MANIFESTS/etcd.yaml"
+  wait_for 120 "etcd to end" "crictl ps --name etcd" etcd_has_ended
+  keep_data
+  sed 's/^\( *\)- etcd$/&\n\1- --force-new-cluster/' "$MANIFESTS_BEFORE/etcd.yaml" >"$manifest"
+  install --mode 0600 "$manifest" "$MANIFESTS/etcd.yaml"
+  wait_for 180 "etcd to begin anew with this member alone" "crictl logs \$(crictl ps --all --quiet --name etcd)" is_alone
+}
+
+refuse_majority
+if [[ -d $MANIFESTS_BEFORE ]]; then put_back_half_done; fi
+if ! is_alone &>/dev/null; then
+  start_alone
+  put_back_half_done
+  wait_for 180 "etcd to run with its own arguments again" "crictl logs \$(crictl ps --all --quiet --name etcd)" is_alone
+  changed "etcd goes on with this member alone; its data as they were: $BEFORE_RECOVERY"
+fi
+wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
+step_is_done

@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# Saves etcd in a new bundle, deletes the oldest ones, and returns the path of the bundle; on a machine that is no control plane
+# yet it does nothing. The timer runs it, and `make snapshot`.
+# Needs: lib/bundle.sh lib/kubeadm.sh
+. "$LIBRARY/lib/lib.sh"
+. "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/backup.sh"
+. "$LIBRARY/lib/bundle.sh"
+
+export KUBECONFIG=$ADMIN_CONF
+if is_marked "$INITIALIZED_MARK"; then
+  make_bundle ""
+  prune
+  printf '%s\n' "$BUNDLE"
+fi
+step_is_done

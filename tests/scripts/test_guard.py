@@ -1,0 +1,55 @@
+"""An etcd without its data, as with a disk that is not mounted, begins no new cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.scripts.cluster import ETCD, STATE, VALUES
+from tests.scripts.machine import Machine
+
+ETCD_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
+PATCHED = """\
+cd "$ROOT/etc/kubernetes"
+if [[ $* == *"phase etcd local"* ]]; then
+  cp "${!#}/etcd+json.json" "$ROOT/patch"
+  cp "$ROOT/patch" manifests/etcd.yaml
+fi"""
+"""A kubeadm that writes the manifest of etcd with the patch."""
+
+
+@pytest.fixture
+def unguarded(running: Machine) -> Machine:
+    """A control plane as kubeadm initialises it, whose etcd runs in another container with another manifest."""
+    running.write(ETCD_MANIFEST, "etcd that begins a cluster\n")
+    running.stub("kubeadm", PATCHED)
+    container = (
+        'if grep --quiet existing "$ROOT/etc/kubernetes/manifests/etcd.yaml"; then echo etcd2; else echo etcd1; fi'
+    )
+    of_either = ETCD.replace("echo etcd1", f"[[ ! -e $ROOT/fails ]] || exit 0; {container}")
+    running.stub("crictl", of_either.replace('"exec etcd1 etcdctl "', '"exec etcd"?" etcdctl "'))
+    return running
+
+
+def test_etcd_gets_the_argument_once_its_cluster_exists(unguarded: Machine) -> None:
+    """By a patch of kubeadm, so that etcd's other arguments are kubeadm's; once."""
+    first = unguarded.run("init", VALUES)
+    assert first.status == 0, first.stderr
+    assert "node1: etcd begins no new cluster where its data are missing\n" in first.stderr
+    assert json.loads(unguarded.path("/patch").read_text()) == [
+        {"op": "add", "path": "/spec/containers/0/command/-", "value": "--initial-cluster-state=existing"}
+    ]
+    unguarded.calls()
+    assert unguarded.run("init", VALUES).stderr == ""
+    assert not [call for call in unguarded.calls() if "etcd local" in call]
+
+
+def test_an_etcd_that_does_not_run_with_the_argument_gets_its_manifest_back(unguarded: Machine) -> None:
+    """The step fails, and the cluster serves."""
+    unguarded.stub("kubeadm", f'{PATCHED}\n[[ $* != *"phase etcd local"* ]] || touch "$ROOT/fails"')
+    finished = unguarded.run("init", VALUES)
+    assert finished.status == 1
+    assert "expected etcd to run with its new arguments within 180 s" in finished.stderr
+    assert unguarded.path(ETCD_MANIFEST).read_text() == "etcd that begins a cluster\n"
+    assert not unguarded.path(f"{STATE}/manifests").exists()

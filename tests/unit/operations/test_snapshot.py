@@ -1,0 +1,100 @@
+"""`make snapshot` saves etcd on a control plane that can, and fetches what is encrypted."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from components.settings import Host, Ssh
+from components.settings.stack_file import parse_settings
+from components.steps.ssh import Answer
+from components.steps.stdin import prologue
+from components.steps.step import StepName
+from operations import __main__
+from operations.etcd import snapshot
+from problem import Problem, StepError
+from tests.unit.support.stacks import RECIPIENT, SHOP, with_workers
+
+BUNDLE = b"sealed \x00 bundle"
+PATH = "/var/lib/pulumi-kubeadm/etcd-snapshots/shop-node2-20261126T000000Z.bundle"
+
+
+class Hosts:
+    """Two control planes; those in `broken` cannot save etcd."""
+
+    def __init__(self) -> None:
+        self.stack = with_workers("node2")
+        self.stack["hosts"]["node2"]["role"] = "control-plane"
+        self.broken: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+
+    def run(self, host: Host, _: Ssh, text: str) -> Answer:
+        """As run_as_root."""
+        last = text.splitlines()[-1]
+        self.asked.append((host.name, last))
+        if host.name in self.broken:
+            raise StepError(Problem(f"{host.name}: snapshot", expected="room", seen="none", next_command="df"))
+        if last == "run_step snapshot":
+            return Answer(0, f"{PATH}\n", f"{host.name}: etcd is saved: {PATH}\n")
+        return Answer(0, base64.b64encode(BUNDLE).decode(), "")
+
+
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    """As the last update left them."""
+    found = Hosts()
+    prepare = prologue("prepare", {"HOST_NAME": "node"}) + "run_step prepare\n"
+    members = {("node1", StepName.INIT): "", ("node2", StepName.JOIN): ""}
+    recorded = {(name, StepName.PREPARE): prepare for name in ("node1", "node2")} | members
+
+    class Stack:
+        name, commands = "shop", SHOP
+
+        def settings(self) -> object:
+            return parse_settings(found.stack)
+
+        def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
+            return recorded
+
+    monkeypatch.setattr(snapshot, "selected_stack", lambda _: Stack())
+    monkeypatch.setattr(snapshot, "run_as_root", found.run)
+    return found
+
+
+def test_a_bundle_is_fetched_byte_by_byte(hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it is encrypted; from the next control plane where the first one cannot save etcd."""
+    (tmp_path / "backup.crt").write_text(RECIPIENT)
+    hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
+    hosts.broken = {"node1"}
+    assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 0
+    target = tmp_path / Path(PATH).name
+    assert target.read_bytes() == BUNDLE
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert [name for name, _ in hosts.asked] == ["node1", "node2", "node2"]
+    assert "node1: snapshot: expected room" in capsys.readouterr().out
+
+
+def test_a_bundle_in_the_clear_stays_on_the_machine(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """It holds the keys of the cluster."""
+    assert __main__.main(["snapshot", "shop"]) == 0
+    assert [last for _, last in hosts.asked] == ["run_step snapshot"]
+    assert "node1: the bundle stays there, in the clear" in capsys.readouterr().out
+
+
+def test_no_control_plane_that_can_is_an_error(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """That of the first one."""
+    hosts.broken = {"node1", "node2"}
+    assert __main__.main(["snapshot", "shop"]) == 1
+    assert "node1: snapshot: expected room" in capsys.readouterr().err
+
+
+def test_a_directory_that_takes_nothing_is_told(
+    hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing half is left."""
+    (tmp_path / "backup.crt").write_text(RECIPIENT)
+    hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
+    assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path / "missing")]) == 1
+    assert "expected a directory that takes the bundle" in capsys.readouterr().err

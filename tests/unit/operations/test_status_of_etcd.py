@@ -1,0 +1,111 @@
+"""`make status` names what is wrong with etcd and its bundles."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.settings.stack_file import parse_settings
+from operations.status._etcd_checks import etcd_problems
+from operations.status._host_checks import ETCD_FACTS
+from tests.unit.support.stacks import SHOP, with_workers
+
+HOUR = 3600
+VOTERS = "192.0.2.11=voter 192.0.2.12=voter"
+WELL = {
+    "initialized_age": str(100 * HOUR),
+    "bundle_age": str(5 * HOUR),
+    "etcd_members": VOTERS,
+    "etcd_status": "Leader=81 DBSize=20000000 DBSizeInUse=19000000",
+}
+
+
+def problems(**facts: str) -> list[str]:
+    """What is wrong with etcd on node1, of two control planes."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    settings = parse_settings(stack)
+    return [str(each) for each in etcd_problems(settings.hosts["node1"], settings, WELL | facts, SHOP)]
+
+
+def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
+    """Nor of a machine that is no control plane yet."""
+    assert problems() == []
+    settings = parse_settings(with_workers("node2"))
+    assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "seen", "next_command"),
+    [
+        (
+            {"bundle_age": str(20 * HOUR)},
+            "the last bundle is 20 h old; the timer did not run",
+            "make snapshot STACK=shop",
+        ),
+        (
+            {"bundle_failure": "256 MiB are free"},
+            "the last bundle is 5 h old; 256 MiB are free",
+            "kubernetes-backup.timer",
+        ),
+        ({"etcd_failure": "connection refused"}, "saw connection refused", "crictl logs"),
+        ({"etcd_members": "192.0.2.11=voter"}, "no member at 192.0.2.12", "pulumi up"),
+        ({"etcd_members": f"{VOTERS} 192.0.2.19=voter"}, "a member at 192.0.2.19, which votes on", "member remove ID"),
+        (
+            {"etcd_members": VOTERS.replace("12=voter", "12=learner")},
+            "a learner, of a join that was cut short",
+            "pulumi up",
+        ),
+        ({"etcd_status": "Leader=0"}, "saw none: the majority", "The majority of the control planes is lost"),
+        ({"etcd_alarms": "NOSPACE"}, "alarm NOSPACE: etcd takes no writes", "alarm disarm"),
+        ({"etcd_status": "Leader=1 DBSize=1900000000 DBSizeInUse=1800000000"}, "1812 MiB, of which 1717 MiB", "defrag"),
+        ({"etcd_status": "Leader=1 DBSize=600000000 DBSizeInUse=100000000"}, "572 MiB, of which 95 MiB", "defrag, one"),
+        ({"etcd_quota": "20000000"}, "19 MiB, of which 18 MiB are in use", "quota-backend-bytes"),
+    ],
+)
+def test_what_is_wrong_with_etcd(facts: dict[str, str], seen: str, next_command: str) -> None:
+    """Each by a problem of its own."""
+    (problem,) = problems(**facts)
+    assert seen in problem
+    assert next_command in problem
+
+
+def test_a_cluster_of_yesterday_without_a_bundle_is_told(tmp_path: Path) -> None:
+    """A new one has time until the second turn of its timer."""
+    stack = parse_settings(with_workers("node2"))
+    host = stack.hosts["node1"]
+    young = {**WELL, "etcd_members": "192.0.2.11=voter", "initialized_age": str(HOUR)}
+    del young["bundle_age"]
+    assert list(etcd_problems(host, stack, young, SHOP)) == []
+    (problem,) = etcd_problems(host, stack, young | {"initialized_age": str(24 * HOUR)}, SHOP)
+    assert problem.seen == "no bundle; the timer did not run"
+
+
+def test_facts_of_etcd_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None:
+    """As etcdctl 3.6 prints it."""
+    stub = tmp_path / "crictl"
+    stub.write_text(
+        """#!/bin/bash
+case "$*" in
+  ps*) echo abc ;;
+  *"member list")
+    echo "8e9e05c52164694d, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
+    echo "91bc3c398fb3c146, unstarted, , https://192.0.2.12:2380, , true" ;;
+  *"endpoint status"*) printf '"%s" : %s\\n' Leader 10276657743932975437 DBSize 25153536 DBSizeInUse 9 ;;
+  *"alarm list") echo "memberID:10276657743932975437 alarm:NOSPACE " ;;
+esac
+"""
+    )
+    stub.chmod(0o755)
+    (tmp_path / "initialized").touch()
+    fact = """fact() { printf '%s=%s\\n' "$1" "${2//$'\\n'/ }"; }"""
+    text = f"export PATH={tmp_path}:$PATH STATE={tmp_path}\n{fact}\n{ETCD_FACTS.read_text()}"
+    command = ["bash", "-euo", "pipefail"]
+    printed = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    facts = dict(line.split("=", 1) for line in printed.splitlines())
+    assert facts["etcd_members"] == "192.0.2.11=voter 192.0.2.12=unstarted "
+    assert facts["etcd_status"] == "Leader=10276657743932975437 DBSize=25153536 DBSizeInUse=9"
+    assert facts["etcd_alarms"] == "NOSPACE"
+    assert "bundle_age" not in facts
