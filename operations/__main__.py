@@ -15,7 +15,7 @@ from operations.access import kubeconfig, token
 from operations.hosts import drift, repair
 from operations.images import images, mirror
 from operations.preview import preview_comment
-from operations.stack import configuration, new_stack
+from operations.stack import configuration, new_stack, support
 from operations.status import status
 from problem import StepError, printable
 
@@ -29,6 +29,7 @@ COMMANDS = {
     "preview-comment": preview_comment,
     "repair": repair,
     "status": status,
+    "support": support,
     "token": token,
 }
 
