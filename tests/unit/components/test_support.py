@@ -9,7 +9,8 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.addons.calico import CALICO, calico_images
+from components.addons.calico import CALICO, calico_images, version_of
+from components.review.registries import registry_warning
 from components.review.support import near_end, support_warnings
 from components.settings import support
 from components.settings.manifest_sources import manifest_sources
@@ -159,10 +160,47 @@ def test_a_calico_of_a_single_image_is_pulled_once_for_two_containers(directory:
     assert warnings(stack) == []
 
 
+def test_a_registry_without_a_rule_is_warned_of_in_a_stack_with_rules(directory: Path) -> None:
+    """As when a newer Calico moves to quay.io."""
+    stack = with_calico(
+        directory, "3.33.0", "1.37.2", SINGLE_IMAGE.replace("docker.io/calico/node", "quay.io/calico/node")
+    )
+    assert str(registry_warning(parse_settings(stack))) == (
+        "images.rewrite: expected a rule for each registry, as for registry.k8s.io, docker.io,\n"
+        "  saw none for quay.io, from which hosts pull quay.io/calico/node:v3.33.0\n"
+        "  Next: make mirror copies the images and prints the rules; `quay.io: quay.io` goes on as it is"
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("images", {"rewrite": {}}),
+        (
+            "images",
+            {"rewrite": {"docker.io": "hub.example.com", "quay.io": "quay.io", "registry.k8s.io": "hub:5000/k8s"}},
+        ),
+        ("containerd", {"registries": {"quay.io": {"mirrors": ["https://hub.example.com"]}}}),
+    ],
+)
+def test_a_registry_that_the_stack_names_is_passed_over(directory: Path, section: str, value: object) -> None:
+    """By a rule, also one that leads to itself, or by its mirrors; and every registry in a stack without rules."""
+    stack = with_calico(directory, "3.33.0", "1.37.2", SINGLE_IMAGE)
+    stack[section] = value
+    assert registry_warning(parse_settings(stack)) is None
+
+
+def test_an_image_of_another_container_does_not_tell_the_version_of_calico() -> None:
+    """A manifest of one's own may have more containers."""
+    other, node = ({"name": name, "image": image} for name, image in (("a", "a:v1.2.3"), ("calico-node", "b:v3.28.5")))
+    assert version_of({"spec": {"initContainers": [other], "containers": [node]}}) == "3.28.5"
+
+
 def test_the_program_logs_the_warnings(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a preview and in an update."""
     logged: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", logged.append)
     for preview in (True, False):
-        record(with_calico(directory, "3.28.5", "1.36.3"), preview=preview)
+        record(with_calico(directory, "3.28.5", "1.36.3", SINGLE_IMAGE), preview=preview)
     assert len([each for each in logged if "3.28.5, tested with 1.27 to 1.30" in each]) == 2
+    assert len([each for each in logged if "none for quay.io" in each]) == 2
