@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration \
+.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration support \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -91,9 +91,13 @@ lint: ## Style, types, shell
 	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
 	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
 
-configuration: ## Write docs/configuration.md and the editors' schema anew, from the settings
+configuration: ## Write docs/configuration.md, docs/versions.md and the editors' schema anew, from the settings
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
+
+support: ## Fail where the patches of the default Kubernetes version end within 60 days
+	@$(PYTHON) -m local.toolchain
+	@$(BIN)/python -m operations support
 
 new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys, write Pulumi.NAME.yaml
 	@$(PYTHON) -m local.toolchain

@@ -25,6 +25,8 @@ from components.review.expiry import expiry_dates, warn_of_expiry
 from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
+from components.review.registries import warn_of_other_registries
+from components.review.support import warn_of_support
 from components.settings import Registry, Settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
@@ -79,6 +81,8 @@ class Cluster(pulumi.ComponentResource):
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords)
         warn_of_votes(wanted)
+        warn_of_support(wanted)
+        warn_of_other_registries(settings)
         warn_of_expiry(wanted)
         warn_of_few_slots(wanted)
 

@@ -16,7 +16,7 @@ from operations.etcd import recover, restore, snapshot
 from operations.hosts import drift, repair
 from operations.images import images, mirror
 from operations.preview import preview_comment
-from operations.stack import configuration, new_stack
+from operations.stack import configuration, new_stack, support
 from operations.status import status
 from problem import StepError, printable
 
@@ -33,6 +33,7 @@ COMMANDS = {
     "restore": restore,
     "snapshot": snapshot,
     "status": status,
+    "support": support,
     "token": token,
 }
 

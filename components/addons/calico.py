@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from components.addons.addon import Addon
@@ -48,6 +49,18 @@ def calico_images(settings: Settings) -> list[str]:
     """The images that every node pulls, under the names of their public registry."""
     objects = fetched_objects(*calico_source(settings))
     return sorted({container["image"] for container in containers(_daemon_set(objects))})
+
+
+def calico_version(settings: Settings) -> str | None:
+    """Version of Calico in the manifest of a stack; None where the manifest names none."""
+    return version_of(_daemon_set(fetched_objects(*calico_source(settings))))
+
+
+def version_of(daemon_set: Manifest) -> str | None:
+    """Version of Calico by the tag of the image of calico-node, such as 3.28.5; None for a tag of another form."""
+    images = (each["image"] for each in containers(daemon_set) if each.get("name") == "calico-node")
+    found = re.search(r":v(\d+\.\d+\.\d+)$", next(images, ""))
+    return found[1] if found else None
 
 
 def configuration_of(daemon_set: Manifest) -> str | None:

@@ -12,7 +12,7 @@ from components.review.departures import departures_without_sponsor, roles_that_
 from components.settings import Host
 from components.settings.stack import is_address
 from components.settings.stack_file import SettingsError
-from components.settings.versions import etcd_can_follow, flags_of, minor_of, removed_flag
+from components.settings.versions import etcd_can_follow, flags_of, minor_of, numbers_of, removed_flag
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 
@@ -121,13 +121,12 @@ def _nodes(wanted: Wanted) -> list[Host]:
 
 def _versions(wanted: Wanted) -> Iterator[str]:
     version, last = wanted.settings.cluster.kubernetes_version, wanted.last
-    keys = [(host.name, wanted.node_step(host)) for host in _nodes(wanted)]
-    running = {found for key in keys if (found := last.value(*key, "KUBERNETES_VERSION"))}
+    running = wanted.running_versions
     if not running:
         return
     yield from _flags(wanted)
-    oldest, newest = min(running, key=_numbers), max(running, key=_numbers)
-    if _numbers(version) < _numbers(newest):
+    oldest, newest = running[0], running[-1]
+    if numbers_of(version) < numbers_of(newest):
         yield f"cluster.kubernetesVersion: kubeadm cannot go back from {newest} to {version}; set it to {newest}"
     elif minor_of(version) > minor_of(oldest) + 1:
         steps = ", then ".join(f"1.{minor}.x" for minor in range(minor_of(oldest) + 1, minor_of(version)))
@@ -164,7 +163,3 @@ def _cluster_configuration(text: str | None) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, sort_keys=False).removesuffix("...\n").strip()
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in version.split("."))

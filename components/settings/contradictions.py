@@ -10,13 +10,7 @@ from components.settings import Settings
 from components.settings._control_planes import contradictions_of_control_planes
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 from components.settings.manifest_sources import manifest_sources
-from components.settings.versions import (
-    calico_is_tested_with,
-    flags_of,
-    knows_fail_cgroup_v1,
-    kubeadm_api_version,
-    removed_flag,
-)
+from components.settings.versions import flags_of, knows_fail_cgroup_v1, kubeadm_api_version, removed_flag
 
 UNSUPPORTED = {
     "certificatesDir": "certificates are in /etc/kubernetes/pki",
@@ -88,8 +82,6 @@ def _versions(settings: Settings) -> Iterator[str]:
             f"calico.version: expected {listed}, found {calico.version!r}; for another version set manifestUrl"
             " and manifestSha256 too, or add the version to manifests/sources.yaml"
         )
-    if calico.manifest_url is None and calico_is_tested_with(calico.version, version) is False:
-        yield f"calico.version: {calico.version} is not tested with Kubernetes {version}; change either version"
 
 
 def _extra_arguments(settings: Settings) -> Iterator[str]:

@@ -132,8 +132,14 @@ class Images(Model):
 
     def rewritten(self, image: str) -> str:
         """The name under which hosts pull an image; a name without a registry is Docker Hub's."""
-        first, _, rest = image.partition("/")
-        if not rest or not ("." in first or ":" in first or first == "localhost"):
-            first, rest = "docker.io", image if rest else f"library/{image}"
-        prefix = self.rewrite.get(first)
-        return f"{prefix}/{rest}" if prefix else image
+        registry, path = registry_and_path(image)
+        prefix = self.rewrite.get(registry)
+        return f"{prefix}/{path}" if prefix else image
+
+
+def registry_and_path(image: str) -> tuple[str, str]:
+    """The registry of an image, and its path there; a name without a registry is Docker Hub's."""
+    first, _, rest = image.partition("/")
+    if rest and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return "docker.io", image if rest else f"library/{image}"

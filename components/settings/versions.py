@@ -1,50 +1,16 @@
-"""Differences between Kubernetes versions, each with its source.
-
-A table has a value by the first minor version with the value, which holds until the next entry. "constants.go" is
-cmd/kubeadm/app/constants/constants.go of the Kubernetes release.
-"""
+"""Differences between Kubernetes versions, each with its source; ends and versions that belong together: support.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from components.settings.support import CALICO, KUBERNETES, CalicoLine
 
-OLDEST_MINOR = 24
-NEWEST_MINOR = 37
-
-PAUSE_TAGS = {24: "3.7", 25: "3.8", 26: "3.9", 31: "3.10", 34: "3.10.1", 36: "3.10.2"}
-"""constants.go, PauseVersion."""
-
-ETCD_AND_COREDNS = {
-    "1.24.3": ("3.5.3-0", "v1.8.6"),
-    "1.25.16": ("3.5.9-0", "v1.9.3"),
-    "1.26.15": ("3.5.10-0", "v1.9.3"),
-    "1.27.16": ("3.5.12-0", "v1.10.1"),
-    "1.28.15": ("3.5.15-0", "v1.10.1"),
-    "1.29.15": ("3.5.16-0", "v1.11.1"),
-    "1.30.14": ("3.5.15-0", "v1.11.3"),
-    "1.31.13": ("3.5.15-0", "v1.11.3"),
-    "1.32.9": ("3.5.16-0", "v1.11.3"),
-    "1.33.5": ("3.5.21-0", "v1.12.0"),
-    "1.34.4": ("3.6.5-0", "v1.12.1"),
-    "1.35.4": ("3.6.6-0", "v1.13.1"),
-    "1.36.1": ("3.6.8-0", "v1.14.2"),
-    "1.36.3": ("3.6.8-0", "v1.14.2"),
-    "1.37.2": ("3.7.0-0", "v1.14.6"),
-}
-"""Tags by Kubernetes version: its cmd/kubeadm/app/constants/constants.go, DefaultEtcdVersion and CoreDNSVersion.
-
-Patches of a minor version may differ; a patch that is missing here is assumed to have the tags of the newest patch.
-"""
+OLDEST_MINOR, NEWEST_MINOR = min(KUBERNETES), max(KUBERNETES)
 
 FIRST_MINOR_WITH_V1BETA4 = 31
 """v1beta4 exists from 1.31 on, v1beta3 is gone from 1.37 on: kubernetes pull requests 125029 and 136016."""
-
-CONTAINERD_MINIMA = {24: (1, 4), 26: (1, 6)}
-"""kubelet 1.26 needs CRI v1 (https://kubernetes.io/docs/concepts/architecture/cri/), which containerd has from 1.6 on;
-before, CRI v1alpha2 was enough. 1.37 still accepts 1.x, with a warning of kubeadm: pull requests 139121 and 139122."""
 
 FIRST_MINOR_WITH_ETCD_LEARNERS = 29
 """kubeadm joins etcd as a learner by default from 1.29 on: https://github.com/kubernetes/kubeadm/issues/1793. A joining
@@ -81,14 +47,19 @@ REMOVED_FLAGS = {
 program in kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack
 file sets no flags of kubelet."""
 
-CALICO_MINORS = {"3.31": (32, 35), "3.32": (34, 36), "3.33": (35, 37)}
-"""Oldest and newest minor of Kubernetes that a Calico line is tested with, by its page "System requirements for
-Kubernetes". The page of older lines is gone: an older line may work with versions that it was not tested with."""
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """The numbers of a version such as "1.36.3", by which versions are in order."""
+    return tuple(int(number) for number in version.split("."))
 
 
 def minor_of(version: str) -> int:
     """The second number of a version such as "1.36.3"."""
-    return int(version.split(".")[1])
+    return numbers_of(version)[1]
+
+
+def _patch_of(version: str) -> int:
+    return numbers_of(version)[2]
 
 
 def kubeadm_api_version(version: str) -> str:
@@ -98,18 +69,21 @@ def kubeadm_api_version(version: str) -> str:
 
 def pause_tag(version: str) -> str:
     """Tag of the pause image that kubeadm of this version names."""
-    return _since(PAUSE_TAGS, version)
+    return KUBERNETES[minor_of(version)].pause
 
 
 def etcd_and_coredns_tags(version: str) -> tuple[str, str]:
-    """Tags of the images of etcd and CoreDNS that kubeadm of this version names."""
-    of_its_minor = [tags for known, tags in ETCD_AND_COREDNS.items() if minor_of(known) == minor_of(version)]
-    return ETCD_AND_COREDNS.get(version) or of_its_minor[-1]
+    """Tags of the images of etcd and CoreDNS that kubeadm of this version names.
+
+    A patch that the table lacks has the tags of the patch before it there, or of the first one.
+    """
+    images = KUBERNETES[minor_of(version)].images
+    return images[max((patch for patch in images if patch <= _patch_of(version)), default=min(images))]
 
 
 def etcd_and_coredns_tags_are_known(version: str) -> bool:
     """True where the tags are listed for this patch version, and not assumed from another patch."""
-    return version in ETCD_AND_COREDNS
+    return _patch_of(version) in KUBERNETES[minor_of(version)].images
 
 
 def etcd_can_follow(old: str, new: str) -> bool:
@@ -117,17 +91,13 @@ def etcd_can_follow(old: str, new: str) -> bool:
 
     etcd 3.5 before 3.5.24 may leave members without a vote that 3.6 then refuses: etcd issues 19557 and 20793.
     """
-    before, after = (_etcd_numbers(etcd_and_coredns_tags(version)[0]) for version in (old, new))
+    before, after = (numbers_of(etcd_and_coredns_tags(version)[0].partition("-")[0]) for version in (old, new))
     return not (before < (3, 5, 24) and after >= (3, 6, 0))
-
-
-def _etcd_numbers(tag: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in tag.partition("-")[0].split("."))
 
 
 def oldest_containerd(version: str) -> tuple[int, int]:
     """Major and minor of the oldest containerd whose CRI kubelet of this version speaks."""
-    return _since(CONTAINERD_MINIMA, version)
+    return KUBERNETES[minor_of(version)].oldest_containerd
 
 
 def has_seccomp_default(version: str) -> bool:
@@ -151,14 +121,9 @@ def removed_flag(part: str, flag: str, version: str) -> tuple[int, str] | None:
     return found if found and found[0] <= minor_of(version) else None
 
 
-def calico_is_tested_with(calico: str, kubernetes: str) -> bool | None:
-    """True where Calico's makers test this pair of versions; None where they no longer publish the tested versions."""
-    tested = CALICO_MINORS.get(calico.rpartition(".")[0])
-    return tested[0] <= minor_of(kubernetes) <= tested[1] if tested else None
-
-
-def _since(table: Mapping[int, T], version: str) -> T:
-    return table[max(first for first in table if first <= minor_of(version))]
+def calico_line(version: str) -> CalicoLine | None:
+    """The line of a version of Calico; None for a line that the support table lacks."""
+    return CALICO.get(version.rpartition(".")[0])
 
 
 def flags_of(content: Any) -> list[str]:

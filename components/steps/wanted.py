@@ -9,6 +9,7 @@ from functools import cached_property
 
 from components.host_files import kubeadm
 from components.settings import Host, Settings
+from components.settings.versions import numbers_of
 from components.steps.connection import is_same_machine
 from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
@@ -40,6 +41,13 @@ class Wanted:
     def control_planes(self) -> ControlPlanes:
         """The parts of the control planes in this update."""
         return ControlPlanes(self.settings, self.last)
+
+    @property
+    def running_versions(self) -> list[str]:
+        """Kubernetes versions of the nodes that stay, the oldest first."""
+        nodes = [host for host in self.settings.hosts.values() if not host.gone and self.last.is_member(host.name)]
+        found = (self.last.value(host.name, self.node_step(host), "KUBERNETES_VERSION") for host in nodes)
+        return sorted({version for version in found if version}, key=numbers_of)
 
     def step(self, host: str, name: StepName) -> Step:
         """A step of a host."""

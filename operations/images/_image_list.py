@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from components.addons import addons_of
 from components.settings import Images, Settings
 from components.settings.kubeadm_images import kubeadm_images
+from components.settings.packages import registry_and_path
 from components.settings.versions import etcd_and_coredns_tags_are_known
 
 
@@ -60,5 +61,4 @@ def mirrored_to(settings: Settings, target: str) -> Settings:
 
 def full_name(image: str) -> str:
     """The name with its registry; a name without a registry is one of Docker Hub."""
-    marker = Images(rewrite={"docker.io": "docker.io"})
-    return marker.rewritten(image)
+    return "/".join(registry_and_path(image))

@@ -1,4 +1,4 @@
-"""Write docs/stack.schema.json and docs/configuration.md, or check that they say what the settings say."""
+"""Write docs/configuration.md, docs/versions.md and docs/stack.schema.json, or check that they follow from the code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local.paths import REPOSITORY
 from operations.stack._reference import reference
+from operations.stack._versions_page import versions_page
 from operations.stack.stack_schema import stack_schema
 from problem import Problem, StepError
 
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write both files, or check them.
+    """Write the files, or check them.
 
     Raises:
         StepError: a file does not follow from the settings.
@@ -37,6 +38,7 @@ def generated() -> dict[Path, str]:
     return {
         REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
         REPOSITORY / "docs" / "configuration.md": reference(schema),
+        REPOSITORY / "docs" / "versions.md": versions_page(),
     }
 
 

@@ -159,7 +159,7 @@ def test_the_last_member_does_not_die_in_the_update_that_adds_another(directory:
 
 @pytest.mark.parametrize(
     ("control_planes", "before", "refused"),
-    [(THREE, "1.33.5", True), ("node1", "1.33.5", False), (THREE, "1.34.4", False)],
+    [(THREE, "1.33.5", True), (THREE, "1.33.13", False), ("node1", "1.33.5", False), (THREE, "1.34.4", False)],
 )
 def test_an_etcd_that_may_lose_votes_is_not_upgraded(
     directory: Path, control_planes: str, before: str, refused: bool

@@ -293,13 +293,6 @@ def test_a_kubelet_setting_that_the_version_does_not_know_is_refused() -> None:
     assert problems(stack) == []
 
 
-@pytest.mark.parametrize(("calico", "version", "refused"), [("3.32.1", "1.33.0", True), ("3.32.1", "1.36.3", False)])
-def test_a_calico_that_is_not_tested_with_the_version_is_refused(calico: str, version: str, refused: bool) -> None:
-    """Where its makers say so."""
-    stack = with_workers(version=version) | {"calico": {"version": calico}}
-    assert any("is not tested with Kubernetes" in problem for problem in problems(stack)) == refused
-
-
 @pytest.mark.parametrize(
     ("version", "arguments", "problem"),
     [
@@ -386,7 +379,7 @@ def test_every_pattern_of_a_setting_is_said_in_words() -> None:
         (
             "calico",
             {"version": "3.99.0"},
-            "calico.version: expected 3.28.5 or 3.30.7 or 3.31.7 or 3.32.1, found '3.99.0'",
+            "calico.version: expected 3.26.5 or 3.28.5 or 3.29.7 or 3.30.7 or 3.31.7 or 3.32.1, found '3.99.0'",
         ),
         (
             "packages",

@@ -46,10 +46,14 @@ def test_the_pause_image_changes_with_the_right_minor(version: str, tag: str) ->
     assert versions.pause_tag(version) == tag
 
 
-def test_a_patch_that_is_not_listed_is_taken_for_another_one_of_its_minor() -> None:
-    """And known to be a guess."""
-    assert versions.etcd_and_coredns_tags("1.34.0") == versions.etcd_and_coredns_tags("1.34.4")
-    assert not versions.etcd_and_coredns_tags_are_known("1.34.0")
+@pytest.mark.parametrize(
+    ("version", "etcd"),
+    [("1.33.0", "3.5.21-0"), ("1.33.12", "3.5.21-0"), ("1.33.14", "3.5.24-0"), ("1.34.0", "3.6.5-0")],
+)
+def test_a_patch_that_is_not_listed_has_the_tags_of_the_one_before_it(version: str, etcd: str) -> None:
+    """And is known to be a guess: a later one may have an etcd from which an upgrade can go on."""
+    assert versions.etcd_and_coredns_tags(version)[0] == etcd
+    assert not versions.etcd_and_coredns_tags_are_known(version)
 
 
 @pytest.mark.parametrize(("version", "api"), [("1.30.9", "v1beta3"), ("1.31.0", "v1beta4"), ("1.37.0", "v1beta4")])
@@ -68,10 +72,3 @@ def test_cgroup_v1_is_refused_from_1_35_on_and_the_way_out_is_known_before() -> 
     """A kubelet that does not know the field rejects it."""
     assert [versions.knows_fail_cgroup_v1(f"1.{minor}.0") for minor in (30, 31)] == [False, True]
     assert [versions.refuses_cgroup_v1(f"1.{minor}.0") for minor in (34, 35)] == [False, True]
-
-
-def test_calico_is_tested_with_some_versions_and_of_old_lines_nothing_is_said() -> None:
-    """Tested, not tested, not known."""
-    assert versions.calico_is_tested_with("3.32.1", "1.36.3") is True
-    assert versions.calico_is_tested_with("3.31.0", "1.36.3") is False
-    assert versions.calico_is_tested_with("3.28.5", "1.36.3") is None

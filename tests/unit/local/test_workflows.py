@@ -22,7 +22,7 @@ def jobs(path: Path) -> dict[str, dict[str, Any]]:
 
 def test_there_are_workflows() -> None:
     """The tests below look at each of them."""
-    assert {path.name for path in WORKFLOWS} >= {"check.yml", "drift.yml", "preview.yml"}
+    assert {path.name for path in WORKFLOWS} >= {"check.yml", "drift.yml", "preview.yml", "support.yml"}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
+from components.settings.support import KUBERNETES
 from local.paths import REPOSITORY
 from operations.stack import configuration
 from operations.stack.stack_schema import PREFIX
@@ -142,15 +143,41 @@ def test_each_field_is_described() -> None:
             assert not line.endswith("|  |"), line
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("1.24", "2023-07-28", "3.5.3-0, v1.8.6", "1.4", "1.6.4, 1.7.0", "3.24, 3.25, 3.26"),
+        ("1.37", "2027-10-28", "3.7.0-0, v1.14.6", "1.6", "not published", "3.33"),
+        ("3.28", "1.27 to 1.30", "docker.io", "cni, kube-controllers, node", "3.28.5"),
+        ("3.33", "1.35 to 1.37", "quay.io", "calico, node", "none"),
+        ("2.3", "2028-04-30"),
+    ],
+)
+def test_the_page_of_versions_has_a_row_for_each_of_them(cells: tuple[str, ...]) -> None:
+    """With what belongs to it."""
+    lines = (REPOSITORY / "docs" / "versions.md").read_text().splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {cells[0]} |")]
+    assert [cell for cell in cells if cell not in row] == []
+
+
+def test_every_row_of_the_page_of_versions_links_to_its_source() -> None:
+    """Of images by the patch that they were read from, of Calico by its line."""
+    lines = (REPOSITORY / "docs" / "versions.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith(("| 1.2", "| 1.3", "| 3."))]
+    assert len(rows) > len(KUBERNETES)
+    assert [row for row in rows if "](https://" not in row] == []
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "versions.md", "stack.schema.json"])
 def test_a_file_that_does_not_follow_from_the_settings_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """`make lint` says which one it is, and what to run."""
     monkeypatch.setattr(configuration, "REPOSITORY", tmp_path)
     (tmp_path / "docs").mkdir()
     configuration.run(argparse.Namespace(check=False))
     configuration.run(argparse.Namespace(check=True))
-    (tmp_path / "docs" / "configuration.md").write_text("older\n")
-    with pytest.raises(StepError, match=r"check docs/configuration\.md") as error:
+    (tmp_path / "docs" / name).write_text("older\n")
+    with pytest.raises(StepError, match=rf"check docs/{re.escape(name)}") as error:
         configuration.run(argparse.Namespace(check=True))
     assert "make configuration" in str(error.value)

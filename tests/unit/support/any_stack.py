@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from components.settings import Settings, _patterns
 from components.settings._types import LARGEST
 from components.settings.cluster import CONTROL_CHARACTER
-from components.settings.versions import ETCD_AND_COREDNS, kubeadm_api_version
+from components.settings.support import KUBERNETES
+from components.settings.versions import kubeadm_api_version
 from tests.unit.support.stacks import KEY, Stack, outcome
 
 SYNTAX = ["\\", '"', "'", "#", ";", "%", "$", "[", "]", "=", " ", "\t", "\n", "\r", "\0", "\x1b", "\x85", "\u2028"]
@@ -189,7 +190,9 @@ def clusters() -> st.SearchStrategy[Stack]:
     }
     named = {
         "name": like(_patterns.DNS_LABEL) | st.sampled_from(OF_ANOTHER_TYPE),
-        "kubernetesVersion": st.sampled_from(["1.36.3", *ETCD_AND_COREDNS]),
+        "kubernetesVersion": st.sampled_from(
+            ["1.36.3", *(f"1.{minor}.{patch}" for minor, row in KUBERNETES.items() for patch in row.images)]
+        ),
     }
     return st.fixed_dictionaries(named, optional=rest).map(_with_arguments_of_its_version)
 

@@ -1,0 +1,100 @@
+"""Versions that have no patches any more, or soon, and pairs of Kubernetes and Calico that nobody tests."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pulumi
+
+from components.addons.calico import NODE, calico_version, version_of
+from components.settings.manifest_sources import manifest_sources
+from components.settings.support import CALICO, KUBERNETES
+from components.settings.versions import calico_line, minor_of
+from components.steps.wanted import Wanted
+from problem import Problem
+
+NOTICE = dt.timedelta(days=60)
+
+
+def warn_of_support(wanted: Wanted) -> None:
+    """Log, in every preview and update, versions near their end and pairs that nobody tests."""
+    for warning in support_warnings(wanted, dt.datetime.now(tz=dt.UTC).date()):
+        pulumi.log.warn(str(warning))
+
+
+def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:
+    """The warnings about the versions of a stack."""
+    version = wanted.settings.cluster.kubernetes_version
+    end = near_end(version, today)
+    if end:
+        yield Problem(
+            "cluster.kubernetesVersion",
+            expected=f"a minor version of Kubernetes with patches for more than {NOTICE.days} days",
+            seen=end,
+            next_command=_upgrade(minor_of(version), today),
+        )
+    yield from _calico(wanted)
+
+
+def near_end(version: str, today: dt.date) -> str | None:
+    """The end of a Kubernetes version in words; None where the end is more than 60 days away."""
+    end = KUBERNETES[minor_of(version)].end
+    if end - today > NOTICE:
+        return None
+    return f"1.{minor_of(version)}, whose patches {'ended' if end < today else 'end'} on {end}"
+
+
+def _upgrade(minor: int, today: dt.date) -> str:
+    later = [f"1.{each}" for each in KUBERNETES if each > minor and not near_end(f"1.{each}.0", today)]
+    if not later:
+        return "take a version of this project that knows newer ones of Kubernetes"
+    return f"upgrade to {' or '.join(later)}, one minor version after the other, with `pulumi up` after each"
+
+
+def _calico(wanted: Wanted) -> Iterator[Problem]:
+    """A Calico that has to move before an upgrade of Kubernetes, or else one that is not tested with the version."""
+    version, running = wanted.settings.cluster.kubernetes_version, wanted.running_versions
+    recorded = wanted.last.objects.get(("DaemonSet", NODE))
+    before = version_of(dict(recorded)) if recorded else None
+    if before and running and minor_of(running[0]) < minor_of(version) and not _is_tested(before, version):
+        yield _moves_first(before, running[0], version)
+        return
+    calico = calico_version(wanted.settings)
+    if not (calico and _is_tested(calico, version)):
+        yield Problem(
+            "calico.version",
+            expected=f"a Calico that its makers test with Kubernetes 1.{minor_of(version)}",
+            seen=_tested(calico) if calico else "a manifest that names no version of Calico",
+            next_command=f"set {_choice(version)}; other pairs may work",
+        )
+
+
+def _moves_first(calico: str, old: str, new: str) -> Problem:
+    return Problem(
+        "calico.version",
+        expected=f"a Calico that is tested with Kubernetes 1.{minor_of(old)} and 1.{minor_of(new)}, before the upgrade",
+        seen=f"{_tested(calico)}, in the cluster",
+        next_command=f"leave cluster.kubernetesVersion at {old}, set {_choice(old, new)}, `pulumi up`, then upgrade",
+    )
+
+
+def _is_tested(calico: str, kubernetes: str) -> bool:
+    line = calico_line(calico)
+    return line is not None and line.is_tested_with(minor_of(kubernetes))
+
+
+def _tested(calico: str) -> str:
+    line = calico_line(calico)
+    if line is None:
+        return f"{calico}, of which docs/versions.md says nothing"
+    return f"{calico}, tested with 1.{line.oldest} to 1.{line.newest}"
+
+
+def _choice(*kubernetes: str) -> str:
+    """The setting of the newest Calico that is tested with the minor versions of all of these."""
+    lines = [name for name, line in CALICO.items() if line.is_tested_with(*map(minor_of, kubernetes))]
+    listed = [version for version in manifest_sources("calico") if version.rpartition(".")[0] in lines]
+    if listed:
+        return f"calico.version to {listed[-1]}"
+    return f"calico.manifestUrl and calico.manifestSha256 to a manifest of Calico {lines[-1]}"
