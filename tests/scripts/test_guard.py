@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 
 from tests.scripts.cluster import ETCD, STATE, VALUES
 from tests.scripts.machine import Machine
 
+CONFIGURATION = "apiVersion: v1beta4\nkind: InitConfiguration\nnodeRegistration: {}\n---\nkind: ClusterConfiguration\n"
 ETCD_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 PATCHED = """\
 cd "$ROOT/etc/kubernetes"
 if [[ $* == *"phase etcd local"* ]]; then
-  cp "${!#}/etcd+json.json" "$ROOT/patch"
+  cp "${!#}" "$ROOT/configuration"
+  cp "$(sed --quiet 's/^  directory: //p' "${!#}")/etcd+json.json" "$ROOT/patch"
   cp "$ROOT/patch" manifests/etcd.yaml
 fi"""
 """A kubeadm that writes the manifest of etcd with the patch."""
@@ -23,6 +26,7 @@ fi"""
 def unguarded(running: Machine) -> Machine:
     """A control plane as kubeadm initialises it, whose etcd runs in another container with another manifest."""
     running.write(ETCD_MANIFEST, "etcd that begins a cluster\n")
+    running.write("/etc/kubernetes/kubeadm/config.yaml", CONFIGURATION)
     running.stub("kubeadm", PATCHED)
     container = (
         'if grep --quiet existing "$ROOT/etc/kubernetes/manifests/etcd.yaml"; then echo etcd2; else echo etcd1; fi'
@@ -40,6 +44,9 @@ def test_etcd_gets_the_argument_once_its_cluster_exists(unguarded: Machine) -> N
     assert json.loads(unguarded.path("/patch").read_text()) == [
         {"op": "add", "path": "/spec/containers/0/command/-", "value": "--initial-cluster-state=existing"}
     ]
+    init, cluster = yaml.safe_load_all(unguarded.path("/configuration").read_text())
+    assert init["patches"] == {"directory": str(unguarded.path("/run/pulumi-kubeadm/init/patches"))}
+    assert cluster == {"kind": "ClusterConfiguration"}
     unguarded.calls()
     assert unguarded.run("init", VALUES).stderr == ""
     assert not [call for call in unguarded.calls() if "etcd local" in call]

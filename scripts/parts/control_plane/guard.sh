@@ -3,12 +3,6 @@
 # plane that joins, and not to the one that initialises: there etcd restarts once.
 # Needs: ETCD_CLUSTER_STATE NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/patches.sh lib/static_pods.sh
 
-write_etcd_manifest() {
-  write_patches
-  run_kubeadm "kubeadm init phase etcd local --config $KUBEADM_CONFIG" \
-    init phase etcd local --config "$KUBEADM_CONFIG" --patches "$PATCHES"
-}
-
 guard_etcd() {
   wait_for_others "$NODE_IP"
   lead_elsewhere "$NODE_IP"

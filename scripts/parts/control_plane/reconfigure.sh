@@ -8,8 +8,7 @@ phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phas
 
 write_manifests() {
   phase control-plane all
-  write_patches
-  phase etcd local --patches "$PATCHES"
+  write_etcd_manifest
 }
 
 renew_api_certificate() {

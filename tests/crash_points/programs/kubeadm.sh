@@ -8,8 +8,10 @@ OF_KUBEADM=$VERSION
 ETCD_ARGUMENT=
 if [[ $* == *"--patches "* ]]; then
   patches=$* patches=${patches##*--patches } patches=${patches%% *}
-  ETCD_ARGUMENT=$(sed 's/.*"value": "\(.*\)".*/\1/' "$patches/etcd+json.json")
+elif [[ $* == *"--config "* ]]; then
+  patches=$(sed --quiet 's/^  directory: //p' "${!#}")
 fi
+if [[ -n ${patches:-} ]]; then ETCD_ARGUMENT=$(sed 's/.*"value": "\(.*\)".*/\1/' "$patches/etcd+json.json"); fi
 
 write_manifests() {
   local name
