@@ -2,7 +2,10 @@
 # Follows host_facts.sh on a control plane: what `make status` wants to know of etcd, and of its bundles.
 # Needs: the function fact of host_facts.sh
 
-BUNDLE=$(cat "$STATE/last-bundle" 2>/dev/null || true) # before the first one there is none
+BUNDLES=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null || true) # before an update with bundles
+# Before the first one there is none.
+BUNDLE=$(find "${BUNDLES:-/nowhere}" -maxdepth 1 -name '*.bundle' -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
+  tail --lines 1 | cut --delimiter ' ' --fields 2-) || true
 ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1)
 
 etcdctl() {

@@ -98,7 +98,6 @@ make_bundle() {
   mv "$BUNDLE.new" "$BUNDLE"
   sync "$directory"
   rm "$ETCD_SNAPSHOT"
-  remember "$BUNDLE_MARK" "$BUNDLE"
   changed "etcd is saved: $BUNDLE"
 }
 

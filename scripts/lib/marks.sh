@@ -32,7 +32,6 @@ KUBE_PROXY_CONFIGURATION_MARK=kube-proxy-configuration # digest of the KubeProxy
 VXLAN_MODE_MARK=vxlan-mode                             # VXLAN mode of the pod network
 CONTROL_PLANE_TAINTS_MARK=taints                       # taints that the stack gave the control plane's node
 CERTIFICATE_GENERATION_MARK=certificate-generation     # CERTIFICATE_GENERATION of the last renewal
-BUNDLE_MARK=last-bundle                                # path of the newest bundle with a snapshot of etcd
 DRAIN_TIMEOUT_MARK=drain-timeout-seconds               # how long a drain may take, for leave, which gets no settings
 
 # worker_taints_mark WORKER: taints that the stack gave the worker's node; on the control plane, by membership until leave.

@@ -79,7 +79,8 @@ init() {
   local name
   write_control_plane
   write_kubelet_configuration
-  mkdir -p "$OBJECTS/objects"
+  mkdir -p "$OBJECTS/objects" "$OBJECTS_HERE/snap"
+  echo data >"$OBJECTS_HERE/snap/db"
   echo "a1, started, $HOST_NAME, https://192.0.2.11:2380, https://192.0.2.11:2379, false" >"$OBJECTS/members"
   echo a1 >"$OBJECTS/leader"
   start_kubelet
@@ -114,7 +115,8 @@ join_control_plane() {
   [[ -s $OBJECTS/objects/kubeadm-certs && ! -e $ROOT/var/lib/etcd/member ]] || exit 1
   ETCD_ARGUMENT=--initial-cluster-state=existing
   write_control_plane
-  mkdir -p "$ROOT/var/lib/etcd/member"
+  mkdir -p "$OBJECTS_HERE/snap"
+  echo data >"$OBJECTS_HERE/snap/db"
   write_kubelet_configuration "$(<"$OBJECTS/objects/kubelet-config")"
   set_member true
   start_kubelet
