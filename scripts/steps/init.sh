@@ -13,6 +13,7 @@
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/vip.sh"
 . "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/control_plane.sh"
 

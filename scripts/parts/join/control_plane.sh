@@ -6,6 +6,7 @@
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/vip.sh"
 . "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/kube_proxy.sh"
