@@ -170,6 +170,20 @@ def test_the_certificate_of_the_api_server_has_the_virtual_address(
     assert "shutdown-delay-duration" in str(found["apiServer"]["extraArgs"])
 
 
+@pytest.mark.parametrize(
+    ("server", "problem"),
+    [
+        ([1], "apiServer: a mapping, found [1]"),
+        ({"certSANs": "a.example.com"}, "apiServer.certSANs: a list of names and addresses, found 'a.example.com'"),
+        ({"certSANs": [1]}, "apiServer.certSANs: a list of names and addresses, found [1]"),
+    ],
+)
+def test_settings_of_the_api_server_that_cannot_be_added_to_are_refused(server: Any, problem: str) -> None:
+    """Otherwise the address would be merged into something else, or the program would end with a traceback."""
+    stack = with_vip(smallest(), clusterConfiguration={"apiServer": server})
+    assert only_problem(stack) == f"cluster.clusterConfiguration.{problem}"
+
+
 def test_an_address_that_comes_reconfigures_each_control_plane_and_no_worker(directory: Path) -> None:
     """The certificate of each API server is made anew, in turn. The provider goes on as it was."""
     before = record(several(directory, THREE), preview=False)
