@@ -21,8 +21,8 @@ from problem import Problem
 class ClusterAccess(pulumi.ComponentResource):
     """The API access of every object that is applied to the cluster.
 
-    The kubeconfig names the control plane that leads, or the load balancer of the stack: another control plane takes
-    over without a new user, and no object is replaced.
+    The kubeconfig names the virtual address or the load balancer of the stack, or else the control plane that leads:
+    another control plane takes over without a new user, and no object is replaced.
 
     Attributes:
         kubeconfig: content of the stack's kubeconfig, whose user a binding of its own makes cluster-admin; a secret.
@@ -50,13 +50,16 @@ class ClusterAccess(pulumi.ComponentResource):
                 parent=self, depends_on=[control_plane.settled] if control_plane.settled else []
             ),
         )
-        server = kubeadm.api_server_for_people(control_plane.host, wanted.settings)
+        host, settings = control_plane.host, wanted.settings
+        # An update does not need the virtual address, which no machine may have yet.
+        for_updates = kubeadm.api_server_from_outside(host, settings)
+        for_people = kubeadm.api_server_for_people(host, settings)
         content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout)
-        self.kubeconfig = content.apply(lambda known: with_server(known, server))
+        self.kubeconfig = content.apply(lambda known: with_server(known, for_people))
         self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(
             wanted.resource_name("provider"),
-            kubeconfig=self.kubeconfig.apply(checked_kubeconfig),
+            kubeconfig=content.apply(lambda known: checked_kubeconfig(with_server(known, for_updates))),
             # Else a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
             cluster_identifier=wanted.identity,
             opts=pulumi.ResourceOptions(parent=self),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.host_files import apt, backup, containerd, containerd_1_4, kubeadm, load_balancer, proxy, system
+from components.host_files import apt, backup, containerd, containerd_1_4, kubeadm, load_balancer, proxy, system, vip
 from components.host_files.effect import Effect
 
 EFFECTS = (
@@ -13,6 +13,7 @@ EFFECTS = (
     *containerd_1_4.EFFECTS,
     *load_balancer.EFFECTS,
     *backup.EFFECTS,
+    *vip.EFFECTS,
     *kubeadm.EFFECTS,
 )
 """Every effect; a test fails for a file of a host without an effect."""

@@ -103,15 +103,23 @@ def _cluster_configuration(settings: Settings) -> dict[str, Any]:
             "dnsDomain": cluster.networking.dns_domain,
         },
     }
-    return merged(document, _with_shutdown_delay(settings))
+    return merged(document, _with_shutdown_delay(_with_vip(cluster.cluster_configuration, settings), settings))
 
 
-def _with_shutdown_delay(settings: Settings) -> dict[str, Any]:
-    """The ClusterConfiguration of the stack, in which the API server serves on while load balancers turn away from it.
+def _with_vip(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """A ClusterConfiguration in which the certificate of the API server has the virtual address of the stack, too."""
+    vip, server = settings.cluster.vip, own.get("apiServer") or {}
+    names = server.get("certSANs") or []
+    if vip is None or str(vip.address) in names:
+        return own
+    return {**own, "apiServer": {**server, "certSANs": [*names, str(vip.address)]}}
+
+
+def _with_shutdown_delay(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """A ClusterConfiguration in which the API server serves on while load balancers turn away from it.
 
     A cluster of one control plane has it too: with the first further one its only API server would restart.
     """
-    own = settings.cluster.cluster_configuration
     if is_address(settings.endpoint_host):
         return own
     server = own.get("apiServer") or {}
@@ -142,6 +150,12 @@ def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def api_server_for_people(host: Host, settings: Settings) -> str:
+    """The URL of the API for people: a virtual address of the stack, or else that of `api_server_from_outside`."""
+    vip = settings.cluster.vip
+    return f"https://{vip.address}:{API_PORT}" if vip else api_server_from_outside(host, settings)
+
+
+def api_server_from_outside(host: Host, settings: Settings) -> str:
     """The URL of the API for programs that run on no machine of the stack.
 
     Args:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from components.host_files import apt, containerd, kubeadm
+from collections.abc import Mapping
+
+from components.host_files import apt, containerd, kubeadm, vip
 from components.host_files.backup import SERVICE, TIMER, backup_files
 from components.host_files.file import File
 from components.host_files.load_balancer import load_balancer_files
 from components.host_files.proxy import proxy_files
 from components.host_files.system import HOSTS_FILE, SYSCTLS, system_files
+from components.host_files.vip import NOBODY, vip_files
 from components.settings import Host, Settings
 
 
@@ -16,18 +19,25 @@ def shared_files(host: Host, settings: Settings) -> list[File]:
     return [file for file in _prepared_files(host, settings) if not _is_own(file, host, settings)]
 
 
-def own_files(host: Host, settings: Settings) -> list[File]:
-    """The files that the step `prepare` puts on a host, and that name the host or have settings of the host alone."""
-    return [file for file in _prepared_files(host, settings) if _is_own(file, host, settings)]
+def own_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY) -> list[File]:
+    """The files that the step `prepare` puts on a host, and that name the host or have settings of the host alone.
+
+    Args:
+        host: the host.
+        settings: the settings of the stack.
+        leaving: addresses by name of control planes that leave in this update.
+    """
+    return [file for file in _prepared_files(host, settings, leaving) if _is_own(file, host, settings)]
 
 
-def _prepared_files(host: Host, settings: Settings) -> list[File]:
+def _prepared_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY) -> list[File]:
     return [
         *system_files(host, settings),
         *apt.repository_files(settings),
         *proxy_files(settings),
         *load_balancer_files(host, settings),
         *backup_files(host, settings),
+        *vip_files(host, settings, leaving),
         *containerd.configuration_files(settings),
         *containerd.registry_files(settings),
         kubeadm.configuration(host, settings),
@@ -36,5 +46,5 @@ def _prepared_files(host: Host, settings: Settings) -> list[File]:
 
 def _is_own(file: File, host: Host, settings: Settings) -> bool:
     is_of_api = file.path == HOSTS_FILE and host.role == "control-plane" and settings.has_local_load_balancer
-    names_host = file.path in {kubeadm.PATH, SERVICE, TIMER}
+    names_host = file.path in {kubeadm.PATH, vip.CONFIGURATION, SERVICE, TIMER}
     return is_of_api or names_host or (file.path == SYSCTLS and bool(host.sysctl))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings import Host, Settings
+from components.settings.cluster import Vip
 from components.settings.stack import API_PORT, is_address
 from components.settings.versions import FIRST_MINOR_WITH_ETCD_LEARNERS, minor_of
 
@@ -21,6 +22,8 @@ def contradictions_of_control_planes(settings: Settings) -> Iterator[str]:
         )
     if len(settings.control_planes) > 1:
         yield from _several(settings)
+    if settings.cluster.vip:
+        yield from _vip(settings.cluster.vip, settings)
 
 
 def _roles(settings: Settings) -> Iterator[str]:
@@ -64,6 +67,22 @@ def _several(settings: Settings) -> Iterator[str]:
                 f"cluster.controlPlaneEndpoint: {what} with several control planes, found {settings.endpoint};"
                 " remove it for a name, or name your load balancer and set `loadBalancer: external`"
             )
+
+
+def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
+    path, address, networking = "cluster.vip.address", vip.address, settings.cluster.networking
+    if settings.load_balancer == "external":
+        yield f"cluster.vip: needs `loadBalancer: local`; your own load balancer is {settings.endpoint}; remove either"
+    if any((address.is_multicast, address.is_loopback, address.is_link_local, address.is_unspecified)):
+        yield f"{path}: an address that a network card can have, and others can reach, found {address}"
+    if address.is_reserved:  # the broadcast address, too
+        yield f"{path}: an address that is not reserved, found {address}"
+    owner = next((each.name for each in settings.hosts.values() if _has(str(address), each)), None)
+    if owner:
+        yield f"{path}: an address of its own, found {address}, the address of {owner}"
+    for name, network in {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}.items():
+        if address in network:
+            yield f"{path}: {address} lies in cluster.networking.{name} {network}"
 
 
 def _has(address: str, host: Host) -> bool:

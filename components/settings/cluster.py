@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -89,6 +89,17 @@ class Networking(Model):
     dns_domain: HostName = Field("cluster.local", description="DNS domain of services")
 
 
+class Vip(Model):
+    """A virtual address of the API, which one control plane has at a time; for people, and never for nodes."""
+
+    address: IPv4Address = Field(
+        description="An address of its own in the network of the control planes; their certificates get it"
+    )
+    router_id: int = Field(
+        51, ge=1, le=255, description="VRRP router, by which keepalived tells virtual addresses of one network apart"
+    )
+
+
 class Cluster(Model):
     """A cluster: its name, version, networks and kubeadm configuration."""
 
@@ -112,6 +123,11 @@ class Cluster(Model):
         description="What leads nodes to the control planes: `local`, an haproxy on each worker, once there are several"
         " control planes; `external`, a load balancer of yours; by default `external` where there is a"
         " `controlPlaneEndpoint`, and else `local`",
+    )
+    vip: Vip | None = Field(
+        None,
+        description="Virtual address of the API for people and programs outside, with `loadBalancer: local`; keepalived"
+        " gives it to a control plane that serves",
     )
     networking: Networking = Field(Networking(), description="Networks of the cluster")
     control_plane_taints: tuple[Taint, ...] = Field(

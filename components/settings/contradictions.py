@@ -30,6 +30,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _host_keys(settings)
     yield from _versions(settings)
     yield from _unsupported(settings)
+    yield from _api_server(settings)
     yield from _pull_secrets(settings)
     yield from _repositories(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
@@ -55,6 +56,19 @@ def _unsupported(settings: Settings) -> Iterator[str]:
             node = node.get(key) if isinstance(node, dict) else None
         if node is not None:
             yield f"cluster.clusterConfiguration.{path}: {reason}, found {node!r}"
+
+
+def _api_server(settings: Settings) -> Iterator[str]:
+    """The API server gets arguments and names from the program: its settings need the form that they are added to."""
+    path, server = "cluster.clusterConfiguration.apiServer", settings.cluster.cluster_configuration.get("apiServer")
+    if server is None:
+        return
+    if not isinstance(server, dict):
+        yield f"{path}: a mapping, found {server!r}"
+        return
+    names = server.get("certSANs")
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        yield f"{path}.certSANs: a list of names and addresses, found {names!r}"
 
 
 def _repositories(settings: Settings) -> Iterator[str]:

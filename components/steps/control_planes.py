@@ -58,6 +58,12 @@ class ControlPlanes:
         ranked = [self.leader, *self.members, *self.settings.living_control_planes]
         return list({host.name: host for host in ranked}.values())
 
+    @property
+    def leaving(self) -> dict[str, str]:
+        """Addresses by name of the control planes that left the stack file; they serve until the update ends."""
+        names = [name for name in self.last.control_planes() if name not in self.settings.hosts]
+        return {name: str(self.last.value(name, StepName.PREPARE, "NODE_IP")) for name in names}
+
     def sponsor_of(self, host: Host) -> Host | None:
         """The control plane on which the membership of a host runs, never the host; None for the only control plane."""
         others = [each for each in self.members if each.name != host.name]

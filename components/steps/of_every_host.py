@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from components.host_files import File, apt, containerd, own_files, shared_files
+from components.host_files import File, apt, containerd, own_files, shared_files, vip
 from components.host_files.proxy import proxy_variables
 from components.host_files.system import HOSTS_FILE, api_line
 from components.settings import Host
@@ -20,22 +20,34 @@ from components.steps.step import Step, StepName, UndoName, Value
 def prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
     """The step that prepares a machine, without secrets.
 
-    Adding a host leaves /etc/hosts of the other hosts alone until something else changes on them.
+    Adding a host leaves /etc/hosts of the other hosts alone until something else changes on them. A control plane that
+    has left stays among the peers of keepalived for as long.
     """
-    last = control_planes.last
     step = _prepare_step(host, control_planes, identity)
-    recorded = last.step(host.name, StepName.PREPARE)
-    name_lines = last.file(host.name, StepName.PREPARE, HOSTS_FILE)
-    if name_lines is None or recorded is None or not name_lines.endswith(api_line(host, control_planes.settings)):
+    recorded = control_planes.last.step(host.name, StepName.PREPARE)
+    if recorded is None:
         return step
 
-    def with_known_names(files: Sequence[File]) -> list[File]:
-        return [dataclasses.replace(each, content=name_lines) if each.path == HOSTS_FILE else each for each in files]
+    def as_recorded(files: Sequence[File]) -> list[File]:
+        return [_as_recorded(file, host, control_planes) for file in files]
 
-    as_before = dataclasses.replace(
-        step, files=with_known_names(step.files), shared_files=with_known_names(step.shared_files)
-    )
+    as_before = dataclasses.replace(step, files=as_recorded(step.files), shared_files=as_recorded(step.shared_files))
     return as_before if as_before.text() == recorded.stdin else step
+
+
+def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
+    """The file of the last update, where the host can do with it; else the file."""
+    if file.path not in {HOSTS_FILE, vip.CONFIGURATION}:
+        return file
+    there = control_planes.last.file(host.name, StepName.PREPARE, file.path)
+    if there is None:
+        return file
+    is_enough = (
+        there.endswith(api_line(host, control_planes.settings))
+        if file.path == HOSTS_FILE
+        else vip.has_former_peers_only(there, file.content)
+    )
+    return dataclasses.replace(file, content=there) if is_enough else file
 
 
 def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
@@ -52,6 +64,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         "NODE_IP": str(host.internal_ip),
         "API_HOST": settings.name_in_hosts_files,
         "OWN_LOAD_BALANCER": settings.endpoint_host if settings.load_balancer == "external" else "",
+        "VIP": str(settings.cluster.vip.address) if settings.cluster.vip and host.role == "control-plane" else "",
         "KUBERNETES_VERSION": version,
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
         "CONTAINERD_PACKAGE": settings.containerd.package,
@@ -73,7 +86,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         host.name,
         host,
         values,
-        own_files(host, settings),
+        own_files(host, settings, control_planes.leaving),
         shared_files(host, settings),
         again_when=again_when,
         undo=UndoName.RESET if is_reset else None,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from components.cluster_access import with_server
-from components.host_files.kubeadm import api_server_for_people
+from components.host_files.kubeadm import api_server_for_people, api_server_from_outside
 from components.settings import Settings
 from components.settings.stack import API_PORT
 from operations.stack.stacks import SelectedStack
@@ -18,7 +18,7 @@ CONNECT_SECONDS = 3
 
 
 def answering_kubeconfig(stack: SelectedStack) -> str:
-    """The stack's kubeconfig, with the address of the first control plane that takes connections.
+    """The stack's kubeconfig, with the virtual address, or that of the first control plane, that takes connections.
 
     Where none does, or with a load balancer of the stack's own, the kubeconfig is as the last update left it.
 
@@ -33,8 +33,11 @@ def answering_kubeconfig(stack: SelectedStack) -> str:
 
 
 def _servers(settings: Settings) -> list[str]:
-    """URLs of the API servers; a load balancer has one."""
-    return list(dict.fromkeys(api_server_for_people(host, settings) for host in settings.living_control_planes))
+    """URLs of the API servers, a virtual address first; a load balancer has one."""
+    hosts = settings.living_control_planes
+    return list(
+        dict.fromkeys(url(host, settings) for url in (api_server_for_people, api_server_from_outside) for host in hosts)
+    )
 
 
 def _server_of(kubeconfig: str) -> str:

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packages of Kubernetes, for the steps that install and upgrade them.
+# Packages: those of Kubernetes, and of programs that run as services of ours.
 # Needs: KUBERNETES_VERSION; lib/messages.sh
 # shellcheck disable=SC2034 # those who source this file read the names
 . "$LIBRARY/lib/messages.sh"
@@ -42,6 +42,17 @@ finish_packages() {
     fail "dpkg --configure -a to succeed" "$(failure_lines "$STAGING/dpkg")" "dpkg --configure -a; dpkg --audit"
   done
   changed "packages that were half installed are installed"
+}
+
+# install_program PROGRAM MARK: from the package of its name; the mark says that the stack installed it.
+install_program() {
+  if ! command -v "$1" >/dev/null; then
+    remember "$2" yes
+    apt_get install --no-install-recommends "$1"
+    changed "$1 is installed"
+  fi
+  # The service of the package has a configuration of its own, which serves nothing here.
+  ! is_marked "$2" || systemctl --quiet disable --now "$1"
 }
 
 # A package that was removed but not purged still has a version.

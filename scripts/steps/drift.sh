@@ -2,7 +2,7 @@
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
 # Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
-#   lib/load_balancer.sh lib/packages.sh
+#   lib/load_balancer.sh lib/packages.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/keyrings.sh"
@@ -10,6 +10,7 @@
 . "$LIBRARY/lib/kernel.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/load_balancer.sh"
+. "$LIBRARY/lib/vip.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
@@ -100,6 +101,7 @@ look_at_packages() {
 look_at_services() {
   local service name services=(containerd kubelet)
   ! is_staged "$LOAD_BALANCER_CONFIG" || services+=("$LOAD_BALANCER_UNIT")
+  ! is_staged "$VIP_CONFIG" || services+=("$VIP_UNIT")
   name=$(hostname)
   [[ $name == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$name"
   for service in "${services[@]}"; do

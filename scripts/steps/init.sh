@@ -17,6 +17,7 @@
 . "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/bundle.sh"
+. "$LIBRARY/lib/vip.sh"
 . "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/control_plane.sh"
 

@@ -20,7 +20,7 @@ WORKER = "node4"
 
 
 def stack(
-    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: str
+    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: Any
 ) -> LocalStack:
     """The stack; its file is that of `make up` with these hosts."""
     content = yaml.safe_load(cluster.DEV_STACK.source.read_text())
@@ -105,7 +105,7 @@ def on_machine(machine: str, script: str) -> str:
 
 
 def bring_up(
-    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: str
+    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: Any
 ) -> HaCluster:
     """The cluster, on machines that are made for it."""
     made = stack(control_planes, workers, version, **cluster_settings)

@@ -1,4 +1,4 @@
-"""Requests to the API from a worker, by the name of its endpoint, while something happens to the control planes."""
+"""Requests to the API from a worker, while something happens to the control planes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import yaml
 from tests.ha.machines import HA, WORKER, on_machine
 
 DIRECTORY = "/var/lib/requests"
+ENDPOINT = f"https://api.{HA.name}.internal:6443"
 SCRIPT = Path(__file__).with_name("requests.sh")
 
 
@@ -37,11 +38,12 @@ class Requests:
 
 
 @contextmanager
-def requests(control_plane: str = "node1") -> Iterator[Requests]:
+def requests(control_plane: str = "node1", server: str = ENDPOINT) -> Iterator[Requests]:
     """Requests until the end of the block; their figures are there after it.
 
     Args:
         control_plane: whose admin.conf they use; a renewal revokes the user of the stack's kubeconfig.
+        server: URL of the API, by default with the name of its endpoint.
     """
     kubeconfig = yaml.safe_load(on_machine(control_plane, "cat /etc/kubernetes/admin.conf"))
     user, cluster = kubeconfig["users"][0]["user"], kubeconfig["clusters"][0]["cluster"]
@@ -54,8 +56,7 @@ def requests(control_plane: str = "node1") -> Iterator[Requests]:
     on_machine(WORKER, f"rm -rf {DIRECTORY}; mkdir -p {DIRECTORY}; touch {DIRECTORY}/requests.log")
     for name, content in files.items():
         on_machine(WORKER, f"base64 --decode >{DIRECTORY}/{name} <<<'{content}'")
-    server = f"API_SERVER=https://api.{HA.name}.internal:6443"
-    command = ["podman", "exec", "--env", server, HA.container(WORKER), "bash"]
+    command = ["podman", "exec", "--env", f"API_SERVER={server}", HA.container(WORKER), "bash"]
     found = Requests()
     with subprocess.Popen([*command, f"{DIRECTORY}/requests.sh"]) as process:
         try:

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Asks the API by the name of its endpoint, five times a second, with a new connection each time: a read, and a numbered write.
+# Asks the API by the URL of its server, five times a second, with a new connection each time: a read, and a numbered write.
 # Prints a line for each request: what, its number, HTTP status or 000, seconds. Needs: API_SERVER; ca.crt, client.crt, client.key
 # in this directory.
 cd "$(dirname "$0")" || exit

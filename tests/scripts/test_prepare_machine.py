@@ -132,6 +132,7 @@ MACHINE_VALUES = {
     "CGROUP_V1_IS_REFUSED": "true",
     "NODE_IP": "192.0.2.11",
     "OWN_LOAD_BALANCER": "",
+    "VIP": "",
 }
 
 
@@ -205,3 +206,34 @@ def test_a_load_balancer_that_no_name_server_knows_is_missed_before_anything_is_
     finished = sound.run_part("machine", MACHINE_VALUES | {"OWN_LOAD_BALANCER": "lb.example.com"})
     assert finished.status == 1
     assert "expected an address of lb.example.com, the load balancer of the API,\n  saw none" in finished.stderr
+
+
+@pytest.fixture
+def two_cards(sound: Machine) -> Machine:
+    """A machine whose node has an address of eth1, in 192.0.2.0/24; eth0 is in another network."""
+    sound.stub(
+        "ip",
+        'case "$*" in\n*"address show"*) echo "3: eth1    inet 192.0.2.11/24 brd 192.0.2.255 scope global eth1" ;;\n'
+        '*"route show match 192.0.2.100/32 dev eth1 scope link") echo "192.0.2.0/24 proto kernel src 192.0.2.11" ;;\n'
+        '*"route show match"*"dev eth0 scope link") echo "198.51.100.0/24 proto kernel" ;;\n'
+        '*"route show dev eth1 scope link") echo "192.0.2.0/24 proto kernel src 192.0.2.11" ;;\nesac',
+    )
+    return sound
+
+
+def test_a_virtual_address_of_another_network_is_refused_before_anything_is_changed(two_cards: Machine) -> None:
+    """The machine would hold it, and nobody would find it there. It may be in the network of another card."""
+    assert two_cards.run_part("machine", MACHINE_VALUES | {"VIP": "192.0.2.100"}).stderr == ""
+    finished = two_cards.run_part("machine", MACHINE_VALUES | {"VIP": "198.51.100.9"})
+    assert finished.status == 1
+    assert (
+        "expected the virtual address 198.51.100.9 in a network of eth1, which has the node's address 192.0.2.11,\n"
+        "  saw 192.0.2.0/24 proto kernel src 192.0.2.11\n"
+        "  Next: ip -4 route show dev eth1; correct cluster.vip.address in the stack file\n"
+    ) in finished.stderr
+
+
+def test_a_recorded_step_knows_no_virtual_address(sound: Machine) -> None:
+    """`make repair` gives it to these scripts."""
+    older = {name: value for name, value in MACHINE_VALUES.items() if name != "VIP"}
+    assert sound.run_part("machine", older).status == 0

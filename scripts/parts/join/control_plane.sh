@@ -9,6 +9,7 @@
 . "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/bundle.sh"
+. "$LIBRARY/lib/vip.sh"
 . "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/kube_proxy.sh"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP OWN_LOAD_BALANCER ROLE
+#   VIP
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
@@ -53,11 +54,24 @@ check_load_balancer() {
       "getent ahostsv4 $OWN_LOAD_BALANCER; name it in your DNS, or mend cluster.controlPlaneEndpoint in the stack file"
 }
 
+# A machine outside of its network holds the virtual address, and nobody finds it there.
+check_vip() {
+  local card route
+  # A step of an older version has none.
+  [[ -n ${VIP:-} ]] || return 0
+  card=$(ip -4 -oneline address show to "$NODE_IP/32" | awk 'NR == 1 {print $2}')
+  [[ -n $card ]] || return 0 # check_node_ip says it
+  route=$(ip -4 route show match "$VIP/32" dev "$card" scope link)
+  [[ -n $route ]] || find_wrong "the virtual address $VIP in a network of $card, which has the node's address $NODE_IP" \
+    "$(ip -4 route show dev "$card" scope link)" "ip -4 route show dev $card; correct cluster.vip.address in the stack file"
+}
+
 check_memory
 check_disk
 check_system
 check_node_ip
 check_load_balancer
+check_vip
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR

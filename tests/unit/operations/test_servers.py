@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ KUBECONFIG = "clusters:\n- cluster:\n    server: https://127.0.0.1:{port}\n"
 class Stack:
     """A stack with control planes at these addresses, whose kubeconfig leads to the first."""
 
-    def __init__(self, *addresses: str, port: int, **cluster: str) -> None:
+    def __init__(self, *addresses: str, port: int, **cluster: Any) -> None:
         stack: StackFile = with_workers(*(f"node{number}" for number in range(2, len(addresses) + 1)))
         stack["cluster"] |= cluster
         for host, address in zip(stack["hosts"].values(), addresses, strict=True):
@@ -49,6 +50,21 @@ def test_a_kubeconfig_stays_where_nothing_better_answers(addresses: tuple[str, .
     """What fails then names the address of the last update."""
     stack = Stack(*addresses, port=living)
     assert answering_kubeconfig(stack) == KUBECONFIG.format(port=living)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("answers", ["192.0.2.100", "192.0.2.12"])
+def test_a_virtual_address_is_asked_before_the_control_planes(answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no machine has it, each of them is asked as without it."""
+    stack = Stack("192.0.2.11", "192.0.2.12", port=6443, vip={"address": "192.0.2.100"})
+    asked: list[str] = []
+
+    def connects(server: str) -> bool:
+        asked.append(server)
+        return server == f"https://{answers}:6443"
+
+    monkeypatch.setattr(servers, "_connects", connects)
+    assert answering_kubeconfig(stack) == KUBECONFIG.format(port=6443).replace("127.0.0.1", answers)  # type: ignore[arg-type]
+    assert asked[:2] == ["https://127.0.0.1:6443", "https://192.0.2.100:6443"]
 
 
 def test_a_load_balancer_of_the_stack_is_not_passed_by(living: int) -> None:

@@ -1,0 +1,148 @@
+"""The virtual address of the API: keepalived on control planes, as a service of its own beside any other keepalived."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from components.host_files.effect import Effect
+from components.host_files.file import File
+from components.host_files.system import LOOPBACK
+from components.settings import Host, Settings
+from components.settings.stack import API_PORT
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
+CONFIGURATION = "/etc/keepalived/kubernetes-vip.conf"
+SCRIPT = "/etc/keepalived/kubernetes-vip.sh"
+UNIT = "/etc/systemd/system/kubernetes-vip-keepalived.service"
+EFFECTS = (
+    Effect(CONFIGURATION, "keepalived reloads, and the machine that has the virtual address keeps it"),
+    Effect(SCRIPT, "keepalived runs it each second, nothing restarts"),
+    Effect(UNIT, "keepalived restarts; another control plane takes the virtual address"),
+)
+
+_RUNTIME_DIRECTORY = "kubernetes-vip"
+_INTERFACE = f"/run/{_RUNTIME_DIRECTORY}/interface.conf"
+_HIGHEST_PRIORITY = 254
+_PEER = re.compile(r" {8}[0-9.]+")
+
+_CONFIGURATION = """\
+global_defs {{
+    enable_script_security
+    script_user root
+}}
+
+vrrp_script api-is-ready {{
+    script "{script} api-is-ready"
+    interval 1
+    timeout 5
+    fall 2
+    rise 2
+    init_fail
+}}
+
+vrrp_instance kubernetes-vip {{
+    include {interface}
+    state BACKUP
+    nopreempt
+    virtual_router_id {router_id}
+    priority {priority}
+    advert_int 1
+    unicast_src_ip {own}
+    unicast_peer {{
+{peers}
+    }}
+    virtual_ipaddress {{
+        {address}/32
+    }}
+    track_script {{
+        api-is-ready
+    }}
+}}
+"""
+"""A machine without an API server that is ready takes no part. The machine that has the address keeps it (`nopreempt`):
+each move of the address ends connections."""
+
+_SCRIPT = f"""\
+#!/bin/bash
+# kubernetes-vip.sh interface: tells keepalived which network card has the address of this machine, at each start: a
+# card may have another name after a reboot.
+# kubernetes-vip.sh api-is-ready: 401 and 403 come from an API server that allows no anonymous request.
+set -euo pipefail
+case $1 in
+  interface)
+    address=$(sed --quiet 's/^ *unicast_src_ip //p' {CONFIGURATION})
+    card=$(ip -4 -oneline address show to "$address/32" | awk 'NR == 1 {{print $2}}')
+    [[ -n $card ]] || {{
+      echo "no network card has the address $address" >&2
+      exit 1
+    }}
+    printf 'interface %s\\n' "$card" >{_INTERFACE}
+    ;;
+  api-is-ready)
+    status=$(curl --silent --insecure --noproxy '*' --max-time 4 --output /dev/null --write-out '%{{http_code}}' \\
+      https://127.0.0.1:{API_PORT}/readyz)
+    [[ $status =~ ^(200|401|403)$ ]]
+    ;;
+esac
+"""
+
+_PROGRAM = "/usr/sbin/keepalived"
+_UNIT = f"""\
+[Unit]
+Description=Virtual address of the Kubernetes API
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+RuntimeDirectory={_RUNTIME_DIRECTORY}
+ExecStartPre={SCRIPT} interface
+ExecStartPre={_PROGRAM} --config-test --use-file {CONFIGURATION}
+ExecStart={_PROGRAM} --dont-fork --vrrp --use-file {CONFIGURATION} \
+--pid /run/{_RUNTIME_DIRECTORY}/pid --vrrp_pid /run/{_RUNTIME_DIRECTORY}/vrrp.pid
+ExecReload={_PROGRAM} --config-test --use-file {CONFIGURATION}
+ExecReload=/bin/kill -HUP $MAINPID
+KillMode=mixed
+Restart=always
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def vip_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY) -> list[File]:
+    """The files of keepalived on a control plane of a stack with a virtual address; an empty list for any other host.
+
+    Args:
+        host: the host.
+        settings: the settings of the stack.
+        leaving: addresses by name of control planes that leave in this update. They run until its end, and would take
+            the virtual address, too, if its holder no longer told them that it has it.
+    """
+    vip = settings.cluster.vip
+    if vip is None or host.role != "control-plane" or host.gone:
+        return []
+    # By name: another order of the stack file changes nothing.
+    names = sorted(each.name for each in settings.living_control_planes)
+    peers = {name: str(settings.hosts[name].internal_ip) for name in names if name != host.name} | dict(leaving)
+    content = _CONFIGURATION.format(
+        script=SCRIPT,
+        interface=_INTERFACE,
+        router_id=vip.router_id,
+        # Far from one another: when the holder dies, two of the others would take the address in the same moment.
+        priority=_HIGHEST_PRIORITY * (len(names) - names.index(host.name)) // len(names),
+        own=host.internal_ip,
+        # Without any peer keepalived would use multicast, and meet routers of others.
+        peers="\n".join(f"        {peers[name]}" for name in sorted(peers)) or f"        {LOOPBACK}",
+        address=vip.address,
+    )
+    return [File(CONFIGURATION, content), File(SCRIPT, _SCRIPT, "0755"), File(UNIT, _UNIT)]
+
+
+def has_former_peers_only(recorded: str, wanted: str) -> bool:
+    """True where a recorded configuration differs by control planes that have left: what is sent to them is lost."""
+    lines = [line for line in wanted.splitlines() if line.strip() != LOOPBACK]
+    return lines == [line for line in recorded.splitlines() if line in lines or not _PEER.fullmatch(line)]

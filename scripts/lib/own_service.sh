@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# Services of ours: the program of a package with a unit and a configuration of our own, beside the service of the package. A
+# mark holds the digests of both as the program was started with them.
+
+NOT_LOADED=5 # exit status of `systemctl stop` for a unit that systemd does not know (any more)
+
+# start_service VERB UNIT SERVICE NEXT: systemd's verb by which the service runs with its configuration.
+start_service() {
+  systemctl daemon-reload
+  systemctl "$1" "$2" ||
+    fail "$3 to run" "$(journalctl --unit "$2" --lines 5 --no-pager --output cat)" "journalctl -u $2; $4"
+}
+
+# run_service UNIT CONFIGURATION MARK SERVICE NEXT: compares with what it was started with, and not with what this run changed:
+# an earlier run may have ended before the reload.
+run_service() {
+  local unit configuration verb=restart
+  unit=$(sha256sum <"/etc/systemd/system/$1")
+  configuration=$(sha256sum <"$2")
+  # From here on it may run: an edit that is taken back has to stop it.
+  is_marked "$3" || remember "$3" "not yet"
+  systemctl --quiet enable "$1"
+  if [[ $(mark "$3") != "$unit $configuration" ]]; then
+    [[ $(mark "$3") != "$unit "* ]] || verb=reload-or-restart
+    start_service "$verb" "$1" "$4" "$5"
+    changed "$4 has its configuration"
+  fi
+  if ! systemctl --quiet is-active "$1"; then
+    start_service start "$1" "$4" "$5"
+    changed "$4 runs"
+  fi
+  remember "$3" "$unit $configuration"
+}
+
+# pause_service UNIT SERVICE: until it is started, or the machine is.
+pause_service() {
+  local status=0
+  systemctl stop "$1" 2>"$STAGING/systemctl" || status=$?
+  ((status == 0 || status == NOT_LOADED)) || fail "$2 to stop" "$(<"$STAGING/systemctl")" "systemctl status $1"
+}
+
+# end_service UNIT MARK SERVICE: where it runs, for good.
+end_service() {
+  is_marked "$2" || return 0
+  pause_service "$1" "$3"
+  # `systemctl disable` needs the file of the unit, which is gone already.
+  rm -f "/etc/systemd/system/multi-user.target.wants/$1"
+  forget "$2"
+}
