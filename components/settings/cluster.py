@@ -134,7 +134,7 @@ class Cluster(Model):
         {}, description="Merged into KubeletConfiguration"
     )
     kube_proxy_configuration: Annotated[Document, _without_owned_keys("kubeProxyConfiguration")] = Field(
-        # The system's nf_conntrack_max stays as it is unless the stack says otherwise: 0 leaves it alone.
-        {"conntrack": {"maxPerCore": 0}},
-        description="Merged into KubeProxyConfiguration",
+        {},
+        description="Merged into KubeProxyConfiguration, which leaves the system's nf_conntrack_max alone"
+        " (`conntrack: {maxPerCore: 0}`)",
     )

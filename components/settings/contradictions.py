@@ -8,6 +8,7 @@ from typing import Any
 
 from components.settings import Settings
 from components.settings._control_planes import contradictions_of_control_planes
+from components.settings._documents import contradictions_of_documents
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 from components.settings.manifest_sources import manifest_sources
 from components.settings.versions import (
@@ -36,6 +37,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _host_keys(settings)
     yield from _versions(settings)
     yield from _unsupported(settings)
+    yield from contradictions_of_documents(settings)
     yield from _pull_secrets(settings)
     yield from _repositories(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):

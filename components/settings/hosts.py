@@ -34,7 +34,9 @@ class Host(Model):
     host_key: HostKey | None = Field(None, description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`")
     labels: dict[LabelKey, LabelValue] = Field({}, description="Labels of the node")
     taints: tuple[Taint, ...] = Field((), description="Taints of the node; for workers only")
-    sysctl: Sysctls = Field({}, description="Kernel settings of this host, beside and instead of `system.sysctl`")
+    sysctl: Sysctls = Field(
+        {}, description="Kernel settings of this host, beside and instead of `system.sysctl`; `null` as there"
+    )
     gone: bool = Field(
         False, description="The machine is dead: its node is taken out of the cluster, and nothing connects to it"
     )

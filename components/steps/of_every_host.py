@@ -56,7 +56,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
         "CONTAINERD_PACKAGE": settings.containerd.package,
         "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
-        "MODULES": settings.system.modules,
+        "MODULES": settings.modules,
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
         "KEYRINGS": [repository.keyring_line for repository in repositories],

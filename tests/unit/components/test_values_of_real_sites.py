@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from components.addons.calico import calico_manifests
+from components.addons.manifests import containers
 from components.objects.access_rules import role_object
 from components.settings.stack_file import parse_settings
 from components.steps.connection import host_key_of, is_same_machine
-from tests.unit.support.stacks import KEY, Stack, only_problem, with_workers
+from tests.unit.components.test_hostile_stack_file import HOSTILE
+from tests.unit.support.files import prepared_files
+from tests.unit.support.stacks import KEY, Stack, full, only_problem, problems, with_workers
 
 
 def with_setting(section: str, **settings: Any) -> Stack:
@@ -43,7 +48,7 @@ def test_a_user_of_a_directory_service_is_taken(user: str) -> None:
     assert {settings.ssh.user, settings.ssh.bastion.user, settings.hosts["node2"].user} == {user}
 
 
-@pytest.mark.parametrize("user", ["-oProxyCommand=x", "a b", "a;b", "a'b", "a%h", "a\\", "a/b", ""])
+@pytest.mark.parametrize("user", [*(each for each in HOSTILE if each != "a\\b"), "-oProxyCommand=x", "a%h", "a\\"])
 def test_a_user_that_ssh_would_misread_is_refused(user: str) -> None:
     """OpenSSH takes the first for an option, and expands `%h`."""
     assert only_problem(with_setting("ssh", user=user)).startswith("ssh.user: ")
@@ -109,3 +114,172 @@ def test_a_rule_that_the_api_would_refuse_is_one_problem(rule: Stack, namespace:
     """And no second message that counts the rules."""
     role = {"name": "a", "rules": [rule]} | ({"namespace": namespace} if namespace else {})
     assert only_problem(with_setting("access", roles=[role])).startswith(problem)
+
+
+def arguments(version: str, **flags: str) -> Any:
+    """`extraArgs` in the form of the kubeadm of a version."""
+    named = {name.replace("_", "-"): value for name, value in flags.items()}
+    if int(version.split(".")[1]) < 31:
+        return named
+    return [{"name": name, "value": value} for name, value in named.items()]
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "is_taken"),
+    [
+        ("1.36.3", "iptables", True),
+        ("1.36.3", "", True),
+        ("1.36.3", "nftable", False),
+        ("1.36.3", "IPVS", False),
+        ("1.36.3", 5, False),
+        ("1.36.3", ["ipvs"], False),
+        ("1.24.3", "userspace", True),
+        ("1.26.15", "userspace", False),
+        ("1.30.14", "nftables", False),
+    ],
+)
+def test_a_mode_of_kube_proxy_that_its_version_lacks_is_refused(version: str, mode: object, is_taken: bool) -> None:
+    """kubeadm hands it on, and kube-proxy ends on every node of a running cluster."""
+    stack = with_workers(version=version)
+    stack["cluster"]["kubeProxyConfiguration"] = {"mode": mode}
+    assert bool(problems(stack)) != is_taken
+    assert is_taken or only_problem(stack).startswith("cluster.kubeProxyConfiguration.mode: expected iptables or ipvs")
+
+
+def test_kube_proxy_and_calico_both_use_nftables_or_neither_does(tmp_path: Path) -> None:
+    """A Calico that cannot is named; one that can is told."""
+    stack = with_setting("cluster", kubeProxyConfiguration={"mode": "nftables"}, kubernetesVersion="1.35.4")
+    expected = "cluster.kubeProxyConfiguration.mode: nftables needs Calico 3.31 or newer, found calico.version 3.28.5"
+    assert only_problem(stack).startswith(expected)
+    assert problems(stack | {"calico": {"version": "3.31.7"}}) == []
+    stack = full(tmp_path)
+    for mode, wanted in (("nftables", ["Enabled"]), ("iptables", [])):
+        stack["cluster"]["kubeProxyConfiguration"] = {"mode": mode}
+        objects = calico_manifests(parse_settings(stack))
+        variables = [each for node in objects for container in containers(node) for each in container.get("env", ())]
+        assert [each["value"] for each in variables if each["name"] == "FELIX_NFTABLESMODE"] == wanted
+
+
+@pytest.mark.parametrize("behavior", ["LimitedSwap", "UnlimitedSwap"])
+def test_swap_for_pods_contradicts_a_host_without_swap(behavior: str) -> None:
+    """Every host has swap off and masked."""
+    stack = with_setting("cluster", kubeletConfiguration={"memorySwap": {"swapBehavior": behavior}})
+    assert only_problem(stack).startswith("cluster.kubeletConfiguration.memorySwap.swapBehavior: no pod gets swap")
+    stack["cluster"]["kubeletConfiguration"] = {"memorySwap": {"swapBehavior": "NoSwap"}}
+    assert problems(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("subnet", "flags", "is_taken"),
+    [
+        ("10.244.0.0/30", {}, False),
+        ("10.244.0.0/25", {}, False),
+        ("10.244.0.0/24", {}, True),
+        ("10.0.0.0/7", {}, False),
+        ("10.244.0.0/25", {"node_cidr_mask_size": "26"}, True),
+        ("10.244.0.0/25", {"node_cidr_mask_size_ipv4": "26"}, True),
+        ("10.244.0.0/24", {"node_cidr_mask_size": "20"}, False),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.24.3", "1.36.3"])
+def test_a_pod_subnet_that_kubeadm_refuses_is_refused_first(
+    subnet: str, flags: dict[str, str], is_taken: bool, version: str
+) -> None:
+    """By the length of the part that each node gets."""
+    stack = with_workers(version=version)
+    stack["cluster"]["networking"] = {"podSubnet": subnet, "serviceSubnet": "172.20.0.0/16"}
+    stack["cluster"]["clusterConfiguration"] = {"controllerManager": {"extraArgs": arguments(version, **flags)}}
+    assert bool(problems(stack)) != is_taken, problems(stack)
+    assert is_taken or only_problem(stack).startswith("cluster.networking.podSubnet: expected a length of ")
+
+
+@pytest.mark.parametrize("subnet", ["172.20.0.0/29", "160.0.0.0/11"])
+def test_a_service_subnet_that_kubeadm_refuses_is_refused_first(subnet: str) -> None:
+    """Too few addresses, and more than the API server can count."""
+    stack = with_setting("cluster", networking={"serviceSubnet": subnet})
+    assert only_problem(stack) == f"cluster.networking.serviceSubnet: expected a length of 12 to 28, found {subnet}"
+
+
+@pytest.mark.parametrize(
+    ("ports", "dashboard", "problem"),
+    [
+        ("20000-22767", {}, "dashboard.nodePort: expected 20000 to 22767"),
+        ("20000+10", {}, "dashboard.nodePort: expected 20000 to 20010"),
+        ("20000-22767", {"nodePort": 20009}, None),
+        ("30009", {}, None),
+        ("20000-22767", {"enabled": False}, None),
+        ("many", {}, "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range is two ports"),
+        ("32767-30000", {}, "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range is two ports"),
+        (None, {"nodePort": 20009}, "dashboard.nodePort: expected 30000 to 32767"),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.24.3", "1.36.3"])
+def test_the_port_of_the_dashboard_lies_in_the_range_of_the_api_server(
+    ports: str | None, dashboard: Stack, problem: str | None, version: str
+) -> None:
+    """The API server would refuse the service after everything else is there."""
+    stack = with_workers(version=version) | {"dashboard": dashboard}
+    if ports:
+        server = {"extraArgs": arguments(version, service_node_port_range=ports)}
+        stack["cluster"]["clusterConfiguration"] = {"apiServer": server}
+    assert problems(stack) == [] if problem is None else only_problem(stack).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_taken"),
+    [
+        (["api.example.com", "*.example.com", "192.0.2.1", "2001:db8::1"], True),
+        ("api.example.com", False),
+        (["https://api.example.com"], False),
+        (["api.example.com:6443"], False),
+        (["API.example.com"], False),
+        ([7], False),
+    ],
+)
+def test_a_name_that_kubeadm_takes_into_no_certificate_is_refused_first(names: object, is_taken: bool) -> None:
+    """kubeadm reads its configuration when packages are installed already."""
+    stack = with_setting("cluster", clusterConfiguration={"apiServer": {"certSANs": names}})
+    assert bool(problems(stack)) != is_taken
+    assert is_taken or only_problem(stack).startswith("cluster.clusterConfiguration.apiServer.certSANs: ")
+
+
+def files_of(stack: Stack, name: str) -> dict[str, str]:
+    """The files of a host by path."""
+    settings = parse_settings(stack)
+    return {file.path: file.content for file in prepared_files(settings.hosts[name], settings)}
+
+
+def test_a_sysctl_of_the_stack_comes_to_those_of_the_guide() -> None:
+    """Without ip_forward kubeadm refuses the machine; `null` takes one away, for all hosts or for one."""
+    stack = with_setting("system", sysctl={"vm.max_map_count": 262144, "user.max_user_namespaces": None})
+    stack["hosts"]["node2"]["sysctl"] = {"vm.swappiness": None, "vm.overcommit_memory": 1}
+    told = [
+        "net.bridge.bridge-nf-call-ip6tables = 1",
+        "net.bridge.bridge-nf-call-iptables = 1",
+        "net.ipv4.ip_forward = 1",
+        "vm.swappiness = 0",
+        "vm.max_map_count = 262144",
+    ]
+    path = "/etc/sysctl.d/99-kubernetes.conf"
+    assert files_of(stack, "node1")[path].splitlines() == told
+    assert files_of(stack, "node2")[path].splitlines() == [*told[:3], told[4], "vm.overcommit_memory = 1"]
+
+
+def test_modules_of_the_stack_come_to_those_of_the_guide_and_of_what_needs_them() -> None:
+    """A sysctl of a module that is not loaded would end the preparation, at each boot too."""
+    path = "/etc/modules-load.d/kubernetes.conf"
+    stack = with_setting("system", modules=["br_netfilter", "wireguard"], sysctl={"net.netfilter.nf_conntrack_max": 1})
+    assert files_of(stack, "node2")[path].split() == ["overlay", "br_netfilter", "wireguard", "nf_conntrack"]
+    stack = with_setting("cluster", kubeProxyConfiguration={"mode": "ipvs"})
+    stack["hosts"]["node2"]["sysctl"] = {"net.ipv4.vs.conn_reuse_mode": 0, "net.bridge.bridge-nf-call-iptables": None}
+    assert files_of(stack, "node1")[path].split() == ["overlay", "br_netfilter", "ip_vs", "ip_vs_rr"]
+
+
+def test_a_kube_proxy_setting_of_the_stack_comes_to_that_of_the_guide() -> None:
+    """The system's conntrack table stays as it is, unless the stack says otherwise."""
+    for own, wanted in ({"mode": "iptables"}, 0), ({"conntrack": {"maxPerCore": 32768}}, 32768):
+        stack = with_setting("cluster", kubeProxyConfiguration=own)
+        documents = yaml.safe_load_all(files_of(stack, "node1")["/etc/kubernetes/kubeadm/config.yaml"])
+        (found,) = [each for each in documents if each["kind"] == "KubeProxyConfiguration"]
+        assert found["conntrack"] == {"maxPerCore": wanted}
+        assert found.get("mode") == own.get("mode")
