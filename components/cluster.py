@@ -25,6 +25,7 @@ from components.review.expiry import expiry_dates, warn_of_expiry
 from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
+from components.review.registries import warn_of_registries_without_rule
 from components.settings import Registry, Settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
@@ -81,6 +82,7 @@ class Cluster(pulumi.ComponentResource):
         warn_of_votes(wanted)
         warn_of_expiry(wanted)
         warn_of_few_slots(wanted)
+        warn_of_registries_without_rule(settings)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)

@@ -40,6 +40,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from contradictions_of_documents(settings)
     yield from _pull_secrets(settings)
     yield from _repositories(settings)
+    yield from _plain_passwords(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
 
@@ -53,6 +54,18 @@ def _pull_secrets(settings: Settings) -> Iterator[str]:
                 yield (
                     f"images.pullSecretNamespaces.{namespace}: expected registries with a username in"
                     f" containerd.registries, which are {known}, found {name!r}"
+                )
+
+
+def _plain_passwords(settings: Settings) -> Iterator[str]:
+    registries = settings.containerd.registries
+    for name, access in registries.items():
+        for url in access.mirrors:
+            owner = settings.containerd.registry_at(url)
+            if url.startswith("http:") and owner and registries[owner].username:
+                yield (
+                    f"containerd.registries.{name}.mirrors: the password of {owner} would travel in clear; expected"
+                    f" https://, or no username of {owner}, found {url!r}"
                 )
 
 

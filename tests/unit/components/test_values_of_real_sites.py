@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
 from components.addons.calico import calico_manifests
 from components.addons.manifests import containers
+from components.host_files import containerd
 from components.objects.access_rules import role_object
 from components.settings.stack_file import parse_settings
 from components.steps.connection import host_key_of, is_same_machine
 from tests.unit.components.test_hostile_stack_file import HOSTILE
 from tests.unit.support.files import prepared_files
-from tests.unit.support.stacks import KEY, Stack, full, only_problem, problems, with_workers
+from tests.unit.support.recording import record
+from tests.unit.support.stacks import CA, CALICO_MANIFEST, KEY, Stack, full, only_problem, problems, with_workers
 
 
 def with_setting(section: str, **settings: Any) -> Stack:
@@ -283,3 +289,106 @@ def test_a_kube_proxy_setting_of_the_stack_comes_to_that_of_the_guide() -> None:
         (found,) = [each for each in documents if each["kind"] == "KubeProxyConfiguration"]
         assert found["conntrack"] == {"maxPerCore": wanted}
         assert found.get("mode") == own.get("mode")
+
+
+def hosts_toml(registries: Stack, name: str, version: str = "1.36.3") -> tuple[dict[str, Any], str]:
+    """What containerd reads for a registry, and the mode of the file."""
+    settings = parse_settings(with_workers(version=version) | {"containerd": {"registries": registries}})
+    passwords = {each: f"password of {each}" for each in containerd.registries_with_password(settings)}
+    files = [*containerd.registry_files(settings), *containerd.credential_files(settings, passwords)]
+    (found,) = [file for file in files if file.path == f"/etc/containerd/certs.d/{name}/hosts.toml"]
+    return tomllib.loads(found.content)["host"], found.mode
+
+
+@pytest.mark.parametrize(
+    ("url", "overrides"),
+    [
+        ("https://hub.example.com/v2/dockerhub", True),
+        ("https://hub.example.com/v2/dockerhub/", True),
+        ("https://hub.example.com/artifactory/api/docker/v2/x", True),
+        ("https://hub.example.com/v2", False),
+        ("https://hub.example.com/v2/", False),
+        ("https://hub.example.com/dockerhub", False),
+        ("https://hub.example.com", False),
+    ],
+)
+def test_a_path_of_a_mirror_is_asked_once(url: str, overrides: bool) -> None:
+    """containerd appends `/v2` to a path, and asked `/v2/dockerhub/v2/...` of a proxy cache of Harbor."""
+    found, _ = hosts_toml({"docker.io": {"mirrors": [url]}}, "docker.io")
+    assert found[url].get("override_path", False) == overrides
+    settings = parse_settings(
+        with_workers(version="1.24.3") | {"containerd": {"registries": {"docker.io": {"mirrors": [url]}}}}
+    )
+    files = containerd.configuration_files(settings)
+    (old,) = [tomllib.loads(file.content) for file in files if file.path.endswith(".1.4")]
+    mirrors = old["plugins"]["io.containerd.grpc.v1.cri"]["registry"]["mirrors"]["docker.io"]["endpoint"]
+    assert mirrors[0].count("/v2") == (url != "https://hub.example.com")
+
+
+def test_a_mirror_gets_the_authority_and_the_password_of_its_own_registry(tmp_path: Path) -> None:
+    """As documented; a mirror at a host that is no registry of the stack gets no password."""
+    for name in ("hub", "other"):
+        (tmp_path / name).write_text(CA)
+    mirrors = ["https://HUB.example.com:443/v2/dockerhub", "https://mirror.example.com"]
+    registries = {
+        "docker.io": {"mirrors": mirrors, "username": "jo", "passwordKey": "other", "caFile": str(tmp_path / "other")},
+        "hub.example.com": {"username": "robot", "caFile": str(tmp_path / "hub")},
+        "quay.io": {"mirrors": ["https://hub.example.com/v2/quay"]},
+        "ghcr.io": {"mirrors": ["https://mirror.example.com"]},
+    }
+    found, mode = hosts_toml(registries, "docker.io")
+    headers = {
+        url: base64.b64decode(each["header"]["Authorization"][0][6:]) for url, each in found.items() if "header" in each
+    }
+    assert headers == {
+        mirrors[0]: b"robot:password of hub.example.com",
+        "https://registry-1.docker.io": b"jo:password of docker.io",
+    }
+    assert [each["ca"].split("/")[4] for each in found.values()] == ["hub.example.com", "docker.io", "docker.io"]
+    assert mode == "0600"
+    found, mode = hosts_toml(registries, "quay.io")
+    assert "header" in found["https://hub.example.com/v2/quay"]
+    assert mode == "0600"
+    found, mode = hosts_toml(registries, "ghcr.io")
+    assert not [each for each in found.values() if "header" in each]
+    assert mode == "0644"
+
+
+def test_a_password_never_travels_over_plain_http() -> None:
+    """A registry without TLS has no login, or the stack is refused."""
+    registries: Stack = {"hub.test:5000": {"mirrors": ["http://hub.test:5000"]}}
+    assert problems(with_setting("containerd", registries=registries)) == []
+    registries["hub.test:5000"]["username"] = "robot"
+    problem = only_problem(with_setting("containerd", registries=registries))
+    assert problem.startswith("containerd.registries.hub.test:5000.mirrors: the password of hub.test:5000 would travel")
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "registries", "warned"),
+    [
+        ({}, {}, []),
+        ({"docker.io": "hub.example.com/docker"}, {}, ["quay.io", "registry.k8s.io"]),
+        ({"docker.io": "hub.example.com/docker", "registry.k8s.io": "hub.example.com/k8s"}, {}, ["quay.io"]),
+        (
+            {"docker.io": "hub.example.com/docker", "registry.k8s.io": "hub.example.com/k8s"},
+            {"quay.io": {"mirrors": ["https://hub.example.com/v2/quay"]}},
+            [],
+        ),
+    ],
+)
+def test_a_registry_without_a_rule_beside_others_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rewrite: Stack, registries: Stack, warned: list[str]
+) -> None:
+    """Images of a newer Calico come from quay.io: a network without a way out would find out when nodes pull."""
+    stack = full(tmp_path)
+    manifest = CALICO_MANIFEST.replace("docker.io/calico/", "quay.io/calico/")
+    (tmp_path / "manifest.yaml").write_text(manifest)
+    stack["calico"]["manifestSha256"] = hashlib.sha256(manifest.encode()).hexdigest()
+    stack["images"] = {"rewrite": rewrite}
+    stack["containerd"]["registries"] |= registries
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    record(stack, preview=True)
+    found = [each for each in said if each.startswith("images.rewrite: ")]
+    assert [each.partition("a rule for ")[2].partition(",")[0] for each in found] == warned
+    assert all("quay.io/calico/" in each for each in found if "rule for quay.io" in each)
