@@ -51,7 +51,11 @@ class System(Model):
         description="Seconds that systemd lets a unit take to stop, so that no reboot hangs on shims",
     )
     minimum_free_disk_mib: int = Field(
-        4096, ge=0, le=LARGEST, description="MiB that /var must have free before installation"
+        4096,
+        ge=0,
+        le=LARGEST,
+        description="MiB that the file system of /var/lib/containerd must have free before installation, and a quarter"
+        " of it each other one of /var, /var/lib/kubelet and /var/lib/etcd",
     )
     minimum_memory_mib: int = Field(
         1700,

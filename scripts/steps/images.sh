@@ -44,7 +44,9 @@ explain_pull() {
         next="give it a username in the stack file: containerd.registries[\"$registry\"]; then: $next"
       fi
       ;;
-    *"HTTP response to HTTPS"*) next="give $registry TLS; without a login: mirrors: [\"http://$registry\"] of it in containerd.registries" ;;
+    *"HTTP response to HTTPS"*)
+      next="give $registry TLS; or, without a login: containerd.registries[\"$registry\"] with mirrors: [\"http://$registry\"]"
+      ;;
     *x509*) next="name the registry's CA in the stack file: containerd.registries[\"$registry\"].caFile; then: $next" ;;
     *"not found"*) next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next" ;;
     *"connection refused"* | *"no such host"* | *timeout* | *"no route"*) next="curl -v https://$registry/v2/; then: $next" ;;

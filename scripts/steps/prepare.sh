@@ -4,7 +4,7 @@
 # Returns the machine-id, which clones share.
 . "$LIBRARY/lib/lib.sh"
 
-for part in machine owner leftovers kernel swap systemd repositories load_balancer host_names containerd kubernetes; do
+for part in machine owner leftovers programs kernel swap systemd repositories load_balancer host_names containerd kubernetes; do
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/prepare/$part.sh"
 done

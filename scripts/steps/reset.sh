@@ -81,6 +81,7 @@ if [[ -d $FILE_LISTS ]]; then
   find "$FILE_LISTS" -type f -exec sort --unique {} + | sed '\|^/etc/hosts$|d' | xargs --delimiter '\n' rm -f
 fi
 rm -rf "$REGISTRIES"
+if [[ -f $CONTAINERD_CONFIG_BEFORE ]]; then mv "$CONTAINERD_CONFIG_BEFORE" "$CONTAINERD_CONFIG"; fi
 if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
   edit_fstab "s/^$SWAP_COMMENT//"
 fi

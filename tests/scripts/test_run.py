@@ -290,3 +290,11 @@ def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
     assert finished.status == 1
     assert finished.stderr.startswith("node1: next: expected no other run on this machine,")
     assert first.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "ALL_PROXY"])
+def test_a_step_does_not_ask_the_api_through_the_proxy_of_the_machine(machine: Machine, name: str) -> None:
+    """sudo hands on what /etc/environment says, and kubeadm would give it to the pods of the control plane."""
+    machine.script("step", f'. "$LIBRARY/lib/lib.sh"\necho "${{{name}-none}}"; echo "$MACHINE_PROXY"')
+    finished = machine.run("step", {name: "http://proxy.test:3128"})
+    assert finished.stdout == f"none\n{name}=http://proxy.test:3128\n"
