@@ -14,6 +14,7 @@ from components.control_plane import ControlPlane
 from components.host_files import kubeadm
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.remote import StepCommands
+from components.steps.result import result_of
 from components.steps.step import StepName
 from problem import Problem
 
@@ -51,7 +52,7 @@ class ClusterAccess(pulumi.ComponentResource):
             ),
         )
         server = kubeadm.api_server_for_people(control_plane.host, wanted.settings)
-        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout)
+        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout).apply(result_of)
         self.kubeconfig = content.apply(lambda known: with_server(known, server))
         self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(

@@ -89,7 +89,7 @@ class Access(Model):
             ServiceAccount(name="admin-user", cluster_role="cluster-admin"),
             ServiceAccount(name="reader", namespace="default", namespace_roles={"default": "view"}),
         ),
-        description="Service accounts, with their cluster roles",
+        description="Service accounts, with their cluster roles; a list replaces the default accounts",
     )
     roles: tuple[Role, ...] = Field((), description="Roles of the stack, with their subjects")
 

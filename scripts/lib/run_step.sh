@@ -78,5 +78,7 @@ run_step() {
   trap - ERR # the step has explained itself
   # The error of a failed command shows its standard output, where a step returns secrets: what comes last fails no more.
   ((status == 0)) || return "$status"
+  # A login may print, as by .bashrc: what stands above this line is not the step's. components/steps/result.py reads it.
+  printf '%s\n' "-- the step returned --"
   cat <&"$result"
 }
