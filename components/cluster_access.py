@@ -52,7 +52,7 @@ class ClusterAccess(pulumi.ComponentResource):
             ),
         )
         server = kubeadm.api_server_for_people(control_plane.host, wanted.settings)
-        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout).apply(result_of)
+        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout.apply(result_of))
         self.kubeconfig = content.apply(lambda known: with_server(known, server))
         self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(

@@ -29,7 +29,7 @@ def join(
     membership = keep_membership(parent, host, commands, after=[prepared, *after], lives_in=lives_in)
     assert membership is not None, "a host that joins has a sponsor"
     assert authority is not None, "only the host that initialises has no authority yet"
-    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout).apply(result_of)
+    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(result_of))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
         secret_files=pulumi.Output.all(invitation=invitation, authority=authority).apply(

@@ -30,6 +30,9 @@ EFFECTS = (
 # `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. The file of
 # Docker's package is always replaced: it disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
 # plugins in /usr/lib/cni by itself, where neither Kubernetes' package nor Calico puts them.
+DROP_INS = "/etc/containerd/conf.d/*.toml"
+"""Files of others, such as the runtime of a GPU, which nvidia-ctk writes there; containerd itself looks nowhere."""
+IMPORTS = f'imports = ["{DROP_INS}"]\n'
 CRI_1 = """\
 version = 2
 
@@ -79,8 +82,9 @@ def configuration_files(settings: Settings) -> list[File]:
     """The configuration of containerd in each format that a host may need, and the configuration of crictl."""
     values = _values(settings)
     files = [
-        File(f"{CONFIG}.1", (CRI_1 + CERTIFICATES_1).format(**values)),
-        File(f"{CONFIG}.2", CONFIG_2.format(**values)),
+        # Before the tables, of which it would be a part.
+        File(f"{CONFIG}.1", IMPORTS + (CRI_1 + CERTIFICATES_1).format(**values)),
+        File(f"{CONFIG}.2", IMPORTS + CONFIG_2.format(**values)),
         File(CRICTL_FILE, CRICTL),
     ]
     if _may_be_1_4(settings):

@@ -5,6 +5,6 @@ RESULT = "-- the step returned --\n"
 
 
 def result_of(stdout: str) -> str:
-    """What a step returned. Without the line it is the output of an older version of this project, as a whole."""
+    """The result in the output of a step: the whole output of an older version, which printed no such line."""
     _, line, result = stdout.partition(RESULT)
     return result if line else stdout

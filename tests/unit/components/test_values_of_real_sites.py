@@ -392,3 +392,10 @@ def test_a_registry_without_a_rule_beside_others_is_warned_of(
     found = [each for each in said if each.startswith("images.rewrite: ")]
     assert [each.partition("a rule for ")[2].partition(",")[0] for each in found] == warned
     assert all("quay.io/calico/" in each for each in found if "rule for quay.io" in each)
+
+
+def test_a_runtime_that_others_add_to_containerd_stays() -> None:
+    """Such as that of a GPU, in a file of its own: the main file is ours."""
+    files = containerd.configuration_files(parse_settings(with_workers()))
+    read = [tomllib.loads(file.content) for file in files if file.path.endswith((".1", ".2"))]
+    assert [each.get("imports") for each in read] == [["/etc/containerd/conf.d/*.toml"]] * 2
