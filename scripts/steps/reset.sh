@@ -75,6 +75,7 @@ done
 finish_hosts
 hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)
 write_hosts "$hosts"
+forget_cloud
 # Every file that a step put; its list is written before the first file is. A machine whose preparation was cut short before
 # has no list, and one whose reset was cut short may have none any more.
 if [[ -d $FILE_LISTS ]]; then
