@@ -137,11 +137,7 @@ def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _kube_proxy_configuration(settings: Settings) -> dict[str, Any]:
-    document = {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "conntrack": {"maxPerCore": 0},  # 0 leaves the system's nf_conntrack_max as it is
-    }
+    document = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration"}
     return merged(document, settings.cluster.kube_proxy_configuration)
 
 

@@ -175,6 +175,17 @@ def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
     assert "apt-get" not in " ".join(sound.calls())
 
 
+def test_a_preparation_that_an_older_version_recorded_is_repaired(sound: Machine) -> None:
+    """Its variables are those of its time."""
+    values = {
+        name: value
+        for name, value in MACHINE_VALUES.items()
+        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL"}
+    }
+    finished = sound.run_part("machine", values)
+    assert (finished.status, finished.stderr) == (0, "")
+
+
 def test_all_that_is_wrong_with_a_machine_is_said_at_once(sound: Machine) -> None:
     """Before anything is changed."""
     sound.write("/proc/meminfo", "MemTotal:        1048576 kB\n")

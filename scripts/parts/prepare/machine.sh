@@ -19,7 +19,10 @@ check_memory() {
 }
 
 # is_ignored NAME: whether the stack ignores this check of kubeadm.
-is_ignored() { [[ ,${IGNORE_PREFLIGHT_ERRORS,,}, == *,"${1,,}",* || ,${IGNORE_PREFLIGHT_ERRORS,,}, == *,all,* ]]; }
+is_ignored() {
+  local ignored=${IGNORE_PREFLIGHT_ERRORS:-} # a step of an older version has none
+  [[ ,${ignored,,}, == *,"${1,,}",* || ,${ignored,,}, == *,all,* ]]
+}
 
 # kubeadm looks at these too, when the machine has been changed already.
 check_cpus() {
@@ -43,10 +46,10 @@ check_memory_cgroup() {
 }
 
 check_kernel() {
-  local kernel
+  local kernel oldest=${OLDEST_KERNEL:-} # a step of an older version has none
   kernel=$(uname --kernel-release)
-  [[ -z $OLDEST_KERNEL ]] || dpkg --compare-versions "$kernel" ge "$OLDEST_KERNEL" ||
-    find_wrong "Linux $OLDEST_KERNEL or newer, for the mode of kube-proxy" "$kernel" \
+  [[ -z $oldest ]] || dpkg --compare-versions "$kernel" ge "$oldest" ||
+    find_wrong "Linux $oldest or newer, for the mode of kube-proxy" "$kernel" \
       "upgrade the machine, or choose another mode in cluster.kubeProxyConfiguration"
 }
 
