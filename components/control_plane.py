@@ -10,6 +10,7 @@ from components.host import PreparedHost
 from components.membership import join, keep_membership
 from components.settings import Host
 from components.steps.remote import StepCommands
+from components.steps.result import result_of
 from components.steps.step import StepName
 
 
@@ -65,7 +66,7 @@ class ControlPlane(pulumi.ComponentResource):
         else:
             options = pulumi.ResourceOptions(depends_on=[prepared, *after])
             done = commands.run(wanted.step(name, StepName.INIT), opts=pulumi.ResourceOptions.merge(child, options))
-        self.settled, self.certificates = done, done.stdout
+        self.settled, self.certificates = done, done.stdout.apply(result_of)
         self.register_outputs({})
 
     def become_member(

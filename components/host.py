@@ -7,6 +7,7 @@ import pulumi
 from components.host_files import containerd
 from components.settings import Host
 from components.steps.remote import StepCommands
+from components.steps.result import result_of
 from components.steps.step import StepName
 
 
@@ -59,7 +60,7 @@ class PreparedHost(pulumi.ComponentResource):
         prepared = commands.run(
             prepare, opts=pulumi.ResourceOptions(parent=self, depends_on=[lives_in], deleted_with=end)
         )
-        self.machine_id = prepared.stdout
+        self.machine_id = prepared.stdout.apply(result_of)
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         commands.run(
             pull,

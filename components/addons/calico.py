@@ -96,5 +96,7 @@ def _set_variables(container: dict[str, Any], settings: Settings) -> None:
         # The node's address in the cluster may differ from the address of its default route.
         "IP_AUTODETECTION_METHOD": settings.calico.ip_autodetection_method,
     }
+    if settings.cluster.kube_proxy_configuration.get("mode") == "nftables":
+        values["FELIX_NFTABLESMODE"] = "Enabled"  # kube-proxy and Calico both use nftables, or neither does
     kept = [variable for variable in container["env"] if variable["name"] not in values]
     container["env"] = kept + [{"name": name, "value": value} for name, value in values.items()]

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from components.host_files import containerd_1_4
 from components.host_files.effect import Effect
 from components.host_files.file import File
-from components.settings import Registry, RegistryAccess, Settings
+from components.settings import Registry, Settings
+from components.settings.packages import server_of
 from components.settings.versions import oldest_containerd
 
 CONFIG = "/etc/containerd/config.toml"
@@ -29,6 +30,9 @@ EFFECTS = (
 # `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. The file of
 # Docker's package is always replaced: it disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
 # plugins in /usr/lib/cni by itself, where neither Kubernetes' package nor Calico puts them.
+DROP_INS = "/etc/containerd/conf.d/*.toml"
+"""Files of others, such as the runtime of a GPU, which nvidia-ctk writes there; containerd itself looks nowhere."""
+IMPORTS = f'imports = ["{DROP_INS}"]\n'
 CRI_1 = """\
 version = 2
 
@@ -78,8 +82,9 @@ def configuration_files(settings: Settings) -> list[File]:
     """The configuration of containerd in each format that a host may need, and the configuration of crictl."""
     values = _values(settings)
     files = [
-        File(f"{CONFIG}.1", (CRI_1 + CERTIFICATES_1).format(**values)),
-        File(f"{CONFIG}.2", CONFIG_2.format(**values)),
+        # Before the tables, of which it would be a part.
+        File(f"{CONFIG}.1", IMPORTS + (CRI_1 + CERTIFICATES_1).format(**values)),
+        File(f"{CONFIG}.2", IMPORTS + CONFIG_2.format(**values)),
         File(CRICTL_FILE, CRICTL),
     ]
     if _may_be_1_4(settings):
@@ -95,8 +100,8 @@ def registry_files(settings: Settings) -> list[File]:
     for name, access in settings.containerd.registries.items():
         if access.ca_file:
             files.append(File(_ca_path(name), access.ca_file.read_text()))
-        if not access.username:
-            files.append(File(_hosts_path(name), _hosts_toml(name, access)))
+        if not _sends_password(name, settings):
+            files.append(File(_hosts_path(name), _hosts_toml(name, settings, {})))
     return files
 
 
@@ -106,13 +111,14 @@ def registries_with_password(settings: Settings) -> list[Registry]:
 
 
 def credential_files(settings: Settings, passwords: Mapping[Registry, str]) -> list[File]:
-    """The hosts.toml of each registry with a password: a header with the password, which containerd sends from 1.5 on.
+    """The hosts.toml of each registry with a password, or a mirror with one: a header, which containerd 1.5 sends.
 
     containerd's older `registry.configs.*.auth` is deprecated, and ignored by the transfer service of 2.1 and later.
     """
     files = [
-        File(_hosts_path(name), _hosts_toml(name, settings.containerd.registries[name], passwords[name]), mode="0600")
-        for name in registries_with_password(settings)
+        File(_hosts_path(name), _hosts_toml(name, settings, passwords), mode="0600")
+        for name in settings.containerd.registries
+        if _sends_password(name, settings)
     ]
     if files and _may_be_1_4(settings):
         cri = CRI_1.format(**_values(settings))
@@ -133,7 +139,7 @@ def _values(settings: Settings) -> dict[str, str]:
 
 
 def _servers(settings: Settings) -> dict[Registry, str]:
-    return {name: _server(name) for name in settings.containerd.registries}
+    return {name: server_of(name) for name in settings.containerd.registries}
 
 
 def _hosts_path(registry: Registry) -> str:
@@ -144,19 +150,30 @@ def _ca_path(registry: Registry) -> str:
     return f"{CERTIFICATES}/{registry}/ca.crt"
 
 
-def _server(registry: Registry) -> str:
-    return f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
+def _addresses(registry: Registry, settings: Settings) -> tuple[str, ...]:
+    """The URLs from which a host pulls the images of a registry, in their order."""
+    return tuple(dict.fromkeys((*settings.containerd.registries[registry].mirrors, server_of(registry))))
 
 
-def _hosts_toml(registry: Registry, access: RegistryAccess, password: str | None = None) -> str:
-    server = _server(registry)
-    lines = [f'server = "{server}"']
-    for url in dict.fromkeys((*access.mirrors, server)):
+def _sends_password(registry: Registry, settings: Settings) -> bool:
+    """True where a pull of an image of the registry needs a password: its own, or that of a mirror."""
+    containerd = settings.containerd
+    owners = (containerd.registry_at(url) for url in _addresses(registry, settings))
+    return any(owner and containerd.registries[owner].username for owner in owners)
+
+
+def _hosts_toml(registry: Registry, settings: Settings, passwords: Mapping[Registry, str]) -> str:
+    lines = [f'server = "{server_of(registry)}"']
+    for url in _addresses(registry, settings):
+        # A mirror that the stack does not know as a registry has the authority of this one, and no password.
+        owner = settings.containerd.registry_at(url)
+        access = settings.containerd.registries[owner or registry]
         lines += ["", f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
+        if containerd_1_4.has_api_path(url):
+            lines.append("  override_path = true")  # otherwise containerd appends another /v2
         if access.ca_file:
-            lines.append(f'  ca = "{_ca_path(registry)}"')
-        # Only the registry gets the password, and no mirror at another host.
-        if password is not None and url == server:
-            credentials = base64.b64encode(f"{access.username}:{password}".encode()).decode()
+            lines.append(f'  ca = "{_ca_path(owner or registry)}"')
+        if owner and access.username and owner in passwords:
+            credentials = base64.b64encode(f"{access.username}:{passwords[owner]}".encode()).decode()
             lines += [f'  [host."{url}".header]', f'    Authorization = ["Basic {credentials}"]']
     return "\n".join(lines) + "\n"

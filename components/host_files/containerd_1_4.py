@@ -68,7 +68,13 @@ def _access(host: str, registry: Registry, settings: Settings, password: str | N
 def _endpoint(url: str) -> str:
     """The URL with the API version of the registry, which newer containerd adds by itself."""
     address = url.rstrip("/")
-    return address if not urlsplit(address).path or address.endswith("/v2") else f"{address}/v2"
+    path = urlsplit(address).path
+    return address if not path or path.endswith("/v2") or has_api_path(url) else f"{address}/v2"
+
+
+def has_api_path(url: str) -> bool:
+    """True for a URL whose path goes on after the `/v2/` of a registry's API, as a proxy cache of Harbor has it."""
+    return "/v2/" in urlsplit(url.rstrip("/")).path
 
 
 def _quoted(text: str) -> str:

@@ -37,10 +37,10 @@ def system_files(host: Host, settings: Settings) -> list[File]:
     """The files of the operating system, alike for every role."""
     system = settings.system
     names = "".join(f"{each.internal_ip}\t{each.name}\n" for each in settings.hosts.values() if not each.gone)
-    sysctls = "".join(f"{name} = {value}\n" for name, value in {**system.sysctl, **host.sysctl}.items())
+    sysctls = "".join(f"{name} = {value}\n" for name, value in settings.sysctls(host).items())
     return [
         File(HOSTS_FILE, names + api_line(host, settings)),
-        File(MODULES, "".join(f"{module}\n" for module in system.modules)),
+        File(MODULES, "".join(f"{module}\n" for module in settings.modules)),
         File(SYSCTLS, sysctls),
         File(SYSTEMD, f"[Manager]\nDefaultTimeoutStopSec={system.default_timeout_stop_sec}s\n"),
     ]

@@ -145,10 +145,7 @@ def long_lived_token(account: ServiceAccount) -> KubernetesObject:
 
 def role_object(role: Role) -> KubernetesObject:
     """A role with its rules."""
-    rules = [
-        {"apiGroups": list(rule.api_groups), "resources": list(rule.resources), "verbs": list(rule.verbs)}
-        for rule in role.rules
-    ]
+    rules = [rule.fields for rule in role.rules]
     return _scoped(API_VERSION, _kind_of(role), role.namespace, role.name, rules=rules)
 
 

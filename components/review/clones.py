@@ -8,6 +8,7 @@ import pulumi
 
 from components.host import PreparedHost
 from components.settings import Settings
+from components.settings.known_hosts import without_comment
 from components.steps.connection import host_key_of
 from problem import Problem
 
@@ -24,7 +25,8 @@ def warn_of_clones(hosts: Mapping[str, PreparedHost], settings: Settings) -> Non
     A warning and no error: a cluster of clones comes up. It breaks later, when two clones get one address by DHCP.
     """
     present = {name: host for name, host in hosts.items() if host.machine_id is not None}
-    _warn("SSH host key", {name: host_key_of(host.host, settings.ssh) for name, host in present.items()})
+    keys = {name: without_comment(host_key_of(host.host, settings.ssh)) for name, host in present.items()}
+    _warn("SSH host key", keys)
     machine_ids = pulumi.Output.all(**{name: host.machine_id for name, host in present.items()})
     machine_ids.apply(lambda known: _warn("machine-id", known))
 

@@ -15,7 +15,8 @@ IMAGE = r"^[A-Za-z0-9._:/-]+(@sha(256|512):[0-9a-f]+)?$"
 IMAGE_PREFIX = rf"^{_NAME}(\.{_NAME})*{_PORT}(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-USER = r"^[a-z_][a-z0-9_-]*$"
+USER = r"^[A-Za-z0-9_]([A-Za-z0-9._@+\\-]*[A-Za-z0-9_$])?$"
+"""Also that of a directory service, such as `john.doe`, `John@example.com` or `CORP\\john`. OpenSSH takes no others."""
 HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
 SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
 """An address as HTTP_URL, without a query: programs append paths."""
@@ -24,7 +25,8 @@ IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
 FINGERPRINT = r"^[0-9A-F]{40}$"
 SYSCTL_VALUE = r"^([^\x00-\x20\x7f-\x9f\u2028\u2029]+([ \t][^\x00-\x20\x7f-\x9f\u2028\u2029]+)*)?$"
-HOST_KEY = r"^(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/=]+$"
+HOST_KEY = r"^([^ \t#@|]+[ \t]+)?(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+([ \t].*)?$"
+"""A line of ssh-keyscan, which begins with an address, or of a `.pub` file, which ends with a comment."""
 NAME_OR_ADDRESS = rf"^{_NAME}(\.{_NAME})*$"
 ENDPOINT = (
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
@@ -40,7 +42,7 @@ MODULE = r"^[a-z0-9_]+$"
 SYSCTL = r"^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
 SETTING = r"^[A-Za-z][A-Za-z0-9]*$"
 PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
-REGISTRY_USER = r"^[A-Za-z0-9._@-]+$"
+REGISTRY_USER = r"^[!-9;-~]+$"
 SUITE = r"^[A-Za-z0-9._/-]+$"
 COMPONENT = r"^[A-Za-z0-9._-]+$"
 DETECTION = r"^[A-Za-z0-9=.,*/-]+$"
@@ -55,7 +57,7 @@ WORDS = {
     IMAGE_PREFIX: "a registry, and a path in lower case if it has one, such as `hub.example.com/k8s`",
     LABEL_KEY: "a key such as `zone` or `example.com/zone`",
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
-    USER: "a user name of Linux",
+    USER: "a user name: letters, digits and `._@+\\-`, beginning with a letter, a digit or `_`",
     DIRECTORY: "the absolute path of a directory, without spaces",
     HTTP_URL: "an address that begins with `http://` or `https://`, without user and password, in ASCII",
     SERVER_URL: "an address that begins with `http://` or `https://`, without user, password and query, in ASCII",
@@ -65,7 +67,7 @@ WORDS = {
     SHA256: "64 hexadecimal digits",
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, capitals, no spaces",
     SYSCTL_VALUE: "one line of text, words with one space or tab between them",
-    HOST_KEY: "a public key as known_hosts has it, such as `ssh-ed25519 AAAA...`",
+    HOST_KEY: "a public key as known_hosts or a .pub file has it, such as `ssh-ed25519 AAAA...`",
     ENDPOINT: "a host name in lower case or an address, with a port if it has one, and without `https://`",
     NAME_OR_ADDRESS: "a host name or an address",
     PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",
@@ -77,7 +79,7 @@ WORDS = {
     SYSCTL: "the name of a sysctl, such as vm.swappiness",
     SETTING: "a name of letters and digits",
     PREFLIGHT: "the name of one of kubeadm's checks",
-    REGISTRY_USER: "a user name, without spaces",
+    REGISTRY_USER: "a user name in ASCII, without spaces and without the `:` that would end it",
     SUITE: "a suite, such as `stable`, or `/` for a flat repository",
     COMPONENT: "a component, such as `main`",
     DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",

@@ -44,6 +44,8 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
     texts: dict[str, dict[str, None]] = {}
     shown: dict[str, str] = {}
     for details in error.errors():
+        if _counts_invalid_items(details):
+            continue
         path = _path(details, raw)
         place = _place(path)
         if details["type"] == "extra_forbidden":
@@ -61,6 +63,11 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
         for place, wanted in texts.items()
         if place not in names
     ]
+
+
+def _counts_invalid_items(details: ErrorDetails) -> bool:
+    """True for a list that pydantic finds too short because an item, which has a problem of its own, does not count."""
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
 
 
 def _place(path: Sequence[int | str]) -> str:

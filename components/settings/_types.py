@@ -38,6 +38,16 @@ LabelValue = Annotated[str, StringConstraints(pattern=_patterns.LABEL_VALUE)]
 UserName = Annotated[str, StringConstraints(pattern=_patterns.USER)]
 
 
+def _type_and_key(value: str) -> str:
+    found = re.search(r"(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+", value)
+    assert found is not None, "the pattern has it"
+    return " ".join(found[0].split())
+
+
+HostKey = Annotated[str, StringConstraints(pattern=_patterns.HOST_KEY), AfterValidator(_type_and_key)]
+"""Type and key, without the address and the comment beside them."""
+
+
 def _with_server(value: str) -> str:
     try:
         _ = urlsplit(value).port

@@ -20,11 +20,36 @@ OF_KUBERNETES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
 
 class Rule(Model):
-    """A rule of a role, as in rbac.authorization.k8s.io/v1."""
+    """A rule of a role, as in rbac.authorization.k8s.io/v1: of resources, or of paths that are no resources."""
 
     api_groups: tuple[str, ...] = Field(("",), description="API groups; the empty name is the core group")
-    resources: tuple[str, ...] = Field(description="Resources, such as `pods` or `pods/log`")
+    resources: tuple[str, ...] = Field((), description="Resources, such as `pods` or `pods/log`")
+    resource_names: tuple[str, ...] = Field((), description="Names of single objects; empty for all objects")
+    non_resource_urls: tuple[str, ...] = Field(
+        (),
+        alias="nonResourceURLs",
+        description="Paths of the API server that are no resources, such as `/metrics`; for cluster roles only",
+    )
     verbs: tuple[str, ...] = Field(description="Verbs, such as `get`, `list`, `watch`")
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """The fields of the rule, as the API takes them."""
+        if self.non_resource_urls:
+            return {"nonResourceURLs": list(self.non_resource_urls), "verbs": list(self.verbs)}
+        named = {"resourceNames": list(self.resource_names)} if self.resource_names else {}
+        of_resources = {"apiGroups": list(self.api_groups), "resources": list(self.resources)}
+        return {**of_resources, "verbs": list(self.verbs), **named}
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        """The API server refuses any other rule, when the cluster is there already."""
+        of_resources = {"api_groups", "resources", "resource_names"} & self.model_fields_set
+        if bool(self.resources) == bool(self.non_resource_urls) or (self.non_resource_urls and of_resources):
+            raise ValueError(
+                "a rule has `resources`, or else `nonResourceURLs` without apiGroups, resources and resourceNames"
+            )
+        return self
 
 
 class ServiceAccount(Model):
@@ -64,7 +89,7 @@ class Access(Model):
             ServiceAccount(name="admin-user", cluster_role="cluster-admin"),
             ServiceAccount(name="reader", namespace="default", namespace_roles={"default": "view"}),
         ),
-        description="Service accounts, with their cluster roles",
+        description="Service accounts, with their cluster roles; a list replaces the default accounts",
     )
     roles: tuple[Role, ...] = Field((), description="Roles of the stack, with their subjects")
 
@@ -72,6 +97,13 @@ class Access(Model):
         {},
         description="Pod Security level by namespace, created if it is missing; `baseline` for the stack's others",
     )
+
+    @model_validator(mode="after")
+    def _paths_are_of_the_whole_cluster(self) -> Self:
+        for role in self.roles:
+            if role.namespace and any(rule.non_resource_urls for rule in role.rules):
+                raise ValueError(f"role {role.name} has nonResourceURLs, which are in no namespace")
+        return self
 
     @property
     def namespaces(self) -> set[str]:

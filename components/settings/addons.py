@@ -33,7 +33,7 @@ class Dashboard(Model):
     """The Kubernetes Dashboard as a NodePort service."""
 
     enabled: bool = Field(True, description="False leaves the dashboard out")
-    node_port: int = Field(30009, ge=30000, le=32767, description="Port of the dashboard, with TLS, on every node")
+    node_port: int = Field(30009, ge=1, le=65535, description="Port of the dashboard, with TLS, on every node")
     image: ImageName = Field(
         "docker.io/kubernetesui/dashboard:v2.7.0", description="Dashboard image; rewritten as every image"
     )

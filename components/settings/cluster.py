@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from components.settings import _patterns
 from components.settings._types import LARGEST, DnsLabel, HostName, LabelKey, LabelValue, Model, Network
@@ -27,6 +27,8 @@ OWNED_BY_SETTINGS = {
     "kubeProxyConfiguration": {"apiVersion": "nothing", "kind": "nothing"},
 }
 """Keys of kubeadm's documents that a setting owns, and the setting."""
+LEAVES_CONNTRACK_ALONE = {"maxPerCore": 0}
+"""kube-proxy leaves the system's nf_conntrack_max as it is."""
 CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -150,7 +152,15 @@ class Cluster(Model):
         {}, description="Merged into KubeletConfiguration"
     )
     kube_proxy_configuration: Annotated[Document, _without_owned_keys("kubeProxyConfiguration")] = Field(
-        # The system's nf_conntrack_max stays as it is unless the stack says otherwise: 0 leaves it alone.
-        {"conntrack": {"maxPerCore": 0}},
-        description="Merged into KubeProxyConfiguration",
+        {"conntrack": LEAVES_CONNTRACK_ALONE},
+        description="Merged into KubeProxyConfiguration, beside the default",
     )
+
+    @field_validator("kube_proxy_configuration")
+    @classmethod
+    def _beside_the_default(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """A stack that names another setting keeps the default."""
+        own = value.get("conntrack", {})
+        return {"conntrack": {**LEAVES_CONNTRACK_ALONE, **own} if isinstance(own, dict) else own} | {
+            key: each for key, each in value.items() if key != "conntrack"
+        }

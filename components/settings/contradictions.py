@@ -8,6 +8,7 @@ from typing import Any
 
 from components.settings import Settings
 from components.settings._control_planes import contradictions_of_control_planes
+from components.settings._documents import contradictions_of_documents
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 from components.settings.manifest_sources import manifest_sources
 from components.settings.versions import flags_of, knows_fail_cgroup_v1, kubeadm_api_version, removed_flag
@@ -31,8 +32,10 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _versions(settings)
     yield from _unsupported(settings)
     yield from _api_server(settings)
+    yield from contradictions_of_documents(settings)
     yield from _pull_secrets(settings)
     yield from _repositories(settings)
+    yield from _plain_passwords(settings)
     if (settings.calico.manifest_url is None) != (settings.calico.manifest_sha256 is None):
         yield "calico: manifestUrl and manifestSha256 go together"
 
@@ -49,6 +52,18 @@ def _pull_secrets(settings: Settings) -> Iterator[str]:
                 )
 
 
+def _plain_passwords(settings: Settings) -> Iterator[str]:
+    registries = settings.containerd.registries
+    for name, access in registries.items():
+        for url in access.mirrors:
+            owner = settings.containerd.registry_at(url)
+            if url.startswith("http:") and owner and registries[owner].username:
+                yield (
+                    f"containerd.registries.{name}.mirrors: the password of {owner} would travel in clear; expected"
+                    f" https://, or no username of {owner}, found {url!r}"
+                )
+
+
 def _unsupported(settings: Settings) -> Iterator[str]:
     for path, reason in UNSUPPORTED.items():
         node: Any = settings.cluster.cluster_configuration
@@ -60,15 +75,9 @@ def _unsupported(settings: Settings) -> Iterator[str]:
 
 def _api_server(settings: Settings) -> Iterator[str]:
     """The API server gets arguments and names from the program: its settings need the form that they are added to."""
-    path, server = "cluster.clusterConfiguration.apiServer", settings.cluster.cluster_configuration.get("apiServer")
-    if server is None:
-        return
-    if not isinstance(server, dict):
-        yield f"{path}: a mapping, found {server!r}"
-        return
-    names = server.get("certSANs")
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        yield f"{path}.certSANs: a list of names and addresses, found {names!r}"
+    server = settings.cluster.cluster_configuration.get("apiServer")
+    if server is not None and not isinstance(server, dict):
+        yield f"cluster.clusterConfiguration.apiServer: a mapping, found {server!r}"
 
 
 def _repositories(settings: Settings) -> Iterator[str]:

@@ -8,7 +8,16 @@ from typing import Literal
 from pydantic import Field
 
 from components.settings import _patterns
-from components.settings._types import ExistingFile, FilePath, LabelKey, LabelValue, MachineName, Model, UserName
+from components.settings._types import (
+    ExistingFile,
+    FilePath,
+    HostKey,
+    LabelKey,
+    LabelValue,
+    MachineName,
+    Model,
+    UserName,
+)
 from components.settings.cluster import Taint
 from components.settings.system import Sysctls
 
@@ -22,14 +31,12 @@ class Host(Model):
     node_ip: IPv4Address | None = Field(None, description="Address of the node in the cluster; `address` by default")
     user: UserName | None = Field(None, description="SSH user, instead of `ssh.user`")
     port: int | None = Field(None, ge=1, le=65535, description="SSH port, instead of `ssh.port`")
-    host_key: str | None = Field(
-        None,
-        pattern=_patterns.HOST_KEY,
-        description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`",
-    )
+    host_key: HostKey | None = Field(None, description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`")
     labels: dict[LabelKey, LabelValue] = Field({}, description="Labels of the node")
     taints: tuple[Taint, ...] = Field((), description="Taints of the node; for workers only")
-    sysctl: Sysctls = Field({}, description="Kernel settings of this host, beside and instead of `system.sysctl`")
+    sysctl: Sysctls = Field(
+        {}, description="Kernel settings of this host, beside and instead of `system.sysctl`; `null` as there"
+    )
     gone: bool = Field(
         False, description="The machine is dead: its node is taken out of the cluster, and nothing connects to it"
     )
@@ -44,7 +51,7 @@ class Bastion(Model):
     """A machine that SSH connections go through."""
 
     address: str = Field(pattern=_patterns.NAME_OR_ADDRESS, description="Name or address of the bastion")
-    host_key: str = Field(pattern=_patterns.HOST_KEY, description="SSH host key of the bastion, as in known_hosts")
+    host_key: HostKey = Field(description="SSH host key of the bastion, as in known_hosts")
     user: UserName = Field("root", description="SSH user on the bastion")
     port: int = Field(22, ge=1, le=65535, description="SSH port of the bastion")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -96,8 +96,20 @@ class RegistryAccess(Model):
     )
     mirrors: tuple[ServerUrl, ...] = Field(
         (),
-        description="Mirrors, tried in this order, without a password. Name a mirror with a password as a registry",
+        description="Mirrors, tried in this order. A mirror whose host is one of `registries` gets the authority and"
+        " the password of that one, and no other mirror gets a password; a path with `/v2/` in it is taken as it is",
     )
+
+
+def server_of(registry: Registry) -> str:
+    """The URL of a registry."""
+    return f"https://{'registry-1.docker.io' if registry == 'docker.io' else registry}"
+
+
+def _host_of(url: str) -> str:
+    """Host and port of a URL, without the port that its scheme has anyway."""
+    scheme, host = urlsplit(url).scheme, urlsplit(url).netloc.lower()
+    return host.removesuffix({"https": ":443", "http": ":80"}[scheme])
 
 
 class Containerd(Model):
@@ -112,6 +124,11 @@ class Containerd(Model):
     )
     registries: dict[Registry, RegistryAccess] = Field({}, description="Image registries by name")
     restrict_oom_score_adj: bool = Field(False, description="For machines that may not lower OOM scores")
+
+    def registry_at(self, url: str) -> Registry | None:
+        """The registry of the stack at the host of a mirror; None for any other host."""
+        hosts = {_host_of(server_of(name)): name for name in self.registries}
+        return hosts.get(_host_of(url))
 
 
 class Images(Model):

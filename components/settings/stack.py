@@ -14,11 +14,13 @@ from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
 from components.settings.packages import Containerd, Images, Packages
 from components.settings.proxy import Proxy
-from components.settings.system import Policy, System
+from components.settings.system import MODULES_OF_SYSCTLS, MODULES_OF_THE_GUIDE, Policy, System
 from components.settings.versions import pause_tag
 
 API_PORT = 6443
 """Port of each API server."""
+MODULES_OF_KUBE_PROXY = {"ipvs": ("ip_vs", "ip_vs_rr"), "nftables": ("nf_tables",)}
+"""Kernel modules by mode of kube-proxy."""
 
 
 class Settings(Model):
@@ -77,6 +79,20 @@ class Settings(Model):
     def workers(self) -> list[Host]:
         """The hosts that join."""
         return [host for host in self.hosts.values() if host.role == "worker"]
+
+    def sysctls(self, host: Host) -> dict[str, int | str]:
+        """The kernel settings of a host by name."""
+        return {name: value for name, value in {**self.system.sysctl, **host.sysctl}.items() if value is not None}
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The kernel modules of every host: the guide's, the stack's, and those of its sysctls and of kube-proxy."""
+        sysctls = [name for host in self.hosts.values() for name in self.sysctls(host)]
+        of_sysctls = [
+            module for name in sysctls for prefix, module in MODULES_OF_SYSCTLS.items() if name.startswith(prefix)
+        ]
+        of_kube_proxy = MODULES_OF_KUBE_PROXY.get(str(self.cluster.kube_proxy_configuration.get("mode")), ())
+        return tuple(dict.fromkeys((*MODULES_OF_THE_GUIDE, *self.system.modules, *of_sysctls, *of_kube_proxy)))
 
     @property
     def pause_image(self) -> str:

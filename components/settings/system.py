@@ -4,32 +4,45 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from components.settings import _patterns
 from components.settings._types import LARGEST, Model
 
 Sysctls = dict[
     Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)],
-    int | Annotated[str, StringConstraints(pattern=_patterns.SYSCTL_VALUE)],
+    int | Annotated[str, StringConstraints(pattern=_patterns.SYSCTL_VALUE)] | None,
 ]
+SYSCTLS_OF_THE_GUIDE: Sysctls = {
+    "net.bridge.bridge-nf-call-ip6tables": 1,
+    "net.bridge.bridge-nf-call-iptables": 1,
+    "net.ipv4.ip_forward": 1,
+    "user.max_user_namespaces": 28633,
+    "vm.swappiness": 0,
+}
+MODULES_OF_THE_GUIDE = ("overlay", "br_netfilter")
+MODULES_OF_SYSCTLS = {
+    "net.bridge.": "br_netfilter",
+    "net.netfilter.": "nf_conntrack",
+    "net.nf_conntrack_max": "nf_conntrack",
+    "net.ipv4.vs.": "ip_vs",
+    "sunrpc.": "sunrpc",
+}
+"""Modules without which the kernel does not have the sysctls whose names begin so."""
 
 
 class System(Model):
     """Kernel and systemd settings of every host; the defaults are the guide's."""
 
     sysctl: Sysctls = Field(
-        {
-            "net.bridge.bridge-nf-call-ip6tables": 1,
-            "net.bridge.bridge-nf-call-iptables": 1,
-            "net.ipv4.ip_forward": 1,
-            "user.max_user_namespaces": 28633,
-            "vm.swappiness": 0,
-        },
-        description="Kernel settings by name, now and after a reboot",
+        SYSCTLS_OF_THE_GUIDE,
+        description="Kernel settings by name, now and after a reboot, beside those of the default; `null` leaves a"
+        " setting as the system has it",
     )
     modules: tuple[Annotated[str, StringConstraints(pattern=_patterns.MODULE)], ...] = Field(
-        ("overlay", "br_netfilter"), description="Kernel modules that are loaded, now and after a reboot"
+        MODULES_OF_THE_GUIDE,
+        description="Kernel modules that are loaded, now and after a reboot, beside those of the default and those that"
+        " the stack's sysctls need",
     )
     default_timeout_stop_sec: int = Field(
         5,
@@ -38,7 +51,11 @@ class System(Model):
         description="Seconds that systemd lets a unit take to stop, so that no reboot hangs on shims",
     )
     minimum_free_disk_mib: int = Field(
-        4096, ge=0, le=LARGEST, description="MiB that /var must have free before installation"
+        4096,
+        ge=0,
+        le=LARGEST,
+        description="MiB that the file system of /var/lib/containerd must have free before installation, and a quarter"
+        " of it each other one of /var, /var/lib/kubelet and /var/lib/etcd",
     )
     minimum_memory_mib: int = Field(
         1700,
@@ -46,6 +63,12 @@ class System(Model):
         le=LARGEST,
         description="MiB of memory that a control plane must have; the default is kubeadm's",
     )
+
+    @field_validator("sysctl")
+    @classmethod
+    def _beside_those_of_the_guide(cls, value: Sysctls) -> Sysctls:
+        """A stack that names one setting of its own keeps the settings that kubeadm and Calico need."""
+        return {**SYSCTLS_OF_THE_GUIDE, **value}
 
 
 class Policy(Model):

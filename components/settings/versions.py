@@ -47,6 +47,20 @@ REMOVED_FLAGS = {
 program in kubeadm's ClusterConfiguration: kubernetes pull requests 112120, 114446, 115840, 124017, 130162. The stack
 file sets no flags of kubelet."""
 
+KUBE_PROXY_MODES = {
+    24: ("iptables", "ipvs", "userspace"),
+    26: ("iptables", "ipvs"),
+    31: ("iptables", "ipvs", "nftables"),
+}
+"""`userspace` is gone from 1.26 on (pull request 112133), and `nftables` needs no feature gate from 1.31 on:
+https://github.com/kubernetes/enhancements/issues/3866."""
+
+OLDEST_KERNELS = {"nftables": "5.13"}
+"""By mode of kube-proxy: https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-nftables."""
+
+FIRST_CALICO_WITH_NFTABLES = (3, 31)
+"""The nftables data plane is a preview before: release notes of Calico 3.31."""
+
 
 def numbers_of(version: str) -> tuple[int, ...]:
     """The numbers of a version such as "1.36.3", by which versions are in order."""
@@ -126,7 +140,29 @@ def calico_line(version: str) -> CalicoLine | None:
     return CALICO.get(version.rpartition(".")[0])
 
 
+def kube_proxy_modes(version: str) -> tuple[str, ...]:
+    """The modes of kube-proxy on Linux."""
+    return KUBE_PROXY_MODES[max(first for first in KUBE_PROXY_MODES if first <= minor_of(version))]
+
+
+def calico_has_nftables(calico: str) -> bool:
+    """True where Calico works beside a kube-proxy of mode nftables."""
+    return numbers_of(calico)[:2] >= FIRST_CALICO_WITH_NFTABLES
+
+
 def flags_of(content: Any) -> list[str]:
     """Names of the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
     arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
     return [each["name"] if isinstance(each, Mapping) else each for each in arguments]
+
+
+def argument_of(content: Any, name: str) -> str | None:
+    """The value of one of the `extraArgs` of a part of the ClusterConfiguration; None without it, or without a text."""
+    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
+    if isinstance(arguments, Mapping):
+        found = arguments.get(name)
+    else:
+        found = next(
+            (each.get("value") for each in arguments if isinstance(each, Mapping) and each.get("name") == name), None
+        )
+    return found if isinstance(found, str) else None

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.settings import Bastion, Host, Ssh
-from components.settings.known_hosts import known_host_key
+from components.settings.known_hosts import known_host_key, without_comment
 from problem import Problem
 
 
@@ -47,9 +47,11 @@ def is_same_machine(recorded: Mapping[str, Any], host: Host, ssh: Ssh) -> bool:
         "host": str(host.address),
         "user": host.user or ssh.user,
         "port": host.port or ssh.port,
-        "hostKey": host_key_of(host, ssh),
+        # A line of known_hosts may have a comment.
+        "hostKey": without_comment(host_key_of(host, ssh)),
     }
-    return all(recorded.get(name) == value for name, value in now.items())
+    there = {**recorded, "hostKey": without_comment(str(recorded.get("hostKey")))}
+    return all(there.get(name) == value for name, value in now.items())
 
 
 def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:

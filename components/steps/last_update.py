@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from components.host_files import File
+from components.steps.result import result_of
 from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
 
@@ -143,4 +144,4 @@ def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, 
 
 
 def _stdout(command: Mapping[str, Any]) -> str:
-    return str(command["outputs"].get("stdout") or "")
+    return result_of(str(command["outputs"].get("stdout") or ""))

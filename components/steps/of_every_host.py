@@ -10,7 +10,7 @@ from components.host_files.proxy import proxy_variables
 from components.host_files.system import HOSTS_FILE, api_line
 from components.settings import Host
 from components.settings.kubeadm_images import kube_proxy_image
-from components.settings.versions import oldest_containerd, refuses_cgroup_v1
+from components.settings.versions import OLDEST_KERNELS, oldest_containerd, refuses_cgroup_v1
 from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
 from components.steps.scripts import scripts_version
@@ -66,10 +66,12 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         "OWN_LOAD_BALANCER": settings.endpoint_host if settings.load_balancer == "external" else "",
         "VIP": str(settings.cluster.vip.address) if settings.cluster.vip and host.role == "control-plane" else "",
         "KUBERNETES_VERSION": version,
+        "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
+        "OLDEST_KERNEL": OLDEST_KERNELS.get(str(settings.cluster.kube_proxy_configuration.get("mode")), ""),
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
         "CONTAINERD_PACKAGE": settings.containerd.package,
         "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
-        "MODULES": settings.system.modules,
+        "MODULES": settings.modules,
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
         "KEYRINGS": [repository.keyring_line for repository in repositories],

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from components.settings import Host, Ssh
 from components.steps.connection import host_key_of
+from components.steps.result import result_of
 
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
 CONNECTION_FAILED = 255
@@ -61,7 +62,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
             if is_final or attempt == attempts:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
-    return replace(answer, output=answer.output.partition(f"{marker}\n")[2])
+    return replace(answer, output=result_of(answer.output.partition(f"{marker}\n")[2]))
 
 
 async def _run(command: list[str], text: str) -> Answer:

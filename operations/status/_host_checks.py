@@ -160,7 +160,7 @@ def _system(host: Host, settings: Settings, facts: Facts, commands: StackCommand
             seen=_seconds(facts["stop_timeout"]),
             next_command=commands.repair(host.name),
         )
-    wanted = {**settings.system.sysctl, **host.sysctl}.get("net.netfilter.nf_conntrack_max")
+    wanted = settings.sysctls(host).get("net.netfilter.nf_conntrack_max")
     if wanted is not None and facts["conntrack_max"] != str(wanted):
         yield Problem(
             f"{host.name}: connection tracking",

@@ -3,6 +3,7 @@
 # shellcheck disable=SC2034 # those who source this file read the names
 
 CONTAINERD_CONFIG=/etc/containerd/config.toml
+CONTAINERD_CONFIG_BEFORE=$CONTAINERD_CONFIG.before-kubernetes
 CONTAINERD_PROXY=/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf
 REGISTRIES=/etc/containerd/certs.d
 CRI_WITH_PASSWORDS=/etc/containerd/cri-with-passwords.toml

@@ -4,7 +4,30 @@
 
 HOSTS_BEGIN="# begin pulumi-kubeadm"
 HOSTS_END="# end pulumi-kubeadm"
+HOSTS_BLOCK_LINE="^$HOSTS_BEGIN\$"
 HOSTS_BLOCK="/^$HOSTS_BEGIN\$/,/^$HOSTS_END\$/" # address of sed
+
+# cloud-init with `manage_etc_hosts` writes /etc/hosts anew at each boot, from this template, and gives the machine the name
+# that its cloud has for it.
+CLOUD_HOSTS=/etc/cloud/templates/hosts.debian.tmpl
+CLOUD_NAME=/etc/cloud/cloud.cfg.d/99-pulumi-kubeadm.cfg
+CLOUD_COMMENT="#pulumi-kubeadm#" # begins the lines that prepare comments out
+
+# replace FILE CONTENT: as a whole, also after a power cut.
+replace() {
+  cp --preserve "$1" "$1.new"
+  printf '%s\n' "$2" >"$1.new"
+  sync "$1.new"
+  mv "$1.new" "$1"
+}
+
+# forget_cloud: cloud-init finds its files as they were.
+forget_cloud() {
+  rm -f "$CLOUD_NAME"
+  if grep --quiet "$HOSTS_BLOCK_LINE" "$CLOUD_HOSTS" 2>/dev/null; then
+    replace "$CLOUD_HOSTS" "$(sed -e "$HOSTS_BLOCK d" -e "s/^$CLOUD_COMMENT//" "$CLOUD_HOSTS")"
+  fi
+}
 
 # write_hosts CONTENT: replace /etc/hosts, as a whole. It may be a mount point, which cannot be renamed over: there the content
 # is remembered until it is written.

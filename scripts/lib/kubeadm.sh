@@ -34,8 +34,12 @@ sync_kubeadm_files() { sync --file-system /etc /var/lib; }
 # check_before init|join IGNORED [CONFIGURATION]: kubeadm's own checks of the machine, but for the ignored ones. They change
 # nothing on it, so an init or a join that they refuse is none that was cut short.
 check_before() {
+  local ignored=$2 data
+  # The root of a file system of its own is not empty, and etcd takes it.
+  data=$(ls --almost-all /var/lib/etcd 2>/dev/null) || true
+  [[ $data != lost+found ]] || ignored+=${ignored:+,}DirAvailable--var-lib-etcd
   run_kubeadm "mend what it names, or name the check in cluster.ignorePreflightErrors in the stack file; then pulumi up" \
-    "$1" phase preflight --config "${3:-$KUBEADM_CONFIG}" --ignore-preflight-errors="$2"
+    "$1" phase preflight --config "${3:-$KUBEADM_CONFIG}" --ignore-preflight-errors="$ignored"
 }
 
 # kubeadm_images: the images of a control plane, one a line; what kubeadm warns of is in $STAGING/kubeadm.

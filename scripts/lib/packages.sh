@@ -11,7 +11,7 @@ APT_LOCK_SECONDS=600
 apt_get() {
   local next="apt-get $*" began now is_finished=false
   began=$(uptime_seconds)
-  until apt-get --quiet --yes --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
+  until with_machine_proxy apt-get --quiet --yes --no-remove --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" --option Dpkg::Options::=--force-confold \
     --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
     # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
     now=$(uptime_seconds)
@@ -25,9 +25,23 @@ apt_get() {
       finish_packages
       continue
     fi
+    if grep --quiet "remove is disabled" "$STAGING/apt-get"; then
+      fail "apt-get $* to remove no package of this machine" "it would remove $(removed_packages)" \
+        "keep them: name the package that is there in the stack file, such as containerd.package: containerd.io; or, if \
+nobody needs them: apt-get $*"
+    fi
     fail "apt-get $* to succeed" "$(failure_lines "$STAGING/apt-get")" "$next"
   done
 }
+
+# with_machine_proxy COMMAND...: with the proxy that the machine names for its programs.
+with_machine_proxy() {
+  local variables=()
+  [[ -z $MACHINE_PROXY ]] || mapfile -t variables <<<"$MACHINE_PROXY"
+  env "${variables[@]}" "$@"
+}
+
+removed_packages() { sed --quiet '/REMOVED:$/,/^[^ ]/ s/^ \+//p' "$STAGING/apt-get" | paste --serial --delimiters ' '; }
 
 finish_packages() {
   local began now

@@ -3,6 +3,13 @@
 # Needs: DRAIN_TIMEOUT_SECONDS; lib/owner.sh
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
+# sudo hands on the proxy of /etc/environment: kubeadm would give it to the pods of the control plane, and requests to the API
+# would go there. Only what fetches packages and keys gets it.
+MACHINE_PROXY=$(env | grep --ignore-case --extended-regexp '^(https?|ftp|all|no)_proxy=') || true # none is the rule
+export MACHINE_PROXY
+while IFS='=' read -r name _; do
+  if [[ -n $name ]]; then unset "$name"; fi
+done <<<"$MACHINE_PROXY"
 # Staged files, and marks and copies, of a run that was cut short.
 rm -rf "$STAGING" "$STATE"/*.new
 mkdir -p "$STAGING"
@@ -71,5 +78,7 @@ run_step() {
   trap - ERR # the step has explained itself
   # The error of a failed command shows its standard output, where a step returns secrets: what comes last fails no more.
   ((status == 0)) || return "$status"
+  # A login may print, as by .bashrc: what stands above this line is not the step's. components/steps/result.py reads it.
+  printf '%s\n' "-- the step returned --"
   cat <&"$result"
 }

@@ -44,6 +44,9 @@ explain_pull() {
         next="give it a username in the stack file: containerd.registries[\"$registry\"]; then: $next"
       fi
       ;;
+    *"HTTP response to HTTPS"*)
+      next="give $registry TLS; or, without a login: containerd.registries[\"$registry\"] with mirrors: [\"http://$registry\"]"
+      ;;
     *x509*) next="name the registry's CA in the stack file: containerd.registries[\"$registry\"].caFile; then: $next" ;;
     *"not found"*) next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next" ;;
     *"connection refused"* | *"no such host"* | *timeout* | *"no route"*) next="curl -v https://$registry/v2/; then: $next" ;;
@@ -56,7 +59,7 @@ pull() {
   local seen attempt
   for ((attempt = 1; attempt <= TRIES; attempt++)); do
     seen=$(crictl pull "$1" 2>&1 >/dev/null) && return 0
-    [[ $seen =~ (401|403|nauthorized|x509|not\ found) ]] && break
+    [[ $seen =~ (401|403|nauthorized|x509|not\ found|HTTP\ response\ to\ HTTPS) ]] && break
   done
   explain_pull "$1" "$seen" >"$STAGING/failed.$BASHPID"
 }

@@ -79,12 +79,14 @@ done
 finish_hosts
 hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)
 write_hosts "$hosts"
+forget_cloud
 # Every file that a step put; its list is written before the first file is. A machine whose preparation was cut short before
 # has no list, and one whose reset was cut short may have none any more.
 if [[ -d $FILE_LISTS ]]; then
   find "$FILE_LISTS" -type f -exec sort --unique {} + | sed '\|^/etc/hosts$|d' | xargs --delimiter '\n' rm -f
 fi
 rm -rf "$REGISTRIES"
+if [[ -f $CONTAINERD_CONFIG_BEFORE ]]; then mv "$CONTAINERD_CONFIG_BEFORE" "$CONTAINERD_CONFIG"; fi
 if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
   edit_fstab "s/^$SWAP_COMMENT//"
 fi

@@ -44,7 +44,7 @@ def settings(edited: bool, version: str, role: str = "worker") -> Settings:
             "controlPlaneTaints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}],
             "clusterConfiguration": {"apiServer": {"timeoutForControlPlane": "5m0s"}},
             "kubeletConfiguration": {"maxPods": 99},
-            "kubeProxyConfiguration": {"mode": "ipvs"},
+            "kubeProxyConfiguration": {"metricsBindAddress": "0.0.0.0:10249"},
         }
         stack["calico"] = {"vxlanMode": "CrossSubnet"}
         stack["system"] = {"sysctl": {"vm.swappiness": 1}}

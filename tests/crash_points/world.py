@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.settings.system import SYSCTLS_OF_THE_GUIDE
 from components.steps.remote import CREATE
 from tests.crash_points.tracer import Tracer
 from tests.scripts.machine import Finished, Machine
@@ -31,7 +32,7 @@ OF_MACHINE = (
         "openssl",
     ),
     *("hostnamectl", "modprobe", "sysctl", "swapon", "swapoff", "df", "stat", "ip", "iptables-save", "ip6tables-save"),
-    *("iptables", "iptables-restore", "ip6tables-restore", "sleep", "journalctl"),
+    *("iptables", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
 )
 LIMIT_SECONDS = 120
 FSTAB = "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 none swap sw 0 0\n"
@@ -75,8 +76,10 @@ class World:
         machine.write("/proc/uptime", "1000.00 0\n")
         machine.write("/proc/filesystems", "nodev\tproc\n")
         machine.write("/proc/meminfo", "MemTotal:        2097152 kB\n")
-        machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "0\n")
-        for directory_there in ("/run/systemd/system", "/sys/fs/cgroup", "/var/lib", "/etc/apt/sources.list.d"):
+        for name in SYSCTLS_OF_THE_GUIDE:
+            machine.write(f"/proc/sys/{name.replace('.', '/')}", "0\n")
+        machine.write("/sys/fs/cgroup/cgroup.controllers", "memory\n")
+        for directory_there in ("/run/systemd/system", "/var/lib", "/etc/apt/sources.list.d"):
             machine.path(directory_there).mkdir(parents=True)
         for path, content in {"fstab": FSTAB, "hosts": HOSTS, "machine-id": "0123\n"}.items():
             machine.write(f"/etc/{path}", content)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from components.steps.scripts import SCRIPTS
 
-OF_EVERY_RUN = {"HOST_NAME", "STEP", "MODE", "PLACE", "LIBRARY", "STAGING", "STATE"}
+OF_EVERY_RUN = {"MACHINE_PROXY", "HOST_NAME", "STEP", "MODE", "PLACE", "LIBRARY", "STAGING", "STATE"}
 """Set by run.sh, or given to each step."""
 OF_BASH = {"BASHPID", "BASH_COMMAND", "BASH_SOURCE", "BASH_SUBSHELL", "LINENO"}
 OF_AWK = {"NF"}

@@ -18,6 +18,7 @@ import pytest
 from components.host_files import File
 from components.steps import stdin
 from components.steps.remote import CREATE
+from components.steps.result import result_of
 from components.steps.scripts import SCRIPTS, SUMS
 from components.steps.stdin import prologue, staged
 
@@ -145,7 +146,7 @@ class Machine:
         """Send a text and wait for its end."""
         process = self.start(text, *arguments)
         stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
-        return Finished(process.returncode, stdout, stderr)
+        return Finished(process.returncode, result_of(stdout), stderr)
 
     def run(self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = ()) -> Finished:
         """Run a step."""

@@ -90,6 +90,7 @@ def test_images_of_a_new_version_are_left_to_the_upgrade(pulling: Machine) -> No
         ("403 Forbidden", 1, "pulumi config set --secret hubPassword"),
         ("x509: certificate signed by unknown authority", 1, "caFile"),
         ("manifest not found", 1, "images.rewrite"),
+        ("http: server gave HTTP response to HTTPS client", 1, 'mirrors: ["http://hub.test"]'),
         ("dial tcp: connection refused", 3, "curl -v https://hub.test/v2/"),
     ],
 )

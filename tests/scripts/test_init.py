@@ -462,3 +462,23 @@ def test_what_a_power_cut_left_empty_in_an_upgrade_is_put_back(upgrading: Machin
     assert upgrading.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
     assert said.count("which a power cut had left empty, is as before the upgrade") == 3
     assert "systemctl restart kubelet" in upgrading.calls()
+
+
+@pytest.mark.parametrize(
+    ("inside", "ignored"),
+    [
+        (["lost+found"], "Swap,DirAvailable--var-lib-etcd"),
+        (["lost+found", "member"], "Swap"),
+        ([], "Swap"),
+        (None, "Swap"),
+    ],
+)
+def test_a_file_system_for_the_data_of_etcd_is_taken_as_it_is_made(
+    control_plane: Machine, inside: list[str] | None, ignored: str
+) -> None:
+    """Its root has lost+found, which kubeadm counts as data of another cluster."""
+    for name in inside or ([] if inside is None else [""]):
+        control_plane.path(f"/var/lib/etcd/{name}").mkdir(parents=True)
+    assert control_plane.run("init", VALUES | {"IGNORE_PREFLIGHT_ERRORS": "Swap"}).status == 0
+    (checked,) = [call for call in control_plane.calls() if "phase preflight" in call]
+    assert checked.endswith(f"--ignore-preflight-errors={ignored}")

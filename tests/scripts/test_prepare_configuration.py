@@ -254,3 +254,27 @@ def test_a_reset_that_was_cut_short_at_its_end_goes_on(swapping: Machine) -> Non
     assert (finished.status, finished.stderr) == (0, "node1: the machine is reset\n")
     left = {path.name for path in (swapping.root / "var").glob("*/*")}
     assert left == set(), "marks and logs go with the cluster"
+
+
+CLOUD_TEMPLATE = "## template:jinja\n127.0.1.1 {{fqdn}} {{hostname}}\n127.0.0.1 localhost\n"
+CLOUD_HOSTS = "/etc/cloud/templates/hosts.debian.tmpl"
+CLOUD_NAME = "/etc/cloud/cloud.cfg.d/99-pulumi-kubeadm.cfg"
+
+
+def test_the_names_of_a_host_survive_the_next_boot_of_a_cloud_s_machine(named: Machine) -> None:
+    """cloud-init writes /etc/hosts from its template, and the name that the cloud has; a reset gives it back."""
+    template = named.write(CLOUD_HOSTS, CLOUD_TEMPLATE)
+    named.path(CLOUD_NAME).parent.mkdir(parents=True)
+    finished = named.run_part_twice("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n"))
+    assert finished.stderr == ""
+    assert template.read_text() == (
+        "## template:jinja\n#pulumi-kubeadm#127.0.1.1 {{fqdn}} {{hostname}}\n127.0.0.1 localhost\n"
+        "# begin pulumi-kubeadm\n192.0.2.11\tnode1\n# end pulumi-kubeadm\n"
+    )
+    assert named.path(CLOUD_NAME).read_text() == "preserve_hostname: true\n"
+    named.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark", "systemctl"):
+        named.stub(program)
+    assert named.run("reset", RESET).status == 0
+    assert template.read_text() == CLOUD_TEMPLATE
+    assert not named.path(CLOUD_NAME).exists()

@@ -63,6 +63,19 @@ def test_a_sysctl_that_does_not_take_is_an_error(kernel: Machine) -> None:
     assert "expected the sysctls of the stack,\n  saw vm.swappiness = 60\n" in finished.stderr
 
 
+def test_a_sysctl_that_the_kernel_lacks_is_named_before_it_is_set(kernel: Machine) -> None:
+    """sysctl would say only that it cannot stat a file, at each boot too."""
+    files = [
+        KERNEL_FILES[0],
+        File("/etc/sysctl.d/99-kubernetes.conf", f"{SYSCTLS}net.netfilter.nf_conntrack_max = 1\n"),
+    ]
+    finished = kernel.run_part("kernel", {"MODULES": ""}, files)
+    assert finished.status == 1
+    assert "saw none of the name net.netfilter.nf_conntrack_max\n" in finished.stderr
+    assert "system.modules" in finished.stderr
+    assert not kernel.path("/etc/sysctl.d/99-kubernetes.conf").exists()
+
+
 def test_a_module_that_is_not_there_is_an_error(kernel: Machine) -> None:
     """With what modprobe said."""
     kernel.stub("modprobe", 'echo "modprobe: FATAL: Module $1 not found" >&2; exit 1')
@@ -133,6 +146,8 @@ MACHINE_VALUES = {
     "NODE_IP": "192.0.2.11",
     "OWN_LOAD_BALANCER": "",
     "VIP": "",
+    "IGNORE_PREFLIGHT_ERRORS": "",
+    "OLDEST_KERNEL": "",
 }
 
 
@@ -142,7 +157,8 @@ def sound(machine: Machine) -> Machine:
     machine.write("/proc/meminfo", "MemTotal:        2097152 kB\nMemFree: 1 kB\n")
     machine.path("/var").mkdir(exist_ok=True)
     machine.path("/run/systemd/system").mkdir(parents=True)
-    machine.path("/sys/fs/cgroup").mkdir(parents=True)
+    machine.write("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n")
+    machine.stub("nproc", "echo 2")
     machine.stub(
         "df", 'case "$*" in\n*avail\\ --block*) printf "Avail\\n 9000\\n" ;;\n*) printf "I F\\n 1 60000\\n" ;;\nesac'
     )
@@ -160,6 +176,17 @@ def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
     assert "apt-get" not in " ".join(sound.calls())
 
 
+def test_a_preparation_that_an_older_version_recorded_is_repaired(sound: Machine) -> None:
+    """Its variables are those of its time."""
+    values = {
+        name: value
+        for name, value in MACHINE_VALUES.items()
+        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL"}
+    }
+    finished = sound.run_part("machine", values)
+    assert (finished.status, finished.stderr) == (0, "")
+
+
 def test_all_that_is_wrong_with_a_machine_is_said_at_once(sound: Machine) -> None:
     """Before anything is changed."""
     sound.write("/proc/meminfo", "MemTotal:        1048576 kB\n")
@@ -170,8 +197,8 @@ def test_all_that_is_wrong_with_a_machine_is_said_at_once(sound: Machine) -> Non
     expected = [line.partition("expected ")[2] for line in finished.stderr.splitlines() if "expected" in line]
     assert expected == [
         "at least 1700 MiB of memory,",
-        "at least 4096 MiB free under /var,".replace("/var", str(sound.path("/var"))),
-        "at least 50000 free inodes under /var,".replace("/var", str(sound.path("/var"))),
+        f"at least 4096 MiB free for {sound.path('/var/lib/containerd')},",
+        f"at least 50000 free inodes for {sound.path('/var/lib/containerd')},",
         "cgroup v2, which Kubernetes 1.36.3 needs,",
         "the node's address 192.0.2.1 on one of the network cards,",
     ]
@@ -184,6 +211,76 @@ def test_memory_counts_on_a_control_plane_by_the_minimum_of_the_stack(sound: Mac
     """The minimum is that of kubeadm for control planes."""
     sound.write("/proc/meminfo", "MemTotal:        1048576 kB\n")
     assert sound.run_part("machine", MACHINE_VALUES | values).status == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "is_fine"),
+    [
+        ({}, False),
+        ({"ROLE": "worker"}, True),
+        ({"IGNORE_PREFLIGHT_ERRORS": "Swap,NumCPU"}, True),
+        ({"IGNORE_PREFLIGHT_ERRORS": "all"}, True),
+        ({"IGNORE_PREFLIGHT_ERRORS": "Swap"}, False),
+    ],
+)
+def test_a_control_plane_of_one_cpu_is_named_before_anything_is_changed(
+    sound: Machine, values: dict[str, str], is_fine: bool
+) -> None:
+    """kubeadm would name it after packages and images are there, unless the stack ignores the check."""
+    sound.stub("nproc", "echo 1")
+    finished = sound.run_part("machine", MACHINE_VALUES | values)
+    assert (finished.status == 0) == is_fine
+    assert is_fine or "expected at least 2 CPUs,\n  saw 1\n" in finished.stderr
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_kernel_without_the_memory_cgroup_is_named_before_anything_is_changed(sound: Machine, version: int) -> None:
+    """Images for small boards switch it off."""
+    sound.write("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n")
+    if version == 1:
+        sound.path("/sys/fs/cgroup/cgroup.controllers").unlink()
+        sound.write("/proc/cgroups", "#subsys_name hierarchy num_cgroups enabled\nmemory 0 1 0\n")
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert finished.status == 1
+    assert "expected the memory cgroup" in finished.stderr
+    assert "cgroup_enable=memory" in finished.stderr
+    assert sound.run_part("machine", MACHINE_VALUES | {"IGNORE_PREFLIGHT_ERRORS": "SystemVerification"}).status == 0
+    if version == 1:
+        sound.write("/proc/cgroups", "#subsys_name hierarchy num_cgroups enabled\nmemory 0 1 1\n")
+        assert sound.run_part("machine", MACHINE_VALUES).status == 0
+
+
+@pytest.mark.parametrize(("kernel", "is_fine"), [("5.10.0-28-amd64", False), ("6.1.0-18-amd64", True)])
+def test_a_kernel_that_the_mode_of_kube_proxy_does_not_run_on_is_named(
+    sound: Machine, kernel: str, is_fine: bool
+) -> None:
+    """kube-proxy would end on every node."""
+    sound.stub("uname", f"echo {kernel}")
+    finished = sound.run_part("machine", MACHINE_VALUES | {"OLDEST_KERNEL": "5.13"})
+    assert (finished.status == 0) == is_fine
+    assert is_fine or f"expected Linux 5.13 or newer, for the mode of kube-proxy,\n  saw {kernel}" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("free", "problem"),
+    [
+        ({"containerd": 9000, "var": 1500}, None),
+        ({"containerd": 3000, "var": 90000}, "at least 4096 MiB free for {}/var/lib/containerd,\n  saw 3000 MiB"),
+        ({"containerd": 9000, "var": 900}, "at least 1024 MiB free for {}/var,\n  saw 900 MiB"),
+    ],
+)
+def test_each_file_system_is_measured(sound: Machine, free: dict[str, int], problem: str | None) -> None:
+    """containerd's data may be on a disk of its own, beside a small /var, or the reverse."""
+    sound.path("/var/lib/containerd").mkdir(parents=True)
+    sound.stub("stat", 'case "$*" in *%d*containerd) echo 2 ;; *%d*) echo 1 ;; *) echo cgroup2fs ;; esac')
+    sound.stub(
+        "df",
+        'case "$*" in\n*itotal*) printf "I F\\n 1 60000\\n" ;;\n'
+        f'*containerd) printf "Avail\\n {free["containerd"]}\\n" ;;\n*) printf "Avail\\n {free["var"]}\\n" ;;\nesac',
+    )
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert (finished.status == 0) == (problem is None), finished.stderr
+    assert problem is None or problem.format(sound.root) in finished.stderr
 
 
 def test_cgroup_v1_is_fine_where_kubernetes_takes_it(sound: Machine) -> None:

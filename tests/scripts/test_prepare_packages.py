@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.host_files import File
+from components.steps.scripts import SCRIPTS
 from tests.scripts.machine import Machine
 
 
@@ -206,3 +207,69 @@ def test_an_unknown_containerd_is_refused(with_containerd: Machine) -> None:
     finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
     assert finished.status == 1
     assert "expected containerd 1 or 2" in finished.stderr
+
+
+DOCKERS_CONFIG = 'disabled_plugins = ["cri"]\n'
+
+
+def test_the_configuration_of_a_containerd_that_was_there_is_kept(with_containerd: Machine) -> None:
+    """It comes back with a reset; a second run keeps no second one."""
+    with_containerd.write("/etc/containerd/config.toml", DOCKERS_CONFIG)
+    second = with_containerd.run_part_twice("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert second.stderr == ""
+    kept = with_containerd.path("/etc/containerd/config.toml.before-kubernetes")
+    assert kept.read_text() == DOCKERS_CONFIG
+    changed = [File("/etc/containerd/config.toml.1", "version = 2 #\n"), *CONTAINERD_FILES[1:]]
+    with_containerd.write("/var/lib/pulumi-kubeadm/prepared", "yes")
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, changed).status == 0
+    assert kept.read_text() == DOCKERS_CONFIG
+
+
+def test_a_containerd_that_was_installed_now_leaves_no_copy(with_containerd: Machine) -> None:
+    """Nobody else ran with a configuration."""
+    assert with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES).status == 0
+    assert not with_containerd.path("/etc/containerd/config.toml.before-kubernetes").exists()
+
+
+def test_a_package_that_would_take_the_place_of_another_one_is_not_installed(machine: Machine) -> None:
+    """Debian's containerd removes Docker's, and Docker with all its containers."""
+    machine.stub("apt-cache", "printf 'containerd:\\n  Installed: (none)\\n  Candidate: 1.7.24\\n'")
+    machine.stub("dpkg-query", "exit 1")
+    machine.stub(
+        "apt-get",
+        '[[ " $* " == *" --no-remove "* ]] || { touch "$ROOT/removed"; exit 0; }\n'
+        "printf 'The following packages will be REMOVED:\\n  containerd.io docker-ce\\n  docker-ce-cli\\n'\n"
+        "printf 'The following NEW packages will be installed:\\n  containerd\\n'\n"
+        "echo 'E: Packages need to be removed but remove is disabled.'; exit 100",
+    )
+    finished = machine.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert finished.status == 1
+    assert not machine.path("/removed").exists()
+    assert "saw it would remove containerd.io docker-ce docker-ce-cli\n" in finished.stderr
+    assert "containerd.package: containerd.io" in finished.stderr
+
+
+def test_programs_that_scripts_need_are_installed_before_anything_needs_them(machine: Machine) -> None:
+    """A small installation has no curl: a join would end with the advice to open a port."""
+    machine.stub("apt-get")
+    for program in ("curl", "gpg", "modprobe", "openssl", "sysctl", "update-ca-certificates"):
+        machine.stub(program)
+    assert machine.run_part("programs").status == 0
+    assert machine.calls() == []
+    machine.replace("parts/prepare/programs", "curl curl\n", "no-such-curl curl\n")
+    machine.replace("parts/prepare/programs", "openssl openssl\n", "no-such-openssl openssl\n")
+    proxy = "/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy"
+    machine.stub("apt-get", f"[[ -s $ROOT{proxy} ]]")
+    finished = machine.run_part("programs", files=[File(proxy, "x\n")])
+    assert finished.status == 0, finished.stderr
+    assert [call.split(" install ")[-1] for call in machine.calls()][-1] == "--no-install-recommends curl openssl"
+    assert "curl openssl installed, which scripts need" in finished.stderr
+
+
+def test_every_program_that_a_package_brings_is_installed_first() -> None:
+    """Every script may rely on those that a small Debian lacks."""
+    brought = {"curl", "gpg", "modprobe", "openssl", "sysctl"}
+    text = (SCRIPTS / "parts/prepare/programs.sh").read_text()
+    assert brought <= {line.split()[0] for line in text.partition("PROGRAMS'\n")[2].splitlines() if " " in line}
+    parts = (SCRIPTS / "steps/prepare.sh").read_text().partition("for part in ")[2].partition(";")[0].split()
+    assert parts.index("programs") < min(parts.index(part) for part in ("kernel", "repositories", "containerd"))

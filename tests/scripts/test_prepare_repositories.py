@@ -188,7 +188,48 @@ def test_a_key_is_fetched_through_the_proxy_of_the_stack(with_apt: Machine) -> N
     with_apt.stub("curl", 'printf "%s %s" "$https_proxy" "$no_proxy" >"$ROOT/told"')
     values, files = repository(with_apt, url="https://example.com/key")
     values["PROXY_VARIABLES"] = "https_proxy=http://proxy.example.com:3128\nno_proxy=localhost,*.example.com"
-    apt = "/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy"
-    with_apt.run_part("repositories", values, [*files, File(apt, "Acquire\n")])
+    with_apt.run_part("repositories", values, files)
     assert with_apt.path("/told").read_text() == "http://proxy.example.com:3128 localhost,*.example.com"
-    assert with_apt.path(apt).read_text() == "Acquire\n"
+
+
+DOCKER = "/etc/apt/sources.list.d/containerd.list"
+ADDRESS = "https://download.docker.com/linux/debian"
+OURS = f"deb [signed-by=/etc/apt/keyrings/containerd.asc] {ADDRESS} bookworm stable\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "is_same"),
+    [
+        ("docker.list", f"deb [arch=amd64 signed-by=/k.asc] {ADDRESS} bookworm stable\n", True),
+        ("docker.list", f"deb {ADDRESS}/ bookworm test\n", True),
+        ("docker.sources", f"Types: deb\nURIs: {ADDRESS}\nSuites: bookworm\nComponents: stable\n", True),
+        ("docker.sources", f"Types: deb\nEnabled: no\nURIs: {ADDRESS}\nSuites: bookworm\n", False),
+        ("docker.list", f"# deb {ADDRESS} bookworm stable\n", False),
+        ("docker.list", f"deb {ADDRESS} bullseye stable\n", False),
+        ("docker.list", f"deb {ADDRESS}-security bookworm stable\n", False),
+        ("docker.list.save", f"deb {ADDRESS} bookworm stable\n", False),
+    ],
+)
+def test_a_repository_that_another_file_has_is_named_before_anything_is_written(
+    with_apt: Machine, name: str, entry: str, is_same: bool
+) -> None:
+    """With two keyrings for one repository apt works on the host no more, until someone mends it."""
+    other = with_apt.write(f"/etc/apt/sources.list.d/{name}", entry)
+    values, files = repository(with_apt)
+    finished = with_apt.run_part("repositories", values, [*files, File(DOCKER, OURS)])
+    assert (finished.status == 1) == is_same, finished.stderr
+    assert with_apt.path(DOCKER).exists() != is_same
+    assert with_apt.path(SOURCE).exists() != is_same
+    assert not is_same or f"saw {other}\n" in finished.stderr
+
+
+def test_a_key_is_fetched_by_the_proxy_that_the_machine_names(with_apt: Machine) -> None:
+    """As by any other program of the machine; a proxy of the stack goes before it."""
+    with_apt.stub(
+        "curl", 'echo "${https_proxy:-none}" >>"$ROOT/proxies"; while [[ $1 != --output ]]; do shift; done; : >"$2"'
+    )
+    values, files = repository(with_apt, url="https://apt.example.com/key")
+    with_apt.run_part("repositories", values | {"https_proxy": "http://machine.test:1"}, files[:1])
+    values["PROXY_VARIABLES"] = "https_proxy=http://stack.test:2"
+    with_apt.run_part("repositories", values | {"https_proxy": "http://machine.test:1"}, files[:1])
+    assert with_apt.path("/proxies").read_text().split() == ["http://machine.test:1", "http://stack.test:2"]

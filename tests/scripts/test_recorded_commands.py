@@ -9,6 +9,7 @@ import fcntl
 
 import pytest
 
+from components.steps.result import result_of
 from tests.scripts.machine import LIBRARY, Machine
 
 MEMBERSHIP = """\
@@ -147,4 +148,4 @@ def test_a_step_that_waits_runs_with_the_version_that_is_current_when_it_begins(
         waiting = host.start(host.relocated(MEMBERSHIP))
         host.script("membership", "echo new\n")
         host.install()
-    assert waiting.communicate(timeout=30)[0] == "new\n"
+    assert result_of(waiting.communicate(timeout=30)[0]) == "new\n"

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from components.host_files import File
+from components.steps.result import result_of
 from tests.scripts.machine import VERSION, Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'
@@ -290,3 +291,26 @@ def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
     assert finished.status == 1
     assert finished.stderr.startswith("node1: next: expected no other run on this machine,")
     assert first.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "ALL_PROXY"])
+def test_a_step_does_not_ask_the_api_through_the_proxy_of_the_machine(machine: Machine, name: str) -> None:
+    """sudo hands on what /etc/environment says, and kubeadm would give it to the pods of the control plane."""
+    machine.script("step", f'. "$LIBRARY/lib/lib.sh"\necho "${{{name}-none}}"; echo "$MACHINE_PROXY"')
+    finished = machine.run("step", {name: "http://proxy.test:3128"})
+    assert finished.stdout == f"none\n{name}=http://proxy.test:3128\n"
+
+
+@pytest.mark.parametrize("noise", ["", "Welcome to node1\n", "no end of line"])
+@pytest.mark.parametrize("result", ["", "abcdef.0123456789abcdef\n", "clusters:\n- name: dev\n"])
+def test_what_a_login_prints_is_no_result_of_a_step(machine: Machine, noise: str, result: str) -> None:
+    """Of a .bashrc that prints; a step that returns nothing returns nothing then, too."""
+    machine.script("step", f'. "$LIBRARY/lib/lib.sh"\nprintf %s {shlex.quote(result)}')
+    said, _ = machine.start(f"printf %s {shlex.quote(noise)}\n{machine.text('step')}").communicate(timeout=30)
+    assert said.startswith(noise)
+    assert result_of(said) == result
+
+
+def test_the_result_of_an_older_version_is_taken_as_it_is() -> None:
+    """The state has it."""
+    assert result_of("abcdef.0123456789abcdef\n") == "abcdef.0123456789abcdef\n"

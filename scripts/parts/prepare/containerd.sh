@@ -29,6 +29,14 @@ is_staged "$CONTAINERD_CONFIG.$format" ||
   fail "containerd 1 or 2" "$(containerd --version)" "choose another package with containerd.package in the stack file"
 mv "$STAGING/files$CONTAINERD_CONFIG.$format" "$STAGING/files$CONTAINERD_CONFIG"
 
+# What somebody else's containerd ran with is kept, and comes back with a reset.
+if [[ -f $CONTAINERD_CONFIG && ! -e $CONTAINERD_CONFIG_BEFORE ]] && ! is_marked "$PREPARED_MARK" &&
+  ! cmp --silent "$CONTAINERD_CONFIG" "$STAGING/files$CONTAINERD_CONFIG"; then
+  cp --preserve "$CONTAINERD_CONFIG" "$CONTAINERD_CONFIG_BEFORE.new"
+  sync "$CONTAINERD_CONFIG_BEFORE.new"
+  mv "$CONTAINERD_CONFIG_BEFORE.new" "$CONTAINERD_CONFIG_BEFORE"
+  changed "the configuration of containerd as it was: $CONTAINERD_CONFIG_BEFORE"
+fi
 put_for_containerd "$CONTAINERD_CONFIG"
 if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
 files=$(staged_below "$REGISTRIES")

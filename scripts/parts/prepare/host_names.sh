@@ -15,9 +15,12 @@ fi
 
 # A clone's loop-back line carries the name of the machine it was made from; ours resolves to the node's address.
 wanted_hosts() {
+  sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
+  stack_block
+}
+stack_block() {
   local hosts
   hosts=$(<"$STAGING/files/etc/hosts")
-  sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
   printf '%s\n%s%s\n' "$HOSTS_BEGIN" "$hosts"$'\n' "$HOSTS_END"
 }
 
@@ -27,6 +30,24 @@ there=$(</etc/hosts)
 if [[ $there != "$wanted" ]]; then
   write_hosts "$wanted"
   changed "/etc/hosts names all hosts of the stack"
+fi
+if [[ -f $CLOUD_HOSTS ]]; then
+  wanted=$(
+    sed -e "$HOSTS_BLOCK d" -e "s/^127\.0\.1\.1[[:space:]]/$CLOUD_COMMENT&/" "$CLOUD_HOSTS"
+    stack_block
+  )
+  there=$(<"$CLOUD_HOSTS")
+  if [[ $there != "$wanted" ]]; then
+    replace "$CLOUD_HOSTS" "$wanted"
+    changed "cloud-init keeps the hosts of the stack in /etc/hosts"
+  fi
+fi
+if [[ -d ${CLOUD_NAME%/*} && ! -s $CLOUD_NAME ]]; then
+  echo "preserve_hostname: true" >"$CLOUD_NAME.new"
+  chmod 0644 "$CLOUD_NAME.new"
+  sync "$CLOUD_NAME.new"
+  mv "$CLOUD_NAME.new" "$CLOUD_NAME"
+  changed "cloud-init leaves the host name alone"
 fi
 restart_stale_kube_proxy
 is_staged "$LOAD_BALANCER_CONFIG" || stop_load_balancer

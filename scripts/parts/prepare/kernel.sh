@@ -21,6 +21,13 @@ sysctls_hold() {
   done <<<"$sysctls"
 }
 sysctls=$(wanted_sysctls)
+unknown=
+while IFS='=' read -r name _; do
+  [[ -z $name || -e /proc/sys/${name//.//} ]] || unknown+="$name "
+done <<<"$sysctls"
+[[ -z $unknown ]] ||
+  fail "a kernel that has the sysctls of the stack" "none of the name ${unknown% }" \
+    "name the module that has it in system.modules of the stack file, or set it to null in system.sysctl"
 put /etc/sysctl.d/99-kubernetes.conf
 if ! sysctls_hold; then
   # Only this file: a sysctl of the distribution that this kernel lacks must not end the step.

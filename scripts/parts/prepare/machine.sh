@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
-# Needs: CGROUP_V1_IS_REFUSED KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP OWN_LOAD_BALANCER ROLE
-#   VIP
+# Needs: CGROUP_V1_IS_REFUSED IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP
+#   OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
@@ -18,16 +18,74 @@ check_memory() {
     find_wrong "at least $MINIMUM_MEMORY_MIB MiB of memory" "$memory MiB" "give the machine more memory"
 }
 
-check_disk() {
-  local free inodes
+# is_ignored NAME: whether the stack ignores this check of kubeadm.
+is_ignored() {
+  local ignored=${IGNORE_PREFLIGHT_ERRORS:-} # a step of an older version has none
+  [[ ,${ignored,,}, == *,"${1,,}",* || ,${ignored,,}, == *,all,* ]]
+}
+
+# kubeadm looks at these too, when the machine has been changed already.
+check_cpus() {
+  local cpus
+  [[ $ROLE == control-plane ]] && ! is_ignored NumCPU || return 0
+  cpus=$(nproc)
+  ((cpus >= 2)) ||
+    find_wrong "at least 2 CPUs" "$cpus" \
+      "give the machine more CPUs, or name NumCPU in cluster.ignorePreflightErrors in the stack file"
+}
+
+check_memory_cgroup() {
+  is_ignored SystemVerification && return 0
+  if [[ -f /sys/fs/cgroup/cgroup.controllers ]]; then
+    grep --quiet --word-regexp memory /sys/fs/cgroup/cgroup.controllers && return 0
+  else
+    awk '$1 == "memory" && $4 == 0 {exit 1}' /proc/cgroups && return 0
+  fi
+  find_wrong "the memory cgroup, by which pods get their memory" "a kernel without it" \
+    "add cgroup_enable=memory to the command line of the kernel, and reboot"
+}
+
+check_kernel() {
+  local kernel oldest=${OLDEST_KERNEL:-} # a step of an older version has none
+  kernel=$(uname --kernel-release)
+  [[ -z $oldest ]] || dpkg --compare-versions "$kernel" ge "$oldest" ||
+    find_wrong "Linux $oldest or newer, for the mode of kube-proxy" "$kernel" \
+      "upgrade the machine, or choose another mode in cluster.kubeProxyConfiguration"
+}
+
+# nearest PATH: the directory, or the nearest one above it that exists.
+nearest() {
+  local path=$1
+  until [[ -d $path ]]; do
+    path=${path%/*}
+  done
+  printf '%s' "$path"
+}
+
+# check_room PATH MIB: a file system on which another directory has been measured needs no more.
+measured=" "
+check_room() {
+  local directory device free inodes
+  directory=$(nearest "$1")
+  device=$(stat --format %d "$directory")
+  [[ $measured != *" $device "* ]] || return 0
+  measured+="$device "
+  free=$(free_disk_mib "$directory")
+  ((free >= $2)) || find_wrong "at least $2 MiB free for $1" "$free MiB" "df -h $directory; du -xsh $directory/*"
+  # Some file systems report 0 inodes in all, because they have no fixed number.
+  inodes=$(df --output=itotal,iavail "$directory" | awk 'NR == 2 && $1 > 0 && $2 < 50000 {print $2}')
+  [[ -z $inodes ]] || find_wrong "at least 50000 free inodes for $1" "$inodes" "df -i $directory"
+}
+
+# Images take the most; what is on other file systems takes a quarter of it at most.
+check_disks() {
+  local path
   # On a prepared machine packages and images have their room already.
   is_marked "$PREPARED_MARK" && return 0
-  free=$(free_disk_mib /var)
-  ((free >= MINIMUM_FREE_DISK_MIB)) ||
-    find_wrong "at least $MINIMUM_FREE_DISK_MIB MiB free under /var" "$free MiB" "df -h /var; du -xsh /var/*"
-  # Some file systems report 0 inodes in all, because they have no fixed number.
-  inodes=$(df --output=itotal,iavail /var | awk 'NR == 2 && $1 > 0 && $2 < 50000 {print $2}')
-  [[ -z $inodes ]] || find_wrong "at least 50000 free inodes under /var" "$inodes" "df -i /var"
+  check_room /var/lib/containerd "$MINIMUM_FREE_DISK_MIB"
+  for path in /var /var/lib/kubelet /var/lib/etcd; do
+    check_room "$path" $((MINIMUM_FREE_DISK_MIB / 4))
+  done
 }
 
 check_system() {
@@ -67,8 +125,11 @@ check_vip() {
 }
 
 check_memory
-check_disk
+check_cpus
+check_disks
 check_system
+check_memory_cgroup
+check_kernel
 check_node_ip
 check_load_balancer
 check_vip

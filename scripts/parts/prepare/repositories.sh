@@ -9,7 +9,7 @@ fetch_keys() {
   local path=$1 url=$2 proxy=() protocols=()
   [[ -z $PROXY_VARIABLES ]] || mapfile -t proxy <<<"$PROXY_VARIABLES"
   [[ $url != https:* ]] || protocols=(--proto '=https' --proto-redir '=https')
-  env "${proxy[@]}" curl --silent --show-error --fail --location "${protocols[@]}" --retry 2 --max-time 30 \
+  with_machine_proxy env "${proxy[@]}" curl --silent --show-error --fail --location "${protocols[@]}" --retry 2 --max-time 30 \
     --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
     fail "the repository's key at $url" "$(<"$STAGING/curl")" "curl -v $url"
 }
@@ -32,12 +32,41 @@ keep_named_keys() {
   install --mode 0644 "$STAGING/keyring" "$staged"
 }
 
-if is_staged "$APT_PROXY"; then put "$APT_PROXY"; fi
-
-command -v gpg >/dev/null || {
-  apt_get update
-  apt_get install --no-install-recommends gnupg
+# refuse_other_entries SOURCE: apt reads no list at all where another file has the same repository with another keyring.
+refuse_other_entries() {
+  local address suite file others=()
+  read -r _ _ address suite _ <"$STAGING/files$1"
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    if [[ -f $file ]] && ! is_staged "$file" && has_entry "$file" "$address" "$suite"; then others+=("$file"); fi
+  done
+  ((${#others[@]} == 0)) ||
+    fail "$address $suite in no other file than $1" "${others[*]}" \
+      "on $HOST_NAME: rm ${others[*]}, or take the entry out of it; this stack writes its own, with the key that it names"
 }
+
+# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file, in either of its two formats.
+has_entry() {
+  awk -v address="${2#*://}" -v suite="$3" '
+    /^[[:space:]]*#/ { next }
+    /^Enabled:[[:space:]]*no/ { is_off = 1 }
+    {
+      for (i = 1; i <= NF; i++) {
+        word = $i
+        sub(/^[a-z+]+:[/][/]/, "", word)
+        sub(/[/]+$/, "", word)
+        if (word == wanted) has_address = 1
+        if ($i == suite) has_suite = 1
+      }
+    }
+    BEGIN { wanted = address; sub(/[/]+$/, "", wanted) }
+    END { exit !(has_address && has_suite && !is_off) }
+  ' "$1"
+}
+
+sources=$(staged_below /etc/apt/sources.list.d)
+for source in $sources; do
+  refuse_other_entries "$source"
+done
 
 read_by_apt=()
 while read -r path fingerprints url; do
@@ -48,7 +77,6 @@ while read -r path fingerprints url; do
   read_by_apt+=("$path")
 done <<<"$KEYRINGS"
 
-sources=$(staged_below /etc/apt/sources.list.d)
 for source in $sources; do
   put "$source"
   read_by_apt+=("$source")

@@ -64,7 +64,7 @@ KUBECONFIG = "access/kubeconfig"
 ALL = "node1 node2 node3"
 CHANGES: dict[str, tuple[Change, set[str]]] = {
     "nothing": (lambda _: None, set()),
-    "a sysctl": (section("system", sysctl={"net.ipv4.ip_forward": 1}), {FILES, *names(ALL, "prepare")}),
+    "a sysctl": (section("system", sysctl={"vm.swappiness": 1}), {FILES, *names(ALL, "prepare")}),
     "a sysctl of one host": (host("node2", sysctl={"vm.overcommit_memory": 1}), {"node2/prepare"}),
     "an image mirror": (
         lambda stack: stack["containerd"]["registries"]["docker.io"].update(mirrors=["https://other.example.com"]),

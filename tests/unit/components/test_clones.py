@@ -43,3 +43,15 @@ def test_hosts_with_one_ssh_host_key_are_warned_of_in_the_preview(
 def test_machines_of_their_own_are_not_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor those whose last update did not tell."""
     assert warnings_of(stack_of(tmp_path, "node2", "node3"), monkeypatch) == []
+
+
+def test_copies_are_found_whatever_the_comments_of_their_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A known_hosts file may have a comment for each."""
+    stack = stack_of(tmp_path, "node2", "node3")
+    key = stack["hosts"]["node2"].pop("hostKey")
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text(f"{stack['hosts']['node2']['address']} {key} root@node2\n")
+    stack["hosts"]["node3"]["hostKey"] = key
+    stack["ssh"] = {"knownHostsFile": str(known_hosts)}
+    (warning,) = warnings_of(stack, monkeypatch, preview=True)
+    assert "the same SSH host key on node2 and node3" in warning

@@ -50,7 +50,6 @@ def _set_label_key(stack: Stack, value: str) -> None:
         pytest.param(_rename_host, id="host name"),
         pytest.param(_set_label_key, id="label key"),
         pytest.param(lambda stack, value: stack["cluster"].update(name=value), id="cluster name"),
-        pytest.param(lambda stack, value: stack["hosts"]["node1"].update(user=value), id="user"),
         pytest.param(
             lambda stack, value: stack.update(containerd={"registries": {value: {}}}),
             id="registry",

@@ -17,6 +17,7 @@ from components.objects.pull_secrets import docker_config
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.remote import CREATE, DELETE, VERIFY
+from components.steps.result import RESULT
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import CALICO_OBJECTS, KEY, only_problem, smallest
@@ -303,3 +304,15 @@ def test_calico_gets_the_pod_network_of_the_stack(applied: Recording) -> None:
         "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
     }
     assert len(node["env"]) == 4
+
+
+def test_what_a_login_prints_reaches_no_kubeconfig_and_no_join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A .bashrc that prints comes before whatever a step returns, also in the state of the last update."""
+    first = record(stack_of(tmp_path, "node2"), preview=False)
+    again = record(stack_of(tmp_path, "node2"), preview=False, before=first)
+    printed = recording._Machines._printed
+    monkeypatch.setattr(
+        recording._Machines, "_printed", staticmethod(lambda name: f"Welcome!\n{RESULT}{printed(name)}")
+    )
+    noisy = record(stack_of(tmp_path, "node2"), preview=False, before=first)
+    assert noisy.changed_since(again) == set()

@@ -164,7 +164,7 @@ def test_the_resolver_reads_the_address_of_each_host(batches: list[list[Rendered
 def test_modules_are_loaded_by_name(every: list[Rendered]) -> None:
     """modules-load.d(5): a name a line."""
     for stack in every:
-        assert stack.files[MODULES].splitlines() == list(stack.settings.system.modules)
+        assert stack.files[MODULES].splitlines() == list(stack.settings.modules)
 
 
 def test_containerd_of_each_version_reads_its_configuration(every: list[Rendered]) -> None:

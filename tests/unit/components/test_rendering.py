@@ -129,14 +129,14 @@ def test_kubeadm_configuration_of_the_stack_is_merged_mapping_by_mapping() -> No
     """What is not named stays, what is named wins."""
     stack = smallest()
     stack["cluster"]["clusterConfiguration"] = {"apiServer": {"certSANs": ["a"]}}
-    stack["cluster"]["kubeProxyConfiguration"] = {"conntrack": {"min": 1}, "mode": "nftables"}
+    stack["cluster"]["kubeProxyConfiguration"] = {"conntrack": {"min": 1}, "mode": "ipvs"}
     settings = parse_settings(stack)
     text = content_of(prepared_files(settings.control_planes[0], settings), "/etc/kubernetes/kubeadm/config.yaml")
     _, cluster, _, kube_proxy = yaml.safe_load_all(text)
     assert cluster["apiServer"]["certSANs"] == ["a"]
     assert cluster["clusterName"] == "dev"
-    assert kube_proxy["conntrack"] == {"min": 1}
-    assert kube_proxy["mode"] == "nftables"
+    assert kube_proxy["conntrack"] == {"maxPerCore": 0, "min": 1}
+    assert kube_proxy["mode"] == "ipvs"
 
 
 def test_containerd_configuration_follows_the_stack() -> None:

@@ -373,9 +373,9 @@ def test_every_pattern_of_a_setting_is_said_in_words() -> None:
             "a network has a length, such as 10.1.0.0/16",
         ),
         ("cluster", {"name": "dev", "controlPlaneEndpoint": "api.example.com:65536"}, "found 'api.example.com:65536'"),
-        ("system", {"sysctl": {"vm.swappiness": None}}, "system.sysctl.vm.swappiness: expected a whole number or text"),
+        ("system", {"sysctl": {"vm.swappiness": []}}, "system.sysctl.vm.swappiness: expected a whole number or text"),
         ("policy", {"drainTimeoutSeconds": "5m"}, "policy.drainTimeoutSeconds: expected a whole number, found '5m'"),
-        ("dashboard", {"nodePort": 80}, "dashboard.nodePort: expected at least 30000, found 80"),
+        ("dashboard", {"nodePort": 80}, "dashboard.nodePort: expected 30000 to 32767, the API server's"),
         (
             "calico",
             {"version": "3.99.0"},

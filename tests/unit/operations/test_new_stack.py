@@ -154,7 +154,7 @@ def test_machines_that_show_the_same_key_are_pointed_out(
     ("lines", "said"),
     [
         (["Not A Name"], "cluster.name"),
-        (["", "9user"], "ssh.user"),
+        (["", "no user"], "ssh.user"),
         (["", "", "Node_1", "192.0.2.1", ""], "hosts.Node_1"),
         (["", "", "node1", "192.0.2.300", ""], "hosts.node1.address"),
         (["", "", "node1", "192.0.2.1:x", ""], "hosts.node1.port"),

@@ -271,7 +271,7 @@ def test_a_kube_proxy_without_its_configuration(look: Look, config_map: dict[str
     assert f"key config.conf,\n  saw {seen}\n  Next: kubeadm init phase addon kube-proxy" in printed
 
 
-@pytest.mark.parametrize("configuration", [{"conntrack": None}, {"mode": "iptables"}])
+@pytest.mark.parametrize("configuration", [{"conntrack": None}, {"conntrack": {"maxPerCore": None}}])
 def test_a_stack_that_says_nothing_of_conntrack_takes_what_is_there(look: Look, configuration: dict[str, Any]) -> None:
     """Also where it says so with an empty value."""
     look.settings = settings(cluster=with_workers()["cluster"] | {"kubeProxyConfiguration": configuration})
