@@ -62,11 +62,7 @@ def test_the_lost_ones_do_no_harm_when_they_come_back(three: HaCluster, say: Cal
     with requests(KEPT) as asked:
         machine("start", *(HA.container(name) for name in LOST))
         time.sleep(90)
-        found = on_machine(
-            WORKER, f"curl --silent --insecure https://api.{HA.name}.internal:6443/version >/dev/null; echo $?"
-        )
     say(f"the lost ones are back: {asked}")
-    assert found == "0\n"
     assert not asked.failed, asked.failed[:10]
     assert "after-recovery" in three.kubectl("get", "configmaps", "--output", "name")
     assert three.ready_nodes() == {KEPT, WORKER}

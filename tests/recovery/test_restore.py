@@ -7,14 +7,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from local import cluster
-from tests.ha.machines import HA, HaCluster, bring_up, stack
+from local import cluster, machines
+from tests.ha.machines import HA, HaCluster, bring_up, on_machine, stack
 from tests.recovery.commands import make
 
+OBJECT = "/api/v1/namespaces/default/configmaps/write-0"
 OLD, NEW = (["node1"], ["node4"]), (["node2"], ["node5"])
 
 
@@ -72,14 +74,15 @@ def test_a_cluster_is_restored_on_other_machines(lost: HaCluster, place: Path, s
     assert "node2: the next update begins with the bundle" in printed, printed
     restored.up()
     say(f"restore and update: {time.monotonic() - began:.0f} s")
-    cluster.machines.copy_from(HA, "node2", "/usr/bin/kubectl", cluster.kubectl(HA))
+    machines.copy_from(HA, "node2", "/usr/bin/kubectl", cluster.kubectl(HA))
     there = restored.kubectl("get", "configmaps", "--output", "name")
     assert [number for number in numbers if f"configmap/write-{number}\n" not in there] == []
     assert "configmap/later\n" not in there
     nodes = json.loads(restored.kubectl("get", "nodes", "--output", "json"))["items"]
     assert {node["metadata"]["name"] for node in nodes} == {"node2", "node5"}
     assert restored.ready_nodes() == {"node2", "node5"}
-    assert "write-0" in restored.kubectl("--token", token, "get", "configmaps", "--output", "name")
+    request = f"curl --silent --insecure --header 'Authorization: Bearer {token}' https://127.0.0.1:6443{OBJECT}"
+    assert json.loads(on_machine("node2", request))["metadata"]["name"] == "write-0"
     wait_for_pods(restored, 180)
     restored.up("--expect-no-changes")
     assert "expected a stack without machines" in make("restore", f"BUNDLE={bundle}", f"KEY={place / 'backup.key'}")
@@ -93,16 +96,13 @@ def wait_for_pods(live: HaCluster, seconds: int) -> None:
         time.sleep(3)
 
 
-def pods(live: HaCluster) -> list[dict[str, object]]:
+def pods(live: HaCluster) -> list[dict[str, Any]]:
     """All pods."""
-    found: list[dict[str, object]] = json.loads(live.kubectl("get", "pods", "--all-namespaces", "--output", "json"))[
-        "items"
-    ]
-    return found
+    found = json.loads(live.kubectl("get", "pods", "--all-namespaces", "--output", "json"))
+    return list(found["items"])
 
 
-def is_ready(pod: dict[str, object]) -> bool:
+def is_ready(pod: dict[str, Any]) -> bool:
     """True for a pod whose condition Ready is True."""
-    status = pod["status"]
-    assert isinstance(status, dict)
-    return ("Ready", "True") in [(each["type"], each["status"]) for each in status.get("conditions", [])]
+    conditions = pod["status"].get("conditions", [])
+    return ("Ready", "True") in [(each["type"], each["status"]) for each in conditions]
