@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration support \
+.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration support \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -64,6 +64,10 @@ endif
 ha: ## Several control planes: they come, change, die and leave, while requests are counted; about 30 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/ha --exitfirst
+
+recovery: ## An etcd without its data, bundles, a lost majority, a lost cluster on other machines; about 25 minutes
+	@$(PYTHON) -m local tools
+	@$(BIN)/pytest tests/recovery --exitfirst
 
 lifecycle: ## Add-ons, machines, settings, keys and passwords that change, and repairs, on a running cluster; about 40 minutes
 	@$(PYTHON) -m local tools
