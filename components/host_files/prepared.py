@@ -19,25 +19,31 @@ def shared_files(host: Host, settings: Settings) -> list[File]:
     return [file for file in _prepared_files(host, settings) if not _is_own(file, host, settings)]
 
 
-def own_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY) -> list[File]:
+def own_files(
+    host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False
+) -> list[File]:
     """The files that the step `prepare` puts on a host, and that name the host or have settings of the host alone.
 
     Args:
         host: the host.
         settings: the settings of the stack.
         leaving: addresses by name of control planes that leave in this update.
+        comes: the host becomes a node in this update.
     """
-    return [file for file in _prepared_files(host, settings, leaving) if _is_own(file, host, settings)]
+    files = _prepared_files(host, settings, leaving, comes=comes)
+    return [file for file in files if _is_own(file, host, settings)]
 
 
-def _prepared_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY) -> list[File]:
+def _prepared_files(
+    host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False
+) -> list[File]:
     return [
         *system_files(host, settings),
         *apt.repository_files(settings),
         *proxy_files(settings),
         *load_balancer_files(host, settings),
         *backup_files(host, settings),
-        *vip_files(host, settings, leaving),
+        *vip_files(host, settings, leaving, comes=comes),
         *containerd.configuration_files(settings),
         *containerd.registry_files(settings),
         kubeadm.configuration(host, settings),

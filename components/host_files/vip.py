@@ -25,7 +25,8 @@ EFFECTS = (
 _RUNTIME_DIRECTORY = "kubernetes-vip"
 _INTERFACE = f"/run/{_RUNTIME_DIRECTORY}/interface.conf"
 _HIGHEST_PRIORITY = 254
-_PEER = re.compile(r" {8}[0-9.]+")
+_LEAVES = " # leaves"
+_PEER = re.compile(rf" {{8}}[0-9.]+({_LEAVES})?")
 
 _CONFIGURATION = """\
 global_defs {{
@@ -68,8 +69,17 @@ _SCRIPT = f"""\
 #!/bin/bash
 # kubernetes-vip.sh interface: tells keepalived which network card has the address of this machine, at each start: a
 # card may have another name after a reboot.
-# kubernetes-vip.sh api-is-ready: 401 and 403 come from an API server that allows no anonymous request.
+# kubernetes-vip.sh api-is-ready: 401 and 403 come from an API server that allows no anonymous request. A control plane
+# that leaves knows nothing of those that come, and tells them nothing: while it serves it may have the address.
 set -euo pipefail
+
+is_ready() {{
+  local status
+  status=$(curl --silent --insecure --noproxy '*' --max-time "$2" --output /dev/null --write-out '%{{http_code}}' \\
+    "https://$1:{API_PORT}/readyz")
+  [[ $status =~ ^(200|401|403)$ ]]
+}}
+
 case $1 in
   interface)
     address=$(sed --quiet 's/^ *unicast_src_ip //p' {CONFIGURATION})
@@ -81,9 +91,11 @@ case $1 in
     printf 'interface %s\\n' "$card" >{_INTERFACE}
     ;;
   api-is-ready)
-    status=$(curl --silent --insecure --noproxy '*' --max-time 4 --output /dev/null --write-out '%{{http_code}}' \\
-      https://127.0.0.1:{API_PORT}/readyz)
-    [[ $status =~ ^(200|401|403)$ ]]
+    leaving=$(sed --quiet 's/^ *\\([0-9.]*\\){_LEAVES}$/\\1/p' {CONFIGURATION})
+    for address in $leaving; do
+      if is_ready "$address" 1; then exit 1; fi
+    done
+    is_ready 127.0.0.1 3
     ;;
 esac
 """
@@ -113,7 +125,9 @@ WantedBy=multi-user.target
 """
 
 
-def vip_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY) -> list[File]:
+def vip_files(
+    host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False
+) -> list[File]:
     """The files of keepalived on a control plane of a stack with a virtual address; an empty list for any other host.
 
     Args:
@@ -121,13 +135,15 @@ def vip_files(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBOD
         settings: the settings of the stack.
         leaving: addresses by name of control planes that leave in this update. They run until its end, and would take
             the virtual address, too, if its holder no longer told them that it has it.
+        comes: the host becomes a control plane in this update. Those that leave do not know it.
     """
     vip = settings.cluster.vip
     if vip is None or host.role != "control-plane" or host.gone:
         return []
     # By name: another order of the stack file changes nothing.
     names = sorted(each.name for each in settings.living_control_planes)
-    peers = {name: str(settings.hosts[name].internal_ip) for name in names if name != host.name} | dict(leaving)
+    leave = {name: f"{address}{_LEAVES if comes else ''}" for name, address in leaving.items()}
+    peers = {name: str(settings.hosts[name].internal_ip) for name in names if name != host.name} | leave
     content = _CONFIGURATION.format(
         script=SCRIPT,
         interface=_INTERFACE,

@@ -88,7 +88,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         host.name,
         host,
         values,
-        own_files(host, settings, control_planes.leaving),
+        own_files(host, settings, control_planes.leaving, comes=not last.is_member(host.name)),
         shared_files(host, settings),
         again_when=again_when,
         undo=UndoName.RESET if is_reset else None,

@@ -231,6 +231,18 @@ def test_a_control_plane_that_leaves_hears_of_the_address_until_it_is_reset(dire
     assert other.changed_since(rest) - {FILES} == {"node2/prepare"}
 
 
+def test_a_control_plane_that_comes_waits_for_one_that_leaves(directory: Path, three: Recording) -> None:
+    """The leaving one is not told of it, and tells it nothing; when that comes back it is a peer as any other."""
+    stack = with_vip(several(directory, "node2 node3 node4"))
+    replaced = record(stack, preview=False, before=three)
+    (line,) = [each for each in configurations(replaced, "node4")["node4"] if "leaves" in each]
+    assert line == "192.0.2.11 # leaves"
+    assert "leaves" not in str(configurations(replaced, "node2 node3"))
+    assert record(stack, preview=False, before=replaced).changed_since(replaced) == set()
+    back = record(with_vip(several(directory, "node1 node2 node3 node4")), preview=False, before=replaced)
+    assert "leaves" not in str(configurations(back, "node4"))
+
+
 def test_the_last_of_two_that_stays_is_left_alone_afterwards(directory: Path) -> None:
     """It has no other peer than the one that left."""
     two = record(with_vip(several(directory, "node1 node2")), preview=False)
