@@ -1,33 +1,30 @@
 # shellcheck shell=bash
 # The bundle that `make restore` laid on the machine which initialises the cluster.
-# Needs: NODE_IP; lib/kubeadm.sh
+# Needs: NODE_IP RANDOM; lib/kubeadm.sh
 
 RESTORE=$STATE/restore # exists as a whole until the cluster runs with it
-ETCD_IMAGE=$STAGING/etcd-image
 
-# mount_etcd_image: etcd's programs, before etcd runs.
-mount_etcd_image() {
-  local image
-  image=$(kubeadm_images | grep '/etcd:')
-  crictl pull "$image" &>"$STAGING/ctr" || fail "the image $image" "$(<"$STAGING/ctr")" "crictl pull $image"
-  mkdir -p "$ETCD_IMAGE"
-  ctr --namespace k8s.io images mount "$image" "$ETCD_IMAGE" &>"$STAGING/ctr" ||
-    fail "containerd to mount the image $image" "$(<"$STAGING/ctr")" "ctr --namespace k8s.io images mount $image /mnt"
+# pull_etcd: ETCD_IMAGE is the image of etcd, and on the machine.
+pull_etcd() {
+  ETCD_IMAGE=$(kubeadm_images | grep '/etcd:')
+  crictl pull "$ETCD_IMAGE" &>"$STAGING/crictl" || fail "the image $ETCD_IMAGE" "$(<"$STAGING/crictl")" "crictl pull $ETCD_IMAGE"
 }
 
-unmount_etcd_image() {
-  ctr --namespace k8s.io images unmount --rm "$ETCD_IMAGE" &>/dev/null || umount "$ETCD_IMAGE"
+# of_etcd PROGRAM ARGUMENT...: a program of the image of etcd, before etcd runs.
+of_etcd() {
+  ctr --namespace k8s.io run --rm --mount "type=bind,src=$RESTORE,dst=$RESTORE,options=rbind:ro" \
+    --mount type=bind,src=/var/lib/etcd,dst=/var/lib/etcd,options=rbind:rw "$ETCD_IMAGE" "etcd-restore-$RANDOM" "$@" 2>&1
 }
 
 # restore_snapshot: with revisions far beyond all that any watcher saw, to whom what was written after the snapshot is gone.
 restore_snapshot() {
   local program=etcdutl peer=https://$NODE_IP:2380 later=()
-  [[ -x $ETCD_IMAGE/usr/local/bin/etcdutl ]] || program=etcdctl # before etcd 3.6
-  if "$ETCD_IMAGE/usr/local/bin/$program" snapshot restore --help 2>&1 | grep --quiet -e --bump-revision; then
+  of_etcd etcdutl version &>/dev/null || program=etcdctl # etcdutl came with etcd 3.5
+  if of_etcd "$program" snapshot restore --help | grep --quiet -e --bump-revision; then
     later=(--bump-revision 1000000000 --mark-compacted)
   fi
   rm -rf /var/lib/etcd/restored /var/lib/etcd/member
-  "$ETCD_IMAGE/usr/local/bin/$program" snapshot restore "$RESTORE/bundle.db" --data-dir /var/lib/etcd/restored \
+  of_etcd "$program" snapshot restore "$RESTORE/bundle.db" --data-dir /var/lib/etcd/restored \
     --name "$HOST_NAME" --initial-cluster "$HOST_NAME=$peer" --initial-advertise-peer-urls "$peer" "${later[@]}" \
     &>"$STAGING/etcdutl"
 }
@@ -37,12 +34,9 @@ restore_data() {
   mkdir -p "$PKI/etcd" /var/lib/etcd
   cp --preserve "$RESTORE"/pki/{ca,front-proxy-ca}.{crt,key} "$RESTORE"/pki/sa.{key,pub} "$PKI/"
   cp --preserve "$RESTORE"/pki/etcd/ca.{crt,key} "$PKI/etcd/"
-  mount_etcd_image
-  restore_snapshot || {
-    unmount_etcd_image
+  pull_etcd
+  restore_snapshot ||
     fail "etcd to restore its snapshot" "$(tail -n 5 "$STAGING/etcdutl")" "df -h /var/lib/etcd; another bundle: make restore"
-  }
-  unmount_etcd_image
   mv /var/lib/etcd/restored/member /var/lib/etcd/member
   rm -rf /var/lib/etcd/restored
   sync --file-system /var/lib/etcd
