@@ -7,7 +7,8 @@ RESTORE=$STATE/restore # exists as a whole until the cluster runs with it
 # pull_etcd: ETCD_IMAGE is the image of etcd, and on the machine.
 pull_etcd() {
   ETCD_IMAGE=$(kubeadm_images | grep '/etcd:')
-  crictl pull "$ETCD_IMAGE" &>"$STAGING/crictl" || fail "the image $ETCD_IMAGE" "$(<"$STAGING/crictl")" "crictl pull $ETCD_IMAGE"
+  crictl pull "$ETCD_IMAGE" &>"$STAGING/crictl" ||
+    fail "the image $ETCD_IMAGE" "$(<"$STAGING/crictl")" "crictl pull $ETCD_IMAGE"
 }
 
 # of_etcd PROGRAM ARGUMENT...: a program of the image of etcd, before etcd runs.
@@ -43,8 +44,8 @@ restore_data() {
   changed "etcd and the keys of the cluster are those of the bundle"
 }
 
-# finish_restore: the other machines of the snapshot are gone. Without their nodes their pods go, and machines that join under
-# the same names are new.
+# finish_restore: the other machines of the snapshot are gone. Without their nodes their pods go, and machines that join
+# under the same names are new.
 finish_restore() {
   local nodes
   ask "the API server to list the nodes" kubectl get nodes --output name
