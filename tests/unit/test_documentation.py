@@ -1,7 +1,8 @@
-"""The documentation: links lead somewhere, and examples are what the program takes."""
+"""The documentation: links lead somewhere, examples are what the program takes, a translation is of today's page."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -16,6 +17,8 @@ from jsonschema import Draft202012Validator
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md"), *(REPOSITORY / ".github").rglob("*.md")])
+TRANSLATIONS = [page for page in PAGES if page.name.endswith(".zh-CN.md")]
+ORIGIN = re.compile(r"<!-- translated from (\S+), SHA-256 ([0-9a-f]{64}) -->\n")
 CODE_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*$", re.MULTILINE)
@@ -98,6 +101,27 @@ def test_each_make_command_of_a_page_is_a_target(page: Path) -> None:
     code = [*re.findall(r"`([^`\n]+)`", CODE_BLOCK.sub("", text)), *(block for _, block in CODE_BLOCK.findall(text))]
     called = {target for each in code for target in re.findall(r"(?:^|[\s;&|])make ([a-z][a-z0-9-]*)", each)}
     assert called - set(TARGET.findall((REPOSITORY / "Makefile").read_text())) == set()
+
+
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=name_of)
+def test_a_translation_is_of_the_page_as_it_is_today(page: Path) -> None:
+    """Its first line has the page and its checksum."""
+    found = ORIGIN.match(page.read_text())
+    assert found, f"{name_of(page)}: begin it with <!-- translated from PAGE.md, SHA-256 CHECKSUM -->"
+    origin = page.parent / found[1]
+    digest = hashlib.sha256(origin.read_bytes()).hexdigest()
+    assert found[2] == digest, (
+        f"{name_of(origin)} has changed since {name_of(page)} was translated.\n"
+        f"  See what: git log -p -- {name_of(origin)}\n"
+        f"  Carry it over to {name_of(page)}, then write {digest} into its first line."
+    )
+
+
+def test_the_pages_that_are_translated_are_these() -> None:
+    """A translation that is deleted or renamed is missed."""
+    names = {name_of(page) for page in TRANSLATIONS}
+    pages = ("README", "docs/tutorials/own-machines", "docs/tutorials/private-mirrors", "docs/troubleshooting")
+    assert names == {f"{page}.zh-CN.md" for page in pages}
 
 
 def test_each_section_of_a_page_that_the_code_names_is_there() -> None:
