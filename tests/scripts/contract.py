@@ -28,7 +28,7 @@ OF_ROLE = "${NODE_ROLE//-/_}"
 ROLES = {"control_plane", "worker"}
 """A script may source a part that has the name of a role."""
 PART_OF_OTHER_ROLE = {"worker": "parts/join/control_plane.sh", "control-plane": "parts/join/worker.sh"}
-LOOP = re.compile(r"for part in ([a-z_ ]+); do")
+LOOP = re.compile(r"for part in ([a-z_ \\\n]+); do")
 PUT = re.compile(r'\bput(?:_for_containerd)? "?([^\s";]+)')
 STAGED_BELOW = re.compile(r'staged_below "?([^\s")]+)')
 CONSTANT = re.compile(r'^([A-Z_]+)="?(/[^\s"]+)', re.MULTILINE)
@@ -73,7 +73,7 @@ class Script:
         paths = [path.replace(OF_ROLE, role) for path in SOURCE.findall(self.code) for role in sorted(ROLES)]
         for path in dict.fromkeys(paths):
             names = LOOP.search(self.code)
-            parts = names[1].split() if names and "$part" in path else [""]
+            parts = names[1].replace("\\", " ").split() if names and "$part" in path else [""]
             found += [Script(path.replace("$part", part)) for part in parts]
         return found
 
