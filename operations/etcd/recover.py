@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from components.settings import Host, Settings
 from components.steps.scripts import rerun
+from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import selected_stack
@@ -32,8 +34,8 @@ def run(arguments: argparse.Namespace) -> None:
         if (host.name, StepName.INIT) in recorded or (host.name, StepName.JOIN) in recorded
     ]
     host = _chosen(arguments.host, members, stack.commands.recover("..."))
-    addresses = [str(each.internal_ip) for each in members if each is not host]
-    text = rerun(recorded[host.name, StepName.PREPARE], "recover", values={"OTHER_ADDRESSES": "\n".join(addresses)})
+    values = {"OTHER_ADDRESSES": "\n".join(_other_addresses(host, members, recorded))}
+    text = rerun(recorded[host.name, StepName.PREPARE], "recover", values=values)
     print(printable(run_as_root(host, settings.ssh, text).log), end="")
     print(f"{host.name}: etcd serves. Next: {_next(host, members, settings)}, then {stack.commands.up}")
 
@@ -46,6 +48,14 @@ def _chosen(name: str, members: list[Host], command: str) -> Host:
             Problem(f"recover {name}", expected="a living control plane of the stack", seen=seen, next_command=command)
         )
     return host
+
+
+def _other_addresses(host: Host, members: list[Host], recorded: Mapping[tuple[str, StepName], str]) -> list[str]:
+    """Addresses of other members, in the stack file and in the last update: a line that was deleted ends no member."""
+    prepared = [inputs_of(text).values for (name, step), text in recorded.items() if step is StepName.PREPARE]
+    last = {each["NODE_IP"] for each in prepared if each.get("ROLE") == "control-plane" and "NODE_IP" in each}
+    own = inputs_of(recorded[host.name, StepName.PREPARE]).values.get("NODE_IP")
+    return sorted({*last, *(str(each.internal_ip) for each in members)} - {own, str(host.internal_ip)})
 
 
 def _next(host: Host, members: list[Host], settings: Settings) -> str:

@@ -10,7 +10,8 @@
 
 export KUBECONFIG=$ADMIN_CONF
 ETCD_DATA=/var/lib/etcd
-BEFORE_RECOVERY=$ETCD_DATA/before-recovery
+# Each attempt has a copy of its own: those of earlier ones hold what is gone since.
+BEFORE_RECOVERY=$ETCD_DATA/before-recovery-$(date --utc +%Y%m%dT%H%M%SZ)
 
 has_quorum() { etcdctl endpoint health; }
 is_alone() {
@@ -39,23 +40,29 @@ refuse_majority() {
   done
 }
 
-# keep_data: a copy, which no later run replaces: it may be the one of a recovery that went wrong.
-keep_data() {
+refuse_without_data() {
   local size free
-  [[ ! -d $BEFORE_RECOVERY ]] || return 0
+  { [[ -d $ETCD_DATA/member ]] && compgen -G "$MANIFESTS/etcd.yaml" || [[ -d $MANIFESTS_BEFORE ]]; } >/dev/null ||
+    fail "a member of etcd on this machine" "no data in $ETCD_DATA/member, or no manifest $MANIFESTS/etcd.yaml" \
+      "make recover with another HOST, or make restore"
   size=$(du --summarize --block-size=1M "$ETCD_DATA/member" | cut --fields 1)
   free=$(df --output=avail --block-size=1M "$ETCD_DATA" | tail -n 1 | tr -d ' ')
   ((free > size)) || fail "room for a copy of the data of etcd: $size MiB" "$free MiB in $ETCD_DATA" "df -h $ETCD_DATA"
-  rm -rf "$BEFORE_RECOVERY.new"
-  cp --recursive --preserve "$ETCD_DATA/member" "$BEFORE_RECOVERY.new"
-  sync --file-system "$ETCD_DATA"
-  mv "$BEFORE_RECOVERY.new" "$BEFORE_RECOVERY"
 }
 
-# start_alone: etcd forgets all other members, at a start with this argument. Where the step ends in between, the next run, or
-# the next update of this control plane, puts the manifests back.
+keep_data() {
+  rm -rf "$ETCD_DATA"/before-recovery*.new # of a run that was cut short
+  cp --recursive --preserve "$ETCD_DATA/member" "$BEFORE_RECOVERY.new"
+  sync --file-system "$ETCD_DATA"
+  mv --no-target-directory "$BEFORE_RECOVERY.new" "$BEFORE_RECOVERY"
+}
+
+# start_alone: etcd forgets all other members, at a start with this argument, and with it would forget them at each later one.
+# However the step ends, the manifests are put back; after a power cut by the next run, or by the next update of this control
+# plane.
 start_alone() {
   local manifest=$STAGING/etcd.yaml
+  trap put_back_half_done EXIT
   keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
   rm "$MANIFESTS/etcd.yaml"
   wait_for 120 "etcd to end" "crictl ps --name etcd" etcd_has_ended
@@ -63,13 +70,15 @@ start_alone() {
   sed 's/^\( *\)- etcd$/&\n\1- --force-new-cluster/' "$MANIFESTS_BEFORE/etcd.yaml" >"$manifest"
   install --mode 0600 "$manifest" "$MANIFESTS/etcd.yaml"
   wait_for 180 "etcd to begin anew with this member alone" "crictl logs \$(crictl ps --all --quiet --name etcd)" is_alone
+  put_back_half_done
+  trap - EXIT
 }
 
 refuse_majority
 if [[ -d $MANIFESTS_BEFORE ]]; then put_back_half_done; fi
 if ! is_alone &>/dev/null; then
+  refuse_without_data
   start_alone
-  put_back_half_done
   wait_for 180 "etcd to run with its own arguments again" "crictl logs \$(crictl ps --all --quiet --name etcd)" is_alone
   changed "etcd goes on with this member alone; its data as they were: $BEFORE_RECOVERY"
 fi

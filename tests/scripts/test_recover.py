@@ -1,0 +1,173 @@
+"""A member of etcd that goes on alone: refused where it is not needed, and whole wherever a run ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash_points.sweep import POINTS
+from tests.scripts.cluster import OWN_MEMBER, STATE, VALUES
+from tests.scripts.machine import Finished, Machine
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
+MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
+ETCD_MANIFEST = "  containers:\n  - command:\n    - etcd\n    - --initial-cluster-state=existing\n"
+OTHERS = "".join(
+    f"b{end}, started, node{end}, https://192.0.2.1{end}:2380, https://192.0.2.1{end}:2379, false\n" for end in (2, 3)
+)
+KUBELET = r"""
+manifest=$ROOT/etc/kubernetes/manifests/etcd.yaml
+if [[ -e $manifest ]] && grep --quiet force-new-cluster "$manifest" && [[ ! -e $ROOT/refuses ]]; then
+  sed --in-place --quiet 1p "$ROOT/members"
+  echo later >"$ROOT/var/lib/etcd/member/snap/db"
+fi
+case "$*" in
+  "ps --quiet --name ^etcd$") if [[ -e $manifest ]]; then sha256sum <"$manifest" | cut --characters=-8; fi ;;
+  *apiserver*) echo api1 ;;
+  *"member list" | *"endpoint health")
+    [[ -e $manifest ]] && { [[ -e $ROOT/majority ]] || (($(wc -l <"$ROOT/members") == 1)); } || exit 1
+    [[ $* != *"member list" ]] || cat "$ROOT/members" ;;
+  *"endpoint status"*) echo '"Leader" : 161' ;;
+esac
+"""
+"""A crictl of a machine whose etcd runs with the manifest that lies there, and answers where it has a majority."""
+
+
+@pytest.fixture
+def lost(running: Machine) -> Machine:
+    """The last of three control planes."""
+    running.write(MANIFEST, ETCD_MANIFEST)
+    running.write("/members", f"{OWN_MEMBER}\n{OTHERS}")
+    running.write("/var/lib/etcd/member/snap/db", "before\n")
+    running.stub("crictl", KUBELET)
+    running.stub("sleep")
+    running.replace("steps/recover", 'wait_for 180 "etcd to begin', 'wait_for 1 "etcd to begin')
+    return running
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port on which a member answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def recover(machine: Machine, others: str = "") -> Finished:
+    """As `make recover` sends it."""
+    return machine.run("recover", {"OTHER_ADDRESSES": others})
+
+
+def copies(machine: Machine) -> list[str]:
+    """What the copies of the data hold."""
+    return [path.read_text() for path in sorted(machine.path("/var/lib/etcd").glob("before-recovery-*Z/snap/db"))]
+
+
+def is_untouched(machine: Machine) -> bool:
+    """Nothing is as a recovery leaves it."""
+    return machine.path(MANIFEST).read_text() == ETCD_MANIFEST and copies(machine) == []
+
+
+def test_a_member_goes_on_alone_once(lost: Machine) -> None:
+    """With its own manifest, and with a copy of the data as they were."""
+    first = recover(lost)
+    assert first.status == 0, first.stderr
+    assert lost.path(MANIFEST).read_text() == ETCD_MANIFEST
+    assert copies(lost) == ["before\n"]
+    assert "etcd goes on with this member alone" in first.stderr
+    assert recover(lost).stderr == ""
+
+
+def test_nothing_is_recovered_while_a_majority_serves(lost: Machine) -> None:
+    """The others have what this one has."""
+    lost.write("/majority", "")
+    finished = recover(lost)
+    assert finished.status == 1
+    assert "expected an etcd without a majority of its members" in finished.stderr
+    assert is_untouched(lost)
+
+
+def test_nothing_is_recovered_while_another_member_answers(lost: Machine, port: int) -> None:
+    """Its data may be newer."""
+    lost.replace("steps/recover", "$address/2380", f"$address/{port}")
+    finished = recover(lost, "127.0.0.2\n127.0.0.1")
+    assert finished.status == 1
+    assert "saw one at 127.0.0.1" in finished.stderr
+    assert is_untouched(lost)
+
+
+@pytest.mark.parametrize("missing", ["/var/lib/etcd/member/snap/db", MANIFEST])
+def test_a_machine_without_a_member_is_refused(lost: Machine, missing: str) -> None:
+    """Its kubelet starts what it started before."""
+    lost.path(missing).unlink()
+    for directory in ("snap", ""):
+        if missing != MANIFEST:
+            (lost.path("/var/lib/etcd/member") / directory).rmdir()
+    there = lost.path(MANIFEST).exists()
+    finished = recover(lost)
+    assert finished.status == 1
+    assert "expected a member of etcd on this machine" in finished.stderr
+    assert lost.path(MANIFEST).exists() == there
+
+
+def test_a_disk_without_room_for_the_copy_stops_nothing(lost: Machine) -> None:
+    """The etcd that runs goes on running."""
+    lost.stub("df", 'printf "Avail\n0\n"')
+    finished = recover(lost)
+    assert finished.status == 1
+    assert "expected room for a copy of the data of etcd" in finished.stderr
+    assert is_untouched(lost)
+
+
+def test_an_etcd_that_does_not_begin_anew_gets_its_manifest_back(lost: Machine) -> None:
+    """At once: at each later start it would forget its members."""
+    lost.write("/refuses", "")
+    assert recover(lost).status == 1
+    assert lost.path(MANIFEST).read_text() == ETCD_MANIFEST
+    assert not lost.path(f"{STATE}/manifests").exists()
+
+
+def test_a_second_loss_has_a_copy_of_its_own(lost: Machine) -> None:
+    """The copy of the first one is old by then."""
+    old = lost.write("/var/lib/etcd/before-recovery-20260101T000000Z/snap/db", "old\n")
+    assert recover(lost).status == 0
+    assert copies(lost) == ["old\n", "before\n"]
+    assert old.read_text() == "old\n"
+
+
+@pytest.mark.parametrize("step", ["recover", "init"])
+def test_a_recovery_that_is_killed_leaves_no_argument_behind(
+    lost: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Another recovery, or the next update, ends it; the data as they were are in the first copy."""
+    text = lost.text("recover", {"OTHER_ADDRESSES": ""})
+    root, saved, counted = lost.root, tmp_path / "saved", tmp_path / "points"
+    for name, value in {"CRASH_KIND": "killed", "CRASH_AT": "0", "CRASH_DIRECTORY": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    shutil.copytree(root, saved, symlinks=True)
+    monkeypatch.setenv("BASH_ENV", str(POINTS))
+    assert lost.send(text).status == 0
+    points = len(counted.read_text())
+    assert points > 60
+    met = set()
+    # The first half of the run looks only.
+    for point in range(points, points // 2, -max(1, points // 2 // EXAMPLES)):
+        counted.unlink()
+        shutil.rmtree(root)
+        shutil.copytree(saved, root, symlinks=True)
+        monkeypatch.setenv("CRASH_AT", str(point))
+        monkeypatch.setenv("BASH_ENV", str(POINTS))
+        assert lost.send(text).status == -9
+        monkeypatch.delenv("BASH_ENV")
+        met.add("force-new-cluster" in (lost.path(MANIFEST).read_text() if lost.path(MANIFEST).exists() else ""))
+        began_anew = lost.path("/var/lib/etcd/member/snap/db").read_text() == "later\n"
+        after = recover(lost) if step == "recover" else lost.send(lost.text("init", VALUES), "verify")
+        assert after.status == 0 or step == "init", after.stderr
+        assert lost.path(MANIFEST).read_text() == ETCD_MANIFEST, point
+        assert not lost.path(f"{STATE}/manifests").exists()
+        assert copies(lost)[:1] == ["before\n"] or not (began_anew or step == "recover"), point
+    assert met == {True, False}

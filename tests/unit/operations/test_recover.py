@@ -1,0 +1,91 @@
+"""`make recover` goes on with one member of etcd, and asks at every other one."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.settings import Host, Ssh
+from components.settings.stack_file import parse_settings
+from components.steps.ssh import Answer
+from components.steps.stdin import inputs_of, prologue
+from components.steps.step import StepName
+from operations import __main__
+from operations.etcd import recover
+from problem import Problem, StepError
+from tests.unit.support.stacks import SHOP, with_workers
+
+OF_LAST_UPDATE = {"node1": "192.0.2.11", "node2": "192.0.2.12", "node9": "192.0.2.19"}
+"""Control planes, one of which is no longer in the stack file."""
+
+
+class Hosts:
+    """Two control planes and a worker in the stack file."""
+
+    def __init__(self) -> None:
+        self.stack = with_workers("node2", "node3")
+        self.stack["hosts"]["node2"]["role"] = "control-plane"
+        self.refusal: StepError | None = None
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def run(self, host: Host, _: Ssh, text: str) -> Answer:
+        """As run_as_root."""
+        self.asked.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
+        if self.refusal:
+            raise self.refusal
+        return Answer(0, "", f"{host.name}: etcd goes on with this member alone\n")
+
+
+@pytest.fixture
+def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    """As the last update left them."""
+    found = Hosts()
+    recorded = {("node3", StepName.PREPARE): prologue("prepare", {"ROLE": "worker", "NODE_IP": "192.0.2.13"})}
+    for name, address in OF_LAST_UPDATE.items():
+        values = {"HOST_NAME": name, "ROLE": "control-plane", "NODE_IP": address}
+        recorded[name, StepName.PREPARE] = f"{prologue('prepare', values)}run_step prepare\n"
+        recorded[name, StepName.JOIN] = ""
+
+    class Stack:
+        name, commands = "shop", SHOP
+
+        def settings(self) -> object:
+            return parse_settings(found.stack)
+
+        def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
+            return recorded
+
+    monkeypatch.setattr(recover, "selected_stack", lambda _: Stack())
+    monkeypatch.setattr(recover, "run_as_root", found.run)
+    return found
+
+
+def test_every_other_member_is_asked(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also one whose line was deleted before an update took it away, and one that is said to be gone."""
+    hosts.stack["hosts"]["node1"]["gone"] = True
+    assert __main__.main(["recover", "shop", "node2"]) == 0
+    assert hosts.asked == [("node2", ["192.0.2.11", "192.0.2.19"])]
+    assert "node2: etcd serves. Next: nothing in the stack file, then" in capsys.readouterr().out
+
+
+def test_what_comes_next_is_told(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are gone."""
+    assert __main__.main(["recover", "shop", "node2"]) == 0
+    assert "Next: gone: true for node1 in the stack file, then" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["node3", "node9", "nobody"])
+def test_only_a_control_plane_of_the_stack_goes_on(hosts: Hosts, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """Nobody is asked."""
+    assert __main__.main(["recover", "shop", name]) == 1
+    assert f"recover {name}: expected a living control plane of the stack" in capsys.readouterr().err
+    assert hosts.asked == []
+
+
+def test_a_refusal_is_the_end(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the words of the machine."""
+    problem = Problem("node2: recover", expected="no majority", seen="one", next_command="make status")
+    hosts.refusal = StepError(problem)
+    assert __main__.main(["recover", "shop", "node2"]) == 1
+    captured = capsys.readouterr()
+    assert "node2: recover: expected no majority" in captured.err
+    assert "etcd serves" not in captured.out
