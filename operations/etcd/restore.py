@@ -9,21 +9,31 @@ import io
 import re
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from components.host_files import File
+from pulumi.automation import StackNotFoundError
+
 from components.host_files.kubeadm import identity
 from components.settings import Settings
-from components.steps.scripts import install_scripts
-from components.steps.stdin import prologue, staged
+from components.steps.scripts import rerun
+from components.steps.stdin import inputs_of, prologue
 from components.steps.step import StepName
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
 from problem import Problem, StepError, printable
 
 GZIP = b"\x1f\x8b"
-PLACE = "/run/pulumi-kubeadm-restore"
+SEQUENCE = b"\x30"
+"""First byte of what `openssl cms` writes."""
+MEMBER = re.compile(r"SHA256SUMS|about|bundle\.db|config\.yaml|pki(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+"""Names in an archive that the host unpacks, as root."""
+AUTHORITIES = ("pki/ca", "pki/front-proxy-ca", "pki/etcd/ca")
+NEEDED = {
+    *("about", "bundle.db", "pki/sa.key", "pki/sa.pub"),
+    *(f"{name}.{end}" for name in AUTHORITIES for end in ("crt", "key")),
+}
 SUM = re.compile(r"^([0-9a-f]{64})  (?:\./)?(.+)$", re.MULTILINE)
 
 
@@ -45,13 +55,19 @@ def run(arguments: argparse.Namespace) -> None:
     settings = stack.settings()
     content = _in_clear(arguments.bundle, arguments.key)
     _refuse_other(_about(content, arguments.bundle), settings, arguments.bundle)
-    _refuse_members(stack)
+    recorded = _recorded(stack)
     host = settings.living_control_planes[0]  # which initialises where nothing is recorded
-    bundle = staged([File("/bundle", base64.b64encode(content).decode(), "0600")])
-    head = prologue("restore", {"HOST_NAME": host.name}, library=PLACE)
-    text = f"trap 'rm -rf {PLACE}' EXIT\n{install_scripts(PLACE)}{head}{bundle}run_step restore\n"
+    prepared = inputs_of(recorded.get((host.name, StepName.PREPARE), "")).values
+    text = _with_bundle({"HOST_NAME": host.name, "CLUSTER_ID": prepared.get("CLUSTER_ID", "")}, content)
     print(printable(run_as_root(host, settings.ssh, text).log), end="")
     print(f"{host.name}: the next update begins with the bundle. Next: {stack.commands.up}")
+
+
+def _with_bundle(values: Mapping[str, str], content: bytes) -> str:
+    """The text that lays a bundle ready. The bundle is read past bash, which would read each of its bytes alone."""
+    step, encoded = "run_step restore\n", base64.b64encode(content).decode()
+    head = rerun(prologue("restore", values), "restore").removesuffix(step)
+    return f'{head}head --bytes {len(encoded)} | base64 --decode >"$STATE/bundle.new"\n{encoded}{step}'
 
 
 def _in_clear(path: Path, key: Path | None) -> bytes:
@@ -62,10 +78,15 @@ def _in_clear(path: Path, key: Path | None) -> bytes:
         raise _refusal(path, "a file that can be read", str(error.strerror), "BUNDLE=FILE") from error
     if content.startswith(GZIP):
         return content
+    if not content.startswith(SEQUENCE):
+        raise _refusal(path, "a bundle", "something else", "another bundle")
     if key is None:
         raise _refusal(path, "the key for which the bundle is encrypted", "none", "KEY=FILE beside BUNDLE=FILE")
     command = ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(path), "-inkey", str(key)]
-    decrypted = subprocess.run(command, capture_output=True, check=False)
+    try:
+        decrypted = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise _refusal(path, "the program openssl", "none in PATH", "apt-get install openssl") from error
     if decrypted.returncode != 0 or not decrypted.stdout.startswith(GZIP):
         seen = decrypted.stderr.decode(errors="replace").strip().splitlines() or ["something else than a bundle"]
         raise _refusal(path, f"a bundle that the key in {key} decrypts", seen[-1], "KEY=FILE with another key")
@@ -76,16 +97,30 @@ def _about(content: bytes, path: Path) -> Mapping[str, str]:
     """The lines of the file `about` of a bundle whose checksums are right."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            files = {each.name: archive.extractfile(each) for each in archive.getmembers() if each.isfile()}
-            found = {name: file.read() for name, file in files.items() if file}
+            strange = [each.name for each in archive if not (MEMBER.fullmatch(each.name) and _is_plain(each))]
+            found = {} if strange else {each.name: _content(archive, each) for each in archive if each.isfile()}
+        if strange:
+            raise _refusal(path, "a bundle", f"an archive with {strange[0][:80]!r} in it", "another bundle")
         sums = {name: digest for digest, name in SUM.findall(found["SHA256SUMS"].decode())}
         wrong = [name for name, digest in sums.items() if hashlib.sha256(found[name]).hexdigest() != digest]
         about = dict(line.split("=", 1) for line in found["about"].decode().splitlines())
-    except (tarfile.TarError, OSError, EOFError, KeyError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
         raise _refusal(path, "a whole bundle", f"{type(error).__name__}: {error}", "another bundle") from error
-    if wrong or "bundle.db" not in sums:
-        raise _refusal(path, "a whole bundle", f"other checksums: {', '.join(wrong) or 'none'}", "another bundle")
+    if wrong:
+        raise _refusal(path, "a whole bundle", f"other checksums: {', '.join(wrong)}", "another bundle")
+    if missing := NEEDED - sums.keys():
+        raise _refusal(path, "a whole bundle", f"one without {', '.join(sorted(missing))}", "another bundle")
     return about
+
+
+def _is_plain(entry: tarfile.TarInfo) -> bool:
+    """True for a file or a directory: no link leads elsewhere."""
+    return entry.isfile() or entry.isdir()
+
+
+def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(entry)
+    return file.read() if file else b""
 
 
 def _refuse_other(about: Mapping[str, str], settings: Settings, path: Path) -> None:
@@ -107,12 +142,14 @@ def _without_endpoint(text: str) -> str:
     return re.sub(r" endpoint [^,]+,", "", text)
 
 
-def _refuse_members(stack: SelectedStack) -> None:
-    """A stack that remembers machines would visit them."""
+def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
+    """Inputs of the last update, without a member of a cluster: an update would visit it."""
     try:
         recorded = stack.recorded_inputs()
-    except StepError:
-        return  # a stack without a state
+    except StepError as error:
+        if isinstance(error.__cause__, StackNotFoundError):
+            return {}
+        raise
     members = [host for host, step in recorded if step in {StepName.INIT, StepName.JOIN}]
     if members:
         name = stack.name
@@ -125,6 +162,7 @@ def _refuse_members(stack: SelectedStack) -> None:
                 f" --all --force --yes --stack {name}; then again",
             )
         )
+    return recorded
 
 
 def _refusal(path: Path, expected: str, seen: str, next_command: str) -> StepError:

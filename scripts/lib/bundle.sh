@@ -48,7 +48,7 @@ has_room() {
 gather() {
   local bundle=$STAGING/bundle
   mkdir -p "$bundle"
-  cp --recursive --preserve "$PKI" "$bundle/pki"
+  cp --recursive --dereference --preserve "$PKI" "$bundle/pki"
   cp "$KUBEADM_CONFIG" "$bundle/config.yaml"
   {
     printf 'cluster-name=%s\n' "$(mark "$CLUSTER_NAME_MARK")"

@@ -12,6 +12,8 @@ ADMIN_CONF=/etc/kubernetes/admin.conf
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 PKI=/etc/kubernetes/pki
 MANIFESTS=/etc/kubernetes/manifests
+# What takes back an init that was cut short, by hand.
+RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
 
 # manifest_version: the Kubernetes version in the manifest of the API server; nothing without the manifest.
 manifest_version() {

@@ -2,7 +2,8 @@
 # The bundle that `make restore` laid on the machine which initialises the cluster.
 # Needs: NODE_IP RANDOM; lib/kubeadm.sh
 
-RESTORE=$STATE/restore # exists as a whole until the cluster runs with it
+# Exists as a whole until the cluster runs with it. In it `initialized` says that the init of kubeadm is done.
+RESTORE=$STATE/restore
 
 # pull_etcd: ETCD_IMAGE is the image of etcd, and on the machine.
 pull_etcd() {
@@ -32,12 +33,14 @@ restore_snapshot() {
 
 # restore_data: what kubeadm finds there it keeps; certificates of this machine it makes anew, by the old authorities.
 restore_data() {
+  rm -f "$RESTORE/initialized"
   mkdir -p "$PKI/etcd" /var/lib/etcd
   cp --preserve "$RESTORE"/pki/{ca,front-proxy-ca}.{crt,key} "$RESTORE"/pki/sa.{key,pub} "$PKI/"
   cp --preserve "$RESTORE"/pki/etcd/ca.{crt,key} "$PKI/etcd/"
   pull_etcd
   restore_snapshot ||
-    fail "etcd to restore its snapshot" "$(tail -n 5 "$STAGING/etcdutl")" "df -h /var/lib/etcd; another bundle: make restore"
+    fail "etcd to restore its snapshot" "$(tail -n 5 "$STAGING/etcdutl")" "df -h /var/lib/etcd; then, on $HOST_NAME: \
+sudo sh -c '$RESET'; pulumi up, or another bundle by make restore"
   mv /var/lib/etcd/restored/member /var/lib/etcd/member
   rm -rf /var/lib/etcd/restored
   sync --file-system /var/lib/etcd

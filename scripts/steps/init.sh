@@ -21,7 +21,6 @@
 . "$LIBRARY/lib/clients.sh"
 . "$LIBRARY/lib/control_plane.sh"
 
-RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
 export KUBECONFIG=$ADMIN_CONF
 
 reset_half_done() {
@@ -43,6 +42,7 @@ run_init() {
   if [[ -d $RESTORE ]]; then restore_data; fi
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
     init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
+  if [[ -d $RESTORE ]]; then : >"$RESTORE/initialized"; fi
   changed "kubeadm init is done"
 }
 
@@ -57,8 +57,9 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
   restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK"; then
-    # After a reboot the API of a complete cluster does not answer at once.
-    if [[ -f $KUBECONFIG ]] && comes_true 240 cluster_is_complete; then restore_marks; else reset_half_done; fi
+    # After a reboot the API of a complete cluster does not answer at once. One that is restored has all objects, also where
+    # kubeadm's init was cut short.
+    if [[ -f $KUBECONFIG && (! -d $RESTORE || -e $RESTORE/initialized) ]] && comes_true 240 cluster_is_complete; then restore_marks; else reset_half_done; fi
   fi
   is_marked "$INIT_STARTED_MARK" || run_init
 fi

@@ -1,22 +1,32 @@
 # shellcheck shell=bash
 # Lays a bundle ready on a machine without a cluster: the init of the next update begins with the etcd and the keys in it.
-# Needs: lib/kubeadm.sh lib/restore.sh
+# Needs: CLUSTER_ID; lib/kubeadm.sh lib/restore.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/restore.sh"
 
-there=()
-for path in "$ADMIN_CONF" "$KUBELET_CONF" "$MANIFESTS" "$STATE/$OWNER_MARK" /var/lib/etcd/member; do
-  [[ ! -e $path ]] || there+=("$path")
+BUNDLE=$STATE/bundle.new # on the disk: /run may be too small
+trap 'rm -rf "$BUNDLE" "$RESTORE.new"' EXIT
+there=() next="kubeadm reset --force; rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
+for path in "$ADMIN_CONF" "$KUBELET_CONF" "$MANIFESTS" "$PKI" /var/lib/etcd "$STATE/$INITIALIZED_MARK"; do
+  # Directories may be those of a package, or of a disk.
+  file=$(find "$path" ! -type d -print -quit 2>/dev/null) || true
+  [[ -z $file ]] || there+=("$file")
 done
-((${#there[@]} == 0)) || fail "a machine without a cluster" "${there[*]}" \
-  "where that cluster is lost, on $HOST_NAME: sudo sh -c 'kubeadm reset --force; rm -rf /etc/cni/net.d /var/lib/etcd/* \
-/etc/kubernetes $STATE'; then again"
-rm -rf "$RESTORE" "$RESTORE.new"
+owner=$(mark "$OWNER_MARK")
+if [[ -n $owner && $owner == "$CLUSTER_ID" ]]; then
+  next=$RESET # what the last update prepared here it does not prepare again
+elif [[ -n $owner ]]; then
+  there+=("$STATE/$OWNER_MARK")
+fi
+((${#there[@]} == 0)) ||
+  fail "a machine without a cluster" "${there[*]}" "where that cluster is lost, on $HOST_NAME: sudo sh -c '$next'; then again"
+rm -rf "$RESTORE"
 mkdir "$RESTORE.new"
-base64 --decode "$STAGING/files/bundle" | tar --extract --gzip --no-same-owner --directory "$RESTORE.new"
+tar --extract --gzip --no-same-owner --file "$BUNDLE" --directory "$RESTORE.new" 2>"$STAGING/tar" ||
+  fail "room for the content of the bundle" "$(tail -n 3 "$STAGING/tar")" "df -h $STATE; then again"
 (cd "$RESTORE.new" && sha256sum --check --quiet --strict SHA256SUMS) 2>"$STAGING/sums" ||
-  fail "a bundle whose checksums are right" "$(<"$STAGING/sums")" "another bundle"
+  fail "a bundle whose checksums are right" "$(<"$STAGING/sums")" "make restore with another bundle"
 sync --file-system "$STATE"
 mv "$RESTORE.new" "$RESTORE"
 sync "$STATE"

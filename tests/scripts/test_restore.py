@@ -1,0 +1,216 @@
+"""A bundle that is laid on a machine: the init begins with it, once, whatever ends in between."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.crash_points.sweep import POINTS
+from tests.scripts.cluster import ETCD, NODE_IS_READY, STATE, VALUES
+from tests.scripts.machine import Finished, Machine
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "6"))
+RESTORE = f"{STATE}/restore"
+FILES = {
+    "bundle.db": b"snapshot\n",
+    "about": b"cluster-name=dev\n",
+    "pki/sa.key": b"old\n",
+    "pki/sa.pub": b"old\n",
+    **{f"pki/{name}.{end}": b"old\n" for name in ("ca", "front-proxy-ca", "etcd/ca") for end in ("crt", "key")},
+}
+KUBEADM = r"""
+cd "$ROOT/etc"
+case "$1 $2 $3" in
+  "config images list") echo registry.k8s.io/etcd:3.6 ;;
+  "init --config "*)
+    [[ ! -e $ROOT/fails ]] || { mkdir -p kubernetes/manifests; touch kubernetes/admin.conf "$ROOT/up"; exit 1; }
+    echo "began with $(cat "$ROOT/var/lib/etcd/member/snap") and $(cat kubernetes/pki/ca.key)" >>"$ROOT/inits"
+    mkdir -p kubernetes/manifests "$ROOT/var/lib/kubelet"
+    echo --initial-cluster-state=existing >kubernetes/manifests/etcd.yaml
+    touch kubernetes/manifests/kube-apiserver.yaml kubernetes/{admin,controller-manager,scheduler}.conf
+    echo x | tee kubernetes/pki/{apiserver.crt,apiserver.key,etcd/server.crt} "$ROOT/var/lib/kubelet/config.yaml" >&2
+    touch "$ROOT/up"
+    ;;
+  reset*) rm -rf kubernetes/manifests kubernetes/pki kubernetes/admin.conf "$ROOT/up" ;;
+esac
+"""
+CTR = r"""
+[[ $* == *" run "* ]] || exit 0
+[[ $* != *--help ]] || { echo --bump-revision; exit; }
+[[ ! -e $ROOT/no-room ]] || { echo no space; exit 1; }
+while [[ $1 != restore ]]; do shift; done
+mkdir -p "$4/member"
+cp "$2" "$4/member/snap"
+"""
+"""containerd with the image of etcd, in which etcdutl is."""
+
+
+def bundle() -> bytes:
+    """As bundle.sh packs it."""
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n" for name, content in FILES.items())
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, content in (FILES | {"SHA256SUMS": sums.encode()}).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def empty(control_plane: Machine) -> Machine:
+    """A machine whose kubeadm begins with the data that it finds."""
+    control_plane.stub("kubeadm", KUBEADM)
+    control_plane.stub("ctr", CTR)
+    nodes = '[[ $* != *"get nodes"* ]] || { echo node/node1; echo node/node9; exit; }'
+    control_plane.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{nodes}\n{NODE_IS_READY}")
+    control_plane.stub("crictl", f'[[ "$*" != *info* ]] || exit 0\n{ETCD}')
+    control_plane.replace("steps/init", "comes_true 240", "comes_true 1")
+    return control_plane
+
+
+def lay(machine: Machine, content: bytes | None = None, identity: str = "") -> Finished:
+    """As `make restore` sends it."""
+    encoded = base64.b64encode(bundle() if content is None else content).decode()
+    head = machine.text("restore", {"CLUSTER_ID": identity}).removesuffix("run_step restore \n")
+    take = f'head --bytes {len(encoded)} | base64 --decode >"$STATE/bundle.new"\n{encoded}'
+    return machine.send(f"{head}{take}run_step restore\n")
+
+
+def test_init_begins_with_the_bundle_once(empty: Machine) -> None:
+    """Nodes of lost machines are deleted, and the bundle goes."""
+    laid = lay(empty)
+    assert laid.status == 0, laid.stderr
+    assert sorted(path.name for path in empty.path(STATE).iterdir()) == ["restore"]
+    first = empty.run("init", VALUES)
+    assert first.status == 0, first.stderr
+    assert empty.path("/inits").read_text() == "began with snapshot and old\n"
+    called = empty.calls()
+    assert [each for each in called if each.endswith("--bump-revision 1000000000 --mark-compacted")]
+    calls = [call for call in called if call.startswith("kubectl delete")]
+    assert [call.split(" --")[0] for call in calls] == ["kubectl delete"]
+    assert "node/node9" in calls[0]
+    assert "node/node1" not in calls[0]
+    assert not empty.path(RESTORE).exists()
+    assert empty.run("init", VALUES).stderr == ""
+    assert empty.path("/inits").read_text().count("\n") == 1
+
+
+LEFT = [
+    *("/etc/kubernetes/admin.conf", "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests/etcd.yaml"),
+    *("/etc/kubernetes/pki/ca.crt", "/var/lib/etcd/member/snap/db", f"{STATE}/owner", f"{STATE}/initialized"),
+]
+
+
+@pytest.mark.parametrize("path", LEFT)
+def test_a_machine_with_something_left_is_refused(empty: Machine, path: str) -> None:
+    """Nothing is laid there, and what was seen is named."""
+    empty.write(path, "0" * 16)
+    finished = lay(empty, identity="1" * 16)
+    assert finished.status == 1
+    assert f"expected a machine without a cluster,\n  saw {empty.path(path)}" in finished.stderr
+    assert not list(empty.path(STATE).glob("*restore*"))
+    assert not list(empty.path(STATE).glob("*.new"))
+
+
+def test_empty_directories_and_a_preparation_of_this_cluster_are_no_leftover(empty: Machine) -> None:
+    """Those of a package, of a disk, and of an update that failed before its init."""
+    for path in ("/etc/kubernetes/manifests", "/var/lib/etcd/lost+found"):
+        empty.path(path).mkdir(parents=True)
+    empty.write(f"{STATE}/owner", "0" * 16)
+    assert lay(empty, identity="0" * 16).status == 0
+    assert empty.path(RESTORE).is_dir()
+
+
+def test_half_a_bundle_is_not_laid(empty: Machine) -> None:
+    """As where the disk is full."""
+    finished = lay(empty, bundle()[:-100])
+    assert finished.status == 1
+    assert "restore: expected room for the content of the bundle" in finished.stderr
+    assert list(empty.path(STATE).iterdir()) == []
+
+
+def follow(machine: Machine, message: str) -> None:
+    """Do what a message says, to the letter."""
+    (command,) = re.findall(r"sudo (sh -c '[^']*')", message)
+    here = command.replace("/etc/cni", f"{machine.root}/etc/cni")
+    subprocess.run(["bash", "-c", f"PATH={machine.root}/stubs:$PATH; {here}"], check=True)
+
+
+def test_the_advice_after_a_failed_init_leads_to_the_restored_cluster(empty: Machine) -> None:
+    """The bundle survives the reset."""
+    assert lay(empty).status == 0
+    empty.write("/fails", "")
+    failed = empty.run("init", VALUES)
+    assert failed.status == 1
+    empty.path("/fails").unlink()
+    follow(empty, failed.stderr)
+    finished = empty.run("init", VALUES)
+    assert finished.status == 0, finished.stderr
+    assert empty.path("/inits").read_text() == "began with snapshot and old\n"
+
+
+def test_an_init_that_was_cut_short_is_not_whole_because_its_data_are(empty: Machine) -> None:
+    """Restored data have the objects that kubeadm makes: it is reset, and begins with the bundle again."""
+    assert lay(empty).status == 0
+    empty.write("/fails", "")
+    assert empty.run("init", VALUES).status == 1
+    assert empty.path("/up").exists()
+    empty.path("/fails").unlink()
+    refused = empty.run("init", VALUES)
+    assert refused.status == 1
+    assert "saw an init of this stack that was cut short" in refused.stderr
+    assert empty.run("init", VALUES | {"RESET_ON_FAILURE": "true"}).status == 0
+    assert empty.path("/inits").read_text() == "began with snapshot and old\n"
+
+
+def test_a_restore_without_room_says_how_it_goes_on(empty: Machine) -> None:
+    """After the reset it is restored."""
+    assert lay(empty).status == 0
+    empty.write("/no-room", "")
+    failed = empty.run("init", VALUES)
+    assert failed.status == 1
+    assert "expected etcd to restore its snapshot,\n  saw no space" in failed.stderr
+    empty.path("/no-room").unlink()
+    follow(empty, failed.stderr)
+    assert empty.run("init", VALUES).status == 0
+    assert not empty.path(RESTORE).exists()
+
+
+def test_an_init_that_is_killed_begins_with_the_bundle_again(
+    empty: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or goes on, where kubeadm had come to its end; the bundle goes last."""
+    assert lay(empty).status == 0
+    values = VALUES | {"RESET_ON_FAILURE": "true"}
+    text, saved, counted = empty.text("init", values), tmp_path / "saved", tmp_path / "points"
+    shutil.copytree(empty.root, saved, symlinks=True)
+    monkeypatch.setenv("CRASH_KIND", "killed")
+    monkeypatch.setenv("CRASH_DIRECTORY", str(tmp_path))
+    points = 0
+    # Undisturbed, to count, and then from the end on.
+    for number in range(EXAMPLES + 1):
+        monkeypatch.setenv("CRASH_AT", str(points - (number - 1) * (points // EXAMPLES)) if points else "0")
+        monkeypatch.setenv("BASH_ENV", str(POINTS))
+        finished = empty.send(text)
+        monkeypatch.delenv("BASH_ENV")
+        assert finished.status == (-9 if points else 0), finished.stderr
+        points = points or len(counted.read_text())
+        again = empty.run("init", values)
+        assert again.status == 0, again.stderr
+        assert set(empty.path("/inits").read_text().splitlines()) == {"began with snapshot and old"}
+        assert not empty.path(RESTORE).exists()
+        assert "node/node9" in "".join(empty.calls())
+        counted.unlink()
+        shutil.rmtree(empty.root)
+        shutil.copytree(saved, empty.root, symlinks=True)
+    assert points > 150

@@ -1,0 +1,204 @@
+"""`make restore` lays a bundle on a machine only where it is whole, and of this cluster."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+from pulumi.automation import StackNotFoundError
+from pulumi.automation._cmd import CommandResult
+
+from components.host_files.kubeadm import identity
+from components.settings import Host, Ssh
+from components.settings.stack_file import parse_settings
+from components.steps.ssh import Answer
+from components.steps.stdin import inputs_of, prologue
+from components.steps.step import StepName
+from operations import __main__
+from operations.etcd import restore
+from problem import Problem, StepError
+from tests.unit.support.stacks import SHOP, with_workers
+
+SETTINGS = parse_settings(with_workers("node2"))
+ABOUT = f"cluster-name=dev\ncluster-identity={identity(SETTINGS)}\nkubernetes-version=1.36.3\nhost=node1\ntime=x\n"
+KEYS = [f"pki/{name}.{end}" for name in ("ca", "front-proxy-ca", "etcd/ca") for end in ("crt", "key")]
+OTHERS = {"bundle.db": "data" * 1000, "about": ABOUT, "config.yaml": "kind: x\n", "pki/sa.key": "s", "pki/sa.pub": "s"}
+FILES = OTHERS | {name: f"content of {name}" for name in KEYS}
+Files = dict[str, str]
+
+
+def archive(files: Files, *, sums: Files | None = None, more: tuple[tarfile.TarInfo, ...] = ()) -> bytes:
+    """A bundle in the clear, with checksums of its files, or of others."""
+    listed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (sums or files).items()}
+    files = files | {"SHA256SUMS": "".join(f"{digest}  ./{name}\n" for name, digest in listed.items())}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as bundle:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text.encode())
+            bundle.addfile(entry, io.BytesIO(text.encode()))
+        for entry in more:
+            bundle.addfile(entry)
+    return packed.getvalue()
+
+
+def without(name: str) -> Files:
+    """The files but one."""
+    return {each: text for each, text in FILES.items() if each != name}
+
+
+def link(name: str) -> tarfile.TarInfo:
+    """A link to a file of the machine."""
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/shadow"
+    return entry
+
+
+class Place:
+    """A stack, the file of a bundle, and what was sent."""
+
+    def __init__(self, directory: Path) -> None:
+        self.bundle = directory / "dev.bundle"
+        self.bundle.write_bytes(archive(FILES))
+        self.recorded: dict[tuple[str, StepName], str] | StepError = {}
+        self.sent: list[tuple[str, str]] = []
+
+    def run(self, host: Host, _: Ssh, text: str) -> Answer:
+        """As run_as_root."""
+        self.sent.append((host.name, text))
+        return Answer(0, "", "")
+
+    def restore(self, *arguments: str) -> int:
+        """Status of `make restore`."""
+        return __main__.main(["restore", "shop", str(self.bundle), *arguments])
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A new stack of the same cluster."""
+    found = Place(tmp_path)
+
+    class Stack:
+        name, commands = "shop", SHOP
+
+        def settings(self) -> object:
+            return SETTINGS
+
+        def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
+            if isinstance(found.recorded, StepError):
+                raise found.recorded
+            return found.recorded
+
+    monkeypatch.setattr(restore, "selected_stack", lambda _: Stack())
+    monkeypatch.setattr(restore, "run_as_root", found.run)
+    return found
+
+
+def test_a_whole_bundle_reaches_the_machine_that_initialises(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Byte by byte, and nothing of it is printed."""
+    place.recorded = {("node1", StepName.PREPARE): f"{prologue('prepare', {'CLUSTER_ID': '0123'})}run_step prepare\n"}
+    assert place.restore() == 0
+    ((name, text),) = place.sent
+    assert name == "node1"
+    *_, command, last = text.splitlines()
+    encoded = last.removesuffix("run_step restore")
+    assert base64.b64decode(encoded) == place.bundle.read_bytes()
+    assert f"head --bytes {len(encoded)} |" in command
+    assert inputs_of(text.replace(encoded, "")).values["CLUSTER_ID"] == "0123"
+    printed = capsys.readouterr()
+    assert "node1: the next update begins with the bundle" in printed.out
+    assert encoded[:40] not in printed.out + printed.err
+
+
+DAMAGED = {
+    "truncated": (archive(FILES)[:-200], "a whole bundle"),
+    "with a wrong byte": (archive(FILES)[:200] + b"\xff\x00" + archive(FILES)[202:], "a whole bundle"),
+    "empty": (b"", "saw something else"),
+    "of text": (b"hello", "saw something else"),
+    "with another checksum": (archive(FILES, sums=FILES | {"bundle.db": "other"}), "other checksums: bundle.db"),
+    "without about": (archive(without("about")), "a whole bundle"),
+    "without a key": (archive(without("pki/etcd/ca.key")), "one without pki/etcd/ca.key"),
+    "with a key that has no checksum": (archive(FILES, sums=without("pki/ca.key")), "one without pki/ca.key"),
+    "without checksums": (archive(FILES, sums={"about": ABOUT}), "one without bundle.db"),
+    "with a file elsewhere": (archive(FILES | {"../../etc/x": "x"}), "an archive with '../../etc/x' in it"),
+    "with an absolute path": (archive(FILES | {"/etc/x": "x"}), "an archive with '/etc/x' in it"),
+    "with a path that climbs": (archive(FILES | {"pki/../../x": "x"}), "an archive with 'pki/../../x' in it"),
+    "with a link": (archive(FILES, more=(link("pki/extra.key"),)), "an archive with 'pki/extra.key' in it"),
+    "with a huge name": (archive(FILES | {"x" * 100_000: "x"}), f"an archive with '{'x' * 80}' in it"),
+    "with binary words": (archive(FILES | {"about": "cluster"}), "a whole bundle"),
+    "of another cluster": (archive(FILES | {"about": ABOUT.replace("name dev", "name prod")}), "name prod"),
+    "of another version": (archive(FILES | {"about": ABOUT.replace("1.36.3", "1.35.1")}), "kubernetesVersion: 1.35.1"),
+    "of no version": (archive(FILES | {"about": "time=x\n"}), "saw none"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), DAMAGED.values(), ids=DAMAGED)
+def test_a_bundle_that_does_not_fit_is_refused(
+    place: Place, capsys: pytest.CaptureFixture[str], content: bytes, said: str
+) -> None:
+    """No machine is visited."""
+    place.bundle.write_bytes(content)
+    assert place.restore() == 1
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert len(printed) < 2000
+    assert place.sent == []
+
+
+def test_an_address_as_endpoint_may_be_another_one(place: Place) -> None:
+    """Its machine is lost."""
+    other = ABOUT.replace(f"endpoint {SETTINGS.endpoint}", "endpoint 192.0.2.99:6443")
+    assert other != ABOUT
+    place.bundle.write_bytes(archive(FILES | {"about": other}))
+    assert place.restore() == 0
+
+
+def test_an_encrypted_bundle_needs_its_key(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which is read from its file."""
+    for name in ("right", "wrong"):
+        new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x"]
+        out = ["-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.crt")]
+        subprocess.run(["openssl", *new, *out], check=True, capture_output=True)
+    plain = place.bundle.read_bytes()
+    encrypt = ["openssl", "cms", "-encrypt", "-binary", "-stream", "-aes-256-cbc", "-outform", "DER"]
+    sealed = subprocess.run(
+        [*encrypt, str(tmp_path / "right.crt")], input=plain, capture_output=True, check=True
+    ).stdout
+    place.bundle.write_bytes(sealed)
+    for arguments, said in (
+        ((), "the key for which the bundle is encrypted"),
+        (("--key", str(tmp_path / "wrong.key")), "a bundle that the key in"),
+        (("--key", str(tmp_path / "none.key")), "a bundle that the key in"),
+    ):
+        assert place.restore(*arguments) == 1
+        assert said in capsys.readouterr().err
+    place.bundle.write_bytes(sealed[:-100])
+    assert place.restore("--key", str(tmp_path / "right.key")) == 1
+    assert place.sent == []
+    place.bundle.write_bytes(sealed)
+    assert place.restore("--key", str(tmp_path / "right.key")) == 0
+    assert base64.b64encode(plain).decode() in place.sent[0][1]
+
+
+def test_a_stack_with_members_is_refused(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """An update would visit them."""
+    place.recorded = {("node2", StepName.JOIN): ""}
+    assert place.restore() == 1
+    assert "saw its state has those of the lost cluster: node2" in capsys.readouterr().err
+    assert place.sent == []
+
+
+def test_a_state_that_cannot_be_read_is_no_empty_state(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """But a stack that is not there has none."""
+    problem = Problem("read the state", expected="Pulumi to succeed", seen="incorrect passphrase", next_command="again")
+    place.recorded = StepError(problem)
+    assert place.restore() == 1
+    assert "incorrect passphrase" in capsys.readouterr().err
+    assert place.sent == []
+    place.recorded.__cause__ = StackNotFoundError(CommandResult(stdout="", stderr="", code=1))
+    assert place.restore() == 0
