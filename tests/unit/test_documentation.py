@@ -133,3 +133,13 @@ def test_each_section_of_a_page_that_the_code_names_is_there() -> None:
     assert len(named) > 3
     missing = [(page, title) for page, title in named if title not in HEADING.findall((DOCS / page).read_text())]
     assert missing == []
+
+
+def test_the_page_of_outputs_has_each_output_of_a_stack() -> None:
+    """As components/cluster.py names them."""
+    source = (REPOSITORY / "components" / "cluster.py").read_text().partition("\ndef _outputs(")[2]
+    returned = re.search(r"outputs: dict\[str, Any\] = \{(.*)\}", source)
+    assert returned
+    outputs = {*re.findall(r'"(\w+)":', returned[1]), *re.findall(r'outputs\["(\w+)"\] =', source)}
+    page = (DOCS / "outputs-and-ports.md").read_text().partition("## Ports")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == outputs
