@@ -61,6 +61,8 @@ def control_plane(machine: Machine) -> Machine:
     machine.write("/container", "")
     machine.write(API_SERVER, manifest("1.36.3"))
     machine.write("/var/lib/kubelet/config.yaml", "")
+    machine.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
+    machine.replace("lib/kube_proxies", "STAYS_SECONDS=15", "STAYS_SECONDS=0")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     machine.write("/etc/kubernetes/admin.conf", "")
     for name in ("controller-manager", "scheduler"):
