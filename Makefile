@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration support \
+.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha lifecycle errors faults chaos lint configuration support \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -34,6 +34,9 @@ endif
 
 preview: ## [CONTROL_PLANES=3]: what `make up` would change, line by line
 	@$(PYTHON) -m local preview $(call given,CONTROL_PLANES)
+
+public: ## Fail where new local machines would not use the public sources and the published plugins
+	@$(PYTHON) -m local public
 
 tools: ## Install what is needed to run Pulumi and the tests
 	@$(PYTHON) -m local tools
