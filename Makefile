@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration support \
+.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration support \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -34,6 +34,9 @@ endif
 
 preview: ## [CONTROL_PLANES=3]: what `make up` would change, line by line
 	@$(PYTHON) -m local preview $(call given,CONTROL_PLANES)
+
+public: ## Fail where new local machines would not use the public sources and the published plugins
+	@$(PYTHON) -m local public
 
 tools: ## Install what is needed to run Pulumi and the tests
 	@$(PYTHON) -m local tools
@@ -95,7 +98,7 @@ lint: ## Style, types, shell
 	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
 	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
 
-configuration: ## Write docs/configuration.md, docs/versions.md and the editors' schema anew, from the settings
+configuration: ## Write docs/configuration.md, hosts.md, versions.md and the editors' schema anew, from the code
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "down": cluster.down,
     "status": cluster.status,
     "preview": cluster.preview,
+    "public": cluster.public,
     "tools": toolchain.install,
     "clean-cache": clean_cache,
 }

@@ -13,7 +13,7 @@ from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
 from local.mirror import MirrorAccess
-from local.paths import REPOSITORY, STATE
+from local.paths import LINUX_ON_AMD64, PLATFORM, REPOSITORY, STATE
 from local.report import elapsed, say, step
 from local.stack import LocalStack
 from problem import Problem, StepError
@@ -58,8 +58,17 @@ def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
     """Create machines that answer, and serve the mirror that they install from.
 
     Raises:
-        StepError: the mirror does not build, or the machines cannot be made.
+        StepError: the mirror does not build, as on a host that is not Linux on amd64, or the machines cannot be made.
     """
+    if PLATFORM != LINUX_ON_AMD64:
+        raise StepError(
+            Problem(
+                "build the local mirror",
+                expected="Linux on amd64, for which its packages and images are built",
+                seen=PLATFORM,
+                next_command="give this host a way to the public sources, then make up",
+            )
+        )
     machines.ensure_engine()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     mirror.build(kubernetes)
@@ -84,6 +93,25 @@ def _prepare(stack: LocalStack) -> MirrorAccess | None:
     with step(f"Local machines of {environment.name} answer", estimate_seconds=40):
         machines.create(environment, way_out=True)
     return None
+
+
+def public(stack: LocalStack = DEV_STACK) -> None:
+    """Do nothing where `make up` of new machines uses the public sources and the published plugins, and fail elsewhere.
+
+    Raises:
+        StepError: a source cannot be reached, or a plugin cannot be downloaded.
+    """
+    toolchain.install()
+    if toolchain.has_substitute():
+        raise _not_public("the published plugins of Pulumi", "a substitute that was built here")
+    sources = public_sources.sources_of(stack.kubernetes, stack.environment.debian)
+    if not public_sources.are_reachable(sources):
+        raise _not_public("an answer of each public source", "no answer of those that the line above names")
+
+
+def _not_public(expected: str, seen: str) -> StepError:
+    next_command = "curl --head on this host, without a proxy; make clean-cache takes what was built away"
+    return StepError(Problem("use the public sources", expected=expected, seen=seen, next_command=next_command))
 
 
 def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:

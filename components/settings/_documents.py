@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from components.settings import Settings, _patterns
+from components.settings.ports import NODE_PORTS
 from components.settings.versions import (
     FIRST_CALICO_WITH_NFTABLES,
     argument_of,
@@ -24,8 +25,6 @@ LARGEST_SERVICE_SUBNET = 12
 SMALLEST_SUBNET = 28
 """Lengths of networks, of kubeadm: constants.go, PodSubnetNodeMaskMaxDiff, MaximumBitsForServiceSubnet and
 MinimumAddressesInPodSubnet, and the default of `node-cidr-mask-size`."""
-NODE_PORTS = range(30000, 32768)
-"""The API server's default of `service-node-port-range`."""
 
 
 def contradictions_of_documents(settings: Settings) -> Iterator[str]:

@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from local.paths import STATE, TOOL_CHAIN_BIN, VIRTUAL_ENVIRONMENT
-from local.toolchain.pulumi import install_pulumi
+from local.toolchain.pulumi import HAS_PLUGINS, has_substitute, install_pulumi
 from local.toolchain.python import install_python_packages
 
-__all__ = ["environment", "install", "install_python_packages"]
+__all__ = ["environment", "has_substitute", "install", "install_python_packages"]
 
 OPERATIONS_AT_A_TIME = "100"
 
@@ -39,11 +39,12 @@ def environment() -> dict[str, str]:
         # No sidecar files: a half-written sidecar file of a killed Pulumi makes the whole state unreadable.
         "PULUMI_BACKEND_URL": f"file://{state}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Pulumi's own default is four for each core. Operations wait for machines, and hardly for this host's cores.
         "PULUMI_PARALLEL": os.environ.get("PULUMI_PARALLEL", OPERATIONS_AT_A_TIME),
     }
+    if HAS_PLUGINS:
+        variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     # Pulumi 3.259 prefers the variable to the file, and then cannot read the secrets of this checkout.
     variables.pop("PULUMI_CONFIG_PASSPHRASE", None)
     # The command provider connects to the agent even if it has a key, and fails on a dead socket.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.locks import locked
-from local.paths import TOOL_CHAIN_BIN
+from local.paths import LINUX_ON_AMD64, PLATFORM, TOOL_CHAIN_BIN
 from local.report import say, step
 from local.toolchain.download import downloaded, unpack
 from local.toolchain.go import GoProgram, module_directory
@@ -27,8 +27,14 @@ KUBERNETES_PATH = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 COMMAND_VERSION = "1.2.1"
 SDK_PATH = "github.com/pulumi/pulumi/sdk/v3"
 SDK = "https://get.pulumi.com/releases/sdk"
-SDK_ARCHIVE = f"{SDK}/pulumi-v{PULUMI_VERSION}-linux-x64.tar.gz"
 SDK_CHECKSUMS = f"{SDK}/pulumi-{PULUMI_VERSION}-checksums.txt"
+SDK_PLATFORMS = {
+    LINUX_ON_AMD64: "linux-x64",
+    "linux-aarch64": "linux-arm64",
+    "darwin-x86_64": "darwin-x64",
+    "darwin-arm64": "darwin-arm64",
+}
+"""Names that the publisher gives the systems of PLATFORM. On another one Pulumi is built."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Tool:
     Attributes:
         name: name of the program on PATH.
         version: the pinned version.
-        archive: address of the publisher's archive for Linux on amd64.
+        archive: address of the publisher's archive for this host.
         checksums: address of the publisher's checksums of the archive.
         build: builds the programs of the tool into a directory.
         seconds: duration of a build on two cores without a cache.
@@ -99,17 +105,29 @@ def _plugin(kind: str, version: str) -> tuple[str, str]:
     return archive, f"{release}/pulumi-{kind}_{version}_checksums.txt"
 
 
-TOOLS = (
-    Tool("pulumi", PULUMI_VERSION, SDK_ARCHIVE, SDK_CHECKSUMS, _build_command_line, 240),
-    Tool(
-        "pulumi-language-python",
-        PULUMI_VERSION,
-        SDK_ARCHIVE,
-        SDK_CHECKSUMS,
-        _build_language_host,
-        30,
-        more=("pulumi-language-python-exec",),
-    ),
+def tools(platform: str) -> tuple[Tool, ...]:
+    """The tools of a system: Pulumi, and its plugins on Linux on amd64. Elsewhere Pulumi installs its plugins itself.
+
+    Args:
+        platform: such as PLATFORM.
+    """
+    archive = f"{SDK}/pulumi-v{PULUMI_VERSION}-{SDK_PLATFORMS.get(platform, platform)}.tar.gz"
+    sdk = (
+        Tool("pulumi", PULUMI_VERSION, archive, SDK_CHECKSUMS, _build_command_line, 240),
+        Tool(
+            "pulumi-language-python",
+            PULUMI_VERSION,
+            archive,
+            SDK_CHECKSUMS,
+            _build_language_host,
+            30,
+            more=("pulumi-language-python-exec",),
+        ),
+    )
+    return (*sdk, *PLUGINS) if platform == LINUX_ON_AMD64 else sdk
+
+
+PLUGINS = (
     Tool(
         "pulumi-resource-kubernetes",
         KUBERNETES_VERSION,
@@ -126,6 +144,9 @@ TOOLS = (
         substitute=True,
     ),
 )
+"""For Linux on amd64. Without a way out they are built, and PATH has no plugin of another version."""
+TOOLS = tools(PLATFORM)
+HAS_PLUGINS = PLATFORM == LINUX_ON_AMD64
 
 
 def install_pulumi() -> None:
@@ -139,14 +160,19 @@ def install_pulumi() -> None:
             for tool in TOOLS:
                 if not _is_there(tool):
                     _install(tool, scratch)
-    if any(tool.substitute and _stamp(tool).read_text().endswith("built") for tool in TOOLS):
+    if has_substitute():
         say("  Note: the command provider is a local substitute, because the real one cannot be downloaded here.")
+
+
+def has_substitute() -> bool:
+    """True where an installed tool is a substitute of the published one."""
+    return any(tool.substitute and _stamp(tool).read_text().endswith("built") for tool in TOOLS)
 
 
 def _is_there(tool: Tool) -> bool:
     if all((TOOL_CHAIN_BIN / program).exists() for program in tool.programs) and _stamp(tool).exists():
         return _stamp(tool).read_text().startswith(_wanted(tool))
-    return tool.archive == SDK_ARCHIVE and _fits_on_path(tool)
+    return tool.checksums == SDK_CHECKSUMS and _fits_on_path(tool)
 
 
 def _fits_on_path(tool: Tool) -> bool:

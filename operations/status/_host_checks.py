@@ -11,6 +11,7 @@ from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
 from operations.status._etcd_checks import etcd_problems
 from operations.status._lost_state import lost_problems, marks_of
+from operations.status._port_checks import ports_of
 from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
@@ -31,7 +32,11 @@ def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> d
         StepError: it does not let us in.
     """
     workers = [each.name for each in settings.workers if were_nodes.get(each.name) == host.name and not each.gone]
-    given = {"PAUSE_IMAGE": settings.pause_image, "MARKS": " ".join(marks_of(host, workers))}
+    given = {
+        "PAUSE_IMAGE": settings.pause_image,
+        "MARKS": " ".join(marks_of(host, workers)),
+        "PORTS": " ".join(ports_of(host, settings, were_nodes)),
+    }
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     if host.role == "control-plane":
         script += ETCD_FACTS.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.settings.ports import VXLAN_PORT
 from operations.access.api import Json
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.stack.commands import StackCommands
@@ -21,7 +22,7 @@ def pod_network_problems(state: ClusterState, commands: StackCommands) -> Iterat
             "pod network",
             expected=f"the API server to reach the pods on {unreachable}",
             seen=f"CoreDNS, which is Ready on this node, does not answer: {state.dns_failures[unreachable][0]}",
-            next_command="open UDP port 4789 (VXLAN) between the hosts; kubectl --namespace kube-system logs"
+            next_command=f"open UDP port {VXLAN_PORT} (VXLAN) between the hosts; kubectl --namespace kube-system logs"
             " --selector k8s-app=calico-node --prefix",
         )
 

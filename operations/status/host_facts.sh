@@ -1,8 +1,10 @@
 # shellcheck shell=bash
 # Prints what `make status` wants to know of a host, one fact a line: name, tab, value. Changes nothing.
-# The caller sets PAUSE_IMAGE, and MARKS to the names of the marks of a node of this role, between blanks.
+# The caller sets PAUSE_IMAGE; MARKS to the names of the marks of a node of this role, and PORTS to ADDRESS:PORT of what this host
+# has to reach, between blanks.
 
 RECENT='15 minutes ago'
+PORT_SECONDS=3
 STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C.UTF-8 # English, and a character of several bytes is one
 
@@ -32,11 +34,25 @@ gone_marks() {
 
 is_there() { if [[ -e $1 ]]; then echo yes; else echo no; fi; }
 
+# try_port ADDRESS:PORT: a fact about a port that does not let this machine in: no answer, or what the kernel says.
+try_port() {
+  local seen status=0
+  # shellcheck disable=SC2016 # the other bash reads them
+  seen=$(timeout "$PORT_SECONDS" bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "${1%:*}" "${1#*:}" 2>&1) || status=$?
+  case $status in
+    0) ;;
+    124) fact "port $1" "no answer within $PORT_SECONDS s" ;;
+    *) fact "port $1" "${seen##*: }" ;;
+  esac
+}
+
 last_line_with() {
   output_of journalctl --unit "$1" --since "$RECENT" --no-pager --output cat | grep --extended-regexp --ignore-case "$2" |
     tail --lines 1 || true # no such line is no error
 }
 
+# All at once: a large cluster has hundreds. A line is written as a whole.
+for port in $PORTS; do try_port "$port" & done
 fact containerd_program "$(command -v containerd || true)" # a machine that no update was on has none
 fact containerd "$(output_of systemctl is-active containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
@@ -55,3 +71,4 @@ fact cluster_data "$(is_there /var/lib/etcd/member)"
 fact files_gone "$(gone_files)"
 fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp 'unauthorized|expired|invalid for this cluster' \
   /var/log/pulumi-kubeadm/*join* | tail --lines 1 || true)" # a host that never tried has no log
+wait

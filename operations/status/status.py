@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from operations.status._dashboard_checks import dashboard_problems
 from operations.status._host_checks import facts_of, host_problems
 from operations.status._pod_checks import pod_problems
 from operations.status._pod_network_checks import pod_network_problems
+from operations.status._port_checks import port_problems
 from problem import Problem, StepError, printable
 
 CONNECTIONS_AT_ONCE = 16
@@ -45,9 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     state, problems = _cluster(stack, settings, arguments.kubeconfig, were_nodes)
     print(_summary(state))
     hosts = [host for host in settings.hosts.values() if not host.gone]
-    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        for found in pool.map(lambda host: _host(host, settings, stack.commands, state, were_nodes), hosts):
-            problems += found
+    problems += _hosts(hosts, settings, stack.commands, state, were_nodes)
     for problem in problems:
         print(f"\n{problem}")
     if problems:
@@ -104,16 +103,33 @@ def _recorded_nodes(stack: SelectedStack, settings: Settings) -> dict[str, str]:
     return {host: inputs_of(text).values.get("HOST_NAME", "") if text else "" for host, text in memberships.items()}
 
 
-def _host(
-    host: Host, settings: Settings, commands: StackCommands, state: ClusterState, were_nodes: Mapping[str, str]
-) -> Iterable[Problem]:
-    is_node = None if state.nodes is None else any(node["metadata"]["name"] == host.name for node in state.nodes)
+def _hosts(
+    hosts: Sequence[Host],
+    settings: Settings,
+    commands: StackCommands,
+    state: ClusterState,
+    were_nodes: Mapping[str, str],
+) -> Iterator[Problem]:
+    """Problems of each host, and last those between hosts, which need the facts of all."""
+    names = None if state.nodes is None else {node["metadata"]["name"] for node in state.nodes}
+    facts = {}
+    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
+        found = pool.map(lambda host: _facts(host, settings, were_nodes), hosts)
+        for host, answer in zip(hosts, found, strict=True):
+            if isinstance(answer, Problem):
+                yield answer
+                continue
+            facts[host.name] = answer
+            is_node, was_node = None if names is None else host.name in names, host.name in were_nodes
+            yield from host_problems(host, settings, answer, commands, is_node=is_node, was_node=was_node)
+    yield from port_problems(settings, facts, commands)
+
+
+def _facts(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> dict[str, str] | Problem:
     try:
-        facts = facts_of(host, settings, were_nodes)
-        was_node = host.name in were_nodes
-        return list(host_problems(host, settings, facts, commands, is_node=is_node, was_node=was_node))
+        return facts_of(host, settings, were_nodes)
     except StepError as error:
-        return [error.problem]
+        return error.problem
 
 
 def _summary(state: ClusterState) -> str:

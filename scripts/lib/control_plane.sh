@@ -2,7 +2,7 @@
 # A control plane that exists, whether this machine initialised it or joined it.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
 #   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/clients.sh
-#   lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
+#   lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
 
 has_all_of_kubeadm() {
   api_is_ready &&
@@ -80,6 +80,7 @@ keep_control_plane() {
   is_marked "$INITIALIZED_MARK" || sync_kubeadm_files
   remember "$INITIALIZED_MARK" yes
   remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
+  put_back_kube_proxy_configuration
   for part in upgrade reconfigure guard endpoint expiry; do
     # shellcheck source=/dev/null
     . "$LIBRARY/parts/control_plane/$part.sh"

@@ -49,6 +49,7 @@ CERTIFICATE_BEFORE=$STATE/api-certificate # the API server's certificate before 
 UPGRADE_BEFORE=$STATE/before-upgrade      # files that kubeadm writes during an upgrade, as they were before
 LOGS=/var/log/pulumi-kubeadm              # what each step printed last
 KUBELET_BEFORE=$STATE/kubelet             # the kubelet's configuration before such a change
+KUBE_PROXY_BEFORE=$STATE/kube-proxy       # the ConfigMap of kube-proxy before such a change
 
 # remember NAME VALUE: write a mark. It is there as a whole or not at all, also after a power cut.
 remember() {

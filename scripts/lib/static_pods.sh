@@ -69,10 +69,16 @@ change_static_pods() {
   drop "$MANIFESTS_BEFORE"
 }
 
+# last_words NAME: what the newest container of this name said last, whether it runs or not.
+last_words() {
+  local container
+  container=$(crictl ps --all --quiet --name "^$1\$" | head -n 1)
+  crictl logs --tail 5 "$container" 2>&1 | cut --characters=-400
+}
+
 refuse_arguments() {
   local seen
-  # The reason may be missing; the old manifests come back all the same.
-  seen=$(crictl logs --tail 5 "$(crictl ps --all --quiet --name "^$1\$" | head -n 1)" 2>&1 | cut --characters=-400) || true
+  seen=$(last_words "$1") || true # the reason may be missing; the old manifests come back all the same
   put_back_half_done
   wait_for 240 "the API server to be ready with its old arguments" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
   fail "$1 to run with its new arguments within 180 s" "$seen" \

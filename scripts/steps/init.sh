@@ -11,6 +11,7 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/endpoint.sh"
 . "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/kube_proxies.sh"
 . "$LIBRARY/lib/patches.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/restore.sh"

@@ -47,7 +47,8 @@ DISCOVERY = [
 
 
 NODE_IS_READY = (
-    'case "$*" in *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;;'
+    'case "$*" in *"configmap kube-proxy "*) grep --count "addon kube-proxy" "$ROOT/calls" || true ;;'
+    ' *"output name"*) echo node/x ;; *kubeletVersion*) printf v1.36.3 ;; *Ready*) echo True ;;'
     " *metadata.labels*) echo node-role.kubernetes.io/control-plane ;; esac"
 )
 NODE_IS_GONE = """\
@@ -62,6 +63,7 @@ OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:23
 ETCD = r"""
 case "$*" in
   "ps --quiet --name ^etcd$") echo etcd1; exit ;;
+  "ps --quiet --name ^kube-proxy$") grep --count "delete pod .*kube-proxy" "$ROOT/calls" || true; exit ;;
   "exec etcd1 etcdctl "*"member list") cat "$ROOT/members" 2>/dev/null || echo "OWN_MEMBER"; exit ;;
   "exec etcd1 etcdctl "*"member remove "*) sed -i "/^${!#},/d" "$ROOT/members"; exit ;;
   "exec etcd1 etcdctl "*"move-leader "*) echo "${!#}" >"$ROOT/leader"; exit ;;
@@ -72,7 +74,7 @@ case "$*" in
     [[ ! -e $ROOT/sick-${address%:*} ]]; exit ;;
 esac
 """.replace("OWN_MEMBER", OWN_MEMBER)
-"""Beginning of a crictl that finds etcd, whose members are lines of a file; each is healthy unless a file says so."""
+"""Beginning of a crictl that finds kube-proxy and etcd: a member is a line of a file, healthy unless a file says so."""
 
 SNAPSHOTS = f"{STATE}/etcd-snapshots"
 SAVES = (

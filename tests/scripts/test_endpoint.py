@@ -35,22 +35,21 @@ def verify(machine: Machine, **values: str) -> str:
 
 
 def test_an_address_becomes_a_name_everywhere_and_once(addressed: Machine) -> None:
-    """The kubeconfig of the machine, what joining nodes read, and kube-proxy."""
+    """The kubeconfig of the machine, and what joining nodes read; kube-proxy follows the ClusterConfiguration."""
     said = verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER)
     assert f"leads to {NEW}, and no more to {OLD}" in said
     assert f"    server: {NEW}\n" in addressed.path("/etc/kubernetes/admin.conf").read_text()
     assert addressed.path("/etc/kubernetes/admin.conf").stat().st_mode & 0o777 == 0o600
     assert addressed.path(MARK).read_text() == AFTER
-    restarts = [call for call in addressed.calls() if "rollout restart daemonset/kube-proxy" in call]
-    assert len(restarts) == 1
+    assert len([call for call in addressed.calls() if "apply --server-side" in call]) == 1
     assert verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER) == ""
-    assert not [call for call in addressed.calls() if "rollout restart" in call]
+    assert not [call for call in addressed.calls() if "apply --server-side" in call]
 
 
 def test_only_the_leader_changes_what_belongs_to_the_cluster(addressed: Machine) -> None:
     """Another one has files of its own."""
     verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER, LEADS="false")
-    assert not [call for call in addressed.calls() if "rollout restart" in call]
+    assert not [call for call in addressed.calls() if "apply --server-side" in call]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def control_plane(machine: Machine) -> Machine:
     machine.write("/container", "")
     machine.write(API_SERVER, manifest("1.36.3"))
     machine.write("/var/lib/kubelet/config.yaml", "")
+    machine.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
+    machine.replace("lib/kube_proxies", "STAYS_SECONDS=15", "STAYS_SECONDS=0")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     machine.write("/etc/kubernetes/admin.conf", "")
     for name in ("controller-manager", "scheduler"):
@@ -227,7 +229,7 @@ def test_files_and_marks_that_are_gone_are_facts_of_a_host(machine: Machine) -> 
     paths = [str(kept), str(machine.path("/etc/lost one")), str(machine.path("/etc/containerd/config.toml.2"))]
     machine.write(f"{STATE}/kept", "")
     machine.write(f"{STATE}/files/prepare", "".join(f"{path}\n" for path in paths))
-    finished = machine.send(f"PAUSE_IMAGE=x MARKS='owner kept lost'\n{machine.relocated(FACTS.read_text())}")
+    finished = machine.send(f"PAUSE_IMAGE=x MARKS='owner kept lost' PORTS=\n{machine.relocated(FACTS.read_text())}")
     assert f"files_gone\t{machine.path('/etc/lost one')} \n" in finished.stdout
     gone = [str(machine.path(f"{STATE}/{name}")) for name in ("owner", "lost")]
     assert f"marks_gone\t{' '.join(gone)} \n" in finished.stdout

@@ -5,18 +5,16 @@
 
 CLUSTER_INFO=(--namespace kube-public configmap cluster-info)
 
-# The configuration of kube-proxy has the new endpoint already; each kube-proxy reads it when it starts. The object is changed
-# last: by it the next run knows what is left to do.
+# The kube-proxies run with the new endpoint already, which their configuration has.
 lead_cluster() {
   local there
   ask "the API server to show configmap cluster-info" kubectl get "${CLUSTER_INFO[@]}" --output 'jsonpath={.data.kubeconfig}'
   there=$(server_in <<<"$ANSWER")
   [[ -n $there && $there != "$API_SERVER" ]] || return 0
-  kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
   printf '%s\n' "${ANSWER/"$there"/"$API_SERVER"}" >"$STAGING/kubeconfig"
   kubectl create "${CLUSTER_INFO[@]}" --from-file "$STAGING/kubeconfig" --dry-run=client --output yaml >"$STAGING/cluster-info"
   kubectl apply --server-side --force-conflicts --field-manager pulumi-kubeadm --filename "$STAGING/cluster-info" >/dev/null
-  changed "nodes that join find the API at $API_SERVER, and kube-proxy restarts"
+  changed "nodes that join find the API at $API_SERVER"
 }
 
 for kubeconfig in "$ADMIN_CONF" /etc/kubernetes/super-admin.conf; do

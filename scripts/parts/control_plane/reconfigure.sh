@@ -2,7 +2,7 @@
 # The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. What
 # concerns the whole cluster is applied by the control plane that leads, before the others.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
-#   lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/patches.sh lib/static_pods.sh
+#   lib/clients.sh lib/etcd.sh lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh lib/patches.sh lib/static_pods.sh
 
 phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
@@ -37,15 +37,10 @@ reconfigure_cluster() {
   let_clients_in
   if [[ $LEADS == true ]]; then
     phase upload-config kubeadm
-    phase addon all
+    phase addon coredns
+    forget "$KUBE_PROXY_CONFIGURATION_MARK" # it has the endpoint, the pod network and the image of this configuration
   fi
   changed "the control plane has its new configuration"
-}
-
-restart_kube_proxies() {
-  phase addon kube-proxy
-  kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null
-  changed "kube-proxy restarts with its new configuration"
 }
 
 # The pool of the pod network keeps its first encapsulation: later settings of calico-node do not change it.
@@ -72,7 +67,7 @@ if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]
 fi
 if [[ $(mark "$KUBE_PROXY_CONFIGURATION_MARK") != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then
   forget "$KUBE_PROXY_CONFIGURATION_MARK"
-  [[ $LEADS != true ]] || restart_kube_proxies
+  [[ $LEADS != true ]] || change_kube_proxies phase addon kube-proxy
   remember "$KUBE_PROXY_CONFIGURATION_MARK" "$KUBE_PROXY_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$VXLAN_MODE_MARK") != "$VXLAN_MODE" ]]; then

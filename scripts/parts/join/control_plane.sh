@@ -4,6 +4,7 @@
 # Needs: API_HOST NODE_IP; lib/containerd.sh lib/control_plane.sh lib/etcd.sh lib/hosts_file.sh lib/joining.sh
 #   lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/kube_proxies.sh"
 . "$LIBRARY/lib/patches.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/etcd.sh"

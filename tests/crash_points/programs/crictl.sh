@@ -22,6 +22,10 @@ case "$*" in
     sync_static_pods
     name=$* # of a list, the pattern below would be taken from each word
     name=${name##*^}
+    if [[ $name == kube-proxy* ]]; then
+      fact restarts-kube-proxy
+      printf 'kube-proxy-%s' "${#FACT}"
+    fi
     container_of "${name%\$}"
     echo
     ;;

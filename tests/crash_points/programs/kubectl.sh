@@ -89,19 +89,24 @@ case "$1 $2" in
   "get configmap" | "get daemonset/kube-proxy")
     if [[ $* == *.ClusterConfiguration* ]]; then echo "apiVersion: kubeadm.k8s.io/v1beta4" && exit; fi
     if [[ $* == *.data.kubeconfig* ]]; then cat "$OBJECTS/objects/cluster-info" && exit; fi
+    if [[ $* == *'{.data}'* ]]; then cat "$OBJECTS/objects/$3" && exit; fi
     for name in "${@:2}"; do
       [[ $name == configmap || -s $OBJECTS/objects/${name#*/} ]] || exit 1
     done
     ;;
   "get ippools"*) if [[ -e $OBJECTS/objects/ippool ]]; then echo pool; fi ;;
   "get pods") printf true ;;
-  "delete pod") # calico-node of the node, which writes the addresses when it starts
+  "delete pod"*)
+    # Of kube-proxy: the next one has another container.
+    if [[ $* == *k8s-app=kube-proxy* ]]; then printf . >>"$WORLD/restarts-kube-proxy" && exit; fi
+    # calico-node of the node, which writes the addresses when it starts
     printf 192.0.2.12 >"$OBJECTS/nodes/${!###*spec.nodeName=}/addresses"
     ;;
   "get pod")
     printf 'true containerd://'
     container_of "${3%"-$HOST_NAME"}"
     ;;
+  "patch configmap") sed 's/^{"data": \(.*\)}$/\1/' "${!#}" >"$OBJECTS/objects/kube-proxy" ;;
   "patch ippools"*) echo "${!#}" >"$OBJECTS/objects/ippool" ;;
   "rollout restart") cp "$OBJECTS/objects/kube-proxy" "$OBJECTS/objects/kube-proxy-runs-with" ;;
   "annotate node" | "taint node" | "delete node") change_node "$1" "${@:3}" ;;

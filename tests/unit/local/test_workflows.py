@@ -22,7 +22,7 @@ def jobs(path: Path) -> dict[str, dict[str, Any]]:
 
 def test_there_are_workflows() -> None:
     """The tests below look at each of them."""
-    assert {path.name for path in WORKFLOWS} >= {"check.yml", "drift.yml", "preview.yml", "support.yml"}
+    assert {path.name for path in WORKFLOWS} >= {"check.yml", "drift.yml", "preview.yml", "public.yml", "support.yml"}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -48,7 +48,8 @@ def test_actions_are_pinned_and_hand_no_token_on(path: Path) -> None:
 def test_jobs_end_and_do_not_pile_up(path: Path) -> None:
     """Each within a stated time, and none twice for one commit or pull request."""
     assert "group" in yaml.safe_load(path.read_text())["concurrency"]
-    assert all(job["timeout-minutes"] <= 30 for job in jobs(path).values())
+    limit = 60 if path.name == "public.yml" else 30  # it brings up machines
+    assert all(job["timeout-minutes"] <= limit for job in jobs(path).values())
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -69,6 +70,17 @@ def test_secrets_reach_the_step_that_needs_them_only(path: Path) -> None:
     for job in jobs(path).values():
         assert "secrets." not in str({key: value for key, value in job.items() if key != "steps"})
         assert not any("secrets." in str(step) for step in job["steps"][:-1])
+
+
+def test_the_public_sources_are_tried_on_each_system_and_nothing_else_passes_for_them() -> None:
+    """`make up` alone would take the local mirror, and a substitute of a plugin, without an error."""
+    (job,) = jobs(REPOSITORY / ".github" / "workflows" / "public.yml").values()
+    systems = {(each["runner"], each.get("image", "")) for each in job["strategy"]["matrix"]["include"]}
+    assert {image for _, image in systems} == {"", "debian:12", "debian:13"}
+    assert {runner for runner, _ in systems} == {"ubuntu-24.04", "ubuntu-24.04-arm"}
+    assert len(systems) == 6
+    called = [name for step in job["steps"] for name in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))]
+    assert called.index("public") < called.index("up") < called.index("status")
 
 
 def test_a_pull_request_of_a_fork_gets_no_secret() -> None:

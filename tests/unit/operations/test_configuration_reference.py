@@ -168,7 +168,7 @@ def test_every_row_of_the_page_of_versions_links_to_its_source() -> None:
     assert [row for row in rows if "](https://" not in row] == []
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "versions.md", "stack.schema.json"])
+@pytest.mark.parametrize("name", ["configuration.md", "hosts.md", "versions.md", "stack.schema.json"])
 def test_a_file_that_does_not_follow_from_the_settings_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

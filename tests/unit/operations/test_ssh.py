@@ -105,7 +105,7 @@ def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_fact_of_a_host_is_one_line_that_ends_with_a_whole_character(programs: Path) -> None:
     """Where it is cut."""
     program(programs, "systemctl", f"printf 'a\\n\\tb{'x' * 395}üü'")
-    script = f"PAUSE_IMAGE=none MARKS=\n{FACTS.read_text()}"
+    script = f"PAUSE_IMAGE=none MARKS= PORTS=\n{FACTS.read_text()}"
     printed = subprocess.run(["bash", "-euo", "pipefail", "-s"], input=script.encode(), capture_output=True, check=True)
     facts = dict(line.split("\t") for line in printed.stdout.decode().splitlines())
     assert facts["containerd"] == f"a  b{'x' * 395}ü"

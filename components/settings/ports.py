@@ -1,0 +1,73 @@
+"""Ports that hosts and people need: the one list, for docs/hosts.md and `make status`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.settings import Dashboard
+from components.settings.stack import API_PORT
+
+EVERY_HOST, CONTROL_PLANES, WORKERS = "every host", "control planes", "workers"
+OPERATOR = "where Pulumi runs"
+PEOPLE = "people"
+OUTSIDE = "sources of packages and images"
+ETCD_CLIENT_PORT, ETCD_PEER_PORT, KUBELET_PORT, VXLAN_PORT = 2379, 2380, 10250, 4789
+NODE_PORTS = range(30000, 32768)
+"""The API server's default of `service-node-port-range`."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """A way that a firewall between two machines leaves open.
+
+    Attributes:
+        number: port or ports, or the number of an IP protocol.
+        source: what connects.
+        target: what listens.
+        purpose: what does not work without it, and when it is needed.
+        is_checked: `make status` connects to it, from hosts to hosts.
+    """
+
+    protocol: str
+    number: str
+    source: str
+    target: str
+    purpose: str
+    is_checked: bool = False
+
+    @property
+    def is_needed_by_workers(self) -> bool:
+        """True where workers connect to it, and not control planes alone."""
+        return self.source == EVERY_HOST
+
+
+PORTS = (
+    Port("TCP", "22", OPERATOR, EVERY_HOST, "SSH; `ssh.port`, `hosts.NAME.port`; with `ssh.bastion` from the bastion"),
+    Port("TCP", f"{API_PORT}", OPERATOR, CONTROL_PLANES, "API server: objects of the stack, `make status`"),
+    Port("TCP", f"{API_PORT}", PEOPLE, CONTROL_PLANES, "API server: kubectl; `cluster.vip.address` where it is set"),
+    Port("TCP", f"{API_PORT}", EVERY_HOST, CONTROL_PLANES, "API server: kubelets, kube-proxies, pods", is_checked=True),
+    Port("TCP", f"{ETCD_CLIENT_PORT}", CONTROL_PLANES, CONTROL_PLANES, "etcd: members that join", is_checked=True),
+    Port("TCP", f"{ETCD_PEER_PORT}", CONTROL_PLANES, CONTROL_PLANES, "etcd: its members", is_checked=True),
+    Port("TCP", f"{KUBELET_PORT}", CONTROL_PLANES, EVERY_HOST, "kubelet: logs, exec, metrics", is_checked=True),
+    Port("UDP", f"{VXLAN_PORT}", EVERY_HOST, EVERY_HOST, "VXLAN of Calico: pods of one host reach those of another"),
+    Port("IP protocol", "112", CONTROL_PLANES, CONTROL_PLANES, "VRRP of keepalived, where `cluster.vip` is set"),
+    Port("TCP", f"{Dashboard().node_port}", PEOPLE, EVERY_HOST, "dashboard; `dashboard.nodePort`"),
+    Port(
+        "TCP, UDP",
+        f"{NODE_PORTS[0]}-{NODE_PORTS[-1]}",
+        PEOPLE,
+        EVERY_HOST,
+        "services of type NodePort and LoadBalancer; `service-node-port-range` of the API server",
+    ),
+    Port("TCP", "80, 443", EVERY_HOST, OUTSIDE, "package repositories and registries, or your mirrors, or the proxy"),
+)
+
+LOCAL_PORTS = (
+    Port("TCP", f"{API_PORT}", WORKERS, "127.0.0.1", "haproxy, where the cluster has several control planes"),
+    Port("TCP", f"{ETCD_CLIENT_PORT}, 2381", CONTROL_PLANES, "127.0.0.1", "etcd: API server, metrics"),
+    Port("TCP", "10248", EVERY_HOST, "127.0.0.1", "health of the kubelet"),
+    Port("TCP", "10249, 10256", EVERY_HOST, "127.0.0.1", "kube-proxy: metrics, and health, which all addresses have"),
+    Port("TCP", "10257, 10259", CONTROL_PLANES, "127.0.0.1", "kube-controller-manager, kube-scheduler"),
+    Port("TCP", "9099", EVERY_HOST, "127.0.0.1", "health of calico-node"),
+)
+"""Ports that nothing else on a machine may have, and that no firewall has to open."""

@@ -1,0 +1,111 @@
+"""The page of what hosts need: ports, packages and kernel features, as Markdown, from where the code has them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from components.settings import Containerd
+from components.settings.ports import LOCAL_PORTS, PORTS, Port
+from components.settings.stack import MODULES_OF_KUBE_PROXY
+from components.settings.system import MODULES_OF_SYSCTLS, MODULES_OF_THE_GUIDE, SYSCTLS_OF_THE_GUIDE
+from components.settings.versions import FIRST_MINOR_THAT_REFUSES_CGROUP_V1, OLDEST_KERNELS
+from components.steps.scripts import SCRIPTS
+from operations.stack._markdown import table
+
+INTRODUCTION = """\
+# What hosts need
+
+Written by `make configuration` from `components/settings` and `scripts`; do not edit it here.
+
+A host is a Debian, or a derivative with apt, with systemd and cgroups, an SSH server, and a login of root, or of a user
+with sudo that asks for no password. An update looks at memory, CPUs, disks, cgroups and kernel before it changes one.
+"""
+PORTS_TEXT = """\
+## Ports
+
+What firewalls between machines leave open. The addresses of hosts are those of `nodeIp`, or `address` without it; SSH
+uses `address`. `make status` connects to each port of a checked row, from the hosts that need it, and names what is
+closed. Calico's manifests in `manifests/sources.yaml` run without BGP and Typha; one of `calico.manifestUrl` may need
+TCP 179 or 5473.
+"""
+LOCAL_TEXT = """\
+On the machine itself these have to be free; no firewall has to open them:
+"""
+PACKAGES_TEXT = """\
+## Packages
+
+apt installs them from the repositories of the stack and of the distribution, with what they depend on; none is removed.
+"""
+KERNEL_TEXT = f"""\
+## Kernel
+
+The memory controller of cgroups; cgroup v2 from Kubernetes 1.{FIRST_MINOR_THAT_REFUSES_CGROUP_V1} on. These modules are
+loaded, now and at boot, unless they are built in. Calico needs `vxlan` and the modules of its iptables or nftables
+rules beside them, which the kernel loads itself.
+"""
+SYSCTLS_TEXT = """\
+These sysctls hold, now and after a reboot; `system.sysctl` adds others, and `null` takes one away:
+"""
+HEREDOC = re.compile(r"<<'PROGRAMS'\n(.*?)\nPROGRAMS\n", re.DOTALL)
+INSTALL_PROGRAM = re.compile(r"install_program ([a-z]+) ")
+INSTALL_HELD = re.compile(r"install_held ((?:[a-z]+ ?)+)$", re.MULTILINE)
+
+
+def hosts_page(scripts: Path = SCRIPTS) -> str:
+    """The whole page.
+
+    Args:
+        scripts: directory of the scripts that run on hosts.
+    """
+    columns = ("Protocol", "Port", "From", "To", "For")
+    return "\n".join(
+        [
+            INTRODUCTION,
+            PORTS_TEXT,
+            table((*columns, "Checked"), ((*_cells(port), "yes" if port.is_checked else "") for port in PORTS)),
+            LOCAL_TEXT,
+            table(("Protocol", "Port", "On", "For"), ((*_cells(each)[:3], each.purpose) for each in LOCAL_PORTS)),
+            PACKAGES_TEXT,
+            table(("Package", "On"), _packages(scripts / "parts" / "prepare")),
+            KERNEL_TEXT,
+            table(("Module", "When"), _modules()),
+            SYSCTLS_TEXT,
+            table(("Sysctl", "Value"), ((f"`{name}`", str(value)) for name, value in SYSCTLS_OF_THE_GUIDE.items())),
+        ]
+    )
+
+
+def _cells(port: Port) -> tuple[str, ...]:
+    return port.protocol, port.number, port.source, port.target, port.purpose
+
+
+def _packages(parts: Path) -> list[tuple[str, str]]:
+    """Packages by the scripts that install them, with the hosts that get them."""
+    programs = HEREDOC.findall((parts / "programs.sh").read_text())[0].split("\n")
+    missing = [(line.split()[1], f"hosts without `{line.split()[0]}`") for line in programs]
+    held = INSTALL_HELD.findall((parts / "kubernetes.sh").read_text())[0].split()
+    (balancer,), (vip,) = (
+        INSTALL_PROGRAM.findall((parts / f"{part}.sh").read_text()) for part in ("load_balancer", "vip")
+    )
+    return [
+        *missing,
+        (Containerd().package, "every host; `containerd.package`"),
+        *((package, "every host, in the version of `cluster.kubernetesVersion`, held") for package in held),
+        (balancer, "workers, where the cluster has several control planes"),
+        (vip, "control planes, where `cluster.vip` is set"),
+    ]
+
+
+def _modules() -> list[tuple[str, str]]:
+    """Modules, and the setting that needs each."""
+    rows = [(f"`{module}`", "on every host") for module in MODULES_OF_THE_GUIDE]
+    for mode, modules in MODULES_OF_KUBE_PROXY.items():
+        oldest = f", Linux {OLDEST_KERNELS[mode]} or newer" if mode in OLDEST_KERNELS else ""
+        rows += [(f"`{module}`", f"with mode {mode} of kube-proxy{oldest}") for module in modules]
+    rows += [
+        (f"`{module}`", f"with a sysctl of `system.sysctl` that begins with `{prefix}`")
+        for prefix, module in MODULES_OF_SYSCTLS.items()
+        if module not in MODULES_OF_THE_GUIDE
+    ]
+    return rows
