@@ -11,6 +11,7 @@ from pathlib import Path
 from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.step import StepName
+from operations.etcd.restore import GZIP
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
 from problem import Problem, StepError, printable
@@ -36,6 +37,15 @@ def run(arguments: argparse.Namespace) -> None:
         return
     text = f"base64 --wrap 0 {shlex.quote(path)}\n"
     content = base64.b64decode(run_as_root(host, settings.ssh, text).output)
+    if content.startswith(GZIP):
+        raise StepError(
+            Problem(
+                f"{host.name}: fetch the bundle",
+                expected=f"a bundle that is encrypted for {settings.backup.recipient}",
+                seen="one in the clear: the machine has no certificate yet",
+                next_command=f"{stack.commands.up}; then again",
+            )
+        )
     print(f"{_written(arguments.directory / Path(path).name, content)}: encrypted for {settings.backup.recipient}")
 
 
@@ -56,9 +66,18 @@ def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str
         except StepError as error:
             failure = failure or error
             print(f"\n{error}\n")
-        else:
-            print(printable(answer.log), end="")
-            return host, answer.output.strip()
+            continue
+        print(printable(answer.log), end="")
+        if path := answer.output.strip():
+            return host, path
+        failure = failure or StepError(
+            Problem(
+                f"{host.name}: snapshot",
+                expected="a control plane",
+                seen="a machine without the mark of one",
+                next_command=stack.commands.up,
+            )
+        )
     raise failure or AssertionError
 
 
@@ -66,7 +85,8 @@ def _written(target: Path, content: bytes) -> Path:
     """The file with the bundle: there as a whole, or not at all."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
-        unfinished.touch(mode=0o600)
+        unfinished.unlink(missing_ok=True)  # of a run that was cut short; perhaps legible for others
+        unfinished.touch(mode=0o600, exist_ok=False)
         unfinished.write_bytes(content)
         unfinished.rename(target)
     except OSError as error:

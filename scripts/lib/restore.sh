@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The bundle that `make restore` laid on the machine which initialises the cluster.
-# Needs: NODE_IP RANDOM; lib/kubeadm.sh
+# Needs: NODE_IP; lib/kubeadm.sh
 
 # Exists as a whole until the cluster runs with it. In it `initialized` says that the init of kubeadm is done.
 RESTORE=$STATE/restore
@@ -15,14 +15,15 @@ pull_etcd() {
 # of_etcd PROGRAM ARGUMENT...: a program of the image of etcd, before etcd runs.
 of_etcd() {
   ctr --namespace k8s.io run --rm --mount "type=bind,src=$RESTORE,dst=$RESTORE,options=rbind:ro" \
-    --mount type=bind,src=/var/lib/etcd,dst=/var/lib/etcd,options=rbind:rw "$ETCD_IMAGE" "etcd-restore-$RANDOM" "$@" 2>&1
+    --mount type=bind,src=/var/lib/etcd,dst=/var/lib/etcd,options=rbind:rw "$ETCD_IMAGE" "etcd-restore-$$" "$@" 2>&1
 }
 
 # restore_snapshot: with revisions far beyond all that any watcher saw, to whom what was written after the snapshot is gone.
 restore_snapshot() {
   local program=etcdutl peer=https://$NODE_IP:2380 later=()
   of_etcd etcdutl version &>/dev/null || program=etcdctl # etcdutl came with etcd 3.5
-  if of_etcd "$program" snapshot restore --help | grep --quiet -e --bump-revision; then
+  of_etcd "$program" snapshot restore --help &>"$STAGING/etcdutl" || return 1
+  if grep --quiet -e --bump-revision "$STAGING/etcdutl"; then
     later=(--bump-revision 1000000000 --mark-compacted)
   fi
   rm -rf /var/lib/etcd/restored /var/lib/etcd/member

@@ -44,7 +44,7 @@ case "$1 $2 $3" in
 esac
 """
 CTR = r"""
-[[ $* == *" run "* ]] || exit 0
+[[ $* != *" version" ]] || exit 0
 [[ $* != *--help ]] || { echo --bump-revision; exit; }
 [[ ! -e $ROOT/no-room ]] || { echo no space; exit 1; }
 while [[ $1 != restore ]]; do shift; done

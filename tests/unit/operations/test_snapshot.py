@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ class Hosts:
         self.stack = with_workers("node2")
         self.stack["hosts"]["node2"]["role"] = "control-plane"
         self.broken: set[str] = set()
+        self.no_members: set[str] = set()
+        self.bundle = BUNDLE
         self.asked: list[tuple[str, str]] = []
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
@@ -36,9 +39,11 @@ class Hosts:
         self.asked.append((host.name, last))
         if host.name in self.broken:
             raise StepError(Problem(f"{host.name}: snapshot", expected="room", seen="none", next_command="df"))
+        if host.name in self.no_members:
+            return Answer(0, "", "")
         if last == "run_step snapshot":
             return Answer(0, f"{PATH}\n", f"{host.name}: etcd is saved: {PATH}\n")
-        return Answer(0, base64.b64encode(BUNDLE).decode(), "")
+        return Answer(0, base64.b64encode(self.bundle).decode(), "")
 
 
 @pytest.fixture
@@ -98,3 +103,25 @@ def test_a_directory_that_takes_nothing_is_told(
     hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
     assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path / "missing")]) == 1
     assert "expected a directory that takes the bundle" in capsys.readouterr().err
+
+
+def test_a_machine_that_saved_nothing_is_passed_over(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """It lost its marks, and returns no path."""
+    hosts.no_members = {"node1"}
+    assert __main__.main(["snapshot", "shop"]) == 0
+    assert "node2: the bundle stays there" in capsys.readouterr().out
+    hosts.no_members = {"node1", "node2"}
+    assert __main__.main(["snapshot", "shop"]) == 1
+    assert "node1: snapshot: expected a control plane" in capsys.readouterr().err
+
+
+def test_a_bundle_in_the_clear_is_not_written_here(
+    hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stack file names a recipient of which the machine does not know yet."""
+    (tmp_path / "backup.crt").write_text(RECIPIENT)
+    hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
+    hosts.bundle = gzip.compress(b"keys")
+    assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 1
+    assert "saw one in the clear" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.crt"]
