@@ -11,7 +11,8 @@ ask_kube_proxy_configuration() {
   ask "the API server to show configmap kube-proxy" kubectl get "${OF_KUBE_PROXY[@]}" --output 'jsonpath={.data}'
 }
 
-# kube_proxy_stays CONTAINER: kube-proxy of this machine runs in another container than this one, and in the same one for a time.
+# kube_proxy_stays CONTAINER: kube-proxy of this machine runs in another container than this one, and in the same one for a
+# time.
 kube_proxy_stays() {
   local first now look
   first=$(container_of kube-proxy) || return 1

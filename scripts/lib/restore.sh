@@ -1,9 +1,7 @@
 # shellcheck shell=bash
-# The bundle that `make restore` laid on the machine which initialises the cluster.
+# The bundle that `make restore` laid on the machine which initialises the cluster. Its directory exists as a whole until the
+# cluster runs with it; in it `initialized` says that the init of kubeadm is done.
 # Needs: NODE_IP; lib/kubeadm.sh
-
-# Exists as a whole until the cluster runs with it. In it `initialized` says that the init of kubeadm is done.
-RESTORE=$STATE/restore
 
 # pull_etcd: ETCD_IMAGE is the image of etcd, and on the machine.
 pull_etcd() {

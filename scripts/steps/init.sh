@@ -60,7 +60,11 @@ elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK"; then
     # After a reboot the API of a complete cluster does not answer at once. One that is restored has all objects, also where
     # kubeadm's init was cut short.
-    if [[ -f $KUBECONFIG && (! -d $RESTORE || -e $RESTORE/initialized) ]] && comes_true 240 cluster_is_complete; then restore_marks; else reset_half_done; fi
+    if [[ -f $KUBECONFIG && (! -d $RESTORE || -e $RESTORE/initialized) ]] && comes_true 240 cluster_is_complete; then
+      restore_marks
+    else
+      reset_half_done
+    fi
   fi
   is_marked "$INIT_STARTED_MARK" || run_init
 fi

@@ -15,9 +15,9 @@ BEFORE_RECOVERY=$ETCD_DATA/before-recovery-$(date --utc +%Y%m%dT%H%M%SZ)
 
 has_quorum() { etcdctl endpoint health; }
 is_alone() {
-  local members
-  members=$(etcd_members) || return 1
-  [[ $(wc -l <<<"$members") == 1 ]] && has_quorum
+  local members count
+  members=$(etcd_members) && count=$(wc -l <<<"$members") || return 1
+  [[ $count == 1 ]] && has_quorum
 }
 etcd_has_ended() {
   local container

@@ -46,6 +46,8 @@ case "$*" in
 stop*) echo more >>"$ROOT/container" ;;
 esac"""
 """crictl of a machine whose containers start again when they are stopped."""
+UNSAVED = 'make_bundle "before-$KUBERNETES_VERSION"\n  prune\n  install_held kubeadm\n'
+"""What an upgrade does before kubeadm's own."""
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def control_plane(machine: Machine) -> Machine:
     machine.stub("kubectl", NODE_IS_READY)
     machine.write("/container", "")
     machine.write(API_SERVER, manifest("1.36.3"))
+    machine.write("/etc/kubernetes/manifests/etcd.yaml", "    - --initial-cluster-state=existing\n")
     machine.write("/var/lib/kubelet/config.yaml", "")
     machine.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
     machine.replace("lib/kube_proxies", "STAYS_SECONDS=15", "STAYS_SECONDS=0")
@@ -98,7 +101,7 @@ def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) ->
         "kubeadm",
         f'[[ "$1 $2" != "upgrade apply" ]] || {{ cp "$ROOT{STATE}/control-plane-version" "$ROOT/before"; exit 1; }}',
     )
-    control_plane.replace("parts/control_plane/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/control_plane/upgrade", UNSAVED, "BUNDLE=x\n")
     status, printed = verified(control_plane)
     assert status == 1
     assert "kubeadm upgrade apply v1.36.3" in printed
@@ -108,7 +111,7 @@ def test_an_upgrade_runs_although_the_marks_were_lost(control_plane: Machine) ->
 def test_an_upgrade_that_was_cut_short_goes_on_although_the_marks_were_lost(control_plane: Machine) -> None:
     """API server and kubelet have two versions: which upgrade went to its end is unknown."""
     control_plane.stub("kubectl", NODE_IS_READY.replace("v1.36.3", "v1.35.4"))
-    control_plane.replace("parts/control_plane/upgrade", "save_etcd\n  install_held kubeadm\n", "true\n")
+    control_plane.replace("parts/control_plane/upgrade", UNSAVED, "BUNDLE=x\n")
     control_plane.replace("parts/control_plane/upgrade", "upgrade_node\n  let_clients_in", "exit 9\n  let_clients_in")
     assert verified(control_plane)[0] == 9
     assert "kubeadm upgrade" in kubeadm_calls(control_plane)
