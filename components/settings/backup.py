@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,15 +12,24 @@ from pydantic import AfterValidator, Field, StringConstraints
 from components.settings import _patterns
 from components.settings._types import Model, TextFile
 
+_NEW = "openssl req -x509 -newkey rsa:4096 -nodes -days 3650 -subj /CN=backup -keyout backup.key -out backup.crt"
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_FOR_ENCRYPTION = (bytes.fromhex("06092a864886f70d010101"), bytes.fromhex("06072a8648ce3d0201"))
+"""Types of public keys that CMS encrypts for, as a certificate names them: rsaEncryption, id-ecPublicKey."""
+
 
 def _certificate(value: Path) -> Path:
+    text = value.read_text(encoding="utf-8")
+    if "PRIVATE KEY" in text:
+        raise ValueError("a private key is in the file, which reaches hosts: give the certificate alone")
+    first = _PEM.search(text)
     try:
-        ssl.create_default_context(cadata=value.read_text())
-    except ssl.SSLError as error:
-        raise ValueError(
-            "no certificate in PEM; a new one: openssl req -x509 -newkey rsa:4096 -nodes -days 3650 -subj /CN=backup"
-            " -keyout backup.key -out backup.crt"
-        ) from error
+        content = ssl.PEM_cert_to_DER_cert(first[0] if first else "")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content)
+    except (ValueError, ssl.SSLError) as error:
+        raise ValueError(f"no certificate in PEM; a new one: {_NEW}") from error
+    if not any(each in content for each in _FOR_ENCRYPTION):
+        raise ValueError(f"the certificate is of a key that encrypts nothing, such as ed25519; a new one: {_NEW}")
     return value
 
 

@@ -10,7 +10,7 @@ ROOM_MIB=256                       # what etcd has left while it is saved
 said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
 
 refuse_snapshot() {
-  rm -f "$ETCD_SNAPSHOT" "$BUNDLE.new"
+  rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" "$BUNDLE.new"
   fail "etcd to be saved" "$(tail -n 5 "$STAGING/etcdctl")" \
     "df -h $ETCD_DATA $(dirname "$BUNDLE"); crictl logs \$(crictl ps --quiet --name etcd); then again"
 }
@@ -80,6 +80,12 @@ pack() {
     --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | seal >"$BUNDLE.new"
 }
 
+# of_this_machine: pattern of the names of bundles, without their ends: NAME-HOST-TIME, and perhaps a label.
+of_this_machine() {
+  local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]'
+  printf '%s-%s-%sT%sZ*' "$(mark "$CLUSTER_NAME_MARK")" "$HOST_NAME" "$day" "$time"
+}
+
 # make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk.
 make_bundle() {
   local directory time
@@ -87,9 +93,9 @@ make_bundle() {
   time=$(date --utc +%Y%m%dT%H%M%SZ)
   BUNDLE=$directory/$(mark "$CLUSTER_NAME_MARK")-$HOST_NAME-$time${1:+-$1}.bundle
   mkdir -p "$directory"
-  # Of a run that was cut short.
-  find "$directory" -maxdepth 1 -name '*.bundle.new' -delete
-  rm -f "$ETCD_SNAPSHOT"
+  # Of a run that was cut short. In a directory that several machines share the others may be writing theirs.
+  find "$directory" -maxdepth 1 -name "$(of_this_machine).bundle.new" -delete
+  rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" # etcdctl writes the second, and renames it
   gather "$time"
   has_room || refuse_snapshot
   said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
@@ -101,13 +107,15 @@ make_bundle() {
   changed "etcd is saved: $BUNDLE"
 }
 
-# prune: the newest bundles of the timer stay, and likewise of those that were taken before upgrades.
+# prune: the newest bundles of the timer stay, and likewise of those that were taken before upgrades; bundles of other machines
+# stay. One whose time is after that of $BUNDLE is of a clock that was wrong: it counts as the oldest.
 prune() {
-  local directory keep names
+  local directory keep end
   directory=$(backup_setting directory)
   keep=$(backup_setting keep)
-  for names in '*Z.bundle' '*Z-before-*.bundle'; do
-    find "$directory" -maxdepth 1 -type f -name "$names" -printf '%T@ %p\n' | sort --reverse --numeric-sort |
-      tail -n "+$((keep + 1))" | cut --delimiter ' ' --fields 2- | xargs --no-run-if-empty --delimiter '\n' rm
+  for end in .bundle -before-\*.bundle; do
+    find "$directory" -maxdepth 1 -type f -name "$(of_this_machine | sed 's/\*$//')$end" | sort --reverse |
+      awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}' |
+      tail -n "+$((keep + 1))" | xargs --no-run-if-empty --delimiter '\n' rm
   done
 }

@@ -85,6 +85,29 @@ def test_the_oldest_bundles_go_and_files_of_others_stay(saved: Machine) -> None:
     assert len(bundles(saved)) == KEEP * 2 + 1
 
 
+def test_bundles_of_other_machines_stay(saved: Machine) -> None:
+    """In a directory that they share: of hosts and clusters with a longer name, whole or on their way."""
+    names = ["dev-node10", "dev-node1-x", "dev-node2", "prod-node1"]
+    others = [f"{name}-2026010{day}T000000Z.bundle" for name in names for day in range(1, 5)]
+    others += [f"{name}-20260105T000000Z.bundle.new" for name in names]
+    for name in [*others, "dev-node1-20260105T000000Z.bundle.new"]:
+        saved.write(f"{SNAPSHOTS}/{name}", "")
+    for _ in range(2):
+        assert snapshot(saved).status == 0
+    assert {each for each in bundles(saved) if not each.startswith("dev-node1-2")} == set(others)
+    assert "dev-node1-20260105T000000Z.bundle.new" not in bundles(saved)
+
+
+def test_bundles_of_a_clock_that_was_wrong_are_the_oldest(saved: Machine) -> None:
+    """They would stay for ever, and each new one would go at once."""
+    for day in (1, 2, 3):
+        saved.write(f"{SNAPSHOTS}/dev-node1-2099010{day}T000000Z.bundle", "")
+    finished = snapshot(saved)
+    assert finished.status == 0
+    assert len(bundles(saved)) == KEEP
+    assert Path(finished.stdout.strip()).exists()
+
+
 @pytest.mark.parametrize("program", ["tar", "mv", "sync"])
 def test_a_bundle_that_was_cut_short_is_none(saved: Machine, program: str) -> None:
     """The next run deletes what it left."""

@@ -1,0 +1,53 @@
+"""The recipient of bundles is a certificate for which CMS encrypts, and nothing secret beside it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.settings import Settings
+from tests.unit.support.stacks import outcome, with_workers
+
+
+def certificate(directory: Path, *algorithm: str) -> tuple[Path, Path]:
+    """A new certificate, and its key."""
+    found, key = directory / "backup.crt", directory / "backup.key"
+    new = ["req", "-x509", "-newkey", *algorithm, "-nodes", "-subj", "/CN=backup", "-keyout", str(key)]
+    subprocess.run(["openssl", *new, "-out", str(found)], check=True, capture_output=True)
+    return found, key
+
+
+def taken(path: Path) -> object:
+    """Settings, or what is wrong."""
+    return outcome(with_workers() | {"backup": {"recipient": str(path)}})
+
+
+@pytest.mark.parametrize("algorithm", [("rsa:2048",), ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")])
+def test_a_certificate_for_encryption_is_taken(tmp_path: Path, algorithm: tuple[str, ...]) -> None:
+    """With a comment in any language above it."""
+    path, _ = certificate(tmp_path, *algorithm)
+    path.write_text(f"Schlüssel\n{path.read_text()}")
+    assert isinstance(taken(path), Settings)
+
+
+def test_a_certificate_that_encrypts_nothing_is_refused(tmp_path: Path) -> None:
+    """Each snapshot would fail on the machines."""
+    path, _ = certificate(tmp_path, "ed25519")
+    assert "encrypts nothing" in str(taken(path))
+
+
+def test_a_private_key_reaches_no_host(tmp_path: Path) -> None:
+    """Whoever makes one file of the two would send the key to every control plane."""
+    path, key = certificate(tmp_path, "rsa:2048")
+    path.write_text(path.read_text() + key.read_text())
+    assert "a private key is in the file" in str(taken(path))
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"])
+def test_what_is_no_certificate_is_refused(tmp_path: Path, text: str) -> None:
+    """In words, with the command that makes one."""
+    path = tmp_path / "backup.crt"
+    path.write_text(text)
+    assert "no certificate in PEM; a new one: openssl req" in str(taken(path))
