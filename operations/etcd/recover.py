@@ -9,6 +9,7 @@ from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
+from operations.etcd._members import members_of
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
@@ -28,11 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
-    members = [
-        host
-        for host in settings.control_planes
-        if (host.name, StepName.INIT) in recorded or (host.name, StepName.JOIN) in recorded
-    ]
+    members = members_of(settings, recorded)
     host = _chosen(arguments.host, members, stack.commands.recover("..."))
     values = {"OTHER_ADDRESSES": "\n".join(_other_addresses(host, members, recorded))}
     text = rerun(recorded[host.name, StepName.PREPARE], "recover", values=values)

@@ -11,6 +11,7 @@ from pathlib import Path
 from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.step import StepName
+from operations.etcd._members import members_of
 from operations.etcd.restore import GZIP
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
@@ -51,11 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> tuple[Host, str]:
     """The control plane that saved etcd, and the path of its bundle there."""
-    are_members = [
-        host
-        for host in settings.living_control_planes
-        if (host.name, StepName.INIT) in recorded or (host.name, StepName.JOIN) in recorded
-    ]
+    are_members = [host for host in members_of(settings, recorded) if not host.gone]
     if not are_members:
         expected, seen = "a control plane that an update made", "none"
         raise StepError(Problem("save etcd", expected=expected, seen=seen, next_command=stack.commands.up))

@@ -75,9 +75,9 @@ def host_problems(
         yield from _kubelet(host, facts, commands)
         if not lost:
             yield from _join(host, facts, commands, is_node=is_node)
+        if was_node:
+            yield from etcd_problems(host, settings, facts, commands)
     yield from _system(host, settings, facts, commands)
-    if was_node:
-        yield from etcd_problems(host, settings, facts, commands)
 
 
 def _runtime(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Problem]:

@@ -2,11 +2,21 @@
 # Follows host_facts.sh on a control plane: what `make status` wants to know of etcd, and of its bundles.
 # Needs: the function fact of host_facts.sh
 
-BUNDLES=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null || true) # before an update with bundles
-# Before the first one there is none.
-BUNDLE=$(find "${BUNDLES:-/nowhere}" -maxdepth 1 -name '*.bundle' -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
-  tail --lines 1 | cut --delimiter ' ' --fields 2-) || true
-ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1)
+# first_line_of FILE: nothing without the file: a mark that is gone is a fact of the host.
+first_line_of() { head --lines 1 "$1" 2>/dev/null || true; }
+
+# newest_bundle: of this machine: others may share the directory. Before the first bundle, and on a machine that no update with
+# bundles was on, there is none.
+newest_bundle() {
+  local directory names
+  directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
+  names="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/host-name")-2*.bundle"
+  find "$directory" -maxdepth 1 -name "$names" 2>/dev/null | sort | tail --lines 1
+}
+
+BUNDLE=$(newest_bundle) || true # a directory that was deleted has none
+# Without containerd there is none: the facts of the host name that, and that etcd does not list its members.
+ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true
 
 etcdctl() {
   local pki=/etc/kubernetes/pki/etcd
@@ -39,5 +49,6 @@ if [[ -e $STATE/initialized ]]; then
   else
     fact etcd_failure "$MEMBERS"
   fi
-  fact etcd_quota "$(sed --quiet 's/.*--quota-backend-bytes=//p' /etc/kubernetes/manifests/etcd.yaml)"
+  # The last one counts, where the argument stands twice.
+  fact etcd_quota "$(sed --quiet 's/.*--quota-backend-bytes=//p' /etc/kubernetes/manifests/etcd.yaml | tail --lines 1)"
 fi

@@ -29,14 +29,12 @@ snapshot_is_whole() {
   fi
 }
 
-free_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
-
 # has_room: a full disk would stop etcd itself.
 has_room() {
   local directory size free
   { size=$(stat --format %s "$ETCD_DATA/member/snap/db") && size=$((size / 1024 / 1024 + 1)); } 2>"$STAGING/etcdctl" || return 1
   for directory in "$ETCD_DATA" "$(dirname "$BUNDLE")"; do
-    free=$(free_mib "$directory" 2>"$STAGING/etcdctl") || return 1
+    free=$(free_disk_mib "$directory" 2>"$STAGING/etcdctl") || return 1
     ((free >= size + ROOM_MIB)) || {
       echo "$free MiB are free in $directory, and a snapshot needs $size and leaves $ROOM_MIB" >"$STAGING/etcdctl"
       return 1

@@ -96,6 +96,9 @@ remove_leftovers() {
 REQUEST_TIMEOUT=20s
 kubectl() { command kubectl "$@" --request-timeout="$REQUEST_TIMEOUT"; }
 
+# free_disk_mib DIRECTORY: of its file system.
+free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
+
 # uptime_seconds: for time limits. The clock of the machine may be set at any moment, and SECONDS with it.
 uptime_seconds() {
   local uptime

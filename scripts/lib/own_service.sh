@@ -44,6 +44,6 @@ end_service() {
   is_marked "$2" || return 0
   pause_service "$1" "$3"
   # `systemctl disable` needs the file of the unit, which is gone already.
-  rm -f "/etc/systemd/system/multi-user.target.wants/$1"
+  rm -f /etc/systemd/system/*.wants/"$1"
   forget "$2"
 }

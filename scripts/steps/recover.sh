@@ -46,7 +46,7 @@ refuse_without_data() {
     fail "a member of etcd on this machine" "no data in $ETCD_DATA/member, or no manifest $MANIFESTS/etcd.yaml" \
       "make recover with another HOST, or make restore"
   size=$(du --summarize --block-size=1M "$ETCD_DATA/member" | cut --fields 1)
-  free=$(df --output=avail --block-size=1M "$ETCD_DATA" | tail -n 1 | tr -d ' ')
+  free=$(free_disk_mib "$ETCD_DATA")
   ((free > size)) || fail "room for a copy of the data of etcd: $size MiB" "$free MiB in $ETCD_DATA" "df -h $ETCD_DATA"
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
-from tests.scripts.cluster import SNAPSHOTS, bundles
+from tests.scripts.cluster import SNAPSHOTS, STATE, bundles
 from tests.scripts.machine import Finished, Machine
 
 KEEP = 2
@@ -151,7 +151,8 @@ def test_the_timer_runs_with_its_units(machine: Machine) -> None:
     """It restarts when they change, and when an earlier run ended before the restart."""
     machine.stub("systemctl")
     machine.run_part_twice("backup", files=BACKUP_FILES)
-    assert machine.calls() == ["systemctl --quiet is-active kubernetes-backup.timer"]
+    calls = [f"systemctl --quiet {verb} kubernetes-backup.timer" for verb in ("enable", "is-active")]
+    assert machine.calls() == calls
     machine.stub("systemctl", '[[ "$1" != restart ]]')
     changed = [*BACKUP_FILES[:2], File(BACKUP_FILES[2].path, "[Timer]\nPersistent=true\n")]
     assert machine.run_part("backup", files=changed).status != 0
@@ -159,3 +160,20 @@ def test_the_timer_runs_with_its_units(machine: Machine) -> None:
     machine.calls()
     assert machine.run_part("backup", files=changed).status == 0
     assert "systemctl restart kubernetes-backup.timer" in machine.calls()
+
+
+@pytest.mark.parametrize(("status", "ends"), [(1, 1), (5, 0)])
+def test_a_timer_that_does_not_stop_ends_a_reset(machine: Machine, status: int, ends: int) -> None:
+    """It would save an etcd that is gone. A unit that systemd does not know any more has stopped."""
+    for name, value in {"owner": "0123", "backup-timer-runs-with": "units"}.items():
+        machine.write(f"{STATE}/{name}", value)
+    wanted = machine.write("/etc/systemd/system/timers.target.wants/kubernetes-backup.timer", "")
+    machine.write("/etc/hosts", "127.0.0.1\tlocalhost\n")
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark", "kubeadm"):
+        machine.stub(program)
+    machine.stub("systemctl", f"[[ $* != stop*backup* ]] || {{ echo no >&2; exit {status}; }}")
+    values = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "ROLE": "control-plane", "NODE_LEAVES_FIRST": "true"}
+    finished = machine.run("reset", values)
+    assert finished.status == ends, finished.stderr
+    assert ("expected the timer that saves etcd to stop,\n  saw no" in finished.stderr) == bool(ends)
+    assert wanted.exists() == bool(ends)

@@ -8,7 +8,6 @@ find_wrong() { findings+=("$(explain "$@")"); }
 
 # In whole MiB.
 memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
-free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
 check_memory() {
   [[ $ROLE == control-plane ]] || return 0

@@ -6,7 +6,6 @@
 
 if is_staged "$VIP_CONFIG"; then
   install_program keepalived "$OWN_KEEPALIVED_MARK"
-  command -v curl >/dev/null || apt_get install --no-install-recommends curl # asks the API server
   put "$VIP_CONFIG"
   put "$VIP_SCRIPT"
   put "$VIP_UNIT_FILE"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from components.settings import Host, Ssh
-from components.settings.stack_file import parse_settings
 from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of, prologue
 from components.steps.step import StepName
 from operations import __main__
 from operations.etcd import recover
 from problem import Problem, StepError
-from tests.unit.support.stacks import SHOP, with_workers
+from tests.unit.support.recorded_stack import RecordedStack
+from tests.unit.support.stacks import with_workers
 
 OF_LAST_UPDATE = {"node1": "192.0.2.11", "node2": "192.0.2.12", "node9": "192.0.2.19"}
 """Control planes, one of which is no longer in the stack file."""
@@ -45,16 +45,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
         recorded[name, StepName.PREPARE] = f"{prologue('prepare', values)}run_step prepare\n"
         recorded[name, StepName.JOIN] = ""
 
-    class Stack:
-        name, commands = "shop", SHOP
-
-        def settings(self) -> object:
-            return parse_settings(found.stack)
-
-        def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
-            return recorded
-
-    monkeypatch.setattr(recover, "selected_stack", lambda _: Stack())
+    monkeypatch.setattr(recover, "selected_stack", lambda _: RecordedStack(found.stack, recorded))
     monkeypatch.setattr(recover, "run_as_root", found.run)
     return found
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from components.settings import Host, Ssh
-from components.settings.stack_file import parse_settings
 from components.steps.ssh import Answer
 from components.steps.stdin import prologue
 from components.steps.step import StepName
 from operations import __main__
 from operations.etcd import snapshot
 from problem import Problem, StepError
-from tests.unit.support.stacks import RECIPIENT, SHOP, with_workers
+from tests.unit.support.recorded_stack import RecordedStack
+from tests.unit.support.stacks import RECIPIENT, with_workers
 
 BUNDLE = b"sealed \x00 bundle"
 PATH = "/var/lib/pulumi-kubeadm/etcd-snapshots/shop-node2-20261126T000000Z.bundle"
@@ -54,16 +54,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
     members = {("node1", StepName.INIT): "", ("node2", StepName.JOIN): ""}
     recorded = {(name, StepName.PREPARE): prepare for name in ("node1", "node2")} | members
 
-    class Stack:
-        name, commands = "shop", SHOP
-
-        def settings(self) -> object:
-            return parse_settings(found.stack)
-
-        def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
-            return recorded
-
-    monkeypatch.setattr(snapshot, "selected_stack", lambda _: Stack())
+    monkeypatch.setattr(snapshot, "selected_stack", lambda _: RecordedStack(found.stack, recorded))
     monkeypatch.setattr(snapshot, "run_as_root", found.run)
     return found
 

@@ -83,11 +83,7 @@ def test_a_cluster_of_yesterday_without_a_bundle_is_told(tmp_path: Path) -> None
     assert problem.seen == "no bundle; the timer did not run"
 
 
-def test_facts_of_etcd_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None:
-    """As etcdctl 3.6 prints it."""
-    stub = tmp_path / "crictl"
-    stub.write_text(
-        """#!/bin/bash
+PRINTED = """#!/bin/bash
 case "$*" in
   ps*) echo abc ;;
   *"member list")
@@ -97,15 +93,44 @@ case "$*" in
   *"alarm list") echo "memberID:10276657743932975437 alarm:NOSPACE " ;;
 esac
 """
-    )
+"""A crictl whose etcdctl prints as that of 3.6."""
+
+
+def facts_with(directory: Path, crictl: str) -> dict[str, str]:
+    """The facts of a control plane with this crictl, whose state is in a directory."""
+    stub = directory / "crictl"
+    stub.write_text(crictl)
     stub.chmod(0o755)
-    (tmp_path / "initialized").touch()
+    (directory / "initialized").touch()
     fact = """fact() { printf '%s=%s\\n' "$1" "${2//$'\\n'/ }"; }"""
-    text = f"export PATH={tmp_path}:$PATH STATE={tmp_path}\n{fact}\n{ETCD_FACTS.read_text()}"
+    script = ETCD_FACTS.read_text().replace("/etc/kubernetes/backup/settings", f"{directory}/settings")
+    text = f"export PATH={directory}:$PATH STATE={directory}\n{fact}\n{script}"
     command = ["bash", "-euo", "pipefail"]
     printed = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
-    facts = dict(line.split("=", 1) for line in printed.splitlines())
+    return dict(line.split("=", 1) for line in printed.splitlines())
+
+
+def test_facts_of_etcd_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None:
+    """As etcdctl 3.6 prints it."""
+    facts = facts_with(tmp_path, PRINTED)
     assert facts["etcd_members"] == "192.0.2.11=voter 192.0.2.12=unstarted "
     assert facts["etcd_status"] == "Leader=10276657743932975437 DBSize=25153536 DBSizeInUse=9"
     assert facts["etcd_alarms"] == "NOSPACE"
     assert "bundle_age" not in facts
+
+
+def test_a_machine_whose_containerd_is_off_has_facts_all_the_same(tmp_path: Path) -> None:
+    """`make status` is for such a machine."""
+    assert "etcd_failure" in facts_with(tmp_path, "#!/bin/bash\necho no runtime >&2\nexit 1\n")
+
+
+def test_a_bundle_of_another_machine_is_none_of_this_one(tmp_path: Path) -> None:
+    """They may share a directory; the timer of this machine may be dead."""
+    (tmp_path / "settings").write_text(f"directory={tmp_path}\nkeep=8\n")
+    (tmp_path / "cluster-name").write_text("shop")
+    (tmp_path / "host-name").write_text("node1")
+    (tmp_path / "shop-node2-20261126T000000Z.bundle").touch()
+    assert "bundle_age" not in facts_with(tmp_path, PRINTED)
+    own = tmp_path / "shop-node1-20261125T000000Z.bundle"
+    own.touch()
+    assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) < HOUR
