@@ -145,7 +145,10 @@ class LocalStack:
         return json.dumps([self.source.read_text(), self._settings(access)])
 
     def _settings(self, access: MirrorAccess | None) -> dict[str, str]:
-        sources = mirror_settings(access) if access else public_sources.settings(self.environment.debian)
+        if access:
+            sources = mirror_settings(access, self.kubernetes)
+        else:
+            sources = public_sources.settings(self.environment.debian)
         return {**sources, **further_control_planes(self.environment)}
 
     def _create(self) -> None:
@@ -200,8 +203,13 @@ def further_control_planes(environment: Environment) -> dict[str, str]:
     }
 
 
-def mirror_settings(access: MirrorAccess) -> dict[str, str]:
-    """Settings of a stack that uses the mirror, as paths and values of `pulumi config set --path`."""
+def mirror_settings(access: MirrorAccess, kubernetes: str) -> dict[str, str]:
+    """Settings of a stack that uses the mirror, as paths and values of `pulumi config set --path`.
+
+    Args:
+        access: the mirror.
+        kubernetes: version of Kubernetes of the stack.
+    """
     registry = f'containerd.registries["{access.registry}"]'
     keyring = {"keyring": str(access.keyring), "fingerprint": access.fingerprint}
     repositories = {"packages.repository": {"url": access.package_repository_url, **keyring}}
@@ -215,8 +223,7 @@ def mirror_settings(access: MirrorAccess) -> dict[str, str]:
         **containerd,
         f"{registry}.caFile": str(access.ca_file),
         f"{registry}.username": access.username,
-        "calico.manifestUrl": access.calico_manifest_url,
-        "calico.manifestSha256": access.calico_manifest_sha256,
+        **access.calico_settings(kubernetes),
         "dashboard.image": access.dashboard_image,
         "dashboard.metricsScraperImage": access.metrics_scraper_image,
     }

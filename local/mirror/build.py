@@ -16,7 +16,7 @@ from local.mirror.images import Image, all_images
 from local.mirror.manifest import manifest_is_there, publish_manifest
 from local.mirror.packages import Package, all_packages
 from local.mirror.serve import ensure_image
-from local.mirror.versions import RELEASES
+from local.mirror.versions import RELEASES, release
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
 from problem import Problem, StepError
@@ -54,7 +54,7 @@ def build(*kubernetes_versions: str) -> None:
 def _make_missing(kubernetes_version: str) -> None:
     products: list[Package | Image] = [*all_packages(kubernetes_version), *all_images(kubernetes_version)]
     missing = [product for product in products if not product.is_built()]
-    if missing or not manifest_is_there():
+    if missing or not manifest_is_there(release(kubernetes_version).calico):
         _make(kubernetes_version, missing)
 
 
@@ -94,8 +94,8 @@ def _make(kubernetes_version: str, missing: list[Package | Image]) -> None:
     install_packages(HOST_PACKAGES, why="to make package repositories")
     title = f"Kubernetes {kubernetes_version} is built: packages and images"
     with step(title, estimate_seconds=COLD_SECONDS if cold or new_version else WARM_SECONDS) as progress:
-        if not manifest_is_there():
-            publish_manifest()
+        if not manifest_is_there(calico := release(kubernetes_version).calico):
+            publish_manifest(calico)
         for number, product in enumerate(missing):
             progress(number / len(missing), product.name)
             product.build()

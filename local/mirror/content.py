@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.mirror import versions
-from local.mirror.programs import CALICO_PATH, MODULES
+from local.mirror.programs import CALICO_PATH, calico_module
+from local.mirror.versions import Calico
 from local.paths import MIRROR
 from local.toolchain.go import GO_VERSION, GoProgram, module_directory
 
@@ -55,10 +55,10 @@ def own_file(name: str, target: str, mode: int = 0o644) -> Content:
     return Content(target, hashlib.sha256((FILES / name).read_bytes()).hexdigest(), lambda: FILES / name, mode)
 
 
-def calico_file(name: str, target: str, mode: int = 0o755) -> Content:
-    """A file or directory out of Calico's module."""
-    key = f"{versions.CALICO_MODULE} {name}"
-    return Content(target, key, lambda: module_directory(MODULES / "calico", CALICO_PATH) / name, mode)
+def calico_file(calico: Calico, name: str, target: str, mode: int = 0o755) -> Content:
+    """A file or directory out of a Calico's module."""
+    key = f"{calico.module} {name}"
+    return Content(target, key, lambda: module_directory(calico_module(calico), CALICO_PATH) / name, mode)
 
 
 def combined_key(*parts: object) -> str:

@@ -93,7 +93,7 @@ class Image:
 
 def all_images(version: str) -> list[Image]:
     """Every image that the mirror serves with a Kubernetes version."""
-    return [*_kubernetes(version), *_calico(), *_own()]
+    return [*_kubernetes(version), *_calico(versions.release(version).calico), *_own()]
 
 
 def _kubernetes(version: str) -> list[Image]:
@@ -117,27 +117,28 @@ def _kubernetes(version: str) -> list[Image]:
     ]
 
 
-def _calico() -> list[Image]:
-    """Images of Calico, as the Dockerfiles in Calico's repository lay them out; without BIRD, for VXLAN only."""
-    built = {each.name: each for each in [*programs.calico(), *programs.others()]}
-    tag = f"v{versions.CALICO}"
+def _calico(chosen: versions.Calico) -> list[Image]:
+    """Images of a Calico, as the Dockerfiles in Calico's repository lay them out; without BIRD, for VXLAN only."""
+    built = {each.name: each for each in [*programs.calico(chosen), *programs.others()]}
+    repositories, tag = f"{chosen.prefix}/calico", f"v{chosen.version}"
     plugins = "/opt/cni/bin"
     calico = built["calico"]
+    wrapper = ("wrapper",) if chosen.has_wrapper else ()
     return [
         Image(
-            *(f"{DOCKER_PREFIX}/calico/node", tag),
+            *(f"{repositories}/node", tag),
             (
                 program(built["calico-node"], "/usr/bin/calico-node"),
                 program(built["mountns"], "/usr/bin/mountns"),
-                calico_file("node/filesystem/etc", "/etc"),
-                calico_file("node/filesystem/sbin", "/usr/sbin"),
+                calico_file(chosen, "node/filesystem/etc", "/etc"),
+                calico_file(chosen, "node/filesystem/sbin", "/usr/sbin"),
             ),
             debian=True,
             command=("start_runit",),
             environment=("SVDIR=/etc/service/enabled",),
         ),
         Image(
-            *(f"{DOCKER_PREFIX}/calico/cni", tag),
+            *(f"{repositories}/cni", tag),
             (
                 program(built["install"], f"{plugins}/install"),
                 # A program under two names, as in Calico's own image: the program checks the name of its call.
@@ -152,10 +153,10 @@ def _calico() -> list[Image]:
             directory=plugins,
         ),
         Image(
-            *(f"{DOCKER_PREFIX}/calico/kube-controllers", tag),
-            tuple(program(built[name], f"/usr/bin/{name}") for name in ("kube-controllers", "check-status")),
+            *(f"{repositories}/kube-controllers", tag),
+            tuple(program(built[name], f"/usr/bin/{name}") for name in (*wrapper, "kube-controllers", "check-status")),
             writable=("/tmp", "/status", "/profiles"),
-            entrypoint=("/usr/bin/kube-controllers",),
+            entrypoint=tuple(f"/usr/bin/{name}" for name in (*wrapper, "kube-controllers")),
             user="999",
         ),
     ]

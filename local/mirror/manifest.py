@@ -1,42 +1,51 @@
-"""Calico's manifest, out of its module and into the mirror's web server."""
+"""Manifests of Calico, out of its modules and into the mirror's web server."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
-from local.mirror import versions
 from local.mirror.content import calico_file
 from local.mirror.packages import WEB
+from local.mirror.versions import Calico
 from problem import Problem, StepError
 
-CALICO_SHA256 = "034b15449b896732fd65e30ec109fb469fa97b78d0d8b6986dac478f7a960629"
-CALICO_WEB_PATH = f"manifests/calico/v{versions.CALICO}/calico-vxlan.yaml"
-CALICO_FILE = WEB / CALICO_WEB_PATH
+
+def web_path(calico: Calico) -> str:
+    """Path of a manifest below the address of the web server."""
+    return f"manifests/calico/v{calico.version}/calico-vxlan.yaml"
 
 
-def manifest_is_there() -> bool:
+def manifest_file(calico: Calico) -> Path:
+    """A manifest, as the web server has it."""
+    return WEB / web_path(calico)
+
+
+def manifest_is_there(calico: Calico) -> bool:
     """True where the web server has the manifest, unchanged."""
-    return CALICO_FILE.exists() and hashlib.sha256(CALICO_FILE.read_bytes()).hexdigest() == CALICO_SHA256
+    file = manifest_file(calico)
+    return file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == calico.sha256
 
 
-def publish_manifest() -> None:
-    """Copy the manifest to the web server.
+def publish_manifest(calico: Calico) -> None:
+    """Copy a manifest to the web server.
 
     Raises:
         StepError: the manifest in the module has another checksum than the pinned one.
     """
-    content = calico_file("manifests/calico-vxlan.yaml", "").source().read_bytes()
+    content = calico_file(calico, "manifests/calico-vxlan.yaml", "").source().read_bytes()
     seen = hashlib.sha256(content).hexdigest()
-    if seen != CALICO_SHA256:
+    if seen != calico.sha256:
         raise StepError(
             Problem(
-                "publish Calico's manifest",
-                expected=f"sha256 {CALICO_SHA256}",
+                f"publish the manifest of Calico {calico.version}",
+                expected=f"sha256 {calico.sha256}",
                 seen=seen,
-                next_command="compare versions.CALICO_MODULE with CALICO_SHA256 in local/mirror/manifest.py",
+                next_command="compare module and sha256 of this Calico in local/mirror/versions.py",
             )
         )
-    CALICO_FILE.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = CALICO_FILE.with_suffix(".unfinished")
+    file = manifest_file(calico)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".unfinished")
     unfinished.write_bytes(content)
-    unfinished.rename(CALICO_FILE)
+    unfinished.rename(file)

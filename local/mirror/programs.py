@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from local.mirror import versions
-from local.mirror.versions import release
+from local.mirror.versions import Calico, release
 from local.toolchain.go import Edit, GoProgram
 
 MODULES = Path(__file__).parent / "modules"
@@ -98,8 +98,13 @@ def others() -> list[GoProgram]:
     ]
 
 
-def calico() -> list[GoProgram]:
-    """Calico's programs, as its images name them."""
+def calico_module(chosen: Calico) -> Path:
+    """Directory of the go.mod that requires a Calico."""
+    return MODULES / f"calico-{chosen.version}"
+
+
+def calico(chosen: Calico) -> list[GoProgram]:
+    """The programs of a Calico, as its images name them."""
     packages = {
         "calico-node": "node/cmd/calico-node",
         "mountns": "node/cmd/mountns",
@@ -107,6 +112,7 @@ def calico() -> list[GoProgram]:
         "install": "cni-plugin/cmd/install",
         "kube-controllers": "kube-controllers/cmd/kube-controllers",
         "check-status": "kube-controllers/cmd/check-status",
+        **({"wrapper": "kube-controllers/cmd/wrapper"} if chosen.has_wrapper else {}),
     }
     stamps = {
         "calico-node": f"{CALICO_PATH}/node/pkg/lifecycle/startup.VERSION",
@@ -117,9 +123,9 @@ def calico() -> list[GoProgram]:
     return [
         GoProgram(
             name,
-            MODULES / "calico",
+            calico_module(chosen),
             f"{CALICO_PATH}/{package}",
-            ((stamps[name], f"v{versions.CALICO}"),) if name in stamps else (),
+            ((stamps[name], f"v{chosen.version}"),) if name in stamps else (),
         )
         for name, package in packages.items()
     ]

@@ -20,7 +20,7 @@ from local.mirror.content import FILES, combined_key
 from local.mirror.credentials import USER, Credentials
 from local.mirror.debian_root import RELEASE, archive_root
 from local.mirror.images import DOCKER_PREFIX, KUBERNETES_PREFIX
-from local.mirror.manifest import CALICO_SHA256, CALICO_WEB_PATH
+from local.mirror.manifest import web_path
 from local.mirror.packages import WEB
 from local.mirror.registry import STORAGE
 from local.paths import MIRROR
@@ -45,6 +45,7 @@ class MirrorAccess:
         fingerprint: fingerprint of that key.
         ca_file: CA certificate of the image registry, on this host.
         rewrite: prefix in the image registry by source registry.
+        web_url: address of the web server, of which the manifests are below.
         dashboard_image: stand-in for the Kubernetes Dashboard, by its name before rewriting.
         metrics_scraper_image: stand-in for the metrics scraper, by its name before rewriting.
         probe_image: image for tests of the network, by its full name in the image registry.
@@ -59,11 +60,16 @@ class MirrorAccess:
     username: str
     password: str
     rewrite: dict[str, str]
-    calico_manifest_url: str
-    calico_manifest_sha256: str
+    web_url: str
     dashboard_image: str
     metrics_scraper_image: str
     probe_image: str
+
+    def calico_settings(self, kubernetes: str) -> dict[str, str]:
+        """Settings that lead to the Calico of a Kubernetes version, by their paths."""
+        calico = versions.release(kubernetes).calico
+        url = f"{self.web_url}/{web_path(calico)}"
+        return {"calico.manifestUrl": url, "calico.manifestSha256": calico.sha256}
 
 
 def access(environment: Environment) -> MirrorAccess:
@@ -84,8 +90,7 @@ def access(environment: Environment) -> MirrorAccess:
             "docker.io": f"{MIRROR_HOST_NAME}/{DOCKER_PREFIX}",
             "quay.io": f"{MIRROR_HOST_NAME}/quay",
         },
-        calico_manifest_url=f"http://{environment.mirror_address}/{CALICO_WEB_PATH}",
-        calico_manifest_sha256=CALICO_SHA256,
+        web_url=f"http://{environment.mirror_address}",
         dashboard_image=f"docker.io/dashboard-stand-in:{versions.STAND_IN}",
         metrics_scraper_image=f"docker.io/metrics-scraper-stand-in:{versions.STAND_IN}",
         probe_image=f"{MIRROR_HOST_NAME}/{DOCKER_PREFIX}/probe:{versions.PROBE}",
@@ -172,7 +177,7 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
     opener = urllib.request.build_opener(*direct)
     while True:
         try:
-            for address in (registry, found.calico_manifest_url):
+            for address in (registry, f"{found.web_url}/answers"):
                 opener.open(address, timeout=START_SECONDS).close()
         except OSError as error:
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:

@@ -28,7 +28,7 @@ from local.machines.engine import podman
 from local.machines.network import ensure_network
 from local.mirror import MirrorAccess, versions
 from local.mirror.images import DOCKER_PREFIX, KUBERNETES_PREFIX
-from local.mirror.manifest import CALICO_FILE, CALICO_SHA256
+from local.mirror.manifest import manifest_file
 from local.mirror.registry import STORAGE
 from local.mirror.serve import IMAGE, ensure_image
 from operations import __main__
@@ -42,6 +42,7 @@ def free_address() -> str:
         return f"127.0.0.1:{listening.getsockname()[1]}"
 
 
+CALICO = versions.release(versions.KUBERNETES).calico
 SOURCE, TARGET = free_address(), free_address()
 START_SECONDS = 20
 SECURE = f"{E2E.network}.3"
@@ -154,9 +155,10 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
                 "rewrite": {
                     "registry.k8s.io": f"{SOURCE}/{KUBERNETES_PREFIX}",
                     "docker.io": f"{SOURCE}/{DOCKER_PREFIX}",
+                    "quay.io": f"{SOURCE}/{CALICO.prefix}",
                 }
             },
-            "calico": {"manifestUrl": CALICO_FILE.as_uri(), "manifestSha256": CALICO_SHA256},
+            "calico": {"manifestUrl": manifest_file(CALICO).as_uri(), "manifestSha256": CALICO.sha256},
             "dashboard": {
                 "image": f"docker.io/dashboard-stand-in:{versions.STAND_IN}",
                 "metricsScraperImage": f"docker.io/metrics-scraper-stand-in:{versions.STAND_IN}",

@@ -286,8 +286,7 @@ def mirror_access(directory: Path) -> MirrorAccess:
         username="puller",
         password="a password",  # noqa: S106 - of a test
         rewrite={"registry.k8s.io": "hub.example.test/gcr"},
-        calico_manifest_url="http://192.0.2.2/calico.yaml",
-        calico_manifest_sha256="0" * 64,
+        web_url="http://192.0.2.2",
         dashboard_image="docker.io/dashboard:1",
         metrics_scraper_image="docker.io/scraper:1",
         probe_image="hub.example.test/probe:1",
