@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 4
 """Time limit of all requests together, which run at the same time."""
 
 KUBERNETES = "https://pkgs.k8s.io/core:/stable:/v{minor}/deb/Release"
-REGISTRIES = ("https://registry.k8s.io/v2/", "https://registry-1.docker.io/v2/")
+REGISTRIES = ("https://registry.k8s.io/v2/", "https://registry-1.docker.io/v2/", "https://quay.io/v2/")
 CONTAINERD = "https://download.docker.com/linux/debian"
 CONTAINERD_FINGERPRINT = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 """Fingerprint of the key CONTAINERD/gpg: https://docs.docker.com/engine/install/debian/, "Install from a package"."""

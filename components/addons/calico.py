@@ -42,7 +42,7 @@ def calico_source(settings: Settings) -> tuple[str, str]:
     calico = settings.calico
     if calico.manifest_url and calico.manifest_sha256:
         return calico.manifest_url, calico.manifest_sha256
-    return manifest_sources("calico")[calico.version]
+    return manifest_sources("calico")[settings.listed_calico]
 
 
 def calico_images(settings: Settings) -> list[str]:

@@ -44,12 +44,12 @@ def _kube_proxy(settings: Settings) -> Iterator[str]:
         if document.get(name) not in (None, "", *values):
             listed = " or ".join(values)
             yield f"{path}.{name}: expected {listed} with Kubernetes {version}, found {document[name]!r}"
-    calico = settings.calico
     is_nftables = document.get("mode") == "nftables" and "nftables" in modes
-    if is_nftables and calico.manifest_url is None and not calico_has_nftables(calico.version):
+    if is_nftables and settings.calico.manifest_url is None and not calico_has_nftables(settings.listed_calico):
         first = ".".join(map(str, FIRST_CALICO_WITH_NFTABLES))
         yield (
-            f"{path}.mode: nftables needs Calico {first} or newer, found calico.version {calico.version}; change either"
+            f"{path}.mode: nftables needs Calico {first} or newer,"
+            f" found calico.version {settings.listed_calico}; change either"
         )
 
 

@@ -13,7 +13,12 @@ from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256
 class Calico(Model):
     """Calico, the pod network. The reference of calico/node explains the values: they become its environment."""
 
-    version: str = Field("3.28.5", pattern=_patterns.VERSION, description="A version that manifests/sources.yaml lists")
+    version: str | None = Field(
+        None,
+        pattern=_patterns.VERSION,
+        description="A version that manifests/sources.yaml lists; by default the newest one that its makers test with"
+        " the Kubernetes version",
+    )
     manifest_url: HttpsOrFileUrl | None = Field(None, description="URL of a manifest that replaces the listed manifest")
     manifest_sha256: Sha256 | None = Field(
         None, description="SHA-256 of the manifest at `manifestUrl`; both are set, or neither"

@@ -99,7 +99,7 @@ def _versions(settings: Settings) -> Iterator[str]:
     yield from _extra_arguments(settings)
     if "failCgroupV1" in settings.cluster.kubelet_configuration and not knows_fail_cgroup_v1(version):
         yield f"cluster.kubeletConfiguration.failCgroupV1: the kubelet of {version} does not know the field; remove it"
-    if calico.manifest_url is None and calico.version not in manifest_sources("calico"):
+    if calico.manifest_url is None and settings.listed_calico not in manifest_sources("calico"):
         listed = " or ".join(manifest_sources("calico"))
         yield (
             f"calico.version: expected {listed}, found {calico.version!r}; for another version set manifestUrl"

@@ -15,7 +15,7 @@ from components.settings.hosts import Host, Ssh
 from components.settings.packages import Containerd, Images, Packages
 from components.settings.proxy import Proxy
 from components.settings.system import MODULES_OF_SYSCTLS, MODULES_OF_THE_GUIDE, Policy, System
-from components.settings.versions import pause_tag
+from components.settings.versions import default_calico, pause_tag
 
 API_PORT = 6443
 """Port of each API server."""
@@ -93,6 +93,11 @@ class Settings(Model):
         ]
         of_kube_proxy = MODULES_OF_KUBE_PROXY.get(str(self.cluster.kube_proxy_configuration.get("mode")), ())
         return tuple(dict.fromkeys((*MODULES_OF_THE_GUIDE, *self.system.modules, *of_sysctls, *of_kube_proxy)))
+
+    @property
+    def listed_calico(self) -> str:
+        """The version of Calico in manifests/sources.yaml, where the stack has no manifest of its own."""
+        return self.calico.version or default_calico(self.cluster.kubernetes_version)
 
     @property
     def pause_image(self) -> str:

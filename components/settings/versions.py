@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.settings.manifest_sources import manifest_sources
 from components.settings.support import CALICO, KUBERNETES, CalicoLine
 
 OLDEST_MINOR, NEWEST_MINOR = min(KUBERNETES), max(KUBERNETES)
@@ -138,6 +139,14 @@ def removed_flag(part: str, flag: str, version: str) -> tuple[int, str] | None:
 def calico_line(version: str) -> CalicoLine | None:
     """The line of a version of Calico; None for a line that the support table lacks."""
     return CALICO.get(version.rpartition(".")[0])
+
+
+def default_calico(kubernetes: str) -> str:
+    """The newest listed version of Calico whose makers test it with a version of Kubernetes, or else the newest one."""
+    listed = sorted(manifest_sources("calico"), key=numbers_of)
+    lines = {version: CALICO[version.rpartition(".")[0]] for version in listed}
+    tested = [version for version in listed if lines[version].is_tested_with(minor_of(kubernetes))]
+    return (tested or listed)[-1]
 
 
 def kube_proxy_modes(version: str) -> tuple[str, ...]:

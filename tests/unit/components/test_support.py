@@ -15,7 +15,7 @@ from components.review.support import near_end, support_warnings
 from components.settings import support
 from components.settings.manifest_sources import manifest_sources
 from components.settings.stack_file import parse_settings
-from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, calico_line
+from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, calico_line, default_calico
 from components.steps.last_update import LastUpdate
 from tests.unit.support.planning import state_of, wanted_by
 from tests.unit.support.recording import record, stack_of
@@ -112,6 +112,28 @@ def test_a_pair_that_nobody_tests_is_said(
     assert len(found) == 1
     assert f"saw {seen}\n" in found[0]
     assert following in found[0]
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "calico"),
+    [("1.24.3", "3.26.5"), ("1.27.16", "3.28.5"), ("1.29.15", "3.29.7"), ("1.33.13", "3.31.7"), ("1.36.3", "3.32.1")],
+)
+def test_the_default_calico_follows_kubernetes(kubernetes: str, calico: str) -> None:
+    """The newest listed one that its makers test with the version."""
+    assert parse_settings(with_workers(version=kubernetes)).listed_calico == calico
+
+
+def test_the_default_calico_of_a_kubernetes_that_no_listed_one_is_tested_with_is_the_newest() -> None:
+    """The preview then names the line that is tested."""
+    assert default_calico("1.37.2") == "3.32.1"
+
+
+@pytest.mark.parametrize("minor", range(OLDEST_MINOR, NEWEST_MINOR))
+def test_the_default_calico_of_a_kubernetes_works_with_the_next_one(minor: int) -> None:
+    """An upgrade of both begins with Kubernetes, whose new nodes have the old Calico."""
+    line = calico_line(default_calico(f"1.{minor}.0"))
+    assert line is not None
+    assert line.is_tested_with(minor + 1) or default_calico(f"1.{minor + 1}.0") == default_calico(f"1.{minor}.0")
 
 
 def test_a_pair_that_nobody_tests_is_not_refused() -> None:
