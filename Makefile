@@ -98,7 +98,7 @@ lint: ## Style, types, shell
 	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
 	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
 
-configuration: ## Write docs/configuration.md, hosts.md, versions.md and the editors' schema anew, from the code
+configuration: ## Write the pages of settings, commands, errors, hosts and versions and the editors' schema anew, from the code
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
 
