@@ -10,6 +10,7 @@ from local.paths import REPOSITORY
 from operations.stack._commands_page import commands_page
 from operations.stack._errors_page import errors_page
 from operations.stack._hosts_page import hosts_page
+from operations.stack._picture import picture
 from operations.stack._reference import reference
 from operations.stack._versions_page import versions_page
 from operations.stack.stack_schema import stack_schema
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
 def generated() -> dict[Path, str]:
     """The text of each generated file."""
     schema = stack_schema()
+    logs = sorted((REPOSITORY / "docs" / "pictures").glob("*.log"))
     return {
         REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
         REPOSITORY / "docs" / "configuration.md": reference(schema),
@@ -45,6 +47,7 @@ def generated() -> dict[Path, str]:
         REPOSITORY / "docs" / "errors.md": errors_page(),
         REPOSITORY / "docs" / "hosts.md": hosts_page(),
         REPOSITORY / "docs" / "versions.md": versions_page(),
+        **{log.with_suffix(".svg"): picture(log.read_text(), f"pulumi {log.stem}") for log in logs},
     }
 
 
