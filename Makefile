@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration support \
+.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration site support \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -101,6 +101,9 @@ lint: ## Style, types, shell
 configuration: ## Write the pages of settings, commands, errors, hosts and versions and the editors' schema anew, from the code
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
+
+site: ## The documentation as a site with search, in .local/site; a broken link ends the build
+	@$(PYTHON) -m local site
 
 support: ## Fail where the patches of the default Kubernetes version end within 60 days
 	@$(PYTHON) -m local.toolchain

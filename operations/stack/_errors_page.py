@@ -35,7 +35,7 @@ The words are those of Pulumi's command provider, of OpenSSH, sudo or bash; the 
 STEPS = """\
 ## Steps
 
-The files are below [scripts](../scripts); those in `lib` are part of several steps.
+The files are below `scripts`; those in `lib` are part of several steps.
 """
 FAIL = re.compile(r'(?:^|[|;{] ?|\s)(?:fail|wait_for (?:\w+|"\$\w+")) "((?:[^"\\$]|\\.|\$\{[^}]*\}|\$\w+|\$\*)+)"')
 """A failure of a script, or a wait that may end in one, with the expected state."""
@@ -64,7 +64,7 @@ def errors_page(scripts: Path = SCRIPTS) -> str:
 
 
 def expected_states(scripts: Path) -> Iterator[tuple[str, str]]:
-    """What scripts demand of a machine or a cluster, with the file of each demand."""
+    """States that scripts demand of a machine or a cluster, each with its file."""
     for path in sorted(scripts.rglob("*.sh")):
         code = path.read_text().replace("\\\n", "")
         for text in FAIL.findall(code):
