@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration support \
+.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -88,23 +88,30 @@ chaos: ## [SEED=1] [MINUTES=10]: updates with an edit and a fault each by chance
 	@$(PYTHON) -m local tools
 	@$(BIN)/python -m tests.chaos $(call given,SEED,--seed) $(call given,MINUTES,--minutes)
 
-lint: ## Style, types, shell
+lint: ## Style, types, shell, documentation
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest --quiet tests/unit/test_structure.py
+	@$(BIN)/pytest --quiet tests/unit/test_structure.py tests/unit/test_documentation.py
 	@$(BIN)/python -m operations configuration --check
 	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
 	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
 
-configuration: ## Write docs/configuration.md, hosts.md, versions.md and the editors' schema anew, from the code
+configuration: ## Write the pages of settings, commands, errors, hosts and versions and the editors' schema anew, from the code
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
+
+site: ## The documentation as a site with search, in .local/site; a broken link ends the build
+	@$(PYTHON) -m local site
 
 support: ## Fail where the patches of the default Kubernetes version end within 60 days
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations support
+
+release-notes: ## TAG=v...: what the changelog says of a version; fail where tag, version and changelog differ
+	@$(PYTHON) -m local.toolchain >&2
+	@$(BIN)/python -m operations release-notes $(call needed,TAG)
 
 new-stack: ## NAME=...: ask for the machines of a cluster, read their host keys, write Pulumi.NAME.yaml
 	@$(PYTHON) -m local.toolchain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-from local import cluster, toolchain
+from local import cluster, site, toolchain
 from local.paths import CACHE
 from local.report import step
 from problem import StepError
@@ -25,6 +25,7 @@ COMMANDS = {
     "preview": cluster.preview,
     "public": cluster.public,
     "tools": toolchain.install,
+    "site": site.build,
     "clean-cache": clean_cache,
 }
 

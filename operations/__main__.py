@@ -16,7 +16,7 @@ from operations.etcd import recover, restore, snapshot
 from operations.hosts import drift, repair
 from operations.images import images, mirror
 from operations.preview import preview_comment
-from operations.stack import configuration, new_stack, support
+from operations.stack import configuration, new_stack, release_notes, support
 from operations.status import status
 from problem import StepError, printable
 
@@ -29,6 +29,7 @@ COMMANDS = {
     "new-stack": new_stack,
     "preview-comment": preview_comment,
     "recover": recover,
+    "release-notes": release_notes,
     "repair": repair,
     "restore": restore,
     "snapshot": snapshot,

@@ -27,7 +27,7 @@ EFFECTS = (
     Effect(CRICTL_FILE, "nothing restarts"),
 )
 
-# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd's docs/cri/config.md. The file of
+# `version = 2` is read by 1.3 to 1.7, `version = 3` by every 2.x: containerd/docs/cri/config.md. The file of
 # Docker's package is always replaced: it disables the CRI plugin (containerd issue 8139). Debian 13's 1.7 looks for CNI
 # plugins in /usr/lib/cni by itself, where neither Kubernetes' package nor Calico puts them.
 DROP_INS = "/etc/containerd/conf.d/*.toml"

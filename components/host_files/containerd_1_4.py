@@ -1,6 +1,6 @@
 """Configuration of containerd 1.4, of Debian 11, which holds the registries and their passwords.
 
-containerd 1.4 silently ignores the `config_path` of newer versions; docs/registry.md of containerd/cri 1.19 has its own
+containerd 1.4 silently ignores the `config_path` of newer versions; containerd/cri/docs/registry.md of 1.19 has its own
 format. This module may be deleted with the support of Kubernetes 1.25: kubelet 1.26 does not run on containerd 1.4.
 """
 

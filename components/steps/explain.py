@@ -33,14 +33,14 @@ def connection_problem(step: Step, ssh: Ssh, seen: str) -> Problem | None:
     # A step that ran has explained its failure, and may quote a refused connection of its own.
     if f"{step.name}: expected " in seen:
         return None
-    for sign, (expected, next_command) in _advice(step.host, ssh).items():
+    for sign, (expected, next_command) in advice_by_sign(step.host, ssh).items():
         if sign in seen:
             where = f"{step.host.name}: {step.name}"
             return Problem(where, expected=expected, seen=f'"{sign}"', next_command=next_command)
     return None
 
 
-def _advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
+def advice_by_sign(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """Expected state and next command, by words of x/crypto/ssh, OpenSSH, sudo or bash. The first match counts."""
     return {**_login_advice(host, ssh), **_machine_advice(host, ssh), **_server_advice(host, ssh)}
 

@@ -1,4 +1,4 @@
-"""The Python packages of the project, locked by hash, in `.venv`."""
+"""Python packages, locked by hash, in an environment of their own."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from local.toolchain.wheels import installed_wheel
 
 UV_VERSION = "0.13.9"
 REQUIREMENTS = REPOSITORY / "requirements.txt"
-STAMP = VIRTUAL_ENVIRONMENT / "requirements.sha256"
 
 
-def install_python_packages() -> None:
-    """Install exactly the packages of requirements.txt in `.venv`, unless it already has them.
+def install_python_packages(requirements: Path = REQUIREMENTS, target: Path = VIRTUAL_ENVIRONMENT) -> None:
+    """Install exactly the packages of a file of requirements in an environment, unless it already has them.
 
     Raises:
         StepError: a package cannot be downloaded, or has another hash.
     """
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-    if STAMP.exists() and STAMP.read_text() == wanted:
+    stamp = target / "requirements.sha256"
+    wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
         return
     with step("Python packages are installed"):
         uv = installed_wheel("uv", UV_VERSION) / "uv"
-        environment = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(VIRTUAL_ENVIRONMENT)}
-        create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, VIRTUAL_ENVIRONMENT]
-        run(create, step="create .venv", log="python", environment=environment)
+        environment = {**os.environ, "UV_CACHE_DIR": str(CACHE / "uv"), "VIRTUAL_ENV": str(target)}
+        create: list[str | Path] = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, target]
+        run(create, step=f"create {target.name}", log="python", environment=environment)
         # uv has certificates of its own; the CA of a network that intercepts TLS is in the store of the host.
-        sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--system-certs", "--require-hashes", REQUIREMENTS]
+        sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--system-certs", "--require-hashes", requirements]
         run(sync, step="install Python packages", log="python", environment=environment)
-        STAMP.write_text(wanted)
+        stamp.write_text(wanted)

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md, hosts.md, versions.md and stack.schema.json, or check that they follow from the code."""
+"""Write the pages and the schema below docs/ that follow from the code, or check that they do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 
 from local.paths import REPOSITORY
+from operations.stack._commands_page import commands_page
+from operations.stack._errors_page import errors_page
 from operations.stack._hosts_page import hosts_page
+from operations.stack._picture import picture
 from operations.stack._reference import reference
 from operations.stack._versions_page import versions_page
 from operations.stack.stack_schema import stack_schema
@@ -36,11 +39,15 @@ def run(arguments: argparse.Namespace) -> None:
 def generated() -> dict[Path, str]:
     """The text of each generated file."""
     schema = stack_schema()
+    logs = sorted((REPOSITORY / "docs" / "pictures").glob("*.log"))
     return {
         REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
         REPOSITORY / "docs" / "configuration.md": reference(schema),
+        REPOSITORY / "docs" / "commands.md": commands_page(),
+        REPOSITORY / "docs" / "errors.md": errors_page(),
         REPOSITORY / "docs" / "hosts.md": hosts_page(),
         REPOSITORY / "docs" / "versions.md": versions_page(),
+        **{log.with_suffix(".svg"): picture(log.read_text(), f"pulumi {log.stem}") for log in logs},
     }
 
 
@@ -51,8 +58,8 @@ def _check(path: Path, text: str) -> None:
     raise StepError(
         Problem(
             f"check {name}",
-            expected="the text that follows from components/settings and scripts",
+            expected="the text that follows from Makefile, components, operations and scripts",
             seen="another one" if path.exists() else "no such file",
-            next_command=f"make configuration, and commit {name} with the change of the settings",
+            next_command=f"make configuration, and commit {name} with the change of the code",
         )
     )

@@ -41,7 +41,7 @@ def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackC
             expected="etcd to list its members",
             seen=facts["etcd_failure"] or "no container of etcd runs",
             next_command=f"on {host.name}: crictl logs $(crictl ps --all --quiet --name etcd); where the data of etcd"
-            ' are gone: docs/runbooks.md, "A member of etcd that lost its data"',
+            " are gone: docs/how-to/lost-etcd-data.md",
         )
         return
     yield from _members(host, settings, facts, commands)
@@ -99,7 +99,7 @@ def _leader_and_size(host: Host, facts: Facts) -> Iterator[Problem]:
             f"{host.name}: etcd",
             expected="a member that leads",
             seen="none: the majority of the members is lost, or does not reach the others",
-            next_command='docs/runbooks.md, "The majority of the control planes is lost"',
+            next_command="docs/how-to/lost-majority.md",
         )
     size, used = (int(status.get(name, "0")) for name in ("DBSize", "DBSizeInUse"))
     quota = int(facts.get("etcd_quota") or DEFAULT_QUOTA)

@@ -106,7 +106,7 @@ def _reset(host: Host, settings: Settings, facts: Mapping[str, str], commands: S
             f"{host.name}: control plane",
             expected="the data of the cluster in /var/lib/etcd",
             seen="none: the machine was reset, or is another one, and with it the cluster is lost",
-            next_command=f'docs/runbooks.md, "The only control plane\'s machine is lost"; it ends with {commands.up}',
+            next_command=f"docs/how-to/lost-control-plane.md; it ends with {commands.up}",
         )
     return Problem(
         f"{host.name}: kubelet",

@@ -15,7 +15,7 @@ containerd_serves
 put_back_kubelet_configuration
 of_this_cluster ||
   fail "a machine that is not in another cluster" "the CA of another cluster in $PKI/ca.crt" \
-    "docs/runbooks.md, \"A machine that carries another cluster\""
+    "docs/how-to/foreign-machine.md"
 # A step of an older version has no role: it is a worker's.
 if [[ ${ROLE:-worker} == control-plane ]]; then
   . "$LIBRARY/parts/join/control_plane.sh"

@@ -87,7 +87,7 @@ def test_after_an_upgrade_everything_is_of_the_new_version(live: Cluster) -> Non
 
 
 def test_the_stack_of_a_lost_control_plane_can_be_destroyed(live: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the runbook says, and the last test here: the cluster went with the machine. No other one is visited."""
+    """docs/how-to/lost-control-plane.md, in part: the cluster goes with its machine: the last test here."""
     before = logins(live)
     machines.delete_machine(E2E, FIRST)
     monkeypatch.setenv("PULUMI_K8S_DELETE_UNREACHABLE", "true")

@@ -105,7 +105,7 @@ def test_a_dead_machine_is_taken_out_and_comes_back_as_a_new_one(three: HaCluste
 
 
 def test_a_majority_that_is_lost_is_told(three: HaCluster) -> None:
-    """Nothing is changed, and the message names the runbook."""
+    """Nothing is changed, and the message names the page."""
     lines = hosts([DEAD, "node2", NEW], [WORKER])
     for name in ("node2", NEW):
         machines.cut_off(HA, name)

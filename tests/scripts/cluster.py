@@ -37,7 +37,7 @@ WORKER_MEMBERSHIP = {
 """Values of the membership of a worker."""
 SAMPLES = Path(__file__).parent / "samples"
 """What programs print: of apt-get and dpkg as they did; of kubeadm in the formats of its sources."""
-RUNBOOK = 'docs/runbooks.md, "A machine that carries another cluster"'
+FOREIGN_MACHINE = "docs/how-to/foreign-machine.md"
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
 DISCOVERY = [

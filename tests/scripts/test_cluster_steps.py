@@ -14,9 +14,9 @@ from components.settings import Policy
 from tests.scripts.cluster import (
     CA,
     DISCOVERY,
+    FOREIGN_MACHINE,
     MAY_RESET,
     NODE_IS_READY,
-    RUNBOOK,
     SAMPLES,
     STATE,
     VALUES,
@@ -130,7 +130,7 @@ def test_a_node_of_another_cluster_is_left_alone(worker: Machine) -> None:
     finished = worker.run("join", MAY_RESET, DISCOVERY)
     assert finished.status == 1
     assert "expected a machine that is not in another cluster" in finished.stderr
-    assert RUNBOOK in finished.stderr
+    assert FOREIGN_MACHINE in finished.stderr
     assert "kubeadm reset" not in finished.stderr
     assert kubeadm_calls(worker) == []
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests.scripts.cluster import (
     ETCD,
+    FOREIGN_MACHINE,
     MAY_RESET,
     NODE_IS_READY,
     OWN_MEMBER,
-    RUNBOOK,
     SAMPLES,
     STATE,
     VALUES,
@@ -204,7 +204,7 @@ def test_what_kubeadm_writes_once_is_not_applied_to_the_cluster_of_a_forgotten_s
     finished = control_plane.run("init", VALUES | {"CLUSTER_IDENTITY": "name dev, pods 10.9.0.0/16"})
     assert finished.status == 1
     assert "saw name dev, pods 10.244.0.0/16" in finished.stderr
-    assert finished.stderr.index("set the stack file back") < finished.stderr.index(RUNBOOK)
+    assert finished.stderr.index("set the stack file back") < finished.stderr.index(FOREIGN_MACHINE)
     assert "kubeadm reset" not in finished.stderr
     assert kubeadm_calls(control_plane) == []
 

@@ -71,11 +71,3 @@ def test_no_script_shows_the_end_of_what_kubeadm_or_apt_printed() -> None:
             r"tail -n \d+ \"\$STAGING/(?:init|join|upgrade|phase|reset|renew|kubeadm|kubelet|apt-get)\"", code
         )
         assert not re.findall(r"<\"\$STAGING/kubeadm\"", code), script
-
-
-@pytest.mark.parametrize("script", sorted(SCRIPTS.rglob("*.sh")), ids=lambda path: path.stem)
-def test_a_runbook_that_a_script_names_is_there(script: Path) -> None:
-    """With the commands that the message leaves out."""
-    text = script.read_text().replace("\\\n", "").replace('\\"', '"')
-    for title in re.findall(r'docs/runbooks\.md, "([^"]+)"', text):
-        assert f"\n## {title}\n" in (SCRIPTS.parent / "docs" / "runbooks.md").read_text()

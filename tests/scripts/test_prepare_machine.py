@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.host_files import File
-from tests.scripts.cluster import RUNBOOK
+from tests.scripts.cluster import FOREIGN_MACHINE
 from tests.scripts.machine import Machine
 
 SYSCTLS = (
@@ -126,7 +126,7 @@ def test_a_machine_with_another_cluster_is_left_alone(machine: Machine, leftover
     finished = machine.run_part("owner", CLUSTER)
     assert finished.status == 1
     assert "expected a machine without Kubernetes" in finished.stderr
-    assert finished.stderr.index("make repair") < finished.stderr.index(RUNBOOK)
+    assert finished.stderr.index("make repair") < finished.stderr.index(FOREIGN_MACHINE)
     assert "kubeadm reset" not in finished.stderr, "a running cluster may be the one of this stack"
     assert not machine.path("/var/lib/pulumi-kubeadm/owner").exists()
 

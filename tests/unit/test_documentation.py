@@ -124,15 +124,21 @@ def test_the_pages_that_are_translated_are_these() -> None:
     assert names == {f"{page}.zh-CN.md" for page in pages}
 
 
-def test_each_section_of_a_page_that_the_code_names_is_there() -> None:
-    """In messages and comments, as docs/PAGE.md with a title in quotes."""
+def test_each_page_that_the_code_names_is_there() -> None:
+    """In messages and comments, as docs/PAGE.md, where it is a section with its title in quotes."""
     files = [path for folder in ("components", "operations", "scripts") for path in (REPOSITORY / folder).rglob("*.*")]
     text = "\n".join(path.read_text() for path in files if path.suffix in {".py", ".sh"})
-    text = re.sub(r"\\\n", "", text).replace('\\"', '"').replace("\\'", "'")
-    named = set(re.findall(r'docs/([a-z-]+\.md), "([^"\n]+)"', text))
-    assert len(named) > 3
-    missing = [(page, title) for page, title in named if title not in HEADING.findall((DOCS / page).read_text())]
-    assert missing == []
+    named = set(re.findall(r"(?<![\w/])docs/([a-zA-Z./-]+\.md)(?!\w)", text))
+    assert len([page for page in named if page.startswith("how-to/")]) > 3
+    assert [page for page in named if not (DOCS / page).is_file()] == []
+    sections = set(re.findall(r'docs/([a-z/-]+\.md), "([^"\n]+)"', text))
+    assert [each for each in sections if each[1] not in HEADING.findall((DOCS / each[0]).read_text())] == []
+
+
+def test_the_map_of_the_documentation_has_each_page() -> None:
+    """A page without a line in docs/index.md is found by nobody."""
+    listed = {(DOCS / link.partition("#")[0]).resolve() for link in links((DOCS / "index.md").read_text())}
+    assert [name_of(page) for page in DOCS.rglob("*.md") if page not in {*listed, DOCS / "index.md"}] == []
 
 
 def test_the_page_of_outputs_has_each_output_of_a_stack() -> None:

@@ -17,8 +17,7 @@ if [[ $there == "$wanted" && $identity =~ $ENDPOINT_IS_ADDRESS && ! $CLUSTER_IDE
 fi
 if [[ -n $identity && $identity != "$CLUSTER_IDENTITY" && $moves_endpoint == false ]]; then
   fail "the cluster that is on this machine: $CLUSTER_IDENTITY" "$identity" \
-    "set the stack file back to what was seen, then pulumi up; for another cluster: docs/runbooks.md, \
-\"A machine that carries another cluster\""
+    "set the stack file back to what was seen, then pulumi up; for another cluster: docs/how-to/foreign-machine.md"
 fi
 [[ $moves_endpoint == true ]] || remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
 

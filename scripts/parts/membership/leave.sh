@@ -16,7 +16,7 @@ leave_etcd() {
 # wait_for_majority: of the members that remain. Other machines may be dead, too, and leave after this one.
 wait_for_majority() {
   wait_for 120 "a majority of the control planes that remain to be well" \
-    "docs/runbooks.md, \"The majority of the control planes is lost\"" majority_is_well "$NODE_IP"
+    "docs/how-to/lost-majority.md" majority_is_well "$NODE_IP"
 }
 
 if [[ $NODE_ROLE == control-plane ]]; then

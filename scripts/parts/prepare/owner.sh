@@ -11,7 +11,7 @@ found=$(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -nam
 if [[ -z $owner && -n $found ]]; then
   fail "a machine without Kubernetes" "a file of another cluster: $found" \
     "if the machine is a node of cluster $CLUSTER_NAME whose mark was lost: make repair STACK=... HOST=$HOST_NAME; \
-for another cluster: docs/runbooks.md, \"A machine that carries another cluster\""
+for another cluster: docs/how-to/foreign-machine.md"
 fi
 remember "$CLUSTER_NAME_MARK" "$CLUSTER_NAME"
 remember "$OWNER_MARK" "$CLUSTER_ID"

@@ -100,6 +100,8 @@ def test_a_control_plane_that_was_reset_is_named_and_not_made_anew(live: Cluster
     paths = ("/etc/kubernetes/kubelet.conf", "/var/lib/etcd/member")
     live.on(FIRST, "\n".join(f"mv {path} {path}.away" for path in paths))
     try:
-        assert_named(f"{FIRST}: control plane: expected the data of the cluster in /var/lib/etcd", "runbooks.md")
+        assert_named(
+            f"{FIRST}: control plane: expected the data of the cluster in /var/lib/etcd", "lost-control-plane.md"
+        )
     finally:
         live.on(FIRST, "\n".join(f"mv {path}.away {path}" for path in paths))

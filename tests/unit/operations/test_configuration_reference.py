@@ -16,7 +16,10 @@ from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.settings.support import KUBERNETES
 from local.paths import REPOSITORY
+from operations.__main__ import COMMANDS
 from operations.stack import configuration
+from operations.stack._commands_page import command_modules, commands_page
+from operations.stack._errors_page import FAIL, expected_states
 from operations.stack.stack_schema import PREFIX
 from problem import StepError
 from tests.unit.support.stacks import KEY
@@ -168,7 +171,31 @@ def test_every_row_of_the_page_of_versions_links_to_its_source() -> None:
     assert [row for row in rows if "](https://" not in row] == []
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "hosts.md", "versions.md", "stack.schema.json"])
+def test_the_page_of_commands_has_each_command_and_each_target() -> None:
+    """With its arguments, of which a name in capitals is given, and one in brackets may be."""
+    assert dict(command_modules()) == COMMANDS
+    page = commands_page()
+    makefile = (REPOSITORY / "Makefile").read_text()
+    documented = set(re.findall(r"^\| `make ([a-z0-9-]+)` \|", page, re.MULTILINE))
+    assert documented == set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE))
+    assert "| `make restore` | `STACK=... BUNDLE=... [KEY=...]` |" in page
+    assert "| `--key KEY` | file with the private key" in page
+
+
+def test_the_page_of_errors_has_the_states_that_scripts_expect(tmp_path: Path) -> None:
+    """Values by their names; a failure that is not understood is missed by the count."""
+    (tmp_path / "a.sh").write_text(
+        'x || fail "room: ${size% } of $DISK \\"d\\"" "$y" "z"\n  wait_for "$S" "$1 to run" "z" x\n'
+    )
+    assert list(expected_states(tmp_path)) == [('room: SIZE of DISK "d"', "`a.sh`"), ("… to run", "`a.sh`")]
+    for script in (REPOSITORY / "scripts").rglob("*.sh"):
+        code = re.sub(r"^ *#.*$", "", script.read_text().replace("\\\n", ""), flags=re.MULTILINE)
+        assert len(FAIL.findall(code)) >= len(re.findall(r'(?<![\w-])fail "|\bwait_for \S+ "[^$]', code)), script
+
+
+@pytest.mark.parametrize(
+    "name", ["commands.md", "configuration.md", "errors.md", "hosts.md", "versions.md", "stack.schema.json"]
+)
 def test_a_file_that_does_not_follow_from_the_settings_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

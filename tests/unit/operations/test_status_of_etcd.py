@@ -58,7 +58,7 @@ def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
             "a learner, of a join that was cut short",
             "pulumi up",
         ),
-        ({"etcd_status": "Leader=0"}, "saw none: the majority", "The majority of the control planes is lost"),
+        ({"etcd_status": "Leader=0"}, "saw none: the majority", "docs/how-to/lost-majority.md"),
         ({"etcd_alarms": "NOSPACE"}, "alarm NOSPACE: etcd takes no writes", "alarm disarm"),
         ({"etcd_status": "Leader=1 DBSize=1900000000 DBSizeInUse=1800000000"}, "1812 MiB, of which 1717 MiB", "defrag"),
         ({"etcd_status": "Leader=1 DBSize=600000000 DBSizeInUse=100000000"}, "572 MiB, of which 95 MiB", "defrag, one"),

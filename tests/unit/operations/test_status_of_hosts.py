@@ -138,11 +138,11 @@ def test_marks_of_workers_have_the_name_that_the_scripts_give_them(monkeypatch: 
 
 
 def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None:
-    """No repair brings the data back: the runbook begins anew."""
+    """No repair brings the data back: the page that is named begins anew."""
     look.facts["node1"] |= RESET | {"cluster_data": "no"}
     printed = look.printed()
     assert "node1: control plane: expected the data of the cluster in /var/lib/etcd" in printed
-    assert "The only control plane's machine is lost" in printed
+    assert "docs/how-to/lost-control-plane.md" in printed
     assert "make repair" not in printed
 
 
