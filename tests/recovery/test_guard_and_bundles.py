@@ -62,7 +62,8 @@ def test_the_timer_saves_etcd(live: HaCluster) -> None:
     mode, size, name = line.split()
     assert mode == "600"
     assert int(size) > 100_000
-    assert f"/{HA.name}-{ONLY}-" in name
+    owner = on_machine(ONLY, "cat /var/lib/pulumi-kubeadm/owner")
+    assert f"/{HA.name}-{owner.strip()}-{ONLY}-" in name
 
 
 def test_status_has_nothing_to_say_of_etcd(live: HaCluster) -> None:

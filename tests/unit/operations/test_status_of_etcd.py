@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -124,13 +125,31 @@ def test_a_machine_whose_containerd_is_off_has_facts_all_the_same(tmp_path: Path
     assert "etcd_failure" in facts_with(tmp_path, "#!/bin/bash\necho no runtime >&2\nexit 1\n")
 
 
+OWNER = "0123456789abcdef"
+OTHERS = [f"shop-{OWNER}-node2", f"shop-{'f' * 16}-node1", f"shop-{OWNER}-node1-2", "shop-node1"]
+
+
 def test_a_bundle_of_another_machine_is_none_of_this_one(tmp_path: Path) -> None:
-    """They may share a directory; the timer of this machine may be dead."""
+    """They may share a directory, with clusters of the same name, too; the timer of this machine may be dead."""
     (tmp_path / "settings").write_text(f"directory={tmp_path}\nkeep=8\n")
-    (tmp_path / "cluster-name").write_text("shop")
-    (tmp_path / "host-name").write_text("node1")
-    (tmp_path / "shop-node2-20261126T000000Z.bundle").touch()
+    for name, value in {"cluster-name": "shop", "host-name": "node1", "owner": OWNER}.items():
+        (tmp_path / name).write_text(value)
+    for other in OTHERS:
+        (tmp_path / f"{other}-20261126T000000Z.bundle").touch()
     assert "bundle_age" not in facts_with(tmp_path, PRINTED)
-    own = tmp_path / "shop-node1-20261125T000000Z.bundle"
+    own = tmp_path / f"shop-{OWNER}-node1-20261125T000000Z.bundle"
     own.touch()
     assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) < HOUR
+
+
+def test_a_bundle_of_a_clock_that_was_wrong_is_not_the_newest(tmp_path: Path) -> None:
+    """A timer that is dead since would be well for years."""
+    (tmp_path / "settings").write_text(f"directory={tmp_path}\nkeep=8\n")
+    for name, value in {"cluster-name": "shop", "host-name": "node1", "owner": OWNER}.items():
+        (tmp_path / name).write_text(value)
+    for year, shift in ((2025, -20 * HOUR), (2099, 20 * HOUR)):
+        path = tmp_path / f"shop-{OWNER}-node1-{year}0101T000000Z.bundle"
+        path.touch()
+        written = path.stat().st_mtime + shift
+        os.utime(path, (written, written))
+    assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) // HOUR == 20
