@@ -43,6 +43,7 @@ if [[ -e $STATE/initialized ]]; then
   if systemctl --quiet is-failed kubernetes-backup.service; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
+  if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
   if MEMBERS=$(etcdctl member list); then
     fact etcd_members "$(members "$MEMBERS")"
     fact etcd_status "$(etcdctl endpoint status --write-out fields |

@@ -12,7 +12,7 @@ said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
 refuse_snapshot() {
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" "$BUNDLE.new"
   fail "etcd to be saved" "$(tail -n 5 "$STAGING/etcdctl")" \
-    "df -h $ETCD_DATA $(dirname "$BUNDLE"); crictl logs \$(crictl ps --quiet --name etcd); then again"
+    "df -h $ETCD_DATA $(dirname "$BUNDLE"); crictl logs \$(crictl ps --quiet --name '^etcd\$'); then again"
 }
 
 backup_setting() { sed --quiet "s/^$1=//p" "$BACKUP_SETTINGS"; }

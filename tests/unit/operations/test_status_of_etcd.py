@@ -52,6 +52,11 @@ def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
             "kubernetes-backup.timer",
         ),
         ({"etcd_failure": "connection refused"}, "saw connection refused", "crictl logs"),
+        (
+            {"etcd_forgets": "yes"},
+            "--force-new-cluster, of a recovery that was cut short",
+            "make recover STACK=shop HOST=node1",
+        ),
         ({"etcd_members": "192.0.2.11=voter"}, "no member at 192.0.2.12", "pulumi up"),
         ({"etcd_members": f"{VOTERS} 192.0.2.19=voter"}, "a member at 192.0.2.19, which votes on", "member remove ID"),
         (
@@ -60,9 +65,14 @@ def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
             "pulumi up",
         ),
         ({"etcd_status": "Leader=0"}, "saw none: the majority", "The majority of the control planes is lost"),
-        ({"etcd_alarms": "NOSPACE"}, "alarm NOSPACE: etcd takes no writes", "alarm disarm"),
+        ({"etcd_alarms": "NOSPACE"}, "the alarm NOSPACE: etcd takes no writes", "alarm disarm"),
         ({"etcd_status": "Leader=1 DBSize=1900000000 DBSizeInUse=1800000000"}, "1812 MiB, of which 1717 MiB", "defrag"),
-        ({"etcd_status": "Leader=1 DBSize=600000000 DBSizeInUse=100000000"}, "572 MiB, of which 95 MiB", "defrag, one"),
+        (
+            {"etcd_status": "Leader=1 DBSize=600000000 DBSizeInUse=100000000"},
+            "572 MiB, of which 95 MiB",
+            "defrag. Then the next",
+        ),
+        ({"etcd_alarms": "CORRUPT"}, "the alarm CORRUPT", "A member of etcd that lost its data"),
         ({"etcd_quota": "20000000"}, "19 MiB, of which 18 MiB are in use", "quota-backend-bytes"),
     ],
 )
@@ -105,6 +115,7 @@ def facts_with(directory: Path, crictl: str) -> dict[str, str]:
     (directory / "initialized").touch()
     fact = """fact() { printf '%s=%s\\n' "$1" "${2//$'\\n'/ }"; }"""
     script = ETCD_FACTS.read_text().replace("/etc/kubernetes/backup/settings", f"{directory}/settings")
+    script = script.replace("/etc/kubernetes/manifests", str(directory))
     text = f"export PATH={directory}:$PATH STATE={directory}\n{fact}\n{script}"
     command = ["bash", "-euo", "pipefail"]
     printed = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
@@ -118,6 +129,10 @@ def test_facts_of_etcd_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None
     assert facts["etcd_status"] == "Leader=10276657743932975437 DBSize=25153536 DBSizeInUse=9"
     assert facts["etcd_alarms"] == "NOSPACE"
     assert "bundle_age" not in facts
+    assert "etcd_forgets" not in facts
+    (tmp_path / "etcd.yaml").write_text("    - etcd\n    - --force-new-cluster\n    - --quota-backend-bytes=9\n")
+    facts = facts_with(tmp_path, PRINTED)
+    assert (facts["etcd_forgets"], facts["etcd_quota"]) == ("yes", "9")
 
 
 def test_a_machine_whose_containerd_is_off_has_facts_all_the_same(tmp_path: Path) -> None:
