@@ -39,10 +39,16 @@ class Backup(Model):
     every_hours: Literal[1, 2, 3, 4, 6, 8, 12, 24] = Field(
         6, description="Hours between two snapshots on a control plane, each at a minute of its own"
     )
-    keep: int = Field(8, ge=1, le=1000, description="Number of bundles that stay on each control plane")
+    keep: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="Number of bundles of each control plane that stay, while a new one has room beside them",
+    )
     directory: Annotated[str, StringConstraints(pattern=_patterns.DIRECTORY)] = Field(
         "/var/lib/pulumi-kubeadm/etcd-snapshots",
-        description="Directory of the bundles on a control plane; a reset deletes the default one",
+        description="Directory of the bundles on a control plane, which machines and clusters may share; a reset"
+        " deletes the default one",
     )
     recipient: Annotated[TextFile, AfterValidator(_certificate)] | None = Field(
         None,

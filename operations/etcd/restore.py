@@ -34,6 +34,8 @@ NEEDED = {
     *("about", "bundle.db", "pki/sa.key", "pki/sa.pub"),
     *(f"{name}.{end}" for name in AUTHORITIES for end in ("crt", "key")),
 }
+ORIGIN = {"cluster-name", "cluster-id", "host", "time"}
+"""Lines by which a person tells bundles of clusters with one name apart."""
 SUM = re.compile(r"^([0-9a-f]{64})  (?:\./)?(.+)$", re.MULTILINE)
 
 
@@ -54,13 +56,15 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
     content = _in_clear(arguments.bundle, arguments.key)
-    _refuse_other(_about(content, arguments.bundle), settings, arguments.bundle)
+    about = _about(content, arguments.bundle)
+    _refuse_other(about, settings, arguments.bundle)
     recorded = _recorded(stack)
     host = settings.living_control_planes[0]  # which initialises where nothing is recorded
     prepared = inputs_of(recorded.get((host.name, StepName.PREPARE), "")).values
     text = _with_bundle({"HOST_NAME": host.name, "CLUSTER_ID": prepared.get("CLUSTER_ID", "")}, content)
     print(printable(run_as_root(host, settings.ssh, text).log), end="")
-    print(f"{host.name}: the next update begins with the bundle. Next: {stack.commands.up}")
+    origin = f"cluster {about['cluster-name']} ({about['cluster-id']}) on {about['host']} at {about['time']}"
+    print(f"{host.name}: the next update begins with the bundle of {printable(origin)}. Next: {stack.commands.up}")
 
 
 def _with_bundle(values: Mapping[str, str], content: bytes) -> str:
@@ -127,6 +131,11 @@ def _refuse_other(about: Mapping[str, str], settings: Settings, path: Path) -> N
     wanted, seen = _without_endpoint(identity(settings)), _without_endpoint(about.get("cluster-identity", ""))
     if wanted != seen:
         raise _refusal(path, f"a bundle of the cluster in the stack file: {wanted}", seen or "none", "another bundle")
+    if missing := ORIGIN - about.keys():
+        raise _refusal(path, "a bundle that says where it is from", f"none of {', '.join(missing)}", "another bundle")
+    if settings.cluster.id not in {None, about["cluster-id"]}:
+        expected = f"a bundle of the cluster with the id of the stack file: {settings.cluster.id}"
+        raise _refusal(path, expected, about["cluster-id"], "another bundle, or without cluster.id in the stack file")
     version = about.get("kubernetes-version", "")
     if version != settings.cluster.kubernetes_version:
         raise _refusal(

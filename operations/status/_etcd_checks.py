@@ -18,9 +18,16 @@ DEFAULT_QUOTA = 2 * 1024**3
 FULL = 0.8
 FRAGMENTED_BYTES = 100 * 1024**2
 ETCDCTL = (
-    "crictl exec $(crictl ps --quiet --name etcd) etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt"
-    " --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key"
+    "etcdctl() { crictl exec $(crictl ps --quiet --name '^etcd$') etcdctl --command-timeout 10m"
+    " --endpoints https://127.0.0.1:2379 --cacert /etc/kubernetes/pki/etcd/ca.crt"
+    ' --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key "$@"; }'
 )
+"""A function of the shell, for commands that follow it."""
+COMPACT = (
+    """etcdctl compaction --physical $(etcdctl endpoint status --write-out fields | sed -n 's/^"Revision" : //p')"""
+)
+"""The API server compacts each five minutes by a write, which a full etcd refuses."""
+LARGER_QUOTA = "a larger quota: quota-backend-bytes in cluster.clusterConfiguration.etcd.local.extraArgs"
 
 
 def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
@@ -35,17 +42,25 @@ def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackC
     if "initialized_age" not in facts:
         return
     yield from _bundle(host, settings, facts, commands)
+    if "etcd_forgets" in facts:
+        yield Problem(
+            f"{host.name}: etcd",
+            expected="etcd with its own arguments",
+            seen="--force-new-cluster, of a recovery that was cut short: at each start etcd forgets all other members",
+            next_command=f"{commands.recover(host.name)}, before anything joins",
+        )
     if "etcd_failure" in facts:
         yield Problem(
             f"{host.name}: etcd",
             expected="etcd to list its members",
             seen=facts["etcd_failure"] or "no container of etcd runs",
-            next_command=f"on {host.name}: crictl logs $(crictl ps --all --quiet --name etcd); where the data of etcd"
-            " are gone: docs/how-to/lost-etcd-data.md",
+            next_command=f"on {host.name}: crictl logs $(crictl ps --all --quiet --name '^etcd$'); where the data of"
+            " etcd are gone: docs/how-to/lost-etcd-data.md",
         )
         return
     yield from _members(host, settings, facts, commands)
-    yield from _leader_and_size(host, facts)
+    yield from _leader(host, facts)
+    yield from _size(host, facts)
 
 
 def _bundle(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
@@ -74,7 +89,7 @@ def _members(host: Host, settings: Settings, facts: Facts, commands: StackComman
                 expected=f"the control planes of the stack: {', '.join(names.values())}",
                 seen=f"a member at {address}, which votes on" if state == "voter" else f"a {state} member at {address}",
                 next_command=f"a control plane that is dead: gone: true in the stack file, {commands.up}; another one:"
-                f" on {host.name}: {ETCDCTL} member list, then member remove ID",
+                f" on {host.name}, as root: {ETCDCTL}; etcdctl member list. Then etcdctl member remove ID",
             )
         elif state != "voter":
             yield Problem(
@@ -92,33 +107,58 @@ def _members(host: Host, settings: Settings, facts: Facts, commands: StackComman
         )
 
 
-def _leader_and_size(host: Host, facts: Facts) -> Iterator[Problem]:
-    status = dict(each.split("=", 1) for each in facts.get("etcd_status", "").split() if "=" in each)
-    if status.get("Leader") == "0":
+def _status(facts: Facts) -> Mapping[str, str]:
+    return dict(each.split("=", 1) for each in facts.get("etcd_status", "").split() if "=" in each)
+
+
+def _leader(host: Host, facts: Facts) -> Iterator[Problem]:
+    if _status(facts).get("Leader") == "0":
         yield Problem(
             f"{host.name}: etcd",
             expected="a member that leads",
             seen="none: the majority of the members is lost, or does not reach the others",
             next_command="docs/how-to/lost-majority.md",
         )
-    size, used = (int(status.get(name, "0")) for name in ("DBSize", "DBSizeInUse"))
-    quota = int(facts.get("etcd_quota") or DEFAULT_QUOTA)
-    defragment = f"on {host.name}: {ETCDCTL} defrag"
-    if facts.get("etcd_alarms") or size > FULL * quota:
-        alarms = f", alarm {facts['etcd_alarms']}: etcd takes no writes" if facts.get("etcd_alarms") else ""
+    if "CORRUPT" in facts.get("etcd_alarms", ""):
         yield Problem(
             f"{host.name}: etcd",
-            expected=f"a database of less than {FULL:.0%} of its quota of {_mib(quota)}",
-            seen=f"{_mib(size)}, of which {_mib(used)} are in use{alarms}",
-            next_command=f"kubectl delete what fills it (events, old objects); {defragment}; {ETCDCTL} alarm disarm; or"
-            " a larger quota: quota-backend-bytes in cluster.clusterConfiguration.etcd.local.extraArgs",
+            expected="members with the same data",
+            seen="the alarm CORRUPT: the data of a member are others",
+            next_command="the logs of etcd on each control plane, which name the member;"
+            " then docs/how-to/lost-etcd-data.md for that one",
+        )
+
+
+def _size(host: Host, facts: Facts) -> Iterator[Problem]:
+    status = _status(facts)
+    size, used = (int(status.get(name, "0")) for name in ("DBSize", "DBSizeInUse"))
+    quota = int(facts.get("etcd_quota") or DEFAULT_QUOTA)
+    quota_text = f"a database of less than {FULL:.0%} of its quota of {_mib(quota)}"
+    size_text = f"{_mib(size)}, of which {_mib(used)} are in use"
+    on_host = f"on {host.name}, as root: {ETCDCTL}"
+    if "NOSPACE" in facts.get("etcd_alarms", ""):
+        yield Problem(
+            f"{host.name}: etcd",
+            expected=quota_text,
+            seen=f"{size_text}, and the alarm NOSPACE: etcd takes no writes",
+            next_command=f"{on_host}; {COMPACT}; etcdctl defrag --cluster; etcdctl alarm disarm. Then kubectl delete"
+            f" what fills it (events, old objects), or {LARGER_QUOTA}",
+        )
+    elif size > FULL * quota:
+        yield Problem(
+            f"{host.name}: etcd",
+            expected=quota_text,
+            seen=size_text,
+            next_command=f"{on_host}; etcdctl defrag. Then, where most is in use, kubectl delete what fills it (events,"
+            f" old objects), or {LARGER_QUOTA}",
         )
     elif used and size - used > max(FRAGMENTED_BYTES, used):
         yield Problem(
             f"{host.name}: etcd",
             expected="a database of which most is in use",
-            seen=f"{_mib(size)}, of which {_mib(used)} are in use",
-            next_command=f"{defragment}, one control plane after the other: its API does not answer meanwhile",
+            seen=size_text,
+            next_command=f"{on_host}; etcdctl defrag. Then the next control plane: the API of each does not answer"
+            " meanwhile",
         )
 
 

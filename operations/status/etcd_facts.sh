@@ -5,13 +5,15 @@
 # first_line_of FILE: nothing without the file: a mark that is gone is a fact of the host.
 first_line_of() { head --lines 1 "$1" 2>/dev/null || true; }
 
-# newest_bundle: of this machine: others may share the directory. Before the first bundle, and on a machine that no update with
-# bundles was on, there is none.
+# newest_bundle: of this machine: others, also of clusters with the same name, may share the directory. Before the first bundle,
+# and on a machine that no update with bundles was on, there is none. lib/bundle.sh gives the names.
 newest_bundle() {
-  local directory names
+  local directory whose day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
   directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
-  names="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/host-name")-2*.bundle"
-  find "$directory" -maxdepth 1 -name "$names" 2>/dev/null | sort | tail --lines 1
+  whose="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/owner")-$(first_line_of "$STATE/host-name")"
+  # One whose time is to come is of a clock that was wrong.
+  find "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
+    tail --lines 1 | cut --delimiter ' ' --fields 2-
 }
 
 BUNDLE=$(newest_bundle) || true # a directory that was deleted has none
@@ -41,6 +43,7 @@ if [[ -e $STATE/initialized ]]; then
   if systemctl --quiet is-failed kubernetes-backup.service; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
+  if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
   if MEMBERS=$(etcdctl member list); then
     fact etcd_members "$(members "$MEMBERS")"
     fact etcd_status "$(etcdctl endpoint status --write-out fields |

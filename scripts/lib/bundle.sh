@@ -12,7 +12,7 @@ said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
 refuse_snapshot() {
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" "$BUNDLE.new"
   fail "etcd to be saved" "$(tail -n 5 "$STAGING/etcdctl")" \
-    "df -h $ETCD_DATA $(dirname "$BUNDLE"); crictl logs \$(crictl ps --quiet --name etcd); then again"
+    "df -h $ETCD_DATA $(dirname "$BUNDLE"); crictl logs \$(crictl ps --quiet --name '^etcd\$'); then again"
 }
 
 backup_setting() { sed --quiet "s/^$1=//p" "$BACKUP_SETTINGS"; }
@@ -29,17 +29,43 @@ snapshot_is_whole() {
   fi
 }
 
-# has_room: a full disk would stop etcd itself.
+# has_room: a full disk would stop etcd itself. A bundle may be as large as its snapshot, which lies beside it until it is packed.
+# LACKING_MIB is what the file system of the bundles has too little.
 has_room() {
-  local directory size free
-  { size=$(stat --format %s "$ETCD_DATA/member/snap/db") && size=$((size / 1024 / 1024 + 1)); } 2>"$STAGING/etcdctl" || return 1
-  for directory in "$ETCD_DATA" "$(dirname "$BUNDLE")"; do
-    free=$(free_disk_mib "$directory" 2>"$STAGING/etcdctl") || return 1
-    ((free >= size + ROOM_MIB)) || {
-      echo "$free MiB are free in $directory, and a snapshot needs $size and leaves $ROOM_MIB" >"$STAGING/etcdctl"
-      return 1
-    }
+  local bundles directory size need free
+  local -A file_system
+  bundles=$(dirname "$BUNDLE") LACKING_MIB=0
+  size=$(stat --format %s "$ETCD_DATA/member/snap/db" 2>"$STAGING/etcdctl") || return 1
+  size=$((size / 1024 / 1024 + 1))
+  need=$((size + ROOM_MIB))
+  for directory in "$ETCD_DATA" "$bundles"; do
+    file_system[$directory]=$(df --output=source "$directory" 2>"$STAGING/etcdctl" | tail -n 1) || return 1
   done
+  [[ ${file_system[$ETCD_DATA]} != "${file_system[$bundles]}" ]] || need=$((need + size))
+  for directory in "$ETCD_DATA" "$bundles"; do
+    free=$(free_disk_mib "$directory" 2>"$STAGING/etcdctl") || return 1
+    ((free < need)) || continue
+    [[ ${file_system[$directory]} != "${file_system[$bundles]}" ]] || LACKING_MIB=$((need - free))
+    echo "$free MiB are free in $directory, and a bundle needs $((need - ROOM_MIB)) and leaves $ROOM_MIB" >"$STAGING/etcdctl"
+    return 1
+  done
+}
+
+# make_room: where it gives the new bundle its room, the oldest ones go; the newest stays until the new one is whole.
+make_room() {
+  local older path size freed=0 names=()
+  has_room && return
+  older=$(own_bundles "*.bundle" | tail -n +2 | tac) || return 1
+  while read -r path; do
+    if [[ -z $path ]] || ((freed >= LACKING_MIB)); then break; fi
+    size=$(stat --format %s "$path") || return 1
+    freed=$((freed + size / 1024 / 1024))
+    names+=("$path")
+  done <<<"$older"
+  ((freed > 0 && freed >= LACKING_MIB)) || return 1
+  rm "${names[@]}" || return 1
+  changed "a new bundle has no room beside older ones, which are deleted: ${names[*]}"
+  has_room
 }
 
 # gather TIME: lay in $STAGING/bundle what goes into the bundle beside the snapshot.
@@ -50,6 +76,7 @@ gather() {
   cp "$KUBEADM_CONFIG" "$bundle/config.yaml"
   {
     printf 'cluster-name=%s\n' "$(mark "$CLUSTER_NAME_MARK")"
+    printf 'cluster-id=%s\n' "$(mark "$OWNER_MARK")"
     printf 'cluster-identity=%s\n' "$(mark "$CLUSTER_IDENTITY_MARK")"
     printf 'kubernetes-version=%s\n' "$(manifest_version)"
     printf 'host=%s\n' "$HOST_NAME"
@@ -78,24 +105,41 @@ pack() {
     --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | seal >"$BUNDLE.new"
 }
 
-# of_this_machine: pattern of the names of bundles, without their ends: NAME-HOST-TIME, and perhaps a label.
-of_this_machine() {
+# whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity tells
+# them apart.
+whose_bundle() { printf '%s-%s-%s' "$(mark "$CLUSTER_NAME_MARK")" "$(mark "$OWNER_MARK")" "$HOST_NAME"; }
+
+# own_bundles END: paths of this machine's bundles, which end so after their time, the newest first. One whose time is after that
+# of $BUNDLE is of a clock that was wrong: it counts as the oldest.
+own_bundles() {
   local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]'
-  printf '%s-%s-%sT%sZ*' "$(mark "$CLUSTER_NAME_MARK")" "$HOST_NAME" "$day" "$time"
+  find "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$(whose_bundle)-${day}T${time}Z$1" | sort --reverse |
+    awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }
 
-# make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk.
+# prune: the newest bundles of the timer stay, and likewise of those that were taken before upgrades.
+prune() {
+  local keep end
+  keep=$(backup_setting keep)
+  for end in .bundle "-before-*.bundle"; do
+    own_bundles "$end" | tail -n "+$((keep + 1))" | xargs --no-run-if-empty --delimiter '\n' rm
+  done
+}
+
+# make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk. As many as the
+# stack keeps stay until then; a disk that older ones fill would take no new one.
 make_bundle() {
   local directory time
   directory=$(backup_setting directory)
   time=$(date --utc +%Y%m%dT%H%M%SZ)
-  BUNDLE=$directory/$(mark "$CLUSTER_NAME_MARK")-$HOST_NAME-$time${1:+-$1}.bundle
+  BUNDLE=$directory/$(whose_bundle)-$time${1:+-$1}.bundle
   mkdir -p "$directory"
   # Of a run that was cut short. In a directory that several machines share the others may be writing theirs.
-  find "$directory" -maxdepth 1 -name "$(of_this_machine).bundle.new" -delete
+  own_bundles "*.bundle.new" | xargs --no-run-if-empty --delimiter '\n' rm
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" # etcdctl writes the second, and renames it
+  prune
   gather "$time"
-  has_room || refuse_snapshot
+  make_room || refuse_snapshot
   said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
   snapshot_is_whole "$ETCD_SNAPSHOT" || refuse_snapshot
   { write_sums && pack && sync "$BUNDLE.new"; } 2>"$STAGING/etcdctl" || refuse_snapshot
@@ -103,17 +147,5 @@ make_bundle() {
   sync "$directory"
   rm "$ETCD_SNAPSHOT"
   changed "etcd is saved: $BUNDLE"
-}
-
-# prune: the newest bundles of the timer stay, and likewise of those that were taken before upgrades; bundles of other machines
-# stay. One whose time is after that of $BUNDLE is of a clock that was wrong: it counts as the oldest.
-prune() {
-  local directory keep end
-  directory=$(backup_setting directory)
-  keep=$(backup_setting keep)
-  for end in .bundle -before-\*.bundle; do
-    find "$directory" -maxdepth 1 -type f -name "$(of_this_machine | sed 's/\*$//')$end" | sort --reverse |
-      awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}' |
-      tail -n "+$((keep + 1))" | xargs --no-run-if-empty --delimiter '\n' rm
-  done
+  prune
 }

@@ -76,7 +76,7 @@ member_is_removed() {
 
 # lead_elsewhere ADDRESS: another member of etcd than the one at the address leads, where there is another.
 lead_elsewhere() {
-  wait_for 60 "another member of etcd to lead than that at $1" "crictl logs \$(crictl ps --quiet --name etcd)" \
+  wait_for 60 "another member of etcd to lead than that at $1" "crictl logs \$(crictl ps --quiet --name '^etcd\$')" \
     leads_elsewhere "$1"
 }
 leads_elsewhere() {

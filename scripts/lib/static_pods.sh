@@ -39,6 +39,19 @@ put_back_half_done() {
   fi
 }
 
+# end_half_done: a step that deals with the members of etcd begins with its own arguments: after a recovery that was cut short
+# etcd forgets all other members at each start.
+end_half_done() {
+  local before manifest=$MANIFESTS_BEFORE/etcd.yaml is_other=false
+  [[ -d $MANIFESTS_BEFORE ]] || return 0
+  before=$(container_of etcd)
+  cmp --silent "$manifest" "$MANIFESTS/etcd.yaml" || is_other=true
+  put_back_half_done
+  changed "a change of static pods, or a recovery, that was cut short is taken back"
+  [[ $is_other == false ]] || wait_for 180 "etcd to run with its own arguments again" \
+    "crictl logs \$(crictl ps --all --quiet --name '^etcd\$'); where the majority is lost: make recover" is_another etcd "$before"
+}
+
 has_api_certificate() { [[ -s $PKI/apiserver.crt && -s $PKI/apiserver.key ]]; }
 
 # make_api_certificate: kubeadm makes no certificate where a file of it exists.

@@ -8,5 +8,6 @@
 . "$LIBRARY/lib/etcd.sh"
 
 export KUBECONFIG=$ADMIN_CONF
+end_half_done
 . "$LIBRARY/parts/membership/leave.sh"
 step_is_done

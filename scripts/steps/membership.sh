@@ -11,6 +11,7 @@
 . "$LIBRARY/lib/join_token.sh"
 
 export KUBECONFIG=$ADMIN_CONF
+end_half_done
 
 if [[ $IS_GONE == true ]]; then
   . "$LIBRARY/parts/membership/leave.sh"

@@ -65,11 +65,11 @@ start_alone() {
   trap put_back_half_done EXIT
   keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
   rm "$MANIFESTS/etcd.yaml"
-  wait_for 120 "etcd to end" "crictl ps --name etcd" etcd_has_ended
+  wait_for 120 "etcd to end" "crictl ps --name '^etcd\$'" etcd_has_ended
   keep_data
   sed 's/^\( *\)- etcd$/&\n\1- --force-new-cluster/' "$MANIFESTS_BEFORE/etcd.yaml" >"$manifest"
   install --mode 0600 "$manifest" "$MANIFESTS/etcd.yaml"
-  wait_for 180 "etcd to begin anew with this member alone" "crictl logs \$(crictl ps --all --quiet --name etcd)" is_alone
+  wait_for 180 "etcd to begin anew with this member alone" "crictl logs \$(crictl ps --all --quiet --name '^etcd\$')" is_alone
   put_back_half_done
   trap - EXIT
 }
@@ -79,7 +79,7 @@ if [[ -d $MANIFESTS_BEFORE ]]; then put_back_half_done; fi
 if ! is_alone &>/dev/null; then
   refuse_without_data
   start_alone
-  wait_for 180 "etcd to run with its own arguments again" "crictl logs \$(crictl ps --all --quiet --name etcd)" is_alone
+  wait_for 180 "etcd to run with its own arguments again" "crictl logs \$(crictl ps --all --quiet --name '^etcd\$')" is_alone
   changed "etcd goes on with this member alone; its data as they were: $BEFORE_RECOVERY"
 fi
 wait_for 240 "the API server to be ready" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready

@@ -13,7 +13,6 @@
 export KUBECONFIG=$ADMIN_CONF
 if is_marked "$INITIALIZED_MARK"; then
   make_bundle ""
-  prune
   printf '%s\n' "$BUNDLE"
 fi
 step_is_done

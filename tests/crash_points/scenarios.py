@@ -110,6 +110,11 @@ def installed() -> Run:
     return Run(install_scripts(LIBRARY, IDENTITY, [File("/etc/example", "shared\n")]))
 
 
+def saved() -> Run:
+    """The script of the timer."""
+    return Run(rerun_as(OLD["node1", StepName.PREPARE].text(), "snapshot"))
+
+
 def as_it_is(_: World) -> None:
     """Leave the machine alone."""
 
@@ -154,6 +159,17 @@ def with_worker(world: World) -> None:
 def containerd_1_4(world: World) -> None:
     """It reads passwords when it starts."""
     world.machine.write("/world/containerd-version", "1.4.13\n")
+
+
+def unguarded(world: World) -> None:
+    """An update of an older version of this project made the control plane."""
+    manifest = world.machine.path("/etc/kubernetes/manifests/etcd.yaml")
+    manifest.write_text(manifest.read_text().replace("--initial-cluster-state=existing", ""))
+
+
+def at_one_time(world: World) -> None:
+    """The bundle has one name in all runs, whose ends are compared."""
+    world.machine.stub("date", '[[ $1 != --utc ]] || exec echo 20261126T000000Z\nexec /usr/bin/date "$@"')
 
 
 def member(*, learns: bool) -> str:
@@ -234,6 +250,8 @@ SCENARIOS = [
         sent(NEWER, "node1", INIT, VERIFY),
     ),
     Scenario("init-verify-marks-lost", "node1", CONTROL_PLANE, sent(OLD, "node1", INIT, VERIFY), arrange=lost_marks),
+    Scenario("init-verify-guard", "node1", CONTROL_PLANE, sent(OLD, "node1", INIT, VERIFY), arrange=unguarded),
+    Scenario("snapshot-create", "node1", CONTROL_PLANE, saved(), arrange=at_one_time),
     Scenario("kubeconfig-create", "node1", CONTROL_PLANE, sent(OLD, KUBECONFIG_OWNER, KUBECONFIG)),
     Scenario("membership-create", "node1", CONTROL_PLANE, sent(OLD, "node2", MEMBERSHIP)),
     Scenario(

@@ -62,7 +62,8 @@ def test_the_timer_saves_etcd(live: HaCluster) -> None:
     mode, size, name = line.split()
     assert mode == "600"
     assert int(size) > 100_000
-    assert f"/{HA.name}-{ONLY}-" in name
+    owner = on_machine(ONLY, "cat /var/lib/pulumi-kubeadm/owner")
+    assert f"/{HA.name}-{owner.strip()}-{ONLY}-" in name
 
 
 def test_status_has_nothing_to_say_of_etcd(live: HaCluster) -> None:
@@ -93,3 +94,33 @@ def wait_until_it_serves() -> None:
     while on_machine(ONLY, f"{SERVES} || true") != "200":
         assert time.monotonic() < end
         time.sleep(2)
+
+
+MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
+LISTS = "kubectl --kubeconfig /etc/kubernetes/super-admin.conf get configmaps --output name"
+PUT_BACK = """
+systemctl stop kubelet
+crictl ps --quiet --name '^(etcd|kube-apiserver)$' | xargs --no-run-if-empty crictl stop
+rm -rf /var/lib/etcd/member
+mv /var/lib/etcd-away /var/lib/etcd/member
+cp /root/etcd.yaml MANIFEST
+systemctl start kubelet
+""".replace("MANIFEST", MANIFEST)
+
+
+def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(live: HaCluster) -> None:
+    """It is the argument that prevents it: without it the cluster seems to be there, and has no object."""
+    live.kubectl("create", "configmap", "not-lost")
+    on_machine(ONLY, f"cp {MANIFEST} /root/etcd.yaml; sed --in-place '/--initial-cluster-state=existing/d' {MANIFEST}")
+    wait_until_it_serves()
+    on_machine(ONLY, "systemctl stop kubelet; crictl ps --quiet --name '^etcd$' | xargs crictl stop")
+    on_machine(ONLY, "mv /var/lib/etcd/member /var/lib/etcd-away; systemctl start kubelet")
+    try:
+        wait_until_it_serves()
+        # The groups of an empty cluster have no rights yet, but for that of this kubeconfig.
+        assert "not-lost" not in on_machine(ONLY, LISTS)
+    finally:
+        on_machine(ONLY, PUT_BACK)
+    wait_until_it_serves()
+    assert "not-lost" in on_machine(ONLY, LISTS)
+    assert "not-lost" in live.kubectl("get", "configmaps", "--output", "name")

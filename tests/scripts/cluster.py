@@ -77,6 +77,7 @@ esac
 """Beginning of a crictl that finds kube-proxy and etcd: a member is a line of a file, healthy unless a file says so."""
 
 SNAPSHOTS = f"{STATE}/etcd-snapshots"
+OWNER = "0123456789abcdef"
 SAVES = (
     f'{ETCD}case "$*" in\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\necho "snapshot" >"${{!#}}" ;;\n'
     '*"etcdutl snapshot status"*) [[ ! -e $ROOT/corrupt ]] ;;\nesac'

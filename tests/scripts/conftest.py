@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.cluster import ETCD, NODE_IS_READY, SAVES, SNAPSHOTS, STATE, VALUES
+from tests.scripts.cluster import ETCD, NODE_IS_READY, OWNER, SAVES, SNAPSHOTS, STATE, VALUES
 from tests.scripts.machine import Machine
 
 
@@ -67,5 +67,6 @@ def saved(running: Machine) -> Machine:
     running.write("/var/lib/etcd/member/snap/db", "data")
     running.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
     running.write(f"{STATE}/cluster-name", "dev")
+    running.write(f"{STATE}/owner", OWNER)
     running.stub("crictl", SAVES)
     return running

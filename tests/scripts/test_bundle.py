@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
-from tests.scripts.cluster import SNAPSHOTS, STATE, bundles
+from tests.scripts.cluster import OWNER, SNAPSHOTS, STATE, bundles
 from tests.scripts.machine import Finished, Machine
 
 KEEP = 2
+OWN = f"dev-{OWNER}-node1"
 HOUR = 3600
 
 
@@ -35,14 +36,14 @@ def test_a_bundle_holds_the_snapshot_the_keys_and_the_configuration(saved: Machi
     path = newest(saved)
     assert finished.stdout == f"{path}\n"
     assert finished.stderr == f"node1: etcd is saved: {path}\n"
-    assert path.name.startswith("dev-node1-2")
+    assert path.name.startswith(f"{OWN}-2")
     assert path.stat().st_mode & 0o777 == 0o600
     with tarfile.open(path) as bundle:
         bundle.extractall(saved.path("/bundle"), filter="data")
     extracted = saved.path("/bundle")
     assert (extracted / "bundle.db").read_text() == "snapshot\n"
     assert (extracted / "pki" / "apiserver.key").read_text() == "old\n"
-    assert "cluster-name=dev\n" in (extracted / "about").read_text()
+    assert f"cluster-name=dev\ncluster-id={OWNER}\n" in (extracted / "about").read_text()
     subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=extracted, check=True)
     assert [path.name for path in saved.path("/var/lib/etcd").iterdir()] == ["member"]
 
@@ -75,8 +76,8 @@ def test_a_recipient_that_is_no_certificate_leaves_no_bundle(saved: Machine) -> 
 
 def test_the_oldest_bundles_go_and_files_of_others_stay(saved: Machine) -> None:
     """As many stay as the stack says: of the timer, and from before upgrades."""
-    old = ["dev-node1-20260101T000000Z.bundle", "dev-node1-20260102T000000Z.bundle"]
-    before = [f"dev-node1-2026010{day}T000000Z-before-1.36.{day}.bundle" for day in (3, 4, 5)]
+    old = [f"{OWN}-2026010{day}T000000Z.bundle" for day in (1, 2)]
+    before = [f"{OWN}-2026010{day}T000000Z-before-1.36.{day}.bundle" for day in (3, 4, 5)]
     for age, name in enumerate(["notes.txt", *old, *before]):
         path = saved.write(f"{SNAPSHOTS}/{name}", "")
         os.utime(path, (age * HOUR, age * HOUR))
@@ -86,22 +87,22 @@ def test_the_oldest_bundles_go_and_files_of_others_stay(saved: Machine) -> None:
 
 
 def test_bundles_of_other_machines_stay(saved: Machine) -> None:
-    """In a directory that they share: of hosts and clusters with a longer name, whole or on their way."""
-    names = ["dev-node10", "dev-node1-x", "dev-node2", "prod-node1"]
+    """In a directory that they share: of other hosts, and of a cluster with the same name; whole or on their way."""
+    names = [f"{OWN}0", f"{OWN}-x", f"dev-{OWNER}-node2", f"prod-{OWNER}-node1", f"dev-{'f' * 16}-node1", "dev-node1"]
     others = [f"{name}-2026010{day}T000000Z.bundle" for name in names for day in range(1, 5)]
     others += [f"{name}-20260105T000000Z.bundle.new" for name in names]
-    for name in [*others, "dev-node1-20260105T000000Z.bundle.new"]:
+    for name in [*others, f"{OWN}-20260105T000000Z.bundle.new"]:
         saved.write(f"{SNAPSHOTS}/{name}", "")
     for _ in range(2):
         assert snapshot(saved).status == 0
-    assert {each for each in bundles(saved) if not each.startswith("dev-node1-2")} == set(others)
-    assert "dev-node1-20260105T000000Z.bundle.new" not in bundles(saved)
+    assert {each for each in bundles(saved) if not each.startswith(f"{OWN}-2")} == set(others)
+    assert f"{OWN}-20260105T000000Z.bundle.new" not in bundles(saved)
 
 
 def test_bundles_of_a_clock_that_was_wrong_are_the_oldest(saved: Machine) -> None:
     """They would stay for ever, and each new one would go at once."""
     for day in (1, 2, 3):
-        saved.write(f"{SNAPSHOTS}/dev-node1-2099010{day}T000000Z.bundle", "")
+        saved.write(f"{SNAPSHOTS}/{OWN}-2099010{day}T000000Z.bundle", "")
     finished = snapshot(saved)
     assert finished.status == 0
     assert len(bundles(saved)) == KEEP
@@ -124,13 +125,72 @@ def test_a_bundle_that_was_cut_short_is_none(saved: Machine, program: str) -> No
     assert not [name for name in bundles(saved) if name.endswith(".new")]
 
 
+DISKS = """[[ $* != *source* ]] || { echo "Filesystem ${!#}"; exit; }
+free=9999
+[[ ${!#} != THIS_DISK ]] || free=256
+printf "Avail\n%s\n" "$free"
+"""
+"""A df of a machine with a disk for etcd, and one for bundles."""
+ONE_DISK = r"""
+[[ $* != *source* ]] || { printf "Filesystem\n/dev/sda1\n"; exit; }
+printf "Avail\n%s\n" "$(($(<"$ROOT/free") - $(cat "$ROOT$SNAPSHOTS"/*.bundle | wc --bytes) / 1024 / 1024))"
+""".replace("$SNAPSHOTS", SNAPSHOTS)
+"""A df of a machine whose bundles lie on the disk of etcd, which has so many MiB for both."""
+MIB = 1024**2
+
+
+@pytest.mark.parametrize(("free", "status"), [(257, 1), (258, 0)])
+def test_a_snapshot_and_its_bundle_need_room_together(saved: Machine, free: int, status: int) -> None:
+    """On one file system both lie there until the bundle is packed."""
+    saved.stub("df", ONE_DISK)
+    saved.write("/free", str(free))
+    finished = snapshot(saved)
+    assert finished.status == status
+    assert ("257 MiB are free" in finished.stderr and "needs 2 and leaves 256" in finished.stderr) == bool(status)
+
+
+def older(machine: Machine, days: int) -> list[str]:
+    """Names of bundles of 3 MiB, one of each day."""
+    names = [f"{OWN}-2026010{day}T000000Z.bundle" for day in range(1, days + 1)]
+    for name in names:
+        machine.write(f"{SNAPSHOTS}/{name}", "x" * 3 * MIB)
+    return names
+
+
+@pytest.mark.parametrize("fails", ["silent", "corrupt"])
+def test_what_exceeds_the_setting_goes_before_a_snapshot_that_fails(saved: Machine, fails: str) -> None:
+    """As after `keep` was lowered: a disk that they fill takes no new one. The newest ones stay."""
+    names = older(saved, 5)
+    saved.write(f"/{fails}", "")
+    assert snapshot(saved).status == 1
+    assert bundles(saved) == names[-KEEP:]
+
+
+@pytest.mark.parametrize(
+    ("free", "stay", "status"),
+    [(267, 3, 0), (266, 2, 0), (263, 1, 0), (261, 1, 0), (260, 3, 1)],
+)
+def test_the_oldest_bundles_make_room_for_a_new_one(saved: Machine, free: int, stay: int, status: int) -> None:
+    """As many as it takes; the newest stays, and where that would not do, all stay."""
+    saved.write("/etc/kubernetes/backup/settings", f"directory={saved.path(SNAPSHOTS)}\nkeep=9\n")
+    names = older(saved, 3)
+    other = saved.write(f"{SNAPSHOTS}/dev-{'f' * 16}-node1-20260101T000000Z.bundle", "")
+    saved.stub("df", ONE_DISK)
+    saved.write("/free", str(free))
+    finished = snapshot(saved)
+    assert finished.status == status, finished.stderr
+    assert [name for name in names if name in bundles(saved)] == names[-stay:]
+    assert ("node1: a new bundle has no room beside older ones" in finished.stderr) == (stay < 3)
+    assert other.exists()
+
+
 @pytest.mark.parametrize("where", ["/var/lib/etcd", SNAPSHOTS])
 def test_a_disk_without_room_is_told_and_etcd_is_left_alone(saved: Machine, where: str) -> None:
     """A full disk would stop it."""
-    saved.stub("df", f'free=9999; [[ ${{!#}} != {saved.path(where)} ]] || free=256; printf "Avail\n%s\n" "$free"')
+    saved.stub("df", DISKS.replace("THIS_DISK", str(saved.path(where))))
     finished = snapshot(saved)
     assert finished.status == 1
-    assert f"saw 256 MiB are free in {saved.path(where)}, and a snapshot needs 1 and leaves 256" in finished.stderr
+    assert f"saw 256 MiB are free in {saved.path(where)}, and a bundle needs 1 and leaves 256" in finished.stderr
     assert not [call for call in saved.calls() if "snapshot save" in call]
 
 

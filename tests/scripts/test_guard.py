@@ -29,7 +29,8 @@ def unguarded(running: Machine) -> Machine:
     running.write("/etc/kubernetes/kubeadm/config.yaml", CONFIGURATION)
     running.stub("kubeadm", PATCHED)
     container = (
-        'if grep --quiet existing "$ROOT/etc/kubernetes/manifests/etcd.yaml"; then echo etcd2; else echo etcd1; fi'
+        'case "$(<"$ROOT/etc/kubernetes/manifests/etcd.yaml")" in'
+        " *force-new-cluster*) echo etcd3 ;; *existing*) echo etcd2 ;; *) echo etcd1 ;; esac"
     )
     of_either = ETCD.replace("echo etcd1", f"[[ ! -e $ROOT/fails ]] || exit 0; {container}")
     running.stub("crictl", of_either.replace('"exec etcd1 etcdctl "', '"exec etcd"?" etcdctl "'))
@@ -60,3 +61,11 @@ def test_an_etcd_that_does_not_run_with_the_argument_gets_its_manifest_back(ungu
     assert "expected etcd to run with its new arguments within 180 s" in finished.stderr
     assert unguarded.path(ETCD_MANIFEST).read_text() == "etcd that begins a cluster\n"
     assert not unguarded.path(f"{STATE}/manifests").exists()
+
+
+def test_an_argument_by_which_etcd_forgets_its_members_goes(unguarded: Machine) -> None:
+    """Of a recovery whose marks were lost: at each start etcd would be alone again."""
+    unguarded.write(ETCD_MANIFEST, "- --force-new-cluster\n- --initial-cluster-state=existing\n")
+    finished = unguarded.run("init", VALUES)
+    assert finished.status == 0, finished.stderr
+    assert "force-new-cluster" not in unguarded.path(ETCD_MANIFEST).read_text()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.crash_points.sweep import POINTS
-from tests.scripts.cluster import OWN_MEMBER, STATE, VALUES
+from tests.scripts.cluster import OWN_MEMBER, STATE, VALUES, WORKER_MEMBERSHIP
 from tests.scripts.machine import Finished, Machine
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -47,6 +47,11 @@ def lost(running: Machine) -> Machine:
     running.stub("crictl", KUBELET)
     running.stub("sleep")
     running.replace("steps/recover", 'wait_for 180 "etcd to begin', 'wait_for 1 "etcd to begin')
+    running.replace("lib/static_pods", 'wait_for 180 "etcd to run', 'wait_for 1 "etcd to run')
+    running.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    running.replace("parts/membership/leave", "wait_for 120", "wait_for 1")
+    running.replace("parts/membership/control_plane", "comes_true 120", "comes_true 1")
+    running.replace("lib/etcd", "wait_for 120", "wait_for 1")
     return running
 
 
@@ -139,11 +144,21 @@ def test_a_second_loss_has_a_copy_of_its_own(lost: Machine) -> None:
     assert old.read_text() == "old\n"
 
 
-@pytest.mark.parametrize("step", ["recover", "init"])
+JOINING = WORKER_MEMBERSHIP | {"NODE_ROLE": "control-plane"}
+NEXT: dict[str, Callable[[Machine], Finished]] = {
+    "recover": recover,
+    "init": lambda machine: machine.send(machine.text("init", VALUES), "verify"),
+    "membership": lambda machine: machine.run("membership", JOINING),
+    "leave": lambda machine: machine.run("leave", JOINING),
+}
+"""What may come after a recovery that was cut short."""
+
+
+@pytest.mark.parametrize("step", ["recover", "init", "membership", "leave"])
 def test_a_recovery_that_is_killed_leaves_no_argument_behind(
     lost: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """Another recovery, or the next update, ends it; the data as they were are in the first copy."""
+    """Another recovery ends it, or whatever comes next on this machine; the first copy has the data as they were."""
     text = lost.text("recover", {"OTHER_ADDRESSES": ""})
     root, saved, counted = lost.root, tmp_path / "saved", tmp_path / "points"
     for name, value in {"CRASH_KIND": "killed", "CRASH_AT": "0", "CRASH_DIRECTORY": str(tmp_path)}.items():
@@ -165,9 +180,31 @@ def test_a_recovery_that_is_killed_leaves_no_argument_behind(
         monkeypatch.delenv("BASH_ENV")
         met.add("force-new-cluster" in (lost.path(MANIFEST).read_text() if lost.path(MANIFEST).exists() else ""))
         began_anew = lost.path("/var/lib/etcd/member/snap/db").read_text() == "later\n"
-        after = recover(lost) if step == "recover" else lost.send(lost.text("init", VALUES), "verify")
-        assert after.status == 0 or step == "init", after.stderr
+        after = NEXT[step](lost)
+        assert after.status == 0 or step != "recover", after.stderr
         assert lost.path(MANIFEST).read_text() == ETCD_MANIFEST, point
         assert not lost.path(f"{STATE}/manifests").exists()
         assert copies(lost)[:1] == ["before\n"] or not (began_anew or step == "recover"), point
     assert met == {True, False}
+
+
+@pytest.mark.parametrize("step", ["membership", "leave"])
+def test_members_are_dealt_with_once_etcd_has_its_own_arguments_again(lost: Machine, step: str) -> None:
+    """The kubelet notices the manifest later, and until then etcd may begin anew once more."""
+    lost.write(MANIFEST, ETCD_MANIFEST.replace("- etcd\n", "- etcd\n    - --force-new-cluster\n"))
+    lost.write(f"{STATE}/manifests/etcd.yaml", ETCD_MANIFEST)
+    lost.write("/members", f"{OWN_MEMBER}\n")
+    slow = KUBELET.replace('sha256sum <"$manifest" | cut --characters=-8', 'cat "$ROOT/container"')
+    lost.stub("crictl", slow)
+    lost.write("/container", "etcd1\n")
+    lost.stub(
+        "sleep",
+        'grep --quiet force-new-cluster "$ROOT/etc/kubernetes/manifests/etcd.yaml" || echo etcd2 >"$ROOT/container"',
+    )
+    lost.calls()
+    finished = NEXT[step](lost)
+    assert "node1: a change of static pods, or a recovery, that was cut short is taken back" in finished.stderr
+    calls = lost.calls()
+    members = next(number for number, call in enumerate(calls) if call.endswith("member list"))
+    assert [call for call in calls[:members] if call.startswith("sleep")]
+    assert lost.path(MANIFEST).read_text() == ETCD_MANIFEST

@@ -46,7 +46,7 @@ case "$*" in
 stop*) echo more >>"$ROOT/container" ;;
 esac"""
 """crictl of a machine whose containers start again when they are stopped."""
-UNSAVED = 'make_bundle "before-$KUBERNETES_VERSION"\n  prune\n  install_held kubeadm\n'
+UNSAVED = 'make_bundle "before-$KUBERNETES_VERSION"\n  install_held kubeadm\n'
 """What an upgrade does before kubeadm's own."""
 
 

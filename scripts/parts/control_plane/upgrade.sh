@@ -15,7 +15,6 @@ upgrade_control_plane() {
   [[ $LEADS != true ]] || how=(apply "v$KUBERNETES_VERSION" --yes)
   wait_for_others "$NODE_IP"
   make_bundle "before-$KUBERNETES_VERSION"
-  prune
   install_held kubeadm
   keep_before_upgrade
   lead_elsewhere "$NODE_IP"

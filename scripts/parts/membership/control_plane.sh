@@ -8,7 +8,7 @@ remove_half_member() {
   local id
   read -r id _ <<<"$MEMBER"
   wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP, whose join was cut short" \
-    "crictl logs \$(crictl ps --quiet --name etcd)" member_is_removed "$id"
+    "crictl logs \$(crictl ps --quiet --name '^etcd\$')" member_is_removed "$id"
   changed "the member of etcd at $NODE_IP, whose join was cut short, is removed"
 }
 

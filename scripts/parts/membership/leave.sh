@@ -8,7 +8,7 @@ leave_etcd() {
   [[ -n $MEMBER ]] || return 0
   read -r id _ <<<"$MEMBER"
   if [[ $IS_GONE != true ]]; then lead_elsewhere "$NODE_IP"; fi
-  wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP" "crictl logs \$(crictl ps --quiet --name etcd)" \
+  wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP" "crictl logs \$(crictl ps --quiet --name '^etcd\$')" \
     member_is_removed "$id"
   changed "the member of etcd at $NODE_IP is removed"
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -19,6 +20,7 @@ import pytest
 import yaml
 
 from components.host_files import containerd
+from components.host_files.backup import SETTINGS, TIMER
 from components.host_files.containerd_1_4 import CRI_WITH_PASSWORDS
 from components.host_files.kubeadm import PATH as KUBEADM
 from components.host_files.proxy import APT, CONTAINERD, proxy_variables
@@ -127,6 +129,18 @@ def test_systemd_reads_each_time_to_stop(every: list[Rendered], tmp_path: Path) 
     for stack in every:
         wanted = f"[Manager]\nDefaultTimeoutStopSec={stack.settings.system.default_timeout_stop_sec}s\n"
         assert stack.files[SYSTEMD] == wanted
+
+
+@needs("systemd-analyze")
+def test_systemd_reads_each_timer_of_snapshots(every: list[Rendered], tmp_path: Path) -> None:
+    """As often a day as the stack says."""
+    for stack in every:
+        (line,) = [each for each in stack.files[TIMER].splitlines() if each.startswith("OnCalendar=")]
+        calendar = line.removeprefix("OnCalendar=")
+        said = real_parsers.said_by("systemd-analyze", "calendar", calendar, directory=tmp_path)
+        (hours,) = re.findall(r"Normalized form: \*-\*-\* ([0-9,]+):[0-9]{2}:00 UTC", said)
+        assert len(hours.split(",")) * stack.settings.backup.every_hours == 24
+        assert f"\nkeep={stack.settings.backup.keep}\n" in stack.files[SETTINGS]
 
 
 @needs("sysctl")

@@ -25,7 +25,11 @@ from problem import Problem, StepError
 from tests.unit.support.stacks import SHOP, with_workers
 
 SETTINGS = parse_settings(with_workers("node2"))
-ABOUT = f"cluster-name=dev\ncluster-identity={identity(SETTINGS)}\nkubernetes-version=1.36.3\nhost=node1\ntime=x\n"
+ID = "0123456789abcdef"
+ABOUT = (
+    f"cluster-name=dev\ncluster-id={ID}\ncluster-identity={identity(SETTINGS)}\nkubernetes-version=1.36.3\n"
+    "host=node9\ntime=20261126T000000Z\n"
+)
 KEYS = [f"pki/{name}.{end}" for name in ("ca", "front-proxy-ca", "etcd/ca") for end in ("crt", "key")]
 OTHERS = {"bundle.db": "data" * 1000, "about": ABOUT, "config.yaml": "kind: x\n", "pki/sa.key": "s", "pki/sa.pub": "s"}
 FILES = OTHERS | {name: f"content of {name}" for name in KEYS}
@@ -63,6 +67,7 @@ class Place:
     """A stack, the file of a bundle, and what was sent."""
 
     def __init__(self, directory: Path) -> None:
+        self.settings = SETTINGS
         self.bundle = directory / "dev.bundle"
         self.bundle.write_bytes(archive(FILES))
         self.recorded: dict[tuple[str, StepName], str] | StepError = {}
@@ -87,7 +92,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         name, commands = "shop", SHOP
 
         def settings(self) -> object:
-            return SETTINGS
+            return found.settings
 
         def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
             if isinstance(found.recorded, StepError):
@@ -111,7 +116,8 @@ def test_a_whole_bundle_reaches_the_machine_that_initialises(place: Place, capsy
     assert f"head --bytes {len(encoded)} |" in command
     assert inputs_of(text.replace(encoded, "")).values["CLUSTER_ID"] == "0123"
     printed = capsys.readouterr()
-    assert "node1: the next update begins with the bundle" in printed.out
+    origin = f"of cluster dev ({ID}) on node9 at 20261126T000000Z"
+    assert f"node1: the next update begins with the bundle {origin}" in printed.out
     assert encoded[:40] not in printed.out + printed.err
 
 
@@ -133,6 +139,7 @@ DAMAGED = {
     "with binary words": (archive(FILES | {"about": "cluster"}), "a whole bundle"),
     "of another cluster": (archive(FILES | {"about": ABOUT.replace("name dev", "name prod")}), "name prod"),
     "of another version": (archive(FILES | {"about": ABOUT.replace("1.36.3", "1.35.1")}), "kubernetesVersion: 1.35.1"),
+    "of nobody": (archive(FILES | {"about": ABOUT.replace(f"cluster-id={ID}\n", "")}), "none of cluster-id"),
     "of no version": (archive(FILES | {"about": "time=x\n"}), "saw none"),
 }
 
@@ -156,6 +163,19 @@ def test_an_address_as_endpoint_may_be_another_one(place: Place) -> None:
     assert other != ABOUT
     place.bundle.write_bytes(archive(FILES | {"about": other}))
     assert place.restore() == 0
+
+
+@pytest.mark.parametrize(("identity_there", "status"), [(ID, 0), ("f" * 16, 1)])
+def test_a_bundle_of_another_cluster_of_the_same_name_is_refused(
+    place: Place, capsys: pytest.CaptureFixture[str], identity_there: str, status: int
+) -> None:
+    """Where the stack file says which cluster it takes over."""
+    stack = with_workers("node2")
+    stack["cluster"]["id"] = identity_there
+    place.settings = parse_settings(stack)
+    assert place.restore() == status
+    refused = f"the id of the stack file: {identity_there},\n  saw {ID}" in capsys.readouterr().err
+    assert (refused, bool(place.sent)) == (bool(status), not status)
 
 
 def test_an_encrypted_bundle_needs_its_key(place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
             "kubernetes-backup.timer",
         ),
         ({"etcd_failure": "connection refused"}, "saw connection refused", "crictl logs"),
+        (
+            {"etcd_forgets": "yes"},
+            "--force-new-cluster, of a recovery that was cut short",
+            "make recover STACK=shop HOST=node1",
+        ),
         ({"etcd_members": "192.0.2.11=voter"}, "no member at 192.0.2.12", "pulumi up"),
         ({"etcd_members": f"{VOTERS} 192.0.2.19=voter"}, "a member at 192.0.2.19, which votes on", "member remove ID"),
         (
@@ -59,9 +65,14 @@ def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
             "pulumi up",
         ),
         ({"etcd_status": "Leader=0"}, "saw none: the majority", "docs/how-to/lost-majority.md"),
-        ({"etcd_alarms": "NOSPACE"}, "alarm NOSPACE: etcd takes no writes", "alarm disarm"),
+        ({"etcd_alarms": "NOSPACE"}, "the alarm NOSPACE: etcd takes no writes", "alarm disarm"),
         ({"etcd_status": "Leader=1 DBSize=1900000000 DBSizeInUse=1800000000"}, "1812 MiB, of which 1717 MiB", "defrag"),
-        ({"etcd_status": "Leader=1 DBSize=600000000 DBSizeInUse=100000000"}, "572 MiB, of which 95 MiB", "defrag, one"),
+        (
+            {"etcd_status": "Leader=1 DBSize=600000000 DBSizeInUse=100000000"},
+            "572 MiB, of which 95 MiB",
+            "defrag. Then the next",
+        ),
+        ({"etcd_alarms": "CORRUPT"}, "the alarm CORRUPT", "docs/how-to/lost-etcd-data.md"),
         ({"etcd_quota": "20000000"}, "19 MiB, of which 18 MiB are in use", "quota-backend-bytes"),
     ],
 )
@@ -104,6 +115,7 @@ def facts_with(directory: Path, crictl: str) -> dict[str, str]:
     (directory / "initialized").touch()
     fact = """fact() { printf '%s=%s\\n' "$1" "${2//$'\\n'/ }"; }"""
     script = ETCD_FACTS.read_text().replace("/etc/kubernetes/backup/settings", f"{directory}/settings")
+    script = script.replace("/etc/kubernetes/manifests", str(directory))
     text = f"export PATH={directory}:$PATH STATE={directory}\n{fact}\n{script}"
     command = ["bash", "-euo", "pipefail"]
     printed = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
@@ -117,6 +129,10 @@ def test_facts_of_etcd_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None
     assert facts["etcd_status"] == "Leader=10276657743932975437 DBSize=25153536 DBSizeInUse=9"
     assert facts["etcd_alarms"] == "NOSPACE"
     assert "bundle_age" not in facts
+    assert "etcd_forgets" not in facts
+    (tmp_path / "etcd.yaml").write_text("    - etcd\n    - --force-new-cluster\n    - --quota-backend-bytes=9\n")
+    facts = facts_with(tmp_path, PRINTED)
+    assert (facts["etcd_forgets"], facts["etcd_quota"]) == ("yes", "9")
 
 
 def test_a_machine_whose_containerd_is_off_has_facts_all_the_same(tmp_path: Path) -> None:
@@ -124,13 +140,31 @@ def test_a_machine_whose_containerd_is_off_has_facts_all_the_same(tmp_path: Path
     assert "etcd_failure" in facts_with(tmp_path, "#!/bin/bash\necho no runtime >&2\nexit 1\n")
 
 
+OWNER = "0123456789abcdef"
+OTHERS = [f"shop-{OWNER}-node2", f"shop-{'f' * 16}-node1", f"shop-{OWNER}-node1-2", "shop-node1"]
+
+
 def test_a_bundle_of_another_machine_is_none_of_this_one(tmp_path: Path) -> None:
-    """They may share a directory; the timer of this machine may be dead."""
+    """They may share a directory, with clusters of the same name, too; the timer of this machine may be dead."""
     (tmp_path / "settings").write_text(f"directory={tmp_path}\nkeep=8\n")
-    (tmp_path / "cluster-name").write_text("shop")
-    (tmp_path / "host-name").write_text("node1")
-    (tmp_path / "shop-node2-20261126T000000Z.bundle").touch()
+    for name, value in {"cluster-name": "shop", "host-name": "node1", "owner": OWNER}.items():
+        (tmp_path / name).write_text(value)
+    for other in OTHERS:
+        (tmp_path / f"{other}-20261126T000000Z.bundle").touch()
     assert "bundle_age" not in facts_with(tmp_path, PRINTED)
-    own = tmp_path / "shop-node1-20261125T000000Z.bundle"
+    own = tmp_path / f"shop-{OWNER}-node1-20261125T000000Z.bundle"
     own.touch()
     assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) < HOUR
+
+
+def test_a_bundle_of_a_clock_that_was_wrong_is_not_the_newest(tmp_path: Path) -> None:
+    """A timer that is dead since would be well for years."""
+    (tmp_path / "settings").write_text(f"directory={tmp_path}\nkeep=8\n")
+    for name, value in {"cluster-name": "shop", "host-name": "node1", "owner": OWNER}.items():
+        (tmp_path / name).write_text(value)
+    for year, shift in ((2025, -20 * HOUR), (2099, 20 * HOUR)):
+        path = tmp_path / f"shop-{OWNER}-node1-{year}0101T000000Z.bundle"
+        path.touch()
+        written = path.stat().st_mtime + shift
+        os.utime(path, (written, written))
+    assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) // HOUR == 20

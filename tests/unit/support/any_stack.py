@@ -228,6 +228,11 @@ def stacks() -> st.SearchStrategy[Stack]:
         "minimumFreeDiskMib": st.integers(0, LARGEST),
         "minimumMemoryMib": st.integers(0, LARGEST),
     }
+    backup = {
+        "everyHours": st.sampled_from([1, 2, 3, 4, 6, 8, 12, 24]),
+        "keep": st.integers(1, 1000),
+        "directory": like(_patterns.DIRECTORY),
+    }
     rewritten = st.sampled_from(["registry.k8s.io", "docker.io"]) | like(_patterns.REGISTRY)
     return st.fixed_dictionaries(
         {"cluster": clusters(), "hosts": hosts()},
@@ -239,6 +244,7 @@ def stacks() -> st.SearchStrategy[Stack]:
             ),
             "proxy": st.fixed_dictionaries({}, optional=proxy),
             "system": st.fixed_dictionaries({}, optional=system),
+            "backup": st.fixed_dictionaries({}, optional=backup),
             "policy": st.fixed_dictionaries({}, optional={"drainTimeoutSeconds": st.integers(1, LARGEST)}),
         },
     )
