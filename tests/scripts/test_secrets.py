@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File, kubeadm
-from tests.scripts.cluster import CA, ETCD, NODE_IS_READY, STATE, VALUES, WORKER_MEMBERSHIP
+from components.steps.result import result_of
+from tests.scripts.cluster import (
+    CA,
+    ETCD,
+    NODE_IS_READY,
+    SEALING_KEY,
+    SEALS,
+    STATE,
+    VALUES,
+    WORKER_MEMBERSHIP,
+    let_seal,
+)
 from tests.scripts.machine import Finished, Machine
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -72,7 +83,7 @@ class Case:
         stubs: programs that answer as a cluster does.
         values: variables of the step.
         files: secret files of the step.
-        returns: the secret is what the step returns.
+        returns: the secret is what the step returns, sealed.
         keeps: files of the machine that hold the secret afterwards.
     """
 
@@ -96,13 +107,14 @@ JOIN = Case(
     VALUES,
     (File(kubeadm.INVITATION_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
 )
+SEALED = {"RESULT_IS_PLAIN": "false"}
 MEMBERSHIP = Case(
     "membership",
     {
         "kubeadm": f"echo {TOKEN}",
         "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; esac',
     },
-    WORKER_MEMBERSHIP,
+    WORKER_MEMBERSHIP | SEALED,
     returns=True,
 )
 # The secret is the key of the certificates, which kubeadm reads from a file.
@@ -115,7 +127,7 @@ MEMBERSHIP_OF_CONTROL_PLANE = Case(
         '*ClusterConfiguration*) echo "apiVersion: kubeadm.k8s.io/v1beta4" ;; esac',
         "crictl": ETCD,
     },
-    WORKER_MEMBERSHIP | {"NODE_ROLE": "control-plane"},
+    WORKER_MEMBERSHIP | SEALED | {"NODE_ROLE": "control-plane"},
     returns=True,
 )
 KUBECONFIG = Case(
@@ -123,7 +135,8 @@ KUBECONFIG = Case(
     {
         "kubeadm": f"printf 'clusters:\\n- name: {CANARY}\\n'",
         "kubectl": 'case "$*" in apply*) cat >/dev/null ;; esac',
-        "openssl": "[[ $1 != rand ]] || exec echo 00c0ffee; cat >/dev/null; echo 'notAfter=Nov 24 00:00:00 2027 GMT'",
+        "openssl": f"{SEALS}[[ $1 != rand ]] || exec echo 00c0ffee\n"
+        "cat >/dev/null; echo 'notAfter=Nov 24 00:00:00 2027 GMT'",
     },
     {"PROVIDER": "pulumi-kubeadm:provider"},
     returns=True,
@@ -173,6 +186,7 @@ class Watched:
         self.machine.write(f"{STATE}/drain-timeout-seconds", "60")
         self.machine.write("/etc/kubernetes/pki/ca.crt", CA)
         self.machine.write("/etc/kubernetes/admin.conf", f"clusters:\n- name: {CANARY}\n").chmod(0o600)
+        let_seal(self.machine)
         (directory / "trap").write_text(AT_A_COMMAND)
 
     def run(self, fails_at: int = 0) -> Finished:
@@ -205,8 +219,8 @@ class Watched:
 
     def leaks(self, finished: Finished) -> list[str]:
         """Where others read a secret."""
-        found = [] if finished.status == 0 and self._case.returns else [f"stdout: {finished.stdout}"]
-        found += [f"stderr: {finished.stderr}", *(f"argv: {call}" for call in self.machine.calls())]
+        found = [f"stdout: {finished.stdout}", f"stderr: {finished.stderr}"]
+        found += [f"argv: {call}" for call in self.machine.calls()]
         leaks = [each for each in found if CANARIES.search(each)]
         readable = self._directory / "readable"
         leaks += [f"readable: {line}" for line in readable.read_text().splitlines()] if readable.exists() else []
@@ -233,7 +247,7 @@ def test_a_secret_reaches_nobody_else_when_its_step_succeeds(case: Case, tmp_pat
     watched = Watched(tmp_path / "here", case)
     finished = watched.run()
     assert finished.status == 0, finished.stderr
-    assert (CANARY in finished.stdout) == case.returns
+    assert (CANARY in SEALING_KEY.opened(result_of(finished.stdout))) == case.returns
     assert watched.leaks(finished) == []
     for path in case.keeps:
         assert CANARIES.search(watched.machine.path(path).read_text())
