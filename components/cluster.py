@@ -14,7 +14,7 @@ from components.control_plane import ControlPlane
 from components.control_planes import make_control_planes
 from components.gate import gate
 from components.host import PreparedHost
-from components.lifetime import Lifetime, identity_of
+from components.lifetime import Lifetime, identity_of, sealing_key_of
 from components.objects.access_rules import AccessRules
 from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
@@ -76,8 +76,9 @@ class Cluster(pulumi.ComponentResource):
             )
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         last = load_last_update(name)
-        identity = identity_of(settings, last)
-        wanted = Wanted(name, settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
+        identity, key = identity_of(settings, last), sealing_key_of(last)
+        steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
+        wanted = Wanted(name, settings, last, identity, key, steps)
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords)
         warn_of_votes(wanted)

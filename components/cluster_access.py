@@ -14,7 +14,6 @@ from components.control_plane import ControlPlane
 from components.host_files import kubeadm
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.remote import StepCommands
-from components.steps.result import result_of
 from components.steps.step import StepName
 from problem import Problem
 
@@ -55,7 +54,7 @@ class ClusterAccess(pulumi.ComponentResource):
         # An update does not need the virtual address, which no machine may have yet.
         for_updates = kubeadm.api_server_from_outside(host, settings)
         for_people = kubeadm.api_server_for_people(host, settings)
-        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout.apply(result_of))
+        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout.apply(wanted.secret_in))
         self.kubeconfig = content.apply(lambda known: with_server(known, for_people))
         self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(

@@ -27,8 +27,8 @@ def make_control_planes(
     the other members; new control planes join last. The steps ask whether all other control planes are well.
     """
     wanted, roles = commands.wanted, commands.wanted.control_planes
-    recorded = wanted.last.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
-    authority: pulumi.Input[str] | None = authority_of(recorded.stdout) if recorded else None
+    recorded = wanted.last.secret_result(KUBECONFIG_OWNER, StepName.KUBECONFIG)
+    authority: pulumi.Input[str] | None = authority_of(recorded) if recorded else None
     gone = [host for host in wanted.settings.control_planes if host.gone]
     # Each host knows the new name before the cluster, and with it kube-proxy, uses it.
     named = list(hosts.values()) if wanted.moves_endpoint else []

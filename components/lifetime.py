@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 
 import pulumi
 
 from components.settings import Settings
-from components.steps.last_update import IDENTITY, SHARED_FILES, LastUpdate
+from components.steps.last_update import IDENTITY, SEALING_KEY, SHARED_FILES, LastUpdate
+from components.steps.sealing import SealingKey
 from components.steps.wanted import Wanted, shared_contents
 
 NOT_MINTED = "minted-by-the-first-update"
-"""Placeholder of the identity in previews before the first update."""
+"""Placeholder of the identity, and of the sealing key's certificate, in previews before the first update."""
 
 
 class Lifetime(pulumi.ComponentResource):
@@ -20,14 +22,16 @@ class Lifetime(pulumi.ComponentResource):
     Resources that name it in `deleted_with` are then forgotten without a connection: `pulumi destroy` drains no node,
     resets no machine, and a machine that is down does not block it. A single host that leaves is drained and reset.
 
-    Below it the state keeps, before the first machine is touched, the identity of the cluster, and the content of the
-    files that hosts share.
+    Below it the state keeps, before the first machine is touched, the identity of the cluster, its sealing key, and the
+    content of the files that hosts share.
     """
 
     def __init__(self, wanted: Wanted, opts: pulumi.ResourceOptions) -> None:
         super().__init__("kubeadm:index:Lifetime", wanted.resource_name("lifetime"), None, opts)
         child = pulumi.ResourceOptions(parent=self)
         pulumi.Stash(wanted.resource_name(IDENTITY), input=wanted.identity, opts=child)
+        sealing_key = pulumi.Output.secret(dataclasses.asdict(wanted.sealing_key))
+        pulumi.Stash(wanted.resource_name(SEALING_KEY), input=sealing_key, opts=child)
         pulumi.Stash(wanted.resource_name(SHARED_FILES), input=shared_contents(wanted.steps.values()), opts=child)
         self.register_outputs({})
 
@@ -42,3 +46,10 @@ def identity_of(settings: Settings, last: LastUpdate) -> str:
     if settings.cluster.id:
         return settings.cluster.id
     return NOT_MINTED if pulumi.runtime.is_dry_run() else secrets.token_hex(8)
+
+
+def sealing_key_of(last: LastUpdate) -> SealingKey:
+    """The key for which control planes seal secrets. The key of the first update that has one stays."""
+    if last.sealing_key and last.sealing_key.private_key:
+        return last.sealing_key
+    return SealingKey(NOT_MINTED, "") if pulumi.runtime.is_dry_run() else SealingKey.minted()

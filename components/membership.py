@@ -11,7 +11,6 @@ from components.host import PreparedHost
 from components.host_files import kubeadm
 from components.settings import Host
 from components.steps.remote import StepCommands
-from components.steps.result import result_of
 from components.steps.step import StepName
 
 
@@ -29,7 +28,7 @@ def join(
     membership = keep_membership(parent, host, commands, after=[prepared, *after], lives_in=lives_in)
     assert membership is not None, "a host that joins has a sponsor"
     assert authority is not None, "only the host that initialises has no authority yet"
-    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(result_of))
+    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(wanted.secret_in))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
         secret_files=pulumi.Output.all(invitation=invitation, authority=authority).apply(

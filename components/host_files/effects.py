@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from components.host_files import apt, backup, containerd, containerd_1_4, kubeadm, load_balancer, proxy, system, vip
+from components.host_files import (
+    apt,
+    backup,
+    containerd,
+    containerd_1_4,
+    kubeadm,
+    load_balancer,
+    proxy,
+    results,
+    system,
+    vip,
+)
 from components.host_files.effect import Effect
 
 EFFECTS = (
@@ -15,6 +26,7 @@ EFFECTS = (
     *backup.EFFECTS,
     *vip.EFFECTS,
     *kubeadm.EFFECTS,
+    *results.EFFECTS,
 )
 """Every effect; a test fails for a file of a host without an effect."""
 

@@ -45,12 +45,11 @@ def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
     """The warning of certificates that expire soon, from the last update; None if this update renews them."""
     members = wanted.control_planes.members
     steps = [(host.name, wanted.node_step(host)) for host in members]
-    kubeconfig = wanted.last.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
     if not members or any("CERTIFICATE_GENERATION" in wanted.changed_variables(*step) for step in steps):
         return None
     printed = [recorded.stdout for step in steps if (recorded := wanted.last.step(*step))]
     limit = (today + dt.timedelta(days=WARN_DAYS)).isoformat()
-    dates = expiry_dates(printed, kubeconfig.stdout if kubeconfig else "")
+    dates = expiry_dates(printed, wanted.last.secret_result(KUBECONFIG_OWNER, StepName.KUBECONFIG))
     soon = {name: day for name, day in dates.items() if day < limit}
     if not soon:
         return None

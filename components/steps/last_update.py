@@ -11,6 +11,7 @@ import pulumi
 
 from components.host_files import File
 from components.steps.result import result_of
+from components.steps.sealing import SealingKey
 from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
 
@@ -18,6 +19,8 @@ CLUSTER_TYPE = "kubeadm:index:Cluster"
 PARENTS_OF_STEPS = {f"kubeadm:index:{name}" for name in ("PreparedHost", "ControlPlane", "Worker", "ClusterAccess")}
 IDENTITY = "identity"
 """Name of the resource that keeps the identity of a cluster."""
+SEALING_KEY = "sealing-key"
+"""Name of the resource that keeps the key for which steps seal a secret that they return."""
 SHARED_FILES = "host-files"
 """Name of the resource that keeps the content of the files that hosts share."""
 
@@ -32,7 +35,7 @@ class RecordedStep:
     Attributes:
         stdin: standard input; may hold secrets, so the plan shows `inputs` only, without secret files.
         connection: fields of the connection, as the provider names them; may hold a private key.
-        stdout: standard output; may be a secret, too.
+        stdout: standard output; a secret in it is sealed, unless an older version recorded it.
     """
 
     stdin: str = field(repr=False)
@@ -51,6 +54,7 @@ class LastUpdate:
 
     Attributes:
         identity: the identity of the cluster; None before it was minted.
+        sealing_key: the key for which steps seal a secret that they return; None before it was minted.
         steps: recorded steps by host name and step name.
         objects: Kubernetes objects by kind and resource name, as the cluster accepted them.
         contents: content of the files that hosts share, by digest.
@@ -60,10 +64,17 @@ class LastUpdate:
     steps: Mapping[tuple[str, StepName], RecordedStep] = field(default_factory=dict)
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
     contents: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sealing_key: SealingKey | None = None
 
     def step(self, host: str, name: StepName) -> RecordedStep | None:
         """A step that succeeded; None for a step that never succeeded."""
         return self.steps.get((host, name))
+
+    def secret_result(self, subject: str, name: StepName) -> str:
+        """The secret that a step returned, in clear; empty where the step never succeeded."""
+        recorded = self.step(subject, name)
+        stdout = recorded.stdout if recorded else ""
+        return self.sealing_key.opened(stdout) if self.sealing_key else stdout
 
     def hosts_with(self, name: StepName) -> list[str]:
         """Names of the hosts on which a step succeeded."""
@@ -115,7 +126,7 @@ def load_last_update(cluster: str) -> LastUpdate:
 
 def last_update_of(cluster: str, state: State) -> LastUpdate:
     """The last update of one cluster in the state of a stack; other resources of the stack are ignored."""
-    identity, steps, objects, contents = None, {}, {}, {}
+    identity, sealing_key, steps, objects, contents = None, None, {}, {}, {}
     for parent, name, resource in _below(cluster, state):
         outputs, kind = resource["outputs"], resource["type"]
         if kind == "command:remote:Command" and parent in PARENTS_OF_STEPS:
@@ -123,12 +134,14 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
             steps[host, StepName(step)] = RecordedStep(outputs["stdin"], outputs["connection"], _stdout(resource))
         elif kind == "pulumi:index:Stash" and name == IDENTITY:
             identity = outputs["output"]
+        elif kind == "pulumi:index:Stash" and name == SEALING_KEY:
+            sealing_key = SealingKey(**outputs["input"])
         elif kind == "pulumi:index:Stash" and name == SHARED_FILES:
             # The output of a Stash keeps its first value; the input is the value of the last update.
             contents = {File(path, content).digest: content for path, content in outputs["input"].items()}
         elif kind.startswith("kubernetes:"):
             objects[kind.rpartition(":")[2], name] = outputs
-    return LastUpdate(identity, steps, objects, contents)
+    return LastUpdate(identity, steps, objects, contents, sealing_key)
 
 
 def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from components.host_files import File, apt, containerd, own_files, shared_files, vip
 from components.host_files.proxy import proxy_variables
+from components.host_files.results import result_files
 from components.host_files.system import HOSTS_FILE, api_line
 from components.settings import Host
 from components.settings.kubeadm_images import kube_proxy_image
@@ -17,13 +18,13 @@ from components.steps.scripts import scripts_version
 from components.steps.step import Step, StepName, UndoName, Value
 
 
-def prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
+def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
     """The step that prepares a machine, without secrets.
 
     Adding a host leaves /etc/hosts of the other hosts alone until something else changes on them. A control plane that
     has left stays among the peers of keepalived for as long.
     """
-    step = _prepare_step(host, control_planes, identity)
+    step = _prepare_step(host, control_planes, identity, sealing_certificate)
     recorded = control_planes.last.step(host.name, StepName.PREPARE)
     if recorded is None:
         return step
@@ -50,7 +51,7 @@ def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
     return dataclasses.replace(file, content=there) if is_enough else file
 
 
-def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
+def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
     settings, last = control_planes.settings, control_planes.last
     repositories = apt.repositories(settings)
     version = settings.cluster.kubernetes_version
@@ -88,7 +89,10 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str) -> S
         host.name,
         host,
         values,
-        own_files(host, settings, control_planes.leaving, comes=not last.is_member(host.name)),
+        [
+            *own_files(host, settings, control_planes.leaving, comes=not last.is_member(host.name)),
+            *result_files(host, sealing_certificate),
+        ],
         shared_files(host, settings),
         again_when=again_when,
         undo=UndoName.RESET if is_reset else None,

@@ -16,6 +16,8 @@ from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import init_step, kubeconfig_step
 from components.steps.of_every_host import images_step, prepare_step
 from components.steps.of_member import join_step, membership_step
+from components.steps.result import result_of
+from components.steps.sealing import SealingKey
 from components.steps.step import Step, StepName
 
 
@@ -28,6 +30,7 @@ class Wanted:
         settings: the settings of the stack.
         last: the last update.
         identity: the identity of the cluster on machines and in the provider, minted once.
+        sealing_key: the key for which steps seal a secret that they return, minted once.
         steps: wanted steps by host name and step name.
     """
 
@@ -35,6 +38,7 @@ class Wanted:
     settings: Settings
     last: LastUpdate
     identity: str
+    sealing_key: SealingKey
     steps: Mapping[tuple[str, StepName], Step]
 
     @cached_property
@@ -69,6 +73,10 @@ class Wanted:
         host, name = resource_name.removeprefix(f"{self.cluster}/").rsplit("/", 1)
         return self.step(host, StepName(name))
 
+    def secret_in(self, stdout: str) -> str:
+        """The secret in the standard output of a step that returns one, in clear."""
+        return self.sealing_key.opened(result_of(stdout))
+
     def resource_name(self, *parts: str) -> str:
         """Name of a resource of this cluster."""
         return "/".join([self.cluster, *parts])
@@ -95,7 +103,7 @@ class Wanted:
 
 
 def wanted_steps(
-    settings: Settings, last: LastUpdate, images: list[str], identity: str
+    settings: Settings, last: LastUpdate, images: list[str], identity: str, sealing_certificate: str
 ) -> dict[tuple[str, StepName], Step]:
     """Every wanted step by host name and step name.
 
@@ -104,9 +112,12 @@ def wanted_steps(
         last: the last update.
         images: images that every host pulls early, under the names of their public registries.
         identity: the identity of the cluster.
+        sealing_certificate: certificate for which a control plane seals a secret that it returns.
     """
     control_planes = ControlPlanes(settings, last)
-    of_hosts = (_steps_of(host, control_planes, images, identity) for host in settings.hosts.values())
+    of_hosts = (
+        _steps_of(host, control_planes, images, identity, sealing_certificate) for host in settings.hosts.values()
+    )
     steps = [*(step for steps in of_hosts for step in steps), kubeconfig_step(control_planes)]
     return {step.key: step for step in steps}
 
@@ -120,8 +131,10 @@ def shared_contents(steps: Iterable[Step]) -> dict[str, str]:
     return contents
 
 
-def _steps_of(host: Host, control_planes: ControlPlanes, images: list[str], identity: str) -> Iterator[Step]:
-    yield prepare_step(host, control_planes, identity)
+def _steps_of(
+    host: Host, control_planes: ControlPlanes, images: list[str], identity: str, sealing_certificate: str
+) -> Iterator[Step]:
+    yield prepare_step(host, control_planes, identity, sealing_certificate)
     yield images_step(host, control_planes, images)
     sponsor = control_planes.sponsor_of(host)
     if sponsor:

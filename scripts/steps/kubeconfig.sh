@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Returns the kubeconfig of the stack, with the day on which it expires: its user is of this run alone, and has the rights of
-# cluster-admin by one binding, which names no other user. So a kubeconfig that an earlier run returned opens nothing any more,
-# and without the binding this one opens nothing either. The rights of admin.conf could not be taken back.
-# Needs: PROVIDER; lib/certificates.sh lib/kubeadm.sh lib/messages.sh
+# Returns the kubeconfig of the stack, sealed, with the day on which it expires: its user is of this run alone, and has the
+# rights of cluster-admin by one binding, which names no other user. So a kubeconfig that an earlier run returned opens nothing any
+# more, and without the binding this one opens nothing either. The rights of admin.conf could not be taken back.
+# Needs: PROVIDER; lib/certificates.sh lib/kubeadm.sh lib/messages.sh lib/results.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/certificates.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/results.sh"
 
 export KUBECONFIG=$ADMIN_CONF
 made=$STAGING/kubeconfig
@@ -52,8 +53,11 @@ trap restore_rights EXIT
 wait_for "$ANSWER_SECONDS" "the API server to take the $binding" \
   "kubectl describe $binding; with another role: kubectl delete $binding; then pulumi up" bind_user
 wait_for "$ANSWER_SECONDS" "user $user to have the rights of cluster-admin" "kubectl describe $binding" user_has_rights
+{
+  echo "# expires $expires"
+  cat "$made"
+} >"$STAGING/result"
+return_secret "$STAGING/result"
 trap - EXIT
 changed "the stack's kubeconfig is of user $user, and those before are revoked"
-echo "# expires $expires"
-cat "$made"
 step_is_done

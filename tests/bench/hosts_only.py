@@ -8,7 +8,7 @@ from components.addons.calico import calico_images
 from components.control_planes import make_control_planes
 from components.engine_traffic import leave_out_what_nobody_reads
 from components.host import PreparedHost
-from components.lifetime import Lifetime, identity_of
+from components.lifetime import Lifetime, identity_of, sealing_key_of
 from components.review.clones import warn_of_clones
 from components.review.expiry import warn_of_expiry
 from components.review.plan import announce_plan
@@ -28,8 +28,9 @@ class HostsOnly(pulumi.ComponentResource):
         self, name: str, settings: Settings, registry_passwords: Mapping[str, pulumi.Input[str]] | None = None
     ) -> None:
         last = load_last_update(name)
-        identity = identity_of(settings, last)
-        wanted = Wanted(name, settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
+        identity, key = identity_of(settings, last), sealing_key_of(last)
+        steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
+        wanted = Wanted(name, settings, last, identity, key, steps)
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords)

@@ -1,10 +1,16 @@
 #!/bin/sh
 # The command that SSH forces on a stand-in machine: it reads the standard input, ends as a step of `scripts/` with nothing
-# left to do, and prints the output of the step. The step that the file `fails` names fails; that which `loses` names loses its
-# session behind its output. The program `watch` runs while a step does.
+# left to do, and prints the output of the step, sealed where it is a secret. The step that the file `fails` names fails; that
+# which `loses` names loses its session behind its output. The program `watch` runs while a step does.
 answers=$1 seconds=$2
+address=${SSH_CONNECTION#* * } # its third word is the address of this machine
+address=${address%% *}
 
-step=$(tail -n 1)
+# seal NAME: an answer, as the machine seals it.
+seal() { openssl cms -encrypt -binary -aes-256-cbc -outform PEM -in "$answers/$1" "$answers/recipient-$address"; }
+
+text=$(cat)
+step=$(printf '%s\n' "$text" | tail -n 1)
 if [ "$step" = "run_step $(cat "$answers/fails" 2>/dev/null)" ]; then
   echo "node: step: expected it to succeed" >&2
   exit 1
@@ -13,12 +19,13 @@ fi
 [ ! -x "$answers/watch" ] || "$answers/watch"
 case $step in
   "run_step prepare"*)
-    # Each address has a machine-id of its own; the third word is the address of this machine.
-    address=${SSH_CONNECTION#* * }
-    echo "${address%% *}" | awk -F . '{ printf "%08x%08x%08x%08x\n", $1, $2, $3, $4 }'
+    printf '%s\n' "$text" | sed --quiet "/^stage .*results\/recipient.pem '/,/END CERT/{s/^stage .*'//; p}" \
+      >"$answers/recipient-$address"
+    # Each address has a machine-id of its own.
+    echo "$address" | awk -F . '{ printf "%08x%08x%08x%08x\n", $1, $2, $3, $4 }'
     ;;
   "run_step init"*) cat "$answers/init" ;;
-  "run_step kubeconfig"*) cat "$answers/kubeconfig" ;;
-  "run_step membership"*) cat "$answers/membership" ;;
+  "run_step kubeconfig"*) seal kubeconfig ;;
+  "run_step membership"*) seal membership ;;
 esac
 [ "$step" != "run_step $(cat "$answers/loses" 2>/dev/null)" ] || kill -KILL $PPID

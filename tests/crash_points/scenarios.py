@@ -54,7 +54,8 @@ def settings(edited: bool, version: str, role: str = "worker") -> Settings:
 
 def steps(*, edited: bool = False, version: str = "1.36.3", role: str = "worker") -> Steps:
     """Each step as the program wants it, with the shared files among its own: nothing brings them here."""
-    wanted = wanted_steps(settings(edited, version, role), LastUpdate(), ["docker.io/shop/web:1"], IDENTITY)
+    images = ["docker.io/shop/web:1"]
+    wanted = wanted_steps(settings(edited, version, role), LastUpdate(), images, IDENTITY, "certificate")
     return {
         key: replace(step, files=[*step.shared_files, *step.files], shared_files=[]) for key, step in wanted.items()
     }

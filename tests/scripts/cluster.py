@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from components.host_files import File
+from components.host_files.results import RECIPIENT
+from components.steps.sealing import SealingKey
 from tests.scripts.machine import Machine
 
 VALUES = {
@@ -33,13 +36,17 @@ WORKER_MEMBERSHIP = {
     "IS_GONE": "false",
     "KUBERNETES_VERSION": "1.36.3",
     "TAINTS": "",
+    "RESULT_IS_PLAIN": "true",
 }
-"""Values of the membership of a worker."""
+"""Values of the membership of a worker, as `make repair` gives them."""
 SAMPLES = Path(__file__).parent / "samples"
 """What programs print: of apt-get and dpkg as they did; of kubeadm in the formats of its sources."""
 FOREIGN_MACHINE = "docs/how-to/foreign-machine.md"
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
+SEALING_KEY = SealingKey.minted()
+SEALS = f'[[ $1 != cms ]] || exec {shutil.which("openssl")} "$@"\n'
+"""Beginning of an openssl that really seals."""
 DISCOVERY = [
     File("/etc/kubernetes/kubeadm/invitation", "abcdef.0123456789abcdef", mode="0600"),
     File("/etc/kubernetes/kubeadm/ca.crt", CA),
@@ -94,3 +101,8 @@ def kubeadm_calls(machine: Machine) -> list[str]:
     """The first two words of each call of kubeadm since the last time that this was asked, its own checks apart."""
     calls = [call for call in machine.calls() if call.startswith("kubeadm ") and " phase preflight " not in call]
     return [" ".join(call.split()[:2]) for call in calls]
+
+
+def let_seal(machine: Machine) -> None:
+    """Give a machine the certificate of SEALING_KEY, as `prepare` does."""
+    machine.write(RECIPIENT, SEALING_KEY.certificate)

@@ -25,6 +25,7 @@ GIVEN_BESIDE = {
     "reclaim": {"CLUSTER_AUTHORITY", "CONTROL_PLANE_VERSION"},
     "pod_network": {"CALICO_ANNOTATIONS", "NODE_NAME"},
     "recover": {"OTHER_ADDRESSES"},
+    "membership": {"RESULT_IS_PLAIN"},
 }
 """Beside the recorded values: operations/hosts/repair.py, operations/etcd/recover.py."""
 WITHOUT_A_STEP = {"steps/restore.sh"}
@@ -67,7 +68,7 @@ def steps(settings: Settings) -> list[Step]:
     found = [
         step
         for each in (settings, parse_settings(stack))
-        for step in wanted_steps(each, LastUpdate(), [], "0123456789abcdef").values()
+        for step in wanted_steps(each, LastUpdate(), [], "0123456789abcdef", "certificate").values()
     ]
     return [replace(step, files=[*step.files, *step.shared_files, *secret.get(step.name, [])]) for step in found]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from components.host_files.results import RECIPIENT
+from tests.scripts.cluster import SEALING_KEY, SEALS, let_seal
 from tests.scripts.machine import Finished, Machine
 
 PROVIDER = "pulumi-kubeadm:provider"
@@ -25,7 +27,7 @@ case "$*" in
   *) exit 1 ;;
 esac
 """
-OPENSSL = """\
+OPENSSL = f"""{SEALS}\
 if [[ $1 == rand ]]; then echo "$RANDOM$RANDOM"; else echo 'notAfter=Nov 24 00:00:00 2027 GMT'; fi
 """
 
@@ -37,13 +39,14 @@ def control_plane(machine: Machine) -> Machine:
     for name, body in {"kubeadm": KUBEADM, "kubectl": KUBECTL, "openssl": OPENSSL}.items():
         machine.stub(name, body)
     machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    let_seal(machine)
     return machine
 
 
 def user_of(finished: Finished) -> str:
     """The user in what a run returned."""
     assert finished.status == 0, finished.stderr
-    return finished.stdout.rpartition("- name: ")[2].strip()
+    return SEALING_KEY.opened(finished.stdout).rpartition("- name: ")[2].strip()
 
 
 def bound(machine: Machine) -> list[str]:
@@ -60,7 +63,9 @@ def test_the_user_is_the_stacks_own_and_has_rights_by_a_binding_alone(control_pl
     finished = control_plane.run("kubeconfig", VALUES)
     user = user_of(finished)
     assert user.startswith(f"{PROVIDER}:")
-    assert finished.stdout == f"# expires 2027-11-24\nclusters:\n- name: dev\nusers:\n- name: {user}\n"
+    assert (
+        SEALING_KEY.opened(finished.stdout) == f"# expires 2027-11-24\nclusters:\n- name: dev\nusers:\n- name: {user}\n"
+    )
     assert bound(control_plane) == [PROVIDER, "cluster-admin", user]
     (call,) = (call for call in control_plane.calls() if call.startswith("kubeadm "))
     config = control_plane.path("/etc/kubernetes/kubeadm/config.yaml")
@@ -125,3 +130,14 @@ def test_a_missing_admin_conf_is_an_error_and_not_an_empty_kubeconfig(control_pl
     finished = control_plane.run("kubeconfig", VALUES)
     assert (finished.status, finished.stdout) == (1, "")
     assert "expected a kubeconfig at" in finished.stderr
+
+
+@pytest.mark.parametrize("certificate", ["", "nonsense"])
+def test_a_kubeconfig_that_cannot_be_sealed_is_not_returned(control_plane: Machine, certificate: str) -> None:
+    """The one before keeps its rights."""
+    before = user_of(control_plane.run("kubeconfig", VALUES))
+    control_plane.write(RECIPIENT, certificate)
+    finished = control_plane.run("kubeconfig", VALUES)
+    assert (finished.status, finished.stdout) == (1, "")
+    assert f"expected openssl to seal a result for {control_plane.path(RECIPIENT)}" in finished.stderr
+    assert bound(control_plane) == [PROVIDER, "cluster-admin", before]

@@ -15,7 +15,20 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File, kubeadm
-from tests.scripts.cluster import CA, ETCD, NODE_IS_READY, SAVES, SNAPSHOTS, STATE, VALUES, WORKER_MEMBERSHIP
+from components.steps.result import result_of
+from tests.scripts.cluster import (
+    CA,
+    ETCD,
+    NODE_IS_READY,
+    SAVES,
+    SEALING_KEY,
+    SEALS,
+    SNAPSHOTS,
+    STATE,
+    VALUES,
+    WORKER_MEMBERSHIP,
+    let_seal,
+)
 from tests.scripts.machine import Finished, Machine
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -73,7 +86,7 @@ class Case:
         values: variables of the step.
         files: secret files of the step.
         secrets: files of the machine that hold a secret before.
-        returns: the secret is what the step returns.
+        returns: the secret is what the step returns, sealed.
         keeps: files of the machine that hold the secret afterwards.
     """
 
@@ -98,13 +111,14 @@ JOIN = Case(
     VALUES,
     (File(kubeadm.INVITATION_PATH, TOKEN, mode="0600"), File(kubeadm.JOIN_AUTHORITY_PATH, CA)),
 )
+SEALED = {"RESULT_IS_PLAIN": "false"}
 MEMBERSHIP = Case(
     "membership",
     {
         "kubeadm": f"echo {TOKEN}",
         "kubectl": 'case "$*" in *uid*) printf 0-1 ;; apply*) cat >/dev/null ;; esac',
     },
-    WORKER_MEMBERSHIP,
+    WORKER_MEMBERSHIP | SEALED,
     returns=True,
 )
 # The secret is the key of the certificates, which kubeadm reads from a file.
@@ -117,7 +131,7 @@ MEMBERSHIP_OF_CONTROL_PLANE = Case(
         '*ClusterConfiguration*) echo "apiVersion: kubeadm.k8s.io/v1beta4" ;; esac',
         "crictl": ETCD,
     },
-    WORKER_MEMBERSHIP | {"NODE_ROLE": "control-plane"},
+    WORKER_MEMBERSHIP | SEALED | {"NODE_ROLE": "control-plane"},
     returns=True,
 )
 KUBECONFIG = Case(
@@ -125,7 +139,8 @@ KUBECONFIG = Case(
     {
         "kubeadm": f"printf 'clusters:\\n- name: {CANARY}\\n'",
         "kubectl": 'case "$*" in apply*) cat >/dev/null ;; esac',
-        "openssl": "[[ $1 != rand ]] || exec echo 00c0ffee; cat >/dev/null; echo 'notAfter=Nov 24 00:00:00 2027 GMT'",
+        "openssl": f"{SEALS}[[ $1 != rand ]] || exec echo 00c0ffee\n"
+        "cat >/dev/null; echo 'notAfter=Nov 24 00:00:00 2027 GMT'",
     },
     {"PROVIDER": "pulumi-kubeadm:provider"},
     returns=True,
@@ -197,6 +212,7 @@ class Watched:
             self.machine.write(path, CANARY).chmod(0o600)
         for path, content in OF_A_CONTROL_PLANE.items() if case.secrets else ():
             self.machine.write(path, content.replace("ROOT", str(root)))
+        let_seal(self.machine)
         (directory / "trap").write_text(AT_A_COMMAND)
 
     def run(self, fails_at: int = 0) -> Finished:
@@ -229,8 +245,8 @@ class Watched:
 
     def leaks(self, finished: Finished) -> list[str]:
         """Where others read a secret."""
-        found = [] if finished.status == 0 and self._case.returns else [f"stdout: {finished.stdout}"]
-        found += [f"stderr: {finished.stderr}", *(f"argv: {call}" for call in self.machine.calls())]
+        found = [f"stdout: {finished.stdout}", f"stderr: {finished.stderr}"]
+        found += [f"argv: {call}" for call in self.machine.calls()]
         leaks = [each for each in found if CANARIES.search(each)]
         readable = self._directory / "readable"
         leaks += [f"readable: {line}" for line in readable.read_text().splitlines()] if readable.exists() else []
@@ -262,7 +278,7 @@ def test_a_secret_reaches_nobody_else_when_its_step_succeeds(case: Case, tmp_pat
     watched = Watched(tmp_path / "here", case)
     finished = watched.run()
     assert finished.status == 0, finished.stderr
-    assert (CANARY in finished.stdout) == case.returns
+    assert (CANARY in SEALING_KEY.opened(result_of(finished.stdout))) == case.returns
     assert watched.leaks(finished) == []
     for path in case.keeps - {SNAPSHOTS}:
         assert CANARIES.search(watched.machine.path(path).read_text())

@@ -40,5 +40,5 @@ if ! is_joined; then
   make_token
   ask "the API server to show the address of this control plane" kubectl get node "$HOST_NAME" \
     --output 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'
-  printf '%s\n%s\n%s\n' "$TOKEN" "$KEY" "$ANSWER"
+  printf '%s\n%s\n%s\n' "$TOKEN" "$KEY" "$ANSWER" >"$STAGING/invitation"
 fi

@@ -18,5 +18,5 @@ else
 fi
 if [[ $condition != True ]]; then
   make_token
-  printf '%s\n' "$TOKEN"
+  printf '%s\n' "$TOKEN" >"$STAGING/invitation"
 fi

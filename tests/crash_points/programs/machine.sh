@@ -144,6 +144,10 @@ case ${0##*/} in
     if [[ $1 == rand ]]; then
       echo 00c0ffee # the same in each run: ends are compared
       exit
+    elif [[ $1 == cms ]]; then
+      while [[ $1 != -in ]]; do shift; done
+      cat "$2"
+      exit
     fi
     cat >/dev/null
     echo "notAfter=Nov 24 00:00:00 2027 GMT"

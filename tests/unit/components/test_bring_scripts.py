@@ -15,6 +15,7 @@ from components.settings.stack_file import parse_settings
 from components.steps import bring_scripts
 from components.steps.last_update import LastUpdate
 from components.steps.scripts import install_scripts
+from components.steps.sealing import SealingKey
 from components.steps.ssh import Answer
 from components.steps.wanted import Wanted, wanted_steps
 from tests.unit.support.loops import finished
@@ -58,8 +59,10 @@ def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, st
     monkeypatch.setattr(bring_scripts, "run_as_root", run_as_root)
     monkeypatch.setattr(pulumi, "ResourceHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
-    steps = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef")
-    bring_scripts.bring_scripts(Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", steps))
+    steps = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef", "certificate")
+    bring_scripts.bring_scripts(
+        Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", SealingKey("certificate", ""), steps)
+    )
     finished(hooks[0](SimpleNamespace(name="cluster/node1/prepare")))
     return runs
 

@@ -20,6 +20,7 @@ from components.settings import Host, Settings
 from components.settings.stack_file import parse_settings
 from components.steps import connection, explain
 from components.steps.last_update import LastUpdate, RecordedStep
+from components.steps.sealing import SealingKey
 from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of
 from components.steps.step import Step, StepName
@@ -65,7 +66,7 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
 def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
     """One step of a host."""
     step = Step(name, host.name, host)
-    return Wanted("c", settings, LastUpdate(), "", {step.key: step})
+    return Wanted("c", settings, LastUpdate(), "", SealingKey("", ""), {step.key: step})
 
 
 @pytest.mark.parametrize(

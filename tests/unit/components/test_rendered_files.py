@@ -306,7 +306,7 @@ def test_bash_reads_each_variable_and_each_file(
     """And so does Python, which reads the state."""
     monkeypatch.setattr(stdin, "LIBRARY", str(tmp_path))
     for stack in every:
-        for step in wanted_steps(stack.settings, LastUpdate(), [], "0" * 16).values():
+        for step in wanted_steps(stack.settings, LastUpdate(), [], "0" * 16, "certificate").values():
             text = step.text()
             variables, files, arguments = real_parsers.bash_reads(tmp_path, text, list(step.variables))
             assert variables == step.variables

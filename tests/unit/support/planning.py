@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components.addons.calico import calico_images
-from components.lifetime import identity_of
+from components.lifetime import identity_of, sealing_key_of
 from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings.stack_file import SettingsError, parse_settings
@@ -25,8 +25,9 @@ def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
     """What a stack file wants after the last update."""
     pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
     settings = parse_settings(stack)
-    identity = identity_of(settings, last)
-    return Wanted("cluster", settings, last, identity, wanted_steps(settings, last, calico_images(settings), identity))
+    identity, key = identity_of(settings, last), sealing_key_of(last)
+    steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
+    return Wanted("cluster", settings, last, identity, key, steps)
 
 
 def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:

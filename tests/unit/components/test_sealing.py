@@ -1,0 +1,94 @@
+"""Secrets that steps return are sealed for a key that only the state has."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.host_files.results import RECIPIENT
+from components.lifetime import NOT_MINTED, sealing_key_of
+from components.steps.last_update import LastUpdate, RecordedStep
+from components.steps.of_control_plane import KUBECONFIG_OWNER
+from components.steps.sealing import SealingKey
+from components.steps.step import StepName
+from tests.unit.support import recording
+from tests.unit.support.recording import Recording, Registered, record, stack_of
+
+KEY = SealingKey.minted()
+
+
+def sealed(text: str, directory: Path, key: SealingKey = KEY) -> str:
+    """A text as scripts/lib/results.sh seals it."""
+    certificate = directory / "recipient.pem"
+    certificate.write_text(key.certificate)
+    command = ["openssl", "cms", "-encrypt", "-binary", "-aes-256-cbc", "-outform", "PEM", str(certificate)]
+    return subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout.decode()
+
+
+def stash_of(run: Recording) -> Registered:
+    """Where a run keeps the key."""
+    (found,) = [each for each in run.of_type("pulumi:index:Stash") if each.name == "sealing-key"]
+    return found
+
+
+@pytest.mark.parametrize("text", ["abcdef.0123456789abcdef\n", "a: ä\r\n" * 2000, "\n", "abcdef.0\n\n192.0.2.1"])
+def test_what_openssl_seals_is_opened_byte_for_byte(text: str, tmp_path: Path) -> None:
+    """Of any length, with any end of a line."""
+    result = sealed(text, tmp_path)
+    assert text.strip() not in result or not text.strip()
+    assert KEY.opened(result) == text
+
+
+@pytest.mark.parametrize("text", ["", "abcdef.0123456789abcdef\n", "clusters:\n- name: dev\n"])
+def test_a_result_of_an_older_version_is_taken_as_it_is(text: str) -> None:
+    """The state keeps it, and nothing runs again."""
+    assert KEY.opened(text) == text
+
+
+def test_a_result_that_is_sealed_for_another_key_is_an_error_without_its_text(tmp_path: Path) -> None:
+    """As where a machine has the certificate of a state that was lost."""
+    result = sealed("a secret\n", tmp_path, SealingKey.minted())
+    with pytest.raises(pulumi.RunError, match="sealed for the key in the state of this stack") as raised:
+        KEY.opened(result)
+    assert "BEGIN" not in str(raised.value)
+    assert KEY.private_key not in repr(KEY)
+
+
+def test_the_recorded_kubeconfig_is_read_through_the_key(tmp_path: Path) -> None:
+    """The authority of the cluster and the day of expiry come from it."""
+    kubeconfig = RecordedStep("", {}, sealed(recording.KUBECONFIG, tmp_path))
+    last = LastUpdate(steps={(KUBECONFIG_OWNER, StepName.KUBECONFIG): kubeconfig}, sealing_key=KEY)
+    assert last.secret_result(KUBECONFIG_OWNER, StepName.KUBECONFIG) == recording.KUBECONFIG
+    assert last.secret_result("node9", StepName.MEMBERSHIP) == ""
+
+
+def test_the_key_is_minted_once_and_is_a_secret_in_the_state(directory: Path) -> None:
+    """Control planes get its certificate; a preview before the first update has a constant in its place."""
+    preview = record(stack_of(directory, "node2"), preview=True)
+    assert stash_of(preview).inputs["input"] == asdict(SealingKey(NOT_MINTED, ""))
+    first = record(stack_of(directory, "node2"), preview=False)
+    key = SealingKey(**stash_of(first).inputs["input"])
+    assert stash_of(first).is_secret("input")
+    assert key.certificate in first.commands["node1/prepare"].inputs["stdin"]
+    assert RECIPIENT not in first.commands["node2/prepare"].inputs["stdin"]
+    second = record(stack_of(directory, "node2"), preview=False, before=first)
+    assert second.changed_since(first) == set()
+
+
+def test_a_cluster_of_an_older_version_gets_a_key_and_runs_its_preparation_alone(directory: Path) -> None:
+    """No kubeconfig is revoked, no membership visited, and no node joins again."""
+    before = record(stack_of(directory, "node2"), preview=False)
+    older = Recording([each for each in before.resources if each is not stash_of(before)], before.outputs)
+    after = record(stack_of(directory, "node2"), preview=False, before=older)
+    assert after.changed_since(older) == {"sealing-key", "node1/prepare"}
+
+
+def test_a_placeholder_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever recorded it."""
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    assert sealing_key_of(LastUpdate(sealing_key=SealingKey(NOT_MINTED, ""))).private_key
+    assert sealing_key_of(LastUpdate(sealing_key=KEY)) is KEY
