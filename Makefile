@@ -43,7 +43,7 @@ tools: ## Install what is needed to run Pulumi and the tests
 
 test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
-	@$(BIN)/pytest tests/unit tests/scripts tests/crash_points
+	@$(BIN)/pytest --numprocesses auto tests/unit tests/scripts tests/crash_points
 
 crash-points: ## STEP=init: each step ended, cut off or unanswered at each of its points, and its end compared; without STEP all of them
 	@$(PYTHON) -m local.toolchain
