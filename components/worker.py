@@ -19,6 +19,8 @@ class Worker(pulumi.ComponentResource):
     Adding a worker mints one short-lived token on a control plane, for this host alone. An upgrade drains the node
     first. Removing a worker drains and deletes the node, and then resets the machine.
 
+    A worker registers no outputs, nor does a prepared host: Pulumi writes the whole state for each registration.
+
     Attributes:
         host: the host in the settings.
         joined: the command after which the node is Ready; None for a host that is gone, whose node is deleted.
@@ -53,10 +55,8 @@ class Worker(pulumi.ComponentResource):
         if self.host.gone:
             commands.keep(self.host.name, StepName.JOIN, opts=pulumi.ResourceOptions(parent=self))
             keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
-            self.register_outputs({})
             return
         self.joined = join(self, prepared, commands, authority=authority, after=after, lives_in=lives_in)
-        self.register_outputs({})
 
 
 def join_workers(

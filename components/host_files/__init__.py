@@ -3,6 +3,6 @@
 from components.host_files.effect import Effect
 from components.host_files.effects import effect_of
 from components.host_files.file import File
-from components.host_files.prepared import own_files, shared_files
+from components.host_files.prepared import files_of
 
-__all__ = ["Effect", "File", "effect_of", "own_files", "shared_files"]
+__all__ = ["Effect", "File", "effect_of", "files_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from components.host_files import apt, containerd, kubeadm, vip
 from components.host_files.backup import SERVICE, TIMER, backup_files
@@ -14,15 +15,20 @@ from components.host_files.vip import NOBODY, vip_files
 from components.settings import Host, Settings
 
 
-def shared_files(host: Host, settings: Settings) -> list[File]:
-    """The files that the step `prepare` puts on a host, and that other hosts have alike."""
-    return [file for file in _prepared_files(host, settings) if not _is_own(file, host, settings)]
+class HostFiles(NamedTuple):
+    """The files that the step `prepare` puts on a host.
+
+    Attributes:
+        own: those that name the host, or have settings of the host alone.
+        shared: those that other hosts have alike.
+    """
+
+    own: list[File]
+    shared: list[File]
 
 
-def own_files(
-    host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False
-) -> list[File]:
-    """The files that the step `prepare` puts on a host, and that name the host or have settings of the host alone.
+def files_of(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False) -> HostFiles:
+    """The files that the step `prepare` puts on a host.
 
     Args:
         host: the host.
@@ -30,13 +36,12 @@ def own_files(
         leaving: addresses by name of control planes that leave in this update.
         comes: the host becomes a node in this update.
     """
-    files = _prepared_files(host, settings, leaving, comes=comes)
-    return [file for file in files if _is_own(file, host, settings)]
+    files = _rendered(host, settings, leaving, comes=comes)
+    own = [file for file in files if _is_own(file, host, settings)]
+    return HostFiles(own, [file for file in files if not _is_own(file, host, settings)])
 
 
-def _prepared_files(
-    host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False
-) -> list[File]:
+def _rendered(host: Host, settings: Settings, leaving: Mapping[str, str], *, comes: bool) -> list[File]:
     return [
         *system_files(host, settings),
         *apt.repository_files(settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from ipaddress import AddressValueError, IPv4Address
 
 from pydantic import Field
@@ -84,7 +85,7 @@ class Settings(Model):
         """The kernel settings of a host by name."""
         return {name: value for name, value in {**self.system.sysctl, **host.sysctl}.items() if value is not None}
 
-    @property
+    @cached_property  # each host asks, and the answer takes a look at each host
     def modules(self) -> tuple[str, ...]:
         """The kernel modules of every host: the guide's, the stack's, and those of its sysctls and of kube-proxy."""
         sysctls = [name for host in self.hosts.values() for name in self.sysctls(host)]

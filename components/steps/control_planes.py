@@ -58,7 +58,7 @@ class ControlPlanes:
         ranked = [self.leader, *self.members, *self.settings.living_control_planes]
         return list({host.name: host for host in ranked}.values())
 
-    @property
+    @cached_property
     def leaving(self) -> dict[str, str]:
         """Addresses by name of the control planes that left the stack file; they serve until the update ends."""
         names = [name for name in self.last.control_planes() if name not in self.settings.hosts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from components.host_files import File, apt, containerd, own_files, shared_files, vip
+from components.host_files import File, apt, containerd, files_of, vip
 from components.host_files.proxy import proxy_variables
 from components.host_files.results import result_files
 from components.host_files.system import HOSTS_FILE, api_line
@@ -54,6 +54,7 @@ def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
 def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
     settings, last = control_planes.settings, control_planes.last
     repositories = apt.repositories(settings)
+    files = files_of(host, settings, control_planes.leaving, comes=not last.is_member(host.name))
     version = settings.cluster.kubernetes_version
     cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     values: dict[str, Value] = {
@@ -89,11 +90,8 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seal
         host.name,
         host,
         values,
-        [
-            *own_files(host, settings, control_planes.leaving, comes=not last.is_member(host.name)),
-            *result_files(host, sealing_certificate),
-        ],
-        shared_files(host, settings),
+        [*files.own, *result_files(host, sealing_certificate)],
+        files.shared,
         again_when=again_when,
         undo=UndoName.RESET if is_reset else None,
     )

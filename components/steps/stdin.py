@@ -7,6 +7,7 @@ docs/architecture.md.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from components.host_files import File
 
 LIBRARY = "/usr/local/lib/pulumi-kubeadm"
 """Directory of the scripts on a host."""
+_WORD = re.compile(r"""((?:[^ \t\r\n'"\\]+|'[^']*'|"[^"\\]*")+)|['"\\]""")
+_QUOTED = re.compile(r"""'([^']*)'|"([^"]*)["]""")
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _shared(files: Mapping[str, tuple[str, str]]) -> str:
 def _parsed(text: str) -> tuple[dict[str, str], list[File], dict[str, tuple[str, str]]]:
     """Variables, staged files, and mode and digest of shared files by path."""
     values, files, shared_files = {}, [], {}
-    words = iter(shlex.split(text[text.find("export ") :]))
+    words = iter(_words(text[text.find("export ") :]))
     for word in words:
         if word == "export":
             name, _, value = next(words).partition("=")
@@ -117,3 +120,11 @@ def _parsed(text: str) -> tuple[dict[str, str], list[File], dict[str, tuple[str,
             mode, path, digest = next(words), next(words), next(words)
             shared_files[path] = mode, digest
     return values, files, shared_files
+
+
+def _words(text: str) -> list[str]:
+    """The words of `shlex.split`, which looks at each character and was a tenth of a run of a hundred hosts."""
+    found = [match[1] for match in _WORD.finditer(text)]
+    if None in found:  # a backslash, or a quote without its end
+        return shlex.split(text)
+    return [_QUOTED.sub(lambda quoted: quoted[1] or quoted[2] or "", word) for word in found]

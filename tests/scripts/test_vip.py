@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.host_files import File, own_files, shared_files
+from components.host_files import File, files_of
 from components.host_files.vip import CONFIGURATION, SCRIPT, UNIT
 from components.settings.stack_file import parse_settings
 from tests.scripts.cluster import ETCD, OWN_MEMBER, STATE, VALUES
@@ -21,8 +21,8 @@ def files() -> list[File]:
     stack["cluster"]["vip"] = {"address": "192.0.2.100"}
     settings = parse_settings(stack)
     host = settings.control_planes[0]
-    rendered = [*own_files(host, settings), *shared_files(host, settings)]
-    return [file for file in rendered if file.path in {CONFIGURATION, SCRIPT, UNIT}]
+    own, shared = files_of(host, settings)
+    return [file for file in [*own, *shared] if file.path in {CONFIGURATION, SCRIPT, UNIT}]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.host_files import shared_files
+from components.host_files import files_of
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
 from components.steps import bring_scripts
@@ -70,7 +70,7 @@ def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, st
 def test_the_hook_installs_the_scripts_for_this_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is dropped is tried as often as the stack file says."""
     host = parse_settings(smallest()).control_planes[0]
-    text = install_scripts(identity="0123456789abcdef", files=shared_files(host, parse_settings(smallest())))
+    text = install_scripts(identity="0123456789abcdef", files=files_of(host, parse_settings(smallest())).shared)
     assert bring(monkeypatch, Answer(0, "", "")) == [("node1", text, 8)]
 
 

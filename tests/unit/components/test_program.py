@@ -11,6 +11,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime import mocks
 
 from components.addons import manifests
 from components.objects.pull_secrets import docker_config
@@ -316,3 +317,18 @@ def test_what_a_login_prints_reaches_no_kubeconfig_and_no_join(tmp_path: Path, m
     )
     noisy = record(stack_of(tmp_path, "node2"), preview=False, before=first)
     assert noisy.changed_since(again) == set()
+
+
+def test_a_host_registers_no_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pulumi writes the whole state for each registration of outputs, which has to stay the cluster's alone."""
+    registered: list[str] = []
+    answer: Any = mocks.MockMonitor.RegisterResourceOutputs
+
+    def registers(monitor: mocks.MockMonitor, request: Any) -> Any:
+        registered.append(request.urn)
+        return answer(monitor, request)
+
+    monkeypatch.setattr(mocks.MockMonitor, "RegisterResourceOutputs", registers)
+    record(stack_of(tmp_path, "node2"), preview=False)
+    assert [urn for urn in registered if "Cluster::" in urn]
+    assert not [urn for urn in registered if "Worker::" in urn or "PreparedHost::" in urn]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -322,6 +323,18 @@ def test_a_script_that_runs_again_has_a_log_of_its_own_and_its_values() -> None:
     again = stdin.rerun_as(text, "drift", values={"C": "it's"})
     assert f'. {stdin.LIBRARY}/run.sh drift "$@"\n' in again
     assert inputs_of(again).values == {"A": tricky, "C": "it's"}
+
+
+@given(st.text("ab=#'\"\\ \t\n\f\u00a0$@", max_size=12))
+def test_the_words_of_a_recorded_command_are_those_of_a_shell(text: str) -> None:
+    """Quotes within quotes, lines, and spaces that are none to a shell; a quote without its end is refused."""
+    try:
+        expected = shlex.split(text)
+    except ValueError as refused:
+        with pytest.raises(ValueError, match=str(refused)):
+            stdin._words(text)
+    else:
+        assert stdin._words(text) == expected
 
 
 @pytest.mark.parametrize(
