@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from components.host_files import apt, backup, containerd, containerd_1_4, kubeadm, load_balancer, proxy, system, vip
+from components.host_files import (
+    api_server,
+    apt,
+    backup,
+    containerd,
+    containerd_1_4,
+    kubeadm,
+    load_balancer,
+    proxy,
+    system,
+    vip,
+)
 from components.host_files.effect import Effect
 
 EFFECTS = (
@@ -14,6 +25,7 @@ EFFECTS = (
     *load_balancer.EFFECTS,
     *backup.EFFECTS,
     *vip.EFFECTS,
+    *api_server.EFFECTS,
     *kubeadm.EFFECTS,
 )
 """Every effect; a test fails for a file of a host without an effect."""

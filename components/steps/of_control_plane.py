@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.host_files import kubeadm
+from components.host_files import api_server, kubeadm
 from components.settings import Host
 from components.steps.control_planes import ControlPlanes
 from components.steps.step import Step, StepName, Value
@@ -19,7 +19,14 @@ def init_step(host: Host, control_planes: ControlPlanes) -> Step:
     """The step of kubeadm init, and later of upgrades and changes of the control plane."""
     values = control_plane_values(host, control_planes)
     reset = {"RESET_ON_FAILURE": control_planes.settings.policy.reset_on_failure}
-    return Step(StepName.INIT, host.name, host, values | reset, verifies_on_update=True)
+    return Step(
+        StepName.INIT,
+        host.name,
+        host,
+        values | reset,
+        api_server.policy_files(control_planes.settings),
+        verifies_on_update=True,
+    )
 
 
 def control_plane_values(host: Host, control_planes: ControlPlanes) -> dict[str, Value]:

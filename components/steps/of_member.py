@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.host_files import kubeadm
+from components.host_files import api_server, kubeadm
 from components.settings import Host
 from components.steps.control_planes import ControlPlanes
 from components.steps.of_control_plane import control_plane_values
@@ -51,4 +51,5 @@ def join_step(host: Host, control_planes: ControlPlanes) -> Step:
             **control_plane_values(host, control_planes),
             "API_HOST": settings.name_in_hosts_files,
         }
-    return Step(StepName.JOIN, host.name, host, values, verifies_on_update=True)
+    policies = api_server.policy_files(settings) if host.role == "control-plane" else ()
+    return Step(StepName.JOIN, host.name, host, values, policies, verifies_on_update=True)

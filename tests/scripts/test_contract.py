@@ -52,6 +52,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     stack["packages"] = {"repository": repository}
     stack["containerd"]["repository"] = repository | {"url": "https://example.com/containerd"}
     stack["proxy"] = {"https": "http://proxy.example.com:3128"}
+    stack["cluster"]["audit"] = {}
     return parse_settings(stack)
 
 
@@ -103,7 +104,7 @@ def test_each_variable_that_is_given_is_read(settings: Settings) -> None:
 def test_each_staged_file_is_put_in_place(settings: Settings) -> None:
     """Or is excused with the reason."""
     staged = {(step.name, file.path) for step in steps(settings) for file in step.files}
-    assert {script for script, _ in staged} == {"prepare", "images", "join"}
+    assert {script for script, _ in staged} == {"prepare", "images", "init", "join"}
     assert {path for script, path in staged if not puts(script, path)} == set(NEVER_PUT)
 
 
