@@ -14,6 +14,7 @@ from components.host_files.file import File
 from components.settings import Settings
 
 FILES = "/etc/kubernetes/api-server"
+ENCRYPTION = f"{FILES}/encryption.yaml"
 AUDIT_LOGS = "/var/log/kubernetes/audit"
 OWN_POLICY = Path(__file__).parents[2] / "manifests" / "audit-policy.yaml"
 EFFECTS = (Effect(f"{FILES}/", "the API server restarts with it, one control plane after the other"),)
@@ -39,6 +40,8 @@ def arguments(settings: Settings) -> dict[str, str]:
             "audit-log-maxbackup": str(audit.max_backup),
             "audit-log-maxsize": str(audit.max_size),
         }
+    if settings.cluster.encryption:
+        found["encryption-provider-config"] = ENCRYPTION
     return found
 
 

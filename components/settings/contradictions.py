@@ -23,6 +23,7 @@ UNSUPPORTED = {
 """Settings that kubeadm accepts, but that would break a later upgrade, renewal or reset; and the reason."""
 
 OF_SECURITY = {
+    "encryption": {"encryption-provider-config", "experimental-encryption-provider-config"},
     "audit": {"audit-policy-file", *(f"audit-log-{name}" for name in ("path", "maxage", "maxbackup", "maxsize"))},
 }
 """Arguments of the API server that a switch sets, by the switch: twice in a manifest, the last one would count."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import containerd, kubeadm
+from components.host_files import containerd, encryption, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
@@ -30,6 +30,8 @@ GIVEN_BESIDE = {
 WITHOUT_A_STEP = {"steps/restore.sh"}
 """For machines of which nothing is recorded: tests/scripts/test_restore.py."""
 
+KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
+
 NEVER_PUT = {
     "/etc/hosts": "merged into what the machine has, by parts/prepare/host_names.sh",
     "/etc/containerd/config.toml.1": "renamed by parts/prepare/containerd.sh where containerd reads this format",
@@ -39,6 +41,7 @@ NEVER_PUT = {
     "/etc/apt/keyrings/containerd.asc": "likewise",
     kubeadm.INVITATION_PATH: "written into kubeadm's discovery file by steps/join.sh",
     kubeadm.JOIN_AUTHORITY_PATH: "likewise",
+    encryption.KEYS: "written into the API server's file by lib/encryption.sh",
 }
 
 
@@ -52,7 +55,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     stack["packages"] = {"repository": repository}
     stack["containerd"]["repository"] = repository | {"url": "https://example.com/containerd"}
     stack["proxy"] = {"https": "http://proxy.example.com:3128"}
-    stack["cluster"]["audit"] = {}
+    stack["cluster"] |= {"audit": {}, "encryption": {"keys": [{"name": "k1", "secret": "key"}]}}
     return parse_settings(stack)
 
 
@@ -62,6 +65,7 @@ def steps(settings: Settings) -> list[Step]:
     secret = {
         StepName.IMAGES: containerd.credential_files(settings, passwords),
         StepName.JOIN: kubeadm.join_files("token", "certificate"),
+        StepName.INIT: encryption.encryption_files(settings, {"k1": KEY}),
     }
     stack = with_workers("node2", "node3")
     stack["hosts"]["node2"]["role"] = "control-plane"

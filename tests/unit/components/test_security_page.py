@@ -39,6 +39,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, s
     monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
     account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
     stack = stack_of(tmp_path, "node2", "node3") | {"access": {"serviceAccounts": [account]}}
+    stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}
     run = record(stack, preview=False)
     return {(kind, name) for each in run.resources for kind, name in _secrets_of(each)}
 
@@ -85,6 +86,7 @@ def _files(settings: Settings) -> Iterator[File]:
         yield from prepared_files(host, settings)
     yield from containerd.credential_files(settings, {"hub.example.com": "a password"})
     yield from api_server.policy_files(settings)
+    yield File(api_server.ENCRYPTION, "", "0600")
     yield File(kubeadm.DISCOVERY_PATH, "", "0600")
 
 
