@@ -55,6 +55,7 @@ class Cluster(pulumi.ComponentResource):
         settings: Settings,
         *,
         registry_passwords: Mapping[Registry, pulumi.Input[str]] | None = None,
+        encryption_keys: Mapping[str, pulumi.Input[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Create or change a cluster.
@@ -63,6 +64,7 @@ class Cluster(pulumi.ComponentResource):
             name: prefix of the name of each resource of the cluster; unique in the program, and never changed.
             settings: valid settings, from `parse_settings`.
             registry_passwords: passwords of the image registries with a username; secrets.
+            encryption_keys: keys of `cluster.encryption` by name, 32 bytes in base64; secrets.
             opts: options of the component.
 
         Raises:
@@ -89,13 +91,17 @@ class Cluster(pulumi.ComponentResource):
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        access, control_planes = self._make(StepCommands(wanted), passwords)
+        keys: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(encryption_keys or {})))
+        access, control_planes = self._make(StepCommands(wanted), passwords, keys)
         self.kubeconfig = access.kubeconfig
         self.outputs = _outputs(access, control_planes, settings)
         self.register_outputs(self.outputs)
 
     def _make(
-        self, commands: StepCommands, passwords: pulumi.Output[dict[str, str]]
+        self,
+        commands: StepCommands,
+        passwords: pulumi.Output[dict[str, str]],
+        encryption_keys: pulumi.Output[dict[str, str]],
     ) -> tuple[ClusterAccess, list[ControlPlane]]:
         """Make every resource below the cluster, in the order of creation."""
         wanted, child = commands.wanted, self._child
@@ -107,7 +113,9 @@ class Cluster(pulumi.ComponentResource):
         }
         warn_of_clones(hosts, settings)
 
-        access, control_planes = make_control_planes(hosts, commands, lives_in=lifetime, opts=child)
+        access, control_planes = make_control_planes(
+            hosts, commands, encryption_keys=encryption_keys, lives_in=lifetime, opts=child
+        )
 
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.host import PreparedHost
+from components.host_files.encryption import encryption_files
 from components.membership import join, keep_membership
 from components.settings import Host
 from components.steps.remote import StepCommands
@@ -38,6 +39,7 @@ class ControlPlane(pulumi.ComponentResource):
         commands: StepCommands,
         *,
         authority: pulumi.Input[str] | None,
+        encryption_keys: pulumi.Output[dict[str, str]],
         after: Sequence[pulumi.Resource],
         lives_in: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
@@ -48,6 +50,7 @@ class ControlPlane(pulumi.ComponentResource):
             prepared: the machine.
             commands: makes the commands of the cluster.
             authority: certificate of the cluster's authority, in PEM; None before there is a cluster.
+            encryption_keys: keys of Secrets by name; secrets.
             after: what changes before this control plane.
             lives_in: the lifetime of the cluster. `pulumi destroy` removes no member of etcd.
             opts: options of the component, at least the parent.
@@ -61,13 +64,28 @@ class ControlPlane(pulumi.ComponentResource):
             self.settled = keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
             self.register_outputs({})
             return
+        settings = wanted.settings
+        # Without such a file the standard input is no secret, and a preview shows its lines.
+        keys = encryption_keys.apply(lambda known: encryption_files(settings, known))
+        secret_files = keys if settings.cluster.encryption else None
         if wanted.node_step(self.host) is StepName.JOIN:
-            done = join(self, prepared, commands, authority=authority, after=after, lives_in=lives_in)
+            done = join(
+                self, prepared, commands, authority=authority, more_files=secret_files, after=after, lives_in=lives_in
+            )
         else:
             options = pulumi.ResourceOptions(depends_on=[prepared, *after])
-            done = commands.run(wanted.step(name, StepName.INIT), opts=pulumi.ResourceOptions.merge(child, options))
+            done = commands.run(
+                wanted.step(name, StepName.INIT),
+                secret_files=secret_files,
+                opts=pulumi.ResourceOptions.merge(child, options),
+            )
         self.settled, self.certificates = done, done.stdout.apply(result_of)
         self.register_outputs({})
+
+    def write_secrets(self, commands: StepCommands, *, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
+        """The command after which Secrets are written with the first key, by this API server."""
+        step = commands.wanted.step(self.host.name, StepName.ENCRYPTION)
+        return commands.run(step, opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)))
 
     def become_member(
         self, commands: StepCommands, *, after: Sequence[pulumi.Resource], lives_in: pulumi.Resource

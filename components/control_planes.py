@@ -18,13 +18,15 @@ def make_control_planes(
     hosts: Mapping[str, PreparedHost],
     commands: StepCommands,
     *,
+    encryption_keys: pulumi.Output[dict[str, str]],
     lives_in: pulumi.Resource,
     opts: pulumi.ResourceOptions,
 ) -> tuple[ClusterAccess, list[ControlPlane]]:
     """The access to the cluster, and its control planes, which change one at a time.
 
     Machines that are gone leave first: the votes of the others are then a majority again. The leader is next, and then
-    the other members; new control planes join last. The steps ask whether all other control planes are well.
+    the other members; new control planes join last. The steps ask whether all other control planes are well. Once every
+    API server reads Secrets with all keys, one after the other writes with the first.
     """
     wanted, roles = commands.wanted, commands.wanted.control_planes
     recorded = wanted.last.secret_result(KUBECONFIG_OWNER, StepName.KUBECONFIG)
@@ -35,7 +37,13 @@ def make_control_planes(
     access, made, settled = None, list[ControlPlane](), list[pulumi.Resource]()
     for host in [*gone, *roles.in_turn]:
         control_plane = ControlPlane(
-            hosts[host.name], commands, authority=authority, after=[*named, *settled[-1:]], lives_in=lives_in, opts=opts
+            hosts[host.name],
+            commands,
+            authority=authority,
+            encryption_keys=encryption_keys,
+            after=[*named, *settled[-1:]],
+            lives_in=lives_in,
+            opts=opts,
         )
         made.append(control_plane)
         settled += [control_plane.settled] if control_plane.settled else []
@@ -45,5 +53,9 @@ def make_control_planes(
     for control_plane in made:
         if control_plane.host == roles.initialiser and not control_plane.host.gone:
             control_plane.become_member(commands, after=settled, lives_in=lives_in)
+    written = list[pulumi.Resource]()
+    for control_plane in made:
+        if not control_plane.host.gone and wanted.settings.cluster.encryption:
+            written.append(control_plane.write_secrets(commands, after=[*settled, *written]))
     assert access is not None, "a cluster has a leader"
     return access, made

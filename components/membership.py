@@ -8,7 +8,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host import PreparedHost
-from components.host_files import kubeadm
+from components.host_files import File, kubeadm
 from components.settings import Host
 from components.steps.remote import StepCommands
 from components.steps.step import StepName
@@ -20,6 +20,7 @@ def join(
     commands: StepCommands,
     *,
     authority: pulumi.Input[str] | None,
+    more_files: pulumi.Output[list[File]] | None = None,
     after: Sequence[pulumi.Resource],
     lives_in: pulumi.Resource,
 ) -> remote.Command:
@@ -31,8 +32,8 @@ def join(
     invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(wanted.secret_in))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
-        secret_files=pulumi.Output.all(invitation=invitation, authority=authority).apply(
-            lambda all_: kubeadm.join_files(**all_)
+        secret_files=pulumi.Output.all(invitation, authority, more_files or []).apply(
+            lambda all_: [*kubeadm.join_files(*all_[:2]), *all_[2]]
         ),
         keeps_input=wanted.last.is_member(host.name) and not wanted.changes_node(host),
         opts=pulumi.ResourceOptions(parent=parent),  # it waits for all that its membership waits for

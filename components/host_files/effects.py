@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.host_files import (
+    api_server,
     apt,
     backup,
     containerd,
@@ -25,6 +26,7 @@ EFFECTS = (
     *load_balancer.EFFECTS,
     *backup.EFFECTS,
     *vip.EFFECTS,
+    *api_server.EFFECTS,
     *kubeadm.EFFECTS,
     *results.EFFECTS,
 )

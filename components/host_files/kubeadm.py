@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from components.host_files import api_server as files_of_api_server
 from components.host_files.containerd import SOCKET
 from components.host_files.effect import Effect
 from components.host_files.file import File
@@ -103,7 +104,8 @@ def _cluster_configuration(settings: Settings) -> dict[str, Any]:
             "dnsDomain": cluster.networking.dns_domain,
         },
     }
-    return merged(document, _with_shutdown_delay(_with_vip(cluster.cluster_configuration, settings), settings))
+    own = _with_vip(cluster.cluster_configuration, settings)
+    return merged(document, _with_security(_with_shutdown_delay(own, settings), settings))
 
 
 def _with_vip(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -122,14 +124,29 @@ def _with_shutdown_delay(own: dict[str, Any], settings: Settings) -> dict[str, A
     """
     if is_address(settings.endpoint_host):
         return own
-    server = own.get("apiServer") or {}
     name, value = "shutdown-delay-duration", SHUTDOWN_DELAYS[settings.load_balancer]
-    if name in flags_of(server):
+    if name in flags_of(own.get("apiServer")):
         return own
+    return _with_arguments(own, {name: value}, settings)
+
+
+def _with_security(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """A ClusterConfiguration in which the API server has the files of the security switches."""
+    volumes = files_of_api_server.volumes(settings)
+    if not volumes:
+        return own
+    own = _with_arguments(own, files_of_api_server.arguments(settings), settings)
+    server = own["apiServer"]
+    return {**own, "apiServer": {**server, "extraVolumes": [*(server.get("extraVolumes") or ()), *volumes]}}
+
+
+def _with_arguments(own: dict[str, Any], more: Mapping[str, str], settings: Settings) -> dict[str, Any]:
+    """A ClusterConfiguration whose API server has further arguments, in the form of its API version."""
+    server = own.get("apiServer") or {}
+    there: Any = server.get("extraArgs") or ()
     is_mapping = kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta3")
-    arguments: Any = server.get("extraArgs") or ()
-    added = {**dict(arguments), name: value} if is_mapping else [*arguments, {"name": name, "value": value}]
-    return {**own, "apiServer": {**server, "extraArgs": added}}
+    added = [{"name": name, "value": value} for name, value in more.items()]
+    return {**own, "apiServer": {**server, "extraArgs": {**dict(there), **more} if is_mapping else [*there, *added]}}
 
 
 def _kubelet_configuration(settings: Settings) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pulumi
 from components.addons.calico import CALICO, NODE, configuration_of
 from components.host_files import backup, containerd, effect_of
 from components.review.changed_objects import addon_changes, label_changes, object_changes
+from components.review.encryption import key_changes
 from components.settings import Host, Registry
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
@@ -43,6 +44,7 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *(line for host in wanted.settings.control_planes for line in _control_plane(host, wanted, passwords)),
         *(line for host in wanted.settings.workers for line in _worker(host, wanted, passwords)),
         *_endpoint(wanted),
+        *key_changes(wanted),
         *_kubeconfig(wanted),
         *_backup(wanted),
         *_sponsors(wanted),

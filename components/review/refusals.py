@@ -9,6 +9,7 @@ import yaml
 
 from components.host_files import kubeadm
 from components.review.departures import departures_without_sponsor, roles_that_change
+from components.review.encryption import lost_keys
 from components.settings import Host
 from components.settings.stack import is_address
 from components.settings.stack_file import SettingsError
@@ -60,6 +61,7 @@ def _problems(wanted: Wanted) -> Iterator[str]:
             " write them after the `pulumi up` that changes cluster.controlPlaneEndpoint"
         )
     yield from _fixed(wanted)
+    yield from lost_keys(wanted)
     yield from _addresses(wanted)
     yield from _names(wanted)
     yield from _versions(wanted)

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from components.settings import _patterns
 from components.settings._types import LARGEST, DnsLabel, HostName, LabelKey, LabelValue, Model, Network
+from components.settings.audit import Audit
+from components.settings.encryption import Encryption
 from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
 
 OWNED_BY_SETTINGS = {
@@ -145,6 +147,8 @@ class Cluster(Model):
     ignore_preflight_errors: tuple[Annotated[str, StringConstraints(pattern=_patterns.PREFLIGHT)], ...] = Field(
         (), description="kubeadm's checks that may fail, by name"
     )
+    audit: Audit | None = Field(None, description="Audit log of the API servers; `{}` for one with the defaults")
+    encryption: Encryption | None = Field(None, description="Encryption of Secrets in etcd; none by default")
     cluster_configuration: Annotated[Document, _without_owned_keys("clusterConfiguration")] = Field(
         {}, description="Merged into kubeadm's ClusterConfiguration"
     )

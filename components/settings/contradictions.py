@@ -22,6 +22,12 @@ UNSUPPORTED = {
 }
 """Settings that kubeadm accepts, but that would break a later upgrade, renewal or reset; and the reason."""
 
+OF_SECURITY = {
+    "encryption": {"encryption-provider-config", "experimental-encryption-provider-config"},
+    "audit": {"audit-policy-file", *(f"audit-log-{name}" for name in ("path", "maxage", "maxbackup", "maxsize"))},
+}
+"""Arguments of the API server that a switch sets, by the switch: twice in a manifest, the last one would count."""
+
 
 def contradictions(settings: Settings) -> Iterator[str]:
     """A line for each contradiction of a stack file: path in the file, the problem, the found value."""
@@ -76,8 +82,19 @@ def _unsupported(settings: Settings) -> Iterator[str]:
 def _api_server(settings: Settings) -> Iterator[str]:
     """The API server gets arguments and names from the program: its settings need the form that they are added to."""
     server = settings.cluster.cluster_configuration.get("apiServer")
-    if server is not None and not isinstance(server, dict):
-        yield f"cluster.clusterConfiguration.apiServer: a mapping, found {server!r}"
+    if server is None:
+        return
+    path = "cluster.clusterConfiguration.apiServer"
+    if not isinstance(server, dict):
+        yield f"{path}: a mapping, found {server!r}"
+        return
+    volumes = server.get("extraVolumes")
+    if volumes is not None and not isinstance(volumes, list):
+        yield f"{path}.extraVolumes: a list, found {volumes!r}"
+    for section, flags in OF_SECURITY.items():
+        twice = [flag for flag in flags_of(server) if flag in flags]
+        if twice and getattr(settings.cluster, section):
+            yield f"{path}.extraArgs: cluster.{section} sets {', '.join(twice)}, found both; remove either"
 
 
 def _repositories(settings: Settings) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Passwords of the image registries, from the stack's secrets."""
+"""Passwords of the image registries, and keys of Secrets in etcd, from the stack's secrets."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ def registry_passwords(settings: Settings) -> dict[Registry, pulumi.Output[str]]
         for name, access in settings.containerd.registries.items()
         if access.username
     }
+
+
+def encryption_keys(settings: Settings) -> dict[str, pulumi.Output[str]]:
+    """Key by name, in base64, for every key of `cluster.encryption`: secrets."""
+    config, encryption = pulumi.Config(), settings.cluster.encryption
+    return {key.name: config.require_secret(key.secret) for key in encryption.keys} if encryption else {}

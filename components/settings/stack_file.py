@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from components.settings import Settings
 from components.settings._problems import problems_of, unknown_key
 from components.settings.contradictions import contradictions
+from components.settings.encryption import problem_of_key
 
 CLUSTER = "cluster"
 """Name of the component of a stack file: never changed, and independent of the name of the cluster."""
@@ -40,17 +41,23 @@ def load_settings() -> Settings:
     """
     config = pulumi.Config()
     prefix = f"{config.name}:"
+    values = {key.removeprefix(prefix): value for key, value in runtime_config.CONFIG.get().items()}
     names = {key.removeprefix(prefix) for key in runtime_config.CONFIG.get() if key.startswith(prefix)}
     found = {section: config.get_object(section) for section in SECTIONS}
     return parse_settings(
         {section: value for section, value in found.items() if value is not None},
         others=names - set(SECTIONS),
         secrets={name for name in names if runtime_config.is_config_secret(prefix + name)},
+        values={name: values[name] for name in names - set(SECTIONS)},
     )
 
 
 def parse_settings(
-    raw: Mapping[str, Any], *, others: Collection[str] = (), secrets: Collection[str] | None = None
+    raw: Mapping[str, Any],
+    *,
+    others: Collection[str] = (),
+    secrets: Collection[str] | None = None,
+    values: Mapping[str, str] | None = None,
 ) -> Settings:
     """Settings from the mapping that a stack file holds, its keys without the project's prefix.
 
@@ -58,6 +65,7 @@ def parse_settings(
         raw: sections by name.
         others: names of the stack's further settings.
         secrets: names of the encrypted settings; None validates the sections only.
+        values: values of the further settings, decrypted; no problem repeats one.
 
     Raises:
         SettingsError: with every problem; of encrypted sections alone, because other problems may repeat their values.
@@ -79,6 +87,7 @@ def parse_settings(
     if settings:
         problems += contradictions(settings)
     problems += _problems_of_other_settings(settings, others, secrets)
+    problems += _problems_of_keys(settings, values or {})
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
@@ -90,7 +99,8 @@ def _encrypted_sections(raw: Mapping[str, Any], secrets: Collection[str]) -> Ite
         if name in raw and (name in secrets or _has_ciphertext(raw[name])):
             yield (
                 f"{name}: encrypted, or a setting in it is, found `secure:`; previews, state and files of hosts would"
-                " show it in clear; write it in plain text: only passwords of image registries are secrets"
+                " show it in clear; write it in plain text: only passwords of"
+                " image registries, and keys of Secrets, are secrets"
             )
 
 
@@ -107,16 +117,40 @@ def _problems_of_other_settings(
     settings: Settings | None, others: Collection[str], secrets: Collection[str] | None
 ) -> Iterator[str]:
     """Problems of settings beside the sections: passwords must be secrets, any other name is a misspelt section."""
-    registries = settings.containerd.registries.items() if settings else ()
-    passwords = {access.password_key: registry for registry, access in registries if access.username}
+    known = dict(_secrets_of(settings)) if settings else {}
     if settings:
-        for name in sorted(set(others) - set(passwords)):
-            yield f"{name}: {unknown_key(name, [*SECTIONS, *passwords])}"
+        for name in sorted(set(others) - set(known)):
+            yield f"{name}: {unknown_key(name, [*SECTIONS, *known])}"
     if secrets is None:
         return
-    for name, registry in passwords.items():
+    for name, what in known.items():
         command = f"pulumi config set --secret {name}"
         if name not in others:
-            yield f"{name}: missing, the password of image registry {registry}; set it: {command}"
+            yield f"{name}: missing, the {what}; set it: {command}"
         elif name not in secrets:
-            yield f"{name}: in plain text; encrypt it: {command}, and change the password, which was readable"
+            word = what.partition(" ")[0]
+            yield f"{name}: in plain text; encrypt it: {command}, and change the {word}, which was readable"
+
+
+def _secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Name of each secret that the sections name, and what it is."""
+    for registry, access in settings.containerd.registries.items():
+        if access.username:
+            yield access.password_key, f"password of image registry {registry}"
+    for key in settings.cluster.encryption.keys if settings.cluster.encryption else ():
+        yield key.secret, f"key {key.name} of cluster.encryption, 32 random bytes in base64"
+
+
+def _problems_of_keys(settings: Settings | None, values: Mapping[str, str]) -> Iterator[str]:
+    """Keys of Secrets with which the API server would not start, or of which one is there twice."""
+    keys = settings.cluster.encryption.keys if settings and settings.cluster.encryption else ()
+    names: dict[str, str] = {}
+    for key in (each for each in keys if each.secret in values):
+        value = values[key.secret].strip()
+        problem = problem_of_key(value)
+        if problem:
+            command = f"openssl rand -base64 32 | pulumi config set --secret {key.secret}"
+            yield f"{key.secret}: {problem}; make one: {command}"
+        elif value in names:
+            yield f"{key.secret}: the same key as {names[value]}, under another name; make another one"
+        names[value] = key.secret

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.host_files import kubeadm
-from components.settings import Host
+from components.host_files import api_server, kubeadm
+from components.settings import Host, Settings
 from components.steps.control_planes import ControlPlanes
 from components.steps.step import Step, StepName, Value
 
@@ -19,7 +19,42 @@ def init_step(host: Host, control_planes: ControlPlanes) -> Step:
     """The step of kubeadm init, and later of upgrades and changes of the control plane."""
     values = control_plane_values(host, control_planes)
     reset = {"RESET_ON_FAILURE": control_planes.settings.policy.reset_on_failure}
-    return Step(StepName.INIT, host.name, host, values | reset, verifies_on_update=True)
+    return Step(
+        StepName.INIT,
+        host.name,
+        host,
+        values | reset,
+        api_server.policy_files(control_planes.settings),
+        again_when=encryption_order(control_planes.settings),
+        verifies_on_update=True,
+    )
+
+
+def encryption_order(settings: Settings) -> dict[str, Value]:
+    """Names of the keys of Secrets in their order, as a variable; none where Secrets are not encrypted.
+
+    The keys themselves are a secret file, whose change alone no plan sees.
+    """
+    encryption = settings.cluster.encryption
+    return {"ENCRYPTION_ORDER": list(encryption.order)} if encryption else {}
+
+
+def encryption_step(host: Host, control_planes: ControlPlanes) -> Step:
+    """The second pass of a change of keys: the API server writes with the first one, and Secrets are rewritten.
+
+    In the first pass, `init` or `join`, every API server learns to read with all keys.
+    """
+    values: dict[str, Value] = {
+        "NODE_IP": str(host.internal_ip),
+        "WRITER": str(encryption_writer(control_planes.settings)),
+    }
+    again_when = encryption_order(control_planes.settings)
+    return Step(StepName.ENCRYPTION, host.name, host, values, again_when=again_when)
+
+
+def encryption_writer(settings: Settings) -> str | None:
+    """Name of the key that Secrets are written with, `identity` where they are decrypted; None without encryption."""
+    return settings.cluster.encryption.order[0] if settings.cluster.encryption else None
 
 
 def control_plane_values(host: Host, control_planes: ControlPlanes) -> dict[str, Value]:

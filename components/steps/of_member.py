@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from components.host_files import kubeadm
+from components.host_files import api_server, kubeadm
 from components.settings import Host
 from components.steps.control_planes import ControlPlanes
-from components.steps.of_control_plane import control_plane_values
+from components.steps.of_control_plane import control_plane_values, encryption_order
 from components.steps.step import Step, StepName, UndoName, Value
 
 
@@ -51,4 +51,13 @@ def join_step(host: Host, control_planes: ControlPlanes) -> Step:
             **control_plane_values(host, control_planes),
             "API_HOST": settings.name_in_hosts_files,
         }
-    return Step(StepName.JOIN, host.name, host, values, verifies_on_update=True)
+    is_control_plane = host.role == "control-plane"
+    return Step(
+        StepName.JOIN,
+        host.name,
+        host,
+        values,
+        api_server.policy_files(settings) if is_control_plane else (),
+        again_when=encryption_order(settings) if is_control_plane else {},
+        verifies_on_update=True,
+    )

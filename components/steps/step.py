@@ -23,6 +23,7 @@ class StepName(StrEnum):
     KUBECONFIG = "kubeconfig"
     MEMBERSHIP = "membership"
     JOIN = "join"
+    ENCRYPTION = "encryption"
 
 
 class UndoName(StrEnum):

@@ -13,7 +13,7 @@ from components.settings.versions import numbers_of
 from components.steps.connection import is_same_machine
 from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
-from components.steps.of_control_plane import init_step, kubeconfig_step
+from components.steps.of_control_plane import encryption_step, init_step, kubeconfig_step
 from components.steps.of_every_host import images_step, prepare_step
 from components.steps.of_member import join_step, membership_step
 from components.steps.result import result_of
@@ -143,3 +143,5 @@ def _steps_of(
         yield init_step(host, control_planes)
     else:
         yield join_step(host, control_planes)
+    if host.role == "control-plane" and control_planes.settings.cluster.encryption:
+        yield encryption_step(host, control_planes)

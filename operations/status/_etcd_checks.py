@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from components.settings import Host, Settings
+from components.settings.encryption import NOT_ENCRYPTED
 from operations.stack.commands import StackCommands
 from problem import Problem
 
@@ -61,6 +62,7 @@ def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackC
     yield from _members(host, settings, facts, commands)
     yield from _leader(host, facts)
     yield from _size(host, facts)
+    yield from _encryption(host, settings, facts, commands)
 
 
 def _bundle(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
@@ -105,6 +107,27 @@ def _members(host: Host, settings: Settings, facts: Facts, commands: StackComman
             seen=f"no member at {address}",
             next_command=commands.up,
         )
+
+
+def _encryption(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+    """Secrets that are written with another key than the stack's; etcd is one, so that one control plane says it."""
+    encryption, first = settings.cluster.encryption, min(each.name for each in settings.living_control_planes)
+    if encryption is None or host.name != first or "secret_writers" not in facts:
+        return
+    counts = dict(each.split("=", 1) for each in facts["secret_writers"].split() if "=" in each)
+    writer = encryption.order[0]
+    if set(counts) - {writer} or not counts:
+        of_each = [f"{count} {_written(name)}" for name, count in sorted(counts.items())]
+        yield Problem(
+            "etcd: encryption of Secrets",
+            expected=f"every Secret {_written(writer)}",
+            seen=", ".join(of_each) or "no API server with keys",
+            next_command=commands.up,
+        )
+
+
+def _written(name: str) -> str:
+    return "in clear" if name == NOT_ENCRYPTED else f"encrypted with {name}"
 
 
 def _status(facts: Facts) -> Mapping[str, str]:

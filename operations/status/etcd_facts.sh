@@ -26,6 +26,15 @@ etcdctl() {
     --key "$pki/server.key" --endpoints https://127.0.0.1:2379 "$@" 2>&1
 }
 
+# secret_writers: NAME=COUNT of each key that Secrets are written with, as lib/encryption.sh of the scripts has them; where the stack
+# encrypts, or did. Their values are in a pipe only.
+secret_writers() {
+  [[ -e /etc/kubernetes/api-server/encryption.yaml || -e $STATE/encryption ]] || return 0
+  etcdctl get /registry/secrets/ --prefix --write-out fields |
+    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t; s/^"Value" : "k8s:enc:.*/unknown/p; t;
+      s/^"Value" : .*/identity/p' | sort | uniq --count | awk '{printf "%s=%s ", $2, $1}'
+}
+
 # age_of FILE: seconds since the file was written.
 age_of() { echo $(($(date +%s) - $(stat --format %Y "$1"))); }
 
@@ -49,6 +58,7 @@ if [[ -e $STATE/initialized ]]; then
     fact etcd_status "$(etcdctl endpoint status --write-out fields |
       sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p')"
     fact etcd_alarms "$(etcdctl alarm list | grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' | sort --unique)"
+    fact secret_writers "$(secret_writers)"
   else
     fact etcd_failure "$MEMBERS"
   fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A bundle: a snapshot of etcd that was verified by its hash, the keys of the cluster, and kubeadm's configuration.
-# Needs: lib/backup.sh lib/kubeadm.sh lib/static_pods.sh
+# Needs: lib/api_server.sh lib/backup.sh lib/kubeadm.sh lib/static_pods.sh
 
 ETCD_DATA=/var/lib/etcd
 ETCD_SNAPSHOT=$ETCD_DATA/bundle.db # etcd's data directory has the same path on the host, and in etcd's container
@@ -74,6 +74,7 @@ gather() {
   mkdir -p "$bundle"
   cp --recursive --dereference --preserve "$PKI" "$bundle/pki"
   cp "$KUBEADM_CONFIG" "$bundle/config.yaml"
+  if [[ -f $ENCRYPTION ]]; then cp "$ENCRYPTION" "$bundle/pki/"; fi
   {
     printf 'cluster-name=%s\n' "$(mark "$CLUSTER_NAME_MARK")"
     printf 'cluster-id=%s\n' "$(mark "$OWNER_MARK")"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # A control plane that exists, whether this machine initialised it or joined it.
 # Needs: CERTIFICATE_GENERATION CLUSTER_CONFIGURATION_SHA256 CLUSTER_IDENTITY CONTROL_PLANE_TAINTS DRAIN_TIMEOUT_SECONDS
-#   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/clients.sh
-#   lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
+#   KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION KUBE_PROXY_CONFIGURATION_SHA256 VXLAN_MODE; lib/api_server.sh lib/clients.sh
+#   lib/encryption.sh lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/static_pods.sh lib/unsynced.sh
 
 has_all_of_kubeadm() {
   api_is_ready &&
@@ -64,6 +64,7 @@ keep_control_plane() {
     put_back_lost_files
     put_back_kubelet_configuration
     put_back_half_done
+    put_back_encryption
     if ! has_api_certificate; then
       make_api_certificate
       changed "the certificate of the API server, which was missing, is made"
@@ -81,10 +82,14 @@ keep_control_plane() {
   remember "$INITIALIZED_MARK" yes
   remember "$DRAIN_TIMEOUT_MARK" "$DRAIN_TIMEOUT_SECONDS"
   put_back_kube_proxy_configuration
+  put_policies
+  learn_keys
   for part in upgrade reconfigure guard endpoint expiry; do
     # shellcheck source=/dev/null
     . "$LIBRARY/parts/control_plane/$part.sh"
   done
+  remove_old_policies
+  remove_old_keys
   let_clients_in
   apply_taints "$HOST_NAME" "$CONTROL_PLANE_TAINTS" "$CONTROL_PLANE_TAINTS_MARK"
 }

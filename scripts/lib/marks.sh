@@ -34,6 +34,7 @@ KUBE_PROXY_CONFIGURATION_MARK=kube-proxy-configuration # digest of the KubeProxy
 VXLAN_MODE_MARK=vxlan-mode                             # VXLAN mode of the pod network
 CONTROL_PLANE_TAINTS_MARK=taints                       # taints that the stack gave the control plane's node
 CERTIFICATE_GENERATION_MARK=certificate-generation     # CERTIFICATE_GENERATION of the last renewal
+ENCRYPTION_MARK=encryption                             # digest of the keys of Secrets that the API server started with
 DRAIN_TIMEOUT_MARK=drain-timeout-seconds               # how long a drain may take, for leave, which gets no settings
 
 # worker_taints_mark WORKER: taints that the stack gave the worker's node; on the control plane, by membership until leave.
@@ -50,6 +51,7 @@ UPGRADE_BEFORE=$STATE/before-upgrade      # files that kubeadm writes during an 
 RESTORE=$STATE/restore                    # a bundle that `make restore` laid, until the cluster runs with it
 LAID_BUNDLE=$STATE/bundle.new             # the bundle itself, on the disk: /run may be too small
 LOGS=/var/log/pulumi-kubeadm              # what each step printed last
+ENCRYPTION_BEFORE=$STATE/keys-before      # the keys of Secrets before such a change
 KUBELET_BEFORE=$STATE/kubelet             # the kubelet's configuration before such a change
 KUBE_PROXY_BEFORE=$STATE/kube-proxy       # the ConfigMap of kube-proxy before such a change
 

@@ -95,5 +95,5 @@ refuse_arguments() {
   put_back_half_done
   wait_for 240 "the API server to be ready with its old arguments" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
   fail "$1 to run with its new arguments within 180 s" "$seen" \
-    "mend cluster.clusterConfiguration in the stack file, then pulumi up; the control plane runs with the old ones again"
+    "mend cluster.clusterConfiguration, or cluster.audit, in the stack file, then pulumi up; the control plane runs with the old ones again"
 }

@@ -2,7 +2,8 @@
 # The host is the control plane of a running cluster, in the version and with the settings of the stack. The API is ready, the
 # objects that kubeadm makes exist, and the node is registered; then, last, the mark `initialized` is written. admin.conf proves
 # nothing: kubeadm writes it early.
-# Needs: IGNORE_PREFLIGHT_ERRORS RESET_ON_FAILURE; lib/containerd.sh lib/control_plane.sh lib/kubeadm.sh lib/restore.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS RESET_ON_FAILURE; lib/api_server.sh lib/containerd.sh lib/control_plane.sh lib/encryption.sh
+#   lib/kubeadm.sh lib/restore.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -13,6 +14,7 @@
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/kube_proxies.sh"
 . "$LIBRARY/lib/patches.sh"
+. "$LIBRARY/lib/api_server.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/restore.sh"
 . "$LIBRARY/lib/etcd.sh"
@@ -20,6 +22,7 @@
 . "$LIBRARY/lib/bundle.sh"
 . "$LIBRARY/lib/vip.sh"
 . "$LIBRARY/lib/clients.sh"
+. "$LIBRARY/lib/encryption.sh"
 . "$LIBRARY/lib/control_plane.sh"
 
 export KUBECONFIG=$ADMIN_CONF
@@ -38,7 +41,10 @@ reset_half_done() {
 
 run_init() {
   check_before init "$IGNORE_PREFLIGHT_ERRORS"
+  refuse_bundle_without_keys
   remember_values
+  put_policies
+  begin_encryption
   remember "$INIT_STARTED_MARK" yes
   if [[ -d $RESTORE ]]; then restore_data; fi
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \

@@ -7,6 +7,7 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/api_server.sh"
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/bundle.sh"
 

@@ -43,7 +43,10 @@ class HostsOnly(pulumi.ComponentResource):
             for name, host in settings.hosts.items()
         }
         warn_of_clones(hosts, settings)
-        access, control_planes = make_control_planes(hosts, commands, lives_in=lifetime, opts=child)
+        keys = pulumi.Output.from_input(dict[str, str]())
+        access, control_planes = make_control_planes(
+            hosts, commands, encryption_keys=keys, lives_in=lifetime, opts=child
+        )
         settled = [each.settled for each in control_planes if each.settled]
         join_workers(hosts, commands, authority=access.authority, after=settled, lives_in=lifetime, opts=child)
         self.kubeconfig = access.kubeconfig

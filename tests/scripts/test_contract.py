@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import containerd, kubeadm
+from components.host_files import containerd, encryption, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
@@ -31,6 +31,8 @@ GIVEN_BESIDE = {
 WITHOUT_A_STEP = {"steps/restore.sh"}
 """For machines of which nothing is recorded: tests/scripts/test_restore.py."""
 
+KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
+
 NEVER_PUT = {
     "/etc/hosts": "merged into what the machine has, by parts/prepare/host_names.sh",
     "/etc/containerd/config.toml.1": "renamed by parts/prepare/containerd.sh where containerd reads this format",
@@ -40,6 +42,7 @@ NEVER_PUT = {
     "/etc/apt/keyrings/containerd.asc": "likewise",
     kubeadm.INVITATION_PATH: "written into kubeadm's discovery file by steps/join.sh",
     kubeadm.JOIN_AUTHORITY_PATH: "likewise",
+    encryption.KEYS: "written into the API server's file by lib/encryption.sh",
 }
 
 
@@ -53,6 +56,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     stack["packages"] = {"repository": repository}
     stack["containerd"]["repository"] = repository | {"url": "https://example.com/containerd"}
     stack["proxy"] = {"https": "http://proxy.example.com:3128"}
+    stack["cluster"] |= {"audit": {}, "encryption": {"keys": [{"name": "k1", "secret": "key"}]}}
     return parse_settings(stack)
 
 
@@ -62,6 +66,7 @@ def steps(settings: Settings) -> list[Step]:
     secret = {
         StepName.IMAGES: containerd.credential_files(settings, passwords),
         StepName.JOIN: kubeadm.join_files("token", "certificate"),
+        StepName.INIT: encryption.encryption_files(settings, {"k1": KEY}),
     }
     stack = with_workers("node2", "node3")
     stack["hosts"]["node2"]["role"] = "control-plane"
@@ -104,7 +109,7 @@ def test_each_variable_that_is_given_is_read(settings: Settings) -> None:
 def test_each_staged_file_is_put_in_place(settings: Settings) -> None:
     """Or is excused with the reason."""
     staged = {(step.name, file.path) for step in steps(settings) for file in step.files}
-    assert {script for script, _ in staged} == {"prepare", "images", "join"}
+    assert {script for script, _ in staged} == {"prepare", "images", "init", "join"}
     assert {path for script, path in staged if not puts(script, path)} == set(NEVER_PUT)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import File, kubeadm
+from components.host_files import File, api_server, encryption, kubeadm
 from components.steps.result import result_of
 from tests.scripts.cluster import (
     CA,
@@ -173,8 +173,28 @@ SNAPSHOT = Case(
     keeps=frozenset({KEY, SNAPSHOTS}),
 )
 
+KEYS = "".join(f"{name} {base64.b64encode(f'{CANARY}-{name}'.encode()).decode()}\n" for name in ("k2", "k1"))
+ENCRYPTED = f"{api_server.FILES}/encryption.yaml"
+INIT = Case(
+    "init",
+    {
+        "kubeadm": 'case "$1 $2" in "init --config") cd "$ROOT/etc/kubernetes"; mkdir -p pki/etcd manifests\n'
+        "echo >manifests/kube-apiserver.yaml; echo --initial-cluster-state=existing >manifests/etcd.yaml\n"
+        "echo | tee pki/apiserver.key >pki/apiserver.crt; touch controller-manager.conf scheduler.conf\n"
+        'touch pki/etcd/server.crt "$ROOT/up" ;; esac',
+        "kubectl": f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}",
+        "crictl": ETCD,
+        "openssl": 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"',
+        "systemctl": "",
+    },
+    VALUES,
+    (File(encryption.KEYS, f"{KEYS}identity\n", mode="0600"),),
+    keeps=frozenset({ENCRYPTED}),
+)
+
 CASES = {
     "snapshot": SNAPSHOT,
+    "init": INIT,
     "join": JOIN,
     "membership": MEMBERSHIP,
     "membership of a control plane": MEMBERSHIP_OF_CONTROL_PLANE,

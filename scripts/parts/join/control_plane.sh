@@ -1,17 +1,19 @@
 # shellcheck shell=bash
 # The host is a further control plane: its member of etcd has a vote, its API server is ready and its node is registered; then,
 # last, the mark `initialized` is written. A control plane joins, and never initialises.
-# Needs: API_HOST NODE_IP; lib/containerd.sh lib/control_plane.sh lib/etcd.sh lib/hosts_file.sh lib/joining.sh
-#   lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
+# Needs: API_HOST NODE_IP; lib/api_server.sh lib/containerd.sh lib/control_plane.sh lib/encryption.sh lib/etcd.sh
+#   lib/hosts_file.sh lib/joining.sh lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/kube_proxies.sh"
 . "$LIBRARY/lib/patches.sh"
+. "$LIBRARY/lib/api_server.sh"
 . "$LIBRARY/lib/unsynced.sh"
 . "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/bundle.sh"
 . "$LIBRARY/lib/vip.sh"
 . "$LIBRARY/lib/clients.sh"
+. "$LIBRARY/lib/encryption.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/kube_proxy.sh"
 . "$LIBRARY/lib/control_plane.sh"
@@ -68,6 +70,8 @@ join_control_plane() {
   if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
   write_join_configuration
   remember_values
+  put_policies
+  begin_encryption
   join_with "$JOIN_CONFIGURATION"
   lead_api_to "$NODE_IP"
   trap - EXIT

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.addons import manifests
-from components.host_files import File, containerd, kubeadm
+from components.host_files import File, api_server, containerd, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from local.paths import REPOSITORY
@@ -20,6 +20,8 @@ from tests.unit.support.stacks import full
 
 PAGE = REPOSITORY / "docs" / "security.md"
 DIRECTORIES = ("/run/pulumi-kubeadm", "/var/lib/pulumi-kubeadm", "/var/log/pulumi-kubeadm")
+AUDIT_LOGS = api_server.AUDIT_LOGS
+"""tests/scripts/test_audit.py looks at its mode."""
 OF_INSTALLATION = "/usr/local/lib/pulumi-kubeadm"
 """tests/scripts/test_install.py looks at its mode."""
 HOSTS = ("node1", "node2", "node3")
@@ -37,6 +39,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, s
     monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
     account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
     stack = stack_of(tmp_path, "node2", "node3") | {"access": {"serviceAccounts": [account]}}
+    stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}
     run = record(stack, preview=False)
     return {(kind, name) for each in run.resources for kind, name in _secrets_of(each)}
 
@@ -71,22 +74,26 @@ def test_the_page_names_each_file_on_hosts_with_its_mode(tmp_path: Path) -> None
         repository = {"url": "https://example.com/deb", "keyring": str(tmp_path / "key.asc"), "fingerprint": "A" * 40}
         stack["packages"] = {"repository": repository}
         stack["proxy"] = {"http": "http://proxy.example.com:3128"}
+        stack["cluster"]["audit"] = {}
         settings = parse_settings(stack)
         found |= {(_place(file.path), file.mode) for file in _files(settings)}
     documented = {(path, mode) for path, mode, _ in rows("| file | mode | what is in it |")}
-    assert {each for each in documented if each[0] not in (*DIRECTORIES, OF_INSTALLATION)} == found
+    assert {each for each in documented if each[0] not in (*DIRECTORIES, AUDIT_LOGS, OF_INSTALLATION)} == found
 
 
 def _files(settings: Settings) -> Iterator[File]:
     for host in settings.hosts.values():
         yield from prepared_files(host, settings)
     yield from containerd.credential_files(settings, {"hub.example.com": "a password"})
+    yield from api_server.policy_files(settings)
+    yield File(api_server.ENCRYPTION, "", "0600")
     yield File(kubeadm.DISCOVERY_PATH, "", "0600")
 
 
 def _place(path: str) -> str:
     path = re.sub(r"(?<=certs\.d/)[^/]+", "REGISTRY", path)
     path = re.sub(r"(keyrings|sources\.list\.d)/\w+", r"\1/REPOSITORY", path)
+    path = re.sub(r"(?<=audit-policy-)[0-9a-f]+", "*", path)
     return re.sub(r"(?<=config\.toml)\.[\d.]+$", "", path)
 
 

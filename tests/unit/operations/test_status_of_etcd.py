@@ -101,6 +101,8 @@ case "$*" in
     echo "8e9e05c52164694d, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
     echo "91bc3c398fb3c146, unstarted, , https://192.0.2.12:2380, , true" ;;
   *"endpoint status"*) printf '"%s" : %s\\n' Leader 10276657743932975437 DBSize 25153536 DBSizeInUse 9 ;;
+  *"get /registry/secrets/"*) printf '"%s" : "%s"\\n' Key /registry/secrets/a/b Lease 0 \\
+    Value 'k8s:enc:secretbox:v1:k1:\\x00' Key /registry/secrets/a/c Value 'k8s\\x00\\n' ;;
   *"alarm list") echo "memberID:10276657743932975437 alarm:NOSPACE " ;;
 esac
 """
@@ -168,3 +170,33 @@ def test_a_bundle_of_a_clock_that_was_wrong_is_not_the_newest(tmp_path: Path) ->
         written = path.stat().st_mtime + shift
         os.utime(path, (written, written))
     assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) // HOUR == 20
+
+
+def with_key(writers: str, name: str = "node1", *, enabled: bool = True) -> list[str]:
+    """What is wrong with the encryption of Secrets, of two control planes with key k1."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}], "enabled": enabled}
+    settings = parse_settings(stack)
+    return [
+        f"{each.expected}, {each.seen}"
+        for each in etcd_problems(settings.hosts[name], settings, WELL | {"secret_writers": writers}, SHOP)
+    ]
+
+
+def test_secrets_that_are_not_written_with_the_key_of_the_stack_are_counted() -> None:
+    """By one control plane, although the stack says that they are encrypted."""
+    assert with_key("k1=4 ") == []
+    assert with_key("k0=1 identity=2 k1=4 ") == [
+        "every Secret encrypted with k1, 2 in clear, 1 encrypted with k0, 4 encrypted with k1"
+    ]
+    assert with_key("") == ["every Secret encrypted with k1, no API server with keys"]
+    assert with_key("identity=2 ", "node2") == []
+    assert with_key("k1=2 ", enabled=False) == ["every Secret in clear, 2 encrypted with k1"]
+
+
+def test_keys_of_secrets_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None:
+    """And Secrets are not asked for where none was ever encrypted."""
+    assert facts_with(tmp_path, PRINTED)["secret_writers"] == ""
+    (tmp_path / "encryption").touch()
+    assert facts_with(tmp_path, PRINTED).get("secret_writers") == "identity=1 k1=1 "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import runpy
 from collections.abc import Iterable
@@ -206,6 +207,11 @@ def stack_of(directory: Path, *workers: str, version: str = "1.36.3") -> StackFi
     }
 
 
+def encryption_key(name: str) -> str:
+    """The key of a name, of which the stack has the secret: 32 bytes in base64."""
+    return base64.b64encode(f"canary-of-the-key-{name}".encode().ljust(32, b".")).decode()
+
+
 def _run_program() -> None:
     runpy.run_path(str(PROGRAM))
 
@@ -213,7 +219,9 @@ def _run_program() -> None:
 def record(stack: StackFile, *, preview: bool, before: Recording | None = None) -> Recording:
     """Run the program with a stack file, after an earlier run of it, if there was one."""
     config = {f"{PROJECT}:{section}": json.dumps(value) for section, value in stack.items()}
-    secrets = {f"{PROJECT}:registryPassword": PASSWORD}
+    keys = stack["cluster"].get("encryption", {}).get("keys", [])
+    named = {"registryPassword": PASSWORD, **{key["secret"]: encryption_key(key["name"]) for key in keys}}
+    secrets = {f"{PROJECT}:{name}": value for name, value in named.items()}
     pulumi.runtime.set_all_config(config | secrets, list(secrets))
     machines = _Machines(preview=preview, before=before)
     monitor = _Monitor(machines)

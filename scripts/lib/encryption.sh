@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# Encryption of Secrets in etcd. The API server writes with the first key of its file, and reads with each one. So a change takes
+# two passes: every API server learns to read with all keys, in `init` or `join`, before one writes with another, in `encryption`.
+# Keys are in staged files, in files of mode 0600 and in variables of this shell: never in arguments of a program.
+# Needs: NODE_IP; lib/api_server.sh lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+
+STAGED_KEYS=$STAGING/files/etc/kubernetes/kubeadm/encryption-keys
+NOT_ENCRYPTED=identity
+
+# Lines `NAME KEY`, the one that writes first; `identity` has no key.
+wanted_keys() { if [[ -f $STAGED_KEYS ]]; then cat "$STAGED_KEYS"; fi; }
+# keys_in_use [FILE]: likewise, of the API server's file.
+keys_in_use() {
+  local file=${1:-$ENCRYPTION}
+  if [[ -f $file ]]; then
+    sed --quiet --regexp-extended \
+      's/^ +- secretbox: \{keys: \[\{name: "(.*)", secret: "(.*)"\}\]\}$/\1 \2/p; s/^ +- (identity): \{\}$/\1/p' "$file"
+  fi
+}
+names_of() { cut --delimiter ' ' --fields 1; }
+
+provider() {
+  if [[ $1 == "$NOT_ENCRYPTED" ]]; then
+    printf '      - identity: {}\n'
+  else
+    printf '      - secretbox: {keys: [{name: "%s", secret: "%s"}]}\n' "$1" "$2"
+  fi
+}
+
+# stage_encryption WRITER: of lines as above on standard input, lay the file ready by which the API server writes with this one.
+stage_encryption() {
+  local writer=$1 name key first='' others=''
+  while read -r name key; do
+    if [[ $name == "$writer" ]]; then
+      first=$(provider "$name" "$key")$'\n'
+    else
+      others+=$(provider "$name" "$key")$'\n'
+    fi
+  done
+  install -D --mode 0600 /dev/null "$STAGING/files$ENCRYPTION"
+  {
+    printf 'apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n'
+    printf '  - resources: [secrets]\n    providers:\n%s' "$first$others"
+  } >"$STAGING/files$ENCRYPTION"
+}
+
+# secret_writers: a line `COUNT NAME` for each key that Secrets in etcd are written with. A value is one line of it, escaped: no
+# Secret can look like another.
+secret_writers() {
+  etcdctl get /registry/secrets/ --prefix --write-out fields |
+    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t; s/^"Value" : "k8s:enc:.*/unknown/p; t;
+      s/^"Value" : .*/identity/p' | sort | uniq --count
+}
+
+# refuse_lost_keys: what is in use stays among the wanted keys, with the same key under the same name. Nothing was changed yet.
+refuse_lost_keys() {
+  local there wanted writer name key next="write it back into cluster.encryption.keys, as the last one; pulumi up; then remove it"
+  declare -A kept=()
+  there=$(keys_in_use)
+  # A configuration of a person's own, by cluster.clusterConfiguration, may have encrypted Secrets before.
+  if [[ -z $there && -f $STAGED_KEYS ]]; then
+    ask "etcd to say with which keys Secrets are written" secret_writers
+    there=$(awk '{print $2}' <<<"$ANSWER" | sed "/^$NOT_ENCRYPTED\$/d")
+    there=$NOT_ENCRYPTED${there:+$'\n'$there}
+  fi
+  [[ -n $there ]] || return 0
+  writer=${there%%[[:space:]]*}
+  wanted=$(wanted_keys)
+  while read -r name key; do
+    if [[ -n $name ]]; then kept[$name]=$key; fi
+  done <<<"$wanted"
+  [[ -n $wanted ]] || next="write cluster.encryption back into the stack file, with enabled: false; pulumi up; then remove it"
+  while read -r name key; do
+    [[ $name != "$NOT_ENCRYPTED" ]] || continue
+    if [[ -n ${kept[$name]:-} ]]; then
+      [[ -z $key || ${kept[$name]} == "$key" ]] ||
+        fail "the key that $name had" "another one under the same name" "set the secret of $name back; give a new key a new name"
+      continue
+    fi
+    ask "etcd to say with which keys Secrets are written" secret_writers
+    if [[ $name == "$writer" ]] || grep --quiet " $name\$" <<<"$ANSWER"; then
+      fail "key $name in cluster.encryption, with which Secrets are written" "the keys ${!kept[*]}" "$next"
+    fi
+  done <<<"$there"
+}
+
+# refuse_bundle_without_keys: a snapshot with encrypted Secrets needs the keys of its time.
+refuse_bundle_without_keys() {
+  local kept there name
+  [[ -f $RESTORE/pki/encryption.yaml ]] || return 0
+  kept=$(keys_in_use "$RESTORE/pki/encryption.yaml")
+  there=$(wanted_keys)
+  while read -r name _; do
+    [[ $name == "$NOT_ENCRYPTED" ]] || grep --quiet "^$name " <<<"$there" ||
+      fail "key $name in cluster.encryption, which is in the bundle: pki/encryption.yaml" "none of this name" \
+        "write it into the stack file, pulumi config set --secret for its key, pulumi up"
+  done <<<"$kept"
+}
+
+# change_encryption NEXT: the API server runs with the staged file, or with the old one where it does not start with it. The mark is
+# of what it was started with.
+change_encryption() {
+  local digest before
+  digest=$(sha256sum <"$STAGING/files$ENCRYPTION")
+  [[ $(mark "$ENCRYPTION_MARK") != "${digest%% *}" ]] || return 0
+  forget "$ENCRYPTION_MARK"
+  if [[ ! -f $ENCRYPTION ]] || ! grep --quiet -e "--encryption-provider-config=$ENCRYPTION" "$MANIFESTS/kube-apiserver.yaml"; then
+    put "$ENCRYPTION" # it starts with the file when its manifest changes
+  else
+    wait_for_others "$NODE_IP"
+    turn_clients_away
+    before=$(container_of kube-apiserver)
+    trap 'put_back_encryption; let_clients_in' EXIT # whatever ends the step before the change is done
+    keep "$ENCRYPTION_BEFORE" "$ENCRYPTION"
+    put "$ENCRYPTION"
+    crictl stop --timeout "$GRACE_SECONDS" "$before" >/dev/null
+    comes_true 180 is_another kube-apiserver "$before" || refuse_encryption "$1"
+    drop "$ENCRYPTION_BEFORE"
+    trap let_clients_in EXIT
+    let_clients_in
+  fi
+  remember "$ENCRYPTION_MARK" "${digest%% *}"
+}
+
+# put_back_encryption: the file of before a change that was cut short or failed. A kubelet that saw the API server end again and
+# again waits for minutes before it starts it once more.
+put_back_encryption() {
+  [[ -d $ENCRYPTION_BEFORE ]] || return 0
+  forget "$ENCRYPTION_MARK"
+  cp --preserve "$ENCRYPTION_BEFORE/${ENCRYPTION##*/}" "$ENCRYPTION.new"
+  sync "$ENCRYPTION.new"
+  mv "$ENCRYPTION.new" "$ENCRYPTION"
+  sync "$API_SERVER_FILES"
+  drop "$ENCRYPTION_BEFORE"
+  api_is_ready &>/dev/null || systemctl restart kubelet
+}
+
+refuse_encryption() {
+  local seen
+  seen=$(last_words kube-apiserver) || true # the reason may be missing; the old file comes back all the same
+  put_back_encryption
+  wait_for 240 "the API server to be ready with its old keys" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
+  fail "kube-apiserver to run with its new keys within 180 s" "$seen" "$1"
+}
+
+# begin_encryption: before kubeadm starts the first API server of this machine. Nothing is encrypted otherwise yet, or, where the
+# machine joins, every other API server reads with the first key.
+begin_encryption() {
+  local wanted
+  wanted=$(wanted_keys)
+  [[ -n $wanted ]] || return 0
+  stage_encryption "${wanted%%[[:space:]]*}" <<<"$wanted"
+  put "$ENCRYPTION"
+  remember "$ENCRYPTION_MARK" "$(sha256sum <"$ENCRYPTION" | cut --delimiter ' ' --fields 1)"
+}
+
+# learn_keys: the first pass: the API server reads with all wanted keys, and writes as before.
+learn_keys() {
+  local there wanted
+  refuse_lost_keys
+  wanted=$(wanted_keys)
+  [[ -n $wanted ]] || return 0
+  there=$(keys_in_use)
+  [[ -n $there ]] || there=$NOT_ENCRYPTED
+  stage_encryption "${there%%[[:space:]]*}" <<<"$wanted"
+  change_encryption "mend cluster.encryption in the stack file, then pulumi up; the API server runs with the old keys again"
+}
+
+# remove_old_keys: once the API server runs without the file.
+remove_old_keys() {
+  if [[ -f $ENCRYPTION && ! -f $STAGED_KEYS ]]; then
+    forget "$ENCRYPTION_MARK"
+    rm "$ENCRYPTION"
+    changed "the keys of Secrets are removed, with which none was written any more"
+  fi
+}
