@@ -19,6 +19,7 @@ from components.objects.access_rules import AccessRules
 from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
 from components.objects.pull_secrets import RegistrySecrets
+from components.review.addons import refuse_wrong_addons
 from components.review.clones import warn_of_clones
 from components.review.departures import warn_of_votes
 from components.review.expiry import expiry_dates, warn_of_expiry
@@ -66,7 +67,8 @@ class Cluster(pulumi.ComponentResource):
             opts: options of the component.
 
         Raises:
-            SettingsError: the cluster of the last update cannot follow the settings. Nothing was registered.
+            SettingsError: an add-on is refused, or the cluster of the last update cannot follow the settings.
+                Nothing was registered.
             ValueError: the name has a `/`.
             pulumi.RunError: a manifest cannot be fetched, or has another checksum.
         """
@@ -74,6 +76,7 @@ class Cluster(pulumi.ComponentResource):
             raise ValueError(
                 f"a cluster's name has no `/`, which ends it in the names of its resources; found {name!r}"
             )
+        refuse_wrong_addons(settings)
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         last = load_last_update(name)
         identity = identity_of(settings, last)

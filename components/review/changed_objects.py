@@ -6,8 +6,8 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.addons import ADDONS, Addon
-from components.addons.manifests import object_inputs, object_name
+from components.addons import ADDONS, Addon, known_addons
+from components.addons.manifests import DEFINITION, object_inputs, object_name
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces
@@ -108,7 +108,7 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
     if not wanted.last.objects:
         return
     known: set[str] = set()
-    for addon in ADDONS:
+    for addon in known_addons(wanted.settings):
         rendered = _rendered(addon, wanted)
         recorded = _recorded(rendered, wanted)
         known |= rendered.keys()
@@ -127,7 +127,7 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
                 yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
     for kind, name in sorted(wanted.last.objects):
         if _is_of_addon(kind, name) and name not in known:
-            stays = kind == "CustomResourceDefinition"
+            stays = kind == DEFINITION
             yield f"{name}: no add-on has it any more; it {'stays' if stays else 'is deleted'}"
 
 
