@@ -18,6 +18,7 @@ from components.lifetime import Lifetime, identity_of
 from components.objects.access_rules import AccessRules
 from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
+from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import RegistrySecrets
 from components.review.addons import refuse_wrong_addons
 from components.review.clones import warn_of_clones
@@ -111,6 +112,7 @@ class Cluster(pulumi.ComponentResource):
 
         access, control_planes = make_control_planes(hosts, commands, lives_in=lifetime, opts=child)
 
+        node_addresses(settings).register(access, access.options(self))
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
         settled = [each.settled for each in control_planes if each.settled]

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from components.host_files import apt, backup, containerd, containerd_1_4, kubeadm, load_balancer, proxy, system, vip
+from components.host_files import (
+    apt,
+    backup,
+    containerd,
+    containerd_1_4,
+    kubeadm,
+    load_balancer,
+    proxy,
+    serving_certificates,
+    system,
+    vip,
+)
 from components.host_files.effect import Effect
 
 EFFECTS = (
@@ -13,6 +24,7 @@ EFFECTS = (
     *containerd_1_4.EFFECTS,
     *load_balancer.EFFECTS,
     *backup.EFFECTS,
+    *serving_certificates.EFFECTS,
     *vip.EFFECTS,
     *kubeadm.EFFECTS,
 )

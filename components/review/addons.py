@@ -10,6 +10,7 @@ from components.addons import ADDONS
 from components.addons.manifests import Manifest, containers, image_in_text, object_name
 from components.addons.of_stack import manifest_objects
 from components.objects.access_rules import access_objects
+from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import NAME as PULL_SECRET
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES
@@ -91,5 +92,6 @@ def _owners(settings: Settings) -> dict[str, str]:
     owners = {_key(each): f"add-on {addon.name}" for addon in enabled for each in addon.objects(settings)}
     owners |= {f"Namespace:{addon.namespace}": f"add-on {addon.name}" for addon in enabled if addon.namespace}
     owners |= {_key(dict(each.inputs)): "a rule in `access`" for each in access_objects(settings)}
+    owners[_key(dict(node_addresses(settings).inputs))] = "the stack"
     secrets = (f"Secret:{namespace}/{PULL_SECRET}" for namespace in settings.images.pull_secret_namespaces)
     return owners | {each.replace(":default/", ":"): "images.pullSecretNamespaces" for each in secrets}

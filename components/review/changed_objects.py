@@ -11,6 +11,7 @@ from components.addons.manifests import DEFINITION, object_inputs, object_name
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces
+from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import pull_secret_objects
 from components.settings import Registry, Settings
 from components.steps.wanted import Wanted
@@ -19,6 +20,7 @@ Inputs = Mapping[str, Any]
 
 LABELS = "NodePatch"
 KINDS = {
+    "ConfigMap": "addresses of nodes",
     "Namespace": "namespace",
     "ServiceAccount": "service account",
     "ServiceAccountPatch": "pull secret of service account",
@@ -52,6 +54,7 @@ def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
 
 def _objects(settings: Settings, passwords: Mapping[Registry, str]) -> Iterator[KubernetesObject]:
     """Every object of the table KINDS that the settings want."""
+    yield node_addresses(settings)
     yield from namespaces(settings)
     yield from access_objects(settings)
     yield from pull_secret_objects(settings, passwords)
