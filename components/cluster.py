@@ -18,7 +18,9 @@ from components.lifetime import Lifetime, identity_of, sealing_key_of
 from components.objects.access_rules import AccessRules
 from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
+from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import RegistrySecrets
+from components.review.addons import refuse_wrong_addons
 from components.review.clones import warn_of_clones
 from components.review.departures import warn_of_votes
 from components.review.expiry import expiry_dates, warn_of_expiry
@@ -68,7 +70,8 @@ class Cluster(pulumi.ComponentResource):
             opts: options of the component.
 
         Raises:
-            SettingsError: the cluster of the last update cannot follow the settings. Nothing was registered.
+            SettingsError: an add-on is refused, or the cluster of the last update cannot follow the settings.
+                Nothing was registered.
             ValueError: the name has a `/`.
             pulumi.RunError: a manifest cannot be fetched, or has another checksum.
         """
@@ -76,6 +79,7 @@ class Cluster(pulumi.ComponentResource):
             raise ValueError(
                 f"a cluster's name has no `/`, which ends it in the names of its resources; found {name!r}"
             )
+        refuse_wrong_addons(settings)
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         last = load_last_update(name)
         identity, key = identity_of(settings, last), sealing_key_of(last)
@@ -117,6 +121,7 @@ class Cluster(pulumi.ComponentResource):
             hosts, commands, encryption_keys=encryption_keys, lives_in=lifetime, opts=child
         )
 
+        node_addresses(settings).register(access, access.options(self))
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
         settled = [each.settled for each in control_planes if each.settled]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.addons.manifests import Manifest, containers, with_rewritten_images
+from components.addons.manifests import Manifest, containers, with_replaced, with_rewritten_images
 from components.settings import Settings
 
 
@@ -20,6 +20,7 @@ class Addon:
         manifests: the objects with the settings of the stack, images under the names of their public registries.
         namespace: created for the add-on and deleted with it; None if Kubernetes itself has the namespace.
         pod_security: Pod Security level that the pods of the add-on need in its namespace.
+        further_images: images that the objects name outside of containers, as in an argument.
         is_network: the add-on is applied before nodes join; joins wait for all its objects but the workloads.
     """
 
@@ -29,6 +30,7 @@ class Addon:
     manifests: Callable[[Settings], list[Manifest]]
     namespace: str | None = None
     pod_security: Callable[[Settings], str] = lambda _: "baseline"
+    further_images: tuple[str, ...] = ()
     is_network: bool = False
 
     def objects(self, settings: Settings) -> list[Manifest]:
@@ -37,12 +39,16 @@ class Addon:
         Raises:
             pulumi.RunError: the manifest cannot be fetched or has another checksum.
         """
-        return [with_rewritten_images(manifest, settings) for manifest in self.manifests(settings)]
+        rewritten = {image: settings.images.rewritten(image) for image in self.further_images}
+        return [
+            with_replaced(with_rewritten_images(manifest, settings), rewritten) for manifest in self.manifests(settings)
+        ]
 
     def images(self, settings: Settings) -> list[str]:
-        """Images of all containers of the add-on, under the names of their public registries, sorted.
+        """Images of the add-on, under the names of their public registries, sorted.
 
         Raises:
             pulumi.RunError: as `objects`.
         """
-        return sorted({each["image"] for manifest in self.manifests(settings) for each in containers(manifest)})
+        named = {each["image"] for manifest in self.manifests(settings) for each in containers(manifest)}
+        return sorted(named.union(self.further_images))

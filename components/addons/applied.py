@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import pulumi
 
 from components.addons.addon import Addon
-from components.addons.manifests import register
+from components.addons.manifests import DEFINITION, WAITS, Manifest, register
 from components.cluster_access import ClusterAccess
 from components.gate import gate
 from components.settings import Settings
 
-WORKLOADS = {"DaemonSet", "Deployment"}
-
 
 class AppliedAddon(pulumi.ComponentResource):
-    """The objects of an add-on are in the cluster, and its workloads, which are applied last, run.
+    """The objects of an add-on are in the cluster, and its workloads run.
+
+    Workloads are applied when all other objects are there. Objects of kinds that the manifest itself defines come last:
+    a workload may have to check them.
 
     Attributes:
         configured: exists when every object but the workloads exists.
@@ -44,12 +45,22 @@ class AppliedAddon(pulumi.ComponentResource):
         """
         super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
         objects = addon.objects(settings)
-        first: list[pulumi.Resource] = [
-            register(manifest, cluster, self, after=list(after))
-            for manifest in objects
-            if manifest["kind"] not in WORKLOADS
-        ]
-        self.configured = gate(cluster.resource_name(addon.name, "configured"), after=first, parent=self)
-        for manifest in objects:
-            if manifest["kind"] in WORKLOADS:
-                register(manifest, cluster, self, after=[*after, self.configured])
+        defined = _defined_kinds(objects)
+        last = [each for each in objects if _group_and_kind(each) in defined]
+        workloads = [each for each in objects if each["kind"] in WAITS and each not in last]
+        first = [each for each in objects if each not in workloads and each not in last]
+        made: list[pulumi.Resource] = [register(each, cluster, self, after=list(after)) for each in first]
+        self.configured = gate(cluster.resource_name(addon.name, "configured"), after=made, parent=self)
+        running = [register(each, cluster, self, after=[*after, self.configured]) for each in workloads]
+        for manifest in last:
+            register(manifest, cluster, self, after=[*after, self.configured, *running])
+
+
+def _defined_kinds(objects: list[Manifest]) -> set[tuple[str, str]]:
+    """Groups and kinds that definitions among the objects bring."""
+    definitions = (each.get("spec") or {} for each in objects if each["kind"] == DEFINITION)
+    return {(each.get("group", ""), (each.get("names") or {}).get("kind", "")) for each in definitions}
+
+
+def _group_and_kind(manifest: Manifest) -> tuple[str, str]:
+    return manifest["apiVersion"].rpartition("/")[0], manifest["kind"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,23 +30,25 @@ FIELD_MANAGER = "pulumi-kubeadm"
 """A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
 objects for ever, and the next update would end in conflicts."""
 
-WAITS = {"DaemonSet": "4m", "Deployment": "5m"}
-"""Time in which a workload must run. The provider would wait ten minutes before it reports the cause: a machine that
-died while it joined, or an image that cannot be pulled. Nodes have the images of DaemonSets before."""
+WAITS = {"DaemonSet": "4m", "Deployment": "5m", "StatefulSet": "5m", "Job": "5m"}
+"""Time in which a workload must run, or a job end. The provider would wait ten minutes before it reports the cause: a
+machine that died while it joined, or an image that cannot be pulled. Nodes have the images of DaemonSets before."""
 
 Manifest = dict[str, Any]
+
+DEFINITION = "CustomResourceDefinition"
 
 
 def own_objects(name: str) -> list[Manifest]:
     """Objects of a file in `manifests/` that this project wrote."""
-    return copy.deepcopy(_parsed((MANIFESTS / name).read_bytes()))
+    return objects_of((MANIFESTS / name).read_bytes(), name)
 
 
 def fetched_objects(url: str, sha256: str) -> list[Manifest]:
     """Objects of an upstream manifest, which is fetched once, kept by its checksum, and verified at every read.
 
     Raises:
-        pulumi.RunError: the manifest cannot be fetched, has another checksum, or holds no objects.
+        pulumi.RunError: the manifest cannot be fetched, has another checksum, or is no manifest.
     """
     cached = CACHE / f"{sha256}.yaml"
     content = cached.read_bytes() if cached.is_file() else b""
@@ -55,23 +58,61 @@ def fetched_objects(url: str, sha256: str) -> list[Manifest]:
         unfinished = cached.with_suffix(f".{os.getpid()}")
         unfinished.write_bytes(content)
         unfinished.replace(cached)
-    objects = copy.deepcopy(_parsed(content))
-    if not objects:
+    return objects_of(content, url)
+
+
+def objects_of(content: bytes, source: str) -> list[Manifest]:
+    """The objects of a manifest, those of its lists one by one.
+
+    Args:
+        content: the manifest.
+        source: its path or URL, for the error.
+
+    Raises:
+        pulumi.RunError: the content is no YAML, or has no objects, or something else that is no object.
+    """
+    try:
+        documents = _parsed(content)
+        wrong = next((each for each in documents if not _is_object(each)), None)
+        seen = "a file without any" if not documents else f"among them {str(wrong)[:80]!r}" if wrong else ""
+    except yaml.YAMLError as error:
+        seen = str(error)
+    if seen:
         problem = Problem(
-            f"manifest {url}",
-            expected="Kubernetes objects",
-            seen="a file without any",
-            next_command="correct manifestUrl and manifestSha256 in the stack file",
+            f"manifest {source}",
+            expected="Kubernetes objects in YAML, each with apiVersion, kind and metadata.name",
+            seen=seen,
+            next_command="correct the path or the URL, and the checksum beside it, in the stack file",
         )
         raise pulumi.RunError(str(problem))
-    return objects
+    return copy.deepcopy(documents)
+
+
+# libyaml takes a tenth of the time; each preview parses several manifests.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads dates as text, as Kubernetes does: JSON has no dates."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
 
 
 @cache
 def _parsed(content: bytes) -> list[Manifest]:
-    # libyaml takes a tenth of the time; each preview parses several manifests.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [document for document in yaml.load_all(content, loader) if document]
+    documents = [document for document in yaml.load_all(content, _Loader) if document]
+    return [each for document in documents for each in _items(document)]
+
+
+def _items(document: Any) -> list[Any]:
+    is_list = isinstance(document, dict) and document.get("kind") == "List"
+    return document.get("items") or [] if is_list else [document]
+
+
+def _is_object(document: Any) -> bool:
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    if not isinstance(metadata, dict):
+        return False
+    named = (document.get("apiVersion"), document.get("kind"), metadata.get("name"))
+    return all(isinstance(each, str) and each for each in named)
 
 
 def _fetched(url: str, sha256: str) -> bytes:
@@ -84,8 +125,7 @@ def _fetched(url: str, sha256: str) -> bytes:
             "manifest",
             expected=f"{url} to be readable",
             seen=str(error),
-            next_command="copy the file to where it can be reached, and set manifestUrl and manifestSha256 in the stack"
-            " file",
+            next_command="copy the file to where it can be reached, and set its URL in the stack file",
         )
         raise pulumi.RunError(str(problem)) from error
     seen = hashlib.sha256(content).hexdigest()
@@ -108,6 +148,23 @@ def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
     for container in containers(rewritten):
         container["image"] = settings.images.rewritten(container["image"])
     return rewritten
+
+
+def with_replaced(node: Any, images: Mapping[str, str]) -> Any:
+    """A part of an object in whose texts each of these images has its other name."""
+    if isinstance(node, dict):
+        return {key: with_replaced(value, images) for key, value in node.items()}
+    if isinstance(node, list):
+        return [with_replaced(each, images) for each in node]
+    if isinstance(node, str):
+        for image, other in images.items():
+            node = image_in_text(image).sub(other, node)
+    return node
+
+
+def image_in_text(image: str) -> re.Pattern[str]:
+    """The name of an image in a text, where it is no part of a longer name."""
+    return re.compile(rf"(?<![\w./:-]){re.escape(image)}(?![\w./:@-])")
 
 
 def containers(node: Any) -> Iterator[dict[str, Any]]:
@@ -153,7 +210,7 @@ def register(
     if kind == "Secret":
         # The program that uses the secret owns its data.
         options.ignore_changes = ["data"]
-    if kind == "CustomResourceDefinition":
+    if kind == DEFINITION:
         # When a newer manifest lacks a definition, deleting it would delete every object of its kind.
         options.retain_on_delete = True
     if kind in WAITS:

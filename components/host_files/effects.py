@@ -12,6 +12,7 @@ from components.host_files import (
     load_balancer,
     proxy,
     results,
+    serving_certificates,
     system,
     vip,
 )
@@ -25,6 +26,7 @@ EFFECTS = (
     *containerd_1_4.EFFECTS,
     *load_balancer.EFFECTS,
     *backup.EFFECTS,
+    *serving_certificates.EFFECTS,
     *vip.EFFECTS,
     *api_server.EFFECTS,
     *kubeadm.EFFECTS,

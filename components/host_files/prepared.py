@@ -10,6 +10,7 @@ from components.host_files.backup import SERVICE, TIMER, backup_files
 from components.host_files.file import File
 from components.host_files.load_balancer import load_balancer_files
 from components.host_files.proxy import proxy_files
+from components.host_files.serving_certificates import serving_certificates_files
 from components.host_files.system import HOSTS_FILE, SYSCTLS, system_files
 from components.host_files.vip import NOBODY, vip_files
 from components.settings import Host, Settings
@@ -48,6 +49,7 @@ def _rendered(host: Host, settings: Settings, leaving: Mapping[str, str], *, com
         *proxy_files(settings),
         *load_balancer_files(host, settings),
         *backup_files(host, settings),
+        *serving_certificates_files(host),
         *vip_files(host, settings, leaving, comes=comes),
         *containerd.configuration_files(settings),
         *containerd.registry_files(settings),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 
 from components.addons import addons_of
+from components.addons.of_stack import manifest_namespaces
 from components.cluster_access import ClusterAccess
 from components.objects.kubernetes_object import KubernetesObject
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES
 
 POD_SECURITY = "pod-security.kubernetes.io"
+ENFORCE = f"{POD_SECURITY}/enforce"
 
 
 class Namespaces(pulumi.ComponentResource):
@@ -50,12 +53,16 @@ def namespaces(settings: Settings) -> list[KubernetesObject]:
     """The namespaces that the settings name, by name, with the labels of their Pod Security levels."""
     of_addons = {addon.namespace: addon.pod_security(settings) for addon in addons_of(settings) if addon.namespace}
     levels = of_addons | settings.access.pod_security
-    names = {*levels, *settings.access.namespaces, *settings.images.pull_secret_namespaces} - OF_KUBERNETES
-    return [_namespace(name, levels.get(name, "baseline")) for name in sorted(names)]
+    of_manifests = manifest_namespaces(settings)
+    others = {*settings.access.namespaces, *settings.images.pull_secret_namespaces}
+    names = {*levels, *of_manifests, *others} - OF_KUBERNETES
+    return [_namespace(name, levels.get(name), of_manifests.get(name, {})) for name in sorted(names)]
 
 
-def _namespace(name: str, level: str) -> KubernetesObject:
-    warns = {} if level == "privileged" else {f"{POD_SECURITY}/warn": "restricted"}
-    labels = {f"{POD_SECURITY}/enforce": level, **warns}
-    metadata = {"name": name, "labels": labels}
+def _namespace(name: str, level: str | None, of_manifest: Mapping[str, Any]) -> KubernetesObject:
+    """A namespace with the level of the settings, or else of the labels in a manifest."""
+    found = of_manifest.get("labels") or {}
+    enforced = level or found.get(ENFORCE, "baseline")
+    warns = {} if enforced == "privileged" else {f"{POD_SECURITY}/warn": "restricted"}
+    metadata = {**of_manifest, "name": name, "labels": {**warns, **found, ENFORCE: enforced}}
     return KubernetesObject(name, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})

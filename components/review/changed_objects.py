@@ -6,11 +6,12 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.addons import ADDONS, Addon
-from components.addons.manifests import object_inputs, object_name
+from components.addons import ADDONS, Addon, known_addons
+from components.addons.manifests import DEFINITION, object_inputs, object_name
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces
+from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import pull_secret_objects
 from components.settings import Registry, Settings
 from components.steps.wanted import Wanted
@@ -19,6 +20,7 @@ Inputs = Mapping[str, Any]
 
 LABELS = "NodePatch"
 KINDS = {
+    "ConfigMap": "addresses of nodes",
     "Namespace": "namespace",
     "ServiceAccount": "service account",
     "ServiceAccountPatch": "pull secret of service account",
@@ -52,6 +54,7 @@ def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
 
 def _objects(settings: Settings, passwords: Mapping[Registry, str]) -> Iterator[KubernetesObject]:
     """Every object of the table KINDS that the settings want."""
+    yield node_addresses(settings)
     yield from namespaces(settings)
     yield from access_objects(settings)
     yield from pull_secret_objects(settings, passwords)
@@ -108,7 +111,7 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
     if not wanted.last.objects:
         return
     known: set[str] = set()
-    for addon in ADDONS:
+    for addon in known_addons(wanted.settings):
         rendered = _rendered(addon, wanted)
         recorded = _recorded(rendered, wanted)
         known |= rendered.keys()
@@ -127,7 +130,7 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
                 yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
     for kind, name in sorted(wanted.last.objects):
         if _is_of_addon(kind, name) and name not in known:
-            stays = kind == "CustomResourceDefinition"
+            stays = kind == DEFINITION
             yield f"{name}: no add-on has it any more; it {'stays' if stays else 'is deleted'}"
 
 

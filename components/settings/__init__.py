@@ -6,7 +6,7 @@ only holds the name of such a setting.
 
 from components.settings._types import Registry
 from components.settings.access import Access, Role, Rule, ServiceAccount
-from components.settings.addons import Calico, Dashboard
+from components.settings.addons import Calico, Dashboard, StackAddon
 from components.settings.cluster import Cluster, Networking, Taint
 from components.settings.hosts import Bastion, Host, Ssh
 from components.settings.packages import AptRepository, Containerd, Images, Packages, RegistryAccess
@@ -35,6 +35,7 @@ __all__ = [
     "ServiceAccount",
     "Settings",
     "Ssh",
+    "StackAddon",
     "System",
     "Taint",
 ]

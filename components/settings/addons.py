@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.settings import _patterns
-from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256
+from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256, TextFile
 
 
 class Calico(Model):
@@ -48,3 +48,21 @@ class Dashboard(Model):
     metrics_scraper_host_network: bool = Field(
         False, description="Puts the scraper on the host network, if the API server cannot reach pods"
     )
+
+
+class StackAddon(Model):
+    """An add-on of the stack: the objects of a manifest that others wrote, or that belongs to the stack."""
+
+    manifest: HttpsOrFileUrl | TextFile = Field(description="Manifest: a file beside Pulumi.yaml, or a URL")
+    sha256: Sha256 | None = Field(None, description="SHA-256 of the manifest; a URL needs one")
+    images: tuple[ImageName, ...] = Field(
+        (),
+        description="Images that the manifest names outside of containers, as in an argument or a ConfigMap; rewritten"
+        " there too",
+    )
+
+    @model_validator(mode="after")
+    def _url_has_checksum(self) -> Self:
+        if isinstance(self.manifest, str) and not self.sha256:
+            raise ValueError("the manifest at a URL may change; set sha256 to what `curl URL | sha256sum` prints")
+        return self

@@ -7,9 +7,9 @@ from ipaddress import AddressValueError, IPv4Address
 
 from pydantic import Field
 
-from components.settings._types import MachineName, Model
+from components.settings._types import DnsLabel, MachineName, Model
 from components.settings.access import Access
-from components.settings.addons import Calico, Dashboard
+from components.settings.addons import Calico, Dashboard, StackAddon
 from components.settings.backup import Backup
 from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
@@ -37,6 +37,7 @@ class Settings(Model):
     proxy: Proxy = Field(Proxy(), description="Proxy of apt and containerd")
     calico: Calico = Field(Calico(), description="The pod network")
     dashboard: Dashboard = Field(Dashboard(), description="The Kubernetes Dashboard")
+    addons: dict[DnsLabel, StackAddon] = Field({}, description="Further add-ons by name: manifests of others")
     access: Access = Field(Access(), description="Service accounts, roles and bindings")
     system: System = Field(System(), description="Kernel and systemd settings of every host")
     policy: Policy = Field(Policy(), description="Limits of drains and upgrades, and permission to reset machines")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pulumi
 
 from components.addons import Addon, addons_of
-from components.addons.applied import WORKLOADS
+from components.addons.manifests import WAITS
 from components.settings import Settings
 from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState
@@ -48,13 +48,17 @@ def _wanted(addon: Addon, settings: Settings) -> list[Workload]:
     return [
         (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"])
         for each in addon.objects(settings)
-        if each["kind"] in WORKLOADS
+        if each["kind"] in WAITS
     ]
 
 
 def _workloads(state: ClusterState) -> dict[str, set[tuple[str, str]]]:
     """Namespace and name of each workload by kind; a kind that the API did not list is left out."""
-    listed = {"DaemonSet": state.daemon_sets, "Deployment": state.deployments}
+    listed = {
+        "DaemonSet": state.daemon_sets,
+        "Deployment": state.deployments,
+        "StatefulSet": state.stateful_sets,
+    }
     return {
         kind: {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in items}
         for kind, items in listed.items()

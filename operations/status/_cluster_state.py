@@ -32,6 +32,7 @@ class ClusterState:
     events: list[Json] | None = None
     daemon_sets: list[Json] | None = None
     deployments: list[Json] | None = None
+    stateful_sets: list[Json] | None = None
     cluster_bindings: list[Json] | None = None
     bindings: list[Json] | None = None
     kube_proxy: str | None = None
@@ -69,6 +70,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         events=items("/api/v1/events", fieldSelector="type=Warning"),
         daemon_sets=items("/apis/apps/v1/daemonsets"),
         deployments=items("/apis/apps/v1/deployments"),
+        stateful_sets=items("/apis/apps/v1/statefulsets"),
         cluster_bindings=items(f"{rbac}/clusterrolebindings"),
         bindings=items(f"{rbac}/rolebindings"),
         kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,

@@ -13,6 +13,7 @@ UNFINISHED_HOSTS_MARK=unfinished-hosts     # content of /etc/hosts while it is w
 LOAD_BALANCER_MARK=load-balancer-runs-with # digests of the unit and of the configuration that haproxy was started with
 OWN_HAPROXY_MARK=haproxy-is-ours           # prepare installed the package: its own service is of no use
 BACKUP_TIMER_MARK=backup-timer-runs-with   # digest of the units that the timer of snapshots was started with
+APPROVAL_MARK=approval-runs-with           # as LOAD_BALANCER_MARK, of the service that approves certificates
 VIP_MARK=vip-runs-with                     # as LOAD_BALANCER_MARK, of keepalived
 OWN_KEEPALIVED_MARK=keepalived-is-ours     # as OWN_HAPROXY_MARK
 PREPARED_MARK=prepared                     # prepare went to its end once: packages and images have their room on the disk

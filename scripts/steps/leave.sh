@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The node is out of the cluster, whose control plane this machine is.
-# Needs: lib/kubeadm.sh
+# Needs: lib/kubeadm.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"

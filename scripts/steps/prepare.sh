@@ -5,7 +5,7 @@
 . "$LIBRARY/lib/lib.sh"
 
 for part in machine owner leftovers programs kernel swap systemd repositories load_balancer vip host_names \
-  containerd kubernetes backup results; do
+  containerd kubernetes backup results serving_certificates; do
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/prepare/$part.sh"
 done

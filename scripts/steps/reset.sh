@@ -2,7 +2,7 @@
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
 # Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh
-#   lib/load_balancer.sh lib/swap.sh lib/vip.sh
+#   lib/load_balancer.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
@@ -10,6 +10,7 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/backup.sh"
+. "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/vip.sh"
 
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
@@ -55,6 +56,7 @@ fi
 systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
 stop_load_balancer
 stop_backups
+stop_approval
 stop_vip
 
 # Rules and links of kube-proxy and Calico; rules of others stay.

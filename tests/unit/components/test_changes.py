@@ -12,6 +12,7 @@ import pytest
 from components.host_files import File
 from components.steps.stdin import inputs_of
 from tests.unit.support import recording
+from tests.unit.support.planning import ADDRESSES
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import KEY, Stack
 
@@ -113,9 +114,14 @@ def test_a_change_touches_exactly_these_resources(directory: Path, before: Recor
 
 
 def test_a_new_worker_is_all_that_changes(directory: Path, before: Recording) -> None:
-    """No command on any other host, no object of the cluster; one file more, of names, that it alone gets."""
+    """No command on any other host, no object but the list of addresses; one file of names that it alone gets."""
     larger = record(stack_of(directory, "node2", "node3", "node4"), preview=False, before=before)
-    assert larger.changed_since(before) == {"node4", FILES, *names("node4", "prepare", "images", "membership", "join")}
+    assert larger.changed_since(before) == {
+        "node4",
+        FILES,
+        ADDRESSES,
+        *names("node4", "prepare", "images", "membership", "join"),
+    }
     assert "192.0.2.12\tnode2\n" in hosts_file(larger, "node4")
     added = shared_files(larger).keys() - shared_files(before).keys()
     assert [path.split()[0] for path in added] == ["/etc/hosts"]
@@ -143,7 +149,11 @@ def test_a_file_whose_content_the_state_lost_is_given_anew(directory: Path, befo
 def test_a_worker_that_leaves_is_all_that_changes(directory: Path, before: Recording) -> None:
     """Its resources go; nothing else is touched."""
     smaller = record(stack_of(directory, "node2"), preview=False, before=before)
-    assert smaller.changed_since(before) == {"node3", *names("node3", "prepare", "images", "membership", "join")}
+    assert smaller.changed_since(before) == {
+        "node3",
+        ADDRESSES,
+        *names("node3", "prepare", "images", "membership", "join"),
+    }
 
 
 def test_a_rotated_ssh_key_changes_only_what_may_have_to_undo_something(
@@ -191,7 +201,7 @@ def test_a_token_that_was_not_used_is_made_anew(directory: Path, before: Recordi
 def test_a_host_that_is_gone_leaves_the_cluster_and_is_never_visited(directory: Path, before: Recording) -> None:
     """The control plane takes its node away; the rest is kept as it is, and dropped later without a visit."""
     without = after(directory, before, host("node3", gone=True))
-    assert without.changed_since(before) == {"node3/membership"}
+    assert without.changed_since(before) == {"node3/membership", ADDRESSES}
     kept = [without.commands[name].request for name in names("node3", "prepare", "images", "join")]
     assert all(each.retainOnDelete for each in kept)
 
@@ -200,12 +210,13 @@ def test_a_machine_that_comes_back_under_the_name_of_a_gone_one_joins(directory:
     """With its new host key, or with the same one."""
     without = after(directory, before, host("node3", gone=True))
     back = after(directory, without, host("node3", hostKey=f"{KEY}99"))
-    assert back.changed_since(without) == names("node3", "prepare", "images", "membership", "join")
+    assert back.changed_since(without) == {ADDRESSES, *names("node3", "prepare", "images", "membership", "join")}
     assert "stdin" not in back.commands["node3/join"].request.ignoreChanges
     # Clones of one machine have one key; what lets it join is a new token, which is always the same one here.
-    assert after(directory, without, host("node3")).changed_since(without) == names(
-        "node3", "prepare", "images", "membership"
-    )
+    assert after(directory, without, host("node3")).changed_since(without) == {
+        ADDRESSES,
+        *names("node3", "prepare", "images", "membership"),
+    }
 
 
 def test_workers_are_upgraded_one_after_the_other_and_after_the_control_plane(directory: Path) -> None:

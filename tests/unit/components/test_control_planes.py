@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.support.planning import planned, state_of
+from tests.unit.support.planning import ADDRESSES, OTHER_ADDRESSES, planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.several import host_line, several, steps_of
 from tests.unit.support.stacks import KEY
@@ -107,8 +107,8 @@ def test_a_new_worker_is_all_that_changes(number: str, directory: Path, request:
     before: Recording = request.getfixturevalue(number)
     larger = several(directory, "node1" if number == "one" else THREE, f"{WORKERS} node7")
     added = record(larger, preview=False, before=before).changed_since(before)
-    assert added == {"node7", FILES, *steps_of("node7")}
-    assert planned(larger, state_of(before)) == ["node7: is prepared and joins, Kubernetes 1.36.3"]
+    assert added == {"node7", FILES, ADDRESSES, *steps_of("node7")}
+    assert planned(larger, state_of(before)) == ["node7: is prepared and joins, Kubernetes 1.36.3", OTHER_ADDRESSES]
 
 
 def test_the_order_of_the_hosts_changes_nothing(directory: Path, three: Recording) -> None:
@@ -121,7 +121,7 @@ def test_the_order_of_the_hosts_changes_nothing(directory: Path, three: Recordin
 def test_one_becomes_three(directory: Path, one: Recording, grown: Recording) -> None:
     """Workers get their load balancer; no init, no join of another host and no object changes."""
     expected = {*steps_of(f"node1 {WORKERS}", "prepare"), "node1/membership", *steps_of("node2 node3")}
-    assert grown.changed_since(one) == {FILES, "node2", "node3", *expected}
+    assert grown.changed_since(one) == {FILES, ADDRESSES, "node2", "node3", *expected}
     lines = planned(several(directory, THREE), state_of(one))
     assert "node2: is prepared and joins as a control plane, Kubernetes 1.36.3" in lines
     assert "node8: /etc/haproxy/kubernetes-api.cfg changes: haproxy reloads, connections stay" in lines
@@ -132,7 +132,7 @@ def test_three_become_one(directory: Path, grown: Recording) -> None:
     """The membership of the one that stays is kept for later: no other control plane can end it."""
     alone = record(several(directory, "node1"), preview=False, before=grown)
     gone = {"node2", "node3", *steps_of("node2 node3")}
-    assert alone.changed_since(grown) == {FILES, *gone, *steps_of(f"node1 {WORKERS}", "prepare")}
+    assert alone.changed_since(grown) == {FILES, ADDRESSES, *gone, *steps_of(f"node1 {WORKERS}", "prepare")}
     assert alone.commands["node1/membership"].request.retainOnDelete
     again = record(several(directory, THREE), preview=False, before=alone)
     assert "node1/init" not in again.changed_since(alone)
@@ -144,7 +144,8 @@ def test_the_first_leaves(directory: Path, three: Recording) -> None:
     rest = record(several(directory, "node2 node3"), preview=False, before=three)
     left = {"node1", *steps_of("node1", "prepare", "images", "init", "membership")}
     moved = steps_of(f"node2 node3 {WORKERS}", "membership")
-    assert rest.changed_since(three) == {FILES, "provider", *left, *moved, *steps_of(WORKERS, "prepare"), "node2/join"}
+    others = {FILES, ADDRESSES, "provider", "node2/join"}
+    assert rest.changed_since(three) == {*others, *left, *moved, *steps_of(WORKERS, "prepare")}
     assert sponsors(rest) == {"node2": "node3", "node3": "node2", "node8": "node2", "node9": "node2"}
     assert three.commands["node1/membership"].inputs["connection"]["host"] == "192.0.2.12", "ended on another machine"
     (provider,) = rest.of_type("pulumi:providers:kubernetes")
@@ -162,7 +163,13 @@ def test_a_control_plane_is_replaced_by_one_edit(directory: Path, three: Recordi
     stack = several(directory, "node1 node3 node4")
     replaced = record(stack, preview=False, before=three)
     hosts = {"node2", "node4", *steps_of("node2 node4")}
-    assert replaced.changed_since(three) == {FILES, *hosts, "node1/membership", *steps_of(WORKERS, "prepare")}
+    assert replaced.changed_since(three) == {
+        FILES,
+        ADDRESSES,
+        *hosts,
+        "node1/membership",
+        *steps_of(WORKERS, "prepare"),
+    }
     assert sponsors(replaced)["node1"] == "node3"
     lines = planned(stack, state_of(three))
     assert "node4: is prepared and joins as a control plane, Kubernetes 1.36.3" in lines
@@ -175,7 +182,7 @@ def test_one_that_is_gone_leaves_over_another_and_is_never_visited(
     """Although every membership ran on it."""
     memberships = steps_of(f"{THREE} {WORKERS}", "membership")
     changed = {FILES, "provider", *memberships, *steps_of(WORKERS, "prepare"), "node2/join"}
-    assert without_first.changed_since(three) == changed
+    assert without_first.changed_since(three) == {ADDRESSES, *changed}
     assert sponsors(without_first)["node1"] == "node2"
     kept = [without_first.commands[name].request for name in steps_of("node1", "prepare", "images", "init")]
     assert all(each.retainOnDelete for each in kept)

@@ -15,6 +15,10 @@ from tests.unit.support import recording
 from tests.unit.support.recording import Recording
 from tests.unit.support.stacks import Stack
 
+ADDRESSES = "kube-system/pulumi-kubeadm-nodes"
+"""The object with the addresses of the nodes, which changes with each host that comes or goes."""
+OTHER_ADDRESSES = f"addresses of nodes {ADDRESSES}: changes in content"
+
 
 def state_of(run: Recording) -> LastUpdate:
     """What a run of the program would leave in the state."""

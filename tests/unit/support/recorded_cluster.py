@@ -103,6 +103,7 @@ def healthy() -> Answers:
             deployment(DASHBOARD, DASHBOARD),
             deployment(DASHBOARD, "dashboard-metrics-scraper"),
         ],
+        "/apis/apps/v1/statefulsets": [],
         f"{RBAC}/clusterrolebindings": [
             binding("admin-user", "cluster-admin", account(DASHBOARD, "admin-user")),
             binding("secret-creator", "secret-creator", {"kind": "User", "name": "secret-operator"}),

@@ -1,0 +1,97 @@
+"""Refusals of add-ons of the stack file, before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pulumi
+
+from components.addons import ADDONS
+from components.addons.manifests import Manifest, containers, image_in_text, object_name
+from components.addons.of_stack import manifest_objects
+from components.objects.access_rules import access_objects
+from components.objects.node_addresses import node_addresses
+from components.objects.pull_secrets import NAME as PULL_SECRET
+from components.settings import Settings
+from components.settings.access import OF_KUBERNETES
+from components.settings.stack_file import SettingsError
+from components.yaml_text import yaml_text
+
+OF_KUBEADM = {
+    *(f"ConfigMap:kube-system/{name}" for name in ("kubeadm-config", "kubelet-config", "kube-proxy", "coredns")),
+    "ConfigMap:kube-public/cluster-info",
+    "DaemonSet:kube-system/kube-proxy",
+    "Deployment:kube-system/coredns",
+    "Service:kube-system/kube-dns",
+}
+"""Objects that kubeadm makes, and changes at an upgrade."""
+
+
+def refuse_wrong_addons(settings: Settings) -> None:
+    """Refuse add-ons whose manifest is none, or whose name or objects belong to something else.
+
+    Raises:
+        SettingsError: with every problem of every add-on.
+    """
+    problems = list(_problems(settings))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    owners = {} if not settings.addons else _owners(settings)
+    built_in = {addon.name for addon in ADDONS}
+    for name, addon in settings.addons.items():
+        path = f"addons.{name}"
+        if name in built_in:
+            yield f"{path}: the name of a built-in add-on; take another name"
+        try:
+            objects = manifest_objects(addon)
+        except pulumi.RunError as error:
+            yield f"{path}: {error}"
+            continue
+        for manifest in objects:
+            problem = _problem(manifest, owners)
+            if problem:
+                yield f"{path}.manifest: {problem}, found {object_name(manifest)}"
+            owners.setdefault(_key(manifest), f"add-on {name}")
+        text = yaml_text(*objects)
+        for image in addon.images:
+            if not image_in_text(image).search(text):
+                yield f"{path}.images: an image that the manifest names, found {image}, which is nowhere in it"
+
+
+def _problem(manifest: Manifest, owners: dict[str, str]) -> str | None:
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    if kind == "Node" or (kind == "Namespace" and name in OF_KUBERNETES) or _key(manifest) in OF_KUBEADM:
+        return "an object of Kubernetes itself; remove it from the manifest"
+    if _key(manifest) in owners:
+        return f"{owners[_key(manifest)]} has the same object; remove one of them"
+    if kind == "Secret" and (_has_content(manifest.get("data")) or _has_content(manifest.get("stringData"))):
+        return (
+            "a secret with content, which state and previews would show; remove it from the manifest, and make it with"
+            " kubectl"
+        )
+    if not all(isinstance(each["image"], str) for each in containers(manifest)):
+        return "an image that is no text"
+    return None
+
+
+def _has_content(data: object) -> bool:
+    return any(data.values()) if isinstance(data, dict) else bool(data)
+
+
+def _key(manifest: Manifest) -> str:
+    """The name of an object; where a manifest names no namespace, a cluster takes `default`."""
+    return object_name(manifest).replace(":default/", ":")
+
+
+def _owners(settings: Settings) -> dict[str, str]:
+    """Owners of objects, by the key of the object."""
+    enabled = [addon for addon in ADDONS if addon.is_wanted(settings)]
+    owners = {_key(each): f"add-on {addon.name}" for addon in enabled for each in addon.objects(settings)}
+    owners |= {f"Namespace:{addon.namespace}": f"add-on {addon.name}" for addon in enabled if addon.namespace}
+    owners |= {_key(dict(each.inputs)): "a rule in `access`" for each in access_objects(settings)}
+    owners[_key(dict(node_addresses(settings).inputs))] = "the stack"
+    secrets = (f"Secret:{namespace}/{PULL_SECRET}" for namespace in settings.images.pull_secret_namespaces)
+    return owners | {each.replace(":default/", ":"): "images.pullSecretNamespaces" for each in secrets}

@@ -1,0 +1,265 @@
+"""Add-ons of a stack file: applied as the built-in ones, or refused before anything is touched."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.addons import manifests
+from components.objects.namespaces import namespaces
+from components.review.addons import refuse_wrong_addons
+from components.settings.stack_file import SettingsError, parse_settings
+from operations.images._image_list import StackImage, stack_images
+from tests.unit.support.planning import planned, state_of
+from tests.unit.support.recorded_cluster import Look, settings
+from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.stacks import full, only_problem
+
+WELL = """\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: shop-db
+  labels: {team: shop, pod-security.kubernetes.io/enforce: privileged}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: pools.example.com}
+spec: {group: example.com, names: {kind: Pool}}
+---
+apiVersion: example.com/v1
+kind: Pool
+metadata: {name: first, namespace: shop-db}
+---
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: helper, namespace: shop-db, annotations: {since: 2026-01-21}}
+    data: {pod.yaml: "image: docker.io/library/busybox:1.36\\nother: docker.io/library/busybox:1.36.1"}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop-db}
+spec:
+  template:
+    spec:
+      containers: [{name: db, image: "docker.io/library/postgres:17"}]
+"""
+HELPER = "docker.io/library/busybox:1.36"
+OBJECTS = {
+    "CustomResourceDefinition:pools.example.com",
+    "Pool:shop-db/first",
+    "ConfigMap:shop-db/helper",
+    "StatefulSet:shop-db/db",
+}
+
+
+def with_manifest(stack: dict[str, Any], directory: Path, text: str = WELL, **values: Any) -> dict[str, Any]:
+    """The stack with the add-on `db`, whose manifest is a file."""
+    (directory / "db.yaml").write_text(text)
+    stack.setdefault("addons", {})["db"] = {"manifest": str(directory / "db.yaml"), **values}
+    return stack
+
+
+@pytest.fixture(scope="module")
+def run(directory: Path) -> Recording:
+    """An update with the add-on."""
+    return record(with_manifest(stack_of(directory, "node2"), directory, images=[HELPER]), preview=False)
+
+
+def of_addon(run: Recording) -> dict[str, Any]:
+    """The objects of the add-on by name."""
+    return {each.name: each for each in run.resources if "kubeadm:index:StackAddon$kubernetes:" in each.urn}
+
+
+def test_every_object_of_a_manifest_is_a_resource(run: Recording) -> None:
+    """Those of a list too; a namespace is one of the stack's."""
+    assert of_addon(run).keys() == OBJECTS
+
+
+def test_objects_are_applied_in_the_order_in_which_they_need_each_other(run: Recording) -> None:
+    """Definitions and plain objects, then workloads, then objects of a defined kind, which a workload may check."""
+    found = of_addon(run)
+    namespace = next(each for each in run.of_type("kubernetes:core/v1:Namespace") if each.name == "shop-db")
+    (whole,) = run.of_type("kubeadm:index:Namespaces")
+    assert whole.urn in found["ConfigMap:shop-db/helper"].request.dependencies or (
+        namespace.urn in found["ConfigMap:shop-db/helper"].request.dependencies
+    )
+    (gate,) = [each for each in run.resources if each.name == "db/configured"]
+    assert {found[name].urn for name in OBJECTS if name[0] == "C"} <= set(gate.request.dependencies)
+    assert gate.urn in found["StatefulSet:shop-db/db"].request.dependencies
+    assert found["StatefulSet:shop-db/db"].urn in found["Pool:shop-db/first"].request.dependencies
+
+
+def test_workloads_are_waited_for_within_a_bound(run: Recording) -> None:
+    """As those of built-in add-ons."""
+    assert of_addon(run)["StatefulSet:shop-db/db"].request.customTimeouts.create == "5m"
+
+
+def test_definitions_and_namespaces_stay_when_the_add_on_goes(run: Recording) -> None:
+    """With them would go all that anybody made of them or in them."""
+    stays = {each.name for each in run.resources if each.request.retainOnDelete}
+    assert {"shop-db", "CustomResourceDefinition:pools.example.com"} <= stays
+    assert not stays & (OBJECTS - {"CustomResourceDefinition:pools.example.com"})
+
+
+def test_images_are_rewritten_in_containers_and_where_the_add_on_names_them(run: Recording) -> None:
+    """A longer name that begins alike is another image."""
+    found = of_addon(run)
+    (container,) = manifests.containers(found["StatefulSet:shop-db/db"].inputs)
+    assert container["image"] == "hub.example.com/docker/library/postgres:17"
+    assert found["ConfigMap:shop-db/helper"].inputs["data"]["pod.yaml"].splitlines() == [
+        "image: hub.example.com/docker/library/busybox:1.36",
+        "other: docker.io/library/busybox:1.36.1",
+    ]
+
+
+def test_a_date_in_a_manifest_is_text(run: Recording) -> None:
+    """As Kubernetes reads it."""
+    assert of_addon(run)["ConfigMap:shop-db/helper"].inputs["metadata"]["annotations"]["since"] == "2026-01-21"
+
+
+def test_images_of_add_ons_are_listed_and_mirrored(directory: Path) -> None:
+    """`make images` and `make mirror` read one list."""
+    parsed = parse_settings(with_manifest(full(directory), directory, images=[HELPER]))
+    listed = stack_images(parsed)
+    for image in (HELPER, "docker.io/library/postgres:17"):
+        assert StackImage(image, image.replace("docker.io", "hub.example.com/docker")) in listed
+
+
+@pytest.mark.parametrize(
+    ("own", "level"), [({}, "privileged"), ({"podSecurity": {"shop-db": "restricted"}}, "restricted")]
+)
+def test_a_namespace_has_the_labels_of_its_manifest_and_the_level_of_the_stack(
+    directory: Path, own: dict[str, Any], level: str
+) -> None:
+    """The level of the manifest counts where the stack file says none."""
+    parsed = parse_settings(with_manifest(full(directory), directory) | {"access": own})
+    (found,) = [each for each in namespaces(parsed) if each.name == "shop-db"]
+    labels = found.inputs["metadata"]["labels"]
+    assert (labels["team"], labels["pod-security.kubernetes.io/enforce"]) == ("shop", level)
+
+
+def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path) -> None:
+    """As every namespace of the stack."""
+    text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: plain}\n"
+    parsed = parse_settings(with_manifest(full(directory), directory, text))
+    (found,) = [each for each in namespaces(parsed) if each.name == "plain"]
+    assert found.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+
+
+def test_the_plan_names_an_add_on_that_comes_changes_and_goes(directory: Path) -> None:
+    """A definition and a namespace are said to stay."""
+    with_it = with_manifest(stack_of(directory), directory)
+    before, after = (state_of(record(stack, preview=False)) for stack in (stack_of(directory), with_it))
+    assert planned(with_it, before) == ["add-on db: is applied", "namespace shop-db: is created"]
+    assert planned(with_it, after) == ["nothing is done to any node"]
+    changed = with_manifest(stack_of(directory), directory, WELL.replace("postgres:17", "postgres:18"))
+    assert planned(changed, after) == ["add-on db: StatefulSet:shop-db/db changes"]
+    assert planned(stack_of(directory), after) == [
+        "ConfigMap:shop-db/helper: no add-on has it any more; it is deleted",
+        "CustomResourceDefinition:pools.example.com: no add-on has it any more; it stays",
+        "Pool:shop-db/first: no add-on has it any more; it is deleted",
+        "StatefulSet:shop-db/db: no add-on has it any more; it is deleted",
+        "namespace shop-db: no setting names it any more; it stays, with every object in it",
+    ]
+
+
+def config_map(name: str = "x", namespace: str = "kube-system") -> str:
+    """A manifest of one object."""
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no YAML": ("a: [", {}, "Kubernetes objects in YAML"),
+    "a page of a web server": ("<html>not found</html>", {}, "saw among them '<html>"),
+    "an object without a name": ("apiVersion: v1\nkind: ConfigMap\n", {}, "apiVersion, kind and metadata.name"),
+    "nothing": ("# nothing\n", {}, "a file without any"),
+    "another checksum": (WELL, {"sha256": "0" * 64}, f"expected sha256 {'0' * 64}"),
+    "an object of a built-in add-on": (config_map("calico-config"), {}, "add-on calico has the same object"),
+    "an object of kubeadm": (config_map("kubeadm-config"), {}, "an object of Kubernetes itself"),
+    "a node": ("apiVersion: v1\nkind: Node\nmetadata: {name: node1}\n", {}, "an object of Kubernetes itself"),
+    "a namespace of Kubernetes": (
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: kube-system}\n",
+        {},
+        "an object of Kubernetes itself",
+    ),
+    "a namespace of a built-in add-on": (
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: kubernetes-dashboard}\n",
+        {},
+        "add-on dashboard has the same object",
+    ),
+    "an access rule": (
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader}\n",
+        {},
+        "a rule in `access` has the same object",
+    ),
+    "a pull secret": (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: registry-credentials, namespace: shop}\n",
+        {},
+        "images.pullSecretNamespaces has the same object",
+    ),
+    "an object twice": (f"{config_map()}---\n{config_map()}", {}, "add-on db has the same object"),
+    "a secret with content": (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: canary}\n",
+        {},
+        "a secret with content",
+    ),
+    "an image that is not in it": (config_map(), {"images": [HELPER]}, f"found {HELPER}, which is nowhere in it"),
+}
+
+
+@pytest.mark.parametrize(("text", "values", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_wrong_add_on_is_refused_before_anything_is_touched(
+    directory: Path, text: str, values: dict[str, Any], reason: str
+) -> None:
+    """With its name, and what is wrong."""
+    stack = with_manifest(stack_of(directory), directory, text, **values)
+    with pytest.raises(SettingsError) as error:
+        record(stack, preview=False)
+    assert error.value.problems[0].startswith("addons.db")
+    assert reason in error.value.problems[0]
+    assert "canary" not in str(error.value)
+
+
+def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
+    """Each would change it back."""
+    stack = with_manifest(stack_of(directory), directory, config_map())
+    stack["addons"]["second"] = stack["addons"]["db"]
+    with pytest.raises(SettingsError, match=r"addons\.second\.manifest: add-on db has the same object"):
+        refuse_wrong_addons(parse_settings(stack))
+
+
+@pytest.mark.parametrize("name", ["calico", "dashboard"])
+def test_the_name_of_a_built_in_add_on_is_taken(directory: Path, name: str) -> None:
+    """Also where the settings leave it out."""
+    stack = with_manifest(stack_of(directory), directory)
+    stack |= {"dashboard": {"enabled": False}, "addons": {name: stack["addons"]["db"]}}
+    with pytest.raises(SettingsError, match=rf"addons\.{name}: the name of a built-in add-on"):
+        refuse_wrong_addons(parse_settings(stack))
+
+
+def test_a_url_without_a_checksum_is_refused(directory: Path) -> None:
+    """What it serves tomorrow nobody has read."""
+    stack = full(directory) | {"addons": {"db": {"manifest": "https://example.com/db.yaml"}}}
+    assert "set sha256" in only_problem(stack)
+
+
+def test_a_manifest_at_a_url_is_fetched_by_its_checksum(directory: Path) -> None:
+    """As Calico's."""
+    (directory / "at-url.yaml").write_text(WELL)
+    address = (directory / "at-url.yaml").as_uri()
+    sha256 = hashlib.sha256(WELL.encode()).hexdigest()
+    stack = stack_of(directory) | {"addons": {"db": {"manifest": address, "sha256": sha256}}}
+    assert of_addon(record(stack, preview=True)).keys() == OBJECTS
+
+
+def test_status_names_a_workload_of_an_add_on_that_is_missing(look: Look, directory: Path) -> None:
+    """With what applies it again."""
+    look.settings = settings(**with_manifest({}, directory))
+    assert "add-on db: expected the StatefulSet shop-db/db" in look.printed()
