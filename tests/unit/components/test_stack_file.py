@@ -379,8 +379,10 @@ def test_every_pattern_of_a_setting_is_said_in_words() -> None:
         (
             "calico",
             {"version": "3.99.0"},
-            "calico.version: expected 3.26.5 or 3.28.5 or 3.29.7 or 3.30.7 or 3.31.0 or 3.31.7 or 3.32.1,"
-            " found '3.99.0'",
+            (
+                "calico.version: expected 3.26.5 or 3.28.5 or 3.29.7 or 3.30.7 or 3.31.0 or 3.31.7 or 3.32.1,"
+                " found '3.99.0'"
+            ),
         ),
         (
             "packages",
