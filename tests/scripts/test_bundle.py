@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import File
+from components.host_files import File, api_server
 from tests.scripts.cluster import SNAPSHOTS, STATE, bundles
 from tests.scripts.machine import Finished, Machine
 
@@ -45,6 +45,16 @@ def test_a_bundle_holds_the_snapshot_the_keys_and_the_configuration(saved: Machi
     assert "cluster-name=dev\n" in (extracted / "about").read_text()
     subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=extracted, check=True)
     assert [path.name for path in saved.path("/var/lib/etcd").iterdir()] == ["member"]
+
+
+def test_a_bundle_holds_the_keys_of_encrypted_secrets(saved: Machine) -> None:
+    """A snapshot without them restores no Secret."""
+    saved.write(api_server.ENCRYPTION, "keys\n")
+    assert snapshot(saved).status == 0
+    with tarfile.open(newest(saved)) as bundle:
+        found = bundle.extractfile("pki/encryption.yaml")
+        assert found
+        assert found.read() == b"keys\n"
 
 
 def test_a_bundle_is_encrypted_for_the_recipient(saved: Machine, tmp_path: Path) -> None:
