@@ -135,7 +135,11 @@ def _calico(chosen: versions.Calico) -> list[Image]:
             ),
             debian=True,
             command=("start_runit",),
-            environment=("SVDIR=/etc/service/enabled",),
+            environment=(
+                "SVDIR=/etc/service/enabled",
+                # Without libbpf, which needs C, Felix of 3.31 ends at the clean-up of an eBPF that was never there.
+                "FELIX_DebugSkipCTLBCleanup=true",
+            ),
         ),
         Image(
             *(f"{repositories}/cni", tag),

@@ -24,7 +24,11 @@ snapshot_is_whole() {
   etcd=$(container_of etcd)
   if said_by crictl exec "$etcd" etcdutl version; then
     said_by crictl exec "$etcd" etcdutl snapshot status "$1"
-  elif said_by etcdctl snapshot status --help && grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
+  elif ! grep --quiet 'executable file .*not found' "$STAGING/etcdctl"; then
+    return 1 # no answer
+  elif ! said_by etcdctl snapshot status --help; then
+    return 1
+  elif grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
     said_by etcdctl snapshot status "$1"
   fi
 }
@@ -70,16 +74,18 @@ make_room() {
 
 # gather TIME: lay in $STAGING/bundle what goes into the bundle beside the snapshot.
 gather() {
-  local bundle=$STAGING/bundle
+  local bundle=$STAGING/bundle name id identity version
+  name=$(mark "$CLUSTER_NAME_MARK")
+  id=$(mark "$OWNER_MARK")
+  identity=$(mark "$CLUSTER_IDENTITY_MARK")
+  version=$(manifest_version)
   mkdir -p "$bundle"
   cp --recursive --dereference --preserve "$PKI" "$bundle/pki"
   cp "$KUBEADM_CONFIG" "$bundle/config.yaml"
   if [[ -f $ENCRYPTION ]]; then cp "$ENCRYPTION" "$bundle/pki/"; fi
   {
-    printf 'cluster-name=%s\n' "$(mark "$CLUSTER_NAME_MARK")"
-    printf 'cluster-id=%s\n' "$(mark "$OWNER_MARK")"
-    printf 'cluster-identity=%s\n' "$(mark "$CLUSTER_IDENTITY_MARK")"
-    printf 'kubernetes-version=%s\n' "$(manifest_version)"
+    printf 'cluster-name=%s\ncluster-id=%s\ncluster-identity=%s\n' "$name" "$id" "$identity"
+    printf 'kubernetes-version=%s\n' "$version"
     printf 'host=%s\n' "$HOST_NAME"
     printf 'time=%s\n' "$1"
   } >"$bundle/about"
@@ -94,7 +100,7 @@ write_sums() {
 
 # seal: standard input for the recipient of the stack, if it names one.
 seal() {
-  if [[ -s $BACKUP_RECIPIENT ]]; then
+  if [[ -e $BACKUP_RECIPIENT ]]; then
     openssl cms -encrypt -binary -stream -aes-256-cbc -outform DER "$BACKUP_RECIPIENT"
   else
     cat
@@ -108,13 +114,19 @@ pack() {
 
 # whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity tells
 # them apart.
-whose_bundle() { printf '%s-%s-%s' "$(mark "$CLUSTER_NAME_MARK")" "$(mark "$OWNER_MARK")" "$HOST_NAME"; }
+whose_bundle() {
+  local name id
+  name=$(mark "$CLUSTER_NAME_MARK")
+  id=$(mark "$OWNER_MARK")
+  printf '%s-%s-%s' "$name" "$id" "$HOST_NAME"
+}
 
 # own_bundles END: paths of this machine's bundles, which end so after their time, the newest first. One whose time is after that
 # of $BUNDLE is of a clock that was wrong: it counts as the oldest.
 own_bundles() {
-  local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]'
-  find "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$(whose_bundle)-${day}T${time}Z$1" | sort --reverse |
+  local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]' whose
+  whose=$(whose_bundle)
+  find "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$whose-${day}T${time}Z$1" | sort --reverse |
     awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }
 
@@ -130,10 +142,11 @@ prune() {
 # make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk. As many as the
 # stack keeps stay until then; a disk that older ones fill would take no new one.
 make_bundle() {
-  local directory time
+  local directory time whose
   directory=$(backup_setting directory)
   time=$(date --utc +%Y%m%dT%H%M%SZ)
-  BUNDLE=$directory/$(whose_bundle)-$time${1:+-$1}.bundle
+  whose=$(whose_bundle)
+  BUNDLE=$directory/$whose-$time${1:+-$1}.bundle
   mkdir -p "$directory"
   # Of a run that was cut short. In a directory that several machines share the others may be writing theirs.
   own_bundles "*.bundle.new" | xargs --no-run-if-empty --delimiter '\n' rm

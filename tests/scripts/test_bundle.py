@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import File
-from tests.scripts.cluster import OWNER, SNAPSHOTS, STATE, bundles
+from components.host_files import File, api_server
+from tests.scripts.cluster import OWNER, SAVES, SNAPSHOTS, STATE, bundles
 from tests.scripts.machine import Finished, Machine
 
 KEEP = 2
@@ -46,6 +46,16 @@ def test_a_bundle_holds_the_snapshot_the_keys_and_the_configuration(saved: Machi
     assert f"cluster-name=dev\ncluster-id={OWNER}\n" in (extracted / "about").read_text()
     subprocess.run(["sha256sum", "--check", "--quiet", "--strict", "SHA256SUMS"], cwd=extracted, check=True)
     assert [path.name for path in saved.path("/var/lib/etcd").iterdir()] == ["member"]
+
+
+def test_a_bundle_holds_the_keys_of_encrypted_secrets(saved: Machine) -> None:
+    """A snapshot without them restores no Secret."""
+    saved.write(api_server.ENCRYPTION, "keys\n")
+    assert snapshot(saved).status == 0
+    with tarfile.open(newest(saved)) as bundle:
+        found = bundle.extractfile("pki/encryption.yaml")
+        assert found
+        assert found.read() == b"keys\n"
 
 
 def test_a_bundle_is_encrypted_for_the_recipient(saved: Machine, tmp_path: Path) -> None:
@@ -237,3 +247,29 @@ def test_a_timer_that_does_not_stop_ends_a_reset(machine: Machine, status: int, 
     assert finished.status == ends, finished.stderr
     assert ("expected the timer that saves etcd to stop,\n  saw no" in finished.stderr) == bool(ends)
     assert wanted.exists() == bool(ends)
+
+
+@pytest.mark.parametrize("said", ["context deadline exceeded", ""])
+def test_a_snapshot_that_nothing_verified_is_no_bundle(saved: Machine, said: str) -> None:
+    """An etcdutl that does not answer is not one that the image lacks."""
+    saved.stub("crictl", f"case \"$*\" in *etcdutl*) echo '{said}' >&2; exit 1 ;; esac\n{SAVES}")
+    finished = snapshot(saved)
+    assert finished.status == 1
+    assert f"expected etcd to be saved, saw {said}" in " ".join(finished.stderr.split())
+    assert bundles(saved) == []
+
+
+def test_a_snapshot_of_an_image_without_programs_that_verify_is_kept(saved: Machine) -> None:
+    """etcd before 3.5 is verified by `snapshot save` alone."""
+    missing = 'exec: "etcdutl": executable file not found in $PATH: unknown'
+    saved.stub("crictl", f"case \"$*\" in *etcdutl*) echo '{missing}' >&2; exit 1 ;; *--help*) exit ;; esac\n{SAVES}")
+    assert snapshot(saved).status == 0
+    assert len(bundles(saved)) == 1
+
+
+def test_an_empty_certificate_of_the_recipient_leaves_no_bundle_in_the_clear(saved: Machine) -> None:
+    """As a power cut may leave it."""
+    (saved.root / "stubs" / "openssl").unlink()
+    saved.write("/etc/kubernetes/backup/recipient.pem", "")
+    assert snapshot(saved).status == 1
+    assert bundles(saved) == []

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from components.host_files import File, encryption
 from tests.crash_points.sweep import POINTS
 from tests.scripts.cluster import ETCD, NODE_IS_READY, STATE, VALUES
 from tests.scripts.machine import Finished, Machine
@@ -84,6 +85,19 @@ def lay(machine: Machine, content: bytes | None = None, identity: str = "") -> F
     head = machine.text("restore", {"CLUSTER_ID": identity}).removesuffix("run_step restore \n")
     take = f'head --bytes {len(encoded)} | base64 --decode >"$STATE/bundle.new"\n{encoded}'
     return machine.send(f"{head}{take}run_step restore\n")
+
+
+def test_init_does_not_begin_without_the_keys_of_encrypted_secrets(empty: Machine) -> None:
+    """Nobody could read them; kubeadm does nothing before the stack has the keys."""
+    assert lay(empty).status == 0
+    keys = '      - secretbox: {keys: [{name: "k1", secret: "AAAA"}]}\n      - identity: {}\n'
+    empty.write(f"{STATE}/restore/pki/encryption.yaml", keys)
+    finished = empty.run("init", VALUES)
+    assert finished.status == 1
+    assert "expected key k1 in cluster.encryption, which is in the bundle: pki/encryption.yaml" in finished.stderr
+    assert not empty.path("/inits").exists()
+    with_keys = empty.run("init", VALUES, [File(encryption.KEYS, "k1 AAAA\nidentity\n", "0600")])
+    assert with_keys.status == 0, with_keys.stderr
 
 
 def test_init_begins_with_the_bundle_once(empty: Machine) -> None:
