@@ -135,7 +135,7 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
         elif kind == "pulumi:index:Stash" and name == IDENTITY:
             identity = outputs["output"]
         elif kind == "pulumi:index:Stash" and name == SEALING_KEY:
-            sealing_key = SealingKey(**outputs["input"])
+            sealing_key = _sealing_key(outputs["input"])
         elif kind == "pulumi:index:Stash" and name == SHARED_FILES:
             # The output of a Stash keeps its first value; the input is the value of the last update.
             contents = {File(path, content).digest: content for path, content in outputs["input"].items()}
@@ -154,6 +154,11 @@ def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, 
         parents = types.split("$")[:-1]
         if CLUSTER_TYPE in parents and name.startswith(f"{cluster}/"):
             yield parents[-1], name.removeprefix(f"{cluster}/"), each
+
+
+def _sealing_key(stashed: Mapping[str, Any]) -> SealingKey | None:
+    """The key in a state; None in a state that was read without its secrets, as operations read it."""
+    return SealingKey(**stashed) if "private_key" in stashed else None
 
 
 def _stdout(command: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ MARKS_OF_EVERY_NODE = (
 )
 MARKS_OF_CONTROL_PLANE = (
     "backup-timer-runs-with",
+    "approval-runs-with",
     "initialized",
     "cluster-identity",
     "node-address",

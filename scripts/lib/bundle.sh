@@ -33,8 +33,8 @@ snapshot_is_whole() {
   fi
 }
 
-# has_room: a full disk would stop etcd itself. A bundle may be as large as its snapshot, which lies beside it until it is packed.
-# LACKING_MIB is what the file system of the bundles has too little.
+# has_room: a full disk would stop etcd itself. A bundle may be as large as its snapshot, which lies beside it until it is
+# packed. LACKING_MIB is what the file system of the bundles has too little.
 has_room() {
   local bundles directory size need free
   local -A file_system
@@ -112,8 +112,8 @@ pack() {
     --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | seal >"$BUNDLE.new"
 }
 
-# whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity tells
-# them apart.
+# whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity
+# tells them apart.
 whose_bundle() {
   local name id
   name=$(mark "$CLUSTER_NAME_MARK")
@@ -121,8 +121,8 @@ whose_bundle() {
   printf '%s-%s-%s' "$name" "$id" "$HOST_NAME"
 }
 
-# own_bundles END: paths of this machine's bundles, which end so after their time, the newest first. One whose time is after that
-# of $BUNDLE is of a clock that was wrong: it counts as the oldest.
+# own_bundles END: paths of this machine's bundles, which end so after their time, the newest first. One whose time is after
+# that of $BUNDLE is of a clock that was wrong: it counts as the oldest.
 own_bundles() {
   local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]' whose
   whose=$(whose_bundle)

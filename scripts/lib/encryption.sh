@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# Encryption of Secrets in etcd. The API server writes with the first key of its file, and reads with each one. So a change takes
-# two passes: every API server learns to read with all keys, in `init` or `join`, before one writes with another, in `encryption`.
-# Keys are in staged files, in files of mode 0600 and in variables of this shell: never in arguments of a program.
+# Encryption of Secrets in etcd. The API server writes with the first key of its file, and reads with each one. So a change
+# takes two passes: every API server learns to read with all keys, in `init` or `join`, before one writes with another, in
+# `encryption`. Keys are in staged files, in files of mode 0600 and in variables of this shell: never in arguments of a
+# program.
 # Needs: NODE_IP; lib/api_server.sh lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 STAGED_KEYS=$STAGING/files/etc/kubernetes/kubeadm/encryption-keys
@@ -48,13 +49,15 @@ stage_encryption() {
 # Secret can look like another.
 secret_writers() {
   etcdctl get /registry/secrets/ --prefix --write-out fields |
-    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t; s/^"Value" : "k8s:enc:.*/unknown/p; t;
+    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t
+      s/^"Value" : "k8s:enc:.*/unknown/p; t
       s/^"Value" : .*/identity/p' | sort | uniq --count
 }
 
 # refuse_lost_keys: what is in use stays among the wanted keys, with the same key under the same name. Nothing was changed yet.
 refuse_lost_keys() {
-  local there wanted writer name key next="write it back into cluster.encryption.keys, as the last one; pulumi up; then remove it"
+  local there wanted writer name key next
+  next="write it back into cluster.encryption.keys, as the last one; pulumi up; then remove it"
   declare -A kept=()
   there=$(keys_in_use)
   # A configuration of a person's own, by cluster.clusterConfiguration, may have encrypted Secrets before.
@@ -74,7 +77,8 @@ refuse_lost_keys() {
     [[ $name != "$NOT_ENCRYPTED" ]] || continue
     if [[ -n ${kept[$name]:-} ]]; then
       [[ -z $key || ${kept[$name]} == "$key" ]] ||
-        fail "the key that $name had" "another one under the same name" "set the secret of $name back; give a new key a new name"
+        fail "the key that $name had" "another one under the same name" \
+          "set the secret of $name back; give a new key a new name"
       continue
     fi
     ask "etcd to say with which keys Secrets are written" secret_writers
@@ -97,14 +101,15 @@ refuse_bundle_without_keys() {
   done <<<"$kept"
 }
 
-# change_encryption NEXT: the API server runs with the staged file, or with the old one where it does not start with it. The mark is
-# of what it was started with.
+# change_encryption NEXT: the API server runs with the staged file, or with the old one where it does not start with it. The
+# mark is of what it was started with.
 change_encryption() {
   local digest before
   digest=$(sha256sum <"$STAGING/files$ENCRYPTION")
   [[ $(mark "$ENCRYPTION_MARK") != "${digest%% *}" ]] || return 0
   forget "$ENCRYPTION_MARK"
-  if [[ ! -f $ENCRYPTION ]] || ! grep --quiet -e "--encryption-provider-config=$ENCRYPTION" "$MANIFESTS/kube-apiserver.yaml"; then
+  if [[ ! -f $ENCRYPTION ]] ||
+    ! grep --quiet -e "--encryption-provider-config=$ENCRYPTION" "$MANIFESTS/kube-apiserver.yaml"; then
     put "$ENCRYPTION" # it starts with the file when its manifest changes
   else
     wait_for_others "$NODE_IP"
@@ -143,8 +148,8 @@ refuse_encryption() {
   fail "kube-apiserver to run with its new keys within 180 s" "$seen" "$1"
 }
 
-# begin_encryption: before kubeadm starts the first API server of this machine. Nothing is encrypted otherwise yet, or, where the
-# machine joins, every other API server reads with the first key.
+# begin_encryption: before kubeadm starts the first API server of this machine. Nothing is encrypted otherwise yet, or,
+# where the machine joins, every other API server reads with the first key.
 begin_encryption() {
   local wanted
   wanted=$(wanted_keys)

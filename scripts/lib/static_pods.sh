@@ -49,7 +49,8 @@ end_half_done() {
   put_back_half_done
   changed "a change of static pods, or a recovery, that was cut short is taken back"
   [[ $is_other == false ]] || wait_for 180 "etcd to run with its own arguments again" \
-    "crictl logs \$(crictl ps --all --quiet --name '^etcd\$'); where the majority is lost: make recover" is_another etcd "$before"
+    "crictl logs \$(crictl ps --all --quiet --name '^etcd\$'); where the majority is lost: make recover" \
+    is_another etcd "$before"
 }
 
 has_api_certificate() { [[ -s $PKI/apiserver.crt && -s $PKI/apiserver.key ]]; }
@@ -95,5 +96,5 @@ refuse_arguments() {
   put_back_half_done
   wait_for 240 "the API server to be ready with its old arguments" "crictl ps -a; journalctl -u kubelet -n 50" api_is_ready
   fail "$1 to run with its new arguments within 180 s" "$seen" \
-    "mend cluster.clusterConfiguration, or cluster.audit, in the stack file, then pulumi up; the control plane runs with the old ones again"
+    "mend cluster.clusterConfiguration or cluster.audit, then pulumi up; the control plane runs with the old ones again"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Returns the kubeconfig of the stack, sealed, with the day on which it expires: its user is of this run alone, and has the
-# rights of cluster-admin by one binding, which names no other user. So a kubeconfig that an earlier run returned opens nothing any
-# more, and without the binding this one opens nothing either. The rights of admin.conf could not be taken back.
+# rights of cluster-admin by one binding, which names no other user. So a kubeconfig that an earlier run returned opens
+# nothing any more, and without the binding this one opens nothing either. The rights of admin.conf could not be taken back.
 # Needs: PROVIDER; lib/certificates.sh lib/kubeadm.sh lib/messages.sh lib/results.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/certificates.sh"

@@ -21,8 +21,8 @@ elif [[ $NODE_ROLE == control-plane ]]; then
 else
   . "$LIBRARY/parts/membership/worker.sh"
 fi
-# `make repair` reads the result by a connection of its own, which repeats nothing, and has it plain: the last update may be of a
-# version that put no certificate here.
+# `make repair` reads the result by a connection of its own, which repeats nothing, and has it plain: the last update may be
+# of a version that put no certificate here.
 if [[ ! -e $STAGING/invitation ]]; then
   : # of a member
 elif [[ ${RESULT_IS_PLAIN:-false} == true ]]; then

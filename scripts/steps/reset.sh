@@ -71,7 +71,8 @@ for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
 # Some of these may be mount points, which stay.
-for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico /var/log/{calico,kubernetes}; do
+for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico \
+  /var/log/{calico,kubernetes}; do
   [[ ! -d $directory ]] || find "$directory" -mindepth 1 -delete
 done
 

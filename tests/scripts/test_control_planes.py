@@ -8,7 +8,18 @@ import pytest
 import yaml
 
 from components.host_files import File
-from tests.scripts.cluster import CA, ETCD, NODE_IS_GONE, NODE_IS_READY, STATE, UNMARKED, VALUES, kubeadm_calls
+from tests.scripts.cluster import (
+    CA,
+    ETCD,
+    NODE_IS_GONE,
+    NODE_IS_READY,
+    SEALING_KEY,
+    STATE,
+    UNMARKED,
+    VALUES,
+    kubeadm_calls,
+    let_seal,
+)
 from tests.scripts.machine import Finished, Machine
 
 KEY = "c0ffee" + 58 * "0"
@@ -44,6 +55,7 @@ def sponsor(machine: Machine) -> Machine:
     """A control plane, node1, of a cluster of which node2 may be a part: `labels` and `nodes` say so."""
     machine.write("/etc/kubernetes/admin.conf", "")
     machine.write("/members", member(1))
+    let_seal(machine)
     machine.stub("crictl", ETCD)
     machine.stub(
         "kubectl",
@@ -70,7 +82,7 @@ def test_an_invitation_has_a_token_a_key_and_the_address_of_its_sponsor(sponsor:
     """The key is in no list of processes, and in memory only until the certificates are uploaded."""
     finished = sponsor.run("membership", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
-    assert finished.stdout == f"{TOKEN}\n{KEY}\n192.0.2.11\n"
+    assert SEALING_KEY.opened(finished.stdout) == f"{TOKEN}\n{KEY}\n192.0.2.11\n"
     calls = "\n".join(sponsor.calls())
     assert KEY not in calls
     assert TOKEN.partition(".")[2] not in calls
@@ -122,7 +134,7 @@ def test_a_member_of_a_join_that_was_cut_short_is_removed_before_the_next(
     assert sponsor.path("/members").read_text() == member(1)
     calls = sponsor.calls()
     assert position(calls, "member remove b2") < position(calls, "upload-certs") < position(calls, "token create")
-    assert finished.stdout.startswith(TOKEN)
+    assert SEALING_KEY.opened(finished.stdout).startswith(TOKEN)
 
 
 @pytest.mark.parametrize("what", ["sick", "learner"])

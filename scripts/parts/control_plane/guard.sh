@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Without its data etcd does not start, instead of beginning a new, empty cluster. kubeadm gives that argument to a control
-# plane that joins, and not to the one that initialises: there etcd restarts once. Nor does etcd forget its other members at each
-# start, as with the argument of a recovery that lost its way back.
+# plane that joins, and not to the one that initialises: there etcd restarts once. Nor does etcd forget its other members at
+# each start, as with the argument of a recovery that lost its way back.
 # Needs: ETCD_CLUSTER_STATE NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/patches.sh lib/static_pods.sh
 
 guard_etcd() {
