@@ -155,7 +155,7 @@ def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], settings
     printed = pulumi.Output.all(*(each.certificates for each in control_planes if each.certificates))
     expiry = pulumi.Output.all(printed, readable).apply(lambda known: expiry_dates(*known))
     outputs: dict[str, Any] = {"kubeconfig": access.kubeconfig, "nodes": nodes, "certificateExpiry": expiry}
-    if settings.dashboard.enabled:
+    if settings.dashboard.has_node_port:
         address = settings.living_control_planes[0].internal_ip
         outputs["dashboardAddress"] = f"https://{address}:{settings.dashboard.node_port}"
     for account in settings.access.service_accounts[:1]:

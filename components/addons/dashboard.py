@@ -19,8 +19,9 @@ def dashboard_manifests(settings: Settings) -> list[Manifest]:
         if manifest["kind"] == "Service" and not is_scraper:
             manifest["spec"]["ports"][0]["nodePort"] = dashboard.node_port
         if manifest["kind"] == "Deployment":
+            image = dashboard.image_of("kubernetes-dashboard")
             for container in containers(manifest):
-                container["image"] = dashboard.metrics_scraper_image if is_scraper else dashboard.image
+                container["image"] = dashboard.metrics_scraper_image if is_scraper else image
             if is_scraper:
                 manifest["spec"]["template"]["spec"]["hostNetwork"] = dashboard.metrics_scraper_host_network
     return objects
@@ -29,7 +30,7 @@ def dashboard_manifests(settings: Settings) -> list[Manifest]:
 DASHBOARD = Addon(
     "dashboard",
     "Dashboard",
-    lambda settings: settings.dashboard.enabled,
+    lambda settings: settings.dashboard.kind == "kubernetes-dashboard",
     dashboard_manifests,
     namespace=NAMESPACE,
     pod_security=lambda settings: "privileged" if settings.dashboard.metrics_scraper_host_network else "baseline",

@@ -1,4 +1,4 @@
-"""Versions that have no patches any more, or soon, and pairs of Kubernetes and Calico that nobody tests."""
+"""Versions and projects without patches, now or soon, and pairs of Kubernetes and Calico that nobody tests."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:
             next_command=_upgrade(minor_of(version), today),
         )
     yield from _calico(wanted)
+    if wanted.settings.dashboard.kind == "kubernetes-dashboard":
+        # README of kubernetes-retired/dashboard.
+        yield Problem(
+            "dashboard.kind",
+            expected="a dashboard that gets patches",
+            seen="kubernetes-dashboard, whose project was archived on 2026-01-21",
+            next_command="set dashboard.kind to headlamp or none; an update takes the old one and admin-user away",
+        )
 
 
 def near_end(version: str, today: dt.date) -> str | None:

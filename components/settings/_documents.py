@@ -87,7 +87,7 @@ def _node_ports(settings: Settings) -> Iterator[str]:
     ports = port_range(told) if told is not None else NODE_PORTS
     if ports is None:
         yield f"{path} is two ports such as 30000-32767, found {told!r}"
-    elif settings.dashboard.enabled and settings.dashboard.node_port not in ports:
+    elif settings.dashboard.has_node_port and settings.dashboard.node_port not in ports:
         yield (
             f"dashboard.nodePort: expected {ports[0]} to {ports[-1]}, the API server's service-node-port-range, found"
             f" {settings.dashboard.node_port}; change either"

@@ -81,15 +81,20 @@ class Role(Model):
     )
 
 
+ADMIN_USER = "admin-user"
+"""The account with which the guide logs in to the dashboard."""
+
+
 class Access(Model):
     """Access rules. By default there is the guide's user of the dashboard, and an account that reads one namespace."""
 
     service_accounts: tuple[ServiceAccount, ...] = Field(
         (
-            ServiceAccount(name="admin-user", cluster_role="cluster-admin"),
+            ServiceAccount(name=ADMIN_USER, cluster_role="cluster-admin"),
             ServiceAccount(name="reader", namespace="default", namespace_roles={"default": "view"}),
         ),
-        description="Service accounts, with their cluster roles; a list replaces the default accounts",
+        description="Service accounts, with their cluster roles; a list replaces the default accounts. Without the"
+        " dashboard of kind `kubernetes-dashboard` there is no admin-user by default",
     )
     roles: tuple[Role, ...] = Field((), description="Roles of the stack, with their subjects")
 

@@ -34,13 +34,24 @@ class Calico(Model):
     )
 
 
-class Dashboard(Model):
-    """The Kubernetes Dashboard as a NodePort service."""
+DASHBOARD_IMAGES = {
+    "kubernetes-dashboard": "docker.io/kubernetesui/dashboard:v2.7.0",
+    "headlamp": "ghcr.io/headlamp-k8s/headlamp:v0.45.0",
+}
+"""Image by kind of dashboard."""
 
-    enabled: bool = Field(True, description="False leaves the dashboard out")
+
+class Dashboard(Model):
+    """A dashboard in the cluster. Kinds other than `kubernetes-dashboard` read `kind` and `image` alone."""
+
+    kind: Literal["kubernetes-dashboard", "headlamp", "none"] = Field(
+        "kubernetes-dashboard",
+        description="`kubernetes-dashboard` is archived, and answers on a node port; `headlamp` is behind `kubectl"
+        " port-forward`; `none` leaves the dashboard out",
+    )
     node_port: int = Field(30009, ge=1, le=65535, description="Port of the dashboard, with TLS, on every node")
-    image: ImageName = Field(
-        "docker.io/kubernetesui/dashboard:v2.7.0", description="Dashboard image; rewritten as every image"
+    image: ImageName | None = Field(
+        None, description="Dashboard image; rewritten as every image; by default that of the kind"
     )
     metrics_scraper_image: ImageName = Field(
         "docker.io/kubernetesui/metrics-scraper:v1.0.8", description="Metrics scraper image; rewritten as every image"
@@ -48,6 +59,15 @@ class Dashboard(Model):
     metrics_scraper_host_network: bool = Field(
         False, description="Puts the scraper on the host network, if the API server cannot reach pods"
     )
+
+    @property
+    def has_node_port(self) -> bool:
+        """True where people reach the dashboard at a port of every node."""
+        return self.kind == "kubernetes-dashboard"
+
+    def image_of(self, kind: str) -> str:
+        """The image of a kind of dashboard, wanted or not: a plan knows what goes with it."""
+        return self.image or DASHBOARD_IMAGES[kind]
 
 
 class StackAddon(Model):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from ipaddress import AddressValueError, IPv4Address
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.settings._types import DnsLabel, MachineName, Model
-from components.settings.access import Access
+from components.settings.access import ADMIN_USER, Access
 from components.settings.addons import Calico, Dashboard, StackAddon
 from components.settings.backup import Backup
 from components.settings.cluster import Cluster
@@ -41,6 +42,14 @@ class Settings(Model):
     access: Access = Field(Access(), description="Service accounts, roles and bindings")
     system: System = Field(System(), description="Kernel and systemd settings of every host")
     policy: Policy = Field(Policy(), description="Limits of drains and upgrades, and permission to reset machines")
+
+    @model_validator(mode="after")
+    def _admin_user_belongs_to_the_dashboard_of_the_guide(self) -> Self:
+        """Without that dashboard nobody logs in by the default account that may do everything."""
+        if self.dashboard.has_node_port or "service_accounts" in self.access.model_fields_set:
+            return self
+        others = tuple(each for each in self.access.service_accounts if each.name != ADMIN_USER)
+        return self.model_copy(update={"access": self.access.model_copy(update={"service_accounts": others})})
 
     @property
     def control_planes(self) -> list[Host]:

@@ -97,6 +97,11 @@ def stack_file(stack: Stack) -> str:
         "  kubeadm:ssh:",
         f"    user: {_scalar(user)}" + (" # may use sudo without a password" if user != "root" else ""),
     ]
+    lines += [
+        "  # A cluster needs no dashboard to begin with; kubernetes-dashboard is archived, headlamp is not.",
+        "  kubeadm:dashboard:",
+        "    kind: none",
+    ]
     return "\n".join(lines) + "\n"
 
 

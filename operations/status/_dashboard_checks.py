@@ -20,7 +20,7 @@ def _is_pod_network(state: ClusterState) -> bool:
 
 def dashboard_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Problems of the metrics scraper. Workloads and pods of the dashboard are checked as those of every add-on."""
-    if state.deployments is None or not settings.dashboard.enabled:
+    if state.deployments is None or not settings.dashboard.has_node_port:
         return
     of_dashboard = (each for each in state.deployments if each["metadata"]["namespace"] == DASHBOARD)
     scraper = next((each for each in of_dashboard if each["metadata"]["name"] == METRICS_SCRAPER), None)

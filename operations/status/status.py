@@ -67,7 +67,7 @@ def _cluster(
     """The state of the cluster, and its problems. Hosts are checked even where the API server does not answer."""
     try:
         content = kubeconfig.read_text() if kubeconfig else answering_kubeconfig(stack)
-        state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.enabled)
+        state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.has_node_port)
     except (OSError, UnicodeDecodeError) as error:
         raise StepError(
             Problem(

@@ -161,7 +161,6 @@ def test_a_pod_network_that_changes_is_told(
 @pytest.mark.parametrize(
     ("dashboard", "line"),
     [
-        ({"enabled": False}, "add-on dashboard: is removed"),
         ({"nodePort": 30010}, "add-on dashboard: Service:kubernetes-dashboard/kubernetes-dashboard changes"),
     ],
 )
@@ -173,9 +172,17 @@ def test_an_add_on_that_changes_is_in_the_plan(
     assert planned(stack, last) == [line]
 
 
+def test_the_dashboard_goes_with_the_account_that_is_for_it(stack: Stack, last: LastUpdate) -> None:
+    """Nobody else asked for an account that may do everything."""
+    stack["dashboard"] = {"kind": "headlamp"}
+    lines = planned(stack, last)
+    assert {"add-on dashboard: is removed", "add-on headlamp: is applied"} <= set(lines)
+    assert "binding in the whole cluster admin-user: is deleted" in lines
+
+
 def test_an_add_on_that_comes_later_is_in_the_plan(directory: Path) -> None:
     """Of a cluster that exists."""
-    stack = stack_of(directory) | {"dashboard": {"enabled": False}}
+    stack = stack_of(directory) | {"dashboard": {"kind": "none"}}
     without = state_of(record(stack, preview=False))
     assert planned(stack, without) == ["nothing is done to any node"]
     del stack["dashboard"]

@@ -136,7 +136,7 @@ def test_rules_that_change_are_in_the_plan(stack: Stack, last: LastUpdate) -> No
 
 def test_a_namespace_goes_only_with_its_add_on(stack: Stack, last: LastUpdate) -> None:
     """Another namespace stays when no setting names it, and with it all that is there."""
-    stack["dashboard"] = {"enabled": False}
+    stack["dashboard"] = {"kind": "none"}
     stack["access"] = {"serviceAccounts": [], "roles": [ROLE]}
     lines = [line for line in planned(stack, last) if line.startswith("namespace")]
     assert lines == [

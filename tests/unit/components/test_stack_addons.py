@@ -239,7 +239,7 @@ def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
 def test_the_name_of_a_built_in_add_on_is_taken(directory: Path, name: str) -> None:
     """Also where the settings leave it out."""
     stack = with_manifest(stack_of(directory), directory)
-    stack |= {"dashboard": {"enabled": False}, "addons": {name: stack["addons"]["db"]}}
+    stack |= {"dashboard": {"kind": "none"}, "addons": {name: stack["addons"]["db"]}}
     with pytest.raises(SettingsError, match=rf"addons\.{name}: the name of a built-in add-on"):
         refuse_wrong_addons(parse_settings(stack))
 

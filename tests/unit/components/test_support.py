@@ -45,8 +45,18 @@ def up(stack: Stack) -> LastUpdate:
 
 
 def warnings(stack: Stack, last: LastUpdate | None = None, today: dt.date = TODAY) -> list[str]:
-    """The printed warnings of a preview."""
+    """The printed warnings of a preview of a stack without a dashboard."""
+    stack = stack | {"dashboard": {"kind": "none"}}
     return [str(each) for each in support_warnings(wanted_by(stack, last or LastUpdate()), today)]
+
+
+def test_the_archived_dashboard_is_warned_of(directory: Path) -> None:
+    """Headlamp gets patches, and a stack may have none."""
+    found = {}
+    for kind in ("kubernetes-dashboard", "headlamp", "none"):
+        wanted = wanted_by(with_calico(directory, "3.32.1", "1.36.3") | {"dashboard": {"kind": kind}}, LastUpdate())
+        found[kind] = [str(each).partition(":")[0] for each in support_warnings(wanted, TODAY)]
+    assert found == {"kubernetes-dashboard": ["dashboard.kind"], "headlamp": [], "none": []}
 
 
 def test_every_minor_from_the_oldest_to_the_newest_has_a_row() -> None:

@@ -210,7 +210,7 @@ def test_a_service_subnet_that_kubeadm_refuses_is_refused_first(subnet: str) -> 
         ("20000+10", {}, "dashboard.nodePort: expected 20000 to 20010"),
         ("20000-22767", {"nodePort": 20009}, None),
         ("30009", {}, None),
-        ("20000-22767", {"enabled": False}, None),
+        ("20000-22767", {"kind": "none"}, None),
         ("many", {}, "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range is two ports"),
         ("32767-30000", {}, "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range is two ports"),
         (None, {"nodePort": 20009}, "dashboard.nodePort: expected 30000 to 32767"),

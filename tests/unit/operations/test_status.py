@@ -99,7 +99,7 @@ def test_a_workload_of_any_add_on_that_is_missing(look: Look, monkeypatch: pytes
 
 def test_a_workload_of_an_add_on_that_the_stack_does_not_want_is_not_missed(look: Look) -> None:
     """The dashboard is off."""
-    look.settings = settings(dashboard={"enabled": False})
+    look.settings = settings(dashboard={"kind": "none"})
     del look.items("/apis/apps/v1/deployments")[1:]
     look.assert_well()
 
@@ -201,7 +201,7 @@ def test_a_scraper_on_a_node_whose_other_pods_are_not_reached_either_is_not_to_b
 
 def test_an_unreachable_node_is_named_without_the_dashboard_too(look: Look) -> None:
     """A Ready pod of CoreDNS that the API server does not reach is enough; one that is not Ready proves nothing."""
-    look.settings = settings(dashboard={"enabled": False})
+    look.settings = settings(dashboard={"kind": "none"})
     coredns = running("kube-system", "k8s-app", "kube-dns", "node2")
     look.items("/api/v1/pods").append(coredns)
     look.server.answers[COREDNS] = NO_ROUTE
