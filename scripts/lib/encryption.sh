@@ -151,12 +151,13 @@ refuse_encryption() {
 # begin_encryption: before kubeadm starts the first API server of this machine. Nothing is encrypted otherwise yet, or,
 # where the machine joins, every other API server reads with the first key.
 begin_encryption() {
-  local wanted
+  local wanted digest
   wanted=$(wanted_keys)
   [[ -n $wanted ]] || return 0
   stage_encryption "${wanted%%[[:space:]]*}" <<<"$wanted"
   put "$ENCRYPTION"
-  remember "$ENCRYPTION_MARK" "$(sha256sum <"$ENCRYPTION" | cut --delimiter ' ' --fields 1)"
+  digest=$(sha256sum <"$ENCRYPTION")
+  remember "$ENCRYPTION_MARK" "${digest%% *}"
 }
 
 # learn_keys: the first pass: the API server reads with all wanted keys, and writes as before.

@@ -232,6 +232,16 @@ def test_the_timer_runs_with_its_units(machine: Machine) -> None:
     assert "systemctl restart kubernetes-backup.timer" in machine.calls()
 
 
+def test_a_recipient_that_the_stack_does_not_name_any_more_gets_no_bundles(machine: Machine) -> None:
+    """Whoever has its key would read them, and the stack's people would not."""
+    machine.stub("systemctl")
+    recipient = File("/etc/kubernetes/backup/recipient.pem", "certificate\n")
+    assert machine.run_part("backup", files=[*BACKUP_FILES, recipient]).status == 0
+    assert machine.path(recipient.path).exists()
+    assert machine.run_part("backup", files=BACKUP_FILES).status == 0
+    assert not machine.path(recipient.path).exists()
+
+
 @pytest.mark.parametrize(("status", "ends"), [(1, 1), (5, 0)])
 def test_a_timer_that_does_not_stop_ends_a_reset(machine: Machine, status: int, ends: int) -> None:
     """It would save an etcd that is gone. A unit that systemd does not know any more has stopped."""

@@ -61,9 +61,11 @@ def test_lines_are_short(script: str) -> None:
 
 
 DECISION = re.compile(
-    r"\[\[ (?:(?!\]\]).)*?\$\((?!mark |<).*?\]\]|\(\([^)]*?\$\([^(].*|(?:\bcase|\bin|<<<) ?\"?\$\(.*", re.DOTALL
+    r"\[\[ (?:(?!\]\]).)*?\$\((?!mark |<).*?\]\]|\(\([^)]*?\$\([^(].*|(?:\bcase|\bin|<<<) ?\"?\$\(.*"
+    r"|\b(?:printf|echo|remember) [^\n]*?\$\([^(<].*",
+    re.DOTALL,
 )
-"""A failure in the substitution is not seen: a condition, the words of a loop, the text of a here string."""
+"""A failure in the substitution is not seen: a condition, words of a loop, text of a here string, what is written."""
 
 
 def unseen_failures(text: str) -> list[str]:
@@ -87,6 +89,8 @@ def test_an_answer_is_assigned_before_it_decides(script: str) -> None:
         'grep x <<<"$(gpg --show-keys)"',
         "case $(uname) in",
         "((1 < $(wc -l <file)))",
+        'printf "%s\\n" "$(mark owner)" >about',
+        'remember x "$(sha256sum <file)"',
     ],
 )
 def test_a_decision_without_an_assignment_is_found(line: str) -> None:

@@ -14,12 +14,12 @@ remove_half_member() {
 
 # upload_certificates: KEY decrypts the certificates of the cluster, which are in a secret until the join deletes it.
 upload_certificates() {
-  local configuration=$STAGING/upload.yaml
+  local configuration=$STAGING/upload.yaml version
   KEY=$(kubeadm certs certificate-key)
   ask "the API server to show kubeadm's configuration" kubectl --namespace kube-system get configmap kubeadm-config \
     --output 'jsonpath={.data.ClusterConfiguration}'
-  printf '%s\n---\n%s\nkind: InitConfiguration\ncertificateKey: %s\n' "$ANSWER" "$(grep '^apiVersion: ' <<<"$ANSWER")" "$KEY" \
-    >"$configuration"
+  version=$(grep '^apiVersion: ' <<<"$ANSWER")
+  printf '%s\n---\n%s\nkind: InitConfiguration\ncertificateKey: %s\n' "$ANSWER" "$version" "$KEY" >"$configuration"
   kubeadm init phase upload-certs --upload-certs --skip-certificate-key-print --config "$configuration" &>"$STAGING/kubeadm" ||
     fail "kubeadm to upload the certificates" "$(failure_lines "$STAGING/kubeadm")" "kubeadm certs check-expiration"
   rm "$configuration"

@@ -5,7 +5,7 @@
 
 if is_staged "$BACKUP_TIMER_FILE"; then
   put "$BACKUP_SETTINGS"
-  if is_staged "$BACKUP_RECIPIENT"; then put "$BACKUP_RECIPIENT"; fi
+  if is_staged "$BACKUP_RECIPIENT"; then put "$BACKUP_RECIPIENT"; else rm -f "$BACKUP_RECIPIENT"; fi
   put "$BACKUP_SERVICE_FILE"
   put "$BACKUP_TIMER_FILE"
   run_service "$BACKUP_TIMER" "$BACKUP_SERVICE_FILE" "$BACKUP_TIMER_MARK" "$BACKUPS" "systemctl list-timers"
