@@ -46,7 +46,7 @@ def test_a_policy_that_does_not_work_is_taken_back(running: Machine) -> None:
     running.write("/wanted", "wrong\n")
     finished = running.send(running.text("init", CHANGED, [NEW]), "verify")
     assert finished.status == 1
-    assert "mend cluster.clusterConfiguration, or cluster.audit, in the stack file" in finished.stderr
+    assert "mend cluster.clusterConfiguration or cluster.audit, then pulumi up" in finished.stderr
     assert policies(running) == ["audit-policy-new.yaml", "audit-policy-old.yaml"]
     assert running.path("/etc/kubernetes/manifests/kube-apiserver.yaml").read_text() == "old\n"
 
