@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from components.settings.stack_file import parse_settings
+from local import mirror
+from local.mirror import versions
 from local.paths import MIRROR
 from operations.status._etcd_checks import etcd_problems
 from operations.status._host_checks import ETCD_FACTS
@@ -95,11 +97,10 @@ def free_port() -> int:
 
 @pytest.fixture
 def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    """The newest etcd of the local mirror, with a small quota."""
-    tags = sorted(REGISTRY.glob("repositories/gcr/etcd/_manifests/tags/*/current/link"))
-    if not tags:
-        pytest.skip("no etcd was built here: `make up` builds it")
-    for layer in layers(tags[-1]):
+    """The etcd of the local mirror, with a small quota."""
+    mirror.build(mirror.KUBERNETES)
+    tag = f"{versions.release(mirror.KUBERNETES).etcd}-0"
+    for layer in layers(REGISTRY / f"repositories/gcr/etcd/_manifests/tags/{tag}/current/link"):
         with tarfile.open(layer) as archive:
             for entry in archive:
                 if entry.name.startswith("usr/local/bin/etcd"):
