@@ -13,6 +13,7 @@ from tests.e2e.conftest import E2E, Cluster, configure, failure, machine_names
 from tests.e2e.watching import add, logins, node_names, previewed, remove, touched, visits
 
 FIRST, SECOND, THIRD = machine_names()
+ADDRESSES = "kube-system/pulumi-kubeadm-nodes"
 
 
 def test_a_worker_that_is_removed_is_drained_deleted_and_reset(live: Cluster, say: Callable[[str], None]) -> None:
@@ -36,12 +37,15 @@ def test_a_worker_that_is_removed_is_drained_deleted_and_reset(live: Cluster, sa
 
 
 def test_the_preview_of_a_new_worker_shows_its_own_resources_and_nothing_else(live: Cluster) -> None:
-    """Its preparation, images, membership and join."""
+    """Its preparation, images, membership and join, and its address for those who approve its certificate."""
     add(THIRD)
     seen = previewed()
     steps = {f"{THIRD}/{step}" for step in ("prepare", "images", "membership", "join")}
-    assert touched(seen) == {THIRD, *steps}
-    assert seen.plan.splitlines()[1:] == [f"  {THIRD}: is prepared and joins, Kubernetes {CELL.kubernetes}"]
+    assert touched(seen) == {THIRD, *steps, ADDRESSES}
+    assert seen.plan.splitlines()[1:] == [
+        f"  {THIRD}: is prepared and joins, Kubernetes {CELL.kubernetes}",
+        f"  addresses of nodes {ADDRESSES}: changes in content",
+    ]
 
 
 def test_a_join_whose_token_expired_is_made_up_for_by_a_plain_up(live: Cluster) -> None:
