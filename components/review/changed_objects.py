@@ -11,16 +11,15 @@ from components.addons.manifests import DEFINITION, object_inputs, object_name
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces
-from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import pull_secret_objects
 from components.settings import Registry, Settings
 from components.steps.wanted import Wanted
 
 Inputs = Mapping[str, Any]
 
-LABELS = "NodePatch"
+LABELS, ADDRESSES = "NodePatch", "ConfigMap"
+"""Kinds of the labels and of the addresses of nodes, which the lines of the nodes tell."""
 KINDS = {
-    "ConfigMap": "addresses of nodes",
     "Namespace": "namespace",
     "ServiceAccount": "service account",
     "ServiceAccountPatch": "pull secret of service account",
@@ -30,7 +29,7 @@ KINDS = {
     "RoleBinding": "binding",
     "ClusterRoleBinding": "binding in the whole cluster",
 }
-"""Words for the kinds of objects that follow from settings, but for LABELS, which are in the lines of their nodes."""
+"""Words for the kinds of objects that follow from settings, but for LABELS and ADDRESSES."""
 FIELDS = {"roleRef": "role", "data": "content"}
 """Words for fields of an object, where these differ from the name of the field."""
 
@@ -43,7 +42,7 @@ def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
     before = {
         (kind, name): _inputs(each)
         for (kind, name), each in wanted.last.objects.items()
-        if kind != LABELS and not _is_of_addon(kind, name)
+        if kind not in {LABELS, ADDRESSES} and not _is_of_addon(kind, name)
     }
     for key in [*after, *sorted(before.keys() - after.keys())]:
         kind, name = key
@@ -54,7 +53,6 @@ def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
 
 def _objects(settings: Settings, passwords: Mapping[Registry, str]) -> Iterator[KubernetesObject]:
     """Every object of the table KINDS that the settings want."""
-    yield node_addresses(settings)
     yield from namespaces(settings)
     yield from access_objects(settings)
     yield from pull_secret_objects(settings, passwords)

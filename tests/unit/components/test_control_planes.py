@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.support.planning import ADDRESSES, OTHER_ADDRESSES, planned, state_of
+from tests.unit.support.planning import ADDRESSES, planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.several import host_line, several, steps_of
 from tests.unit.support.stacks import KEY
@@ -108,7 +108,7 @@ def test_a_new_worker_is_all_that_changes(number: str, directory: Path, request:
     larger = several(directory, "node1" if number == "one" else THREE, f"{WORKERS} node7")
     added = record(larger, preview=False, before=before).changed_since(before)
     assert added == {"node7", FILES, ADDRESSES, *steps_of("node7")}
-    assert planned(larger, state_of(before)) == ["node7: is prepared and joins, Kubernetes 1.36.3", OTHER_ADDRESSES]
+    assert planned(larger, state_of(before)) == ["node7: is prepared and joins, Kubernetes 1.36.3"]
 
 
 def test_the_order_of_the_hosts_changes_nothing(directory: Path, three: Recording) -> None:

@@ -17,7 +17,7 @@ from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import KUBECONFIG_OWNER, PROVIDER
 from components.steps.step import StepName
 from tests.unit.support import recording
-from tests.unit.support.planning import OTHER_ADDRESSES, impossible, planned, state_of, wanted_by
+from tests.unit.support.planning import impossible, planned, state_of, wanted_by
 from tests.unit.support.recording import record, stack_of
 from tests.unit.support.stacks import KEY, Stack
 
@@ -123,7 +123,6 @@ def test_hosts_that_come_and_go_are_told(stack: Stack, last: LastUpdate) -> None
     assert planned(stack, last) == [
         "node2: is gone: its node is deleted; nothing connects to the machine",
         "node4: is prepared and joins, Kubernetes 1.35.4",
-        OTHER_ADDRESSES,
         "node3: is drained within 300 s, its node is deleted, the machine is reset",
     ]
 
@@ -400,6 +399,5 @@ def test_a_host_that_never_joined_leaves_with_a_reset(stack: Stack, last: LastUp
     del stack["hosts"]["node3"]
     steps = {key: each for key, each in last.steps.items() if key != ("node3", StepName.MEMBERSHIP)}
     assert planned(stack, dataclasses.replace(last, steps=steps)) == [
-        OTHER_ADDRESSES,
         "node3: leaves the stack; the machine is reset, unless it was declared gone",
     ]

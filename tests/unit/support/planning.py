@@ -17,7 +17,6 @@ from tests.unit.support.stacks import Stack
 
 ADDRESSES = "kube-system/pulumi-kubeadm-nodes"
 """The object with the addresses of the nodes, which changes with each host that comes or goes."""
-OTHER_ADDRESSES = f"addresses of nodes {ADDRESSES}: changes in content"
 
 
 def state_of(run: Recording) -> LastUpdate:
