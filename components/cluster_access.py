@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -43,8 +44,9 @@ class ClusterAccess(pulumi.ComponentResource):
         super().__init__("kubeadm:index:ClusterAccess", wanted.resource_name(KUBECONFIG_OWNER), None, opts)
         self.resource_name = wanted.resource_name
         changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
+        step = wanted.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
         fetched = commands.run(
-            wanted.step(KUBECONFIG_OWNER, StepName.KUBECONFIG),
+            step,
             keeps_input=changed <= {"HOST_NAME"},
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[control_plane.settled] if control_plane.settled else []
@@ -54,7 +56,7 @@ class ClusterAccess(pulumi.ComponentResource):
         # An update does not need the virtual address, which no machine may have yet.
         for_updates = kubeadm.api_server_from_outside(host, settings)
         for_people = kubeadm.api_server_for_people(host, settings)
-        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout.apply(wanted.secret_in))
+        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout.apply(partial(wanted.secret_in, step)))
         self.kubeconfig = content.apply(lambda known: with_server(known, for_people))
         self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 from pulumi_command import remote
@@ -29,7 +30,8 @@ def join(
     membership = keep_membership(parent, host, commands, after=[prepared, *after], lives_in=lives_in)
     assert membership is not None, "a host that joins has a sponsor"
     assert authority is not None, "only the host that initialises has no authority yet"
-    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(wanted.secret_in))
+    secret_in = partial(wanted.secret_in, wanted.step(host.name, StepName.MEMBERSHIP))
+    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(secret_in))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
         secret_files=pulumi.Output.all(invitation, authority, more_files or []).apply(

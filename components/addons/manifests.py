@@ -128,16 +128,30 @@ def _fetched(url: str, sha256: str) -> bytes:
             next_command="copy the file to where it can be reached, and set its URL in the stack file",
         )
         raise pulumi.RunError(str(problem)) from error
+    check_sum(content, sha256, url)
+    return content
+
+
+def check_sum(content: bytes, sha256: str, source: str) -> None:
+    """Compare the checksum of a manifest with that in the stack file.
+
+    Args:
+        content: the manifest.
+        sha256: the wanted SHA-256, in hexadecimal digits.
+        source: path or URL of the manifest, for the error.
+
+    Raises:
+        pulumi.RunError: they differ.
+    """
     seen = hashlib.sha256(content).hexdigest()
     if seen != sha256:
         problem = Problem(
-            f"manifest {url}",
+            f"manifest {source}",
             expected=f"sha256 {sha256}",
             seen=seen,
             next_command="read what changed in the file before you change the checksum in the stack file",
         )
         raise pulumi.RunError(str(problem))
-    return content
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import Any
 
-import pulumi
-
 from components.addons.addon import Addon
-from components.addons.manifests import Manifest, fetched_objects, objects_of
+from components.addons.manifests import Manifest, check_sum, fetched_objects, objects_of
 from components.settings import Settings, StackAddon
-from problem import Problem
 
 
 def stack_addons(settings: Settings) -> list[Addon]:
@@ -32,15 +28,8 @@ def manifest_objects(addon: StackAddon) -> list[Manifest]:
         assert addon.sha256 is not None, "the settings hold it"
         return fetched_objects(addon.manifest, addon.sha256)
     content = addon.manifest.read_bytes()
-    seen = hashlib.sha256(content).hexdigest()
-    if addon.sha256 not in {None, seen}:
-        problem = Problem(
-            f"manifest {addon.manifest}",
-            expected=f"sha256 {addon.sha256}",
-            seen=seen,
-            next_command="read what changed in the file before you change the checksum in the stack file",
-        )
-        raise pulumi.RunError(str(problem))
+    if addon.sha256:
+        check_sum(content, addon.sha256, str(addon.manifest))
     return objects_of(content, str(addon.manifest))
 
 

@@ -11,7 +11,7 @@ import pulumi
 
 from components.host_files import File
 from components.steps.result import result_of
-from components.steps.sealing import SealingKey
+from components.steps.sealing import SealedForAnotherKeyError, SealingKey
 from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
 
@@ -71,10 +71,16 @@ class LastUpdate:
         return self.steps.get((host, name))
 
     def secret_result(self, subject: str, name: StepName) -> str:
-        """The secret that a step returned, in clear; empty where the step never succeeded."""
+        """The secret that a step returned, in clear; empty where the step never succeeded, or the key does not open it.
+
+        The command of the step then says what to do: an error here would come before the update that mends it.
+        """
         recorded = self.step(subject, name)
         stdout = recorded.stdout if recorded else ""
-        return self.sealing_key.opened(stdout) if self.sealing_key else stdout
+        try:
+            return self.sealing_key.opened(stdout) if self.sealing_key else stdout
+        except SealedForAnotherKeyError:
+            return ""
 
     def hosts_with(self, name: StepName) -> list[str]:
         """Names of the hosts on which a step succeeded."""

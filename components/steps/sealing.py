@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
-import pulumi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -24,11 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
-from problem import Problem
-
 _FIRST_LINE, _LAST_LINE = "-----BEGIN CMS-----", "-----END CMS-----"
 _NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pulumi-kubeadm")])
 _VALID_FROM, _VALID_TO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+
+class SealedForAnotherKeyError(Exception):
+    """A result that the key of the state does not open, as after an update with another state of the same cluster."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class SealingKey:
         """The result of a step, in clear. A result that is not sealed, of an older version, is returned as it is.
 
         Raises:
-            pulumi.RunError: the result is sealed for another key.
+            SealedForAnotherKeyError: the result is sealed for another key.
         """
         head, _, sealed = result.partition(_FIRST_LINE)
         if head.strip() or not sealed:
@@ -64,14 +65,7 @@ class SealingKey:
         try:
             return pkcs7.pkcs7_decrypt_der(base64.b64decode(sealed.partition(_LAST_LINE)[0]), *self._pair, []).decode()
         except ValueError as error:
-            problem = Problem(
-                "result of a step",
-                expected="one that is sealed for the key in the state of this stack",
-                seen="one that this key does not open",
-                next_command="make repair STACK=... HOST=... for the control plane;"
-                " then pulumi up --replace '**/kubeconfig'",
-            )
-            raise pulumi.RunError(str(problem)) from error
+            raise SealedForAnotherKeyError from error
 
     @cached_property
     def _pair(self) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:

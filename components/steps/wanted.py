@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import pulumi
+
 from components.host_files import kubeadm
 from components.settings import Host, Settings
 from components.settings.versions import numbers_of
@@ -17,8 +19,9 @@ from components.steps.of_control_plane import encryption_step, init_step, kubeco
 from components.steps.of_every_host import images_step, prepare_step
 from components.steps.of_member import join_step, membership_step
 from components.steps.result import result_of
-from components.steps.sealing import SealingKey
+from components.steps.sealing import SealedForAnotherKeyError, SealingKey
 from components.steps.step import Step, StepName
+from problem import Problem
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,26 @@ class Wanted:
         host, name = resource_name.removeprefix(f"{self.cluster}/").rsplit("/", 1)
         return self.step(host, StepName(name))
 
-    def secret_in(self, stdout: str) -> str:
-        """The secret in the standard output of a step that returns one, in clear."""
-        return self.sealing_key.opened(result_of(stdout))
+    def secret_in(self, step: Step, stdout: str) -> str:
+        """The secret in the standard output of a step that returns one, in clear.
+
+        Raises:
+            pulumi.RunError: the machine sealed it for the key of another state of the cluster.
+        """
+        try:
+            return self.sealing_key.opened(result_of(stdout))
+        except SealedForAnotherKeyError as error:
+            # A replaced membership would take the node out of the cluster.
+            again = f"pulumi up --stack {pulumi.get_stack()} --replace '**/{step.subject}/{step.name}'"
+            if step.name is StepName.MEMBERSHIP:
+                again = f"take {step.subject} out of the stack file, pulumi up, and add the host again"
+            problem = Problem(
+                f"{step.host.name}: {step.name}",
+                expected="a result that is sealed for the key in the state of this stack",
+                seen="one that this key does not open: another state of the same cluster has a key of its own",
+                next_command=f"make repair STACK={pulumi.get_stack()} HOST={step.host.name}; then {again}",
+            )
+            raise pulumi.RunError(str(problem)) from error
 
     def resource_name(self, *parts: str) -> str:
         """Name of a resource of this cluster."""

@@ -112,7 +112,15 @@ def _members(host: Host, settings: Settings, facts: Facts, commands: StackComman
 def _encryption(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
     """Secrets that are written with another key than the stack's; etcd is one, so that one control plane says it."""
     encryption, first = settings.cluster.encryption, min(each.name for each in settings.living_control_planes)
-    if encryption is None or host.name != first or "secret_writers" not in facts:
+    if encryption is None or host.name != first:
+        return
+    if "secret_writers" not in facts:
+        yield Problem(
+            "etcd: encryption of Secrets",
+            expected="etcd to tell how Secrets are written",
+            seen="no answer",
+            next_command=f"on {host.name}: crictl logs $(crictl ps --quiet --name '^etcd$')",
+        )
         return
     counts = dict(each.split("=", 1) for each in facts["secret_writers"].split() if "=" in each)
     writer = encryption.order[0]

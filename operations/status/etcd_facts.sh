@@ -2,8 +2,7 @@
 # Follows host_facts.sh on a control plane: what `make status` wants to know of etcd, and of its bundles.
 # Needs: the function fact of host_facts.sh
 
-# first_line_of FILE: nothing without the file: a mark that is gone is a fact of the host.
-first_line_of() { head --lines 1 "$1" 2>/dev/null || true; }
+first_line_of() { head --lines 1 "$1" 2>/dev/null || true; } # a mark that is gone is a fact of the host
 
 # newest_bundle: of this machine: others, also of clusters with the same name, may share the directory. Before the first bundle,
 # and on a machine that no update with bundles was on, there is none. lib/bundle.sh gives the names.
@@ -17,8 +16,8 @@ newest_bundle() {
 }
 
 BUNDLE=$(newest_bundle) || true # a directory that was deleted has none
-# Without containerd there is none: the facts of the host name that, and that etcd does not list its members.
-ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true
+
+ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true # then no members are listed, which is said
 
 etcdctl() {
   local pki=/etc/kubernetes/pki/etcd
@@ -31,7 +30,8 @@ etcdctl() {
 secret_writers() {
   [[ -e /etc/kubernetes/api-server/encryption.yaml || -e $STATE/encryption ]] || return 0
   etcdctl get /registry/secrets/ --prefix --write-out fields |
-    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t; s/^"Value" : "k8s:enc:.*/unknown/p; t;
+    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t
+      s/^"Value" : "k8s:enc:.*/unknown/p; t
       s/^"Value" : .*/identity/p' | sort | uniq --count | awk '{printf "%s=%s ", $2, $1}'
 }
 
@@ -53,14 +53,13 @@ if [[ -e $STATE/initialized ]]; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
   if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
-  if MEMBERS=$(etcdctl member list); then
+  if MEMBERS=$(etcdctl member list) && STATUS=$(etcdctl endpoint status --write-out fields) && ALARMS=$(etcdctl alarm list); then
     fact etcd_members "$(members "$MEMBERS")"
-    fact etcd_status "$(etcdctl endpoint status --write-out fields |
-      sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p')"
-    fact etcd_alarms "$(etcdctl alarm list | grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' | sort --unique)"
-    fact secret_writers "$(secret_writers)"
+    fact etcd_status "$(sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p' <<<"$STATUS")"
+    fact etcd_alarms "$(grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' <<<"$ALARMS" | sort --unique)"
+    if WRITERS=$(secret_writers); then fact secret_writers "$WRITERS"; fi # without an answer it is no fact
   else
-    fact etcd_failure "$MEMBERS"
+    fact etcd_failure "${ALARMS-${STATUS-$MEMBERS}}" # of the last one that was asked
   fi
   # The last one counts, where the argument stands twice.
   fact etcd_quota "$(sed --quiet 's/.*--quota-backend-bytes=//p' /etc/kubernetes/manifests/etcd.yaml | tail --lines 1)"

@@ -103,7 +103,7 @@ systemctl stop kubelet
 crictl ps --quiet --name '^(etcd|kube-apiserver)$' | xargs --no-run-if-empty crictl stop
 rm -rf /var/lib/etcd/member
 mv /var/lib/etcd-away /var/lib/etcd/member
-cp /root/etcd.yaml MANIFEST
+cp /var/lib/etcd-manifest.yaml MANIFEST
 systemctl start kubelet
 """.replace("MANIFEST", MANIFEST)
 
@@ -111,7 +111,10 @@ systemctl start kubelet
 def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(live: HaCluster) -> None:
     """It is the argument that prevents it: without it the cluster seems to be there, and has no object."""
     live.kubectl("create", "configmap", "not-lost")
-    on_machine(ONLY, f"cp {MANIFEST} /root/etcd.yaml; sed --in-place '/--initial-cluster-state=existing/d' {MANIFEST}")
+    on_machine(
+        ONLY,
+        f"cp {MANIFEST} /var/lib/etcd-manifest.yaml; sed --in-place '/--initial-cluster-state=existing/d' {MANIFEST}",
+    )
     wait_until_it_serves()
     on_machine(ONLY, "systemctl stop kubelet; crictl ps --quiet --name '^etcd$' | xargs crictl stop")
     on_machine(ONLY, "mv /var/lib/etcd/member /var/lib/etcd-away; systemctl start kubelet")

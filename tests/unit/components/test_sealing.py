@@ -13,9 +13,10 @@ from components.host_files.results import RECIPIENT
 from components.lifetime import NOT_MINTED, sealing_key_of
 from components.steps.last_update import LastUpdate, RecordedStep
 from components.steps.of_control_plane import KUBECONFIG_OWNER
-from components.steps.sealing import SealingKey
+from components.steps.sealing import SealedForAnotherKeyError, SealingKey
 from components.steps.step import StepName
 from tests.unit.support import recording
+from tests.unit.support.planning import wanted_by
 from tests.unit.support.recording import Recording, Registered, record, stack_of
 
 KEY = SealingKey.minted()
@@ -52,10 +53,26 @@ def test_a_result_of_an_older_version_is_taken_as_it_is(text: str) -> None:
 def test_a_result_that_is_sealed_for_another_key_is_an_error_without_its_text(tmp_path: Path) -> None:
     """As where a machine has the certificate of a state that was lost."""
     result = sealed("a secret\n", tmp_path, SealingKey.minted())
-    with pytest.raises(pulumi.RunError, match="sealed for the key in the state of this stack") as raised:
+    with pytest.raises(SealedForAnotherKeyError) as raised:
         KEY.opened(result)
     assert "BEGIN" not in str(raised.value)
     assert KEY.private_key not in repr(KEY)
+
+
+def test_a_result_for_another_key_is_told_by_its_own_command(directory: Path, tmp_path: Path) -> None:
+    """What comes before the update that mends it passes over the result; a membership is never replaced."""
+    other = sealed("a secret\n", tmp_path, SealingKey.minted())
+    recorded = {(KUBECONFIG_OWNER, StepName.KUBECONFIG): RecordedStep("", {}, other)}
+    last = LastUpdate(steps=recorded, sealing_key=KEY)
+    assert last.secret_result(KUBECONFIG_OWNER, StepName.KUBECONFIG) == ""
+    wanted = wanted_by(stack_of(directory, "node2"), LastUpdate(sealing_key=KEY))
+    for subject, name, again in (
+        (KUBECONFIG_OWNER, StepName.KUBECONFIG, "pulumi up --stack test --replace '**/access/kubeconfig'"),
+        ("node2", StepName.MEMBERSHIP, "take node2 out of the stack file"),
+    ):
+        with pytest.raises(pulumi.RunError, match=rf"node1: {name}: expected a result that is sealed") as raised:
+            wanted.secret_in(wanted.step(subject, name), other)
+        assert f"make repair STACK=test HOST=node1; then {again}" in str(raised.value)
 
 
 def test_the_recorded_kubeconfig_is_read_through_the_key(tmp_path: Path) -> None:

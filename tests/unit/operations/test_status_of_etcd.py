@@ -124,6 +124,28 @@ def facts_with(directory: Path, crictl: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in printed.splitlines())
 
 
+@pytest.mark.parametrize("silent", ["member list", "endpoint status", "alarm list"])
+def test_an_etcd_that_does_not_answer_has_no_alarm_and_no_size(tmp_path: Path, silent: str) -> None:
+    """Each question has an answer, or the failure is named: silence is no absence of alarms."""
+    crictl = PRINTED.replace("  ps*)", f'  *"{silent}"*) echo "no answer to {silent}"; exit 1 ;;\n  ps*)')
+    facts = facts_with(tmp_path, crictl)
+    assert facts["etcd_failure"] == f"no answer to {silent}"
+    assert not {"etcd_members", "etcd_status", "etcd_alarms"} & facts.keys()
+
+
+def test_secrets_of_which_etcd_does_not_tell_are_no_answer(tmp_path: Path) -> None:
+    """Not "no API server with keys"."""
+    (tmp_path / "encryption").touch()
+    silent = PRINTED.replace("  ps*)", '  *"get /registry/secrets/"*) exit 1 ;;\n  ps*)')
+    assert "secret_writers" not in facts_with(tmp_path, silent)
+    stack = with_workers("node2")
+    stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}
+    settings = parse_settings(stack)
+    well = WELL | {"etcd_members": "192.0.2.11=voter"}
+    (problem,) = etcd_problems(settings.hosts["node1"], settings, well, SHOP)
+    assert problem.seen == "no answer"
+
+
 def test_facts_of_etcd_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None:
     """As etcdctl 3.6 prints it."""
     facts = facts_with(tmp_path, PRINTED)
