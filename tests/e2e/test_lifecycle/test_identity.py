@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files.results import RECIPIENT
 from local import cluster
 from local.paths import REPOSITORY, STATE
 from local.toolchain import environment as tool_environment
-from tests.e2e.conftest import E2E, STACK, Cluster, machine_names
+from tests.e2e.conftest import E2E, STACK, Cluster, machine_names, operation
 from tests.e2e.watching import logins, visits
 
 FIRST = machine_names()[0]
@@ -123,15 +122,15 @@ def test_a_stack_whose_state_is_lost_takes_its_cluster_over(live: Cluster, other
     """By the advice of the refusal: nothing is initialised or joined anew. The lost kubeconfig is revoked."""
     new_stack(E2E.name, other_backend, tmp_path / "project")
     uids = {node["metadata"]["name"]: node["metadata"]["uid"] for node in live.get("nodes")["items"]}
-    live.on(FIRST, f"cp {RECIPIENT} {RECIPIENT}.kept")
     file = tmp_path / "Pulumi.taken-over.yaml"
     shutil.copy(STACK.file, file)
     path = ("--path", "cluster.id", live.on(FIRST, OWNER))
     pulumi("config", "set", *path, "--stack", E2E.name, "--config-file", str(file), backend=other_backend)
     up_elsewhere(other_backend, file)
     assert "Forbidden" in live.kubectl("get", "nodes", check=False)
-    # The stack of the other tests was not lost: it gets its certificate back, which `make repair` would lay.
-    live.on(FIRST, f"mv {RECIPIENT}.kept {RECIPIENT}")
+    # The stack of the other tests was not lost: it gets its certificate back, without which it cannot open results.
+    status, printed = operation("repair", E2E.name, FIRST)
+    assert status == 0, printed
     live.stack.up(None, "--replace", "**/kubeconfig")
     cluster.keep_kubeconfig(STACK)
     assert {node["metadata"]["name"]: node["metadata"]["uid"] for node in live.get("nodes")["items"]} == uids
