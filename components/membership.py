@@ -25,20 +25,25 @@ def join(
     after: Sequence[pulumi.Resource],
     lives_in: pulumi.Resource,
 ) -> remote.Command:
-    """The command after which a prepared host is a Ready node."""
+    """The command after which a prepared host is a Ready node.
+
+    A control plane that joined and is the only one by now has no sponsor, and needs no invitation.
+    """
     host, wanted = prepared.host, commands.wanted
-    membership = keep_membership(parent, host, commands, after=[prepared, *after], lives_in=lives_in)
-    assert membership is not None, "a host that joins has a sponsor"
+    before: list[pulumi.Resource] = [prepared, *after]
+    membership = keep_membership(parent, host, commands, after=before, lives_in=lives_in)
     assert authority is not None, "only the host that initialises has no authority yet"
-    secret_in = partial(wanted.secret_in, wanted.step(host.name, StepName.MEMBERSHIP))
-    invitation: pulumi.Output[str] = pulumi.Output.secret(membership.stdout.apply(secret_in))
+    invitation: pulumi.Output[str] = pulumi.Output.secret("")
+    if membership is not None:
+        secret_in = partial(wanted.secret_in, wanted.step(host.name, StepName.MEMBERSHIP))
+        invitation = pulumi.Output.secret(membership.stdout.apply(secret_in))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
         secret_files=pulumi.Output.all(invitation, authority, more_files or []).apply(
             lambda all_: [*kubeadm.join_files(*all_[:2]), *all_[2]]
         ),
         keeps_input=wanted.last.is_member(host.name) and not wanted.changes_node(host),
-        opts=pulumi.ResourceOptions(parent=parent),  # it waits for all that its membership waits for
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=before if membership is None else [membership]),
     )
 
 

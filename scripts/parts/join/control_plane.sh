@@ -62,7 +62,8 @@ clean_up_half_done() {
 join_control_plane() {
   [[ -n $INVITED_TOKEN ]] ||
     fail "the control plane that joined in an earlier update" "a machine without its data; the node is in the cluster" \
-      "set gone: true for $HOST_NAME in the stack file, pulumi up; remove it, pulumi up: the machine joins anew"
+      "beside other control planes: gone: true for $HOST_NAME in the stack file, pulumi up; remove it, pulumi up: it joins \
+anew; the only one: docs/how-to/lost-control-plane.md"
   trap 'rm -f "$DISCOVERY"; lead_api_to "$NODE_IP"' EXIT
   lead_api_to "$SPONSOR_ADDRESS"
   check_clock

@@ -139,6 +139,27 @@ def test_three_become_one(directory: Path, grown: Recording) -> None:
     assert sponsors(again)["node1"] == "node2"
 
 
+@pytest.mark.parametrize("way", ["line", "gone"])
+def test_one_that_joined_may_be_the_only_one(way: str, directory: Path, three: Recording) -> None:
+    """The others leave, or were lost: its own membership is kept for later, and it follows every change."""
+    stack, before = several(directory, THREE if way == "gone" else "node2"), three
+    if way == "gone":
+        for name in ("node1", "node3"):
+            stack["hosts"][name]["gone"] = True
+    else:
+        before = record(several(directory, "node2 node3"), preview=False, before=three)
+    alone = record(stack, preview=False, before=before)
+    assert alone.commands["node2/membership"].request.retainOnDelete
+    assert "LEADS=true" in alone.commands["node2/join"].inputs["stdin"]
+    assert record(stack, preview=False, before=alone).changed_since(alone) == set()
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": [{"name": "v", "value": "3"}]}}
+    changed = record(stack, preview=False, before=alone)
+    assert "node2/join" in changed.changed_since(alone)
+    assert waits_for(changed, "node2/join", "node2/prepare")
+    again = record(several(directory, THREE), preview=False, before=alone)
+    assert sponsors(again)["node2"] in {"node1", "node3"}
+
+
 def test_the_first_leaves(directory: Path, three: Recording) -> None:
     """Memberships move; the kubeconfig and every object stay, and the provider dials another one."""
     rest = record(several(directory, "node2 node3"), preview=False, before=three)
