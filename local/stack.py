@@ -224,6 +224,7 @@ def mirror_settings(access: MirrorAccess, kubernetes: str) -> dict[str, str]:
         f"{registry}.caFile": str(access.ca_file),
         f"{registry}.username": access.username,
         **access.calico_settings(kubernetes),
+        **access.metrics_server_settings(kubernetes),
         "dashboard.image": access.dashboard_image,
         "dashboard.metricsScraperImage": access.metrics_scraper_image,
     }

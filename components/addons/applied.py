@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.addons.addon import Addon
-from components.addons.manifests import DEFINITION, WAITS, Manifest, register
+from components.addons.manifests import API_SERVICE, DEFINITION, WAITS, Manifest, register
 from components.cluster_access import ClusterAccess
 from components.gate import gate
 from components.settings import Settings
@@ -17,7 +17,7 @@ class AppliedAddon(pulumi.ComponentResource):
     """The objects of an add-on are in the cluster, and its workloads run.
 
     Workloads are applied when all other objects are there. Objects of kinds that the manifest itself defines come last:
-    a workload may have to check them.
+    a workload may have to check them. So does an APIService: while nobody serves it, nobody can delete a namespace.
 
     Attributes:
         configured: exists when every object but the workloads exists.
@@ -46,7 +46,7 @@ class AppliedAddon(pulumi.ComponentResource):
         super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
         objects = addon.objects(settings)
         defined = _defined_kinds(objects)
-        last = [each for each in objects if _group_and_kind(each) in defined]
+        last = [each for each in objects if each["kind"] == API_SERVICE or _group_and_kind(each) in defined]
         workloads = [each for each in objects if each["kind"] in WAITS and each not in last]
         first = [each for each in objects if each not in workloads and each not in last]
         made: list[pulumi.Resource] = [register(each, cluster, self, after=list(after)) for each in first]

@@ -37,6 +37,7 @@ machine that died while it joined, or an image that cannot be pulled. Nodes have
 Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
+API_SERVICE = "APIService"
 
 
 def own_objects(name: str) -> list[Manifest]:

@@ -70,6 +70,21 @@ class Dashboard(Model):
         return self.image or DASHBOARD_IMAGES[kind]
 
 
+class MetricsServer(Model):
+    """metrics-server: the figures of `kubectl top`, and of autoscalers."""
+
+    enabled: bool = Field(
+        True,
+        description="It trusts only kubelets whose certificate the authority of the cluster signed",
+    )
+    image: ImageName | None = Field(
+        None, description="Its image; rewritten as every image; by default that for the Kubernetes version"
+    )
+    host_network: bool = Field(
+        False, description="Puts it on the network of its node, port 4443, if the API server cannot reach pods"
+    )
+
+
 class StackAddon(Model):
     """An add-on of the stack: the objects of a manifest that others wrote, or that belongs to the stack."""
 

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from components.settings import Settings
+from components.settings._addons import contradictions_of_addons
 from components.settings._control_planes import contradictions_of_control_planes
 from components.settings._documents import contradictions_of_documents
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
@@ -39,6 +40,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _unsupported(settings)
     yield from _api_server(settings)
     yield from contradictions_of_documents(settings)
+    yield from contradictions_of_addons(settings)
     yield from _pull_secrets(settings)
     yield from _repositories(settings)
     yield from _plain_passwords(settings)

@@ -49,6 +49,8 @@ PORTS = (
     Port("TCP", f"{ETCD_CLIENT_PORT}", CONTROL_PLANES, CONTROL_PLANES, "etcd: members that join", is_checked=True),
     Port("TCP", f"{ETCD_PEER_PORT}", CONTROL_PLANES, CONTROL_PLANES, "etcd: its members", is_checked=True),
     Port("TCP", f"{KUBELET_PORT}", CONTROL_PLANES, EVERY_HOST, "kubelet: logs, exec, metrics", is_checked=True),
+    Port("TCP", f"{KUBELET_PORT}", EVERY_HOST, EVERY_HOST, "kubelet: metrics-server, from whichever node it runs on"),
+    Port("TCP", "4443", CONTROL_PLANES, EVERY_HOST, "metrics-server, where `metricsServer.hostNetwork` is set"),
     Port("UDP", f"{VXLAN_PORT}", EVERY_HOST, EVERY_HOST, "VXLAN of Calico: pods of one host reach those of another"),
     Port("IP protocol", "112", CONTROL_PLANES, CONTROL_PLANES, "VRRP of keepalived, where `cluster.vip` is set"),
     Port("TCP", f"{Dashboard().node_port}", PEOPLE, EVERY_HOST, "dashboard; `dashboard.nodePort`"),

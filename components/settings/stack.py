@@ -10,14 +10,14 @@ from pydantic import Field, model_validator
 
 from components.settings._types import DnsLabel, MachineName, Model
 from components.settings.access import ADMIN_USER, Access
-from components.settings.addons import Calico, Dashboard, StackAddon
+from components.settings.addons import Calico, Dashboard, MetricsServer, StackAddon
 from components.settings.backup import Backup
 from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
 from components.settings.packages import Containerd, Images, Packages
 from components.settings.proxy import Proxy
 from components.settings.system import MODULES_OF_SYSCTLS, MODULES_OF_THE_GUIDE, Policy, System
-from components.settings.versions import default_calico, pause_tag
+from components.settings.versions import default_calico, metrics_server_version, pause_tag
 
 API_PORT = 6443
 """Port of each API server."""
@@ -38,6 +38,7 @@ class Settings(Model):
     proxy: Proxy = Field(Proxy(), description="Proxy of apt and containerd")
     calico: Calico = Field(Calico(), description="The pod network")
     dashboard: Dashboard = Field(Dashboard(), description="The Kubernetes Dashboard")
+    metrics_server: MetricsServer = Field(MetricsServer(), description="Figures for `kubectl top` and autoscalers")
     addons: dict[DnsLabel, StackAddon] = Field({}, description="Further add-ons by name: manifests of others")
     access: Access = Field(Access(), description="Service accounts, roles and bindings")
     system: System = Field(System(), description="Kernel and systemd settings of every host")
@@ -109,6 +110,12 @@ class Settings(Model):
     def listed_calico(self) -> str:
         """The version of Calico in manifests/sources.yaml, where the stack has no manifest of its own."""
         return self.calico.version or default_calico(self.cluster.kubernetes_version)
+
+    @property
+    def metrics_server_image(self) -> str:
+        """The image of metrics-server, wanted or not: a plan knows what goes."""
+        version = metrics_server_version(self.cluster.kubernetes_version)
+        return self.metrics_server.image or f"registry.k8s.io/metrics-server/metrics-server:v{version}"
 
     @property
     def pause_image(self) -> str:

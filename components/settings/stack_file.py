@@ -17,7 +17,7 @@ from components.settings.encryption import problem_of_key
 CLUSTER = "cluster"
 """Name of the component of a stack file: never changed, and independent of the name of the cluster."""
 
-SECTIONS = tuple(Settings.model_fields)
+SECTIONS = tuple(field.alias or name for name, field in Settings.model_fields.items())
 
 
 class SettingsError(pulumi.RunError):

@@ -146,3 +146,8 @@ CALICO = {
     )
 }
 """Lines of Calico, the oldest first, by their first two numbers."""
+
+METRICS_SERVER = {24: "0.6.4", 27: "0.7.2", 31: "0.8.1", 34: "0.9.0"}
+"""metrics-server by the first minor version of Kubernetes that gets it: README.md of its 0.9.0. There 0.6 begins with
+1.25, in its own README.md with 1.19."""
+METRICS_SERVER_SOURCE = "https://github.com/kubernetes-sigs/metrics-server/blob/v0.9.0/README.md#compatibility-matrix"

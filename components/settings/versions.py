@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.settings.manifest_sources import manifest_sources
-from components.settings.support import CALICO, KUBERNETES, CalicoLine
+from components.settings.support import CALICO, KUBERNETES, METRICS_SERVER, CalicoLine
 
 OLDEST_MINOR, NEWEST_MINOR = min(KUBERNETES), max(KUBERNETES)
 
@@ -147,6 +147,11 @@ def default_calico(kubernetes: str) -> str:
     lines = {version: CALICO[version.rpartition(".")[0]] for version in listed}
     tested = [version for version in listed if lines[version].is_tested_with(minor_of(kubernetes))]
     return (tested or listed)[-1]
+
+
+def metrics_server_version(kubernetes: str) -> str:
+    """The newest metrics-server that works with a version of Kubernetes."""
+    return METRICS_SERVER[max(first for first in METRICS_SERVER if first <= minor_of(kubernetes))]
 
 
 def kube_proxy_modes(version: str) -> tuple[str, ...]:

@@ -93,7 +93,9 @@ class Image:
 
 def all_images(version: str) -> list[Image]:
     """Every image that the mirror serves with a Kubernetes version."""
-    return [*_kubernetes(version), *_calico(versions.release(version).calico), *_own()]
+    chosen = versions.release(version)
+    add_ons = [_metrics_server()] if chosen.has_metrics_server else []
+    return [*_kubernetes(version), *_calico(chosen.calico), *add_ons, *_own()]
 
 
 def _kubernetes(version: str) -> list[Image]:
@@ -164,6 +166,12 @@ def _calico(chosen: versions.Calico) -> list[Image]:
             user="999",
         ),
     ]
+
+
+def _metrics_server() -> Image:
+    built = program(programs.metrics_server(), "/metrics-server")
+    repository = f"{KUBERNETES_PREFIX}/metrics-server/metrics-server"
+    return Image(repository, f"v{versions.METRICS_SERVER}", (built,), entrypoint=("/metrics-server",), user="65534")
 
 
 def _own() -> list[Image]:

@@ -98,6 +98,13 @@ def others() -> list[GoProgram]:
     ]
 
 
+def metrics_server() -> GoProgram:
+    """metrics-server."""
+    path = "sigs.k8s.io/metrics-server"
+    stamps = (("k8s.io/client-go/pkg/version.gitVersion", f"v{versions.METRICS_SERVER}"),)
+    return GoProgram("metrics-server", MODULES / "metrics-server", f"{path}/cmd/metrics-server", stamps)
+
+
 def calico_module(chosen: Calico) -> Path:
     """Directory of the go.mod that requires a Calico."""
     return MODULES / f"calico-{chosen.version}"

@@ -65,6 +65,11 @@ class MirrorAccess:
     metrics_scraper_image: str
     probe_image: str
 
+    @staticmethod
+    def metrics_server_settings(kubernetes: str) -> dict[str, str]:
+        """Settings that leave metrics-server out where the mirror has none for a Kubernetes version, by their paths."""
+        return {} if versions.release(kubernetes).has_metrics_server else {"metricsServer.enabled": "false"}
+
     def calico_settings(self, kubernetes: str) -> dict[str, str]:
         """Settings that lead to the Calico of a Kubernetes version, by their paths."""
         calico = versions.release(kubernetes).calico

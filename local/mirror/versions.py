@@ -57,6 +57,8 @@ class Release:
         go: the contemporary Go, if a newer Go changes behaviour.
         knows_cri_v1alpha2: kubelet also runs on a containerd without a newer CRI.
         has_etcdctl: etcdctl of that etcd is available as a Go module; otherwise the etcd image lacks etcdctl.
+        has_metrics_server: METRICS_SERVER supports the version. The registry of Go modules has no older one than 0.8.0,
+            which needs Kubernetes 1.31.
     """
 
     etcd: str
@@ -66,6 +68,7 @@ class Release:
     go: str | None = None
     knows_cri_v1alpha2: bool = False
     has_etcdctl: bool = True
+    has_metrics_server: bool = True
 
 
 RELEASES = {
@@ -78,6 +81,7 @@ RELEASES = {
         go="1.21.13",
         knows_cri_v1alpha2=True,
         has_etcdctl=False,
+        has_metrics_server=False,
     ),
     "1.35.4": Release(etcd="3.6.6", coredns="1.13.1", pause="3.10.1"),
     "1.36.1": Release(etcd="3.6.8", coredns="1.14.2", pause="3.10.2"),
@@ -88,6 +92,7 @@ RELEASES = {
 CONTAINERD = "2.2.0"
 CNI_PLUGINS = "1.9.0"
 CRI_TOOLS = "1.30.0"
+METRICS_SERVER = "0.9.0"
 STAND_IN = "1"
 PROBE = "1"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from components.settings.cluster import Cluster
 from components.settings.manifest_sources import manifest_sources
-from components.settings.support import CALICO, CONTAINERD_ENDS, KUBERNETES, CalicoLine, Minor
+from components.settings.support import CALICO, CONTAINERD_ENDS, KUBERNETES, METRICS_SERVER_SOURCE, CalicoLine, Minor
+from components.settings.versions import metrics_server_version
 from operations.stack._markdown import table
 
 INTRODUCTION = """\
@@ -21,7 +22,8 @@ KUBERNETES_TEXT = """\
 
 A version gets no patches after its end. A patch that is not listed has the etcd and CoreDNS of the one before it.
 kubelet speaks to no containerd that is older than the oldest; containerd itself recommends the versions in the column
-after it, and later patches of these lines. Both columns link to their sources.
+after it, and later patches of these lines. Both columns link to their sources. metrics-server is the one that a stack
+gets where `metricsServer.image` names no other.
 """
 CALICO_TEXT = """\
 ## Calico
@@ -36,6 +38,7 @@ The last day of patches by [its makers](https://github.com/containerd/containerd
 Distributions may patch their packages for longer.
 """
 ENDS = "[End](https://kubernetes.io/releases/patch-releases/)"
+COLUMNS = ("Kubernetes", ENDS, "etcd, CoreDNS", "Pause", "Oldest containerd", "Recommended", "Tested Calico")
 CONSTANTS = "https://github.com/kubernetes/kubernetes/blob/v{version}/cmd/kubeadm/app/constants/constants.go"
 
 
@@ -45,7 +48,7 @@ def versions_page() -> str:
         INTRODUCTION.format(default=Cluster.model_fields["kubernetes_version"].default),
         KUBERNETES_TEXT,
         table(
-            ("Kubernetes", ENDS, "etcd, CoreDNS", "Pause", "Oldest containerd", "Recommended", "Tested Calico"),
+            (*COLUMNS, f"[metrics-server]({METRICS_SERVER_SOURCE})"),
             (_minor(minor, row) for minor, row in KUBERNETES.items()),
         ),
         CALICO_TEXT,
@@ -69,6 +72,7 @@ def _minor(minor: int, row: Minor) -> tuple[str, ...]:
         ".".join(map(str, row.oldest_containerd)),
         f"[{recommended}]({row.containerd_source})" if recommended else "not published",
         ", ".join(name for name, line in CALICO.items() if line.is_tested_with(minor)),
+        metrics_server_version(f"1.{minor}.0"),
     )
 
 

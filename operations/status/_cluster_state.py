@@ -33,6 +33,7 @@ class ClusterState:
     daemon_sets: list[Json] | None = None
     deployments: list[Json] | None = None
     stateful_sets: list[Json] | None = None
+    api_services: list[Json] | None = None
     cluster_bindings: list[Json] | None = None
     bindings: list[Json] | None = None
     kube_proxy: str | None = None
@@ -71,6 +72,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         daemon_sets=items("/apis/apps/v1/daemonsets"),
         deployments=items("/apis/apps/v1/deployments"),
         stateful_sets=items("/apis/apps/v1/statefulsets"),
+        api_services=items("/apis/apiregistration.k8s.io/v1/apiservices"),
         cluster_bindings=items(f"{rbac}/clusterrolebindings"),
         bindings=items(f"{rbac}/rolebindings"),
         kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,

@@ -16,6 +16,7 @@ from operations.access.servers import answering_kubeconfig
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import SelectedStack, selected_stack
 from operations.status._addon_checks import addon_problems
+from operations.status._api_service_checks import api_service_problems
 from operations.status._cluster_checks import cluster_problems, ready_condition
 from operations.status._cluster_state import ClusterState, cluster_state
 from operations.status._dashboard_checks import dashboard_problems
@@ -85,6 +86,7 @@ def _cluster(
         *pod_network_problems(state, stack.commands),
         *pod_problems(state, settings, stack.commands),
         *dashboard_problems(state, settings, stack.commands),
+        *api_service_problems(state, settings, stack.commands),
     ]
     return state, found
 

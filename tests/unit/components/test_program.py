@@ -256,14 +256,14 @@ def test_workers_do_not_wait_for_calico_pods(run: Recording) -> None:
 
 
 def test_images_of_every_object_come_from_the_private_registry(applied: Recording) -> None:
-    """Calico and the dashboard; kubeadm's own are in its configuration."""
+    """Calico, metrics-server and the dashboard; kubeadm's own are in its configuration."""
     images = {
         container["image"]
         for each in applied.resources
         if each.request.type.startswith("kubernetes:apps/")
         for container in manifests.containers(each.inputs)
     }
-    assert len(images) == 5
+    assert len(images) == 6
     assert {image.partition("/")[0] for image in images} == {"hub.example.com"}
 
 

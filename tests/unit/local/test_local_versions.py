@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from components.settings.stack_file import parse_settings
 from local.environment import E2E
-from local.mirror import programs
+from local.mirror import MirrorAccess, programs
 from local.mirror.images import all_images
 from local.mirror.packages import all_packages
 from local.mirror.versions import RELEASES, release
@@ -16,6 +17,7 @@ from local.toolchain import go
 from local.toolchain.go import GoProgram
 from problem import StepError
 from tests.e2e.cell import Cell
+from tests.unit.support.stacks import with_workers
 
 
 @pytest.mark.parametrize("kubernetes", RELEASES)
@@ -78,3 +80,14 @@ def test_machines_have_the_debian_releases_of_the_cell_in_their_order() -> None:
 def test_without_a_choice_the_cell_is_the_default_one() -> None:
     """`make e2e` passes empty variables."""
     assert Cell.of({"KUBERNETES": "", "DEBIAN": ""}) == Cell.of({}) == Cell("1.36.3", (12,))
+
+
+@pytest.mark.parametrize("kubernetes", RELEASES)
+def test_the_mirror_has_the_metrics_server_of_a_version_or_its_stack_leaves_it_out(kubernetes: str) -> None:
+    """Under the name that a stack rewrites; the registry of Go modules has none for the guide's version."""
+    parsed = parse_settings(with_workers(version=kubernetes) | {"images": {"rewrite": {"registry.k8s.io": "gcr"}}})
+    is_there = parsed.metrics_server_image.replace("registry.k8s.io", "gcr") in {
+        image.name for image in all_images(kubernetes)
+    }
+    off = MirrorAccess.metrics_server_settings(kubernetes) == {"metricsServer.enabled": "false"}
+    assert (is_there, off) == (kubernetes != "1.24.3", kubernetes == "1.24.3")

@@ -87,6 +87,7 @@ def test_the_list_of_the_guides_version_is_kubeadms_and_calicos_and_the_dashboar
         "registry.k8s.io/coredns/coredns:v1.8.6",
         "registry.k8s.io/etcd:3.5.3-0",
         "registry.k8s.io/pause:3.7",
+        "registry.k8s.io/metrics-server/metrics-server:v0.6.4",
         *(f"docker.io/calico/{name}:v3.28.5" for name in ("cni", "node", "kube-controllers")),
         "docker.io/kubernetesui/dashboard:v2.7.0",
         "docker.io/kubernetesui/metrics-scraper:v1.0.8",
@@ -118,7 +119,7 @@ def test_every_image_is_copied_to_the_name_that_the_stack_will_pull(
     assert all(f"      {source}: {to}\n" in printed for source, to in rewrite.items())
     pulled = {each.pulled for each in stack_images(parse_settings(stack_file(tmp_path, rewrite=rewrite)))}
     assert {target for _, target in skopeo.copied} == pulled
-    assert len(pulled) == 12
+    assert len(pulled) == 13
 
 
 @pytest.mark.parametrize("command", [["images", "shop"], ["mirror", "shop", HUB]])
@@ -158,7 +159,7 @@ def test_an_image_that_cannot_be_read_does_not_keep_the_others(
     del skopeo.held["registry.k8s.io/etcd:3.6.8-0"]
     assert __main__.main(["mirror", "shop", HUB]) == 1
     printed = capsys.readouterr()
-    assert len(skopeo.copied) == 11
+    assert len(skopeo.copied) == 12
     assert "expected one of registry.k8s.io/etcd:3.6.8-0 to be readable" in printed.err
     assert "no route to host" in printed.err
     assert "In the stack file" not in printed.out

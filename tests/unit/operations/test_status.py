@@ -100,7 +100,7 @@ def test_a_workload_of_any_add_on_that_is_missing(look: Look, monkeypatch: pytes
 def test_a_workload_of_an_add_on_that_the_stack_does_not_want_is_not_missed(look: Look) -> None:
     """The dashboard is off."""
     look.settings = settings(dashboard={"kind": "none"})
-    del look.items("/apis/apps/v1/deployments")[1:]
+    del look.items("/apis/apps/v1/deployments")[2:]
     look.assert_well()
 
 

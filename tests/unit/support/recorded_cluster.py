@@ -37,6 +37,7 @@ HEALTHY_HOST = {
     "files_gone": "",
 }
 CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "PreferNoSchedule"}
+API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -78,6 +79,12 @@ def deployment(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def api_service(name: str, reason: str = "Passed", message: str = "") -> dict[str, Any]:
+    """An APIService, which is available where the reason is `Passed`."""
+    available = {"type": "Available", "status": str(reason == "Passed"), "reason": reason, "message": message}
+    return {"metadata": {"name": name}, "status": {"conditions": [available]}}
+
+
 def binding(name: str, role: str, *subjects: dict[str, str], namespace: str | None = None) -> dict[str, Any]:
     """A binding of either kind, to a cluster role."""
     metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
@@ -100,10 +107,12 @@ def healthy() -> Answers:
         "/apis/apps/v1/daemonsets": [{"metadata": {"namespace": "kube-system", "name": "calico-node"}}],
         "/apis/apps/v1/deployments": [
             deployment("kube-system", "calico-kube-controllers"),
+            deployment("kube-system", "metrics-server"),
             deployment(DASHBOARD, DASHBOARD),
             deployment(DASHBOARD, "dashboard-metrics-scraper"),
         ],
         "/apis/apps/v1/statefulsets": [],
+        API_SERVICES: [api_service("v1.apps"), api_service("v1beta1.metrics.k8s.io")],
         f"{RBAC}/clusterrolebindings": [
             binding("admin-user", "cluster-admin", account(DASHBOARD, "admin-user")),
             binding("secret-creator", "secret-creator", {"kind": "User", "name": "secret-operator"}),
