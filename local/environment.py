@@ -21,6 +21,7 @@ class Environment:
         debian_exceptions: machines of other releases.
         further_control_planes: names of machines that are control planes beside the first, and in no committed stack
             file.
+        is_unfriendly: machines are made with the states of `local/machines/unfriendly.py`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Environment:
     debian: int = 12
     debian_exceptions: dict[str, int] = field(default_factory=dict)
     further_control_planes: tuple[str, ...] = ()
+    is_unfriendly: bool = False
 
     @property
     def subnet(self) -> str:
@@ -77,7 +79,7 @@ class Environment:
 
 
 DEV = Environment("dev", "192.168.56", {"node1": 109, "node2": 105, "node3": 106})
-E2E = Environment("e2e", "192.168.57", {"e2e1": 9, "e2e2": 5, "e2e3": 6})
+E2E = Environment("e2e", "192.168.57", {"e2e1": 9, "e2e2": 5, "e2e3": 6}, is_unfriendly=True)
 ENVIRONMENTS = {environment.name: environment for environment in (DEV, E2E)}
 
 MIRROR_HOST_NAME = "hub.example.test"

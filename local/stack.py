@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import public_sources
+from local import host_exceptions, public_sources
 from local.commands import run
 from local.environment import Environment
+from local.host_exceptions import HostException
 from local.mirror import KUBERNETES, MirrorAccess
 from local.paths import LOGS, REPOSITORY, STATE
-from local.report import Progress
+from local.report import Progress, say
 from local.streamed import Streamed
 from local.toolchain import environment as tool_environment
 from problem import Problem, StepError
@@ -52,8 +53,18 @@ class LocalStack:
         return found[1] if found else KUBERNETES
 
     def configure(self, access: MirrorAccess | None) -> None:
-        """Write the stack file: the committed stack file with the mirror, or with the public sources for None."""
-        if self._is_current(access):
+        """Write the stack file: the committed stack file, its sources, and what this host needs.
+
+        Args:
+            access: the mirror; None for the public sources.
+        """
+        needed = host_exceptions.exceptions(host_exceptions.this_host(), self.kubernetes, self._kept_exceptions())
+        for each in needed:
+            say(str(each))
+        basis = json.dumps(
+            [self.source.read_text(), self._settings(access), {each.name: each.settings for each in needed}]
+        )
+        if self.file.exists() and self._basis.exists() and self._basis.read_text() == basis:
             return
         unfinished = self.file.with_suffix(".unfinished.yaml")
         shutil.copyfile(self.source, unfinished)
@@ -61,13 +72,15 @@ class LocalStack:
             self._create()
         settings = [f"{key}={value}" for key, value in self._settings(access).items()]
         plain = [argument for setting in settings for argument in ("--plaintext", setting)]
-        configure = ["--stack", self.environment.name, "--config-file", str(unfinished)]
+        configure = ("--stack", self.environment.name, "--config-file", str(unfinished))
         self.pulumi("config", "set-all", "--path", *configure, *plain, step="configure the sources")
+        if needed:
+            self._add(needed, configure)
         if access:
             command = ("config", "set", "--secret", "registryPassword", *configure)
             self.pulumi(*command, step="configure the registry's password", standard_input=access.password)
         unfinished.rename(self.file)
-        self._basis.write_text(self._basis_of(access))
+        self._basis.write_text(basis)
 
     def up(self, progress: Progress | None = None, *arguments: str) -> str:
         """Bring the stack up and return the output of Pulumi.
@@ -141,8 +154,17 @@ class LocalStack:
     def _basis(self) -> Path:
         return self.file.with_suffix(".basis")
 
-    def _basis_of(self, access: MirrorAccess | None) -> str:
-        return json.dumps([self.source.read_text(), self._settings(access)])
+    def _kept_exceptions(self) -> frozenset[str]:
+        """Names of the exceptions of the stack file in use."""
+        basis = json.loads(self._basis.read_text()) if self._basis.exists() else []
+        return frozenset(basis[2]) if len(basis) > 2 else frozenset()  # an older version kept none
+
+    def _add(self, needed: list[HostException], configure: tuple[str, ...]) -> None:
+        """Add exceptions to a stack file. As JSON: no path of `config set` appends to a list, or says null."""
+        step = "configure what this host needs"
+        read = json.loads(self.pulumi("config", "--json", *configure, step=step))
+        changed = host_exceptions.changed_sections(read, needed, project=PROJECT)
+        self.pulumi("config", "set-all", "--json", json.dumps(changed), *configure, step=step)
 
     def _settings(self, access: MirrorAccess | None) -> dict[str, str]:
         if access:
@@ -158,9 +180,6 @@ class LocalStack:
         shutil.copyfile(REPOSITORY / "Pulumi.yaml", project / "Pulumi.yaml")
         command = ("--cwd", str(project), "stack", "init", "--no-select", self.environment.name)
         self.pulumi(*command, step="create the stack")
-
-    def _is_current(self, access: MirrorAccess | None) -> bool:
-        return self.file.exists() and self._basis.exists() and self._basis.read_text() == self._basis_of(access)
 
     def _run_update(self, command: str, *arguments: str, progress: Progress | None) -> str:
         full = ["pulumi", command, *arguments, "--suppress-outputs", "--non-interactive", *self._selection]

@@ -1,6 +1,6 @@
 """Local machines: podman containers that behave like Debian machines with systemd and an SSH server."""
 
-from local.machines.engine import ensure_engine
+from local.machines.engine import ensure_engine, storage
 from local.machines.machines import copy_from, create, cut_off, delete, delete_machine, reboot, reconnect, status
 from local.machines.network import ensure_network, has_way_out, remove_network
 
@@ -17,4 +17,5 @@ __all__ = [
     "reconnect",
     "remove_network",
     "status",
+    "storage",
 ]

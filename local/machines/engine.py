@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 from local.commands import holds, run
@@ -73,6 +74,15 @@ def podman(*arguments: str, step: str) -> str:
     # Debian 12's crun refuses hosts with hybrid cgroups; runc runs on all.
     # An interrupted start leaves an address allocated that nothing releases (podman 4.3.1, netavark).
     return run(["podman", "--runtime", "runc", *arguments], step=step, log="podman", to_its_end=True)
+
+
+def storage() -> Path:
+    """The directory of images, containers and volumes.
+
+    Raises:
+        StepError: podman is missing, or does not say it.
+    """
+    return Path(podman("info", "--format", "{{.Store.GraphRoot}}", step="find the disk of the machines").strip())
 
 
 def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:

@@ -13,9 +13,12 @@ from local.machines.engine import LABEL, ensure_engine, inspected, is_installed,
 from local.machines.host_kernel import ensure_host_kernel
 from local.machines.network import ensure_network, remove_network
 from local.machines.root_file_system import ensure_image
+from local.machines.unfriendly import UNFRIENDLY
 from problem import Problem, StepError
 
 VOLUMES = ("containerd", "kubelet", "etcd")
+GIVEN = "/var/log/unfriendly"
+"""Begin of the files on a machine that say which states it was given."""
 BOOT_SECONDS = 60
 POLL_SECONDS = 0.3
 
@@ -146,6 +149,8 @@ def _ensure_machine(environment: Environment, machine: str, image: str, way_out:
     if not found or found["State"]["Status"] != "running":
         podman("start", name, step=step)
     _wait_for_boot(environment, machine)
+    if environment.is_unfriendly:
+        _make_unfriendly(environment, machine)
     return _on(environment, machine, "cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub").strip()
 
 
@@ -185,6 +190,13 @@ def _put_files(environment: Environment, machine: str, way_out: bool) -> None:
         (Path(scratch) / "etc/ssh").mkdir()
         _ensure_key(Path(scratch) / "etc/ssh/ssh_host_ed25519_key", comment=machine)
         podman("cp", f"{scratch}/.", f"{environment.container(machine)}:/", step=f"create {machine}")
+
+
+def _make_unfriendly(environment: Environment, machine: str) -> None:
+    """Give a machine each state that it was not given before."""
+    for number, state in enumerate(UNFRIENDLY.values()):
+        given = f"{GIVEN}-{number}"
+        _on(environment, machine, f"if [[ ! -e {given} ]]; then\n(\n{state.script}\n)\ntouch {given}\nfi")
 
 
 def _wait_for_boot(environment: Environment, machine: str) -> None:

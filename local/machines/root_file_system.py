@@ -28,8 +28,9 @@ PACKAGES = (
 )
 """Packages of a small Debian server, and dependencies of Kubernetes' packages. The stack installs containerd."""
 
-INSTALLABLE = ("containerd", "haproxy", "keepalived")
-"""Packages of Debian that machines can install without a mirror: a repository on their disks has them."""
+INSTALLABLE = ("containerd", "haproxy", "keepalived", "curl", "openssl", "ca-certificates")
+"""Packages of Debian that machines can install without a mirror: a repository on their disks has them. An unfriendly
+machine loses the last three, which are installed."""
 
 UNFINISHED = ".unfinished-"
 """Prefix of the directory of an archive that is being built."""

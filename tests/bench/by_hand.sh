@@ -4,7 +4,7 @@
 #   CONTROL_PLANE WORKERS        addresses
 #   SSH_OPTIONS                  key and known hosts
 #   FILES                        a directory: init.yaml, calico.yaml, dashboard.yaml, config.toml, hosts.toml, hosts, ca.crt, mirror.asc
-#   KUBERNETES REGISTRY PACKAGES CONTAINERD_PACKAGES IMAGES KUBECTL
+#   KUBERNETES REGISTRY PACKAGES CONTAINERD_PACKAGES IMAGES KUBECTL IGNORED_PREFLIGHT_ERRORS
 set -euo pipefail
 
 read -ra options <<<"$SSH_OPTIONS"
@@ -45,9 +45,9 @@ done
 wait
 
 ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo tee /var/tmp/init.yaml <"$FILES/init.yaml" >/dev/null
-on "$CONTROL_PLANE" >/dev/null <<'SCRIPT'
+on "$CONTROL_PLANE" >/dev/null <<SCRIPT
 kubeadm config images list --config /var/tmp/init.yaml 2>/dev/null | xargs --max-procs 8 --max-args 1 crictl pull
-kubeadm init --config /var/tmp/init.yaml --ignore-preflight-errors=SystemVerification
+kubeadm init --config /var/tmp/init.yaml --ignore-preflight-errors="$IGNORED_PREFLIGHT_ERRORS"
 SCRIPT
 ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo cat /etc/kubernetes/admin.conf >"$FILES/admin.conf"
 export KUBECONFIG=$FILES/admin.conf
@@ -55,7 +55,7 @@ export KUBECONFIG=$FILES/admin.conf
 
 join=$(on "$CONTROL_PLANE" <<<"kubeadm token create --print-join-command")
 for address in $WORKERS; do
-  on "$address" <<<"$join --ignore-preflight-errors=SystemVerification" >/dev/null &
+  on "$address" <<<"$join --ignore-preflight-errors='$IGNORED_PREFLIGHT_ERRORS'" >/dev/null &
 done
 wait
 "$KUBECTL" apply --server-side --filename "$FILES/dashboard.yaml" >/dev/null

@@ -116,6 +116,7 @@ def _variables(settings: Settings, access: MirrorAccess) -> dict[str, str]:
         "WORKERS": " ".join(str(host.address) for host in settings.workers),
         "SSH_OPTIONS": f"-F none -i {key} -o UserKnownHostsFile={known_hosts} -o IdentitiesOnly=yes -o LogLevel=ERROR",
         "KUBERNETES": version,
+        "IGNORED_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
         "REGISTRY": access.registry,
         "PACKAGES": access.package_repository_url.replace("{minor}", version.rpartition(".")[0]),
         "CONTAINERD_PACKAGES": str(access.containerd_repository_url),

@@ -63,10 +63,10 @@ class Model:
         }
         cluster = config["kubeadm:cluster"]
         cluster["kubernetesVersion"] = self.kubernetes
-        cluster["kubeletConfiguration"]["maxPods"] = self.max_pods
+        cluster.setdefault("kubeletConfiguration", {})["maxPods"] = self.max_pods
         arguments = [{"name": "v", "value": str(self.verbosity)}]
         cluster["clusterConfiguration"] = {"apiServer": {"extraArgs": arguments}}
-        config["kubeadm:system"]["sysctl"][SYSCTL] = self.keepalive
+        config.setdefault("kubeadm:system", {}).setdefault("sysctl", {})[SYSCTL] = self.keepalive
         stack.file.write_text(yaml.safe_dump(content))
 
     def _host(self, name: str, address: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from components.settings.versions import knows_fail_cgroup_v1
 from local import mirror
 from local.environment import E2E, Environment
 from local.mirror import MirrorAccess
@@ -70,12 +69,9 @@ class Cell:
         return replace(access, containerd_repository_url=None)
 
     def stack_file(self) -> Path:
-        """The committed stack file, with the version of this cell and what that version knows."""
+        """The committed stack file, with the version of this cell."""
         stack = yaml.safe_load(STACK_FILE.read_text())
-        cluster = stack["config"]["kubeadm:cluster"]
-        cluster["kubernetesVersion"] = self.kubernetes
-        if not knows_fail_cgroup_v1(self.kubernetes):
-            cluster["kubeletConfiguration"].pop("failCgroupV1")
+        stack["config"]["kubeadm:cluster"]["kubernetesVersion"] = self.kubernetes
         STATE.mkdir(exist_ok=True, mode=0o700)
         path = STATE / STACK_FILE.name
         path.write_text(yaml.safe_dump(stack, sort_keys=False))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from local.machines.unfriendly import UNFRIENDLY
 from local.mirror import MirrorAccess
 from tests.e2e.cell import CELL, DEBIAN_WITH_OLD_CONTAINERD, LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD
 from tests.e2e.conftest import E2E, configure, failure, last_login_is_from, on_machine, setting, through_bastion
@@ -41,6 +42,13 @@ def small_var(machine: str, free_mib: int) -> Iterator[None]:
         yield
     finally:
         on_machine(machine, "umount --lazy /var /mnt/var")
+
+
+@pytest.mark.parametrize("state", UNFRIENDLY)
+def test_machines_are_as_people_have_them(machines_ready: MirrorAccess, state: str) -> None:
+    """A state that is not there would prove nothing; the first updates below take some of them away."""
+    for machine in E2E.machines:
+        on_machine(machine, UNFRIENDLY[state].look)
 
 
 def test_a_stack_without_a_control_plane_is_refused_before_anything_is_touched(machines_ready: MirrorAccess) -> None:

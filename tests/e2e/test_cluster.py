@@ -218,12 +218,18 @@ def test_no_secret_is_in_the_state_in_clear(live: Cluster) -> None:
 
 @pytest.mark.parametrize("machine", machine_names())
 def test_the_node_is_ready_again_after_a_reboot(live: Cluster, machine: str) -> None:
-    """Each machine is rebooted once; swap stays off."""
+    """Each machine is rebooted once; swap stays off, and what its cloud does at each boot takes no name away."""
     before = live.get("node", machine)["status"]["nodeInfo"]["bootID"], live.on(machine, "stat --format %Y /run")
     reboot(machine)
     assert live.on(machine, "stat --format %Y /run") != before[1]
     wait_until_ready(live)
     assert live.on(machine, "swapon --noheadings --show") == ""
+    assert live.on(machine, "systemctl show --property Result cloud-names; hostname").split() == [
+        "Result=success",
+        machine,
+    ]
+    for name in machine_names():
+        assert live.on(machine, f"getent hosts {name}").split()[0] == E2E.address(name)
 
 
 def test_a_second_up_changes_nothing_and_opens_no_connection(live: Cluster) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from components.settings.stack_file import parse_settings
-from local import cluster, machines, public_sources
+from local import cluster, host_exceptions, machines, public_sources
 from local.cluster import DEV_STACK
 from local.environment import DEV, Environment
 from local.machines import network
@@ -23,6 +23,7 @@ from local.mirror import MirrorAccess
 from local.paths import REPOSITORY
 from local.stack import LocalStack
 from problem import StepError
+from tests.unit.local.test_host_exceptions import FRIENDLY
 
 
 @pytest.fixture
@@ -136,7 +137,7 @@ def test_with_public_sources_the_stack_file_is_the_committed_one_and_a_container
     for path, value in public_sources.settings(12).items():
         if path.startswith("containerd.repository."):
             repository[path.rpartition(".")[2].removesuffix("[0]")] = [value] if path.endswith("[0]") else value
-    raw["containerd"] |= {"package": "containerd.io", "repository": repository}
+    raw["containerd"] = {"package": "containerd.io", "repository": repository}
     for host in raw["hosts"].values():
         host["hostKey"] = "ssh-ed25519 AAAA"
     settings = parse_settings(raw)
@@ -269,6 +270,7 @@ def configured(
     monkeypatch.setattr(Environment, "directory", directory)
     monkeypatch.setattr(LocalStack, "pulumi", pulumi)
     monkeypatch.setattr(LocalStack, "exists", lambda _: True)
+    monkeypatch.setattr(host_exceptions, "this_host", lambda: FRIENDLY)
     DEV_STACK.configure(access)
     assert DEV_STACK.file.read_text() == DEV_STACK.source.read_text(), "what Pulumi does not add is the committed file"
     return commands
