@@ -98,14 +98,17 @@ def wait_until_it_serves() -> None:
 
 MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 LISTS = "kubectl --kubeconfig /etc/kubernetes/super-admin.conf get configmaps --output name"
-PUT_BACK = """
+STOP = """
 systemctl stop kubelet
+# An API server that runs on serves what it remembers of the etcd before.
 crictl ps --quiet --name '^(etcd|kube-apiserver)$' | xargs --no-run-if-empty crictl stop
+"""
+PUT_BACK = f"""{STOP}
 rm -rf /var/lib/etcd/member
 mv /var/lib/etcd-away /var/lib/etcd/member
-cp /var/lib/etcd-manifest.yaml MANIFEST
+cp /var/lib/etcd-manifest.yaml {MANIFEST}
 systemctl start kubelet
-""".replace("MANIFEST", MANIFEST)
+"""
 
 
 def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(live: HaCluster) -> None:
@@ -116,8 +119,7 @@ def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(live: HaCluster)
         f"cp {MANIFEST} /var/lib/etcd-manifest.yaml; sed --in-place '/--initial-cluster-state=existing/d' {MANIFEST}",
     )
     wait_until_it_serves()
-    on_machine(ONLY, "systemctl stop kubelet; crictl ps --quiet --name '^etcd$' | xargs crictl stop")
-    on_machine(ONLY, "mv /var/lib/etcd/member /var/lib/etcd-away; systemctl start kubelet")
+    on_machine(ONLY, f"{STOP} mv /var/lib/etcd/member /var/lib/etcd-away; systemctl start kubelet")
     try:
         wait_until_it_serves()
         # The groups of an empty cluster have no rights yet, but for that of this kubeconfig.
