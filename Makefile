@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery lifecycle errors faults chaos lint configuration site support release-notes \
+.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery add-ons lifecycle errors faults chaos lint configuration site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -71,6 +71,10 @@ ha: ## Several control planes: they come, change, die and leave, while requests 
 recovery: ## An etcd without its data, bundles, a lost majority, a lost cluster on other machines; about 25 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/recovery --exitfirst
+
+add-ons: ## Add-ons at work: figures, autoscaling, volumes, addresses, and a manifest of the stack; about 15 minutes
+	@$(PYTHON) -m local tools
+	@$(BIN)/pytest tests/add_ons --exitfirst
 
 lifecycle: ## Add-ons, machines, settings, keys and passwords that change, encryption, audit, and repairs, on a running cluster; about an hour
 	@$(PYTHON) -m local tools

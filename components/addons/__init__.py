@@ -5,13 +5,15 @@ from components.addons.applied import AppliedAddon
 from components.addons.calico import CALICO
 from components.addons.dashboard import DASHBOARD
 from components.addons.headlamp import HEADLAMP
+from components.addons.local_path import LOCAL_PATH
+from components.addons.metallb import METALLB
 from components.addons.metrics_server import METRICS_SERVER
 from components.addons.of_stack import stack_addons
 from components.settings import Settings
 
 __all__ = ["ADDONS", "Addon", "AppliedAddon", "addons_of", "known_addons"]
 
-ADDONS = (CALICO, METRICS_SERVER, DASHBOARD, HEADLAMP)
+ADDONS = (CALICO, METRICS_SERVER, LOCAL_PATH, METALLB, DASHBOARD, HEADLAMP)
 """Built-in add-ons in the order in which a cluster applies them."""
 
 

@@ -30,7 +30,7 @@ class Addon:
     manifests: Callable[[Settings], list[Manifest]]
     namespace: str | None = None
     pod_security: Callable[[Settings], str] = lambda _: "baseline"
-    further_images: tuple[str, ...] = ()
+    further_images: Callable[[Settings], tuple[str, ...]] = lambda _: ()
     is_network: bool = False
 
     def objects(self, settings: Settings) -> list[Manifest]:
@@ -39,7 +39,7 @@ class Addon:
         Raises:
             pulumi.RunError: the manifest cannot be fetched or has another checksum.
         """
-        rewritten = {image: settings.images.rewritten(image) for image in self.further_images}
+        rewritten = {image: settings.images.rewritten(image) for image in self.further_images(settings)}
         return [
             with_replaced(with_rewritten_images(manifest, settings), rewritten) for manifest in self.manifests(settings)
         ]
@@ -51,4 +51,4 @@ class Addon:
             pulumi.RunError: as `objects`.
         """
         named = {each["image"] for manifest in self.manifests(settings) for each in containers(manifest)}
-        return sorted(named.union(self.further_images))
+        return sorted(named.union(self.further_images(settings)))

@@ -13,8 +13,14 @@ from components.settings import Settings, StackAddon
 def stack_addons(settings: Settings) -> list[Addon]:
     """The add-ons of the settings."""
     return [
-        Addon(name, "StackAddon", lambda _: True, partial(_without_namespaces, name), further_images=each.images)
-        for name, each in settings.addons.items()
+        Addon(
+            name,
+            "StackAddon",
+            lambda _: True,
+            partial(_without_namespaces, name),
+            further_images=partial(_images, name),
+        )
+        for name in settings.addons
     ]
 
 
@@ -43,6 +49,10 @@ def manifest_namespaces(settings: Settings) -> dict[str, dict[str, Any]]:
     """
     objects = [each for addon in settings.addons.values() for each in manifest_objects(addon)]
     return {each["metadata"]["name"]: each["metadata"] for each in objects if each["kind"] == "Namespace"}
+
+
+def _images(name: str, settings: Settings) -> tuple[str, ...]:
+    return settings.addons[name].images
 
 
 def _without_namespaces(name: str, settings: Settings) -> list[Manifest]:

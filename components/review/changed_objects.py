@@ -110,10 +110,13 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
         return
     known: set[str] = set()
     for addon in known_addons(wanted.settings):
+        is_wanted = addon.is_wanted(wanted.settings)
+        if not is_wanted and addon.namespace and ("Namespace", addon.namespace) not in wanted.last.objects:
+            continue  # nobody fetches the manifest of an add-on that is neither there nor wanted
         rendered = _rendered(addon, wanted)
         recorded = _recorded(rendered, wanted)
         known |= rendered.keys()
-        if not addon.is_wanted(wanted.settings):
+        if not is_wanted:
             if recorded:
                 yield f"add-on {addon.name}: is removed"
         elif not recorded:

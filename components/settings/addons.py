@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from components.settings import _patterns
 from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256, TextFile
@@ -82,6 +83,64 @@ class MetricsServer(Model):
     )
     host_network: bool = Field(
         False, description="Puts it on the network of its node, port 4443, if the API server cannot reach pods"
+    )
+
+
+class LocalPath(Model):
+    """Volumes that are directories of the node on which their pod runs."""
+
+    enabled: bool = Field(False, description="A StorageClass `local-path`, and what makes its volumes")
+    directory: str = Field(
+        "/var/lib/local-path",
+        pattern=_patterns.DIRECTORY,
+        description="Directory of every node with a directory for each volume; a change holds for new volumes",
+    )
+    default_class: bool = Field(True, description="Makes it the class of claims that name none")
+    image: ImageName = Field(
+        "docker.io/rancher/local-path-provisioner:v0.0.37", description="Its image; rewritten as every image"
+    )
+    helper_image: ImageName = Field(
+        "docker.io/library/busybox:1.37.0",
+        description="Image with a shell, which makes and deletes the directories; rewritten as every image",
+    )
+
+
+def _address_range(value: str) -> str:
+    addresses_of(value)
+    return value
+
+
+def addresses_of(value: str) -> tuple[IPv4Address, IPv4Address]:
+    """First and last address of `192.0.2.0/28` or `192.0.2.10-192.0.2.20`.
+
+    Raises:
+        ValueError: the text is neither, or the range has no address of a host.
+    """
+    try:
+        network = IPv4Network(value) if "/" in value else None
+        first, last = (network[0], network[-1]) if network else map(IPv4Address, value.split("-"))
+    except ValueError:
+        raise ValueError("expected a network such as 192.0.2.0/28, or a range such as 192.0.2.10-192.0.2.20") from None
+    if first > last:
+        raise ValueError("the first address of a range is not above the last one")
+    if any(each.is_multicast or each.is_loopback or each.is_unspecified for each in (first, last)):
+        raise ValueError("no host of a network has such an address")
+    return first, last
+
+
+class Metallb(Model):
+    """MetalLB: addresses for services of type LoadBalancer, each of which one node answers for by ARP."""
+
+    addresses: tuple[Annotated[str, AfterValidator(_address_range)], ...] = Field(
+        (),
+        description="Networks, or ranges `first-last`, of the network of the hosts, which nothing else has; MetalLB is"
+        " installed where there are any",
+    )
+    manifest_url: HttpsOrFileUrl | None = Field(
+        None, description="URL of a manifest that replaces the one in manifests/sources.yaml"
+    )
+    manifest_sha256: Sha256 | None = Field(
+        None, description="SHA-256 of the manifest at `manifestUrl`; both are set, or neither"
     )
 
 

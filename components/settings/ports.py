@@ -52,6 +52,7 @@ PORTS = (
     Port("TCP", f"{KUBELET_PORT}", EVERY_HOST, EVERY_HOST, "kubelet: metrics-server, from whichever node it runs on"),
     Port("TCP", "4443", CONTROL_PLANES, EVERY_HOST, "metrics-server, where `metricsServer.hostNetwork` is set"),
     Port("UDP", f"{VXLAN_PORT}", EVERY_HOST, EVERY_HOST, "VXLAN of Calico: pods of one host reach those of another"),
+    Port("TCP, UDP", "7946", EVERY_HOST, EVERY_HOST, "MetalLB: which nodes live, where `metallb.addresses` is set"),
     Port("IP protocol", "112", CONTROL_PLANES, CONTROL_PLANES, "VRRP of keepalived, where `cluster.vip` is set"),
     Port("TCP", f"{Dashboard().node_port}", PEOPLE, EVERY_HOST, "dashboard; `dashboard.nodePort`"),
     Port(

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from components.settings._types import DnsLabel, MachineName, Model
 from components.settings.access import ADMIN_USER, Access
-from components.settings.addons import Calico, Dashboard, MetricsServer, StackAddon
+from components.settings.addons import Calico, Dashboard, LocalPath, Metallb, MetricsServer, StackAddon
 from components.settings.backup import Backup
 from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
@@ -39,6 +39,8 @@ class Settings(Model):
     calico: Calico = Field(Calico(), description="The pod network")
     dashboard: Dashboard = Field(Dashboard(), description="The Kubernetes Dashboard")
     metrics_server: MetricsServer = Field(MetricsServer(), description="Figures for `kubectl top` and autoscalers")
+    local_path: LocalPath = Field(LocalPath(), description="Volumes on the disks of nodes")
+    metallb: Metallb = Field(Metallb(), description="Addresses for services of type LoadBalancer")
     addons: dict[DnsLabel, StackAddon] = Field({}, description="Further add-ons by name: manifests of others")
     access: Access = Field(Access(), description="Service accounts, roles and bindings")
     system: System = Field(System(), description="Kernel and systemd settings of every host")

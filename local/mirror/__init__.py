@@ -1,6 +1,6 @@
 """The local mirror: packages and images for machines that have no way out."""
 
-from local.mirror.build import build, clear_build_caches
+from local.mirror.build import build, build_add_ons, clear_build_caches
 from local.mirror.serve import MirrorAccess, access, serve, stop
 from local.mirror.versions import KUBERNETES
 
@@ -9,6 +9,7 @@ __all__ = [
     "MirrorAccess",
     "access",
     "build",
+    "build_add_ons",
     "clear_build_caches",
     "serve",
     "stop",

@@ -12,8 +12,8 @@ from local.debian import install_packages
 from local.locks import locked
 from local.mirror import apt_repository, registry
 from local.mirror.content import PROGRAMS
-from local.mirror.images import Image, all_images
-from local.mirror.manifest import manifest_is_there, publish_manifest
+from local.mirror.images import Image, add_on_images, all_images
+from local.mirror.manifest import manifest_is_there, metallb_manifest, publish_manifest, publish_metallb
 from local.mirror.packages import Package, all_packages
 from local.mirror.serve import ensure_image
 from local.mirror.versions import RELEASES, release
@@ -48,6 +48,25 @@ def build(*kubernetes_versions: str) -> None:
         install_packages(HOST_PACKAGES, why="to make package repositories")
         with step("Package repositories are signed"):
             _publish(kubernetes_versions)
+        _tidy()
+
+
+def build_add_ons() -> None:
+    """Build the images of add-ons that no stack has by default, and publish MetalLB's manifest.
+
+    Raises:
+        StepError: too little disk or memory, or something does not build.
+    """
+    with _one_at_a_time():
+        missing = [image for image in add_on_images() if not image.is_built()]
+        if not missing and metallb_manifest().exists():
+            return
+        _check_host(WARM_BYTES)
+        with step("Images of add-ons are built", estimate_seconds=WARM_SECONDS) as progress:
+            publish_metallb()
+            for number, image in enumerate(missing):
+                progress(number / len(missing), image.name)
+                image.build()
         _tidy()
 
 

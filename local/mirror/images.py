@@ -98,6 +98,23 @@ def all_images(version: str) -> list[Image]:
     return [*_kubernetes(version), *_calico(chosen.calico), *add_ons, *_own()]
 
 
+def add_on_images() -> list[Image]:
+    """Images of the add-ons that no stack has by default: only the tests of add-ons build them."""
+    local_path = program(programs.local_path(), "/usr/bin/local-path-provisioner")
+    return [
+        Image(f"{DOCKER_PREFIX}/rancher/local-path-provisioner", f"v{versions.LOCAL_PATH}", (local_path,)),
+        # A shell, mkdir and rm: what local-path needs of its helper image.
+        Image(f"{DOCKER_PREFIX}/shell-stand-in", versions.STAND_IN, (), debian=True),
+        *(
+            Image(
+                *(f"quay/metallb/{each.name}", f"v{versions.METALLB}", (program(each, f"/{each.name}"),)),
+                entrypoint=(f"/{each.name}",),
+            )
+            for each in programs.metallb()
+        ),
+    ]
+
+
 def _kubernetes(version: str) -> list[Image]:
     """Images of `kubeadm config images list`. Static pods call their programs by name."""
     chosen = versions.release(version)

@@ -1,4 +1,4 @@
-"""Manifests of Calico, out of its modules and into the mirror's web server."""
+"""Manifests of others, out of their modules and into the mirror's web server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 from local.mirror.content import calico_file
 from local.mirror.packages import WEB
-from local.mirror.versions import Calico
+from local.mirror.programs import METALLB_PATH, metallb_module
+from local.mirror.versions import METALLB, Calico
+from local.toolchain.go import module_directory
 from problem import Problem, StepError
 
 
@@ -44,7 +46,21 @@ def publish_manifest(calico: Calico) -> None:
                 next_command="compare module and sha256 of this Calico in local/mirror/versions.py",
             )
         )
-    file = manifest_file(calico)
+    _write(manifest_file(calico), content)
+
+
+def metallb_manifest() -> Path:
+    """MetalLB's manifest, as the web server has it; `publish_metallb` makes it."""
+    return WEB / f"manifests/metallb/v{METALLB}/metallb-native.yaml"
+
+
+def publish_metallb() -> None:
+    """Copy MetalLB's manifest to the web server. The program compares its checksum with manifests/sources.yaml."""
+    source = module_directory(metallb_module(), METALLB_PATH) / "config" / "manifests" / "metallb-native.yaml"
+    _write(metallb_manifest(), source.read_bytes())
+
+
+def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".unfinished")
     unfinished.write_bytes(content)

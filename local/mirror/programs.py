@@ -11,6 +11,7 @@ from local.toolchain.go import Edit, GoProgram
 
 MODULES = Path(__file__).parent / "modules"
 CALICO_PATH = "github.com/projectcalico/calico"
+METALLB_PATH = "go.universe.tf/metallb"
 
 KUBERNETES_NAMES = (
     "kubeadm",
@@ -103,6 +104,23 @@ def metrics_server() -> GoProgram:
     path = "sigs.k8s.io/metrics-server"
     stamps = (("k8s.io/client-go/pkg/version.gitVersion", f"v{versions.METRICS_SERVER}"),)
     return GoProgram("metrics-server", MODULES / "metrics-server", f"{path}/cmd/metrics-server", stamps)
+
+
+def local_path() -> GoProgram:
+    """The provisioner of local-path."""
+    path = "github.com/rancher/local-path-provisioner"
+    stamps = (("main.VERSION", f"v{versions.LOCAL_PATH}"),)
+    return GoProgram("local-path-provisioner", MODULES / "local-path-provisioner", path, stamps)
+
+
+def metallb() -> list[GoProgram]:
+    """The controller and the speaker of MetalLB."""
+    return [GoProgram(name, metallb_module(), f"{METALLB_PATH}/{name}") for name in ("controller", "speaker")]
+
+
+def metallb_module() -> Path:
+    """Directory of the go.mod that requires MetalLB."""
+    return MODULES / "metallb"
 
 
 def calico_module(chosen: Calico) -> Path:

@@ -235,7 +235,7 @@ def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
         refuse_wrong_addons(parse_settings(stack))
 
 
-@pytest.mark.parametrize("name", ["calico", "dashboard", "metrics-server"])
+@pytest.mark.parametrize("name", ["calico", "dashboard", "local-path", "metallb", "metrics-server"])
 def test_the_name_of_a_built_in_add_on_is_taken(directory: Path, name: str) -> None:
     """Also where the settings leave it out."""
     stack = with_manifest(stack_of(directory), directory)

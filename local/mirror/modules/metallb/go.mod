@@ -1,0 +1,5 @@
+module metallb
+
+go 1.26.0
+
+require go.universe.tf/metallb v0.16.2

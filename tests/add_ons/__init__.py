@@ -1,0 +1,1 @@
+"""Built-in add-ons, and those of a stack file, on machines of their own."""
