@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +27,15 @@ class Repository:
     """A line for scripts/lib/keyrings.sh, which describes it."""
 
 
-def repositories(settings: Settings) -> list[Repository]:
-    """The repository of Kubernetes, and the repository of containerd where it is another one."""
-    version = settings.cluster.kubernetes_version
-    kubernetes, containerd = settings.packages.repository, settings.containerd.repository
+def repositories(settings: Settings, package_there: str | None = None) -> list[Repository]:
+    """The repository of Kubernetes, and the repository of containerd where a host has one and it is another one.
+
+    Args:
+        settings: the settings of the stack.
+        package_there: the package of containerd that an earlier update left on the host; None for a new host.
+    """
+    version, kubernetes = settings.cluster.kubernetes_version, settings.packages.repository
+    containerd = settings.containerd_of(package_there).repository
     if containerd is None:
         return [_repository("kubernetes", kubernetes, version)]
     if containerd.is_same_as(kubernetes, version):
@@ -39,10 +45,13 @@ def repositories(settings: Settings) -> list[Repository]:
     return [_repository("kubernetes", kubernetes, version), _repository("containerd", containerd, version)]
 
 
-def repository_files(settings: Settings) -> list[File]:
-    """The source lists of all repositories, and the keyrings that are files beside the stack file."""
+def repository_files(repositories: Iterable[Repository]) -> list[File]:
+    """The source lists of repositories, and the keyrings that are files beside the stack file.
+
+    A source list may have `{distribution}` and `{codename}`, which scripts/lib/release.sh fills in on the host.
+    """
     files = []
-    for repository in repositories(settings):
+    for repository in repositories:
         files += [repository.source, *([repository.keyring] if repository.keyring else [])]
     return files
 

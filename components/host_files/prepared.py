@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from components.host_files import apt, containerd, kubeadm, vip
+from components.host_files.apt import Repository
 from components.host_files.backup import SERVICE, TIMER, backup_files
 from components.host_files.file import File
 from components.host_files.load_balancer import load_balancer_files
@@ -28,7 +29,14 @@ class HostFiles(NamedTuple):
     shared: list[File]
 
 
-def files_of(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False) -> HostFiles:
+def files_of(
+    host: Host,
+    settings: Settings,
+    leaving: Mapping[str, str] = NOBODY,
+    *,
+    comes: bool = False,
+    repositories: Sequence[Repository] | None = None,
+) -> HostFiles:
     """The files that the step `prepare` puts on a host.
 
     Args:
@@ -36,16 +44,11 @@ def files_of(host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY
         settings: the settings of the stack.
         leaving: addresses by name of control planes that leave in this update.
         comes: the host becomes a node in this update.
+        repositories: package repositories of the host; those of a new host by default.
     """
-    files = _rendered(host, settings, leaving, comes=comes)
-    own = [file for file in files if _is_own(file, host, settings)]
-    return HostFiles(own, [file for file in files if not _is_own(file, host, settings)])
-
-
-def _rendered(host: Host, settings: Settings, leaving: Mapping[str, str], *, comes: bool) -> list[File]:
-    return [
+    files = [
         *system_files(host, settings),
-        *apt.repository_files(settings),
+        *apt.repository_files(apt.repositories(settings) if repositories is None else repositories),
         *proxy_files(settings),
         *load_balancer_files(host, settings),
         *backup_files(host, settings),
@@ -55,6 +58,8 @@ def _rendered(host: Host, settings: Settings, leaving: Mapping[str, str], *, com
         *containerd.registry_files(settings),
         kubeadm.configuration(host, settings),
     ]
+    own = [file for file in files if _is_own(file, host, settings)]
+    return HostFiles(own, [file for file in files if not _is_own(file, host, settings)])
 
 
 def _is_own(file: File, host: Host, settings: Settings) -> bool:

@@ -188,11 +188,22 @@ def _prepared(host: Host, wanted: Wanted) -> Iterator[str]:
         paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
         for name, text in dict.fromkeys((effect_of(path).shown or path, effect_of(path).text) for path in paths):
             yield f"{host.name}: {name} changes: {text}"
+        if "CONTAINERD_PACKAGE" in wanted.changed_variables(*step.key):
+            yield _containerd_package(host, wanted)
         # `_scripts` yields a single line about new scripts, for all hosts.
-        if not paths and wanted.changed_variables(*step.key) - {"SCRIPTS_VERSION"}:
+        if not paths and wanted.changed_variables(*step.key) - {"SCRIPTS_VERSION", "CONTAINERD_PACKAGE"}:
             yield f"{host.name}: preparation runs again, no file changes"
     elif not wanted.reaches_same_machine(step):
         yield f"{host.name}: SSH address, user, port or host key changes: preparation runs again"
+
+
+def _containerd_package(host: Host, wanted: Wanted) -> str:
+    before = wanted.last.value(host.name, StepName.PREPARE, "CONTAINERD_PACKAGE")
+    after = wanted.step(host.name, StepName.PREPARE).variables["CONTAINERD_PACKAGE"]
+    return (
+        f"{host.name}: containerd is the package {after} instead of {before}; no update takes the place of a package:"
+        " docs/how-to/containerd-package.md"
+    )
 
 
 def _images(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Versions and projects without patches, now or soon, and pairs of Kubernetes and Calico that nobody tests."""
+"""Versions and projects without patches, now or soon, and pairs of versions that their makers do not recommend."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pulumi
 
 from components.addons.calico import NODE, calico_version, version_of
 from components.settings.manifest_sources import manifest_sources
+from components.settings.packages import DISTRIBUTIONS_CONTAINERD
 from components.settings.support import CALICO, KUBERNETES
-from components.settings.versions import calico_line, minor_of
+from components.settings.versions import calico_line, minor_of, needs_containerd_2, recommended_containerd
+from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -35,6 +37,7 @@ def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:
             next_command=_upgrade(minor_of(version), today),
         )
     yield from _calico(wanted)
+    yield from _containerd(wanted)
     if wanted.settings.dashboard.kind == "kubernetes-dashboard":
         # README of kubernetes-retired/dashboard.
         yield Problem(
@@ -75,6 +78,28 @@ def _calico(wanted: Wanted) -> Iterator[Problem]:
             expected=f"a Calico that its makers test with Kubernetes 1.{minor_of(version)}",
             seen=_tested(calico) if calico else "a manifest that names no version of Calico",
             next_command=f"set {_choice(version)}; other pairs may work",
+        )
+
+
+def _containerd(wanted: Wanted) -> Iterator[Problem]:
+    """Hosts with the package of a distribution, which is containerd 1 in Debian 12 and 13, where Kubernetes needs 2."""
+    settings, version = wanted.settings, wanted.settings.cluster.kubernetes_version
+    if not needs_containerd_2(version) or settings.containerd.repository:
+        return
+    packages = {
+        host.name: wanted.step(host.name, StepName.PREPARE).variables["CONTAINERD_PACKAGE"]
+        for host in settings.hosts.values()
+        if not host.gone
+    }
+    of_distribution = [host for host, package in packages.items() if package == DISTRIBUTIONS_CONTAINERD]
+    if of_distribution:
+        yield Problem(
+            "containerd.package",
+            expected=f"containerd {recommended_containerd(version)[0]} or newer, which its makers recommend for"
+            f" Kubernetes 1.{minor_of(version)}",
+            seen=f"{DISTRIBUTIONS_CONTAINERD} of the distribution on {', '.join(of_distribution)}; that of Debian 12 is"
+            " 1.6, of Debian 13 1.7",
+            next_command="name the package and a repository that has it, docs/how-to/containerd-package.md",
         )
 
 

@@ -43,7 +43,7 @@ SYSCTL = r"^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
 SETTING = r"^[A-Za-z][A-Za-z0-9]*$"
 PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
 REGISTRY_USER = r"^[!-9;-~]+$"
-SUITE = r"^[A-Za-z0-9._/-]+$"
+SUITE = r"^([A-Za-z0-9._/-]|\{codename\})+$"
 COMPONENT = r"^[A-Za-z0-9._-]+$"
 DETECTION = r"^[A-Za-z0-9=.,*/-]+$"
 ROLE = r"^[a-z0-9]([a-z0-9:.-]{0,251}[a-z0-9])?$"
@@ -80,7 +80,7 @@ WORDS = {
     SETTING: "a name of letters and digits",
     PREFLIGHT: "the name of one of kubeadm's checks",
     REGISTRY_USER: "a user name in ASCII, without spaces and without the `:` that would end it",
-    SUITE: "a suite, such as `stable`, or `/` for a flat repository",
+    SUITE: "a suite, such as `stable` or `{{codename}}`, or `/` for a flat repository",
     COMPONENT: "a component, such as `main`",
     DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",
     ROLE: "a name of Kubernetes' access rules: lower-case letters, digits, `-`, `.` and `:`",

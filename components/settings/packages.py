@@ -20,12 +20,22 @@ from components.settings._types import (
     TextFile,
 )
 
+DISTRIBUTIONS_CONTAINERD, DOCKERS_CONTAINERD = "containerd", "containerd.io"
+"""Names of the package of containerd."""
+
 
 class AptRepository(Model):
     """A signed apt repository."""
 
-    url: ServerUrl = Field(description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36")
-    suite: str = Field("/", pattern=_patterns.SUITE, description="Suite; `/` for a flat repository")
+    url: ServerUrl = Field(
+        description="Address; `{minor}` becomes the Kubernetes minor version, such as 1.36, `{distribution}` becomes"
+        " `debian` or `ubuntu`, as the host is"
+    )
+    suite: str = Field(
+        "/",
+        pattern=_patterns.SUITE,
+        description="Suite; `/` for a flat repository; `{codename}` becomes the release of the host, such as `trixie`",
+    )
     components: tuple[Annotated[str, StringConstraints(pattern=_patterns.COMPONENT)], ...] = Field(
         (), description="Components; empty for a flat repository"
     )
@@ -74,10 +84,25 @@ PUBLIC_KUBERNETES_REPOSITORY = AptRepository(
 """https://kubernetes.io/blog/2023/08/15/pkgs-k8s-io-introduction/. The newest key signs all: release issue 3818."""
 
 
+DOCKERS_REPOSITORY = AptRepository(
+    url="https://download.docker.com/linux/{distribution}",
+    suite="{codename}",
+    components=("stable",),
+    keyring="https://download.docker.com/linux/debian/gpg",
+    fingerprint="9DC858229FC7DD38854AE2D88D81803C0EBFCD88",
+)
+"""One key signs for Debian and for Ubuntu: https://docs.docker.com/engine/install/debian/ and .../ubuntu/."""
+
+
 class Packages(Model):
     """kubeadm, kubelet, kubectl."""
 
     repository: AptRepository = Field(PUBLIC_KUBERNETES_REPOSITORY, description="The public repository by default")
+
+    @property
+    def are_public(self) -> bool:
+        """True where hosts reach the public repository, so that they reach Docker's, too."""
+        return urlsplit(self.repository.url).netloc == urlsplit(PUBLIC_KUBERNETES_REPOSITORY.url).netloc
 
 
 class RegistryAccess(Model):
@@ -115,9 +140,15 @@ def _host_of(url: str) -> str:
 class Containerd(Model):
     """The container runtime."""
 
-    package: str = Field("containerd", pattern=_patterns.PACKAGE, description="Package; `containerd.io` is Docker's")
+    package: str | None = Field(
+        None,
+        pattern=_patterns.PACKAGE,
+        description="Package; without it and a repository a host keeps its package, and a new host gets the"
+        f" distribution's `{DISTRIBUTIONS_CONTAINERD}`, or Docker's `{DOCKERS_CONTAINERD}` where Kubernetes needs"
+        " containerd 2 and comes from the public repository",
+    )
     repository: AptRepository | None = Field(
-        None, description="Repository of the package; none takes the distribution's"
+        None, description="Repository of the named package; none takes the repositories that hosts have"
     )
     pause_image: ImageName | None = Field(
         None, description="Pause image; kubeadm's by default; rewritten as every image"

@@ -14,10 +14,17 @@ from components.settings.addons import Calico, Dashboard, LocalPath, Metallb, Me
 from components.settings.backup import Backup
 from components.settings.cluster import Cluster
 from components.settings.hosts import Host, Ssh
-from components.settings.packages import Containerd, Images, Packages
+from components.settings.packages import (
+    DISTRIBUTIONS_CONTAINERD,
+    DOCKERS_CONTAINERD,
+    DOCKERS_REPOSITORY,
+    Containerd,
+    Images,
+    Packages,
+)
 from components.settings.proxy import Proxy
 from components.settings.system import MODULES_OF_SYSCTLS, MODULES_OF_THE_GUIDE, Policy, System
-from components.settings.versions import default_calico, metrics_server_version, pause_tag
+from components.settings.versions import default_calico, metrics_server_version, needs_containerd_2, pause_tag
 
 API_PORT = 6443
 """Port of each API server."""
@@ -107,6 +114,21 @@ class Settings(Model):
         ]
         of_kube_proxy = MODULES_OF_KUBE_PROXY.get(str(self.cluster.kube_proxy_configuration.get("mode")), ())
         return tuple(dict.fromkeys((*MODULES_OF_THE_GUIDE, *self.system.modules, *of_sysctls, *of_kube_proxy)))
+
+    def containerd_of(self, there: str | None) -> Containerd:
+        """The containerd of a host: the package that the stack names, or that is there, or that Kubernetes needs.
+
+        Args:
+            there: the package that an earlier update left on the host; None for a new host.
+        """
+        if self.containerd.package or self.containerd.repository:
+            package, repository = self.containerd.package or DISTRIBUTIONS_CONTAINERD, self.containerd.repository
+        else:
+            gets_dockers = self.packages.are_public and needs_containerd_2(self.cluster.kubernetes_version)
+            package = there or (DOCKERS_CONTAINERD if gets_dockers else DISTRIBUTIONS_CONTAINERD)
+            is_from_docker = self.packages.are_public and package == DOCKERS_CONTAINERD
+            repository = DOCKERS_REPOSITORY if is_from_docker else None
+        return self.containerd.model_copy(update={"package": package, "repository": repository})
 
     @property
     def listed_calico(self) -> str:

@@ -115,6 +115,19 @@ def oldest_containerd(version: str) -> tuple[int, int]:
     return KUBERNETES[minor_of(version)].oldest_containerd
 
 
+def recommended_containerd(version: str) -> tuple[str, ...]:
+    """The oldest patch of each line of containerd that its makers recommend for a Kubernetes version.
+
+    Where nothing is published for the minor version, what is published for the newest one before it.
+    """
+    return next(filter(None, (KUBERNETES[minor].recommended_containerd for minor in range(minor_of(version), 0, -1))))
+
+
+def needs_containerd_2(version: str) -> bool:
+    """True where the makers of containerd recommend no 1.x for a Kubernetes version; kubelet may speak to it."""
+    return all(numbers_of(each)[0] >= 2 for each in recommended_containerd(version))
+
+
 def has_seccomp_default(version: str) -> bool:
     """True where kubelet takes `seccompDefault` without a feature gate."""
     return minor_of(version) >= FIRST_MINOR_WITH_SECCOMP_DEFAULT

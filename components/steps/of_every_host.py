@@ -53,8 +53,15 @@ def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
 
 def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
     settings, last = control_planes.settings, control_planes.last
-    repositories = apt.repositories(settings)
-    files = files_of(host, settings, control_planes.leaving, comes=not last.is_member(host.name))
+    package_there = _containerd_package_there(host, last)
+    runtime, repositories = settings.containerd_of(package_there), apt.repositories(settings, package_there)
+    files = files_of(
+        host,
+        settings,
+        control_planes.leaving,
+        comes=not last.is_member(host.name),
+        repositories=repositories,
+    )
     version = settings.cluster.kubernetes_version
     cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     values: dict[str, Value] = {
@@ -71,7 +78,8 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seal
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
         "OLDEST_KERNEL": OLDEST_KERNELS.get(str(settings.cluster.kube_proxy_configuration.get("mode")), ""),
         "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
-        "CONTAINERD_PACKAGE": settings.containerd.package,
+        "CONTAINERD_PACKAGE": str(runtime.package),
+        "CONTAINERD_IS_OF_DISTRIBUTION": settings.packages.are_public and runtime.repository is None,
         "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
         "MODULES": settings.modules,
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
@@ -95,6 +103,16 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seal
         again_when=again_when,
         undo=UndoName.RESET if is_reset else None,
     )
+
+
+def _containerd_package_there(host: Host, last: LastUpdate) -> str | None:
+    """The package of containerd that an earlier update left on a host; None for a machine that is new.
+
+    A node keeps it: apt would take containerd away below the pods, and an update of this project changes no runtime.
+    """
+    if _has_left(host, last):
+        return None
+    return last.value(host.name, StepName.PREPARE, "CONTAINERD_PACKAGE")
 
 
 def images_step(host: Host, control_planes: ControlPlanes, images: list[str]) -> Step:
@@ -121,5 +139,9 @@ def images_step(host: Host, control_planes: ControlPlanes, images: list[str]) ->
 def returns(host: Host, last: LastUpdate) -> int:
     """Number of times that the host came back after its node had left, perhaps as a new machine with the same key."""
     times = int(last.value(host.name, StepName.PREPARE, "RETURNS") or 0)
-    has_left = last.value(host.name, StepName.MEMBERSHIP, "IS_GONE") == "true"
-    return times + 1 if has_left and not host.gone else times
+    return times + 1 if _has_left(host, last) and not host.gone else times
+
+
+def _has_left(host: Host, last: LastUpdate) -> bool:
+    """True where an update took the node of a machine that is gone out of the cluster."""
+    return last.value(host.name, StepName.MEMBERSHIP, "IS_GONE") == "true"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from components.settings import Containerd
+from components.settings.packages import DISTRIBUTIONS_CONTAINERD, DOCKERS_CONTAINERD
 from components.settings.ports import LOCAL_PORTS, PORTS, Port
 from components.settings.stack import MODULES_OF_KUBE_PROXY
 from components.settings.system import MODULES_OF_SYSCTLS, MODULES_OF_THE_GUIDE, SYSCTLS_OF_THE_GUIDE
@@ -90,7 +90,10 @@ def _packages(parts: Path) -> list[tuple[str, str]]:
     )
     return [
         *missing,
-        (Containerd().package, "every host; `containerd.package`"),
+        (
+            f"{DISTRIBUTIONS_CONTAINERD} or {DOCKERS_CONTAINERD}",
+            "every host; `containerd.package`, or what Kubernetes needs",
+        ),
         *((package, "every host, in the version of `cluster.kubernetesVersion`, held") for package in held),
         (balancer, "workers, where the cluster has several control planes"),
         (vip, "control planes, where `cluster.vip` is set"),

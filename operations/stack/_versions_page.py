@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.settings.cluster import Cluster
 from components.settings.manifest_sources import manifest_sources
 from components.settings.support import CALICO, CONTAINERD_ENDS, KUBERNETES, METRICS_SERVER_SOURCE, CalicoLine, Minor
-from components.settings.versions import metrics_server_version
+from components.settings.versions import metrics_server_version, needs_containerd_2
 from operations.stack._markdown import table
 
 INTRODUCTION = """\
@@ -22,8 +22,9 @@ KUBERNETES_TEXT = """\
 
 A version gets no patches after its end. A patch that is not listed has the etcd and CoreDNS of the one before it.
 kubelet speaks to no containerd that is older than the oldest; containerd itself recommends the versions in the column
-after it, and later patches of these lines. Both columns link to their sources. metrics-server is the one that a stack
-gets where `metricsServer.image` names no other.
+after it, and later patches of these lines. Both columns link to their sources. From {minor} on it recommends no
+1.x: there a new host [gets Docker's package](how-to/containerd-package.md), unless the stack says otherwise.
+metrics-server is the one that a stack gets where `metricsServer.image` names no other.
 """
 CALICO_TEXT = """\
 ## Calico
@@ -46,7 +47,7 @@ def versions_page() -> str:
     """The whole page."""
     parts = [
         INTRODUCTION.format(default=Cluster.model_fields["kubernetes_version"].default),
-        KUBERNETES_TEXT,
+        KUBERNETES_TEXT.format(minor=f"1.{min(minor for minor in KUBERNETES if needs_containerd_2(f'1.{minor}.0'))}"),
         table(
             (*COLUMNS, f"[metrics-server]({METRICS_SERVER_SOURCE})"),
             (_minor(minor, row) for minor, row in KUBERNETES.items()),

@@ -27,8 +27,8 @@ apt_get() {
     fi
     if grep --quiet "remove is disabled" "$STAGING/apt-get"; then
       fail "apt-get $* to remove no package of this machine" "it would remove $(removed_packages)" \
-        "keep them: name the package that is there in the stack file, such as containerd.package: containerd.io; or, if \
-nobody needs them: apt-get $*"
+        "keep them: name the package that is there in the stack file, such as containerd.package: containerd.io, or \
+containerd of the distribution; or, where they have to go: docs/how-to/containerd-package.md"
     fi
     fail "apt-get $* to succeed" "$(failure_lines "$STAGING/apt-get")" "$next"
   done

@@ -2,9 +2,10 @@
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
 # Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
-#   lib/load_balancer.sh lib/packages.sh lib/vip.sh
+#   lib/load_balancer.sh lib/packages.sh lib/release.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
+. "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kernel.sh"
@@ -52,6 +53,10 @@ look_at_files() {
         ;;
       "$CONTAINERD_CONFIG".*) [[ $path != "$CONTAINERD_CONFIG.$format" ]] || same_file "$CONTAINERD_CONFIG" "$staged" ;;
       "$CRI_WITH_PASSWORDS") [[ $format != 1.4 ]] || same_file "$path" "$staged" ;;
+      /etc/apt/sources.list.d/*)
+        fill_in_release "$path"
+        same_file "$path" "$staged"
+        ;;
       /etc/apt/keyrings/*) ;; # look_at_keyrings: what is there is the export of the named keys
       *) same_file "$path" "$staged" ;;
     esac

@@ -148,6 +148,9 @@ MACHINE_VALUES = {
     "VIP": "",
     "IGNORE_PREFLIGHT_ERRORS": "",
     "OLDEST_KERNEL": "",
+    "CONTAINERD_PACKAGE": "containerd",
+    "CONTAINERD_IS_OF_DISTRIBUTION": "true",
+    "OLDEST_CONTAINERD": "1.6",
 }
 
 
@@ -165,6 +168,8 @@ def sound(machine: Machine) -> Machine:
     machine.stub("stat", "echo cgroup2fs")
     machine.stub("apt-get")
     machine.stub("hostname", "echo 192.0.2.11")
+    machine.stub("dpkg-query", "exit 1")
+    machine.stub("apt-cache", 'echo "  Candidate: 1.7.24~ds1-6"')
     machine.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
     return machine
 
@@ -334,3 +339,45 @@ def test_a_recorded_step_knows_no_virtual_address(sound: Machine) -> None:
     """`make repair` gives it to these scripts."""
     older = {name: value for name, value in MACHINE_VALUES.items() if name != "VIP"}
     assert sound.run_part("machine", older).status == 0
+
+
+@pytest.mark.parametrize(
+    ("candidate", "is_of_distribution", "seen"),
+    [
+        ("1.4.13~ds1-1~deb11u4", "true", "saw 1.4.13~ds1-1~deb11u4 of the package containerd\n"),
+        ("1.4.13~ds1-1~deb11u4", "false", None),
+        ("(none)", "true", None),
+    ],
+)
+def test_a_containerd_of_the_distribution_that_is_too_old_is_a_finding(
+    sound: Machine, candidate: str, is_of_distribution: str, seen: str | None
+) -> None:
+    """Unless a repository of the stack may have another one, or apt has no package lists yet."""
+    sound.stub("apt-cache", f'echo "  Candidate: {candidate}"')
+    finished = sound.run_part("machine", MACHINE_VALUES | {"CONTAINERD_IS_OF_DISTRIBUTION": is_of_distribution})
+    assert finished.status == (1 if seen else 0)
+    assert seen is None or seen in finished.stderr
+    assert not [call for call in sound.calls() if call.startswith("apt-get")]
+
+
+def test_a_recorded_preparation_that_does_not_say_where_containerd_comes_from_is_not_refused_here(
+    sound: Machine,
+) -> None:
+    """Its state is of an older version of this project."""
+    sound.stub("apt-cache", 'echo "  Candidate: 1.4.13"')
+    values = {name: value for name, value in MACHINE_VALUES.items() if name != "CONTAINERD_IS_OF_DISTRIBUTION"}
+    assert sound.run_part("machine", values).status == 0
+
+
+def test_a_machine_without_a_release_is_refused_where_a_repository_needs_it(sound: Machine) -> None:
+    """Debian unstable has none, and Docker no packages for it."""
+    sound.write("/etc/os-release", 'ID=debian\nPRETTY_NAME="Debian GNU/Linux forky/sid"\n')
+    source = "/etc/apt/sources.list.d/containerd.list"
+    files = [File(source, "deb https://download.docker.com/linux/{distribution} {codename} stable\n")]
+    finished = sound.run_part("machine", MACHINE_VALUES, files)
+    assert finished.status == 1
+    assert "saw PRETTY_NAME=" in finished.stderr
+    assert "containerd.package" in finished.stderr
+    assert sound.run_part("machine", MACHINE_VALUES, [File(source, "deb https://example.com bookworm x\n")]).status == 0
+    sound.write("/etc/os-release", "ID=debian\nVERSION_CODENAME=trixie\n")
+    assert sound.run_part("machine", MACHINE_VALUES, files).status == 0

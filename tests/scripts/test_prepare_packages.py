@@ -247,6 +247,7 @@ def test_a_package_that_would_take_the_place_of_another_one_is_not_installed(mac
     assert not machine.path("/removed").exists()
     assert "saw it would remove containerd.io docker-ce docker-ce-cli\n" in finished.stderr
     assert "containerd.package: containerd.io" in finished.stderr
+    assert "docs/how-to/containerd-package.md" in finished.stderr
 
 
 def test_programs_that_scripts_need_are_installed_before_anything_needs_them(machine: Machine) -> None:

@@ -141,26 +141,31 @@ def test_a_fetched_keyring_goes_when_no_repository_names_it(with_apt: Machine) -
     assert not with_apt.path(KEYRING).exists()
 
 
+def look_for_drift(machine: Machine) -> None:
+    """The step `drift` for repositories only, as the step `repositories_only`."""
+    machine.script(
+        "repositories_only",
+        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
+        '. "$LIBRARY/steps/drift.sh"\nformat=2\nlook_at_files\nlook_at_keyrings',
+    )
+
+
 def test_drift_shows_which_keys_apt_trusts(with_apt: Machine) -> None:
     """The installed keyring is not the file of the stack, but the export of its named keys."""
     values, files = repository(with_apt)
     assert with_apt.run_part("repositories", values, files).status == 0
-    with_apt.script(
-        "keys",
-        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
-        '. "$LIBRARY/steps/drift.sh"\nformat=2\nlook_at_files\nlook_at_keyrings',
-    )
-    assert with_apt.run("keys", values, files).stdout == ""
+    look_for_drift(with_apt)
+    assert with_apt.run("repositories_only", values, files).stdout == ""
     with_apt.write(KEYRING, KEYS)
-    assert with_apt.run("keys", values, files).stdout == (
+    assert with_apt.run("repositories_only", values, files).stdout == (
         f"{with_apt.path(KEYRING)}: expected the keys {KEY}, saw {OTHER_KEY} {KEY}\n"
     )
     with_apt.write(KEYRING, "rubbish\n")
-    assert "saw no key that gpg can read" in with_apt.run("keys", values, files).stdout
+    assert "saw no key that gpg can read" in with_apt.run("repositories_only", values, files).stdout
     with_apt.path(KEYRING).chmod(0o600)
-    assert "expected mode 644, saw 600" in with_apt.run("keys", values, files).stdout
+    assert "expected mode 644, saw 600" in with_apt.run("repositories_only", values, files).stdout
     with_apt.path(KEYRING).unlink()
-    assert "expected the file, saw none" in with_apt.run("keys", values, files).stdout
+    assert "expected the file, saw none" in with_apt.run("repositories_only", values, files).stdout
 
 
 def test_a_key_with_another_fingerprint_is_never_put_in_place(with_apt: Machine) -> None:
@@ -233,3 +238,31 @@ def test_a_key_is_fetched_by_the_proxy_that_the_machine_names(with_apt: Machine)
     values["PROXY_VARIABLES"] = "https_proxy=http://stack.test:2"
     with_apt.run_part("repositories", values | {"https_proxy": "http://machine.test:1"}, files[:1])
     assert with_apt.path("/proxies").read_text().split() == ["http://machine.test:1", "http://stack.test:2"]
+
+
+@pytest.mark.parametrize(
+    ("release", "entry"),
+    [
+        ("ID=debian\nVERSION_CODENAME=trixie\n", "debian trixie"),
+        ("ID=ubuntu\nVERSION_CODENAME=noble\nUBUNTU_CODENAME=noble\n", "ubuntu noble"),
+        ("ID=linuxmint\nVERSION_CODENAME=xia\nUBUNTU_CODENAME=noble\n", "ubuntu noble"),
+        ("ID=linuxmint\nVERSION_CODENAME=gigi\nDEBIAN_CODENAME=trixie\n", "debian trixie"),
+    ],
+)
+def test_a_source_list_gets_the_release_of_its_machine(with_apt: Machine, release: str, entry: str) -> None:
+    """Only the machine knows it. A derivative has packages of the release that it is made from."""
+    with_apt.write("/etc/os-release", release)
+    values, files = repository(with_apt)
+    files[0] = File(SOURCE, "deb [signed-by=x] https://docker.test/linux/{distribution} {codename} stable\n")
+    second = with_apt.run_part_twice("repositories", values, files)
+    assert second.stderr == ""
+    distribution, codename = entry.split()
+    wanted = f"deb [signed-by=x] https://docker.test/linux/{distribution} {codename} stable\n"
+    assert with_apt.path(SOURCE).read_text() == wanted
+    look_for_drift(with_apt)
+    assert with_apt.run("repositories_only", values, files).stdout == ""
+    other = f"deb https://docker.test/linux/{distribution} {codename} stable\n"
+    with_apt.write("/etc/apt/sources.list.d/docker.list", other)
+    finished = with_apt.run_part("repositories", values, files)
+    assert finished.status == 1
+    assert f"expected https://docker.test/linux/{distribution} {codename} in no other file" in finished.stderr

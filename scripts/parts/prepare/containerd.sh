@@ -1,21 +1,15 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
-# Needs: CONTAINERD_PACKAGE KUBERNETES_VERSION OLDEST_CONTAINERD; lib/containerd.sh lib/packages.sh
+# Needs: CONTAINERD_PACKAGE KUBERNETES_VERSION OLDEST_CONTAINERD; lib/containerd.sh lib/containerd_package.sh
+#   lib/packages.sh
 
 . "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/packages.sh"
 
-containerd_is_installed() {
-  dpkg-query --show --showformat '${db:Status-Status}' "$CONTAINERD_PACKAGE" 2>/dev/null | grep '^installed$' >/dev/null
-}
-
-# The version that is installed, or would be: a wrong one is refused before a package is installed or replaced.
-if containerd_is_installed; then
-  seen_version=$(containerd --version | awk '{print $3}')
-else
-  seen_version=$(apt-cache policy "$CONTAINERD_PACKAGE" | awk '$1 == "Candidate:" {print $2}')
-fi
-dpkg --compare-versions "${seen_version#v}" ge "$OLDEST_CONTAINERD" ||
+# Refused before a package is installed or replaced; machine.sh knows only what it can know without the package lists.
+seen_version=$(containerd_version)
+containerd_is_new_enough "$seen_version" ||
   fail "containerd $OLDEST_CONTAINERD or newer, for Kubernetes $KUBERNETES_VERSION" "${seen_version:-none}" \
     "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
 

@@ -1,7 +1,11 @@
 # shellcheck shell=bash
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
-# Needs: CGROUP_V1_IS_REFUSED IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP
-#   OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP
+# Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
+#   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP;
+#   lib/containerd_package.sh lib/release.sh
+
+. "$LIBRARY/lib/containerd_package.sh"
+. "$LIBRARY/lib/release.sh"
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
@@ -123,6 +127,31 @@ check_vip() {
     "$(ip -4 route show dev "$card" scope link)" "ip -4 route show dev $card; correct cluster.vip.address in the stack file"
 }
 
+# Only where no repository of the stack may have another one. A machine that never read its package lists knows no version:
+# then the part that installs containerd says it.
+check_containerd() {
+  local seen
+  # A step of an older version has none.
+  [[ ${CONTAINERD_IS_OF_DISTRIBUTION:-false} == true ]] || return 0
+  seen=$(containerd_version)
+  [[ -z $seen ]] || containerd_is_new_enough "$seen" ||
+    find_wrong "containerd $OLDEST_CONTAINERD or newer, for Kubernetes $KUBERNETES_VERSION" \
+      "$seen of the package $CONTAINERD_PACKAGE" \
+      "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
+}
+
+check_release() {
+  local sources source release
+  sources=$(staged_below /etc/apt/sources.list.d)
+  release=$(release_of_machine)
+  for source in $sources; do
+    [[ -n $release ]] || ! leaves_release "$source" ||
+      find_wrong "a release of Debian or Ubuntu, of which ${source##*/} names the packages" \
+        "$(grep --max-count 1 '^PRETTY_NAME=' /etc/os-release)" \
+        "name the package of this machine in the stack file: containerd.package, and containerd.repository if it has one"
+  done
+}
+
 check_memory
 check_cpus
 check_disks
@@ -132,6 +161,8 @@ check_kernel
 check_node_ip
 check_load_balancer
 check_vip
+check_containerd
+check_release
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Package repositories are there, each trusted by its own key and by no other.
-# Needs: KEYRINGS PROXY_VARIABLES; lib/keyrings.sh lib/packages.sh
+# Needs: KEYRINGS PROXY_VARIABLES; lib/keyrings.sh lib/packages.sh lib/release.sh
 
 . "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/packages.sh"
+. "$LIBRARY/lib/release.sh"
 
 fetch_keys() {
   local path=$1 url=$2 proxy=() protocols=()
@@ -65,6 +66,7 @@ has_entry() {
 
 sources=$(staged_below /etc/apt/sources.list.d)
 for source in $sources; do
+  fill_in_release "$source"
   refuse_other_entries "$source"
 done
 

@@ -84,7 +84,7 @@ def test_apt_reads_each_package_repository(every: list[Rendered], tmp_path: Path
     for stack in every:
         sources = {Path(path).name: text for path, text in stack.files.items() if path.endswith(".list")}
         wanted = set()
-        for repository in (stack.settings.packages.repository, stack.settings.containerd.repository):
+        for repository in (stack.settings.packages.repository, stack.settings.containerd_of(None).repository):
             if repository:
                 address = repository.address(stack.settings.cluster.kubernetes_version)
                 url = unquote(address, errors="surrogateescape").removesuffix("/") + "/"

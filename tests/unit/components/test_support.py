@@ -155,7 +155,7 @@ def test_calico_moves_before_an_upgrade_of_kubernetes_that_it_is_not_tested_with
     """Kubernetes is upgraded first in an update that changes both."""
     last = up(with_calico(directory, "3.30.7", "1.35.4"))
     for wanted in ("3.30.7", "3.32.1"):
-        (warning,) = warnings(with_calico(directory, wanted, "1.36.3"), last)
+        warning, _ = warnings(with_calico(directory, wanted, "1.36.3"), last)
         assert warning == (
             "calico.version: expected a Calico that is tested with Kubernetes 1.35 and 1.36, before the upgrade,\n"
             "  saw 3.30.7, tested with 1.31 to 1.35, in the cluster\n"
@@ -166,7 +166,34 @@ def test_calico_moves_before_an_upgrade_of_kubernetes_that_it_is_not_tested_with
 def test_an_upgrade_with_a_calico_that_is_tested_with_both_is_passed_over(directory: Path) -> None:
     """Calico moved in an earlier update, or need not move."""
     last = up(with_calico(directory, "3.32.1", "1.35.4"))
-    assert warnings(with_calico(directory, "3.32.1", "1.36.3"), last) == []
+    assert [each.partition(":")[0] for each in warnings(with_calico(directory, "3.32.1", "1.36.3"), last)] == [
+        "containerd.package"
+    ]
+
+
+PRIVATE = {"url": "https://hub.example.com/apt", "keyring": "https://hub.example.com/key", "fingerprint": "A" * 40}
+OLD_CONTAINERD = (
+    "containerd.package: expected containerd 2.2.0 or newer, which its makers recommend for Kubernetes 1.36,\n"
+    "  saw containerd of the distribution on node1; that of Debian 12 is 1.6, of Debian 13 1.7\n"
+    "  Next: name the package and a repository that has it, docs/how-to/containerd-package.md"
+)
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({}, []),
+        ({"packages": {"repository": PRIVATE}}, [OLD_CONTAINERD]),
+        ({"containerd": {"package": "containerd"}}, [OLD_CONTAINERD]),
+        ({"containerd": {"package": "containerd", "repository": PRIVATE}}, []),
+    ],
+)
+def test_a_containerd_of_the_distribution_is_warned_of_where_its_makers_recommend_2(
+    directory: Path, sections: Stack, expected: list[str]
+) -> None:
+    """A network with mirrors only does not reach Docker's repository, so it stays there, too."""
+    assert warnings(with_calico(directory, "3.32.1", "1.36.3") | sections) == expected
+    assert warnings(with_calico(directory, "3.32.1", "1.35.4") | sections) == []
 
 
 @pytest.mark.parametrize("minor", range(OLDEST_MINOR, NEWEST_MINOR))

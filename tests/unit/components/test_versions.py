@@ -21,6 +21,16 @@ def test_every_minor_has_a_value_in_every_table(minor: int) -> None:
     assert versions.oldest_containerd(version) >= (1, 4)
 
 
+@pytest.mark.parametrize(
+    ("version", "oldest", "is_2"),
+    [("1.24.3", "1.6.4", False), ("1.35.4", "1.7.28", False), ("1.36.3", "2.2.0", True), ("1.37.2", "2.2.0", True)],
+)
+def test_containerd_2_is_needed_where_its_makers_recommend_no_other(version: str, oldest: str, is_2: bool) -> None:
+    """A minor of which they say nothing has the recommendation of the one before."""
+    assert versions.recommended_containerd(version)[0] == oldest
+    assert versions.needs_containerd_2(version) is is_2
+
+
 @pytest.mark.parametrize("kubernetes", RELEASES)
 def test_the_tables_agree_with_what_is_built_of_that_release(kubernetes: str) -> None:
     """The local mirror's versions are read from kubeadm of exactly that release."""
