@@ -1,16 +1,17 @@
-"""Versions and projects without patches, now or soon, and pairs of Kubernetes and Calico that nobody tests."""
+"""Versions and projects without patches, now or soon, and pairs with Kubernetes that nobody tests or supports."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 import pulumi
 
 from components.addons.calico import NODE, calico_version, version_of
 from components.settings.manifest_sources import manifest_sources
-from components.settings.support import CALICO, KUBERNETES
-from components.settings.versions import calico_line, minor_of
+from components.settings.support import CALICO, KUBERNETES, METRICS_SERVER
+from components.settings.versions import calico_line, metrics_server_version, minor_of
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -35,6 +36,7 @@ def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:
             next_command=_upgrade(minor_of(version), today),
         )
     yield from _calico(wanted)
+    yield from _metrics_server(wanted)
     if wanted.settings.dashboard.kind == "kubernetes-dashboard":
         # README of kubernetes-retired/dashboard.
         yield Problem(
@@ -75,6 +77,22 @@ def _calico(wanted: Wanted) -> Iterator[Problem]:
             expected=f"a Calico that its makers test with Kubernetes 1.{minor_of(version)}",
             seen=_tested(calico) if calico else "a manifest that names no version of Calico",
             next_command=f"set {_choice(version)}; other pairs may work",
+        )
+
+
+def _metrics_server(wanted: Wanted) -> Iterator[Problem]:
+    """An image of the stack whose version needs a newer Kubernetes; an image without a version is not known."""
+    version, image = wanted.settings.cluster.kubernetes_version, wanted.settings.metrics_server.image or ""
+    found = re.search(r":v(\d+\.\d+)\.\d+(@.*)?$", image)
+    if not (found and wanted.settings.metrics_server.enabled):
+        return
+    first = {listed.rpartition(".")[0]: minor for minor, listed in METRICS_SERVER.items()}.get(found[1])
+    if first is None or first > minor_of(version):
+        yield Problem(
+            "metricsServer.image",
+            expected=f"a metrics-server that its makers support with Kubernetes 1.{minor_of(version)}",
+            seen=f"{image}, {f'for 1.{first} and newer' if first else 'of which docs/versions.md says nothing'}",
+            next_command=f"remove it: a stack gets {metrics_server_version(version)}; other pairs may work",
         )
 
 
