@@ -24,7 +24,7 @@ PROJECT = "kubeadm"
 DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
 PLUGIN_WARNING = "warning: using pulumi-resource-"
 """Begin of Pulumi's warning about plugins on PATH, where this project installs plugins."""
-USUAL_RESOURCES = 84
+USUAL_RESOURCES = 95
 """Number of resources of a stack with three hosts, for the progress bar only."""
 
 

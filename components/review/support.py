@@ -1,8 +1,9 @@
-"""Versions and projects without patches, now or soon, and pairs of versions that their makers do not recommend."""
+"""Versions and projects without patches, now or soon, and pairs of versions that nobody tests, supports or recommends."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 
 import pulumi
@@ -10,8 +11,14 @@ import pulumi
 from components.addons.calico import NODE, calico_version, version_of
 from components.settings.manifest_sources import manifest_sources
 from components.settings.packages import DISTRIBUTIONS_CONTAINERD
-from components.settings.support import CALICO, KUBERNETES
-from components.settings.versions import calico_line, minor_of, needs_containerd_2, recommended_containerd
+from components.settings.support import CALICO, KUBERNETES, METRICS_SERVER
+from components.settings.versions import (
+    calico_line,
+    metrics_server_version,
+    minor_of,
+    needs_containerd_2,
+    recommended_containerd,
+)
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from problem import Problem
@@ -38,6 +45,7 @@ def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:
         )
     yield from _calico(wanted)
     yield from _containerd(wanted)
+    yield from _metrics_server(wanted)
     if wanted.settings.dashboard.kind == "kubernetes-dashboard":
         # README of kubernetes-retired/dashboard.
         yield Problem(
@@ -100,6 +108,22 @@ def _containerd(wanted: Wanted) -> Iterator[Problem]:
             seen=f"{DISTRIBUTIONS_CONTAINERD} of the distribution on {', '.join(of_distribution)}; that of Debian 12 is"
             " 1.6, of Debian 13 1.7",
             next_command="name the package and a repository that has it, docs/how-to/containerd-package.md",
+        )
+
+
+def _metrics_server(wanted: Wanted) -> Iterator[Problem]:
+    """An image of the stack whose version needs a newer Kubernetes; an image without a version is not known."""
+    version, image = wanted.settings.cluster.kubernetes_version, wanted.settings.metrics_server.image or ""
+    found = re.search(r":v(\d+\.\d+)\.\d+(@.*)?$", image)
+    if not (found and wanted.settings.metrics_server.enabled):
+        return
+    first = {listed.rpartition(".")[0]: minor for minor, listed in METRICS_SERVER.items()}.get(found[1])
+    if first is None or first > minor_of(version):
+        yield Problem(
+            "metricsServer.image",
+            expected=f"a metrics-server that its makers support with Kubernetes 1.{minor_of(version)}",
+            seen=f"{image}, {f'for 1.{first} and newer' if first else 'of which docs/versions.md says nothing'}",
+            next_command=f"remove it: a stack gets {metrics_server_version(version)}; other pairs may work",
         )
 
 

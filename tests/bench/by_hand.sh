@@ -3,7 +3,7 @@
 # compared with this script. The caller sets:
 #   CONTROL_PLANE WORKERS        addresses
 #   SSH_OPTIONS                  key and known hosts
-#   FILES                        a directory: init.yaml, calico.yaml, dashboard.yaml, config.toml, hosts.toml, hosts, ca.crt, mirror.asc
+#   FILES                        a directory: init.yaml, calico.yaml, add-ons.yaml, config.toml, hosts.toml, hosts, ca.crt, mirror.asc
 #   KUBERNETES REGISTRY PACKAGES CONTAINERD_PACKAGES IMAGES KUBECTL IGNORED_PREFLIGHT_ERRORS
 set -euo pipefail
 
@@ -58,9 +58,10 @@ for address in $WORKERS; do
   on "$address" <<<"$join --ignore-preflight-errors='$IGNORED_PREFLIGHT_ERRORS'" >/dev/null &
 done
 wait
-"$KUBECTL" apply --server-side --filename "$FILES/dashboard.yaml" >/dev/null
+"$KUBECTL" apply --server-side --filename "$FILES/add-ons.yaml" >/dev/null
 "$KUBECTL" create serviceaccount admin-user --namespace kubernetes-dashboard >/dev/null
 "$KUBECTL" create clusterrolebinding admin-user --clusterrole cluster-admin --serviceaccount kubernetes-dashboard:admin-user >/dev/null
 "$KUBECTL" wait nodes --all --for condition=Ready --timeout 300s >/dev/null
+"$KUBECTL" get certificatesigningrequests --output name | xargs "$KUBECTL" certificate approve >/dev/null
 "$KUBECTL" --namespace kube-system rollout status daemonset/calico-node --timeout 300s >/dev/null
 "$KUBECTL" wait deployments --all-namespaces --all --for condition=Available --timeout 300s >/dev/null

@@ -19,6 +19,7 @@ import yaml
 
 from components.addons.calico import CALICO, calico_images
 from components.addons.dashboard import DASHBOARD, NAMESPACE
+from components.addons.metrics_server import METRICS_SERVER
 from components.host_files import containerd, kubeadm
 from components.settings import Settings
 from components.steps.control_planes import ControlPlanes
@@ -99,7 +100,9 @@ def _write_files(directory: Path, settings: Settings, access: MirrorAccess) -> N
         "hosts.toml": credentials.content,
         "hosts": files["/etc/hosts"],
         "calico.yaml": yaml.safe_dump_all(CALICO.objects(settings)),
-        "dashboard.yaml": yaml.safe_dump_all([namespace, *DASHBOARD.objects(settings)]),
+        "add-ons.yaml": yaml.safe_dump_all(
+            [namespace, *DASHBOARD.objects(settings), *METRICS_SERVER.objects(settings)]
+        ),
     }.items():
         (directory / name).write_text(content)
     shutil.copy(access.ca_file, directory / "ca.crt")

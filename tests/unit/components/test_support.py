@@ -1,4 +1,4 @@
-"""Warnings of a preview about the ends of versions, and about pairs of Kubernetes and Calico."""
+"""Warnings of a preview about the ends of versions, and about pairs of Kubernetes with Calico or metrics-server."""
 
 from __future__ import annotations
 
@@ -263,3 +263,24 @@ def test_the_program_logs_the_warnings(directory: Path, monkeypatch: pytest.Monk
         record(with_calico(directory, "3.28.5", "1.36.3", SINGLE_IMAGE), preview=preview)
     assert len([each for each in logged if "3.28.5, tested with 1.27 to 1.30" in each]) == 2
     assert len([each for each in logged if "none for quay.io" in each]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "own", "seen"),
+    [
+        ("1.35.4", {"image": "hub.example.com/metrics-server:v0.8.1"}, None),
+        ("1.35.4", {"image": "hub.example.com/metrics-server:v0.10.0"}, "of which docs/versions.md says nothing"),
+        ("1.33.5", {"image": "hub.example.com/metrics-server:v0.9.0@sha256:0a"}, "for 1.34 and newer"),
+        ("1.33.5", {"image": "hub.example.com/metrics-server:v0.9.0", "enabled": False}, None),
+        ("1.33.5", {"image": "hub.example.com/metrics-server:mine"}, None),
+        ("1.33.5", {}, None),
+    ],
+)
+def test_a_metrics_server_that_does_not_belong_to_the_version_is_said(
+    directory: Path, kubernetes: str, own: Stack, seen: str | None
+) -> None:
+    """With the version that does."""
+    stack = with_calico(directory, "3.31.0", kubernetes) | {"metricsServer": own}
+    found = [each for each in warnings(stack) if each.startswith("metricsServer.image")]
+    assert bool(found) == bool(seen)
+    assert all(str(seen) in each and "a stack gets 0." in each for each in found)
