@@ -10,9 +10,14 @@ from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import AptRepository, Settings
 
+AUTHORITIES = "/etc/apt/authorities"
+AUTHORITIES_OF_APT = "/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities"
+
 EFFECTS = (
     Effect("/etc/apt/sources.list.d/", "package lists are read anew"),
     Effect("/etc/apt/keyrings/", "package lists are read anew"),
+    Effect(f"{AUTHORITIES}/", "holds from the next package on, nothing restarts"),
+    Effect(AUTHORITIES_OF_APT, "holds from the next package on, nothing restarts"),
 )
 
 
@@ -25,6 +30,10 @@ class Repository:
     """The file of the key; None where the host fetches the key."""
     keyring_line: str
     """A line for scripts/lib/keyrings.sh, which describes it."""
+    server: str
+    """Name of the server, without a port."""
+    authority: str | None
+    """The certificates of the server's authority, in PEM; None for one that every machine trusts."""
 
 
 def repositories(settings: Settings, package_there: str | None = None) -> list[Repository]:
@@ -41,19 +50,33 @@ def repositories(settings: Settings, package_there: str | None = None) -> list[R
     if containerd.is_same_as(kubernetes, version):
         # apt reads no list at all if a repository has two keyrings, be they alike: one entry is for both.
         components = tuple(dict.fromkeys((*kubernetes.components, *containerd.components)))
-        return [_repository("kubernetes", kubernetes.model_copy(update={"components": components}), version)]
+        one = {"components": components, "ca_file": kubernetes.ca_file or containerd.ca_file}
+        return [_repository("kubernetes", kubernetes.model_copy(update=one), version)]
     return [_repository("kubernetes", kubernetes, version), _repository("containerd", containerd, version)]
 
 
 def repository_files(repositories: Iterable[Repository]) -> list[File]:
-    """The source lists of repositories, and the keyrings that are files beside the stack file.
+    """The source lists of repositories, and the keyrings and authorities that are files beside the stack file.
 
     A source list may have `{distribution}` and `{codename}`, which scripts/lib/release.sh fills in on the host.
     """
-    files = []
+    repositories = list(repositories)
+    files = _authority_files(repositories)
     for repository in repositories:
         files += [repository.source, *([repository.keyring] if repository.keyring else [])]
     return files
+
+
+def _authority_files(repositories: Iterable[Repository]) -> list[File]:
+    """The authorities of each server, and the setting of apt that names them: for one server, and no other."""
+    authorities = dict[str, list[str]]()
+    for repository in repositories:
+        if repository.authority:
+            known = authorities.setdefault(repository.server, [])
+            known += [repository.authority] if repository.authority not in known else []
+    files = [File(f"{AUTHORITIES}/{server}.crt", "".join(known)) for server, known in authorities.items()]
+    lines = "".join(f'Acquire::https::{server}::CaInfo "{AUTHORITIES}/{server}.crt";\n' for server in authorities)
+    return [*files, *([File(AUTHORITIES_OF_APT, lines)] if files else [])]
 
 
 def _repository(name: str, repository: AptRepository, version: str) -> Repository:
@@ -65,4 +88,6 @@ def _repository(name: str, repository: AptRepository, version: str) -> Repositor
         source=File(f"/etc/apt/sources.list.d/{name}.list", entry + "\n"),
         keyring=File(keyring_path, repository.keyring.read_text()) if isinstance(repository.keyring, Path) else None,
         keyring_line=f"{keyring_path} {','.join(repository.fingerprints)} {'-' if local else repository.keyring}",
+        server=repository.server(version),
+        authority=repository.ca_file.read_text().strip() + "\n" if repository.ca_file else None,
     )

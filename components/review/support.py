@@ -1,4 +1,4 @@
-"""Versions and projects without patches, now or soon, and pairs of versions that nobody tests, supports or recommends."""
+"""Versions and projects without patches, now or soon, and pairs of versions that nobody tests or recommends."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ PORTS_TEXT = """\
 What firewalls between machines leave open. The addresses of hosts are those of `nodeIp`, or `address` without it; SSH
 uses `address`. `make status` connects to each port of a checked row, from the hosts that need it, and names what is
 closed. Calico's manifests in `manifests/sources.yaml` run without BGP and Typha; one of `calico.manifestUrl` may need
-TCP 179 or 5473.
+TCP 179 or 5473. No update opens a port: ufw or firewalld is yours. Where a machine has NetworkManager, it is told to
+leave the links of the pod network alone.
 """
 LOCAL_TEXT = """\
 On the machine itself these have to be free; no firewall has to open them:

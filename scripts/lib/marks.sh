@@ -9,6 +9,7 @@ HOST_NAME_MARK=host-name                   # name of the host when it was prepar
 PACKAGE_LISTS_MARK=package-lists-are-read  # digest of the repositories of which apt read the lists
 CONTAINERD_MARK=containerd-runs-with       # digest of the configuration that containerd was started with; by images too
 SYSTEMD_MARK=systemd-runs-with             # digest of the setting that systemd was re-executed with
+NETWORK_MANAGER_MARK=network-manager-reads # digest of the file that NetworkManager has read
 UNFINISHED_HOSTS_MARK=unfinished-hosts     # content of /etc/hosts while it is written in place
 LOAD_BALANCER_MARK=load-balancer-runs-with # digests of the unit and of the configuration that haproxy was started with
 OWN_HAPROXY_MARK=haproxy-is-ours           # prepare installed the package: its own service is of no use

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from components.host_files import File
@@ -278,3 +280,50 @@ def test_the_names_of_a_host_survive_the_next_boot_of_a_cloud_s_machine(named: M
     assert named.run("reset", RESET).status == 0
     assert template.read_text() == CLOUD_TEMPLATE
     assert not named.path(CLOUD_NAME).exists()
+
+
+NETWORK_MANAGER = "/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf"
+NO_KEYRINGS = {"KEYRINGS": ""}
+
+
+@pytest.fixture
+def managed(machine: Machine) -> Machine:
+    """A machine with NetworkManager, and the two parts of prepare that deal with it."""
+    machine.write("/etc/NetworkManager/NetworkManager.conf", "[main]\n")
+    parts = "\n".join(f'. "$LIBRARY/parts/prepare/{part}.sh"' for part in ("leftovers", "network_manager"))
+    machine.script("both", f'. "$LIBRARY/lib/lib.sh"\n{parts}\n')
+    machine.stub("systemctl")
+    return machine
+
+
+def test_network_manager_leaves_the_links_of_the_pod_network_alone(managed: Machine) -> None:
+    """Beside what the machine's own files name; it is told once, and a reset takes the file away."""
+    assert managed.run("both", NO_KEYRINGS).status == 0
+    content = managed.path(NETWORK_MANAGER).read_text()
+    assert content.startswith("[device-pulumi-kubeadm]\nmatch-device=interface-name:cali*;interface-name:vxlan.calico;")
+    assert managed.calls() == ["systemctl try-reload-or-restart NetworkManager"]
+    second = managed.run("both", NO_KEYRINGS)
+    assert (second.status, second.stderr, managed.calls()) == (0, "", [])
+    assert NETWORK_MANAGER in managed.path("/var/lib/pulumi-kubeadm/files/both").read_text()
+
+
+def test_network_manager_is_told_also_when_the_run_before_ended_too_early(managed: Machine) -> None:
+    """The file is in place by then, and would hide it."""
+    managed.stub("systemctl", "exit 1")
+    assert managed.run("both", NO_KEYRINGS).status == 1
+    managed.stub("systemctl")
+    managed.calls()
+    assert managed.run("both", NO_KEYRINGS).status == 0
+    assert managed.calls() == ["systemctl try-reload-or-restart NetworkManager"]
+
+
+def test_a_machine_without_network_manager_gets_no_file_of_it(managed: Machine) -> None:
+    """Nor one from which it was removed."""
+    assert managed.run("both", NO_KEYRINGS).status == 0
+    shutil.rmtree(managed.path("/etc/NetworkManager/conf.d"))
+    managed.path("/etc/NetworkManager/NetworkManager.conf").unlink()
+    managed.path("/etc/NetworkManager").rmdir()
+    managed.calls()
+    assert managed.run("both", NO_KEYRINGS).status == 0
+    assert not managed.path("/etc/NetworkManager").exists()
+    assert managed.calls() == []

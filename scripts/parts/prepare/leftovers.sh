@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Files that prepare put earlier and no longer stages are deleted.
-# Needs: KEYRINGS
+# Needs: KEYRINGS; lib/network_manager.sh
 
 # A keyring that is fetched later is among the files of this step, too.
 while read -r path _ url; do
   if [[ $url == http* ]]; then install -D /dev/null "$STAGING/files$path"; fi
 done <<<"$KEYRINGS"
+. "$LIBRARY/lib/network_manager.sh"
+stage_network_manager
 remove_leftovers
