@@ -28,6 +28,7 @@ from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
 from components.review.registries import warn_of_other_registries
+from components.review.silence import refuse_silent_machines
 from components.review.support import warn_of_support
 from components.settings import Registry, Settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -73,7 +74,8 @@ class Cluster(pulumi.ComponentResource):
             SettingsError: an add-on is refused, or the cluster of the last update cannot follow the settings.
                 Nothing was registered.
             ValueError: the name has a `/`.
-            pulumi.RunError: a manifest cannot be fetched, or has another checksum.
+            pulumi.RunError: a manifest cannot be fetched, or has another checksum; a machine on which a leaving host is
+                drained or reset does not answer, and nothing was registered.
         """
         if "/" in name:
             raise ValueError(
@@ -92,6 +94,7 @@ class Cluster(pulumi.ComponentResource):
         warn_of_other_registries(settings)
         warn_of_expiry(wanted)
         warn_of_few_slots(wanted)
+        refuse_silent_machines(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)

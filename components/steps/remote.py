@@ -10,6 +10,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_files import File
+from components.steps.answers import demand_answer
 from components.steps.bring_scripts import bring_scripts
 from components.steps.connection import connection_of
 from components.steps.explain import explain_connection_failures
@@ -38,7 +39,7 @@ class StepCommands:
         # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
         # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
         self._explain = explain_connection_failures(wanted)
-        self._bring = bring_scripts(wanted)
+        self._bring, self._demand = bring_scripts(wanted), demand_answer(wanted)
 
     def run(
         self,
@@ -110,10 +111,11 @@ class StepCommands:
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
     def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
-        """Hooks of a command: each explains a failed connection; the first of a host brings scripts and files."""
-        if step.name is not StepName.PREPARE:
-            return pulumi.ResourceHookBinding(on_error=[self._explain])
-        # Always the same: Pulumi writes the whole state for each resource whose hooks differ.
-        return pulumi.ResourceHookBinding(
-            before_create=[self._bring], before_update=[self._bring], on_error=[self._explain]
-        )
+        """Hooks of a command: the first of a host brings scripts and files, the others demand that it answers.
+
+        Always the same: Pulumi writes the whole state for each resource whose hooks differ.
+        """
+        before: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = [
+            self._bring if step.name is StepName.PREPARE else self._demand
+        ]
+        return pulumi.ResourceHookBinding(before_create=before, before_update=before, on_error=[self._explain])

@@ -6,6 +6,7 @@ Users are the transport of scripts, drift, repair and status, which are no resou
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shlex
 import tempfile
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from components.settings import Host, Ssh
+from components.settings import Bastion, Host, Ssh
 from components.steps.connection import host_key_of
 from components.steps.result import result_of
 
@@ -26,6 +27,8 @@ REFUSALS = ("Permission denied", "Host key verification failed", "bad permission
 PAUSE_SECONDS = 2
 NO_SSH = 127
 """Exit status of a shell without the program ssh."""
+NO_SSH_TEXT = "no program ssh in PATH: apt-get install openssh-client"
+CLOSED = "kex_exchange_identification: Connection closed by remote host"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,70 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
     return replace(answer, output=result_of(answer.output.partition(f"{marker}\n")[2]))
 
 
+async def silence_of(host: Host, ssh: Ssh, *, attempts: int = 1) -> str:
+    """Ask the SSH server of a host for its greeting; return what was seen in its place, in words of OpenSSH, or "".
+
+    Nobody logs in to the host. Each attempt ends within `perDialTimeout`, for a bastion and for the host.
+    """
+    for attempt in range(1, attempts + 1):
+        seen = await _silence_of(host, ssh)
+        if not seen or attempt == attempts or any(sign in seen for sign in REFUSALS):
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+    return seen
+
+
+async def _silence_of(host: Host, ssh: Ssh) -> str:
+    greeting = _greeting_through(ssh.bastion, host, ssh) if ssh.bastion else _greeting(host, ssh)
+    try:
+        async with asyncio.timeout(ssh.per_dial_timeout * (2 if ssh.bastion else 1)):
+            return await greeting
+    except TimeoutError:
+        return "Connection timed out during banner exchange"
+    except FileNotFoundError:
+        return NO_SSH_TEXT
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno else str(error)
+
+
+async def _greeting(host: Host, ssh: Ssh) -> str:
+    reader, writer = await asyncio.open_connection(str(host.address), host.port or ssh.port)
+    try:
+        return "" if await _greets(reader) else CLOSED
+    finally:
+        writer.close()
+
+
+async def _greeting_through(bastion: Bastion, host: Host, ssh: Ssh) -> str:
+    """Ask likewise, over a connection that the bastion makes."""
+    with _known_hosts_file(host, ssh) as known_hosts:
+        process = await asyncio.create_subprocess_exec(
+            *_through(bastion, f"{host.address}:{host.port or ssh.port}", ssh, known_hosts, level="INFO"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout
+        assert process.stderr
+        try:
+            if await _greets(process.stdout):
+                return ""
+            return (await process.stderr.read()).decode(errors="replace").strip() or CLOSED
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+
+async def _greets(stream: asyncio.StreamReader) -> bool:
+    """True for an SSH server, which may send other lines first: RFC 4253, section 4.2."""
+    try:
+        await stream.readuntil(b"SSH-")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return False
+    return True
+
+
 async def _run(command: list[str], text: str) -> Answer:
     try:
         process = await asyncio.create_subprocess_exec(
@@ -74,7 +141,7 @@ async def _run(command: list[str], text: str) -> Answer:
             stderr=asyncio.subprocess.PIPE,
         )
     except FileNotFoundError:
-        return Answer(NO_SSH, "", "no program ssh in PATH: apt-get install openssh-client")
+        return Answer(NO_SSH, "", NO_SSH_TEXT)
     output, log = await process.communicate(text.encode())
     # The output of a machine is its own: it may hold anything.
     return Answer(process.returncode or 0, output.decode(errors="replace"), log.decode(errors="replace"))
@@ -82,13 +149,19 @@ async def _run(command: list[str], text: str) -> Answer:
 
 @contextmanager
 def _command(host: Host, ssh: Ssh) -> Iterator[list[str]]:
-    with tempfile.TemporaryDirectory() as scratch:
-        known_hosts = Path(scratch) / "known_hosts"
-        known_hosts.write_text(_known_hosts(host, ssh))
+    with _known_hosts_file(host, ssh) as known_hosts:
         yield ["ssh", *_options(ssh, known_hosts), *_destination(host, ssh, known_hosts), RUN_AS_ROOT]
 
 
-def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
+@contextmanager
+def _known_hosts_file(host: Host, ssh: Ssh) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as scratch:
+        known_hosts = Path(scratch) / "known_hosts"
+        known_hosts.write_text(_known_hosts(host, ssh))
+        yield known_hosts
+
+
+def _options(ssh: Ssh, known_hosts: Path, *, level: str = "ERROR") -> list[str]:
     options = [
         "BatchMode=yes",
         "StrictHostKeyChecking=yes",
@@ -99,7 +172,7 @@ def _options(ssh: Ssh, known_hosts: Path) -> list[str]:
         # A connection to a machine that dies in the middle ends after a minute.
         "ServerAliveInterval=15",
         "ServerAliveCountMax=4",
-        "LogLevel=ERROR",
+        f"LogLevel={level}",
     ]
     key = ["-i", str(ssh.private_key_file), "-o", "IdentitiesOnly=yes"] if ssh.private_key_file else []
     return ["-F", "none", *key, *(part for option in options for part in ("-o", option))]
@@ -109,11 +182,18 @@ def _destination(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
     port, user = host.port or ssh.port, host.user or ssh.user
     through = []
     if ssh.bastion:
-        bastion = ssh.bastion
-        login = f"{bastion.user}@{bastion.address}"
-        hop = ["ssh", *_options(ssh, known_hosts), "-W", "%h:%p", "-p", str(bastion.port), login]
+        hop = _through(ssh.bastion, "%h:%p", ssh, known_hosts)
         through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # a shell parses the text
     return [*through, "-p", str(port), f"{user}@{host.address}"]
+
+
+def _through(bastion: Bastion, target: str, ssh: Ssh, known_hosts: Path, *, level: str = "ERROR") -> list[str]:
+    """A command whose standard streams are a connection from the bastion to a target.
+
+    The reason why a target cannot be reached is in the log from the level INFO on.
+    """
+    login = f"{bastion.user}@{bastion.address}"
+    return ["ssh", *_options(ssh, known_hosts, level=level), "-W", target, "-p", str(bastion.port), login]
 
 
 def _known_hosts(host: Host, ssh: Ssh) -> str:

@@ -22,8 +22,6 @@ from tests.unit.support.loops import finished
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import smallest
 
-HOOK = ["cluster/scripts"]
-
 
 @pytest.fixture(scope="module")
 def before(directory: Path) -> Recording:
@@ -38,12 +36,12 @@ def hooks_of(run: Recording, name: str) -> tuple[list[str], list[str]]:
 
 
 def test_the_first_command_of_each_host_brings_the_scripts(before: Recording) -> None:
-    """At each of its runs, whatever the reason: the others find the scripts, and a preparation its shared files.
+    """At each of its runs, whatever the reason: the others find the scripts. They demand that the machine answers.
 
     Hooks are the same in each update: Pulumi writes the whole state for each resource whose hooks differ.
     """
     for name in before.commands:
-        expected = HOOK if name.endswith("/prepare") else []
+        expected = ["cluster/scripts" if name.endswith("/prepare") else "cluster/answers"]
         assert hooks_of(before, name) == (expected, expected), name
 
 

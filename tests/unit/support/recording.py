@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pulumi
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from components.review import silence
 from tests.unit.support.stacks import Stack as StackFile
 from tests.unit.support.stacks import full
 
@@ -212,6 +214,10 @@ def encryption_key(name: str) -> str:
     return base64.b64encode(f"canary-of-the-key-{name}".encode().ljust(32, b".")).decode()
 
 
+async def _answers(*_: Any, attempts: int) -> str:
+    return ""
+
+
 def _run_program() -> None:
     runpy.run_path(str(PROGRAM))
 
@@ -227,7 +233,8 @@ def record(stack: StackFile, *, preview: bool, before: Recording | None = None) 
     monitor = _Monitor(machines)
     pulumi.runtime.settings.ROOT.set(None)
     pulumi.runtime.set_mocks(machines, project=PROJECT, stack="test", preview=preview, monitor=monitor)
-    pulumi.runtime.sync_await._sync_await(run_pulumi_func(_run_program))
+    with mock.patch.object(silence, "silence_of", _answers):  # no machine is there
+        pulumi.runtime.sync_await._sync_await(run_pulumi_func(_run_program))
     root = pulumi.runtime.settings.get_root_resource()
     assert isinstance(root, Stack)
     old = before.by_urn if before else {}

@@ -1,0 +1,103 @@
+"""Machines on which the end of a host runs, asked whether they answer before anything is touched.
+
+The provider would wait without end for one that accepts a connection and is silent. No hook asks before a deletion: a
+`pulumi destroy`, which does not run the program, would fail for want of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.settings import Bastion, Host, Ssh
+from components.steps.ssh import silence_of
+from components.steps.step import StepName, UndoName
+from components.steps.wanted import Wanted
+from problem import Problem
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A script that runs because a host leaves.
+
+    Attributes:
+        leaving: name of the host that leaves.
+        script: what runs.
+        machine: where it runs, as the last update recorded it; a host that leaves has no settings any more.
+        ssh: how the machine is reached.
+    """
+
+    leaving: str
+    script: UndoName
+    machine: Host
+    ssh: Ssh
+
+
+def refuse_silent_machines(wanted: Wanted) -> None:
+    """Ask each machine on which a host that leaves is drained, deleted or reset; a preview asks none.
+
+    Raises:
+        pulumi.RunError: a machine does not answer. Nothing was registered.
+    """
+    departures = [] if pulumi.runtime.is_dry_run() else list(_departures(wanted))
+    if not departures:
+        return
+    with ThreadPoolExecutor(1) as thread:  # the program runs inside of an event loop
+        seen = thread.submit(asyncio.run, _silences(departures)).result()
+    problems = [str(_problem(each, said)) for each, said in zip(departures, seen, strict=True) if said]
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
+
+
+def _departures(wanted: Wanted) -> Iterator[Departure]:
+    """Departures of members: nobody visits one that is gone, and of others the state does not tell if they were."""
+    last, hosts = wanted.last, wanted.settings.hosts
+    for name in last.hosts_with(StepName.PREPARE):
+        if name in hosts or not last.is_member(name):
+            continue
+        sponsored, prepared = (last.step(name, step) for step in (StepName.MEMBERSHIP, StepName.PREPARE))
+        sponsor = last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
+        if sponsored and sponsor:
+            yield _departure(name, UndoName.LEAVE, sponsor, sponsored.connection, wanted.settings.ssh)
+        if prepared:
+            yield _departure(name, UndoName.RESET, name, prepared.connection, wanted.settings.ssh)
+
+
+def _departure(leaving: str, script: UndoName, name: str, connection: Mapping[str, Any], ssh: Ssh) -> Departure:
+    proxy = connection.get("proxy")
+    bastion = Bastion(address=proxy["host"], **_login(proxy)) if proxy else None
+    machine = Host(name=name, address=connection["host"], **_login(connection))
+    return Departure(leaving, script, machine, ssh.model_copy(update={"bastion": bastion}))
+
+
+def _login(connection: Mapping[str, Any]) -> dict[str, Any]:
+    return {"user": connection["user"], "port": int(connection["port"]), "host_key": connection["hostKey"]}
+
+
+async def _silences(departures: list[Departure]) -> list[str]:
+    """Ask each machine once; return what was seen for each departure."""
+    asked = {each.machine.name: (each.machine, each.ssh) for each in departures}
+    answers = await asyncio.gather(
+        *(silence_of(machine, ssh, attempts=ssh.dial_error_limit) for machine, ssh in asked.values())
+    )
+    seen = dict(zip(asked, answers, strict=True))
+    return [seen[each.machine.name] for each in departures]
+
+
+def _problem(departure: Departure, seen: str) -> Problem:
+    name, machine = departure.leaving, departure.machine
+    dead = name if departure.script is UndoName.RESET else machine.name
+    return Problem(
+        f"{machine.name}: {departure.script}",
+        expected=f"an answer of {machine.address}, where this runs because {name} leaves the stack",
+        seen=f'"{seen}"',
+        next_command=(
+            f"start the machine, pulumi up; if it is dead: write the line of {name} back, `gone: true` into that of"
+            f" {dead}, pulumi up, then delete the line of {name}"
+        ),
+    )

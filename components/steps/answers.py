@@ -1,0 +1,64 @@
+"""Machines that answer, before the command provider waits for them without end.
+
+The provider (1.2.1) limits the time of TCP only, and the kernel of a machine accepts a connection whose SSH server is
+frozen; nothing ends the command then. docs/decisions.md, "A machine is asked for an answer before each step".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pulumi
+
+from components.settings import Host, Ssh
+from components.steps.explain import connection_problem
+from components.steps.ssh import silence_of
+from components.steps.step import Step
+from components.steps.wanted import Wanted
+from problem import Problem
+
+FRESH_SECONDS = 20
+"""Time for which an answer counts. OpenSSH bars an address whose connections without a login come faster than one a
+second (PerSourcePenalties, `noauth`), and a hundred memberships may begin on one control plane at once."""
+
+
+class Answers:
+    """Asks machines whether their SSH server answers, each one once for all steps that begin at about the same time."""
+
+    def __init__(self, ssh: Ssh) -> None:
+        self._ssh = ssh
+        self._asked: dict[str, tuple[float, asyncio.Task[str]]] = {}
+
+    async def silence(self, host: Host) -> str:
+        """Ask a machine, as often as the settings say; return what was seen in place of an answer, or nothing."""
+        began, asking = self._asked.get(host.name, (0.0, None))
+        is_known = asking and (not asking.done() or (not asking.result() and time.monotonic() - began < FRESH_SECONDS))
+        if not asking or not is_known:
+            asking = asyncio.create_task(silence_of(host, self._ssh, attempts=self._ssh.dial_error_limit))
+            self._asked[host.name] = (time.monotonic(), asking)
+        return await asking
+
+
+def demand_answer(wanted: Wanted) -> pulumi.ResourceHook:
+    """A hook before a step that ends it where the machine does not answer. A preview runs no hook."""
+    answers = Answers(wanted.settings.ssh)
+
+    async def demand(arguments: pulumi.ResourceHookArgs) -> None:
+        step = wanted.step_of(arguments.name)
+        seen = await answers.silence(step.host)
+        if seen:
+            raise pulumi.RunError(str(silence_problem(step, wanted.settings.ssh, seen)))
+
+    return pulumi.ResourceHook(wanted.resource_name("answers"), demand)
+
+
+def silence_problem(step: Step, ssh: Ssh, seen: str) -> Problem:
+    """The problem of a machine that does not answer."""
+    host = step.host
+    return connection_problem(step, ssh, seen) or Problem(
+        f"{host.name}: {step.name}",
+        expected="an answer of its SSH server",
+        seen=seen,
+        next_command=f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address} true",
+    )

@@ -1,0 +1,141 @@
+"""Machines on which the end of a host runs: one that does not answer refuses an update before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components import cluster
+from components.review import silence
+from components.review.silence import refuse_silent_machines
+from components.settings import Host, Ssh
+from components.steps.last_update import LastUpdate
+from components.steps.step import StepName
+from components.steps.wanted import Wanted
+from tests.unit.components.test_answers import frozen, greeting, listening
+from tests.unit.support.planning import state_of, wanted_by
+from tests.unit.support.recording import record
+from tests.unit.support.several import several
+
+BOTH = "node1 node2"
+
+
+@pytest.fixture(scope="module")
+def last(directory: Path) -> LastUpdate:
+    """Two control planes and two workers, up."""
+    return state_of(record(several(directory, BOTH), preview=False))
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, silent: str = "", *, preview: bool = False) -> list[tuple[str, Ssh]]:
+    """The machines that are asked, of which one is silent."""
+    machines: list[tuple[str, Ssh]] = []
+
+    async def silence_of(host: Host, ssh: Ssh, *, attempts: int) -> str:
+        assert attempts == ssh.dial_error_limit
+        machines.append((f"{host.name} {host.user}@{host.address}:{host.port}", ssh))
+        return "Connection timed out" if host.name == silent else ""
+
+    monkeypatch.setattr(silence, "silence_of", silence_of)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    return machines
+
+
+def address(last: LastUpdate, name: str) -> str:
+    """The machine of a host as it is asked."""
+    recorded = last.step(name, StepName.PREPARE)
+    assert recorded
+    return f"{name} {recorded.connection['user']}@{recorded.connection['host']}:22"
+
+
+def test_a_host_that_leaves_asks_its_machine_and_its_sponsor(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each once, at the address of the last update. The others are not asked."""
+    machines = asked(monkeypatch)
+    refuse_silent_machines(wanted_by(several(directory, BOTH), last))
+    sponsor = last.value("node9", StepName.MEMBERSHIP, "HOST_NAME")
+    assert sponsor
+    stack = several(directory, BOTH)
+    removed = {name: stack["hosts"].pop(name) for name in ("node8", "node9")}
+    refuse_silent_machines(wanted_by(stack, last))
+    assert sorted(name for name, _ in machines) == sorted(address(last, name) for name in [*removed, sponsor])
+
+
+def test_a_preview_asks_nobody(directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dials nothing."""
+    machines = asked(monkeypatch, preview=True)
+    refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), last))
+    assert machines == []
+
+
+@pytest.mark.parametrize(("silent", "script"), [("node9", "reset"), ("node1", "leave")])
+def test_a_silent_machine_refuses_the_update(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, silent: str, script: str
+) -> None:
+    """With what is waited for, and the way out for a machine that is dead."""
+    asked(monkeypatch, silent)
+    with pytest.raises(pulumi.RunError) as error:
+        refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), last))
+    where, _, told = str(error.value).partition(": expected an answer of ")
+    assert where == f"{silent}: {script}"
+    assert 'because node9 leaves the stack,\n  saw "Connection timed out"' in told
+    assert f"write the line of node9 back, `gone: true` into that of {silent}, pulumi up, then delete" in told
+
+
+def test_the_program_asks_before_it_registers_anything(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So an update that is refused has changed nothing."""
+
+    def refuse(_: Wanted) -> None:
+        raise pulumi.RunError("silent")
+
+    monkeypatch.setattr(cluster, "refuse_silent_machines", refuse)
+    monkeypatch.setattr(cluster, "CLUSTER_TYPE", None)  # without it nothing can be registered
+    with pytest.raises(pulumi.RunError, match="silent"):
+        record(several(directory, BOTH), preview=False)
+
+
+def test_a_machine_that_is_gone_is_not_asked(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line goes after its node: nothing runs on it. One that never joined may have been declared gone, too."""
+    machines = asked(monkeypatch)
+    never_joined = {key: step for key, step in last.steps.items() if key != ("node9", StepName.JOIN)}
+    refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), replace(last, steps=never_joined)))
+    assert machines == []
+
+
+def test_the_question_goes_the_way_of_the_last_update(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through its bastion."""
+    machines = asked(monkeypatch)
+    proxy = {"host": "bastion.test", "user": "jump", "port": 2222.0, "hostKey": "ssh-ed25519 AAAA"}
+    steps = {
+        key: replace(step, connection={**step.connection, "proxy": proxy}) if key[0] == "node9" else step
+        for key, step in last.steps.items()
+    }
+    refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), replace(last, steps=steps)))
+    assert {str(ssh.bastion.address) if ssh.bastion else "" for _, ssh in machines} == {"bastion.test"}
+
+
+@pytest.mark.parametrize("serve", [frozen, greeting])
+def test_a_frozen_machine_refuses_the_update(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, serve: object
+) -> None:
+    """Of a real port, inside of the event loop that the program runs in."""
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    stack = several(directory, BOTH, "node8")
+    stack["ssh"] = {**stack.get("ssh", {}), "perDialTimeout": 1, "dialErrorLimit": 1}
+    with listening(serve) as (port, connections):  # type: ignore[arg-type]
+        at = {"host": "127.0.0.1", "port": float(port)}
+        steps = {key: replace(step, connection={**step.connection, **at}) for key, step in last.steps.items()}
+        wanted = wanted_by(stack, replace(last, steps=steps))
+        if serve is greeting:
+            refuse_silent_machines(wanted)
+        else:
+            with pytest.raises(pulumi.RunError, match="node9: reset: expected an answer of 127"):
+                refuse_silent_machines(wanted)
+        assert connections
