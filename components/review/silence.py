@@ -55,7 +55,7 @@ def refuse_silent_machines(wanted: Wanted) -> None:
 
 
 def _departures(wanted: Wanted) -> Iterator[Departure]:
-    """Departures of members: nobody visits a host that is gone, and the state does not tell which others were."""
+    """Departures of members: nobody visits one that is gone, and of others the state does not tell if they were."""
     last, hosts = wanted.last, wanted.settings.hosts
     for name in last.hosts_with(StepName.PREPARE):
         if name in hosts or not last.is_member(name):

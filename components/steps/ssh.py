@@ -69,7 +69,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
 
 
 async def silence_of(host: Host, ssh: Ssh, *, attempts: int = 1) -> str:
-    """Ask the SSH server of a host for its greeting; return what was seen in its place, in OpenSSH's words, or nothing.
+    """Ask the SSH server of a host for its greeting; return what was seen in its place, in words of OpenSSH, or "".
 
     Nobody logs in to the host. Each attempt ends within `perDialTimeout`, for a bastion and for the host.
     """
@@ -103,7 +103,7 @@ async def _greeting(host: Host, ssh: Ssh) -> str:
 
 
 async def _greeting_through(bastion: Bastion, host: Host, ssh: Ssh) -> str:
-    """Ask as `_greeting` does, where the bastion makes the connection."""
+    """Ask likewise, over a connection that the bastion makes."""
     with _known_hosts_file(host, ssh) as known_hosts:
         process = await asyncio.create_subprocess_exec(
             *_through(bastion, f"{host.address}:{host.port or ssh.port}", ssh, known_hosts, level="INFO"),

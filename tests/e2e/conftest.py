@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from local.paths import REPOSITORY
 from local.stack import LocalStack
 from problem import StepError
 from tests.e2e.cell import CELL, Cell
+from tests.logins import logins
 
 E2E = CELL.environment
 STACK = LocalStack(E2E, CELL.stack_file())
@@ -59,7 +61,7 @@ class Cluster:
 
     def logins(self, machine: str) -> int:
         """SSH logins that a machine has seen."""
-        return int(self.on(machine, "journalctl --unit ssh --output cat | grep --count '^Accepted' || true"))
+        return len(logins(partial(on_machine, machine)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -140,8 +142,7 @@ def through_bastion(machine: str) -> Iterator[None]:
 
 def last_login_is_from(machine: str) -> str:
     """Address that the last SSH login of a machine came from."""
-    found = on_machine(machine, "journalctl --unit ssh --output cat | grep '^Accepted' | tail -n 1")
-    return found.partition(" from ")[2].split()[0]
+    return logins(partial(on_machine, machine))[-1].partition(" from ")[2].split()[0]
 
 
 def failure() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import yaml
@@ -14,6 +15,7 @@ from local.environment import Environment
 from local.mirror import KUBERNETES, MirrorAccess
 from local.paths import STATE
 from local.stack import LocalStack
+from tests.logins import logins
 
 HA = Environment("ha", "192.168.61", {"node1": 11, "node2": 12, "node3": 13, "node4": 14, "node5": 15})
 WORKER = "node4"
@@ -80,8 +82,7 @@ class HaCluster:
 
     def logins(self) -> dict[str, int]:
         """SSH logins that each machine has seen."""
-        count = "journalctl --unit ssh --output cat | grep --count '^Accepted' || true"
-        return {name: int(on_machine(name, count)) for name in HA.machines}
+        return {name: len(logins(partial(on_machine, name))) for name in HA.machines}
 
     def logins_since(self, before: Mapping[str, int]) -> dict[str, int]:
         """SSH logins that each machine has seen since an earlier count."""
