@@ -14,6 +14,7 @@ import yaml
 
 from components.settings.manifest_sources import manifest_sources
 from local import cluster, machines
+from local.mirror import versions
 from local.mirror.manifest import metallb_manifest
 from problem import StepError
 from tests.add_ons.machines import ADD_ONS, AddOnCluster, bring_up, on_machine, soon, stack
@@ -127,7 +128,7 @@ def test_an_address_answers_from_outside_and_moves_when_its_node_is_cut_off(
     live: AddOnCluster, say: Callable[[str], None]
 ) -> None:
     """Some answers are lost until the cluster knows that the pods there are."""
-    _, sha256 = list(manifest_sources("metallb").values())[-1]
+    _, sha256 = manifest_sources("metallb")[versions.METALLB]
     manifest = {"manifestUrl": metallb_manifest().as_uri(), "manifestSha256": sha256}
     live.set(metallb={"addresses": [f"{ADDRESS}-{ADDRESS}"], **manifest})
     assert "add-on metallb: is applied" in live.plan()
