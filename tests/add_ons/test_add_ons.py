@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from components.settings.manifest_sources import manifest_sources
 from local import cluster, machines
 from local.mirror.manifest import metallb_manifest
 from problem import StepError
@@ -127,7 +126,7 @@ def test_an_address_answers_from_outside_and_moves_when_its_node_is_cut_off(
     live: AddOnCluster, say: Callable[[str], None]
 ) -> None:
     """Some answers are lost until the cluster knows that the pods there are."""
-    _, sha256 = list(manifest_sources("metallb").values())[-1]
+    sha256 = hashlib.sha256(metallb_manifest().read_bytes()).hexdigest()
     manifest = {"manifestUrl": metallb_manifest().as_uri(), "manifestSha256": sha256}
     live.set(metallb={"addresses": [f"{ADDRESS}-{ADDRESS}"], **manifest})
     assert "add-on metallb: is applied" in live.plan()
@@ -185,9 +184,11 @@ def test_an_add_on_of_the_stack_comes_changes_and_goes(live: AddOnCluster, tmp_p
 
 def test_built_in_add_ons_go_as_they_came(live: AddOnCluster) -> None:
     """With their namespaces; a namespace can be deleted, so no API is left that nobody serves."""
-    live.set(metricsServer={"enabled": False}, localPath=None, metallb=None)
+    manifest = {"manifestUrl": metallb_manifest().as_uri()}
+    manifest["manifestSha256"] = hashlib.sha256(metallb_manifest().read_bytes()).hexdigest()
+    live.set(metricsServer={"enabled": False}, localPath=None, metallb=manifest)
     plan = live.plan()
-    assert all(f"add-on {name}: is removed" in plan for name in ("metrics-server", "local-path"))
+    assert all(f"add-on {name}: is removed" in plan for name in ("metrics-server", "local-path", "metallb"))
     live.up()
     live.up("--expect-no-changes")
     assert METRICS not in live.kubectl("get", "apiservices", "--output", "name")

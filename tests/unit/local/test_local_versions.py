@@ -96,7 +96,7 @@ def test_the_mirror_has_the_metrics_server_of_a_version_or_its_stack_leaves_it_o
 def test_images_of_add_ons_that_no_stack_has_by_default_are_built_for_their_tests_only() -> None:
     """`make up` does not wait for them."""
     names = {image.name for image in add_on_images()}
-    assert {"quay/metallb/speaker:v0.16.2", "dockerhub/rancher/local-path-provisioner:v0.0.30"} <= names
+    assert {"quay/metallb/speaker:v0.15.2", "dockerhub/rancher/local-path-provisioner:v0.0.30"} <= names
     assert not names & {image.name for version in RELEASES for image in all_images(version)}
     for program in (programs.local_path(), *programs.metallb(), programs.metrics_server()):
         assert (program.module / "go.sum").exists()
