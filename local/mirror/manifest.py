@@ -55,7 +55,7 @@ def metallb_manifest() -> Path:
 
 
 def publish_metallb() -> None:
-    """Copy MetalLB's manifest to the web server. The program compares its checksum with manifests/sources.yaml."""
+    """Copy MetalLB's manifest to the web server; go.sum of its module is its checksum."""
     source = module_directory(metallb_module(), METALLB_PATH) / "config" / "manifests" / "metallb-native.yaml"
     _write(metallb_manifest(), source.read_bytes())
 

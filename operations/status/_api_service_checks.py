@@ -9,7 +9,11 @@ from components.settings import Settings
 from operations.access.api import Json
 from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState
+from operations.status._pod_network_checks import is_pod_network
 from problem import Problem
+
+UNREACHED = "FailedDiscoveryCheck"
+"""Reason of the API server where it does not get an answer of a ready pod."""
 
 
 def api_service_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
@@ -26,7 +30,8 @@ def api_service_problems(state: ClusterState, settings: Settings, commands: Stac
         )
     for each in state.api_services:
         condition = _available(each)
-        if condition.get("status") != "True":
+        is_unreached = condition.get("reason") == UNREACHED and is_pod_network(state)
+        if condition.get("status") != "True" and not is_unreached:
             yield _unavailable(each["metadata"]["name"], condition, settings, commands)
 
 
@@ -46,10 +51,9 @@ def _unavailable(name: str, condition: Json, settings: Settings, commands: Stack
             next_command=f"kubectl describe apiservice {name}; kubectl delete apiservice {name} where nothing needs it",
         )
     mended = "kubectl --namespace kube-system logs deployment/metrics-server says why it is not ready"
-    if reason == "FailedDiscoveryCheck" and not settings.metrics_server.host_network:
+    if reason == UNREACHED and not settings.metrics_server.host_network:
         mended = (
-            "mend the pod network where other problems name it; where the API server reaches no pod,"
-            f" metricsServer.hostNetwork: true in the stack file, {commands.up}"
+            f"where the API server reaches no pod: metricsServer.hostNetwork: true in the stack file, {commands.up}"
         )
     return Problem(
         "add-on metrics-server",

@@ -9,13 +9,8 @@ from components.addons.dashboard import NAMESPACE as DASHBOARD
 from components.settings import Settings
 from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState
-from operations.status._pod_network_checks import nodes_without_addresses, unreachable_node
+from operations.status._pod_network_checks import is_pod_network
 from problem import Problem
-
-
-def _is_pod_network(state: ClusterState) -> bool:
-    """True where other pods are unreachable too: then the pod network is the problem."""
-    return bool(unreachable_node(state) or nodes_without_addresses(state))
 
 
 def dashboard_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
@@ -35,7 +30,7 @@ def dashboard_problems(state: ClusterState, settings: Settings, commands: StackC
             seen="the host's network" if has else "no host network",
             next_command=commands.refresh,
         )
-    elif state.scraper_failure and scraper["status"].get("availableReplicas") and not _is_pod_network(state):
+    elif state.scraper_failure and scraper["status"].get("availableReplicas") and not is_pod_network(state):
         yield Problem(
             "dashboard: metrics scraper",
             expected="the API server to reach the scraper",

@@ -61,3 +61,8 @@ def _without_addresses(state: ClusterState, commands: StackCommands) -> Iterator
 
 def _is_calico_node(pod: Json) -> bool:
     return bool((pod["metadata"].get("labels") or {}).get("k8s-app") == "calico-node")
+
+
+def is_pod_network(state: ClusterState) -> bool:
+    """True where the API server reaches no pods of a node: then the pod network is the problem, and not one of them."""
+    return bool(unreachable_node(state) or nodes_without_addresses(state))

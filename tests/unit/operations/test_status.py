@@ -18,7 +18,15 @@ from components.steps.of_control_plane import PROVIDER
 from operations import __main__
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from operations.status._cluster_state import SCRAPER_PROXY
-from tests.unit.support.recorded_cluster import CONTROL_PLANE_TAINT, Look, node, pod, settings
+from tests.unit.support.recorded_cluster import (
+    API_SERVICES,
+    CONTROL_PLANE_TAINT,
+    Look,
+    api_service,
+    node,
+    pod,
+    settings,
+)
 from tests.unit.support.stacks import KEY, with_workers
 
 GONE = {"address": "192.0.2.13", "hostKey": f"{KEY}13", "gone": True}
@@ -205,9 +213,11 @@ def test_an_unreachable_node_is_named_without_the_dashboard_too(look: Look) -> N
     coredns = running("kube-system", "k8s-app", "kube-dns", "node2")
     look.items("/api/v1/pods").append(coredns)
     look.server.answers[COREDNS] = NO_ROUTE
+    look.items(API_SERVICES)[1] = api_service("v1beta1.metrics.k8s.io", "FailedDiscoveryCheck")
     printed = look.printed()
     assert "pod network: expected the API server to reach the pods on node2" in printed
     assert printed.count("Next:") == 1
+    look.items(API_SERVICES)[1] = api_service("v1beta1.metrics.k8s.io")
     coredns["status"]["containerStatuses"][0]["ready"] = False
     look.assert_well()
 
