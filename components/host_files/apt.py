@@ -9,9 +9,14 @@ from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import AptRepository, Settings
 
+AUTHORITIES = "/etc/apt/authorities"
+AUTHORITIES_OF_APT = "/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities"
+
 EFFECTS = (
     Effect("/etc/apt/sources.list.d/", "package lists are read anew"),
     Effect("/etc/apt/keyrings/", "package lists are read anew"),
+    Effect(f"{AUTHORITIES}/", "holds from the next package on, nothing restarts"),
+    Effect(AUTHORITIES_OF_APT, "holds from the next package on, nothing restarts"),
 )
 
 
@@ -40,11 +45,24 @@ def repositories(settings: Settings) -> list[Repository]:
 
 
 def repository_files(settings: Settings) -> list[File]:
-    """The source lists of all repositories, and the keyrings that are files beside the stack file."""
-    files = []
+    """The source lists of all repositories, and the keyrings and authorities that are files beside the stack file."""
+    files = _authority_files(settings)
     for repository in repositories(settings):
         files += [repository.source, *([repository.keyring] if repository.keyring else [])]
     return files
+
+
+def _authority_files(settings: Settings) -> list[File]:
+    """The authorities of each server, and the setting of apt that names them: for one server, and no other."""
+    version, authorities = settings.cluster.kubernetes_version, dict[str, list[str]]()
+    for each in (settings.packages.repository, settings.containerd.repository):
+        if each and each.ca_file:
+            known = authorities.setdefault(each.server(version), [])
+            certificate = each.ca_file.read_text().strip() + "\n"
+            known += [certificate] if certificate not in known else []
+    files = [File(f"{AUTHORITIES}/{server}.crt", "".join(known)) for server, known in authorities.items()]
+    lines = "".join(f'Acquire::https::{server}::CaInfo "{AUTHORITIES}/{server}.crt";\n' for server in authorities)
+    return [*files, *([File(AUTHORITIES_OF_APT, lines)] if files else [])]
 
 
 def _repository(name: str, repository: AptRepository, version: str) -> Repository:

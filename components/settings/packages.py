@@ -33,6 +33,11 @@ class AptRepository(Model):
     fingerprint: Fingerprint | Annotated[tuple[Fingerprint, ...], Field(min_length=1)] = Field(
         description="Fingerprint of the primary key, or a list: apt trusts these keys of the keyring, and no other"
     )
+    ca_file: TextFile | None = Field(
+        None,
+        description="Certificate of the authority that signed the certificate of the repository's server, in PEM; apt"
+        " trusts it for that server alone, and there trusts no other",
+    )
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -51,6 +56,17 @@ class AptRepository(Model):
         )
         first, second = (f"{address.removesuffix('/')}/" for address in addresses)
         return (first, self.suite) == (second, other.suite)
+
+    def server(self, kubernetes_version: str) -> str:
+        """The name of its server, without a port."""
+        return urlsplit(self.address(kubernetes_version)).hostname or ""
+
+    @model_validator(mode="after")
+    def _has_a_certificate_to_check(self) -> Self:
+        """apt names the server in a setting, where a colon would end the name."""
+        if self.ca_file and (not self.url.startswith("https://") or ":" in self.server("")):
+            raise ValueError("caFile is for an address that begins with https:// and has a name of a server or IPv4")
+        return self
 
     @model_validator(mode="after")
     def _is_flat_or_has_components(self) -> Self:

@@ -126,6 +126,20 @@ def test_a_key_with_a_safe_address_is_not_fetched_from_another(with_apt: Machine
     assert f"--location {only}--retry" in call
 
 
+def test_a_key_and_packages_come_from_a_server_with_an_authority_of_its_own(with_apt: Machine) -> None:
+    """The authority is there before anything is fetched, and counts for its server only."""
+    authority, setting = "/etc/apt/authorities/hub.test.crt", "/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities"
+    with_apt.stub("curl", f"cat $ROOT{authority} $ROOT{setting} >>$ROOT/seen; exit 6")
+    for url in ("https://Hub.test:8443/key", "https://other.test/key"):
+        values, files = repository(with_apt, url=url)
+        authorities = [File(authority, "of the hub\n"), File(setting, "of apt\n")]
+        assert with_apt.run_part("repositories", values, [files[0], *authorities]).status == 1
+    first, second = [call for call in with_apt.calls() if call.startswith("curl")]
+    assert f"--cacert {with_apt.path(authority)} " in first
+    assert "--cacert" not in second
+    assert with_apt.path("/seen").read_text() == "of the hub\nof apt\n" * 2
+
+
 def test_a_fetched_keyring_goes_when_no_repository_names_it(with_apt: Machine) -> None:
     """As a keyring that was staged; a reset removes what the list holds."""
     with_apt.script(

@@ -5,12 +5,18 @@
 . "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/packages.sh"
 
+AUTHORITIES=/etc/apt/authorities
+AUTHORITIES_OF_APT=/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities
+
 fetch_keys() {
-  local path=$1 url=$2 proxy=() protocols=()
+  local path=$1 url=$2 proxy=() protocols=() authority=() server
+  server=${url#*://}
+  server=${server%%[:/?]*}
+  if is_staged "$AUTHORITIES/${server,,}.crt"; then authority=(--cacert "$AUTHORITIES/${server,,}.crt"); fi
   [[ -z $PROXY_VARIABLES ]] || mapfile -t proxy <<<"$PROXY_VARIABLES"
   [[ $url != https:* ]] || protocols=(--proto '=https' --proto-redir '=https')
-  with_machine_proxy env "${proxy[@]}" curl --silent --show-error --fail --location "${protocols[@]}" --retry 2 --max-time 30 \
-    --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
+  with_machine_proxy env "${proxy[@]}" curl --silent --show-error --fail --location "${protocols[@]}" \
+    "${authority[@]}" --retry 2 --max-time 30 --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
     fail "the repository's key at $url" "$(<"$STAGING/curl")" "curl -v $url"
 }
 
@@ -63,6 +69,11 @@ has_entry() {
   ' "$1"
 }
 
+authorities=$(staged_below "$AUTHORITIES")
+for authority in $authorities; do
+  put "$authority"
+done
+if is_staged "$AUTHORITIES_OF_APT"; then put "$AUTHORITIES_OF_APT"; fi
 sources=$(staged_below /etc/apt/sources.list.d)
 for source in $sources; do
   refuse_other_entries "$source"

@@ -12,13 +12,13 @@ import yaml
 
 from components.addons.calico import calico_manifests
 from components.addons.manifests import containers
-from components.host_files import containerd
+from components.host_files import apt, containerd, effect_of
 from components.objects.access_rules import role_object
 from components.settings.stack_file import parse_settings
 from components.steps.connection import host_key_of, is_same_machine
 from tests.unit.components.test_hostile_stack_file import HOSTILE
 from tests.unit.support.files import prepared_files
-from tests.unit.support.stacks import CA, KEY, Stack, full, only_problem, problems, with_workers
+from tests.unit.support.stacks import CA, KEY, Stack, full, only_problem, problems, smallest, with_workers
 
 
 def with_setting(section: str, **settings: Any) -> Stack:
@@ -365,3 +365,39 @@ def test_a_runtime_that_others_add_to_containerd_stays() -> None:
     files = containerd.configuration_files(parse_settings(with_workers()))
     read = [tomllib.loads(file.content) for file in files if file.path.endswith((".1", ".2"))]
     assert [each.get("imports") for each in read] == [["/etc/containerd/conf.d/*.toml"]] * 2
+
+
+def repository_with_authority(directory: Path, url: str, certificate: str) -> Stack:
+    """An apt repository behind an authority of its own."""
+    path = directory / f"{certificate}.crt"
+    path.write_text(f"{certificate}\n")
+    return {"url": url, "keyring": f"{url}/key", "fingerprint": "A" * 40, "caFile": str(path)}
+
+
+def test_apt_trusts_the_authority_of_a_repository_for_its_server_alone(tmp_path: Path) -> None:
+    """Two repositories of one server have both authorities; another server has its own."""
+    stack = smallest()
+    stack["packages"] = {
+        "repository": repository_with_authority(tmp_path, "https://Hub.example.com:8443/{minor}", "one")
+    }
+    stack["containerd"] = {"repository": repository_with_authority(tmp_path, "https://hub.example.com/docker", "two")}
+    files = {file.path: file for file in apt.repository_files(parse_settings(stack))}
+    assert files["/etc/apt/authorities/hub.example.com.crt"].content == "one\ntwo\n"
+    assert files["/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities"].content == (
+        'Acquire::https::hub.example.com::CaInfo "/etc/apt/authorities/hub.example.com.crt";\n'
+    )
+    stack["containerd"] = {"repository": repository_with_authority(tmp_path, "https://192.0.2.9/docker", "two")}
+    files = {file.path: file for file in apt.repository_files(parse_settings(stack))}
+    assert files["/etc/apt/authorities/hub.example.com.crt"].content == "one\n"
+    assert files["/etc/apt/authorities/192.0.2.9.crt"].content == "two\n"
+    assert not [path for path in files if "older version" in effect_of(path).text], "the plan knows each file"
+    stack["packages"]["repository"].pop("caFile")
+    stack["containerd"] = {}
+    assert not [file for file in apt.repository_files(parse_settings(stack)) if "authorities" in file.path]
+
+
+@pytest.mark.parametrize("url", ["http://hub.example.com/apt", "https://[2001:db8::1]/apt"])
+def test_an_authority_of_a_server_that_apt_cannot_name_is_refused(tmp_path: Path, url: str) -> None:
+    """Without TLS nothing is checked, and a colon would end the name in the setting."""
+    stack = smallest() | {"packages": {"repository": repository_with_authority(tmp_path, url, "one")}}
+    assert "caFile is for an address that begins with https://" in only_problem(stack)
