@@ -9,6 +9,9 @@
 AUTHORITIES=/etc/apt/authorities
 AUTHORITIES_OF_APT=/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities
 
+AUTHORITIES=/etc/apt/authorities
+AUTHORITIES_OF_APT=/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities
+
 fetch_keys() {
   local path=$1 url=$2 proxy=() protocols=() authority=() server
   server=${url#*://}

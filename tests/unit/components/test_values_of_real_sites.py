@@ -12,7 +12,7 @@ import yaml
 
 from components.addons.calico import calico_manifests
 from components.addons.manifests import containers
-from components.host_files import apt, containerd
+from components.host_files import apt, containerd, effect_of
 from components.objects.access_rules import role_object
 from components.settings.stack_file import parse_settings
 from components.steps.connection import host_key_of, is_same_machine
@@ -390,6 +390,7 @@ def test_apt_trusts_the_authority_of_a_repository_for_its_server_alone(tmp_path:
     files = {file.path: file for file in apt.repository_files(apt.repositories(parse_settings(stack)))}
     assert files["/etc/apt/authorities/hub.example.com.crt"].content == "one\n"
     assert files["/etc/apt/authorities/192.0.2.9.crt"].content == "two\n"
+    assert not [path for path in files if "older version" in effect_of(path).text], "the plan knows each file"
     stack["packages"]["repository"].pop("caFile")
     stack["containerd"] = {}
     assert not [
