@@ -16,6 +16,7 @@ from components.steps.explain import connection_problem
 from components.steps.ssh import silence_of
 from components.steps.step import Step
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch
 from problem import Problem
 
 FRESH_SECONDS = 20
@@ -40,8 +41,8 @@ class Answers:
         return await asking
 
 
-def demand_answer(wanted: Wanted) -> pulumi.ResourceHook:
-    """A hook before a step that ends it where the machine does not answer. A preview runs no hook."""
+def demand_answer(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
+    """A hook before a step that ends it where the machine does not answer, and has it watched. A preview runs none."""
     answers = Answers(wanted.settings.ssh)
 
     async def demand(arguments: pulumi.ResourceHookArgs) -> None:
@@ -49,6 +50,7 @@ def demand_answer(wanted: Wanted) -> pulumi.ResourceHook:
         seen = await answers.silence(step.host)
         if seen:
             raise pulumi.RunError(str(silence_problem(step, wanted.settings.ssh, seen)))
+        watch.begins(step)
 
     return pulumi.ResourceHook(wanted.resource_name("answers"), demand)
 

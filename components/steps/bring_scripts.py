@@ -14,10 +14,11 @@ from components.steps.scripts import install_scripts
 from components.steps.ssh import run_as_root
 from components.steps.step import Step
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch
 from problem import Problem
 
 
-def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
+def bring_scripts(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
     """A hook before `prepare` that installs this version of the scripts on the host, and its shared files, verified.
 
     A preview runs no hook.
@@ -29,6 +30,7 @@ def bring_scripts(wanted: Wanted) -> pulumi.ResourceHook:
         answer = await run_as_root(step.host, ssh, text, attempts=ssh.dial_error_limit)
         if answer.status != 0:
             raise pulumi.RunError(str(_problem(step, ssh, answer.log)))
+        watch.begins(step)
 
     return pulumi.ResourceHook(wanted.resource_name("scripts"), bring)
 

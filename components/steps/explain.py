@@ -7,14 +7,17 @@ import pulumi
 from components.settings import Host, Ssh
 from components.steps.step import Step
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch
 from problem import Problem
 
 
-def explain_connection_failures(wanted: Wanted) -> pulumi.ErrorHook:
+def explain_connection_failures(wanted: Wanted, watch: Watch) -> pulumi.ErrorHook:
     """A hook that explains a failed connection in the log of the update."""
 
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
-        problem = connection_problem(wanted.step_of(arguments.name), wanted.settings.ssh, "; ".join(arguments.errors))
+        step = wanted.step_of(arguments.name)
+        watch.ends(step)
+        problem = connection_problem(step, wanted.settings.ssh, "; ".join(arguments.errors))
         if problem:
             pulumi.log.error(str(problem))
         return False

@@ -17,6 +17,7 @@ from components.steps.explain import explain_connection_failures
 from components.steps.ssh import RUN_AS_ROOT
 from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch
 
 CREATE = RUN_AS_ROOT
 VERIFY = f"{CREATE} -- verify"
@@ -38,8 +39,9 @@ class StepCommands:
         self.wanted = wanted
         # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
         # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
-        self._explain = explain_connection_failures(wanted)
-        self._bring, self._demand = bring_scripts(wanted), demand_answer(wanted)
+        self._watch = watch = Watch(wanted.settings.ssh)
+        self._explain = explain_connection_failures(wanted, watch)
+        self._bring, self._demand = bring_scripts(wanted, watch), demand_answer(wanted, watch)
 
     def run(
         self,
@@ -61,7 +63,7 @@ class StepCommands:
             stdin: pulumi.Input[str] = step.text()
         else:
             stdin = pulumi.Output.from_input(secret_files).apply(step.text)
-        return remote.Command(
+        command = remote.Command(
             self.wanted.resource_name(*step.key),
             connection=connection_of(step.host, self.wanted.settings.ssh),
             create=CREATE,
@@ -80,6 +82,8 @@ class StepCommands:
                 opts,
             ),
         )
+        command.id.apply(lambda _: self._watch.ends(step))
+        return command
 
     def keep(self, subject: str, name: StepName, *, opts: pulumi.ResourceOptions) -> None:
         """Keep a recorded command, of a machine that is gone for one: nothing runs, now or when its host leaves."""

@@ -28,6 +28,7 @@ PAUSE_SECONDS = 2
 NO_SSH = 127
 """Exit status of a shell without the program ssh."""
 NO_SSH_TEXT = "no program ssh in PATH: apt-get install openssh-client"
+SILENT = "Connection timed out during banner exchange"
 CLOSED = "kex_exchange_identification: Connection closed by remote host"
 
 
@@ -87,7 +88,7 @@ async def _silence_of(host: Host, ssh: Ssh) -> str:
         async with asyncio.timeout(ssh.per_dial_timeout * (2 if ssh.bastion else 1)):
             return await greeting
     except TimeoutError:
-        return "Connection timed out during banner exchange"
+        return SILENT
     except FileNotFoundError:
         return NO_SSH_TEXT
     except OSError as error:

@@ -22,13 +22,15 @@ from components.steps.answers import Answers, demand_answer
 from components.steps.last_update import LastUpdate
 from components.steps.sealing import SealingKey
 from components.steps.ssh import silence_of
+from components.steps.step import Step
 from components.steps.wanted import Wanted, wanted_steps
+from components.steps.watch import Watch
 from tests.unit.support.loops import finished
 from tests.unit.support.stacks import smallest
 
 ATTEMPTS = 2
-BOUND_SECONDS = 20
-"""More than attempts of a second each take on a busy host."""
+BOUND_SECONDS = 60
+"""More than anything takes on a busy host."""
 BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
 TIMED_OUT = "Connection timed out during banner exchange"
 
@@ -106,7 +108,7 @@ def closed_port() -> int:
 def test_an_ssh_server_is_told_from_what_is_none(serve: Served, seen: str) -> None:
     """In the words of OpenSSH, which are explained."""
     with listening(serve) as (port, _):
-        assert seen_at(port) == seen
+        assert seen_at(port, perDialTimeout=1 if serve is frozen else BOUND_SECONDS) == seen
 
 
 def test_a_slow_answer_is_one() -> None:
@@ -131,7 +133,7 @@ def test_a_machine_that_boots_is_asked_again(monkeypatch: pytest.MonkeyPatch) ->
         (greeting if asked == ATTEMPTS else socket.socket.close)(connection)
 
     with listening(second) as (port, _):
-        assert seen_at(port, attempts=ATTEMPTS) == ""
+        assert seen_at(port, attempts=ATTEMPTS, perDialTimeout=BOUND_SECONDS) == ""
     assert asked == ATTEMPTS
 
 
@@ -158,7 +160,7 @@ def test_a_machine_is_asked_through_its_bastion(
 ) -> None:
     """Which makes the connection; the one that waits is ended."""
     more = bastion(tmp_path, monkeypatch, f'echo "$@" >{tmp_path}/arguments\n{script}')
-    found = seen_at(22, **more)
+    found = seen_at(22, **more, perDialTimeout=1 if seen == TIMED_OUT else BOUND_SECONDS)
     assert seen in found
     assert bool(seen) == bool(found)
     arguments = (tmp_path / "arguments").read_text()
@@ -167,18 +169,25 @@ def test_a_machine_is_asked_through_its_bastion(
 
 
 def demanded(settings: Settings, monkeypatch: pytest.MonkeyPatch, *names: str) -> list[Exception]:
-    """Errors of the hook for steps that begin at the same time."""
+    """Errors of the hook for steps that begin at the same time; the others are watched."""
+    watched: list[Step] = []
+    monkeypatch.setattr(Watch, "begins", lambda _, step: watched.append(step))
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ResourceHook", lambda _, callback: hooks.append(callback))
     monkeypatch.setattr(pulumi, "get_stack", lambda: "shop")
     steps = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef", "certificate")
-    demand_answer(Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", SealingKey("certificate", ""), steps))
+    demand_answer(
+        Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", SealingKey("certificate", ""), steps),
+        Watch(settings.ssh),
+    )
 
     async def all_of_them() -> list[Any]:
         calls = [hooks[0](SimpleNamespace(name=f"cluster/{name}")) for name in names]
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    return [each for each in finished(all_of_them()) if each]
+    errors = [each for each in finished(all_of_them()) if each]
+    assert len(watched) + len(errors) == len(names)
+    return errors
 
 
 def test_a_step_on_a_frozen_machine_ends_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +207,8 @@ def test_a_step_on_a_frozen_machine_ends_within_its_bound(monkeypatch: pytest.Mo
 def test_steps_that_begin_together_ask_a_machine_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenSSH bars whom it sees connect often without a login."""
     with listening(greeting) as (port, connections):
-        assert demanded(settings_of(port), monkeypatch, "node1/images", "node1/init") == []
+        settings = settings_of(port, perDialTimeout=BOUND_SECONDS)
+        assert demanded(settings, monkeypatch, "node1/images", "node1/init") == []
         assert len(connections) == 1
 
 
@@ -212,6 +222,6 @@ def test_an_answer_counts_for_a_while(monkeypatch: pytest.MonkeyPatch, fresh: in
         assert [await asking.silence(host), await asking.silence(host)] == ["", ""]
 
     with listening(greeting) as (port, connections):
-        settings = settings_of(port)
+        settings = settings_of(port, perDialTimeout=BOUND_SECONDS)
         finished(twice(settings.control_planes[0], settings))
         assert len(connections) == asked

@@ -17,7 +17,9 @@ from components.steps.last_update import LastUpdate
 from components.steps.scripts import install_scripts
 from components.steps.sealing import SealingKey
 from components.steps.ssh import Answer
+from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted, wanted_steps
+from components.steps.watch import Watch
 from tests.unit.support.loops import finished
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import smallest
@@ -53,15 +55,19 @@ def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, st
         runs.append((host.name, text, attempts))
         return answer
 
+    watched: list[Step] = []
+    monkeypatch.setattr(Watch, "begins", lambda _, step: watched.append(step))
     hooks: list[Any] = []
     monkeypatch.setattr(bring_scripts, "run_as_root", run_as_root)
     monkeypatch.setattr(pulumi, "ResourceHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
     steps = wanted_steps(settings, LastUpdate(), [], "0123456789abcdef", "certificate")
     bring_scripts.bring_scripts(
-        Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", SealingKey("certificate", ""), steps)
+        Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", SealingKey("certificate", ""), steps),
+        Watch(settings.ssh),
     )
     finished(hooks[0](SimpleNamespace(name="cluster/node1/prepare")))
+    assert [step.name for step in watched] == [StepName.PREPARE]
     return runs
 
 

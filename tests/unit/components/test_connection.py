@@ -25,6 +25,7 @@ from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of
 from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch
 from tests.unit.support.stacks import KEY, smallest
 
 
@@ -94,7 +95,7 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
     host = settings.control_planes[0]
-    explain.explain_connection_failures(wanted_on(host, StepName.PREPARE, settings))
+    explain.explain_connection_failures(wanted_on(host, StepName.PREPARE, settings), Watch(settings.ssh))
     (explain_it,) = hooks
     assert (
         explain_it(SimpleNamespace(name="c/node1/prepare", errors=[error])) is False
@@ -149,7 +150,7 @@ def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
     host = settings.control_planes[0]
-    explain.explain_connection_failures(wanted_on(host, StepName.INIT, settings))
+    explain.explain_connection_failures(wanted_on(host, StepName.INIT, settings), Watch(settings.ssh))
     error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
     assert hooks[0](SimpleNamespace(name="c/node1/init", errors=[error])) is False
     assert said == []
