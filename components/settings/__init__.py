@@ -4,6 +4,7 @@ Field names are the names of Kubernetes and kubeadm. Secrets are stack settings 
 only holds the name of such a setting.
 """
 
+from components.settings._patterns import WORDS
 from components.settings._types import Registry
 from components.settings.access import Access, Role, Rule, ServiceAccount
 from components.settings.addons import Calico, Dashboard, StackAddon
@@ -15,6 +16,7 @@ from components.settings.stack import Settings
 from components.settings.system import Policy, System
 
 __all__ = [
+    "WORDS",
     "Access",
     "AptRepository",
     "Bastion",

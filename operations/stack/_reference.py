@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import dedent
 from typing import Any
 
+from components.settings import WORDS
 from operations.stack.stack_schema import PREFIX, Schema
 
 INTRODUCTION = """\
@@ -18,6 +21,8 @@ All that `Pulumi.STACK.yaml` may say, under `config:`. Each section below is a k
 file; `NAME` stands for a key that you choose, `[]` for an entry of a list. Everything that is wrong with a file is
 reported at once, before anything is touched. Editors that know the YAML language server check it while you type: the
 first line of a stack file names [stack.schema.json](stack.schema.json).
+
+The examples are parts of one stack file, [stack.example.yaml](stack.example.yaml), below its `config:`.
 
 Passwords are no part of a section. `pulumi config set --secret registryPassword` stores one encrypted, as a key of its
 own.
@@ -43,9 +48,15 @@ class Row:
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def reference(schema: Schema) -> str:
-    """The whole reference, from the schema of a stack file."""
+def reference(schema: Schema, example: str) -> str:
+    """The whole reference.
+
+    Args:
+        schema: of a stack file.
+        example: text of a stack file with each section.
+    """
     config = schema["properties"]["config"]
+    examples = dict(sections_of(example))
     parts = [INTRODUCTION]
     for key, section in config["properties"].items():
         needed = "Required." if key in config["required"] else "May be left out."
@@ -53,7 +64,14 @@ def reference(schema: Schema) -> str:
         parts.append("| Path | Type | Default | Allowed | What it is |\n| --- | --- | --- | --- | --- |")
         rows = _Rows(schema["$defs"]).below(section, "", section.get("default", REQUIRED))
         parts.append("\n".join(str(row) for row in rows) + "\n")
+        parts.append(f"```yaml\n{examples[key]}```\n")
     return "\n".join(parts)
+
+
+def sections_of(example: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each section of a stack file, with its comments."""
+    for section in re.split(rf"^(?=  {PREFIX})", example, flags=re.MULTILINE)[1:]:
+        yield section.strip().partition(":\n")[0], dedent(section).strip() + "\n"
 
 
 class _Rows:
@@ -87,8 +105,7 @@ class _Rows:
         inner = list(self.below(field, path, default))
         is_model = any("properties" in each for each in self._alternatives(field))
         shown = "see below" if is_model and isinstance(default, dict) else _default(default)
-        allowed = ", ".join(dict.fromkeys(filter(None, map(self._allowed, self._alternatives(field)))))
-        yield Row(path, self._type(field), shown, allowed, field["description"])
+        yield Row(path, self._type(field), shown, self._allowed_of(field), field["description"])
         yield from inner
 
     def _alternatives(self, node: Schema) -> list[Schema]:
@@ -120,13 +137,18 @@ class _Rows:
         if "enum" in node:
             return " ".join(f"`{value}`" for value in node["enum"])
         if "pattern" in node:
-            return f"`{node['pattern']}`"
+            return WORDS[node["pattern"]]
         if "minimum" in node or "maximum" in node:
             return f"{node['minimum']} to {node['maximum']}" if "maximum" in node else f"{node['minimum']} or more"
         if "items" in node:
-            return self._allowed(node["items"])
-        keys = [pattern for pattern in node.get("patternProperties", {}) if "properties" not in node]
-        return f"keys: `{keys[0]}`" if keys else ""
+            return self._allowed_of(node["items"])
+        for pattern, entry in node.get("patternProperties", {}).items():
+            values = self._allowed_of(entry)
+            return f"keys: {WORDS[pattern]}{'; values: ' if values else ''}{values}"
+        return ""
+
+    def _allowed_of(self, node: Schema) -> str:
+        return "; or ".join(dict.fromkeys(filter(None, map(self._allowed, self._alternatives(node)))))
 
 
 def _entries(node: Schema) -> list[Schema]:

@@ -40,9 +40,10 @@ def generated() -> dict[Path, str]:
     """The text of each generated file."""
     schema = stack_schema()
     logs = sorted((REPOSITORY / "docs" / "pictures").glob("*.log"))
+    example = REPOSITORY / "docs" / "stack.example.yaml"
     return {
         REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
-        REPOSITORY / "docs" / "configuration.md": reference(schema),
+        REPOSITORY / "docs" / "configuration.md": reference(schema, example.read_text()),
         REPOSITORY / "docs" / "commands.md": commands_page(),
         REPOSITORY / "docs" / "errors.md": errors_page(),
         REPOSITORY / "docs" / "hosts.md": hosts_page(),
