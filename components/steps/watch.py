@@ -90,12 +90,13 @@ def _problem(step: Step, ssh: Ssh, *, is_ended: bool) -> Problem:
 def _providers() -> Iterator[int]:
     """The command provider of this update: a child of the nearest ancestor that has one, which is the engine."""
     parents = {int(each.name): _parent(each) for each in PROCESSES.glob("[0-9]*")}
-    ancestor: int | None = os.getpid()
-    while ancestor := parents.get(ancestor):
+    ancestor = parents.get(os.getpid())
+    while ancestor:
         found = [child for child, parent in parents.items() if parent == ancestor and _program(child) == PROVIDER]
         if found:
             yield from found
             return
+        ancestor = parents.get(ancestor)
 
 
 def _parent(process: Path) -> int | None:
