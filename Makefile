@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test crash-points any-input e2e ha recovery add-ons lifecycle errors faults chaos lint configuration site support release-notes \
+.PHONY: help up refresh down status preview public tools test sdk-versions crash-points any-input e2e ha recovery add-ons lifecycle errors faults chaos lint configuration site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -44,6 +44,9 @@ tools: ## Install what is needed to run Pulumi and the tests
 test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/pytest --numprocesses auto tests/unit tests/scripts tests/crash_points
+
+sdk-versions: ## [ARGS=tests/unit/components]: the program's tests with the oldest and the newest SDKs of Pulumi that are accepted
+	@$(PYTHON) -m local.toolchain.sdk_versions $(ARGS)
 
 crash-points: ## STEP=init: each step ended, cut off or unanswered at each of its points, and its end compared; without STEP all of them
 	@$(PYTHON) -m local.toolchain

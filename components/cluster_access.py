@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -17,6 +18,12 @@ from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.remote import StepCommands
 from components.steps.step import StepName
 from problem import Problem
+
+TAKES_OVER: dict[str, Any] = (
+    {"upsert_existing_objects": True} if hasattr(kubernetes.ProviderArgs, "upsert_existing_objects") else {}
+)
+"""Objects that are there already are taken over: those that stayed, those of a restored snapshot or of a lost state,
+and those of a killed update. SDKs before 4.29 do that without the argument: pulumi-kubernetes pull request 4278."""
 
 
 class ClusterAccess(pulumi.ComponentResource):
@@ -64,6 +71,7 @@ class ClusterAccess(pulumi.ComponentResource):
             kubeconfig=content.apply(lambda known: checked_kubeconfig(with_server(known, for_updates))),
             # Else a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
             cluster_identifier=wanted.identity,
+            **TAKES_OVER,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._hooks = explain_failures(wanted.resource_name("explain"))

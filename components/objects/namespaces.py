@@ -42,8 +42,7 @@ class Namespaces(pulumi.ComponentResource):
         of_addons = {addon.namespace for addon in addons_of(settings)}
         for each in namespaces(settings):
             options = cluster.options(self, after=list(after))
-            # A later update takes over a namespace that stayed: always with this provider, from 4.29 on with
-            # `upsert_existing_objects` (pulumi-kubernetes pull request 4278).
+            # A later update takes over a namespace that stayed: TAKES_OVER in cluster_access.py.
             options.retain_on_delete = each.name not in of_addons
             each.register(cluster, options)
         self.register_outputs({})

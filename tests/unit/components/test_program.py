@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.metadata
 import json
 import re
 from pathlib import Path
@@ -217,6 +218,14 @@ def test_the_provider_is_known_by_the_identity_of_the_cluster_and_not_by_its_kub
     (provider,) = run.of_type("pulumi:providers:kubernetes")
     (identity,) = [each for each in run.of_type("pulumi:index:Stash") if each.name == "identity"]
     assert provider.inputs["clusterIdentifier"] == identity.inputs["input"]
+
+
+def test_objects_that_are_there_already_are_taken_over_with_every_sdk(run: Recording) -> None:
+    """A namespace that stayed, a restored snapshot, a lost state: SDKs from 4.29 on refuse them by default."""
+    (provider,) = run.of_type("pulumi:providers:kubernetes")
+    sdk = tuple(int(number) for number in importlib.metadata.version("pulumi-kubernetes").split(".")[:2])
+    assert ("upsertExistingObjects" in provider.inputs) == (sdk >= (4, 29))
+    assert str(provider.inputs.get("upsertExistingObjects", "true")).lower() == "true"
 
 
 def test_every_object_uses_the_provider_of_the_cluster(run: Recording) -> None:
