@@ -61,7 +61,7 @@ LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines re
 
 e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,13 choose another version and systems
 	@$(PYTHON) -m local tools
-	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest tests/e2e --exitfirst \
+	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest tests/provider tests/e2e --exitfirst \
 		$(addprefix --ignore ,tests/e2e/test_common_errors.py $(LIFECYCLE))
 ifeq ($(KUBERNETES)$(DEBIAN),)
 	@$(BIN)/pytest tests/ha/test_growth.py --exitfirst

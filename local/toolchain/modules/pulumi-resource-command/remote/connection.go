@@ -2,27 +2,24 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"time"
 
+	provider "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/retry"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 )
 
-const (
-	defaultDialErrorLimit = 10
-	defaultPerDialSeconds = 15
-	firstPause            = 100 * time.Millisecond
-	longestPause          = 5 * time.Second
-)
+const unlimited = -1
 
-// Endpoint is a machine that SSH connects to.
-type Endpoint struct {
-	Host               string   `pulumi:"host"`
+// endpoint is a machine that SSH connects to.
+type endpoint struct {
+	Host               *string  `pulumi:"host"`
 	User               *string  `pulumi:"user,optional"`
 	Port               *float64 `pulumi:"port,optional"`
 	Password           *string  `pulumi:"password,optional" provider:"secret"`
@@ -34,95 +31,113 @@ type Endpoint struct {
 	PerDialTimeout     *int     `pulumi:"perDialTimeout,optional"`
 }
 
+func (e *endpoint) setDefaults(a infer.Annotator) {
+	a.SetDefault(&e.User, "root")
+	a.SetDefault(&e.Port, 22)
+	a.SetDefault(&e.DialErrorLimit, 10)
+	a.SetDefault(&e.PerDialTimeout, 15)
+}
+
 // Connection is a machine, and the bastion on the way to it if there is one.
 type Connection struct {
-	Endpoint
-	Proxy *Endpoint `pulumi:"proxy,optional"`
+	endpoint
+	Proxy *ProxyConnection `pulumi:"proxy,optional"`
 }
 
-// dial connects; what is returned closes every connection that was made.
-func (c *Connection) dial(ctx context.Context) (*ssh.Client, func(), error) {
+// Annotate tells the defaults.
+func (c *Connection) Annotate(a infer.Annotator) { c.setDefaults(a) }
+
+// ProxyConnection is a bastion.
+type ProxyConnection struct{ endpoint }
+
+// Annotate tells the defaults.
+func (c *ProxyConnection) Annotate(a infer.Annotator) { c.setDefaults(a) }
+
+// dial connects. As in the real provider, the time limit of a dial covers TCP only: nothing ends a handshake, a login or
+// a command with a machine that accepts a connection and is silent. No connection is closed before the provider ends.
+func (c *Connection) dial(ctx context.Context) (*ssh.Client, error) {
+	config, err := c.config()
+	if err != nil {
+		return nil, err
+	}
 	if c.Proxy == nil {
-		client, err := c.Endpoint.dial(ctx, net.DialTimeout)
-		return client, func() { closeClient(client) }, err
+		return dialed(ctx, "Dial", *c.DialErrorLimit, func() (*ssh.Client, error) {
+			return ssh.Dial("tcp", c.address(), config)
+		})
 	}
-	bastion, err := c.Proxy.dial(ctx, net.DialTimeout)
+	client, err := c.dialThrough(ctx, config)
 	if err != nil {
-		return nil, func() {}, fmt.Errorf("proxy: %w", err)
+		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	through := func(network, address string, _ time.Duration) (net.Conn, error) {
-		return bastion.DialContext(ctx, network, address)
-	}
-	client, err := c.Endpoint.dial(ctx, through)
-	return client, func() { closeClient(client); closeClient(bastion) }, err
+	return client, nil
 }
 
-func closeClient(client *ssh.Client) {
-	if client != nil {
-		_ = client.Close() // Nothing is left to do with a connection that does not close.
-	}
-}
-
-type dialer func(network, address string, timeout time.Duration) (net.Conn, error)
-
-func (e *Endpoint) dial(ctx context.Context, dial dialer) (*ssh.Client, error) {
-	config, err := e.config()
+// dialThrough connects through the bastion. Where the first handshake fails, the connection is closed, and further ones
+// fail on it: as in the real provider, their text is the one that is seen.
+func (c *Connection) dialThrough(ctx context.Context, config *ssh.ClientConfig) (*ssh.Client, error) {
+	bastion, err := c.Proxy.config()
 	if err != nil {
 		return nil, err
 	}
-	address := net.JoinHostPort(e.Host, strconv.Itoa(int(value(e.Port, 22))))
-	limit := value(e.DialErrorLimit, defaultDialErrorLimit)
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		client, err := connect(dial, address, config)
-		if err == nil {
-			return client, nil
-		}
-		if limit >= 0 && attempt >= limit {
-			return nil, fmt.Errorf("after %d failed attempts: %w", attempt, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
-		pause = min(pause*3/2, longestPause)
-	}
-}
-
-func connect(dial dialer, address string, config *ssh.ClientConfig) (*ssh.Client, error) {
-	connection, err := dial("tcp", address, config.Timeout)
+	first, err := dialed(ctx, "Dial proxy", *c.Proxy.DialErrorLimit, func() (*ssh.Client, error) {
+		return ssh.Dial("tcp", c.Proxy.address(), bastion)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if config.Timeout > 0 {
-		_ = connection.SetDeadline(time.Now().Add(config.Timeout)) // Only a broken connection refuses a deadline.
-	}
-	secured, channels, requests, err := ssh.NewClientConn(connection, address, config)
+	through, err := dialed(ctx, "Dial from proxy", *c.DialErrorLimit, func() (net.Conn, error) {
+		return first.Dial("tcp", c.address())
+	})
 	if err != nil {
-		return nil, errors.Join(err, ignoreClosed(connection.Close()))
+		return nil, err
 	}
-	_ = connection.SetDeadline(time.Time{}) // The deadline was for the handshake.
-	return ssh.NewClient(secured, channels, requests), nil
+	return dialed(ctx, "Dial", *c.DialErrorLimit, func() (*ssh.Client, error) {
+		secured, channels, requests, err := ssh.NewClientConn(through, c.address(), config)
+		if err != nil {
+			return nil, err
+		}
+		return ssh.NewClient(secured, channels, requests), nil
+	})
 }
 
-func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
-		return nil
+// dialed tries until it succeeds, or has failed once more often than the limit.
+func dialed[T any](ctx context.Context, what string, limit int, dial func() (T, error)) (T, error) {
+	var connected T
+	ok, _, err := retry.Until(ctx, retry.Acceptor{
+		Accept: func(failures int, _ time.Duration) (bool, any, error) {
+			var err error
+			if connected, err = dial(); err == nil {
+				return true, nil, nil
+			}
+			if limit > unlimited && failures >= limit {
+				return true, nil, fmt.Errorf("after %d failed attempts: %w", failures, err)
+			}
+			shown := "inf"
+			if limit != unlimited {
+				shown = strconv.Itoa(limit)
+			}
+			provider.GetLogger(ctx).InfoStatusf("%s %d/%s failed: retrying", what, failures+1, shown)
+			return false, nil, nil
+		},
+	})
+	if err == nil && !ok {
+		err = ctx.Err()
 	}
-	return err
+	return connected, err
 }
 
-func (e *Endpoint) config() (*ssh.ClientConfig, error) {
+func (e *endpoint) address() string { return net.JoinHostPort(*e.Host, strconv.Itoa(int(*e.Port))) }
+
+func (e *endpoint) config() (*ssh.ClientConfig, error) {
 	config := &ssh.ClientConfig{
-		User:            value(e.User, "root"),
-		Timeout:         time.Duration(value(e.PerDialTimeout, defaultPerDialSeconds)) * time.Second,
+		User:            *e.User,
+		Timeout:         time.Duration(*e.PerDialTimeout) * time.Second,
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // As the real provider does; the program always gives a host key.
 	}
 	if e.HostKey != nil {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(*e.HostKey))
 		if err != nil {
-			return nil, fmt.Errorf("hostKey: %w", err)
+			return nil, fmt.Errorf("failed to parse host key: %w", err)
 		}
 		config.HostKeyCallback = ssh.FixedHostKey(key)
 		config.HostKeyAlgorithms = []string{key.Type()}
@@ -130,33 +145,39 @@ func (e *Endpoint) config() (*ssh.ClientConfig, error) {
 	if e.PrivateKey != nil {
 		signer, err := e.signer()
 		if err != nil {
-			return nil, fmt.Errorf("privateKey: %w", err)
+			return nil, err
 		}
 		config.Auth = append(config.Auth, ssh.PublicKeys(signer))
 	}
 	if e.Password != nil {
-		config.Auth = append(config.Auth, ssh.Password(*e.Password))
+		config.Auth = append(config.Auth, ssh.Password(*e.Password), ssh.KeyboardInteractive(e.answers))
 	}
-	if path := value(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK")); path != "" {
+	path := os.Getenv("SSH_AUTH_SOCK")
+	if e.AgentSocketPath != nil {
+		path = *e.AgentSocketPath
+	}
+	if path != "" || e.AgentSocketPath != nil {
 		socket, err := net.Dial("unix", path)
 		if err != nil {
-			return nil, fmt.Errorf("SSH agent: %w", err)
+			return nil, err
 		}
 		config.Auth = append(config.Auth, ssh.PublicKeysCallback(agent.NewClient(socket).Signers))
 	}
 	return config, nil
 }
 
-func (e *Endpoint) signer() (ssh.Signer, error) {
+// answers gives the password to each question of the server.
+func (e *endpoint) answers(_, _ string, questions []string, _ []bool) ([]string, error) {
+	answers := make([]string, len(questions))
+	for i := range questions {
+		answers[i] = *e.Password
+	}
+	return answers, nil
+}
+
+func (e *endpoint) signer() (ssh.Signer, error) {
 	if e.PrivateKeyPassword != nil {
 		return ssh.ParsePrivateKeyWithPassphrase([]byte(*e.PrivateKey), []byte(*e.PrivateKeyPassword))
 	}
 	return ssh.ParsePrivateKey([]byte(*e.PrivateKey))
-}
-
-func value[T any](pointer *T, otherwise T) T {
-	if pointer == nil {
-		return otherwise
-	}
-	return *pointer
 }

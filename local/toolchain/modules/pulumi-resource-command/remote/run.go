@@ -10,17 +10,12 @@ import (
 	"sync"
 
 	provider "github.com/pulumi/pulumi-go-provider"
+	"golang.org/x/crypto/ssh"
 )
 
-const (
-	variableStdout = "PULUMI_COMMAND_STDOUT"
-	variableStderr = "PULUMI_COMMAND_STDERR"
-)
-
-// run runs a command on the machine and keeps what it printed.
-func (s *State) run(ctx context.Context, command string, previous *State) error {
-	client, closeAll, err := s.Connection.dial(ctx)
-	defer closeAll()
+// run runs a command on the machine and keeps what it printed. As in the real provider, no context ends it.
+func (s *CommandOutputs) run(ctx context.Context, command string) error {
+	client, err := s.Connection.dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -28,34 +23,54 @@ func (s *State) run(ctx context.Context, command string, previous *State) error 
 	if err != nil {
 		return err
 	}
-	for name, text := range s.Environment {
-		if err := session.Setenv(name, text); err != nil {
-			return fmt.Errorf("could not set environment variable %q: %w", name, err)
-		}
+	defer session.Close()
+	if err := s.setVariables(ctx, session); err != nil {
+		return err
 	}
-	if previous != nil && value(s.AddPreviousOutputInEnv, true) {
-		for name, text := range map[string]string{variableStdout: previous.Stdout, variableStderr: previous.Stderr} {
-			if err := session.Setenv(name, text); err != nil {
-				provider.GetLogger(ctx).Warningf("Unable to set %q: %s", name, err)
-			}
-		}
-	}
-	if s.Stdin != nil {
+	if s.Stdin != nil && *s.Stdin != "" {
 		session.Stdin = strings.NewReader(*s.Stdin)
 	}
 	var stdout, stderr, both bytes.Buffer
 	together := &locked{writer: &both}
-	logging := value(s.Logging, "stdoutAndStderr")
-	logged := newLineLog(provider.GetLogger(ctx).Info)
-	session.Stdout = io.MultiWriter(append([]io.Writer{&stdout, together}, logged.when(logging == "stdout" || logging == "stdoutAndStderr")...)...)
-	session.Stderr = io.MultiWriter(append([]io.Writer{&stderr, together}, logged.when(logging == "stderr" || logging == "stdoutAndStderr")...)...)
+	lines := newLineLog(provider.GetLogger(ctx).InfoStatus)
+	session.Stdout = io.MultiWriter(append([]io.Writer{&stdout, together}, lines.when(s.logs("stdout"))...)...)
+	session.Stderr = io.MultiWriter(append([]io.Writer{&stderr, together}, lines.when(s.logs("stderr"))...)...)
 	err = session.Run(command)
-	logged.close()
+	lines.close()
 	if err != nil {
 		return fmt.Errorf("%w: running %q:\n%s", err, command, both.String())
 	}
-	s.Stdout, s.Stderr = trimmed(stdout.String()), trimmed(stderr.String())
+	s.Stdout, s.Stderr = strings.TrimSuffix(stdout.String(), "\n"), strings.TrimSuffix(stderr.String(), "\n")
 	return nil
+}
+
+func (s *CommandOutputs) logs(stream string) bool {
+	return s.Logging == nil || *s.Logging == stream || *s.Logging == "stdoutAndStderr"
+}
+
+// setVariables fails where the machine refuses one of the environment; that one has no previous output is a warning.
+func (s *CommandOutputs) setVariables(ctx context.Context, session *ssh.Session) error {
+	log := provider.GetLogger(ctx)
+	for name, text := range s.Environment {
+		if err := session.Setenv(name, text); err != nil {
+			log.Error(refused(name))
+			return fmt.Errorf("could not set environment variable %q: %w", name, err)
+		}
+	}
+	if s.AddPreviousOutputInEnv != nil && !*s.AddPreviousOutputInEnv {
+		return nil
+	}
+	previous := [][2]string{{"PULUMI_COMMAND_STDOUT", s.Stdout}, {"PULUMI_COMMAND_STDERR", s.Stderr}}
+	for _, each := range previous {
+		if each[1] != "" && session.Setenv(each[0], each[1]) != nil {
+			log.Warning(refused(each[0]))
+		}
+	}
+	return nil
+}
+
+func refused(name string) string {
+	return fmt.Sprintf("Unable to set '%s'. This only works if your SSH server is configured to accept it (AcceptEnv).", name)
 }
 
 // locked lets both streams of a command write into one buffer.
@@ -70,7 +85,8 @@ func (l *locked) Write(data []byte) (int, error) {
 	return l.writer.Write(data)
 }
 
-// lineLog logs each line of what is written to it.
+// lineLog logs each line of what is written to it. As in the real provider, a line of more than 64 KiB ends its reading,
+// and with it, for ever, the command, whose output nobody takes any more.
 type lineLog struct {
 	writer *io.PipeWriter
 	done   chan struct{}
@@ -81,15 +97,8 @@ func newLineLog(log func(string)) *lineLog {
 	l := &lineLog{writer: writer, done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		lines := bufio.NewReader(reader)
-		for {
-			line, err := lines.ReadString('\n')
-			if text := trimmed(line); text != "" {
-				log(text)
-			}
-			if err != nil {
-				return
-			}
+		for lines := bufio.NewScanner(reader); lines.Scan(); {
+			log(lines.Text())
 		}
 	}()
 	return l

@@ -1,0 +1,123 @@
+"""Machines for the provider: sshd of this host on loopback, for the user that runs the tests, and ports that fail."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SSHD = "/usr/sbin/sshd"
+START_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An SSH server that runs.
+
+    Attributes:
+        port: on loopback.
+        process: of the server that accepts connections.
+        private_key: of the one user who may log in.
+        host_key: type and base64.
+    """
+
+    port: int
+    process: int
+    private_key: str
+    host_key: str
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """How the provider connects, as our program tells it."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "user": getpass.getuser(),
+            "privateKey": self.private_key,
+            "hostKey": self.host_key,
+            "dialErrorLimit": 1,
+            "perDialTimeout": 5,
+        }
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The kernel still accepts connections, the server says nothing."""
+        os.kill(self.process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process, signal.SIGCONT)
+
+
+@contextmanager
+def machine(directory: Path) -> Iterator[Machine]:
+    """An SSH server until the end of the block; it takes the variables GREETING and PULUMI_COMMAND_STDERR."""
+    for key in ("host", "login"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / key], check=True)
+    port, configuration, log = closed_port(), directory / "sshd_config", directory / "sshd.log"
+    lines = (
+        f"ListenAddress 127.0.0.1:{port}",
+        f"HostKey {directory}/host",
+        f"AuthorizedKeysFile {directory}/login.pub",
+        "AcceptEnv GREETING PULUMI_COMMAND_STDERR",
+        "PermitRootLogin yes",
+        "PidFile none",
+        # The shell of a login reads ~/.bashrc at level 1 only.
+        "SetEnv SHLVL=1",
+        "StrictModes no",
+        "UseDNS no",
+        "UsePAM no",
+    )
+    configuration.write_text("".join(f"{line}\n" for line in lines))
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    with subprocess.Popen([SSHD, "-D", "-f", configuration, "-E", log]) as process:
+        try:
+            _wait_until_listening(process, log)
+            host_key = " ".join((directory / "host.pub").read_text().split()[:2])
+            yield Machine(port, process.pid, (directory / "login").read_text(), host_key)
+        finally:
+            process.terminate()
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not (log.exists() and "Server listening" in log.read_text()):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def closed_port() -> int:
+    """A port on loopback where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def dropping() -> Iterator[tuple[int, list[float]]]:
+    """A port that closes each connection, and the time of each."""
+    times: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                times.append(time.monotonic())
+                connection.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(server.getsockname()[1]), times
+        server.shutdown(socket.SHUT_RDWR)
