@@ -231,15 +231,20 @@ def test_the_page_of_errors_has_the_states_that_scripts_expect(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["commands.md", "configuration.md", "errors.md", "hosts.md", "versions.md", "stack.schema.json"]
+    "name",
+    [
+        *("commands.md", "configuration.md", "errors.md", "hosts.md", "versions.md", "stack.schema.json"),
+        *("pictures/imports.svg", "pictures/order.svg"),
+    ],
 )
 def test_a_file_that_does_not_follow_from_the_settings_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """`make lint` says which one it is, and what to run."""
     monkeypatch.setattr(configuration, "REPOSITORY", tmp_path)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / EXAMPLE.name).write_text(EXAMPLE.read_text())
+    (tmp_path / "docs" / "pictures").mkdir(parents=True)
+    for read in (f"docs/{EXAMPLE.name}", "docs/pictures/order.graph", "__main__.py", "components", "operations"):
+        (tmp_path / read).symlink_to(REPOSITORY / read)
     configuration.run(argparse.Namespace(check=False))
     configuration.run(argparse.Namespace(check=True))
     (tmp_path / "docs" / name).write_text("older\n")
