@@ -57,7 +57,8 @@ any-input: ## 10,000 stacks, each file read by its own program; secrets, with a 
 	@EXAMPLES=10000 $(BIN)/pytest tests/unit/components/test_rendered_files.py tests/scripts/test_secrets.py
 
 # What has commands of its own: with all of it a cold run would take longer than an hour.
-LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation security settings)
+LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines repair rotation security settings) \
+	tests/e2e/test_tutorials.py
 
 e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,13 choose another version and systems
 	@$(PYTHON) -m local tools
@@ -79,7 +80,7 @@ add-ons: ## Add-ons at work: figures, autoscaling, volumes, addresses, and a man
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/add_ons --exitfirst
 
-lifecycle: ## Add-ons, machines, settings, keys and passwords that change, encryption, audit, and repairs, on a running cluster; about an hour
+lifecycle: ## Add-ons, machines, settings, keys and passwords that change, encryption, audit, repairs, and the tutorials; about an hour
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest $(LIFECYCLE) --exitfirst
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from local.paths import REPOSITORY
 from operations.stack._commands_page import commands_page
+from operations.stack._diagram import diagram
 from operations.stack._errors_page import errors_page
+from operations.stack._graphs import graph_of, imports
 from operations.stack._hosts_page import hosts_page
 from operations.stack._picture import picture
 from operations.stack._reference import reference
@@ -39,7 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
 def generated() -> dict[Path, str]:
     """The text of each generated file."""
     schema = stack_schema()
-    logs = sorted((REPOSITORY / "docs" / "pictures").glob("*.log"))
+    pictures = REPOSITORY / "docs" / "pictures"
+    order = graph_of((pictures / "order.graph").read_text())
     example = REPOSITORY / "docs" / "stack.example.yaml"
     return {
         REPOSITORY / "docs" / "stack.schema.json": json.dumps(schema, indent=1) + "\n",
@@ -48,7 +51,12 @@ def generated() -> dict[Path, str]:
         REPOSITORY / "docs" / "errors.md": errors_page(),
         REPOSITORY / "docs" / "hosts.md": hosts_page(),
         REPOSITORY / "docs" / "versions.md": versions_page(),
-        **{log.with_suffix(".svg"): picture(log.read_text(), f"pulumi {log.stem}") for log in logs},
+        pictures / "order.svg": diagram(order, "The first update of a control plane and a worker, from top to bottom"),
+        pictures / "imports.svg": diagram(imports(REPOSITORY), "Arrows lead to what is imported"),
+        **{
+            log.with_suffix(".svg"): picture(log.read_text(), f"pulumi {log.stem}")
+            for log in sorted(pictures.glob("*.log"))
+        },
     }
 
 

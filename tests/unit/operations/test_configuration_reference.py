@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from components.settings import WORDS, Settings
+from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.settings.support import KUBERNETES
 from local.paths import REPOSITORY
@@ -20,10 +20,9 @@ from operations.__main__ import COMMANDS
 from operations.stack import configuration
 from operations.stack._commands_page import command_modules, commands_page
 from operations.stack._errors_page import FAIL, expected_states
-from operations.stack._reference import sections_of
 from operations.stack.stack_schema import PREFIX
 from problem import StepError
-from tests.unit.support.stacks import CA, KEY, RECIPIENT
+from tests.unit.support.stacks import KEY
 
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
 EXAMPLE = REPOSITORY / "docs" / "stack.example.yaml"
@@ -79,40 +78,6 @@ def test_the_stack_for_pull_requests_needs_no_secret() -> None:
     config = yaml.safe_load((REPOSITORY / "Pulumi.ci.yaml").read_text())["config"]
     sections = {key.removeprefix(PREFIX): value for key, value in config.items()}
     assert parse_settings(sections, others=(), secrets=set())
-
-
-def test_the_example_of_each_section_is_taken_by_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Together they are one stack file, beside the files that it names."""
-    config = yaml.safe_load(EXAMPLE.read_text())["config"]
-    assert refusals(config) == ""
-    (tmp_path / "backup.crt").write_text(RECIPIENT)
-    (tmp_path / "hub.crt").write_text(CA)
-    monkeypatch.chdir(tmp_path)
-    secrets = {"registryPassword", "etcdKey1", "etcdKey2"}
-    sections = {key.removeprefix(PREFIX): value for key, value in config.items()}
-    settings = parse_settings(sections, others=secrets, secrets=secrets)
-    assert {name for name in Settings.model_fields if name in settings.model_fields_set} == set(Settings.model_fields)
-    defaults = Settings(cluster=settings.cluster, hosts=settings.hosts)
-    same = [name for name in Settings.model_fields if getattr(settings, name) == getattr(defaults, name)]
-    assert same == ["cluster", "hosts"], "an example that equals the default shows nothing"
-
-
-def test_the_reference_has_the_example_of_each_section() -> None:
-    """Below the table of the section, as the file has it."""
-    parts = (REPOSITORY / "docs" / "configuration.md").read_text().split("\n## ")[1:]
-    examples = dict(sections_of(EXAMPLE.read_text()))
-    assert [part.partition("\n")[0].strip("`") for part in parts] == list(examples)
-    assert [
-        part for part, text in zip(parts, examples.values(), strict=True) if f"```yaml\n{text}```" not in part
-    ] == []
-    joined = yaml.safe_load("".join(examples.values()))
-    assert joined == yaml.safe_load(EXAMPLE.read_text())["config"]
-
-
-def test_the_reference_has_words_instead_of_regular_expressions() -> None:
-    """A test of errors holds that each pattern has words."""
-    page = (REPOSITORY / "docs" / "configuration.md").read_text()
-    assert [pattern for pattern in WORDS if pattern.replace("|", "\\|") in page] == []
 
 
 def test_a_small_stack_satisfies_the_schema() -> None:
@@ -231,15 +196,20 @@ def test_the_page_of_errors_has_the_states_that_scripts_expect(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "name", ["commands.md", "configuration.md", "errors.md", "hosts.md", "versions.md", "stack.schema.json"]
+    "name",
+    [
+        *("commands.md", "configuration.md", "errors.md", "hosts.md", "versions.md", "stack.schema.json"),
+        *("pictures/imports.svg", "pictures/order.svg"),
+    ],
 )
 def test_a_file_that_does_not_follow_from_the_settings_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """`make lint` says which one it is, and what to run."""
     monkeypatch.setattr(configuration, "REPOSITORY", tmp_path)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / EXAMPLE.name).write_text(EXAMPLE.read_text())
+    (tmp_path / "docs" / "pictures").mkdir(parents=True)
+    for read in (f"docs/{EXAMPLE.name}", "docs/pictures/order.graph", "__main__.py", "components", "operations"):
+        (tmp_path / read).symlink_to(REPOSITORY / read)
     configuration.run(argparse.Namespace(check=False))
     configuration.run(argparse.Namespace(check=True))
     (tmp_path / "docs" / name).write_text("older\n")

@@ -16,10 +16,9 @@ def as_text(files: Sequence[File]) -> str:
     return "".join(f"##### {file.mode} {file.path}\n{file.content}" for file in files)
 
 
-def assert_golden(name: str, text: str) -> None:
+def assert_golden(name: str, text: str, directory: Path = DIRECTORY) -> None:
     """The text is that of the golden file; with UPDATE_GOLDEN=1 it becomes it."""
-    path = DIRECTORY / name
+    path = directory / name
     if os.environ.get("UPDATE_GOLDEN") == "1":
-        DIRECTORY.mkdir(exist_ok=True)
         path.write_text(text)
     assert text == path.read_text(), f"if meant: UPDATE_GOLDEN=1 pytest tests/unit, then read the diff of {path}"
