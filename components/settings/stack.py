@@ -44,7 +44,7 @@ class Settings(Model):
     images: Images = Field(Images(), description="Registries that replace the public registries of images")
     proxy: Proxy = Field(Proxy(), description="Proxy of apt and containerd")
     calico: Calico = Field(Calico(), description="The pod network")
-    dashboard: Dashboard = Field(Dashboard(), description="The Kubernetes Dashboard")
+    dashboard: Dashboard = Field(Dashboard(), description="The dashboard, or none")
     metrics_server: MetricsServer = Field(MetricsServer(), description="Figures for `kubectl top` and autoscalers")
     local_path: LocalPath = Field(LocalPath(), description="Volumes on the disks of nodes")
     metallb: Metallb = Field(Metallb(), description="Addresses for services of type LoadBalancer")
