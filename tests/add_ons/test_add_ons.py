@@ -121,7 +121,7 @@ def answer() -> str:
 def announcers(live: AddOnCluster) -> set[str]:
     """Nodes that say that they answer for the address; one that is cut off cannot take back what it said."""
     found = live.get("servicel2statuses", "--namespace", "metallb-system")["items"]
-    return {each["status"]["node"] for each in found if each.get("status", {}).get("node")}
+    return {each["metadata"]["labels"]["metallb.io/node"] for each in found}
 
 
 def test_an_address_answers_from_outside_and_moves_when_its_node_is_cut_off(

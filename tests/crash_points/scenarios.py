@@ -37,7 +37,7 @@ def settings(edited: bool, version: str, role: str = "worker") -> Settings:
     stack: dict[str, Any] = with_workers("node2", version=version)
     stack["hosts"]["node2"]["role"] = role
     stack["policy"] = {"resetOnFailure": True}
-    stack["containerd"] = {"registries": {REGISTRY: {"username": "robot"}}}
+    stack["containerd"] = {"package": "containerd", "registries": {REGISTRY: {"username": "robot"}}}
     if edited:
         stack["cluster"] |= {
             "certificateGeneration": 1,

@@ -67,7 +67,8 @@ class Sweep:
         self._directory = directory
         self._world = World(directory / "world", has_cluster_elsewhere=scenario.host != "node1")
         for run in scenario.before:
-            assert self._plain(run).finished.status == 0, run.text
+            finished = self._plain(run).finished
+            assert finished.status == 0, f"{finished.stderr}{run.text}"
         scenario.arrange(self._world)
         self._world.save()
         self._before = state_of(self._world.machine.root)

@@ -147,8 +147,12 @@ def test_a_control_plane_that_was_reset_has_lost_its_cluster(look: Look) -> None
 
 
 UNFINISHED = {"join-started", "init-started", "unfinished-hosts"}
-OF_SOME_HOSTS = {"load-balancer-runs-with", "haproxy-is-ours", "vip-runs-with", "keepalived-is-ours", "encryption"}
-"""Marks of a load balancer, which a worker of several control planes has, of a virtual address, of keys of Secrets."""
+OF_SOME_HOSTS = {
+    *("load-balancer-runs-with", "haproxy-is-ours", "vip-runs-with", "keepalived-is-ours", "encryption"),
+    "network-manager-reads",
+}
+"""Marks of a load balancer, which a worker of several control planes has, of a virtual address, of keys of Secrets, of
+NetworkManager."""
 
 
 def test_every_mark_of_a_node_is_missed() -> None:

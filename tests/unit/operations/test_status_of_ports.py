@@ -164,7 +164,7 @@ def test_each_checked_port_is_one_number() -> None:
 def test_the_page_of_hosts_has_what_the_scripts_install(tmp_path: Path) -> None:
     """Also a program that a script needs from now on."""
     page = (SCRIPTS.parent / "docs" / "hosts.md").read_text()
-    for package in ("haproxy", "keepalived", "kubelet", "gnupg", "containerd"):
+    for package in ("haproxy", "keepalived", "kubelet", "gnupg", "containerd or containerd.io"):
         assert f"\n| {package} | " in page
     prepare = tmp_path / "parts" / "prepare"
     prepare.mkdir(parents=True)
