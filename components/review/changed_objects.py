@@ -86,7 +86,7 @@ def _grant(inputs: Inputs) -> str:
 def _end(kind: str, name: str, wanted: Wanted) -> str:
     if kind != "Namespace":
         return "is deleted"
-    if any(addon.namespace == name and _recorded(_rendered(addon, wanted), wanted) for addon in ADDONS):
+    if any(addon.namespace == name and _left_by(addon, wanted) for addon in ADDONS):
         return "is deleted, with every object in it"
     return "no setting names it any more; it stays, with every object in it"
 
@@ -110,16 +110,16 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
         return
     known: set[str] = set()
     for addon in known_addons(wanted.settings):
-        is_wanted = addon.is_wanted(wanted.settings)
-        if not is_wanted and addon.namespace and ("Namespace", addon.namespace) not in wanted.last.objects:
-            continue  # nobody fetches the manifest of an add-on that is neither there nor wanted
+        if not addon.is_wanted(wanted.settings):
+            left = _left_by(addon, wanted)
+            known |= left
+            if left:
+                yield f"add-on {addon.name}: is removed"
+            continue
         rendered = _rendered(addon, wanted)
         recorded = _recorded(rendered, wanted)
         known |= rendered.keys()
-        if not is_wanted:
-            if recorded:
-                yield f"add-on {addon.name}: is removed"
-        elif not recorded:
+        if not recorded:
             yield f"add-on {addon.name}: is applied"
         else:
             changed = [
@@ -138,6 +138,12 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
 def _is_of_addon(kind: str, name: str) -> bool:
     """True for a name from `object_name`; no other name has a capital letter."""
     return name.startswith(f"{kind}:")
+
+
+def _left_by(addon: Addon, wanted: Wanted) -> set[str]:
+    """Names of the objects that the last update left of an add-on, without its manifest, which may be out of reach."""
+    component = f"kubeadm:index:{addon.type}"
+    return {name for (_, name), of in wanted.last.components.items() if of == component}
 
 
 def _rendered(addon: Addon, wanted: Wanted) -> dict[str, Inputs]:

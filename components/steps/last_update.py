@@ -57,12 +57,14 @@ class LastUpdate:
         sealing_key: the key for which steps seal a secret that they return; None before it was minted.
         steps: recorded steps by host name and step name.
         objects: Kubernetes objects by kind and resource name, as the cluster accepted them.
+        components: type of the component of each of these objects, likewise.
         contents: content of the files that hosts share, by digest.
     """
 
     identity: str | None = None
     steps: Mapping[tuple[str, StepName], RecordedStep] = field(default_factory=dict)
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    components: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
     contents: Mapping[str, str] = field(default_factory=dict, repr=False)
     sealing_key: SealingKey | None = None
 
@@ -132,7 +134,7 @@ def load_last_update(cluster: str) -> LastUpdate:
 
 def last_update_of(cluster: str, state: State) -> LastUpdate:
     """The last update of one cluster in the state of a stack; other resources of the stack are ignored."""
-    identity, sealing_key, steps, objects, contents = None, None, {}, {}, {}
+    identity, sealing_key, steps, objects, components, contents = None, None, {}, {}, {}, {}
     for parent, name, resource in _below(cluster, state):
         outputs, kind = resource["outputs"], resource["type"]
         if kind == "command:remote:Command" and parent in PARENTS_OF_STEPS:
@@ -146,8 +148,9 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
             # The output of a Stash keeps its first value; the input is the value of the last update.
             contents = {File(path, content).digest: content for path, content in outputs["input"].items()}
         elif kind.startswith("kubernetes:"):
-            objects[kind.rpartition(":")[2], name] = outputs
-    return LastUpdate(identity, steps, objects, contents, sealing_key)
+            key = kind.rpartition(":")[2], name
+            objects[key], components[key] = outputs, parent
+    return LastUpdate(identity, steps, objects, components, contents, sealing_key)
 
 
 def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
