@@ -17,14 +17,26 @@ refuse() {
   exit 1
 }
 
+# parents: the processes above this one.
+parents() {
+  local pid=$$ line
+  while ((pid > 1)) && line=$(cat "/proc/$pid/stat" 2>/dev/null); do
+    read -r _ pid _ <<<"${line##*) }" # the name of a process, in parentheses, may have any character
+    printf '%s ' "$pid"
+  done
+}
+
 # One step at a time on this machine; a step that lost its SSH session goes on to its end, and the next one waits for it.
 mkdir -p /run/pulumi-kubeadm
 exec {lock}>/run/pulumi-kubeadm/lock
 flock --nonblock "$lock" || {
+  before=$(parents)
   flock --wait "$LOCK_TIMEOUT_SECONDS" "$lock" ||
     refuse "no other run on this machine" "a run that holds /run/pulumi-kubeadm/lock" "fuser -v /run/pulumi-kubeadm/lock"
   # Whoever sent this may have cancelled it meanwhile: without a session the step does not begin.
   printf '%s: %s: the run that held this machine is over\n' "$HOST_NAME" "$STEP" >&2 || exit 1
+  # A sudo that logs what is printed takes it without a session, too; then it has another parent.
+  [[ $(parents) == "$before" ]] || exit 1
 }
 
 # The version is read under the lock: an installation waits for it too, so no step gets parts of two versions. Where

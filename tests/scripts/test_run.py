@@ -6,11 +6,14 @@ import fcntl
 import os
 import shlex
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from components.host_files import File
+from components.steps.remote import CREATE
 from components.steps.result import result_of
 from tests.scripts.machine import VERSION, Machine, cut_off, until
 
@@ -274,6 +277,34 @@ def test_a_step_that_waits_for_its_turn_begins_only_with_its_session(machine: Ma
     else:
         assert waiting.communicate(timeout=20)[1] == "node1: next: the run that held this machine is over\n"
     assert ran.exists() == (not closed)
+
+
+def test_a_step_does_not_begin_below_a_sudo_that_logs_and_has_lost_its_session(machine: Machine) -> None:
+    """It takes what the step prints, as nobody does without it, and its parent is another one."""
+    ran = machine.path("ran")
+    machine.script("next", f"touch {shlex.quote(str(ran))}\n")
+    lock = machine.path("/run/pulumi-kubeadm/lock")
+    lock.parent.mkdir(parents=True)
+    shell = shlex.join(CREATE.removeprefix("sudo -n ").split())
+    session = subprocess.Popen(
+        ["bash", "-c", f"{shell}; true"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=machine.root
+    )
+    assert session.stdin
+    assert session.stderr
+    children = Path(f"/proc/{session.pid}/task/{session.pid}/children")
+    until(lambda: bool(children.read_text().split()))
+    for process in (session.pid, int(children.read_text()), os.getpid()):
+        (machine.root / "proc" / str(process)).symlink_to(f"/proc/{process}")
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        session.stdin.write(machine.text("next"))
+        session.stdin.close()
+        time.sleep(0.5)  # until it waits
+        session.kill()
+        session.wait()
+    with session.stderr:
+        assert session.stderr.read() == "node1: next: the run that held this machine is over\n"
+    assert not ran.exists()
 
 
 def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
