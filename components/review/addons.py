@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pulumi
 
-from components.addons import ADDONS
-from components.addons.manifests import Manifest, containers, image_in_text, object_name
+from components.addons import ADDONS, addons_of
+from components.addons.manifests import DEFINITION, Manifest, containers, image_in_text, object_name
 from components.addons.of_stack import manifest_objects
 from components.objects.access_rules import access_objects
 from components.objects.node_addresses import node_addresses
@@ -15,6 +15,7 @@ from components.objects.pull_secrets import NAME as PULL_SECRET
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES
 from components.settings.stack_file import SettingsError
+from components.steps.wanted import Wanted
 from components.yaml_text import yaml_text
 
 OF_KUBEADM = {
@@ -36,6 +37,19 @@ def refuse_wrong_addons(settings: Settings) -> None:
     problems = list(_problems(settings))
     if problems:
         raise SettingsError(problems)
+
+
+def moved_objects(wanted: Wanted) -> Iterator[str]:
+    """Add-ons with objects of another kind of add-on that leaves: the engine would make these, and then delete them."""
+    components = {key[1]: of for key, of in wanted.last.components.items() if key[0] != DEFINITION}
+    for addon in addons_of(wanted.settings) if components else []:
+        names = {object_name(each) for each in addon.objects(wanted.settings)} & components.keys()
+        moved = sorted(name for name in names if components[name] != f"kubeadm:index:{addon.type}")
+        if moved:
+            yield (
+                f"add-on {addon.name}: its objects are those of another add-on until that one has left, found"
+                f" {moved[0]}; leave {addon.name} out, or switch it off, `pulumi up`, then write it again"
+            )
 
 
 def _problems(settings: Settings) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from components.host_files import kubeadm
+from components.review.addons import moved_objects
 from components.review.departures import departures_without_sponsor, roles_that_change
 from components.review.encryption import lost_keys
 from components.settings import Host
@@ -62,6 +63,7 @@ def _problems(wanted: Wanted) -> Iterator[str]:
         )
     yield from _fixed(wanted)
     yield from lost_keys(wanted)
+    yield from moved_objects(wanted)
     yield from _addresses(wanted)
     yield from _names(wanted)
     yield from _versions(wanted)

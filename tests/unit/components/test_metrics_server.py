@@ -9,7 +9,8 @@ import pytest
 
 from components.addons.metrics_server import METRICS_SERVER
 from components.settings.stack_file import parse_settings
-from tests.unit.support.planning import planned, state_of
+from local.paths import REPOSITORY
+from tests.unit.support.planning import impossible, planned, state_of
 from tests.unit.support.recording import record, stack_of
 from tests.unit.support.stacks import Stack, only_problem, problems, smallest, with_workers
 
@@ -75,6 +76,19 @@ def test_a_stack_of_an_older_version_gets_it_and_the_plan_says_so(tmp_path: Path
     assert planned(stack, without) == ["add-on metrics-server: is applied"]
     assert planned(stack, with_it) == ["nothing is done to any node"]
     assert planned(stack | OFF, with_it) == ["add-on metrics-server: is removed"]
+
+
+def test_it_follows_an_add_on_of_the_stack_with_the_same_objects_in_two_updates(tmp_path: Path) -> None:
+    """In one update the engine would make its Deployment, and then delete it for the add-on that leaves."""
+    manifest = tmp_path / "own.yaml"
+    manifest.write_text((REPOSITORY / "manifests" / "metrics-server.yaml").read_text())
+    stack = stack_of(tmp_path)
+    own = state_of(record(stack | OFF | {"addons": {"own": {"manifest": str(manifest)}}}, preview=False))
+    (problem,) = impossible(stack, own)
+    assert problem.startswith("add-on metrics-server: its objects are those of another add-on until that one has left")
+    assert "switch it off, `pulumi up`, then write it again" in problem
+    assert impossible(stack | OFF, own) == []
+    assert impossible(stack, state_of(record(stack | OFF, preview=False))) == []
 
 
 @pytest.mark.parametrize(
