@@ -232,7 +232,8 @@ def test_a_registry_with_tls_and_password_is_written_and_read_with_those_of_the_
     assert password not in printed.out + printed.err
     if password_is_right:
         assert results == [0, 0], printed
-        assert [printed.out.count(f"  {what}  ") for what in ("copied ", "there  ")] == [len(stack_images(settings))] * 2
+        counts = {printed.out.count(f"  {what}  ") for what in ("copied ", "there  ")}
+        assert counts == {len(stack_images(settings))}
     else:
         assert results == [1]
         assert "authentication required" in printed.err or "unauthorized" in printed.err
