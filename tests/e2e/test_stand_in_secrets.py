@@ -40,7 +40,7 @@ grep --text --files-with-matches --fixed-strings --file {secrets} /proc/[0-9]*/c
 find {directory} -type f -perm /044 -exec grep --text --files-with-matches --fixed-strings --file {secrets} {{}} +
 """
 """What others see while a step runs: arguments of each process of this host, and files that they may read."""
-STEPS = ("prepare reset", "images", "init", "kubeconfig", "membership leave", "join")
+STEPS = ("prepare", "images", "init", "kubeconfig", "membership", "join")
 
 
 @pytest.fixture(scope="module")
