@@ -13,7 +13,7 @@ import pulumi
 
 from components.settings import Host, Ssh
 from components.steps.explain import connection_problem
-from components.steps.ssh import silence_of
+from components.steps.ssh import login_command, silence_of
 from components.steps.step import Step
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch
@@ -62,5 +62,5 @@ def silence_problem(step: Step, ssh: Ssh, seen: str) -> Problem:
         f"{host.name}: {step.name}",
         expected="an answer of its SSH server",
         seen=seen,
-        next_command=f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address} true",
+        next_command=f"{login_command(host, ssh)} true",
     )

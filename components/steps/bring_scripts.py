@@ -11,7 +11,7 @@ import pulumi
 from components.settings import Ssh
 from components.steps.explain import connection_problem
 from components.steps.scripts import install_scripts
-from components.steps.ssh import run_as_root
+from components.steps.ssh import login_command, run_as_root
 from components.steps.step import Step
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch
@@ -41,5 +41,5 @@ def _problem(step: Step, ssh: Ssh, log: str) -> Problem:
         f"{host.name}: {step.name}",
         expected="the host to take the scripts of this project",
         seen=log.strip() or "nothing",
-        next_command=f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address} sudo -n true",
+        next_command=f"{login_command(host, ssh)} sudo -n true",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components.settings import Host, Ssh
+from components.steps.ssh import login_command
 from components.steps.step import Step
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch
@@ -48,16 +49,12 @@ def advice_by_sign(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     return {**_login_advice(host, ssh), **_machine_advice(host, ssh), **_server_advice(host, ssh)}
 
 
-def _login(host: Host, ssh: Ssh) -> str:
-    return f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address}"
-
-
 def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """For keys that are not accepted, on either side."""
     user, port = host.user or ssh.user, host.port or ssh.port
     key_is_refused = (
         f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
-        f"{_login(host, ssh)}; add the public key to ~{user}/.ssh/authorized_keys",
+        f"{login_command(host, ssh)}; add the public key to ~{user}/.ssh/authorized_keys",
     )
     other_host_key = (
         "the SSH host key that the stack pins",
@@ -90,7 +87,7 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         # x/crypto's error for a session whose machine, network or sshd went away.
         "exited without exit status": (
             "the SSH session to last as long as the step",
-            f"{_login(host, ssh)}; once the machine answers: pulumi up, which waits for a step that still runs",
+            f"{login_command(host, ssh)}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
         "a password is required": (
             f"sudo without a password for {user}",
@@ -104,7 +101,7 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 
 def _server_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """For a machine that does not answer, or drops the connection."""
-    login = _login(host, ssh)
+    login = login_command(host, ssh)
     no_server = ("an SSH server", f"{login}; start ssh on the machine, or mend address and port")
     no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
     unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")

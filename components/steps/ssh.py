@@ -48,6 +48,13 @@ class Answer:
     log: str
 
 
+def login_command(host: Host, ssh: Ssh) -> str:
+    """The command by which a person logs in to a host, as steps do: through the bastion where there is one."""
+    bastion = ssh.bastion
+    through = f" -J {bastion.user}@{bastion.address}:{bastion.port}" if bastion else ""
+    return f"ssh{through} -p {host.port or ssh.port} {host.user or ssh.user}@{host.address}"
+
+
 async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> Answer:
     """Run bash as root on a host.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pulumi
 
 from components.settings import Ssh
-from components.steps.ssh import SILENT, silence_of
+from components.steps.ssh import SILENT, login_command, silence_of
 from components.steps.step import Step, StepName
 from problem import Problem
 
@@ -77,13 +77,13 @@ class Watch:
 
 def _problem(step: Step, ssh: Ssh, *, is_ended: bool) -> Problem:
     host = step.host
-    login = f"ssh -p {host.port or ssh.port} {host.user or ssh.user}@{host.address}"
     first = "" if is_ended else "press Ctrl-C twice; "
     return Problem(
         f"{host.name}: {step.name}",
         expected="its SSH server to answer while the step runs",
         seen=f"{SILENT_LOOKS} looks without an answer, one every {LOOK_SECONDS} s",
-        next_command=f"{first}{login}; once the machine answers: pulumi up, which waits for a step that still runs",
+        next_command=f"{first}{login_command(host, ssh)}; once the machine answers: pulumi up, which waits for a step"
+        " that still runs",
     )
 
 

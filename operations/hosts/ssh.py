@@ -43,7 +43,7 @@ def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
     found = EXPLAINED.search(answer.log) if answer.log.count("\n  Next: ") == 1 else None
     if found and found["where"].startswith(f"{host.name}: "):
         return Problem(**{name: text.replace("\n    ", "\n") for name, text in found.groupdict().items()})
-    step, user, port = f"{host.name}: run a script over SSH", host.user or ssh.user, host.port or ssh.port
+    step = f"{host.name}: run a script over SSH"
     if answer.status == connection.NO_SSH:
         next_command = "apt-get install openssh-client"
         return Problem(step, expected="the program ssh", seen="none in PATH", next_command=next_command)
@@ -51,5 +51,5 @@ def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
         step,
         expected="the script to succeed",
         seen=answer.log or f"exit status {answer.status}",
-        next_command=f"ssh -p {port} {user}@{host.address} sudo -n true",
+        next_command=f"{connection.login_command(host, ssh)} sudo -n true",
     )

@@ -58,7 +58,7 @@ fact containerd "$(output_of systemctl is-active containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(output_of systemctl is-active kubelet)"
 fact cri "$(if timeout 15 crictl info &>/dev/null; then echo serves; else output_of crictl info; fi)"
-fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' /etc/containerd/config.toml 2>&1 || true)" # none is well
+fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages /etc/containerd/config.toml || true)" # no such line, or no file, is well
 fact pause_configured "$(output_of containerd config dump | sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
 fact pause_present "$(if timeout 15 crictl inspecti --quiet "$PAUSE_IMAGE" &>/dev/null; then echo yes; else echo no; fi)"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"

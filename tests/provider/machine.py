@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.unit.support.listening import listening
 
 SSHD = "/usr/sbin/sshd"
 START_SECONDS = 20
@@ -107,17 +108,10 @@ def closed_port() -> int:
 def dropping() -> Iterator[tuple[int, list[float]]]:
     """A port that closes each connection, and the time of each."""
     times: list[float] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                times.append(time.monotonic())
-                connection.close()
+    def drop(connection: socket.socket) -> None:
+        times.append(time.monotonic())
+        connection.close()
 
-        threading.Thread(target=serve, daemon=True).start()
-        yield int(server.getsockname()[1]), times
-        server.shutdown(socket.SHUT_RDWR)
+    with listening(drop) as (port, _):
+        yield port, times

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +22,7 @@ from components.steps.ssh import silence_of
 from components.steps.step import Step
 from components.steps.wanted import Wanted, wanted_steps
 from components.steps.watch import Watch
+from tests.unit.support.listening import Served, listening
 from tests.unit.support.loops import finished
 from tests.unit.support.stacks import smallest
 
@@ -33,30 +31,6 @@ BOUND_SECONDS = 60
 """More than anything takes on a busy host."""
 BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
 TIMED_OUT = "Connection timed out during banner exchange"
-
-Served = Callable[[socket.socket], object]
-
-
-@contextmanager
-def listening(serve: Served) -> Iterator[tuple[int, list[socket.socket]]]:
-    """A port, and its connections, each of which is served once and then stays open."""
-    accepted: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                accepted.append(connection)
-                serve(connection)
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield server.getsockname()[1], accepted
-        server.shutdown(socket.SHUT_RDWR)
-    for connection in accepted:
-        connection.close()
 
 
 def frozen(_: socket.socket) -> None:

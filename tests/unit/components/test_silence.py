@@ -15,7 +15,8 @@ from components.settings import Host, Ssh
 from components.steps.last_update import LastUpdate
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
-from tests.unit.components.test_answers import frozen, greeting, listening
+from tests.unit.components.test_answers import frozen, greeting
+from tests.unit.support.listening import listening
 from tests.unit.support.planning import state_of, wanted_by
 from tests.unit.support.recording import record
 from tests.unit.support.several import several

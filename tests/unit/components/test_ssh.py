@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from components.settings.stack_file import parse_settings
 from components.steps import ssh
-from components.steps.ssh import Answer, run_as_root
+from components.steps.ssh import Answer, login_command, run_as_root
+from tests.unit.support.listening import listening
 from tests.unit.support.loops import finished
-from tests.unit.support.stacks import smallest
+from tests.unit.support.stacks import Stack, smallest
 
 ATTEMPTS = 3
-
-
-@contextmanager
-def listening(*, drops: bool) -> Iterator[tuple[int, list[socket.socket]]]:
-    """A port that accepts; it drops connections, or keeps them and is silent, as a frozen sshd does."""
-    accepted: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                accepted.append(connection)
-                if drops:
-                    connection.close()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1], accepted
-        server.shutdown(socket.SHUT_RDWR)
-    for connection in accepted:
-        connection.close()
 
 
 def answer_of(port: int, *, attempts: int) -> Answer:
@@ -53,7 +28,7 @@ def answer_of(port: int, *, attempts: int) -> Answer:
 def test_a_dropped_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a machine that boots, or a bastion that has too many logins at once."""
     monkeypatch.setattr(ssh, "PAUSE_SECONDS", 0)
-    with listening(drops=True) as (port, accepted):
+    with listening(socket.socket.close) as (port, accepted):
         answer = answer_of(port, attempts=ATTEMPTS)
         assert answer.status == ssh.CONNECTION_FAILED
         assert len(accepted) == ATTEMPTS
@@ -61,7 +36,7 @@ def test_a_dropped_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_machine_that_accepts_and_is_silent_is_given_up() -> None:
     """As a machine whose sshd is frozen: the kernel still accepts."""
-    with listening(drops=False) as (port, _):
+    with listening(lambda _: None) as (port, _):
         answer = answer_of(port, attempts=1)
     assert answer.status == ssh.CONNECTION_FAILED
     assert "timed out" in answer.log
@@ -78,3 +53,18 @@ def test_a_refusal_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "_run", refused)
     assert answer_of(22, attempts=ATTEMPTS).status == ssh.CONNECTION_FAILED
     assert len(runs) == 1
+
+
+def test_the_login_that_advice_names_goes_through_the_bastion() -> None:
+    """As steps do; without it the command reaches nobody."""
+    stack = smallest()
+    assert login(stack).startswith("ssh -p 22 ")
+    key = stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"] = {"bastion": {"address": "192.0.2.9", "user": "jump", "port": 2222, "hostKey": key}}
+    assert login(stack).startswith("ssh -J jump@192.0.2.9:2222 -p 22 ")
+
+
+def login(stack: Stack) -> str:
+    """The command for the control plane."""
+    settings = parse_settings(stack)
+    return login_command(settings.control_planes[0], settings.ssh)

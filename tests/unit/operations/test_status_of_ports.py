@@ -128,14 +128,25 @@ def listener() -> Iterator[int]:
 
 def facts_about(*ports: str, seconds: int = 3) -> dict[str, str]:
     """What the script prints of these ports."""
-    text = FACTS.read_text().replace("PORT_SECONDS=3", f"PORT_SECONDS={seconds}")
+    return {name: value for name, value in all_facts(*ports, seconds=seconds).items() if name.startswith("port ")}
+
+
+def all_facts(*ports: str, seconds: int = 3) -> dict[str, str]:
+    """What the script prints, on a machine without a file of containerd."""
+    text = (
+        FACTS.read_text().replace("PORT_SECONDS=3", f"PORT_SECONDS={seconds}").replace("/etc/containerd/", "/nowhere/")
+    )
     given = f"PAUSE_IMAGE=x MARKS= PORTS='{' '.join(ports)}'\n"
     stubs = "".join(f"{name}() {{ :; }}\n" for name in ("crictl", "journalctl", "systemctl", "busctl", "containerd"))
     printed = subprocess.run(
         ["bash", "-euo", "pipefail"], input=f"{stubs}{given}{text}", capture_output=True, text=True, check=True
     ).stdout
-    facts = dict(line.split("\t", 1) for line in printed.splitlines())
-    return {name: value for name, value in facts.items() if name.startswith("port ")}
+    return dict(line.split("\t", 1) for line in printed.splitlines())
+
+
+def test_a_missing_file_of_containerd_disables_no_plugin() -> None:
+    """Its absence was the value, and status said that the CRI plugin is disabled."""
+    assert all_facts()["cri_disabled"] == ""
 
 
 def test_an_open_port_is_no_fact_and_a_refusal_is_one(listener: int) -> None:
