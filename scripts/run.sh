@@ -36,7 +36,8 @@ flock --nonblock "$lock" || {
   # Whoever sent this may have cancelled it meanwhile: without a session the step does not begin.
   printf '%s: %s: the run that held this machine is over\n' "$HOST_NAME" "$STEP" >&2 || exit 1
   # A sudo that logs what is printed takes it without a session, too; then it has another parent.
-  [[ $(parents) == "$before" ]] || exit 1
+  now=$(parents)
+  [[ $now == "$before" ]] || exit 1
 }
 
 # The version is read under the lock: an installation waits for it too, so no step gets parts of two versions. Where
