@@ -52,6 +52,15 @@ class Environment:
         """Directory of keys, certificates and the generated stack file, with mode 0700."""
         return STATE / self.name
 
+    def network_options(self, address: str) -> tuple[str, ...]:
+        """Options of podman for a container at an address.
+
+        The MAC address follows from the IP address: this host and the machines remember a neighbor's for a minute, and
+        send what is meant for a new container to the one before it.
+        """
+        mac = ":".join(["02", "00", *(f"{int(number):02x}" for number in address.split("."))])
+        return ("--network", self.name, "--ip", address, "--mac-address", mac)
+
     def address(self, machine: str) -> str:
         """Address of a machine."""
         return f"{self.network}.{self.machines[machine]}"

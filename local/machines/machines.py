@@ -163,7 +163,7 @@ def _create(environment: Environment, machine: str, image: str, way_out: bool) -
         *("--privileged", "--cgroupns=private", "--systemd=false", "--restart", "always"),
         *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec"),
         *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"),
-        *("--network", environment.name, "--ip", environment.address(machine), "--no-hosts"),
+        *(*environment.network_options(environment.address(machine)), "--no-hosts"),
         # Without this option podman gives the machine the name servers of this host.
         *(() if way_out else ("--dns=none",)),
         *(option for volume in volumes for option in volume),

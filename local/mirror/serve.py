@@ -145,11 +145,6 @@ def ensure_image() -> None:
             podman("rmi", old, step=step)
 
 
-def _link_address(address: str) -> str:
-    """The MAC address by IP address: machines remember the MAC address of an earlier container for a minute."""
-    return ":".join(["02", "00", *(f"{int(number):02x}" for number in address.split("."))])
-
-
 def _start(environment: Environment, key: str) -> None:
     mounts = {
         WEB: "/srv/www",
@@ -159,8 +154,8 @@ def _start(environment: Environment, key: str) -> None:
     }
     podman(
         *("run", "--detach", "--name", _container(environment), "--hostname", "mirror"),
-        *("--network", environment.name, "--ip", environment.mirror_address, "--read-only"),
-        *("--mac-address", _link_address(environment.mirror_address)),
+        *environment.network_options(environment.mirror_address),
+        "--read-only",
         *("--label", f"{LABEL}={owner(environment)}", "--label", f"{CONTENT_KEY}={key}"),
         *("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000", "--restart", "always"),
         *(argument for source, target in mounts.items() for argument in ("--volume", f"{source}:{target}:ro")),

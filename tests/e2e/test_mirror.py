@@ -123,7 +123,7 @@ def secure(storage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     name = f"{E2E.name}-registry-secure"
     volumes = (f"{directory}:/srv/tls:ro", f"{tmp_path_factory.mktemp('images')}:/srv/registry")
     options = [each for volume in volumes for each in ("--volume", volume)]
-    start(name, config, "--network", E2E.name, "--ip", SECURE, *options)
+    start(name, config, *E2E.network_options(SECURE), *options)
     try:
         wait_for_port(SECURE, 443)
         yield certificate, access

@@ -14,6 +14,7 @@ from local.debian import is_installed
 from local.environment import E2E
 from local.machines import root_file_system
 from local.machines.engine import inspected
+from local.paths import REPOSITORY
 from problem import StepError
 
 
@@ -88,3 +89,11 @@ def test_runs_at_the_same_time_build_a_machine_image_once(monkeypatch: pytest.Mo
     assert len(built) == 1
     (name,) = names
     assert sorted(path.name for path in cache.iterdir()) == [f"debian-{name.rpartition(':')[2]}.tar.zst", "lock"]
+
+
+def test_a_new_container_has_the_mac_address_of_the_one_before_it() -> None:
+    """Neighbors send to the address that they remember; `network_options` is the one place that gives an address."""
+    options = E2E.network_options("192.0.2.17")
+    assert options == ("--network", E2E.name, "--ip", "192.0.2.17", "--mac-address", "02:00:c0:00:02:11")
+    sources = [*(REPOSITORY / "local").rglob("*.py"), *(REPOSITORY / "tests" / "e2e").rglob("*.py")]
+    assert [path.name for path in sources if '"--ip"' in path.read_text()] == ["environment.py"]
