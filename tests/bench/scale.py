@@ -2,7 +2,8 @@
 
 The machines are stand-ins behind a real SSH server, whose steps do nothing, and the stack has no Kubernetes objects:
 the engine, its providers, the Python program and SSH have the cost. An SSH agent has the key, as the README says.
-Each `up` skips its preview, which has a column.
+Each `up` skips its preview, which has a column. Seconds are those of a clock: other programs of this host prolong them.
+CPU seconds of Pulumi, without the machines, hardly depend on other programs.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import argparse
 import hashlib
 import math
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,11 +51,13 @@ class Cost:
 
     Attributes:
         seconds: duration of the run.
+        cpu_seconds: CPU time of engine, providers and program together.
         megabytes: peak memory of engine, providers and program together.
         logins: number of logins to machines.
     """
 
     seconds: float = 0
+    cpu_seconds: float = 0
     megabytes: float = 0
     logins: int = 0
 
@@ -74,7 +79,8 @@ def main() -> int:
     """Print a line for each size, then the exponent of growth of each column."""
     arguments = _arguments()
     columns = "".join(f"{name:>15}" for name in OPERATIONS)
-    print(f"{'hosts':>5}{columns}{'state':>10}{'a host':>9}{'memory':>9}  logins of each", flush=True)
+    sizes = f"{'state':>10}{'a host':>9}{'memory':>9}"
+    print(f"{'hosts':>5}{columns}{sizes}  logins of each; CPU seconds of each", flush=True)
     measured: dict[int, Measured] = {}
     with stand_ins(step_seconds=arguments.step_seconds) as machines:
         for hosts in arguments.hosts:
@@ -101,7 +107,7 @@ def _measure(hosts: int, machines: StandIns, directory: Path, parallel: int | No
     for name, operation in OPERATIONS.items():
         _write_stack_file(directory, hosts + 1 if name == "one more" else hosts, machines)
         before = machines.logins()
-        measured.costs[name] = cost = _run([*machines.inside, "pulumi", *operation, *more], directory, environment)
+        measured.costs[name] = cost = run([*machines.inside, "pulumi", *operation, *more], directory, environment)
         cost.logins = machines.logins() - before
         if name == "first up":
             (state,) = (directory / "state").glob(f".pulumi/stacks/*/{STACK}.json")
@@ -122,7 +128,7 @@ def _new_stack(directory: Path) -> dict[str, str]:
     }
     del environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # so that the program is compiled once and not in each run
-    _run(["pulumi", "stack", "init", STACK], directory, environment)
+    run(["pulumi", "stack", "init", STACK], directory, environment)
     return environment
 
 
@@ -144,13 +150,13 @@ def _write_stack_file(directory: Path, hosts: int, machines: StandIns) -> None:
     file.write_text(yaml.safe_dump(content))
 
 
-def _run(command: list[str], directory: Path, environment: dict[str, str]) -> Cost:
+def run(command: list[str], directory: Path, environment: dict[str, str]) -> Cost:
     """Run a command to its end; a failure prints its output."""
     cost = Cost()
     program = shutil.which(command[0], path=environment["PATH"])
     assert program, "make tools installs it"
     with (directory / "output").open("w+") as output:
-        began = time.monotonic()
+        began, used = time.monotonic(), _cpu_seconds_of_children()
         with subprocess.Popen(
             [program, *command[1:], "--non-interactive"],
             cwd=directory,
@@ -162,12 +168,18 @@ def _run(command: list[str], directory: Path, environment: dict[str, str]) -> Co
             watcher = threading.Thread(target=_watch_memory, args=(process, cost))
             watcher.start()
             status = process.wait()
-            cost.seconds = time.monotonic() - began
+            cost.seconds, cost.cpu_seconds = time.monotonic() - began, _cpu_seconds_of_children() - used
             watcher.join()
         if status != 0:
             output.seek(0)
             sys.exit(output.read()[-4000:])
     return cost
+
+
+def _cpu_seconds_of_children() -> float:
+    """CPU time of all processes below this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _watch_memory(process: subprocess.Popen[bytes], cost: Cost) -> None:
@@ -191,19 +203,22 @@ def _line(hosts: int, measured: Measured) -> str:
     seconds = "".join(f"{cost.seconds:>13.1f} s" for cost in measured.costs.values())
     state, memory = measured.state_kilobytes, max(cost.megabytes for cost in measured.costs.values())
     logins = " ".join(str(cost.logins) for cost in measured.costs.values())
-    return f"{hosts:>5}{seconds}{state:>7.0f} kB{state / hosts:>6.1f} kB{memory:>6.0f} MB  {logins}"
+    cpu = " ".join(f"{cost.cpu_seconds:.1f}" for cost in measured.costs.values())
+    return f"{hosts:>5}{seconds}{state:>7.0f} kB{state / hosts:>6.1f} kB{memory:>6.0f} MB  {logins}; {cpu}"
 
 
 def _growth(measured: dict[int, Measured]) -> str:
     """Exponents from 10 to 100 hosts if both were measured, otherwise from the smallest to the largest size."""
     few, many = (10, 100) if {10, 100} <= measured.keys() else (min(measured), max(measured))
 
-    def power(name: str) -> float:
-        ratio = measured[many].costs[name].seconds / measured[few].costs[name].seconds
-        return math.log(ratio) / math.log(many / few)
+    def powers(of: Callable[[Cost], float]) -> str:
+        ratios = {name: of(measured[many].costs[name]) / of(measured[few].costs[name]) for name in OPERATIONS}
+        return ", ".join(f"{name} {math.log(ratio) / math.log(many / few):.2f}" for name, ratio in ratios.items())
 
-    powers = ", ".join(f"{name} {power(name):.2f}" for name in OPERATIONS)
-    return f"from {few} to {many} hosts seconds grow with the power of their number: {powers}"
+    return (
+        f"from {few} to {many} hosts seconds grow with the power of their number: {powers(lambda cost: cost.seconds)}\n"
+        f"CPU seconds: {powers(lambda cost: cost.cpu_seconds)}"
+    )
 
 
 if __name__ == "__main__":
