@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test sdk-versions crash-points any-input e2e ha recovery add-ons lifecycle errors faults chaos lint configuration site support release-notes \
+.PHONY: help up refresh down status preview public tools test sdk-versions crash-points any-input e2e ha recovery add-ons lifecycle errors faults chaos lint configuration picture site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -109,6 +109,10 @@ lint: ## Style, types, shell, documentation
 configuration: ## Write the pages of settings, commands, errors, hosts and versions and the editors' schema anew, from the code
 	@$(PYTHON) -m local.toolchain
 	@$(BIN)/python -m operations configuration
+
+picture: ## LOG=.local/logs/pulumi-dev.log: draw the first update of a cluster in a log of local machines, for the README
+	@$(PYTHON) -m local.recorded $(call needed,LOG)
+	@$(MAKE) --no-print-directory configuration
 
 site: ## The documentation as a site with search, in .local/site; a broken link ends the build
 	@$(PYTHON) -m local site

@@ -126,7 +126,8 @@ def _fetched(url: str, sha256: str) -> bytes:
             "manifest",
             expected=f"{url} to be readable",
             seen=str(error),
-            next_command="copy the file to where it can be reached, and set its URL in the stack file",
+            next_command="copy the file to where it can be reached, and set its URL in the stack file:"
+            ' docs/pull-requests.md, "Networks without GitHub"',
         )
         raise pulumi.RunError(str(problem)) from error
     check_sum(content, sha256, url)

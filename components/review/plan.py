@@ -107,7 +107,7 @@ def _endpoint(wanted: Wanted) -> Iterator[str]:
 
 
 def _backup(wanted: Wanted) -> Iterator[str]:
-    """A line for bundles that nobody can take from the machines, where a control plane is new or its bundles change."""
+    """A line for snapshots that nobody can fetch, where a control plane is new or its bundles change."""
     paths, settings = {backup.SETTINGS, backup.RECIPIENT, backup.TIMER}, wanted.settings
     for host in settings.living_control_planes:
         step = wanted.step(host.name, StepName.PREPARE)
@@ -115,8 +115,8 @@ def _backup(wanted: Wanted) -> Iterator[str]:
         before = recorded.inputs.digests if recorded else {}
         if any(before.get(path) != step.digests.get(path) for path in paths) and not settings.backup.recipient:
             yield (
-                "etcd: its bundles stay on the control planes, with whose machines they are lost: backup.recipient"
-                " names a certificate, for whose key they are encrypted, so that `make snapshot` can fetch them"
+                "etcd: snapshots stay on the control planes, and are lost with the machines; with a certificate in"
+                " backup.recipient they are encrypted, and `make snapshot` fetches them"
             )
             return
 

@@ -64,7 +64,7 @@ def _of_backend(stack: str) -> tuple[Preview, Comparison]:
 def _of_empty_state(arguments: argparse.Namespace) -> tuple[Preview, Comparison]:
     with _preview.of_empty_state(arguments.stack) as selection:
         found = _preview.preview(selection)
-    alone = Comparison("Compared with an empty state: all that there is, is new.", counted(found.changes), "")
+    alone = Comparison("Compared with an empty state: every resource is created.", counted(found.changes), "")
     if not arguments.base or found.errors:
         return found, alone
     other = _at(arguments.base, arguments.stack)
@@ -77,7 +77,7 @@ def _of_empty_state(arguments: argparse.Namespace) -> tuple[Preview, Comparison]
     number = sum(other.after.get(urn) != found.after.get(urn) for urn in urns)
     outcome = f"{number} of {len(urns)} resources differ" if number else "nothing differs"
     base = (
-        f"Compared with `{arguments.base}`. There is no cluster behind this stack, so below all that there is, is new."
+        f"Compared with `{arguments.base}`. The stack has no state: the output of Pulumi below creates every resource."
     )
     return found, Comparison(base, outcome, changed)
 

@@ -68,6 +68,10 @@ def explained(step: str, found: Workspace, commands: StackCommands) -> Iterator[
         next_command = "remove the cause named above, then run the same command again"
         if not _is_logged_in(found):
             next_command = "pulumi login"
+        elif "PULUMI_CONFIG_PASSPHRASE" in message(error):
+            next_command = (
+                "export PULUMI_CONFIG_PASSPHRASE=..., the passphrase of the stack, then the same command again"
+            )
         raise StepError(
             Problem(step, expected="Pulumi to succeed", seen=message(error), next_command=next_command)
         ) from error

@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> None:
     with path.open("x") as file:
         file.write(text)
     print(f"\nWrote {path.name}. Next:")
-    print(f"  pulumi stack init {arguments.name}\n  pulumi preview --stack {arguments.name}")
+    print(f"  pulumi stack init {arguments.name} --secrets-provider passphrase")
+    print(f"  pulumi preview --stack {arguments.name}\n  pulumi up --stack {arguments.name}")
 
 
 def answers(name: str) -> Stack:

@@ -22,6 +22,8 @@ from tests.e2e.tutorials import ETCD, script, settings_of
 
 TUTORIAL_MACHINES = ("192.0.2.11", "192.0.2.12", "192.0.2.13")
 LIMIT_SECONDS = 1800
+PROXY = re.compile(r"(?i)(?:http|https|no)_proxy")
+"""With no_proxy: the machines are reached without a proxy."""
 
 
 def answers() -> str:
@@ -63,7 +65,7 @@ def home(directory: Path) -> Path:
 
 def environment(directory: Path, access: MirrorAccess) -> dict[str, str]:
     """Variables of a person who has never used Pulumi here; downloads that this host has are reused."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "http_proxy", "https_proxy") if name in os.environ}
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG"} or PROXY.fullmatch(name)}
     found = home(directory)
     variables = {
         **kept,

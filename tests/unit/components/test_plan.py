@@ -47,8 +47,8 @@ def test_bundles_that_nobody_can_fetch_are_told(stack: Stack) -> None:
     """When they begin, or change."""
     del stack["backup"]
     line = (
-        "etcd: its bundles stay on the control planes, with whose machines they are lost: backup.recipient names a"
-        " certificate, for whose key they are encrypted, so that `make snapshot` can fetch them"
+        "etcd: snapshots stay on the control planes, and are lost with the machines; with a certificate in"
+        " backup.recipient they are encrypted, and `make snapshot` fetches them"
     )
     assert planned(stack, LastUpdate())[3:] == [line]
     last = state_of(record(stack, preview=False))

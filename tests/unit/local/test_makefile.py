@@ -32,6 +32,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["kubeconfig"], "STACK"),
         (["images"], "STACK"),
         (["mirror"], "STACK"),
+        (["picture"], "LOG"),
         (["mirror", "STACK=shop"], "TO"),
     ],
 )

@@ -13,6 +13,7 @@ import yaml
 
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
+from local.paths import REPOSITORY
 from operations import __main__ as operations
 from operations.stack import new_stack
 from operations.stack.stack_schema import PREFIX
@@ -81,7 +82,10 @@ def test_the_answers_become_a_valid_commented_stack_file(
     printed = capsys.readouterr().out
     assert f"shows {first.fingerprint} (ssh-ed25519)" in printed
     assert f"shows {second.fingerprint} (ecdsa-sha2-nistp256)" in printed
-    assert "pulumi preview --stack shop" in printed
+    _, _, following = printed.partition("Wrote Pulumi.shop.yaml. Next:\n")
+    readme = (REPOSITORY / "README.md").read_text().splitlines()
+    assert [line.strip() for line in following.splitlines() if line.strip() not in readme] == []
+    assert "pulumi up --stack shop" in following
 
 
 def test_a_name_that_yaml_reads_as_something_else_is_quoted(

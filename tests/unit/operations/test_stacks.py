@@ -103,6 +103,10 @@ def test_a_stack_file_that_is_none_is_said_to_be(project: Path, text: str, seen:
 
 NO_STACK = "echo \"error: no stack named 'x' found\" >&2; exit 255"
 NO_LOGIN = "echo 'error: PULUMI_ACCESS_TOKEN must be set' >&2; exit 255"
+LOCKED = """\
+if [ "$2" = whoami ]; then echo '{"user": "jo"}'; else
+  echo "error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE" >&2; exit 255
+fi"""
 ANOTHER = """if [ "$2" = whoami ]; then echo '{"user": "jo"}'; else echo "error: passphrase" >&2; exit 255; fi"""
 
 
@@ -114,6 +118,11 @@ ANOTHER = """if [ "$2" = whoami ]; then echo '{"user": "jo"}'; else echo "error:
         ("shop", "echo '{}'", "pulumi up --stack shop"),
         ("dev", "echo '{}'", "make up"),
         ("shop", NO_LOGIN, "pulumi login"),
+        (
+            "shop",
+            LOCKED,
+            "export PULUMI_CONFIG_PASSPHRASE=..., the passphrase of the stack, then the same command again",
+        ),
         ("shop", ANOTHER, "remove the cause named above, then run the same command again"),
     ],
 )
