@@ -28,7 +28,7 @@ from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
 from components.review.registries import warn_of_other_registries
-from components.review.silence import refuse_silent_machines
+from components.review.silence import refuse_silent_machines, watch_departures
 from components.review.support import warn_of_support
 from components.settings import Registry, Settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -99,7 +99,9 @@ class Cluster(pulumi.ComponentResource):
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         keys: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(encryption_keys or {})))
-        access, control_planes = self._make(StepCommands(wanted), passwords, keys)
+        commands = StepCommands(wanted)
+        watch_departures(wanted, commands.watch)
+        access, control_planes = self._make(commands, passwords, keys)
         self.kubeconfig = access.kubeconfig
         self.outputs = _outputs(access, control_planes, settings)
         self.register_outputs(self.outputs)

@@ -31,15 +31,17 @@ class StepCommands:
 
     Attributes:
         wanted: the steps of the cluster, and the last update.
+        watch: ends an update whose machines freeze.
     """
 
     wanted: Wanted
+    watch: Watch
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
         # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
-        self._watch = watch = Watch(wanted.settings.ssh)
+        self.watch = watch = Watch(wanted.settings.ssh)
         self._explain = explain_connection_failures(wanted, watch)
         self._bring, self._demand = bring_scripts(wanted, watch), demand_answer(wanted, watch)
 
@@ -82,7 +84,7 @@ class StepCommands:
                 opts,
             ),
         )
-        command.id.apply(lambda _: self._watch.ends(step))
+        command.id.apply(lambda _: self.watch.ends(step))
         return command
 
     def keep(self, subject: str, name: StepName, *, opts: pulumi.ResourceOptions) -> None:

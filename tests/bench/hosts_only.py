@@ -13,6 +13,7 @@ from components.review.clones import warn_of_clones
 from components.review.expiry import warn_of_expiry
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
+from components.review.silence import watch_departures
 from components.settings import Settings
 from components.settings.stack_file import load_settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -37,6 +38,7 @@ class HostsOnly(pulumi.ComponentResource):
         warn_of_expiry(wanted)
         super().__init__(CLUSTER_TYPE, name)
         child, commands = pulumi.ResourceOptions(parent=self), StepCommands(wanted)
+        watch_departures(wanted, commands.watch)
         lifetime = Lifetime(wanted, child)
         hosts = {
             name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
