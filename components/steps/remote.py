@@ -117,11 +117,11 @@ class StepCommands:
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
     def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
-        """Hooks of a command: the first of a host brings scripts and files, the others demand that it answers.
+        """Hooks of a command: the first ones of a host bring scripts and files, the others demand that it answers.
 
         Always the same: Pulumi writes the whole state for each resource whose hooks differ.
         """
         before: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = [
-            self._bring if step.name is StepName.PREPARE else self._demand
+            self._bring if step.name in {StepName.REPOSITORIES, StepName.PREPARE} else self._demand
         ]
         return pulumi.ResourceHookBinding(before_create=before, before_update=before, on_error=[self._explain])
