@@ -65,7 +65,7 @@ Fingerprint = Annotated[
     StringConstraints(pattern=_patterns.FINGERPRINT),
     AfterValidator(lambda value: value.removeprefix("0x").replace(" ", "").upper()),
 ]
-"""As gpg compares it; people copy it as a page of the key's owner groups its digits."""
+"""Digits for gpg, in capitals and without spaces; pages of owners have them in groups."""
 Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
 
 

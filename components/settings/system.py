@@ -16,7 +16,7 @@ Sysctls = dict[
 Module = Annotated[
     str, StringConstraints(pattern=_patterns.MODULE), AfterValidator(lambda name: name.replace("-", "_"))
 ]
-"""As the kernel names it: modprobe takes `vfio-pci` for `vfio_pci`."""
+"""Name that the kernel has: modprobe takes `vfio-pci` for `vfio_pci`."""
 SYSCTLS_OF_THE_GUIDE: Sysctls = {
     "net.bridge.bridge-nf-call-ip6tables": 1,
     "net.bridge.bridge-nf-call-iptables": 1,

@@ -107,7 +107,7 @@ class Watch:
 
 
 async def _seen(watched: list[Watched]) -> dict[str, str]:
-    """What each machine says: SILENT, IDLE where no step that is watched may run there, or something else.
+    """The word of each machine: SILENT, IDLE where no step that is watched may run there, or something else.
 
     Nobody logs in to a machine while all of them answer.
     """
