@@ -88,7 +88,7 @@ errors: ## The guide's common errors, each provoked on a cluster, named by `make
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/e2e/test_common_errors.py --exitfirst
 
-faults: ## Interrupted runs and half-done machines, each brought to its end; about 35 minutes
+faults: ## Interrupted runs, half-done machines and a frozen one, each brought to its end; about 55 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/faults --exitfirst
 

@@ -15,13 +15,17 @@ import pulumi
 
 from components.cluster import Cluster
 from components.engine_traffic import leave_out_what_nobody_reads
-from components.settings.passwords import encryption_keys, registry_passwords
+from components.settings.passwords import encryption_keys, registry_passwords, repository_passwords
 from components.settings.stack_file import CLUSTER, load_settings
 
 leave_out_what_nobody_reads()
 settings = load_settings()  # raises once, with every problem of the stack file
 cluster = Cluster(
-    CLUSTER, settings, registry_passwords=registry_passwords(settings), encryption_keys=encryption_keys(settings)
+    CLUSTER,
+    settings,
+    registry_passwords=registry_passwords(settings),
+    repository_passwords=repository_passwords(settings),
+    encryption_keys=encryption_keys(settings),
 )
 
 for name, value in cluster.outputs.items():

@@ -28,7 +28,7 @@ from components.review.parallelism import warn_of_few_slots
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
 from components.review.registries import warn_of_other_registries
-from components.review.silence import refuse_silent_machines
+from components.review.silence import refuse_silent_machines, watch_departures
 from components.review.support import warn_of_support
 from components.settings import Registry, Settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -58,6 +58,7 @@ class Cluster(pulumi.ComponentResource):
         settings: Settings,
         *,
         registry_passwords: Mapping[Registry, pulumi.Input[str]] | None = None,
+        repository_passwords: Mapping[str, pulumi.Input[str]] | None = None,
         encryption_keys: Mapping[str, pulumi.Input[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -67,6 +68,7 @@ class Cluster(pulumi.ComponentResource):
             name: prefix of the name of each resource of the cluster; unique in the program, and never changed.
             settings: valid settings, from `parse_settings`.
             registry_passwords: passwords of the image registries with a username; secrets.
+            repository_passwords: passwords of the package repositories with a username, by server; secrets.
             encryption_keys: keys of `cluster.encryption` by name, 32 bytes in base64; secrets.
             opts: options of the component.
 
@@ -82,13 +84,13 @@ class Cluster(pulumi.ComponentResource):
                 f"a cluster's name has no `/`, which ends it in the names of its resources; found {name!r}"
             )
         refuse_wrong_addons(settings)
-        passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
+        passwords, of_repositories, keys = map(_secrets, (registry_passwords, repository_passwords, encryption_keys))
         last = load_last_update(name)
         identity, key = identity_of(settings, last), sealing_key_of(last)
         steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
         wanted = Wanted(name, settings, last, identity, key, steps)
         refuse_impossible_changes(wanted)
-        announce_plan(wanted, passwords)
+        announce_plan(wanted, passwords, of_repositories)
         warn_of_votes(wanted)
         warn_of_support(wanted)
         warn_of_other_registries(settings)
@@ -98,8 +100,9 @@ class Cluster(pulumi.ComponentResource):
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         self._child = pulumi.ResourceOptions(parent=self)
-        keys: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(encryption_keys or {})))
-        access, control_planes = self._make(StepCommands(wanted), passwords, keys)
+        commands = StepCommands(wanted)
+        watch_departures(wanted, commands.watch)
+        access, control_planes = self._make(commands, passwords, of_repositories, keys)
         self.kubeconfig = access.kubeconfig
         self.outputs = _outputs(access, control_planes, settings)
         self.register_outputs(self.outputs)
@@ -108,6 +111,7 @@ class Cluster(pulumi.ComponentResource):
         self,
         commands: StepCommands,
         passwords: pulumi.Output[dict[str, str]],
+        repository_passwords: pulumi.Output[dict[str, str]],
         encryption_keys: pulumi.Output[dict[str, str]],
     ) -> tuple[ClusterAccess, list[ControlPlane]]:
         """Make every resource below the cluster, in the order of creation."""
@@ -115,7 +119,14 @@ class Cluster(pulumi.ComponentResource):
         settings = wanted.settings
         lifetime = Lifetime(wanted, child)
         hosts = {
-            name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
+            name: PreparedHost(
+                host,
+                commands,
+                passwords=passwords,
+                repository_passwords=repository_passwords,
+                lives_in=lifetime,
+                opts=child,
+            )
             for name, host in settings.hosts.items()
         }
         warn_of_clones(hosts, settings)
@@ -142,6 +153,11 @@ class Cluster(pulumi.ComponentResource):
         AccessRules(access, settings, after=[namespaces], opts=child)
         RegistrySecrets(access, settings, passwords=passwords, after=[namespaces], opts=child)
         return access, control_planes
+
+
+def _secrets(values: Mapping[str, pulumi.Input[str]] | None) -> pulumi.Output[dict[str, str]]:
+    found: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(values or {})))
+    return found
 
 
 def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], settings: Settings) -> dict[str, Any]:

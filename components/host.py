@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
-from components.host_files import containerd
+from components.host_files import apt, containerd
 from components.settings import Host
 from components.steps.remote import StepCommands
 from components.steps.result import result_of
@@ -19,7 +19,8 @@ class PreparedHost(pulumi.ComponentResource):
     The upgrade of a running node, and not its preparation, changes its packages.
 
     A host has two commands: the first has no secret, so that a preview shows each changed line of each file; the second
-    has the passwords of the registries. A host that leaves the stack is reset.
+    has the passwords of the registries. Where a package repository has a login, a command before both has its password.
+    A host that leaves the stack is reset.
 
     Attributes:
         host: the host in the settings.
@@ -35,6 +36,7 @@ class PreparedHost(pulumi.ComponentResource):
         commands: StepCommands,
         *,
         passwords: pulumi.Output[dict[str, str]],
+        repository_passwords: pulumi.Output[dict[str, str]],
         lives_in: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -44,6 +46,7 @@ class PreparedHost(pulumi.ComponentResource):
             host: the machine.
             commands: makes the commands of the cluster.
             passwords: passwords of the image registries, by registry.
+            repository_passwords: passwords of the package repositories, by server.
             lives_in: the lifetime of the cluster. `pulumi destroy` resets no host, unless `policy.resetOnDestroy` is
                 set.
             opts: options of the component, at least the parent.
@@ -52,14 +55,18 @@ class PreparedHost(pulumi.ComponentResource):
         self.host, self.machine_id = host, None
         prepare, pull = (commands.wanted.step(host.name, name) for name in (StepName.PREPARE, StepName.IMAGES))
         if host.gone:
-            for step in (prepare, pull):
-                commands.keep(*step.key, opts=pulumi.ResourceOptions(parent=self))
+            for name in (StepName.REPOSITORIES, StepName.PREPARE, StepName.IMAGES):
+                commands.keep(host.name, name, opts=pulumi.ResourceOptions(parent=self))
             return
         settings = commands.wanted.settings
+        before: list[pulumi.Resource] = [lives_in]
+        if settings.repository_logins:
+            logins = repository_passwords.apply(lambda known: apt.login_files(settings, known))
+            step = commands.wanted.step(host.name, StepName.REPOSITORIES)
+            options = pulumi.ResourceOptions(parent=self, depends_on=[lives_in])
+            before.append(commands.run(step, secret_files=logins, opts=options))
         end = None if settings.policy.reset_on_destroy else lives_in
-        prepared = commands.run(
-            prepare, opts=pulumi.ResourceOptions(parent=self, depends_on=[lives_in], deleted_with=end)
-        )
+        prepared = commands.run(prepare, opts=pulumi.ResourceOptions(parent=self, depends_on=before, deleted_with=end))
         self.machine_id = prepared.stdout.apply(result_of)
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         commands.run(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from components.host_files.effect import Effect
 from components.host_files.file import File
@@ -12,12 +13,14 @@ from components.settings import AptRepository, Settings
 
 AUTHORITIES = "/etc/apt/authorities"
 AUTHORITIES_OF_APT = "/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities"
+LOGINS = "/etc/apt/auth.conf.d/90pulumi-kubeadm.conf"
 
 EFFECTS = (
     Effect("/etc/apt/sources.list.d/", "package lists are read anew"),
     Effect("/etc/apt/keyrings/", "package lists are read anew"),
     Effect(f"{AUTHORITIES}/", "holds from the next package on, nothing restarts"),
     Effect(AUTHORITIES_OF_APT, "holds from the next package on, nothing restarts"),
+    Effect(LOGINS, "holds from the next package on, nothing restarts"),
 )
 
 
@@ -32,8 +35,8 @@ class Repository:
     """A line for scripts/lib/keyrings.sh, which describes it."""
     server: str
     """Name of the server, without a port."""
-    authority: str | None
-    """The certificates of the server's authority, in PEM; None for one that every machine trusts."""
+    authorities: tuple[str, ...]
+    """The certificates of the server's authorities, in PEM; none for one that every machine trusts."""
 
 
 def repositories(settings: Settings, package_there: str | None = None) -> list[Repository]:
@@ -50,8 +53,8 @@ def repositories(settings: Settings, package_there: str | None = None) -> list[R
     if containerd.is_same_as(kubernetes, version):
         # apt reads no list at all if a repository has two keyrings, be they alike: one entry is for both.
         components = tuple(dict.fromkeys((*kubernetes.components, *containerd.components)))
-        one = {"components": components, "ca_file": kubernetes.ca_file or containerd.ca_file}
-        return [_repository("kubernetes", kubernetes.model_copy(update=one), version)]
+        one = _repository("kubernetes", kubernetes.model_copy(update={"components": components}), version)
+        return [replace(one, authorities=(*one.authorities, *_authorities(containerd)))]
     return [_repository("kubernetes", kubernetes, version), _repository("containerd", containerd, version)]
 
 
@@ -67,13 +70,29 @@ def repository_files(repositories: Iterable[Repository]) -> list[File]:
     return files
 
 
+def login_files(settings: Settings, passwords: Mapping[str, str]) -> list[File]:
+    """The passwords of package repositories, in the form that apt and curl read; none without a login.
+
+    Args:
+        settings: the settings of the stack.
+        passwords: password by server.
+    """
+    version = settings.cluster.kubernetes_version
+    lines = [
+        # apt compares the name as the source list has it. A name without a port is that of each port, with TLS alone.
+        f"machine {urlsplit(repository.address(version)).netloc.partition(':')[0]} login {repository.username}"
+        f" password {passwords[server]}\n"
+        for server, repository in settings.repository_logins.items()
+    ]
+    return [File(LOGINS, "".join(lines), mode="0600")] if lines else []
+
+
 def _authority_files(repositories: Iterable[Repository]) -> list[File]:
     """The authorities of each server, and the setting of apt that names them: for one server, and no other."""
-    authorities = dict[str, list[str]]()
+    authorities = dict[str, dict[str, None]]()
     for repository in repositories:
-        if repository.authority:
-            known = authorities.setdefault(repository.server, [])
-            known += [repository.authority] if repository.authority not in known else []
+        if repository.authorities:
+            authorities.setdefault(repository.server, {}).update(dict.fromkeys(repository.authorities))
     files = [File(f"{AUTHORITIES}/{server}.crt", "".join(known)) for server, known in authorities.items()]
     lines = "".join(f'Acquire::https::{server}::CaInfo "{AUTHORITIES}/{server}.crt";\n' for server in authorities)
     return [*files, *([File(AUTHORITIES_OF_APT, lines)] if files else [])]
@@ -89,5 +108,9 @@ def _repository(name: str, repository: AptRepository, version: str) -> Repositor
         keyring=File(keyring_path, repository.keyring.read_text()) if isinstance(repository.keyring, Path) else None,
         keyring_line=f"{keyring_path} {','.join(repository.fingerprints)} {'-' if local else repository.keyring}",
         server=repository.server(version),
-        authority=repository.ca_file.read_text().strip() + "\n" if repository.ca_file else None,
+        authorities=_authorities(repository),
     )
+
+
+def _authorities(repository: AptRepository) -> tuple[str, ...]:
+    return (repository.ca_file.read_text().strip() + "\n",) if repository.ca_file else ()

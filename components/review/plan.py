@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
-from components.host_files import backup, containerd, effect_of
+from components.host_files import backup, effect_of
 from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.review.encryption import key_changes
-from components.settings import Host, Registry
+from components.review.passwords import Passwords, password_changes
+from components.settings import Host
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -23,22 +24,24 @@ POLICIES = {
 """Settings that change nothing on a node, by the variable that carries them."""
 
 
-def announce_plan(wanted: Wanted, passwords: pulumi.Output[dict[str, str]]) -> None:
+def announce_plan(
+    wanted: Wanted, passwords: pulumi.Output[dict[str, str]], repository_passwords: pulumi.Output[dict[str, str]]
+) -> None:
     """Log the plan in the preview and in the update, above the diff."""
 
-    def announce(known: dict[str, str]) -> None:
-        lines = plan(wanted, known)
+    def announce(known: list[dict[str, str]]) -> None:
+        lines = plan(wanted, Passwords(*known))
         pulumi.log.info("\n".join([f"Plan for cluster {wanted.settings.cluster.name}:", *lines]))
 
-    passwords.apply(announce)
+    pulumi.Output.all(passwords, repository_passwords).apply(announce)
 
 
-def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
+def plan(wanted: Wanted, passwords: Passwords) -> list[str]:
     """A line for each change of a node; a single line if no node changes.
 
     Args:
         wanted: the steps of the cluster, and the last update.
-        passwords: passwords of the image registries, by registry.
+        passwords: passwords of the stack.
     """
     lines = [
         *(line for host in wanted.settings.control_planes for line in _control_plane(host, wanted, passwords)),
@@ -51,14 +54,14 @@ def plan(wanted: Wanted, passwords: Mapping[Registry, str]) -> list[str]:
         *_pod_network(wanted),
         *label_changes(wanted),
         *addon_changes(wanted),
-        *object_changes(wanted, passwords),
+        *object_changes(wanted, passwords.registries),
         *_leaving(wanted),
         *_scripts(wanted),
     ]
     return [f"  {line}" for line in lines] or ["  nothing is done to any node"]
 
 
-def _control_plane(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
+def _control_plane(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator[str]:
     version, step = wanted.settings.cluster.kubernetes_version, wanted.node_step(host)
     if host.gone:
         yield from _gone(host, wanted, "its member of etcd is removed and its node deleted")
@@ -68,7 +71,8 @@ def _control_plane(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]
         yield f"{host.name}: is prepared and {becomes}, Kubernetes {version}"
         return
     yield from _prepared(host, wanted)
-    yield from _images(host, wanted, passwords)
+    yield from password_changes(host, wanted, passwords)
+    yield from _images(host, wanted)
     changed = wanted.changed_variables(host.name, step)
     yield from _control_plane_restarts(host, wanted, changed)
     if "KUBE_PROXY_CONFIGURATION_SHA256" in changed and host == wanted.control_planes.leader:
@@ -145,7 +149,7 @@ def _gone(host: Host, wanted: Wanted, what: str) -> Iterator[str]:
         yield f"{host.name}: is gone: {what}; nothing connects to the machine"
 
 
-def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
+def _worker(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator[str]:
     if host.gone:
         yield from _gone(host, wanted, "its node is deleted")
         return
@@ -153,7 +157,8 @@ def _worker(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> It
         yield f"{host.name}: is prepared and joins, Kubernetes {wanted.settings.cluster.kubernetes_version}"
         return
     yield from _prepared(host, wanted)
-    yield from _images(host, wanted, passwords)
+    yield from password_changes(host, wanted, passwords)
+    yield from _images(host, wanted)
     changed = wanted.changed_variables(host.name, StepName.JOIN)
     if "KUBERNETES_VERSION" in changed:
         at_once = wanted.settings.policy.max_unavailable
@@ -206,15 +211,11 @@ def _containerd_package(host: Host, wanted: Wanted) -> str:
     )
 
 
-def _images(host: Host, wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterator[str]:
+def _images(host: Host, wanted: Wanted) -> Iterator[str]:
     step = wanted.step(host.name, StepName.IMAGES)
     recorded = wanted.last.step(*step.key)
     if recorded is None:
         return
-    files = {file.path: file.content for file in containerd.credential_files(wanted.settings, passwords)}
-    if recorded.inputs.files != files:
-        effects = [effect_of(path).text for path in sorted({*files, *recorded.inputs.files})]
-        yield f"{host.name}: passwords of registries change: {effects[-1]}"
     new = set(step.variables["IMAGES"].split()) - set(recorded.inputs.values.get("IMAGES", "").split())
     if new and "KUBERNETES_VERSION" not in wanted.changed_variables(*step.key):
         yield f"{host.name}: pulls {', '.join(sorted(new))}"

@@ -14,7 +14,7 @@ from components.review.encryption import lost_keys
 from components.settings import Host
 from components.settings.stack import is_address
 from components.settings.stack_file import SettingsError
-from components.settings.versions import etcd_can_follow, flags_of, minor_of, numbers_of, removed_flag
+from components.settings.versions import argument_of, etcd_can_follow, flags_of, minor_of, numbers_of, removed_flag
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 
@@ -129,6 +129,7 @@ def _versions(wanted: Wanted) -> Iterator[str]:
     if not running:
         return
     yield from _flags(wanted)
+    yield from _gates(wanted)
     oldest, newest = running[0], running[-1]
     if numbers_of(version) < numbers_of(newest):
         yield f"cluster.kubernetesVersion: kubeadm cannot go back from {newest} to {version}; set it to {newest}"
@@ -147,10 +148,7 @@ def _versions(wanted: Wanted) -> Iterator[str]:
 
 def _flags(wanted: Wanted) -> Iterator[str]:
     """Removed flags of the running cluster: kubeadm upgrades with its arguments, before the stack file applies."""
-    version, leader = wanted.settings.cluster.kubernetes_version, wanted.control_planes.leader
-    name = leader.name
-    running = wanted.last.value(name, wanted.node_step(leader), "KUBERNETES_VERSION")
-    recorded = _cluster_configuration(wanted.last.file(name, StepName.PREPARE, kubeadm.PATH))
+    version, (running, recorded) = wanted.settings.cluster.kubernetes_version, _of_leader(wanted)
     for part, content in recorded.items():
         for flag in flags_of(content):
             if removed_flag(part, flag, version):
@@ -158,6 +156,40 @@ def _flags(wanted: Wanted) -> Iterator[str]:
                     f"cluster.kubernetesVersion: the cluster still has --{flag} in {part}.extraArgs, which {version}"
                     f" does not know; remove the flag with version {running}, `pulumi up`, then upgrade"
                 )
+
+
+def _gates(wanted: Wanted) -> Iterator[str]:
+    """Feature gates of the running cluster that go with an upgrade, likewise: the next minor may not know them."""
+    version, (running, recorded) = wanted.settings.cluster.kubernetes_version, _of_leader(wanted)
+    if not running or minor_of(version) == minor_of(running):
+        return
+    step = wanted.step(wanted.control_planes.leader.name, StepName.PREPARE)
+    stays = _gates_of(_cluster_configuration(next(file.content for file in step.files if file.path == kubeadm.PATH)))
+    for path, gate in _gates_of(recorded):
+        if (path, gate) not in stays:
+            yield (
+                f"cluster.kubernetesVersion: the cluster still has the feature gate {gate} in {path}, with which"
+                f" kubeadm upgrades; remove the gate with version {running}, `pulumi up`, then upgrade to {version}"
+            )
+
+
+def _gates_of(configuration: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Path and name of each feature gate of kubeadm and of the programs of the control plane."""
+    own = [("featureGates", name) for name in configuration.get("featureGates") or ()]
+    told = {part: argument_of(content, "feature-gates") or "" for part, content in configuration.items()}
+    return own + [
+        (f"{part}.extraArgs", gate.partition("=")[0].strip())
+        for part, gates in told.items()
+        for gate in gates.split(",")
+        if gate.strip()
+    ]
+
+
+def _of_leader(wanted: Wanted) -> tuple[str | None, dict[str, Any]]:
+    """The version of the leader, and the ClusterConfiguration of the last update."""
+    leader = wanted.control_planes.leader
+    running = wanted.last.value(leader.name, wanted.node_step(leader), "KUBERNETES_VERSION")
+    return running, _cluster_configuration(wanted.last.file(leader.name, StepName.PREPARE, kubeadm.PATH))
 
 
 def _cluster_configuration(text: str | None) -> dict[str, Any]:

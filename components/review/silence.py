@@ -1,4 +1,4 @@
-"""Machines on which the end of a host runs, asked whether they answer before anything is touched.
+"""Machines on which the end of a host runs: asked before anything is touched, and watched until the update ends.
 
 The provider would wait without end for one that accepts a connection and is silent. No hook asks before a deletion: a
 `pulumi destroy`, which does not run the program, would fail for want of it.
@@ -18,6 +18,7 @@ from components.settings import Bastion, Host, Ssh
 from components.steps.ssh import silence_of
 from components.steps.step import StepName, UndoName
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch, Watched
 from problem import Problem
 
 
@@ -37,6 +38,20 @@ class Departure:
     machine: Host
     ssh: Ssh
 
+    @property
+    def where(self) -> str:
+        """Machine and script, as a problem names them."""
+        return f"{self.machine.name}: {self.script}"
+
+    @property
+    def way_out(self) -> str:
+        """The next command, where the machine does not answer."""
+        dead = self.leaving if self.script is UndoName.RESET else self.machine.name
+        return (
+            f"start the machine, pulumi up; if it is dead: write the line of {self.leaving} back, `gone: true` into"
+            f" that of {dead}, pulumi up, then delete the line of {self.leaving}"
+        )
+
 
 def refuse_silent_machines(wanted: Wanted) -> None:
     """Ask each machine on which a host that leaves is drained, deleted or reset; a preview asks none.
@@ -52,6 +67,15 @@ def refuse_silent_machines(wanted: Wanted) -> None:
     problems = [str(_problem(each, said)) for each, said in zip(departures, seen, strict=True) if said]
     if problems:
         raise pulumi.RunError("\n".join(problems))
+
+
+def watch_departures(wanted: Wanted, watch: Watch) -> None:
+    """Have these machines watched: the engine deletes while the program waits for its end. A preview watches none."""
+    if not pulumi.runtime.is_dry_run():
+        watch.expects(
+            Watched(each.where, each.machine, each.ssh, may_be_over=True, way_out=each.way_out)
+            for each in _departures(wanted)
+        )
 
 
 def _departures(wanted: Wanted) -> Iterator[Departure]:
@@ -90,14 +114,10 @@ async def _silences(departures: list[Departure]) -> list[str]:
 
 
 def _problem(departure: Departure, seen: str) -> Problem:
-    name, machine = departure.leaving, departure.machine
-    dead = name if departure.script is UndoName.RESET else machine.name
     return Problem(
-        f"{machine.name}: {departure.script}",
-        expected=f"an answer of {machine.address}, where this runs because {name} leaves the stack",
+        departure.where,
+        expected=f"an answer of {departure.machine.address}, where this runs because {departure.leaving} leaves the"
+        " stack",
         seen=f'"{seen}"',
-        next_command=(
-            f"start the machine, pulumi up; if it is dead: write the line of {name} back, `gone: true` into that of"
-            f" {dead}, pulumi up, then delete the line of {name}"
-        ),
+        next_command=departure.way_out,
     )

@@ -23,7 +23,7 @@ SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
 HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
 IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
-FINGERPRINT = r"^[0-9A-F]{40}$"
+FINGERPRINT = r"^(0x)?([0-9A-Fa-f]{4} *){10}$"
 SYSCTL_VALUE = r"^([^\x00-\x20\x7f-\x9f\u2028\u2029]+([ \t][^\x00-\x20\x7f-\x9f\u2028\u2029]+)*)?$"
 HOST_KEY = r"^([^ \t#@|]+[ \t]+)?(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+([ \t].*)?$"
 """A line of ssh-keyscan, which begins with an address, or of a `.pub` file, which ends with a comment."""
@@ -38,16 +38,19 @@ KUBERNETES_VERSION = r"^1\.[0-9]{1,3}\.[0-9]{1,3}$"
 VERSION = r"^\d+\.\d+\.\d+$"
 DIRECTORY = r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)+$"
 PACKAGE = r"^[a-z0-9][a-z0-9.+-]+$"
-MODULE = r"^[a-z0-9_]+$"
-SYSCTL = r"^[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
+MODULE = r"^[A-Za-z0-9_-]+$"
+SYSCTL = r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)*$"
+"""In a name that has a dot first, a `/` stands for a dot, as of the VLAN in `net.ipv4.conf.eth0/100.rp_filter`."""
 SETTING = r"^[A-Za-z][A-Za-z0-9]*$"
-PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9-]*$"
+PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""Such as `FileContent--proc-sys-net-ipv4-ip_forward`, which has the path of a file."""
 REGISTRY_USER = r"^[!-9;-~]+$"
 SUITE = r"^([A-Za-z0-9._/-]|\{codename\})+$"
 COMPONENT = r"^[A-Za-z0-9._-]+$"
-DETECTION = r"^[A-Za-z0-9=.,*/-]+$"
-ROLE = r"^[a-z0-9]([a-z0-9:.-]{0,251}[a-z0-9])?$"
-ACCOUNT = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+DETECTION = r"^[A-Za-z0-9=.,*/:^$|+?()\[\]\\_-]+$"
+"""Names of interfaces are regular expressions there."""
+ROLE = r"^[A-Za-z0-9]([A-Za-z0-9:._-]{0,251}[A-Za-z0-9])?$"
+ACCOUNT = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 WORDS = {
     DNS_LABEL: "lower-case letters, digits and `-`, at most 63, neither first nor last a `-`",
@@ -65,7 +68,7 @@ WORDS = {
     " ASCII",
     IDENTITY: "16 hexadecimal digits, lower case",
     SHA256: "64 hexadecimal digits",
-    FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, capitals, no spaces",
+    FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, with spaces or without",
     SYSCTL_VALUE: "one line of text, words with one space or tab between them",
     HOST_KEY: "a public key as known_hosts or a .pub file has it, such as `ssh-ed25519 AAAA...`",
     ENDPOINT: "a host name in lower case or an address, with a port if it has one, and without `https://`",
@@ -83,6 +86,6 @@ WORDS = {
     SUITE: "a suite, such as `stable` or `{{codename}}`, or `/` for a flat repository",
     COMPONENT: "a component, such as `main`",
     DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",
-    ROLE: "a name of Kubernetes' access rules: lower-case letters, digits, `-`, `.` and `:`",
+    ROLE: "a name of Kubernetes' access rules: letters, digits, `-`, `.`, `_` and `:`",
     ACCOUNT: "a service account as `namespace/name`",
 }

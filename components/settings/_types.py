@@ -60,7 +60,12 @@ WITH_SERVER = AfterValidator(_with_server)
 HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL), WITH_SERVER]
 ServerUrl = Annotated[str, StringConstraints(pattern=_patterns.SERVER_URL), WITH_SERVER]
 HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL), WITH_SERVER]
-Fingerprint = Annotated[str, StringConstraints(pattern=_patterns.FINGERPRINT)]
+Fingerprint = Annotated[
+    str,
+    StringConstraints(pattern=_patterns.FINGERPRINT),
+    AfterValidator(lambda value: value.removeprefix("0x").replace(" ", "").upper()),
+]
+"""Digits for gpg, in capitals and without spaces; pages of owners have them in groups."""
 Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
 
 

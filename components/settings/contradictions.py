@@ -101,7 +101,15 @@ def _api_server(settings: Settings) -> Iterator[str]:
 
 def _repositories(settings: Settings) -> Iterator[str]:
     kubernetes, containerd = settings.packages.repository, settings.containerd.repository
-    if containerd is None or not containerd.is_same_as(kubernetes, settings.cluster.kubernetes_version):
+    version = settings.cluster.kubernetes_version
+    if containerd and kubernetes.username and containerd.username:
+        logins = {(each.username, each.password_key) for each in (kubernetes, containerd)}
+        if kubernetes.server(version) == containerd.server(version) and len(logins) > 1:
+            yield (
+                f"containerd.repository.username: apt has one login for {containerd.server(version)}; give it the"
+                " user and the passwordKey of packages.repository"
+            )
+    if containerd is None or not containerd.is_same_as(kubernetes, version):
         return
     first, second = (
         (each.url.partition("://")[0], each.keyring, each.fingerprint) for each in (kubernetes, containerd)

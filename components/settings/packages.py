@@ -48,6 +48,16 @@ class AptRepository(Model):
         description="Certificate of the authority that signed the certificate of the repository's server, in PEM; apt"
         " trusts it for that server alone, and there trusts no other",
     )
+    username: str | None = Field(
+        None,
+        pattern=_patterns.REGISTRY_USER,
+        description="User of the login at the repository's server; none for a repository without login",
+    )
+    password_key: str = Field(
+        "repositoryPassword",
+        pattern=_patterns.SETTING,
+        description="Name of the stack's secret that holds the password: `pulumi config set --secret NAME`",
+    )
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -72,10 +82,13 @@ class AptRepository(Model):
         return urlsplit(self.address(kubernetes_version)).hostname or ""
 
     @model_validator(mode="after")
-    def _has_a_certificate_to_check(self) -> Self:
-        """apt names the server in a setting, where a colon would end the name."""
-        if self.ca_file and (not self.url.startswith("https://") or ":" in self.server("")):
-            raise ValueError("caFile is for an address that begins with https:// and has a name of a server or IPv4")
+    def _is_known_by_its_certificate(self) -> Self:
+        """apt names the server in a setting, where a colon would end the name. A password never travels in clear."""
+        named = [name for name, value in (("caFile", self.ca_file), ("username", self.username)) if value]
+        if named and (not self.url.startswith("https://") or ":" in self.server("")):
+            raise ValueError(
+                f"{' and '.join(named)} is for an address that begins with https:// and has a name of a server or IPv4"
+            )
         return self
 
     @model_validator(mode="after")

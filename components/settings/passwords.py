@@ -1,4 +1,4 @@
-"""Passwords of the image registries, and keys of Secrets in etcd, from the stack's secrets."""
+"""Passwords of image registries and package repositories, and keys of Secrets in etcd, from the stack's secrets."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ def registry_passwords(settings: Settings) -> dict[Registry, pulumi.Output[str]]
         for name, access in settings.containerd.registries.items()
         if access.username
     }
+
+
+def repository_passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
+    """Password by server, for every package repository with a user: secrets."""
+    config = pulumi.Config()
+    return {server: config.require_secret(each.password_key) for server, each in settings.repository_logins.items()}
 
 
 def encryption_keys(settings: Settings) -> dict[str, pulumi.Output[str]]:

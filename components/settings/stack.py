@@ -18,6 +18,7 @@ from components.settings.packages import (
     DISTRIBUTIONS_CONTAINERD,
     DOCKERS_CONTAINERD,
     DOCKERS_REPOSITORY,
+    AptRepository,
     Containerd,
     Images,
     Packages,
@@ -129,6 +130,13 @@ class Settings(Model):
             is_from_docker = self.packages.are_public and package == DOCKERS_CONTAINERD
             repository = DOCKERS_REPOSITORY if is_from_docker else None
         return self.containerd.model_copy(update={"package": package, "repository": repository})
+
+    @property
+    def repository_logins(self) -> dict[str, AptRepository]:
+        """A package repository with a login, by server: apt has one login for each."""
+        repositories = (self.containerd.repository, self.packages.repository)
+        version = self.cluster.kubernetes_version
+        return {each.server(version): each for each in repositories if each and each.username}
 
     @property
     def listed_calico(self) -> str:

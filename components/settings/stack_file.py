@@ -88,6 +88,7 @@ def parse_settings(
         problems += contradictions(settings)
     problems += _problems_of_other_settings(settings, others, secrets)
     problems += _problems_of_keys(settings, values or {})
+    problems += _problems_of_logins(settings, values or {})
     if problems or settings is None:
         raise SettingsError(problems)
     return settings
@@ -100,7 +101,7 @@ def _encrypted_sections(raw: Mapping[str, Any], secrets: Collection[str]) -> Ite
             yield (
                 f"{name}: encrypted, or a setting in it is, found `secure:`; previews, state and files of hosts would"
                 " show it in clear; write it in plain text: only passwords of"
-                " image registries, and keys of Secrets, are secrets"
+                " image registries and package repositories, and keys of Secrets, are secrets"
             )
 
 
@@ -137,8 +138,18 @@ def _secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
     for registry, access in settings.containerd.registries.items():
         if access.username:
             yield access.password_key, f"password of image registry {registry}"
+    for server, repository in settings.repository_logins.items():
+        yield repository.password_key, f"password of the package repository at {server}"
     for key in settings.cluster.encryption.keys if settings.cluster.encryption else ():
         yield key.secret, f"key {key.name} of cluster.encryption, 32 random bytes in base64"
+
+
+def _problems_of_logins(settings: Settings | None, values: Mapping[str, str]) -> Iterator[str]:
+    """Passwords of package repositories that apt or curl would read as another one: apt_auth.conf(5) has no quotes."""
+    for repository in settings.repository_logins.values() if settings else ():
+        value = values.get(repository.password_key, "-")
+        if not value or value.startswith('"') or any(character.isspace() for character in value):
+            yield f'{repository.password_key}: apt reads no password that is empty, has a blank or begins with "'
 
 
 def _problems_of_keys(settings: Settings | None, values: Mapping[str, str]) -> Iterator[str]:

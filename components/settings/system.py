@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from components.settings import _patterns
 from components.settings._types import LARGEST, Model
@@ -13,6 +13,10 @@ Sysctls = dict[
     Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)],
     int | Annotated[str, StringConstraints(pattern=_patterns.SYSCTL_VALUE)] | None,
 ]
+Module = Annotated[
+    str, StringConstraints(pattern=_patterns.MODULE), AfterValidator(lambda name: name.replace("-", "_"))
+]
+"""Name that the kernel has: modprobe takes `vfio-pci` for `vfio_pci`."""
 SYSCTLS_OF_THE_GUIDE: Sysctls = {
     "net.bridge.bridge-nf-call-ip6tables": 1,
     "net.bridge.bridge-nf-call-iptables": 1,
@@ -39,7 +43,7 @@ class System(Model):
         description="Kernel settings by name, now and after a reboot, beside those of the default; `null` leaves a"
         " setting as the system has it",
     )
-    modules: tuple[Annotated[str, StringConstraints(pattern=_patterns.MODULE)], ...] = Field(
+    modules: tuple[Module, ...] = Field(
         MODULES_OF_THE_GUIDE,
         description="Kernel modules that are loaded, now and after a reboot, beside those of the default and those that"
         " the stack's sysctls need",

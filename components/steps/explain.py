@@ -81,6 +81,10 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
     )
     no_sudo = (f"sudo for {user}", f"add {user} to the group sudo on the machine")
+    no_password = (
+        f"sudo without a password for {user}",
+        f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
+    )
     return {
         "pulumi-kubeadm/run.sh: No such file": no_scripts,
         "run_step: command not found": no_scripts,
@@ -89,13 +93,14 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
             "the SSH session to last as long as the step",
             f"{login_command(host, ssh)}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
-        "a password is required": (
-            f"sudo without a password for {user}",
-            f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
-        ),
+        "a password is required": no_password,
         "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
         "may not run sudo": no_sudo,
         "is not in the sudoers": no_sudo,
+        # sudo-rs, which Ubuntu has from 25.10 on: src/common/error.rs.
+        "interactive authentication is required": no_password,
+        "afraid I can't do that": no_sudo,
+        "is not allowed to execute": no_sudo,
     }
 
 

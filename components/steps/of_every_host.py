@@ -1,4 +1,4 @@
-"""The steps of every host: `prepare` and `images`."""
+"""The steps of every host: `prepare` and `images`, and `repositories` where a package repository has a login."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
 from components.steps.scripts import scripts_version
 from components.steps.step import Step, StepName, UndoName, Value
+
+
+def repositories_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
+    """The step that stores the passwords of package repositories, before the preparation installs packages."""
+    settings, last = control_planes.settings, control_planes.last
+    values: dict[str, Value] = {"CLUSTER_ID": identity, "CLUSTER_NAME": settings.cluster.name}
+    return Step(StepName.REPOSITORIES, host.name, host, values, again_when={"RETURNS": returns(host, last)})
 
 
 def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
@@ -84,6 +91,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seal
         "MODULES": settings.modules,
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
+        "REPOSITORY_LOGINS": list(settings.repository_logins),
         "KEYRINGS": [repository.keyring_line for repository in repositories],
         "PROXY_VARIABLES": [f"{name}={value}" for name, value in proxy_variables(settings).items()],
     }

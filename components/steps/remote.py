@@ -31,15 +31,17 @@ class StepCommands:
 
     Attributes:
         wanted: the steps of the cluster, and the last update.
+        watch: ends an update whose machines freeze.
     """
 
     wanted: Wanted
+    watch: Watch
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
         # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
-        self._watch = watch = Watch(wanted.settings.ssh)
+        self.watch = watch = Watch(wanted.settings.ssh)
         self._explain = explain_connection_failures(wanted, watch)
         self._bring, self._demand = bring_scripts(wanted, watch), demand_answer(wanted, watch)
 
@@ -82,7 +84,7 @@ class StepCommands:
                 opts,
             ),
         )
-        command.id.apply(lambda _: self._watch.ends(step))
+        command.id.apply(lambda _: self.watch.ends(step))
         return command
 
     def keep(self, subject: str, name: StepName, *, opts: pulumi.ResourceOptions) -> None:
@@ -115,11 +117,11 @@ class StepCommands:
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
     def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
-        """Hooks of a command: the first of a host brings scripts and files, the others demand that it answers.
+        """Hooks of a command: the first ones of a host bring scripts and files, the others demand that it answers.
 
         Always the same: Pulumi writes the whole state for each resource whose hooks differ.
         """
         before: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = [
-            self._bring if step.name is StepName.PREPARE else self._demand
+            self._bring if step.name in {StepName.REPOSITORIES, StepName.PREPARE} else self._demand
         ]
         return pulumi.ResourceHookBinding(before_create=before, before_update=before, on_error=[self._explain])

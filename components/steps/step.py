@@ -17,6 +17,7 @@ Value = str | int | bool | Sequence[str]
 class StepName(StrEnum):
     """Name of every step: `scripts/steps/<name>.sh`. Resources of a host are named `HOST/STEP`."""
 
+    REPOSITORIES = "repositories"
     PREPARE = "prepare"
     IMAGES = "images"
     INIT = "init"

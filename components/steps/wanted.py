@@ -16,7 +16,7 @@ from components.steps.connection import is_same_machine
 from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import encryption_step, init_step, kubeconfig_step
-from components.steps.of_every_host import images_step, prepare_step
+from components.steps.of_every_host import images_step, prepare_step, repositories_step
 from components.steps.of_member import join_step, membership_step
 from components.steps.result import result_of
 from components.steps.sealing import SealedForAnotherKeyError, SealingKey
@@ -154,6 +154,8 @@ def shared_contents(steps: Iterable[Step]) -> dict[str, str]:
 def _steps_of(
     host: Host, control_planes: ControlPlanes, images: list[str], identity: str, sealing_certificate: str
 ) -> Iterator[Step]:
+    if control_planes.settings.repository_logins:
+        yield repositories_step(host, control_planes, identity)
     yield prepare_step(host, control_planes, identity, sealing_certificate)
     yield images_step(host, control_planes, images)
     sponsor = control_planes.sponsor_of(host)

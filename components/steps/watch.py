@@ -9,14 +9,15 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 
-from components.settings import Ssh
-from components.steps.ssh import SILENT, login_command, silence_of
+from components.settings import Host, Ssh
+from components.steps.ssh import SILENT, login_command, run_as_root, silence_of
 from components.steps.step import Step, StepName
 from problem import Problem
 
@@ -26,64 +27,126 @@ PATIENCE_SECONDS = 30
 """Time for an answer. A machine that is busy with a step may need longer than `perDialTimeout`."""
 PROVIDER = "pulumi-resource-command"
 PROCESSES = Path("/proc")
+IDLE = "no step runs"
+LOOK_FOR_STEP = "lock=/run/pulumi-kubeadm/lock; [[ ! -e $lock ]] || flock --shared --nonblock $lock true"
+"""Bash that succeeds where no step runs."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Something that the provider runs on a machine.
+
+    Attributes:
+        where: machine and script, as a problem names them.
+        host: the machine.
+        ssh: how it is reached.
+        may_be_over: nobody says when it begins or ends, as of a deletion.
+        way_out: the next command, where the machine stays silent.
+    """
+
+    where: str
+    host: Host
+    ssh: Ssh
+    may_be_over: bool
+    way_out: str
 
 
 class Watch:
-    """Ends the update where all steps that still run have had a silent machine for SILENT_LOOKS looks.
+    """Ends the update where all that still runs has had a silent machine for SILENT_LOOKS looks.
 
     Only a machine that lets the time pass is silent: one that refuses or closes a connection may bar this address, and
-    run a step meanwhile.
+    run a step meanwhile. The engine deletes what left the stack while the program waits for its end, and tells nobody:
+    a machine that answers and runs no step is not waited for there.
     """
 
     def __init__(self, ssh: Ssh) -> None:
         self._ssh = ssh
-        self._patient = ssh.model_copy(update={"per_dial_timeout": max(PATIENCE_SECONDS, ssh.per_dial_timeout)})
-        self._running: dict[tuple[str, StepName], Step] = {}
+        self._running: dict[tuple[str, StepName], Watched] = {}
+        self._deletions: list[Watched] = []
         self._looking: asyncio.Task[None] | None = None
 
     def begins(self, step: Step) -> None:
         """Watch a step that is about to run."""
-        self._running[step.key] = step
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        login = login_command(step.host, self._ssh)
+        way_out = f"{login}; once the machine answers: pulumi up, which waits for a step that still runs"
+        watched = Watched(f"{step.host.name}: {step.name}", step.host, self._ssh, may_be_over=False, way_out=way_out)
+        self._running[step.key] = watched
+        self._begin_to_look()
 
     def ends(self, step: Step) -> None:
         """Watch it no more; of one that never began too."""
         self._running.pop(step.key, None)
-        if not self._running and self._looking:
+        if not self._running and not self._deletions and self._looking:
             self._looking.cancel()
             self._looking = None
 
+    def expects(self, deletions: Iterable[Watched]) -> None:
+        """Watch deletions until the program ends."""
+        self._deletions = list(deletions)
+        if self._deletions:
+            self._begin_to_look()
+
+    def _begin_to_look(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+
     async def _look(self) -> None:
-        silent: Counter[str] = Counter()
+        silent, quiet = Counter[str](), Counter[str]()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            hosts = {step.host.name: step.host for step in self._running.values()}
-            seen = await asyncio.gather(*(silence_of(host, self._patient) for host in hosts.values()))
-            silent = Counter({name: silent[name] + 1 for name, said in zip(hosts, seen, strict=True) if said == SILENT})
-            if all(silent[step.host.name] >= SILENT_LOOKS for step in self._running.values()):
-                self._give_up()
+            watched = [*self._running.values(), *self._deletions]
+            seen = await _seen(watched)
+            silent = Counter({name: silent[name] + 1 for name, said in seen.items() if said == SILENT})
+            quiet = Counter({name: quiet[name] + 1 for name, said in seen.items() if said in {SILENT, IDLE}})
+            now = [*self._running.values(), *self._deletions]
+            stuck = [each for each in now if silent[each.host.name] >= SILENT_LOOKS]
+            looks = ((quiet if each.may_be_over else silent)[each.host.name] for each in now)
+            if stuck and all(number >= SILENT_LOOKS for number in looks):
+                _give_up(stuck)
                 return
 
-    def _give_up(self) -> None:
-        """Say which steps wait, and end the provider: the engine then fails them, and keeps its state in order."""
-        providers = list(_providers())
-        for step in self._running.values():
-            pulumi.log.error(str(_problem(step, self._ssh, is_ended=bool(providers))))
-        for process in providers:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGTERM)
+
+async def _seen(watched: list[Watched]) -> dict[str, str]:
+    """The word of each machine: SILENT, IDLE where no step that is watched may run there, or something else.
+
+    Nobody logs in to a machine while all of them answer.
+    """
+    machines = {each.host.name: each for each in watched}
+    seen = dict(zip(machines, await asyncio.gather(*map(_silence, machines.values())), strict=True))
+    if SILENT in seen.values():
+        busy = {each.host.name for each in watched if not each.may_be_over}
+        asked = [name for name, said in seen.items() if not said and name not in busy]
+        answers = await asyncio.gather(*(_runs_no_step(machines[name]) for name in asked))
+        seen |= {name: IDLE for name, is_idle in zip(asked, answers, strict=True) if is_idle}
+    return seen
 
 
-def _problem(step: Step, ssh: Ssh, *, is_ended: bool) -> Problem:
-    host = step.host
-    first = "" if is_ended else "press Ctrl-C twice; "
+async def _silence(watched: Watched) -> str:
+    seconds = max(PATIENCE_SECONDS, watched.ssh.per_dial_timeout)
+    return await silence_of(watched.host, watched.ssh.model_copy(update={"per_dial_timeout": seconds}))
+
+
+async def _runs_no_step(watched: Watched) -> bool:
+    answer = await run_as_root(watched.host, watched.ssh, LOOK_FOR_STEP)
+    return answer.status == 0
+
+
+def _give_up(stuck: Iterable[Watched]) -> None:
+    """Say which machines are waited for, and end the provider: the engine then fails the steps, and keeps its state."""
+    providers = list(_providers())
+    for each in stuck:
+        pulumi.log.error(str(_problem(each, is_ended=bool(providers))))
+    for process in providers:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
+
+
+def _problem(watched: Watched, *, is_ended: bool) -> Problem:
     return Problem(
-        f"{host.name}: {step.name}",
+        watched.where,
         expected="its SSH server to answer while the step runs",
         seen=f"{SILENT_LOOKS} looks without an answer, one every {LOOK_SECONDS} s",
-        next_command=f"{first}{login_command(host, ssh)}; once the machine answers: pulumi up, which waits for a step"
-        " that still runs",
+        next_command=f"{'' if is_ended else 'press Ctrl-C twice; '}{watched.way_out}",
     )
 
 

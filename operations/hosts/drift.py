@@ -47,8 +47,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _check(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | Problem:
     """The differences of a host, or the problem that keeps it from being checked."""
-    with_passwords = inputs_of(recorded.get((host.name, StepName.IMAGES), "")).files
-    secret_files = [File(path, content, mode="0600") for path, content in with_passwords.items()]
+    steps = [recorded.get((host.name, name), "") for name in (StepName.REPOSITORIES, StepName.IMAGES)]
+    with_passwords = [each for step in steps for each in inputs_of(step).files.items()]
+    secret_files = [File(path, content, mode="0600") for path, content in with_passwords]
     text = rerun(recorded[host.name, StepName.PREPARE], "drift", secret_files)
     try:
         return run_as_root(host, settings.ssh, text).output

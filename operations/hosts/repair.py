@@ -117,6 +117,9 @@ class _Machine:
         values = {"CLUSTER_AUTHORITY": authority, "CONTROL_PLANE_VERSION": version}
         reclaimed = self.send(self.host, rerun(prepare, "reclaim", values=values))
         self.send(self.host, install_scripts())  # other recorded commands call them, such as `leave`
+        logins = self.recorded.get((self.host.name, StepName.REPOSITORIES))
+        if logins:
+            self.send(self.host, rerun(logins, "repositories"))
         self.send(self.host, rerun(prepare, "prepare"))
         images = self.recorded.get((self.host.name, StepName.IMAGES))
         if images:

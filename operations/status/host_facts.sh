@@ -4,6 +4,7 @@
 # has to reach, between blanks.
 
 RECENT='15 minutes ago'
+ANSWER_SECONDS=10
 PORT_SECONDS=3
 STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C.UTF-8 # English, and a character of several bytes is one
@@ -14,8 +15,20 @@ fact() {
   printf '%s\t%s\n' "$1" "${value:0:400}"
 }
 
-# A program that fails or is missing is a fact too: its error message is the value.
-output_of() { timeout 10 "$@" 2>&1 || true; } # status judges the message, and names it
+# A program that fails, is missing or does not answer is a fact too: its error message is the value.
+output_of() {
+  local said status=0
+  said=$(timeout "$ANSWER_SECONDS" "$@" 2>&1) || status=$?
+  if ((status == 124)); then said+=" (no answer of $1 within $ANSWER_SECONDS s)"; fi
+  printf '%s\n' "$said" # status judges the message, and names it
+}
+
+# said_by WORD PROGRAM...: the word where the program succeeds, otherwise what the program says.
+said_by() {
+  local word=$1
+  shift
+  if timeout "$ANSWER_SECONDS" "$@" &>/dev/null; then echo "$word"; else output_of "$@"; fi
+}
 
 # Files that steps put in place and that are gone. containerd's has another name on the host than in the list.
 gone_files() {
@@ -46,9 +59,15 @@ try_port() {
   esac
 }
 
+# A journal that does not answer is told in the place of its line.
 last_line_with() {
-  output_of journalctl --unit "$1" --since "$RECENT" --no-pager --output cat | grep --extended-regexp --ignore-case "$2" |
-    tail --lines 1 || true # no such line is no error
+  local said status=0
+  said=$(timeout "$ANSWER_SECONDS" journalctl --unit "$1" --since "$RECENT" --no-pager --output cat 2>&1) || status=$?
+  if ((status != 0)); then
+    printf 'journalctl: %s\n' "${said:-no answer within $ANSWER_SECONDS s}"
+    return
+  fi
+  grep --extended-regexp --ignore-case "$2" <<<"$said" | tail --lines 1 || true # no such line is no error
 }
 
 # All at once: a large cluster has hundreds. A line is written as a whole.
@@ -57,10 +76,10 @@ fact containerd_program "$(command -v containerd || true)" # a machine that no u
 fact containerd "$(output_of systemctl is-active containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(output_of systemctl is-active kubelet)"
-fact cri "$(if timeout 15 crictl info &>/dev/null; then echo serves; else output_of crictl info; fi)"
+fact cri "$(said_by serves crictl info)"
 fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages /etc/containerd/config.toml || true)" # no such line, or no file, is well
 fact pause_configured "$(output_of containerd config dump | sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
-fact pause_present "$(if timeout 15 crictl inspecti --quiet "$PAUSE_IMAGE" &>/dev/null; then echo yes; else echo no; fi)"
+fact pause_present "$(said_by yes crictl inspecti --quiet "$PAUSE_IMAGE")"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
 fact stop_timeout "$(output_of busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"

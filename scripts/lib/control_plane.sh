@@ -31,11 +31,16 @@ register_again() {
   changed "the node, which had been deleted, is registered again"
 }
 
+# upload_kubelet_configuration: that of the stack, from which kubeadm writes the file of a node that joins or is upgraded.
+upload_kubelet_configuration() {
+  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
+}
+
 # mark_node: a control plane's node has a label, taints and an annotation of kubeadm; one that registered again has none.
 mark_node() {
   local phase="init phase mark-control-plane --config $KUBEADM_CONFIG"
   # The label comes last: without it the next run begins anew.
-  run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
+  upload_kubelet_configuration
   # shellcheck disable=SC2086 # words
   run_kubeadm "kubeadm $phase" $phase
   changed "the node, which had registered again, is marked as a control plane"

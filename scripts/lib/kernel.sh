@@ -10,7 +10,17 @@ module_is_there() {
   esac
 }
 
-sysctl_value() { tr --squeeze-repeats '[:space:]' ' ' <"/proc/sys/${1//.//}" | sed 's/ $//'; }
+# sysctl_file NAME: its file. A `/` in the name stands for a dot in the name of a network card.
+sysctl_file() {
+  printf /proc/sys/
+  tr ./ /. <<<"$1"
+}
+
+sysctl_value() {
+  local file
+  file=$(sysctl_file "$1")
+  tr --squeeze-repeats '[:space:]' ' ' <"$file" | sed 's/ $//'
+}
 
 # wanted_sysctls: NAME=VALUE, one a line, of the staged file.
 wanted_sysctls() { sed --quiet 's/ = /=/p' "$STAGING/files/etc/sysctl.d/99-kubernetes.conf"; }

@@ -3,6 +3,10 @@
 # Each line of KEYRINGS is the path of a keyring, fingerprints separated by commas, and the URL of the keys or "-" where they
 # are staged.
 
+# Passwords of package repositories, by the step repositories. curl reads apt's format, too.
+# shellcheck disable=SC2034 # those who source this file read it
+REPOSITORY_PASSWORDS=/etc/apt/auth.conf.d/90pulumi-kubeadm.conf
+
 # offline_gpg ARGUMENT...: gpg with a home of its own, and without options, agents and network.
 offline_gpg() {
   (umask 077 && mkdir -p "$STAGING/gpg")

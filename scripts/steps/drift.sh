@@ -26,7 +26,9 @@ same_file() {
     differs "$1" "the file" "none"
   elif ! cmp --silent "$2" "$1"; then
     case $1 in
-      "$CRI_WITH_PASSWORDS" | "$REGISTRIES"/*) differs "$1" "what the last update wrote" "something else" ;;
+      "$REPOSITORY_PASSWORDS" | "$CRI_WITH_PASSWORDS" | "$REGISTRIES"/*)
+        differs "$1" "what the last update wrote" "something else"
+        ;;
       *) show_difference "$1" "$2" "$1" ;;
     esac
   else

@@ -13,6 +13,7 @@ from components.review.clones import warn_of_clones
 from components.review.expiry import warn_of_expiry
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
+from components.review.silence import watch_departures
 from components.settings import Settings
 from components.settings.stack_file import load_settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -33,17 +34,20 @@ class HostsOnly(pulumi.ComponentResource):
         wanted = Wanted(name, settings, last, identity, key, steps)
         passwords: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(registry_passwords or {})))
         refuse_impossible_changes(wanted)
-        announce_plan(wanted, passwords)
+        keys = pulumi.Output.from_input(dict[str, str]())
+        announce_plan(wanted, passwords, keys)
         warn_of_expiry(wanted)
         super().__init__(CLUSTER_TYPE, name)
         child, commands = pulumi.ResourceOptions(parent=self), StepCommands(wanted)
+        watch_departures(wanted, commands.watch)
         lifetime = Lifetime(wanted, child)
         hosts = {
-            name: PreparedHost(host, commands, passwords=passwords, lives_in=lifetime, opts=child)
+            name: PreparedHost(
+                host, commands, passwords=passwords, repository_passwords=keys, lives_in=lifetime, opts=child
+            )
             for name, host in settings.hosts.items()
         }
         warn_of_clones(hosts, settings)
-        keys = pulumi.Output.from_input(dict[str, str]())
         access, control_planes = make_control_planes(
             hosts, commands, encryption_keys=keys, lives_in=lifetime, opts=child
         )

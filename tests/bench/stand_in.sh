@@ -1,7 +1,7 @@
 #!/bin/sh
 # The command that SSH forces on a stand-in machine: it reads the standard input, ends as a step of `scripts/` with nothing
 # left to do, and prints the output of the step, sealed where it is a secret. A step fails that begins as the file `fails` says; that
-# which `loses` names loses its session behind its output. The program `watch` runs while a step does.
+# which `loses` names loses its session behind its output. The program `watch` runs while a step does, and is told its line.
 answers=$1 seconds=$2
 address=${SSH_CONNECTION#* * } # its third word is the address of this machine
 address=${address%% *}
@@ -19,7 +19,7 @@ case $step in
     ;;
 esac
 [ "$seconds" = 0 ] || sleep "$seconds"
-[ ! -x "$answers/watch" ] || "$answers/watch"
+[ ! -x "$answers/watch" ] || "$answers/watch" "$step"
 case $step in
   "run_step prepare"*)
     printf '%s\n' "$text" | sed --quiet "/^stage .*results\/recipient.pem '/,/END CERT/{s/^stage .*'//; p}" \

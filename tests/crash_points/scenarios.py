@@ -206,7 +206,7 @@ def node_left(world: World) -> None:
     shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))
 
 
-PREPARE, _, INIT, KUBECONFIG, MEMBERSHIP, JOIN, _ = StepName
+_, PREPARE, _, INIT, KUBECONFIG, MEMBERSHIP, JOIN, _ = StepName
 VERIFY, DELETE = "verify", "delete"
 CONTROL_PLANE = (*prepared(OLD, "node1"), sent(OLD, "node1", INIT))
 JOINED = (*prepared(OLD, "node2"), sent(OLD, "node2", JOIN))

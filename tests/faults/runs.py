@@ -63,9 +63,9 @@ class Run:
             os.killpg(self._process.pid, signal_number)
         assert self._process.wait(UP_SECONDS) != 0, self.seen()[-3000:]
 
-    def error(self) -> str:
-        """What a person reads when the run has failed."""
-        assert self._process.wait(UP_SECONDS) == 1, self.seen()[-3000:]
+    def error(self, *, within: float = UP_SECONDS) -> str:
+        """What a person reads when the run has failed, after some seconds at most."""
+        assert self._process.wait(within) == 1, self.seen()[-3000:]
         return self._output.read_text()
 
     def succeed(self) -> None:
@@ -83,6 +83,12 @@ def exists_on(machine: str, path: str) -> Callable[[Run], bool]:
     return lambda _: on_machine(machine, f"[[ -e {path} ]] && echo yes") == "yes\n"
 
 
+def pending_operations() -> list[object]:
+    """What the engine began and does not know the end of."""
+    exported = stack().pulumi("stack", "export", "--stack", FAULTS.name, step="export the state")
+    return json.loads(exported)["deployment"].get("pending_operations") or []
+
+
 def assert_converged() -> None:
     """Nodes are Ready, Pulumi has nothing to do, and no lock, pending operation or half-made thing is there."""
     kubectl = [str(cluster.kubectl(FAULTS)), "--kubeconfig", str(FAULTS.directory / "kubeconfig")]
@@ -95,8 +101,7 @@ def assert_converged() -> None:
     }
     assert ready == dict.fromkeys(FAULTS.machines, "True")
     stack().up(None, "--expect-no-changes")
-    exported = stack().pulumi("stack", "export", "--stack", FAULTS.name, step="export the state")
-    assert not json.loads(exported)["deployment"].get("pending_operations")
+    assert not pending_operations()
     assert not list((STATE / "pulumi-state").rglob(f"locks/**/{FAULTS.name}/*.json"))
     assert not list(FAULTS.directory.rglob("*.unfinished*"))
     containers = ["podman", "ps", "--all", "--external", "--filter", f"name={FAULTS.name}-", "--format", "{{.Names}}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.host_files import containerd, encryption, kubeadm
+from components.host_files import apt, containerd, encryption, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
@@ -53,7 +53,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     stack = full(directory, "node2", version="1.24.3")
     (directory / "key.asc").write_text("key\n")
     repository = {"url": "https://example.com/apt", "keyring": str(directory / "key.asc"), "fingerprint": "A" * 40}
-    stack["packages"] = {"repository": repository}
+    stack["packages"] = {"repository": repository | {"username": "robot"}}
     stack["containerd"]["repository"] = repository | {"url": "https://example.com/containerd"}
     stack["proxy"] = {"https": "http://proxy.example.com:3128"}
     stack["cluster"] |= {"audit": {}, "encryption": {"keys": [{"name": "k1", "secret": "key"}]}}
@@ -64,6 +64,7 @@ def steps(settings: Settings) -> list[Step]:
     """Every step of these hosts, and of two control planes and a worker, with its secret files among the others."""
     passwords = dict.fromkeys(containerd.registries_with_password(settings), "secret")
     secret = {
+        StepName.REPOSITORIES: apt.login_files(settings, {"example.com": "secret"}),
         StepName.IMAGES: containerd.credential_files(settings, passwords),
         StepName.JOIN: kubeadm.join_files("token", "certificate"),
         StepName.INIT: encryption.encryption_files(settings, {"k1": KEY}),
@@ -109,7 +110,7 @@ def test_each_variable_that_is_given_is_read(settings: Settings) -> None:
 def test_each_staged_file_is_put_in_place(settings: Settings) -> None:
     """Or is excused with the reason."""
     staged = {(step.name, file.path) for step in steps(settings) for file in step.files}
-    assert {script for script, _ in staged} == {"prepare", "images", "init", "join"}
+    assert {script for script, _ in staged} == {"repositories", "prepare", "images", "init", "join"}
     assert {path for script, path in staged if not puts(script, path)} == set(NEVER_PUT)
 
 

@@ -383,6 +383,18 @@ def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: M
     assert not upgrading.path("/refusal").exists(), "a step that fails lets clients in again"
 
 
+@pytest.mark.parametrize(("leads", "uploads"), [("true", 1), ("false", 0)])
+def test_an_upgrade_gives_the_kubelet_the_configuration_of_the_stack(
+    upgrading: Machine, leads: str, uploads: int
+) -> None:
+    """kubeadm takes that of the cluster, which may have a feature gate that ends the new kubelet."""
+    upgrading.stub("kubeadm", '[[ "$1" != upgrade ]]')
+    assert upgrading.send(upgrading.text("init", UPGRADE | {"LEADS": leads}), "verify").status == 1
+    calls = [call for call in upgrading.calls() if call.startswith("kubeadm ")]
+    assert calls[-1].startswith("kubeadm upgrade ")
+    assert len([call for call in calls if call.startswith("kubeadm init phase upload-config kubelet")]) == uploads
+
+
 def test_an_upgrade_waits_for_a_leader_of_etcd(upgrading: Machine) -> None:
     """Without one nothing is known of who leads: the member that restarts may be the one that is about to."""
     upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")

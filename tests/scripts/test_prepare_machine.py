@@ -76,6 +76,15 @@ def test_a_sysctl_that_the_kernel_lacks_is_named_before_it_is_set(kernel: Machin
     assert not kernel.path("/etc/sysctl.d/99-kubernetes.conf").exists()
 
 
+def test_a_sysctl_of_a_vlan_has_its_dot_in_the_name_of_the_card(kernel: Machine) -> None:
+    """sysctl.d(5): a `/` in a name stands for a dot."""
+    kernel.write("/proc/sys/net/ipv4/conf/eth0.100/rp_filter", "2\n")
+    files = [KERNEL_FILES[0], File("/etc/sysctl.d/99-kubernetes.conf", "net.ipv4.conf.eth0/100.rp_filter = 2\n")]
+    finished = kernel.run_part("kernel", {"MODULES": ""}, files)
+    assert finished.status == 0, finished.stderr
+    assert not [call for call in kernel.calls() if call.startswith("sysctl")]
+
+
 def test_a_module_that_is_not_there_is_an_error(kernel: Machine) -> None:
     """With what modprobe said."""
     kernel.stub("modprobe", 'echo "modprobe: FATAL: Module $1 not found" >&2; exit 1')

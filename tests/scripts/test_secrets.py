@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File, api_server, encryption, kubeadm
+from components.host_files.apt import LOGINS
 from components.steps.result import result_of
 from tests.scripts.cluster import (
     CA,
@@ -317,7 +318,7 @@ def test_a_secret_reaches_nobody_else_whichever_command_fails(case: Case, tmp_pa
         assert watched.leaks(finished) == [], f"command {number} of {commands}"
 
 
-@pytest.mark.parametrize("path", [REGISTRY, CRI_WITH_PASSWORDS])
+@pytest.mark.parametrize("path", [REGISTRY, CRI_WITH_PASSWORDS, LOGINS])
 def test_drift_shows_no_line_of_a_file_with_a_password(machine: Machine, path: str) -> None:
     """What it should be, and what it is, may both be passwords that work."""
     machine.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.4.13 x"')

@@ -2,7 +2,8 @@
 # The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. What
 # concerns the whole cluster is applied by the control plane that leads, before the others.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
-#   lib/clients.sh lib/etcd.sh lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh lib/patches.sh lib/static_pods.sh
+#   lib/clients.sh lib/control_plane.sh lib/etcd.sh lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh
+#   lib/patches.sh lib/static_pods.sh
 
 phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
@@ -62,7 +63,7 @@ fi
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   forget "$KUBELET_CONFIGURATION_MARK"
   restart_kubelet kubeadm init phase kubelet-start --config "$KUBEADM_CONFIG"
-  [[ $LEADS != true ]] || phase upload-config kubelet # for the other nodes, when this one runs with it
+  [[ $LEADS != true ]] || upload_kubelet_configuration # for the other nodes, when this one runs with it
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
 if [[ $(mark "$KUBE_PROXY_CONFIGURATION_MARK") != "$KUBE_PROXY_CONFIGURATION_SHA256" ]]; then

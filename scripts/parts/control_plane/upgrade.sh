@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
-# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/etcd.sh lib/kubeadm.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh lib/etcd.sh lib/kubeadm.sh
 #   lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
 
 runs_in_version() {
@@ -20,6 +20,8 @@ upgrade_control_plane() {
   lead_elsewhere "$NODE_IP"
   turn_clients_away
   write_patches
+  # A feature gate that the new version does not know ends its kubelet: one that the stack has no more goes first.
+  [[ $LEADS != true ]] || upload_kubelet_configuration
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $BUNDLE" \
     upgrade "${how[@]}" --patches "$PATCHES" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files

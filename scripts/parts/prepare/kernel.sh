@@ -9,7 +9,8 @@ put /etc/modules-load.d/kubernetes.conf
 for module in $MODULES; do
   module_is_there "$module" || modprobe "$module" ||
     fail "kernel module $module" "$(modprobe "$module" 2>&1)" \
-      "apt-get install linux-image-amd64, then reboot: cloud kernels lack modules"
+      "cloud kernels lack modules: apt-get install linux-image-$(dpkg --print-architecture), on Ubuntu \
+linux-modules-extra-$(uname -r); then reboot"
 done
 
 sysctls_hold() {
@@ -23,7 +24,8 @@ sysctls_hold() {
 sysctls=$(wanted_sysctls)
 unknown=
 while IFS='=' read -r name _; do
-  [[ -z $name || -e /proc/sys/${name//.//} ]] || unknown+="$name "
+  file=$(sysctl_file "$name")
+  [[ -z $name || -e $file ]] || unknown+="$name "
 done <<<"$sysctls"
 [[ -z $unknown ]] ||
   fail "a kernel that has the sysctls of the stack" "none of the name ${unknown% }" \
@@ -36,6 +38,6 @@ if ! sysctls_hold; then
 fi
 seen_sysctls() {
   cut --delimiter = --fields 1 <<<"$sysctls" >"$STAGING/names"
-  sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --file "$STAGING/names"
+  sysctl --pattern '^(net|vm|user)\.' --all 2>/dev/null | grep --fixed-strings --file "$STAGING/names"
 }
 sysctls_hold || fail "the sysctls of the stack" "$(seen_sysctls)" "grep -r . /etc/sysctl.d"

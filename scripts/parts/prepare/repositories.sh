@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Package repositories are there, each trusted by its own key and by no other.
-# Needs: KEYRINGS PROXY_VARIABLES; lib/keyrings.sh lib/packages.sh lib/release.sh
+# Needs: KEYRINGS PROXY_VARIABLES REPOSITORY_LOGINS; lib/keyrings.sh lib/packages.sh lib/release.sh
 
 . "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/packages.sh"
@@ -9,18 +9,16 @@
 AUTHORITIES=/etc/apt/authorities
 AUTHORITIES_OF_APT=/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities
 
-AUTHORITIES=/etc/apt/authorities
-AUTHORITIES_OF_APT=/etc/apt/apt.conf.d/90pulumi-kubeadm-authorities
-
 fetch_keys() {
-  local path=$1 url=$2 proxy=() protocols=() authority=() server
+  local path=$1 url=$2 proxy=() protocols=() authority=() login=() server
   server=${url#*://}
   server=${server%%[:/?]*}
   if is_staged "$AUTHORITIES/${server,,}.crt"; then authority=(--cacert "$AUTHORITIES/${server,,}.crt"); fi
+  if [[ -e $REPOSITORY_PASSWORDS ]]; then login=(--netrc-file "$REPOSITORY_PASSWORDS"); fi
   [[ -z $PROXY_VARIABLES ]] || mapfile -t proxy <<<"$PROXY_VARIABLES"
   [[ $url != https:* ]] || protocols=(--proto '=https' --proto-redir '=https')
   with_machine_proxy env "${proxy[@]}" curl --silent --show-error --fail --location "${protocols[@]}" \
-    "${authority[@]}" --retry 2 --max-time 30 --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
+    "${authority[@]}" "${login[@]}" --retry 2 --max-time 30 --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
     fail "the repository's key at $url" "$(<"$STAGING/curl")" "curl -v $url"
 }
 
@@ -73,6 +71,12 @@ has_entry() {
   ' "$1"
 }
 
+# Without a login no step `repositories` runs, which would remove what it put.
+if [[ -z ${REPOSITORY_LOGINS:-} && -e $FILE_LISTS/repositories ]]; then
+  rm -f "$REPOSITORY_PASSWORDS"
+  rm "$FILE_LISTS/repositories"
+  changed "removed $REPOSITORY_PASSWORDS"
+fi
 authorities=$(staged_below "$AUTHORITIES")
 for authority in $authorities; do
   put "$authority"

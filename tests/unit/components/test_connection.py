@@ -85,6 +85,12 @@ def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
         ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
         ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
         ("sudo: a password is required", "expected sudo without a password for admin"),
+        ("sudo: interactive authentication is required", "expected sudo without a password for admin"),
+        ("sudo: I'm sorry admin. I'm afraid I can't do that", "expected sudo for admin"),
+        (
+            "sudo: Sorry, user admin is not allowed to execute '/usr/bin/bash -s' as root on node1.",
+            "expected sudo for admin",
+        ),
     ],
 )
 def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPatch, error: str, expected: str) -> None:

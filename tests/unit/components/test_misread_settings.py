@@ -58,6 +58,18 @@ def test_a_binary_keyring_is_refused_with_a_way_to_convert_it(tmp_path: Path) ->
     assert "--export --armor" in problem
 
 
+def test_a_certificate_in_binary_form_is_refused_with_a_way_to_convert_it(tmp_path: Path) -> None:
+    """DER, as browsers and Windows save it; of a registry and of an apt repository."""
+    certificate = tmp_path / "ca.der"
+    certificate.write_bytes(b"\x30\x82\x01\x0a")
+    ca_file = {"caFile": str(certificate)}
+    for stack in (
+        with_setting("containerd", registries={"hub.example.com": ca_file}),
+        with_setting("packages", repository=REPOSITORY | ca_file),
+    ):
+        assert "openssl x509" in only_problem(stack)
+
+
 @pytest.mark.parametrize("url", ["https://apt.example.com/all", "https://apt.example.com/%61ll/"])
 def test_a_mirror_with_all_packages_is_one_repository(url: str) -> None:
     """Two entries with a keyring each are a conflict, with which apt reads no list at all."""

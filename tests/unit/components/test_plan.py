@@ -247,6 +247,35 @@ def test_an_upgrade_past_a_flag_that_the_cluster_still_has_is_refused(directory:
 
 
 @pytest.mark.parametrize(
+    ("configuration", "path"),
+    [
+        ({"featureGates": {"Old": True}}, "featureGates"),
+        (
+            {"scheduler": {"extraArgs": [{"name": "feature-gates", "value": "Kept=true,Old=false"}]}},
+            "scheduler.extraArgs",
+        ),
+    ],
+)
+def test_an_upgrade_past_a_feature_gate_that_goes_with_it_is_refused(
+    directory: Path, configuration: Stack, path: str
+) -> None:
+    """The edit would come after the program of the next minor, which may not know the gate."""
+    stack = stack_of(directory, version="1.35.4")
+    stack["cluster"]["clusterConfiguration"] = configuration
+    before = state_of(record(stack, preview=False))
+    kept = [{"name": "feature-gates", "value": "Kept=true"}]
+    stack["cluster"]["clusterConfiguration"] = (
+        {"scheduler": {"extraArgs": kept}} if "scheduler" in configuration else {}
+    )
+    assert impossible(stack, before) == []
+    stack["cluster"]["kubernetesVersion"] = "1.36.3"
+    (problem,) = impossible(stack, before)
+    assert f"still has the feature gate Old in {path}, with which kubeadm upgrades; remove the gate with" in problem
+    stack["cluster"]["clusterConfiguration"] = configuration
+    assert impossible(stack, before) == [], "a gate that stays may be one that the next version knows"
+
+
+@pytest.mark.parametrize(
     ("key", "value", "paths"),
     [
         ("controlPlaneEndpoint", "api.example.com:6443", ["cluster.controlPlaneEndpoint"]),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from components.addons import manifests
-from components.host_files import File, api_server, containerd, kubeadm
+from components.host_files import File, api_server, apt, containerd, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from local.paths import REPOSITORY
@@ -25,6 +28,7 @@ AUDIT_LOGS = api_server.AUDIT_LOGS
 OF_INSTALLATION = "/usr/local/lib/pulumi-kubeadm"
 """tests/scripts/test_install.py looks at its mode."""
 HOSTS = ("node1", "node2", "node3")
+WITH_LOGIN = {"url": "https://example.com/deb", "fingerprint": "A" * 40, "username": "robot"}
 
 
 def rows(header: str) -> list[list[str]]:
@@ -40,6 +44,7 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, s
     account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
     stack = stack_of(tmp_path, "node2", "node3") | {"access": {"serviceAccounts": [account]}}
     stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}
+    stack["packages"] = {"repository": WITH_LOGIN | {"keyring": f"{WITH_LOGIN['url']}/key"}}
     run = record(stack, preview=False)
     return {(kind, name) for each in run.resources for kind, name in _secrets_of(each)}
 
@@ -71,8 +76,7 @@ def test_the_page_names_each_file_on_hosts_with_its_mode(tmp_path: Path) -> None
     found: set[tuple[str, str]] = set()
     for version in ("1.24.3", "1.36.3"):
         stack = full(tmp_path, "node2", version=version)
-        repository = {"url": "https://example.com/deb", "keyring": str(tmp_path / "key.asc"), "fingerprint": "A" * 40}
-        stack["packages"] = {"repository": repository}
+        stack["packages"] = {"repository": WITH_LOGIN | {"keyring": str(tmp_path / "key.asc")}}
         stack["proxy"] = {"http": "http://proxy.example.com:3128"}
         stack["cluster"]["audit"] = {}
         settings = parse_settings(stack)
@@ -85,6 +89,7 @@ def _files(settings: Settings) -> Iterator[File]:
     for host in settings.hosts.values():
         yield from prepared_files(host, settings)
     yield from containerd.credential_files(settings, {"hub.example.com": "a password"})
+    yield from apt.login_files(settings, {"example.com": "a password"})
     yield from api_server.policy_files(settings)
     yield File(api_server.ENCRYPTION, "", "0600")
     yield File(kubeadm.DISCOVERY_PATH, "", "0600")
@@ -106,3 +111,15 @@ def test_directories_of_steps_are_closed_to_everyone_but_root(tmp_path: Path) ->
     modes = {name: f"{machine.path(name).stat().st_mode & 0o7777:04o}" for name in DIRECTORIES}
     assert modes.items() <= {(path, mode) for path, mode, _ in rows("| file | mode | what is in it |")}
     assert machine.path("/var/log/pulumi-kubeadm/look.log").stat().st_mode & 0o077 == 0
+
+
+def test_the_page_says_what_a_sudo_that_logs_input_keeps(tmp_path: Path) -> None:
+    """What it tells people to write is a file that sudo takes, where visudo is there to ask."""
+    section = PAGE.read_text().partition("## Logs of sudo\n")[2].partition("\n## ")[0]
+    assert "With `log_input` it keeps that too, with registry" in section
+    (line,) = re.findall(r"^Defaults:.*$", section, re.MULTILINE)
+    assert {"!log_input", "!log_output"} <= set(line.partition("#")[0].replace(",", "").split())
+    visudo = shutil.which("visudo", path=f"{os.environ['PATH']}:/usr/sbin")
+    if visudo:
+        (tmp_path / "sudoers").write_text(f"{line}\n")
+        subprocess.run([visudo, "--check", "--file", tmp_path / "sudoers"], check=True, capture_output=True)

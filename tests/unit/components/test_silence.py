@@ -10,11 +10,12 @@ import pytest
 
 from components import cluster
 from components.review import silence
-from components.review.silence import refuse_silent_machines
+from components.review.silence import refuse_silent_machines, watch_departures
 from components.settings import Host, Ssh
 from components.steps.last_update import LastUpdate
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
+from components.steps.watch import Watch, Watched
 from tests.unit.components.test_answers import frozen, greeting
 from tests.unit.support.listening import listening
 from tests.unit.support.planning import state_of, wanted_by
@@ -70,6 +71,27 @@ def test_a_preview_asks_nobody(directory: Path, last: LastUpdate, monkeypatch: p
     machines = asked(monkeypatch, preview=True)
     refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), last))
     assert machines == []
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_the_machines_of_a_deletion_are_watched(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    """Until the program ends, with the way out for a machine that is dead."""
+    expected: list[Watched] = []
+    monkeypatch.setattr(Watch, "expects", lambda _, deletions: expected.extend(deletions))
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    watch_departures(wanted_by(several(directory, BOTH, "node8"), last), Watch(Ssh()))
+    assert [each.where for each in expected] == ([] if preview else ["node1: leave", "node9: reset"])
+    assert all(each.may_be_over and "`gone: true` into" in each.way_out for each in expected)
+
+
+def test_the_program_has_them_watched(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the watch of its steps."""
+    seen: list[Watch] = []
+    monkeypatch.setattr(cluster, "watch_departures", lambda _, watch: seen.append(watch))
+    record(several(directory, BOTH), preview=False)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize(("silent", "script"), [("node9", "reset"), ("node1", "leave")])

@@ -398,6 +398,15 @@ def test_apt_trusts_the_authority_of_a_repository_for_its_server_alone(tmp_path:
     ]
 
 
+def test_a_repository_that_is_named_twice_has_both_authorities(tmp_path: Path) -> None:
+    """apt wants one entry for both, and the server may show a certificate of either."""
+    one, two = (repository_with_authority(tmp_path, "https://hub.example.com/apt", name) for name in ("one", "two"))
+    stack = smallest() | {"packages": {"repository": one}, "containerd": {"repository": two}}
+    files = {file.path: file.content for file in apt.repository_files(apt.repositories(parse_settings(stack)))}
+    assert len([path for path in files if path.startswith("/etc/apt/sources.list.d/")]) == 1
+    assert files["/etc/apt/authorities/hub.example.com.crt"] == "one\ntwo\n"
+
+
 @pytest.mark.parametrize("url", ["http://hub.example.com/apt", "https://[2001:db8::1]/apt"])
 def test_an_authority_of_a_server_that_apt_cannot_name_is_refused(tmp_path: Path, url: str) -> None:
     """Without TLS nothing is checked, and a colon would end the name in the setting."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +20,9 @@ import pytest
 from components.settings import Host, Ssh
 from components.steps import explain, ssh, watch
 from components.steps.last_update import LastUpdate
+from components.steps.ssh import Answer
 from components.steps.step import Step, StepName
-from components.steps.watch import SILENT_LOOKS, Watch
+from components.steps.watch import SILENT_LOOKS, Watch, Watched
 from tests.unit.support.loops import finished
 from tests.unit.support.planning import wanted_by
 from tests.unit.support.recording import record, stack_of
@@ -37,16 +40,19 @@ class Looks:
 
     Attributes:
         said: what each machine says at its looks, the last word for all that follow.
+        busy: a machine on which a step runs.
+        logins: number of logins that look for one.
         ended: processes that were ended.
         errors: errors in the log.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **said: list[str]) -> None:
-        self.said, self.count = said, 0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, busy: str = "", **said: list[str]) -> None:
+        self.said, self.count, self.busy, self.logins = said, 0, busy, 0
         self.ended: list[tuple[int, int]] = []
         self.errors: list[str] = []
         monkeypatch.setattr(watch, "LOOK_SECONDS", 0)
         monkeypatch.setattr(watch, "silence_of", self.silence_of)
+        monkeypatch.setattr(watch, "run_as_root", self.run_as_root)
         monkeypatch.setattr(watch, "_providers", lambda: iter([PROVIDER]))
         monkeypatch.setattr(os, "kill", lambda *arguments: self.ended.append(arguments))
         monkeypatch.setattr(pulumi.log, "error", self.errors.append)
@@ -58,12 +64,26 @@ class Looks:
         words = self.said[host.name]
         return words.pop(0) if len(words) > 1 else words[0]
 
+    async def run_as_root(self, host: Host, _: Ssh, script: str) -> Answer:
+        """Whether a step runs."""
+        assert script == watch.LOOK_FOR_STEP
+        self.logins += 1
+        return Answer(int(host.name == self.busy), "", "")
 
-def watched(*steps: Step, looks: int = 3 * SILENT_LOOKS, ends: Step | None = None) -> None:
-    """Watch steps for a while, of which one ends at its beginning."""
+
+def deletion(step: Step) -> Watched:
+    """A deletion on the machine of a step."""
+    return Watched(f"{step.host.name}: reset", step.host, Ssh(), may_be_over=True, way_out="gone: true")
+
+
+def watched(
+    *steps: Step, looks: int = 3 * SILENT_LOOKS, ends: Step | None = None, deletions: Sequence[Step] = ()
+) -> None:
+    """Watch steps for a while, of which one ends at its beginning, and deletions."""
 
     async def while_they_run() -> None:
         watching = Watch(Ssh())
+        watching.expects(map(deletion, deletions))
         for step in steps:
             watching.begins(step)
         if ends:
@@ -71,6 +91,9 @@ def watched(*steps: Step, looks: int = 3 * SILENT_LOOKS, ends: Step | None = Non
         for _ in range(looks * 5):
             await asyncio.sleep(0)
         for step in steps:
+            watching.ends(step)
+        watching.expects(())
+        for step in steps or deletions:
             watching.ends(step)
         await asyncio.sleep(0)
 
@@ -132,6 +155,50 @@ def test_nobody_looks_when_no_step_runs(monkeypatch: pytest.MonkeyPatch) -> None
     looks = Looks(monkeypatch, node1=[ssh.SILENT])
     watched(FIRST, ends=FIRST)
     assert looks.count == 0
+
+
+def test_a_machine_that_freezes_in_a_deletion_ends_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody says when a deletion begins or ends: a machine that answers and runs no step is not waited for."""
+    looks = Looks(monkeypatch, node1=[ANSWER], node2=[ssh.SILENT])
+    watched(deletions=[FIRST, SECOND])
+    assert looks.ended == [(PROVIDER, signal.SIGTERM)]
+    (error,) = looks.errors
+    assert error.startswith("node2: reset: expected its SSH server to answer while the step runs,\n")
+    assert error.endswith("  Next: gone: true")
+    assert looks.count == 2 * SILENT_LOOKS
+
+
+def test_a_deletion_that_runs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that answers; its own time limit ends it."""
+    looks = Looks(monkeypatch, node1=[ANSWER], node2=[ssh.SILENT], busy="node1")
+    watched(deletions=[FIRST, SECOND])
+    assert looks.logins > SILENT_LOOKS
+    assert looks.ended == []
+
+
+def test_a_step_that_runs_on_a_machine_of_a_deletion_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command begins before the lock is taken, and ends after it."""
+    looks = Looks(monkeypatch, node1=[ANSWER], node2=[ssh.SILENT])
+    watched(FIRST, deletions=[FIRST, SECOND])
+    assert (looks.ended, looks.logins) == ([], 0)
+
+
+def test_nobody_logs_in_where_every_machine_of_a_deletion_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update with a host that leaves costs no login more."""
+    looks = Looks(monkeypatch, node1=[ANSWER], node2=[ANSWER])
+    watched(deletions=[FIRST, SECOND])
+    assert looks.count > SILENT_LOOKS
+    assert (looks.ended, looks.logins) == ([], 0)
+
+
+@pytest.mark.parametrize(("holder", "status"), [("true", 1), ("", 0)])
+def test_a_step_that_runs_holds_the_lock_that_is_looked_for(tmp_path: Path, holder: str, status: int) -> None:
+    """A machine without the file runs none; the look itself takes nothing from a step that begins."""
+    look = watch.LOOK_FOR_STEP.replace("/run/pulumi-kubeadm/lock", str(tmp_path / "lock"))
+    bash = ["bash", "-euo", "pipefail", "-c"]
+    assert subprocess.run([*bash, look], check=False).returncode == 0
+    held = f"exec 9>{tmp_path}/lock; {'flock 9' if holder else ':'}; bash -c {shlex.quote(look)}"
+    assert subprocess.run([*bash, held], check=False).returncode == status
 
 
 def test_a_step_that_fails_is_watched_no_more(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

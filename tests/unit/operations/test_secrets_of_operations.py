@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
+from components.host_files.apt import LOGINS
 from components.host_files.kubeadm import INVITATION_PATH
 from components.settings.stack_file import parse_settings
 from components.steps.stdin import prologue, staged
@@ -29,6 +30,7 @@ __all__ = ["programs"]
 CANARY = "C4NARY0123456789"
 TOKEN, PASSWORD = f"abcdef.{CANARY}", base64.b64encode(f"robot:{CANARY}".encode()).decode()
 SECRET_FILES = {
+    StepName.REPOSITORIES: File(LOGINS, f"machine hub.test login robot password {CANARY}", "0600"),
     StepName.IMAGES: File("/etc/containerd/certs.d/hub.test/hosts.toml", PASSWORD, "0600"),
     StepName.JOIN: File(INVITATION_PATH, TOKEN, "0600"),
 }
@@ -38,8 +40,9 @@ ENDS = {
     "the script fails": "echo it broke >&2; exit 1",
     "the session is lost": "exit 255",
 }
+FIRST_STEPS = (StepName.REPOSITORIES, StepName.PREPARE, StepName.IMAGES)
 LAST = (
-    *(f"run_step {script}" for script in ("drift", "prepare", "images", "membership", "join", "init", "pod_network")),
+    *(f"run_step {script}" for script in (*FIRST_STEPS, "drift", "membership", "join", "init", "pod_network")),
     "output_of()",  # of the script that status sends
 )
 SSH = """\
@@ -77,7 +80,7 @@ class Stack:
             + staged([SECRET_FILES[step]] if step in SECRET_FILES else [])
             + f"run_step {step}\n"
             for host, own in steps.items()
-            for step in (StepName.PREPARE, StepName.IMAGES, own, *([StepName.MEMBERSHIP] if host == "node2" else []))
+            for step in (*FIRST_STEPS, own, *([StepName.MEMBERSHIP] if host == "node2" else []))
         }
 
     def outputs(self) -> dict[str, str]:
@@ -125,6 +128,7 @@ def test_no_secret_of_a_connection_is_printed(
     for text in (printed.out, printed.err, (programs / "arguments").read_text()):
         assert not [each for each in (CANARY, PASSWORD, key_of(stack)) if each in text]
     assert PASSWORD in (programs / "sent").read_text(), "it reached the host"
+    assert SECRET_FILES[StepName.REPOSITORIES].content in (programs / "sent").read_text(), "likewise"
 
 
 @pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)

@@ -6,6 +6,7 @@ import pulumi
 
 from components.addons.calico import calico_images
 from components.lifetime import identity_of, sealing_key_of
+from components.review.passwords import Passwords
 from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings.stack_file import SettingsError, parse_settings
@@ -35,7 +36,12 @@ def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
 
 def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
     """The lines of the plan, without their indentation."""
-    return [line.strip() for line in plan(wanted_by(stack, last), {"hub.example.com": password})]
+    return [
+        line.strip()
+        for line in plan(
+            wanted_by(stack, last), Passwords({"hub.example.com": password}, {"apt.example.com": password})
+        )
+    ]
 
 
 def impossible(stack: Stack, last: LastUpdate) -> list[str]:

@@ -24,6 +24,7 @@ PROGRAM = Path(__file__).parents[3] / "__main__.py"
 PROJECT = "kubeadm"
 
 PASSWORD = "canary-of-the-registry-password"  # noqa: S105
+REPOSITORY_PASSWORD = "canary-of-the-repository-password"  # noqa: S105
 PRIVATE_KEY = "canary-of-the-private-key"
 TOKEN = "canary-of-the-join-token"  # noqa: S105
 ADMIN = "canary-of-the-admin-conf"
@@ -227,6 +228,8 @@ def record(stack: StackFile, *, preview: bool, before: Recording | None = None) 
     config = {f"{PROJECT}:{section}": json.dumps(value) for section, value in stack.items()}
     keys = stack["cluster"].get("encryption", {}).get("keys", [])
     named = {"registryPassword": PASSWORD, **{key["secret"]: encryption_key(key["name"]) for key in keys}}
+    if stack.get("packages", {}).get("repository", {}).get("username"):
+        named["repositoryPassword"] = REPOSITORY_PASSWORD
     secrets = {f"{PROJECT}:{name}": value for name, value in named.items()}
     pulumi.runtime.set_all_config(config | secrets, list(secrets))
     machines = _Machines(preview=preview, before=before)

@@ -1,0 +1,41 @@
+"""Facts of a host, for `make status`: a program that does not answer is told, and is no fact about the host."""
+
+from __future__ import annotations
+
+import pytest
+
+from operations.status._host_checks import FACTS
+from tests.scripts.machine import Machine
+
+PROGRAMS = ("systemctl", "journalctl", "crictl", "containerd", "busctl", "sysctl")
+
+
+def facts(machine: Machine, **stubs: str) -> dict[str, str]:
+    """What the script prints, with programs that say nothing unless they are told to."""
+    for program in PROGRAMS:
+        machine.stub(program, stubs.get(program, ""))
+    text = machine.relocated(FACTS.read_text()).replace("ANSWER_SECONDS=10", "ANSWER_SECONDS=1")
+    printed = machine.send(f"export PATH={machine.root}/stubs:$PATH PAUSE_IMAGE=x MARKS= PORTS=\n{text}").stdout
+    return dict(line.split("\t", 1) for line in printed.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("journal", "told"),
+    [
+        ("exec sleep 5", "journalctl: no answer within 1 s"),
+        ("echo 'Failed to open journal'; exit 1", "journalctl: Failed to open journal"),
+        ("echo 'level=info all is well'", ""),
+        ("echo 'level=fatal cannot start'", "level=fatal cannot start"),
+    ],
+)
+def test_a_journal_that_does_not_answer_is_no_journal_without_errors(machine: Machine, journal: str, told: str) -> None:
+    """It was silent before, as if containerd had said nothing."""
+    assert facts(machine, journalctl=journal)["containerd_log"] == told
+
+
+def test_a_program_that_does_not_answer_is_told(machine: Machine) -> None:
+    """A runtime that hangs does not lack the image."""
+    found = facts(machine, crictl="exec sleep 5", systemctl="exec sleep 5")
+    assert found["pause_present"] == " (no answer of crictl within 1 s)"
+    assert found["kubelet"] == " (no answer of systemctl within 1 s)"
+    assert facts(machine, crictl="echo 'no such image x'; exit 1")["pause_present"] == "no such image x"
