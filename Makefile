@@ -76,7 +76,7 @@ recovery: ## An etcd without its data, bundles, a lost majority, a lost cluster 
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/recovery --exitfirst
 
-add-ons: ## Add-ons at work: figures, autoscaling, volumes, addresses, and a manifest of the stack; about 15 minutes
+add-ons: ## Add-ons at work: figures, autoscaling, volumes, addresses, and a manifest and a chart of the stack; about 15 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/add_ons --exitfirst
 

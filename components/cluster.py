@@ -20,7 +20,7 @@ from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
 from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import RegistrySecrets
-from components.review.addons import refuse_wrong_addons
+from components.review.addons import refuse_wrong_addons, warn_of_hooks
 from components.review.clones import warn_of_clones
 from components.review.departures import warn_of_votes
 from components.review.expiry import expiry_dates, warn_of_expiry
@@ -93,6 +93,7 @@ class Cluster(pulumi.ComponentResource):
         announce_plan(wanted, passwords, of_repositories)
         warn_of_votes(wanted)
         warn_of_support(wanted)
+        warn_of_hooks(settings)
         warn_of_other_registries(settings)
         warn_of_expiry(wanted)
         warn_of_few_slots(wanted)

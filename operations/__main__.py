@@ -7,10 +7,12 @@ A command's module has a docstring, whose first line is its help, and two functi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 import pulumi
 
+from local.paths import TOOL_CHAIN_BIN
 from operations.access import kubeconfig, token
 from operations.etcd import recover, restore, snapshot
 from operations.hosts import drift, repair
@@ -64,4 +66,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # The provider of Kubernetes, which renders charts, is in PATH where Pulumi runs.
+    os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], str(TOOL_CHAIN_BIN)])
     sys.exit(main())

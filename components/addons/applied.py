@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.addons.addon import Addon
-from components.addons.manifests import API_SERVICE, DEFINITION, WAITS, Manifest, register
+from components.addons.manifests import API_SERVICE, DEFINITION, WAITS, Manifest, group_and_kind, register
 from components.cluster_access import ClusterAccess
 from components.gate import gate
 from components.settings import Settings
@@ -46,7 +46,7 @@ class AppliedAddon(pulumi.ComponentResource):
         super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
         objects = addon.objects(settings)
         defined = _defined_kinds(objects)
-        last = [each for each in objects if each["kind"] == API_SERVICE or _group_and_kind(each) in defined]
+        last = [each for each in objects if each["kind"] == API_SERVICE or group_and_kind(each) in defined]
         workloads = [each for each in objects if each["kind"] in WAITS and each not in last]
         first = [each for each in objects if each not in workloads and each not in last]
         made: list[pulumi.Resource] = [register(each, cluster, self, after=list(after)) for each in first]
@@ -60,7 +60,3 @@ def _defined_kinds(objects: list[Manifest]) -> set[tuple[str, str]]:
     """Groups and kinds that definitions among the objects bring."""
     definitions = (each.get("spec") or {} for each in objects if each["kind"] == DEFINITION)
     return {(each.get("group", ""), (each.get("names") or {}).get("kind", "")) for each in definitions}
-
-
-def _group_and_kind(manifest: Manifest) -> tuple[str, str]:
-    return manifest["apiVersion"].rpartition("/")[0], manifest["kind"]

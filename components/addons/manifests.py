@@ -1,4 +1,4 @@
-"""Manifests: fetched by checksum, images rewritten, each object a resource of its own.
+"""Manifests: images rewritten, each object a resource of its own.
 
 This module registers every object, instead of a YAML component of the provider, so that the preview of an empty stack
 shows every object.
@@ -7,10 +7,7 @@ shows every object.
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
 import re
-import urllib.request
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,13 +16,12 @@ from typing import Any
 import pulumi
 import yaml
 
+from components.addons.fetching import fetched
 from components.cluster_access import ClusterAccess
 from components.settings import Settings
 from problem import Problem
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
-FETCH_TIMEOUT_SECONDS = 20
 FIELD_MANAGER = "pulumi-kubeadm"
 """A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
 objects for ever, and the next update would end in conflicts."""
@@ -38,6 +34,8 @@ Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
 API_SERVICE = "APIService"
+KEPT_BY_HELM = "helm.sh/resource-policy"
+"""Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
 
 
 def own_objects(name: str) -> list[Manifest]:
@@ -46,20 +44,12 @@ def own_objects(name: str) -> list[Manifest]:
 
 
 def fetched_objects(url: str, sha256: str) -> list[Manifest]:
-    """Objects of an upstream manifest, which is fetched once, kept by its checksum, and verified at every read.
+    """Objects of an upstream manifest.
 
     Raises:
         pulumi.RunError: the manifest cannot be fetched, has another checksum, or is no manifest.
     """
-    cached = CACHE / f"{sha256}.yaml"
-    content = cached.read_bytes() if cached.is_file() else b""
-    if hashlib.sha256(content).hexdigest() != sha256:
-        content = _fetched(url, sha256)
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cached.with_suffix(f".{os.getpid()}")
-        unfinished.write_bytes(content)
-        unfinished.replace(cached)
-    return objects_of(content, url)
+    return objects_of(fetched(sha256, lambda: url, ".yaml"), url)
 
 
 def objects_of(content: bytes, source: str) -> list[Manifest]:
@@ -73,20 +63,32 @@ def objects_of(content: bytes, source: str) -> list[Manifest]:
         pulumi.RunError: the content is no YAML, or has no objects, or something else that is no object.
     """
     try:
-        documents = _parsed(content)
-        wrong = next((each for each in documents if not _is_object(each)), None)
-        seen = "a file without any" if not documents else f"among them {str(wrong)[:80]!r}" if wrong else ""
+        return copy.deepcopy(checked_objects(documents_of(content), source))
     except yaml.YAMLError as error:
-        seen = str(error)
-    if seen:
-        problem = Problem(
-            f"manifest {source}",
-            expected="Kubernetes objects in YAML, each with apiVersion, kind and metadata.name",
-            seen=seen,
-            next_command="correct the path or the URL, and the checksum beside it, in the stack file",
-        )
-        raise pulumi.RunError(str(problem))
-    return copy.deepcopy(documents)
+        raise _no_manifest(source, str(error)) from error
+
+
+def checked_objects(documents: list[Any], source: str) -> list[Manifest]:
+    """The objects among documents, those of lists one by one.
+
+    Raises:
+        pulumi.RunError: there is none, or something else that is no object.
+    """
+    objects = [each for document in documents for each in _items(document)]
+    wrong = [each for each in objects if not _is_object(each)]
+    if wrong or not objects:
+        raise _no_manifest(source, f"among them {str(wrong[0])[:80]!r}" if wrong else "a file without any")
+    return objects
+
+
+def _no_manifest(source: str, seen: str) -> pulumi.RunError:
+    problem = Problem(
+        f"manifest {source}",
+        expected="Kubernetes objects in YAML, each with apiVersion, kind and metadata.name",
+        seen=seen,
+        next_command="correct the path or the URL, and the checksum beside it, in the stack file",
+    )
+    return pulumi.RunError(str(problem))
 
 
 # libyaml takes a tenth of the time; each preview parses several manifests.
@@ -98,9 +100,13 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: load
 
 
 @cache
-def _parsed(content: bytes) -> list[Manifest]:
-    documents = [document for document in yaml.load_all(content, _Loader) if document]
-    return [each for document in documents for each in _items(document)]
+def documents_of(content: bytes) -> list[Any]:
+    """The documents of YAML that are not empty; nobody changes them.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+    """
+    return [document for document in yaml.load_all(content, _Loader) if document]
 
 
 def _items(document: Any) -> list[Any]:
@@ -114,46 +120,6 @@ def _is_object(document: Any) -> bool:
         return False
     named = (document.get("apiVersion"), document.get("kind"), metadata.get("name"))
     return all(isinstance(each, str) and each for each in named)
-
-
-def _fetched(url: str, sha256: str) -> bytes:
-    try:
-        # The settings allow https, http and file, nothing else.
-        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            content = bytes(answer.read())
-    except OSError as error:
-        problem = Problem(
-            "manifest",
-            expected=f"{url} to be readable",
-            seen=str(error),
-            next_command="copy the file to where it can be reached, and set its URL in the stack file:"
-            ' docs/pull-requests.md, "Networks without GitHub"',
-        )
-        raise pulumi.RunError(str(problem)) from error
-    check_sum(content, sha256, url)
-    return content
-
-
-def check_sum(content: bytes, sha256: str, source: str) -> None:
-    """Compare the checksum of a manifest with that in the stack file.
-
-    Args:
-        content: the manifest.
-        sha256: the wanted SHA-256, in hexadecimal digits.
-        source: path or URL of the manifest, for the error.
-
-    Raises:
-        pulumi.RunError: they differ.
-    """
-    seen = hashlib.sha256(content).hexdigest()
-    if seen != sha256:
-        problem = Problem(
-            f"manifest {source}",
-            expected=f"sha256 {sha256}",
-            seen=seen,
-            next_command="read what changed in the file before you change the checksum in the stack file",
-        )
-        raise pulumi.RunError(str(problem))
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
@@ -196,11 +162,22 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
             yield from containers(each)
 
 
+def group_and_kind(manifest: Manifest) -> tuple[str, str]:
+    """Group and kind of an object; the group is empty for kinds such as Pod."""
+    return manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
+
+
 def object_name(manifest: Manifest) -> str:
     """The name of an object among the resources of its cluster: `KIND:NAMESPACE/NAME`."""
     metadata = manifest["metadata"]
     scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     return f"{manifest['kind']}:{scope}{metadata['name']}"
+
+
+def stays(kind: str, inputs: Mapping[str, Any]) -> bool:
+    """True for an object that stays in the cluster when its add-on goes: a definition, or what a chart says so of."""
+    annotations = (inputs.get("metadata") or {}).get("annotations") or {}
+    return kind == DEFINITION or annotations.get(KEPT_BY_HELM) == "keep"
 
 
 def object_inputs(manifest: Manifest) -> Manifest:
@@ -226,9 +203,8 @@ def register(
     if kind == "Secret":
         # The program that uses the secret owns its data.
         options.ignore_changes = ["data"]
-    if kind == DEFINITION:
-        # When a newer manifest lacks a definition, deleting it would delete every object of its kind.
-        options.retain_on_delete = True
+    # When a newer manifest lacks a definition, deleting it would delete every object of its kind.
+    options.retain_on_delete = stays(kind, manifest)
     if kind in WAITS:
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
     name = cluster.resource_name(object_name(manifest))

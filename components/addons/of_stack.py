@@ -1,4 +1,4 @@
-"""The add-ons of a stack file, `kubeadm:addons`: each is a manifest."""
+"""The add-ons of a stack file, `kubeadm:addons`: each is a manifest, or a Helm chart."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from components.addons.addon import Addon
-from components.addons.manifests import Manifest, check_sum, fetched_objects, objects_of
-from components.settings import Settings, StackAddon
+from components.addons.charts import chart_namespace, chart_objects
+from components.addons.fetching import check_sum
+from components.addons.manifests import Manifest, fetched_objects, objects_of
+from components.settings import Settings
 
 
 def stack_addons(settings: Settings) -> list[Addon]:
@@ -24,31 +26,38 @@ def stack_addons(settings: Settings) -> list[Addon]:
     ]
 
 
-def manifest_objects(addon: StackAddon) -> list[Manifest]:
-    """Every object in the manifest of an add-on.
+def objects_of_addon(name: str, settings: Settings) -> list[Manifest]:
+    """Every object in the manifest or the chart of an add-on.
 
     Raises:
-        pulumi.RunError: the manifest cannot be read or fetched, has another checksum, or is no manifest.
+        pulumi.RunError: the manifest cannot be read or fetched, has another checksum, or is no manifest; or as
+            `chart_objects`.
     """
+    addon = settings.addons[name]
+    if addon.chart:
+        return chart_objects(name, settings)
     if isinstance(addon.manifest, str):
         assert addon.sha256 is not None, "the settings hold it"
         return fetched_objects(addon.manifest, addon.sha256)
+    assert addon.manifest is not None, "the settings hold it"
     content = addon.manifest.read_bytes()
     if addon.sha256:
         check_sum(content, addon.sha256, str(addon.manifest))
     return objects_of(content, str(addon.manifest))
 
 
-def manifest_namespaces(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Metadata by name of the namespaces in the manifests of the add-ons.
+def namespaces_of_addons(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Metadata by name of the namespaces of charts, and of those in the objects of add-ons.
 
     The stack makes these as its other namespaces: with a Pod Security level, before what is in them, and to stay.
 
     Raises:
-        pulumi.RunError: as `manifest_objects`.
+        pulumi.RunError: as `objects_of_addon`.
     """
-    objects = [each for addon in settings.addons.values() for each in manifest_objects(addon)]
-    return {each["metadata"]["name"]: each["metadata"] for each in objects if each["kind"] == "Namespace"}
+    of_charts = (chart_namespace(name, addon) for name, addon in settings.addons.items())
+    objects = [each for name in settings.addons for each in objects_of_addon(name, settings)]
+    found: dict[str, dict[str, Any]] = {name: {"name": name} for name in of_charts if name}
+    return found | {each["metadata"]["name"]: each["metadata"] for each in objects if each["kind"] == "Namespace"}
 
 
 def _images(name: str, settings: Settings) -> tuple[str, ...]:
@@ -56,4 +65,4 @@ def _images(name: str, settings: Settings) -> tuple[str, ...]:
 
 
 def _without_namespaces(name: str, settings: Settings) -> list[Manifest]:
-    return [each for each in manifest_objects(settings.addons[name]) if each["kind"] != "Namespace"]
+    return [each for each in objects_of_addon(name, settings) if each["kind"] != "Namespace"]

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from components.addons import addons_of
-from components.addons.of_stack import manifest_namespaces
+from components.addons.of_stack import namespaces_of_addons
 from components.cluster_access import ClusterAccess
 from components.objects.kubernetes_object import KubernetesObject
 from components.settings import Settings
@@ -52,10 +52,10 @@ def namespaces(settings: Settings) -> list[KubernetesObject]:
     """The namespaces that the settings name, by name, with the labels of their Pod Security levels."""
     of_addons = {addon.namespace: addon.pod_security(settings) for addon in addons_of(settings) if addon.namespace}
     levels = of_addons | settings.access.pod_security
-    of_manifests = manifest_namespaces(settings)
+    of_objects = namespaces_of_addons(settings)
     others = {*settings.access.namespaces, *settings.images.pull_secret_namespaces}
-    names = {*levels, *of_manifests, *others} - OF_KUBERNETES
-    return [_namespace(name, levels.get(name), of_manifests.get(name, {})) for name in sorted(names)]
+    names = {*levels, *of_objects, *others} - OF_KUBERNETES
+    return [_namespace(name, levels.get(name), of_objects.get(name, {})) for name in sorted(names)]
 
 
 def _namespace(name: str, level: str | None, of_manifest: Mapping[str, Any]) -> KubernetesObject:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pulumi
 
 from components.addons import ADDONS, addons_of
+from components.addons.charts import chart_namespace, left_out_hooks
 from components.addons.manifests import DEFINITION, Manifest, containers, image_in_text, object_name
-from components.addons.of_stack import manifest_objects
+from components.addons.of_stack import objects_of_addon
 from components.objects.access_rules import access_objects
 from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import NAME as PULL_SECRET
@@ -17,6 +18,7 @@ from components.settings.access import OF_KUBERNETES
 from components.settings.stack_file import SettingsError
 from components.steps.wanted import Wanted
 from components.yaml_text import yaml_text
+from problem import Problem
 
 OF_KUBEADM = {
     *(f"ConfigMap:kube-system/{name}" for name in ("kubeadm-config", "kubelet-config", "kube-proxy", "coredns")),
@@ -37,6 +39,20 @@ def refuse_wrong_addons(settings: Settings) -> None:
     problems = list(_problems(settings))
     if problems:
         raise SettingsError(problems)
+
+
+def warn_of_hooks(settings: Settings) -> None:
+    """Log, in every preview and update, hooks of charts that nothing runs."""
+    for name, addon in settings.addons.items():
+        hooks = left_out_hooks(name, settings) if addon.chart else []
+        if hooks:
+            problem = Problem(
+                f"add-on {name}",
+                expected="a chart without hooks of a removal or a rollback, which only Helm runs",
+                seen=", ".join(hooks),
+                next_command="read in the chart what they clean up, and do it by hand before you remove the add-on",
+            )
+            pulumi.log.warn(str(problem))
 
 
 def moved_objects(wanted: Wanted) -> Iterator[str]:
@@ -60,32 +76,33 @@ def _problems(settings: Settings) -> Iterator[str]:
         if name in built_in:
             yield f"{path}: the name of a built-in add-on; take another name"
         try:
-            objects = manifest_objects(addon)
+            objects = objects_of_addon(name, settings)
         except pulumi.RunError as error:
             yield f"{path}: {error}"
             continue
+        place = f"{path}.{'chart' if addon.chart else 'manifest'}"
+        owner = owners.get(f"Namespace:{chart_namespace(name, addon)}")
+        if owner:
+            yield f"{place}.namespace: {owner} has the same namespace; take another one"
         for manifest in objects:
             problem = _problem(manifest, owners)
             if problem:
-                yield f"{path}.manifest: {problem}, found {object_name(manifest)}"
+                yield f"{place}: {problem}, found {object_name(manifest)}"
             owners.setdefault(_key(manifest), f"add-on {name}")
         text = yaml_text(*objects)
         for image in addon.images:
             if not image_in_text(image).search(text):
-                yield f"{path}.images: an image that the manifest names, found {image}, which is nowhere in it"
+                yield f"{path}.images: an image that the objects name, found {image}, which is nowhere in them"
 
 
 def _problem(manifest: Manifest, owners: dict[str, str]) -> str | None:
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     if kind == "Node" or (kind == "Namespace" and name in OF_KUBERNETES) or _key(manifest) in OF_KUBEADM:
-        return "an object of Kubernetes itself; remove it from the manifest"
+        return "an object of Kubernetes itself; leave it out"
     if _key(manifest) in owners:
         return f"{owners[_key(manifest)]} has the same object; remove one of them"
     if kind == "Secret" and (_has_content(manifest.get("data")) or _has_content(manifest.get("stringData"))):
-        return (
-            "a secret with content, which state and previews would show; remove it from the manifest, and make it with"
-            " kubectl"
-        )
+        return "a secret with content, which state and previews would show; leave it out, and make it with kubectl"
     if not all(isinstance(each["image"], str) for each in containers(manifest)):
         return "an image that is no text"
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.addons import ADDONS, Addon, known_addons
-from components.addons.manifests import DEFINITION, object_inputs, object_name
+from components.addons.manifests import object_inputs, object_name, stays
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces
@@ -129,10 +129,10 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
             ]
             if changed:
                 yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
-    for kind, name in sorted(wanted.last.objects):
+    for (kind, name), inputs in sorted(wanted.last.objects.items()):
         if _is_of_addon(kind, name) and name not in known:
-            stays = kind == DEFINITION
-            yield f"{name}: no add-on has it any more; it {'stays' if stays else 'is deleted'}"
+            end = "stays" if stays(kind, _inputs(inputs)) else "is deleted"
+            yield f"{name}: no add-on has it any more; it {end}"
 
 
 def _is_of_addon(kind: str, name: str) -> bool:

@@ -35,6 +35,7 @@ ENDPOINT = (
 PROXY = rf"^https?://([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]){_PORT}/?$"
 DESTINATION = r"^[A-Za-z0-9.:/*_-]+$"
 KUBERNETES_VERSION = r"^1\.[0-9]{1,3}\.[0-9]{1,3}$"
+CHART = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 VERSION = r"^\d+\.\d+\.\d+$"
 DIRECTORY = r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)+$"
 PACKAGE = r"^[a-z0-9][a-z0-9.+-]+$"
@@ -76,6 +77,7 @@ WORDS = {
     PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",
     DESTINATION: "a host name, a `.domain` or a network",
     KUBERNETES_VERSION: "a version such as 1.36.3, without a leading v",
+    CHART: "letters, digits, `.`, `_`, `+` and `-`, as in index.yaml of a repository",
     VERSION: "a version such as 3.28.5",
     PACKAGE: "the name of a Debian package",
     MODULE: "the name of a kernel module",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from components.settings import _patterns
-from components.settings._types import HttpsOrFileUrl, ImageName, Model, Sha256, TextFile
+from components.settings._types import DnsLabel, ExistingFile, HttpsOrFileUrl, ImageName, Model, Sha256, TextFile
 
 
 class Calico(Model):
@@ -144,19 +145,57 @@ class Metallb(Model):
     )
 
 
-class StackAddon(Model):
-    """An add-on of the stack: the objects of a manifest that others wrote, or that belongs to the stack."""
+def _no_oci(value: object) -> object:
+    if isinstance(value, str) and value.startswith("oci://"):
+        raise ValueError("a chart of an OCI registry is not fetched; `helm pull` it, and set `archive` to the file")
+    return value
 
-    manifest: HttpsOrFileUrl | TextFile = Field(description="Manifest: a file beside Pulumi.yaml, or a URL")
-    sha256: Sha256 | None = Field(None, description="SHA-256 of the manifest; a URL needs one")
+
+class Chart(Model):
+    """A Helm chart: an archive, or a chart of a repository; and what its templates read."""
+
+    archive: HttpsOrFileUrl | ExistingFile | None = Field(
+        None, description="Archive of the chart, `.tgz`: a file beside Pulumi.yaml, or a URL"
+    )
+    repository: Annotated[HttpsOrFileUrl, BeforeValidator(_no_oci)] | None = Field(
+        None, description="URL below which `index.yaml` names the archive, in place of `archive`"
+    )
+    name: str | None = Field(None, pattern=_patterns.CHART, description="Name of the chart in the repository")
+    version: str | None = Field(None, pattern=_patterns.CHART, description="Version of the chart in the repository")
+    namespace: DnsLabel | None = Field(
+        None, description="Namespace of the objects for which the chart names none; by default the name of the add-on"
+    )
+    values: dict[str, Any] = Field({}, description="Values that replace those of the chart, as for `helm --values`")
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        named = [self.repository, self.name, self.version]
+        if bool(self.archive) == any(named) or (any(named) and not all(named)):
+            raise ValueError("set either archive, or all of repository, name and version")
+        return self
+
+
+class StackAddon(Model):
+    """An add-on of the stack: the objects of a manifest or a chart that others wrote, or that belongs to the stack."""
+
+    manifest: HttpsOrFileUrl | TextFile | None = Field(
+        None, description="Manifest: a file beside Pulumi.yaml, or a URL"
+    )
+    chart: Chart | None = Field(None, description="Helm chart, in place of a manifest")
+    sha256: Sha256 | None = Field(
+        None, description="SHA-256 of the manifest, or of the archive of the chart; what is no file needs one"
+    )
     images: tuple[ImageName, ...] = Field(
         (),
-        description="Images that the manifest names outside of containers, as in an argument or a ConfigMap; rewritten"
+        description="Images that the objects name outside of containers, as in an argument or a ConfigMap; rewritten"
         " there too",
     )
 
     @model_validator(mode="after")
-    def _url_has_checksum(self) -> Self:
-        if isinstance(self.manifest, str) and not self.sha256:
-            raise ValueError("the manifest at a URL may change; set sha256 to what `curl URL | sha256sum` prints")
+    def _has_one_source_with_a_checksum(self) -> Self:
+        if (self.manifest is None) == (self.chart is None):
+            raise ValueError("set either manifest or chart")
+        where = "the manifest" if self.manifest else "the archive of a chart"
+        if not self.sha256 and not isinstance(self.manifest or (self.chart and self.chart.archive), Path):
+            raise ValueError(f"{where} at a URL may change; set sha256 to what `curl URL | sha256sum` prints")
         return self

@@ -49,7 +49,7 @@ class Settings(Model):
     metrics_server: MetricsServer = Field(MetricsServer(), description="Figures for `kubectl top` and autoscalers")
     local_path: LocalPath = Field(LocalPath(), description="Volumes on the disks of nodes")
     metallb: Metallb = Field(Metallb(), description="Addresses for services of type LoadBalancer")
-    addons: dict[DnsLabel, StackAddon] = Field({}, description="Further add-ons by name: manifests of others")
+    addons: dict[DnsLabel, StackAddon] = Field({}, description="Further add-ons by name: manifests, or Helm charts")
     access: Access = Field(Access(), description="Service accounts, roles and bindings")
     system: System = Field(System(), description="Kernel and systemd settings of every host")
     policy: Policy = Field(Policy(), description="Limits of drains and upgrades, and permission to reset machines")

@@ -1,4 +1,4 @@
-"""Add-ons do what people have them for: figures and autoscaling, volumes, addresses, and manifests of a stack."""
+"""Add-ons do what people have them for: figures, autoscaling, volumes, addresses, manifests and charts of a stack."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from local.mirror import versions
 from local.mirror.manifest import metallb_manifest
 from problem import StepError
 from tests.add_ons.machines import ADD_ONS, AddOnCluster, bring_up, on_machine, soon, stack
+from tests.unit.support.charts import archive
 
 METRICS = "v1beta1.metrics.k8s.io"
 VOLUMES = "/var/lib/test-volumes"
@@ -182,6 +183,37 @@ def test_an_add_on_of_the_stack_comes_changes_and_goes(live: AddOnCluster, tmp_p
     assert "Deployment:own: no add-on has it any more; it is deleted" in live.plan()
     live.up()
     assert "own" not in live.kubectl("get", "deployments", "--output", "name")
+
+
+def test_a_chart_comes_changes_by_its_values_and_goes(live: AddOnCluster, tmp_path: Path) -> None:
+    """Values that its schema forbids are refused before anything is touched; what Helm keeps stays."""
+    chart = archive(tmp_path)
+    sha256 = hashlib.sha256(chart.read_bytes()).hexdigest()
+
+    def wanted(**values: Any) -> dict[str, Any]:
+        given = {"image": live.image_of_probe, **values}
+        return {"shop": {"chart": {"archive": str(chart), "values": given}, "sha256": sha256}}
+
+    live.set(addons=wanted())
+    assert "add-on shop: is applied" in live.plan()
+    live.up()
+    live.up("--expect-no-changes")
+    server = ("deployment", "shop-server", "--namespace", "shop")
+    assert live.get(*server)["status"]["readyReplicas"] == 1
+    assert live.get("pools.shop.example.com", "first")["metadata"].get("namespace") is None
+    live.set(addons=wanted(replicas="two"))
+    with pytest.raises(StepError, match="got string, want integer"):
+        live.up()
+    live.set(addons=wanted(replicas=2))
+    assert "add-on shop: Deployment:shop/shop-server changes" in live.plan()
+    live.up()
+    assert live.get(*server)["status"]["readyReplicas"] == 2
+    live.set(addons=None)
+    assert "Deployment:shop/shop-server: no add-on has it any more; it is deleted" in live.plan()
+    live.up()
+    assert not live.get("deployments", "--namespace", "shop")["items"]
+    live.get("configmap", "kept", "--namespace", "shop")
+    live.get("customresourcedefinition", "pools.shop.example.com")
 
 
 def test_built_in_add_ons_go_as_they_came(live: AddOnCluster) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.addons import calico, manifests
+from components.addons import calico, fetching
 from operations.status import status
 from tests.unit.support import api_server
 from tests.unit.support.recorded_cluster import Look, Stack, healthy
@@ -21,7 +21,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the stack's files are."""
     found = tmp_path_factory.mktemp("stack")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifests, "CACHE", found / "cache")
+        patch.setattr(fetching, "CACHE", found / "cache")
         yield found
 
 

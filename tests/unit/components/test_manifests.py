@@ -8,13 +8,13 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.addons import manifests
+from components.addons import fetching, manifests
 from tests.unit.support.stacks import CALICO_OBJECTS, full
 
 
 def test_a_changed_manifest_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs in the cluster as root is what was checked."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     stack = full(tmp_path)
     (tmp_path / "manifest.yaml").write_text("kind: Other\n")
     calico = stack["calico"]
@@ -25,7 +25,7 @@ def test_a_changed_manifest_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_manifest_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Afterwards its source may be out of reach."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     calico = full(tmp_path)["calico"]
     first = manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
     (tmp_path / "manifest.yaml").unlink()
@@ -38,7 +38,7 @@ def test_a_cached_manifest_that_was_changed_is_fetched_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     """Whoever may write into the cache of a shared runner is not cluster-admin by it."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     calico = full(tmp_path)["calico"]
     first = manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
     (cached,) = (tmp_path / "cache").iterdir()
@@ -52,20 +52,20 @@ def test_a_cached_manifest_that_was_changed_is_not_used_where_its_source_is_gone
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The update fails, with the address that it needs."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     calico = full(tmp_path)["calico"]
     manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_text("kind: DaemonSet\n")
     (tmp_path / "manifest.yaml").unlink()
-    with pytest.raises(pulumi.RunError, match=r"manifest: expected file://.* to be readable"):
+    with pytest.raises(pulumi.RunError, match=r"fetch: expected file://.* to be readable"):
         manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])
 
 
 @pytest.mark.parametrize("content", [b"", b"# nothing\n---\n"])
 def test_a_manifest_without_objects_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Whatever its checksum: an add-on of no objects would be deleted from the cluster."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     (tmp_path / "empty.yaml").write_bytes(content)
     with pytest.raises(pulumi.RunError, match="expected Kubernetes objects"):
         manifests.fetched_objects((tmp_path / "empty.yaml").as_uri(), hashlib.sha256(content).hexdigest())

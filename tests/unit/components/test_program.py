@@ -14,7 +14,7 @@ import pulumi
 import pytest
 from pulumi.runtime import mocks
 
-from components.addons import manifests
+from components.addons import fetching, manifests
 from components.objects.pull_secrets import docker_config
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
@@ -42,7 +42,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def _no_cache_of_its_own(directory: Path) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifests, "CACHE", directory / "cache")
+        patch.setattr(fetching, "CACHE", directory / "cache")
         yield
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.addons import manifests
+from components.addons import fetching
 from components.host_files import File, api_server, apt, containerd, kubeadm
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
@@ -40,7 +40,7 @@ def rows(header: str) -> list[list[str]]:
 @pytest.fixture
 def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """Resource and property of each secret that an update of a stack with every kind of secret puts into the state."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
     stack = stack_of(tmp_path, "node2", "node3") | {"access": {"serviceAccounts": [account]}}
     stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}

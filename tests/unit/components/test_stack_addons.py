@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "a secret with content",
     ),
-    "an image that is not in it": (config_map(), {"images": [HELPER]}, f"found {HELPER}, which is nowhere in it"),
+    "an image that is not in it": (config_map(), {"images": [HELPER]}, f"found {HELPER}, which is nowhere in them"),
 }
 
 

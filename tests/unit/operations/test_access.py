@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components import addons
-from components.addons import manifests
+from components.addons import fetching
 from components.addons.dashboard import DASHBOARD
 from components.objects.namespaces import namespaces
 from components.settings import access as access_settings
@@ -26,7 +26,7 @@ RULES = [{"resources": ["pods"], "verbs": ["get"]}]
 
 @pytest.fixture(autouse=True)
 def _no_cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
 
 
 def recorded(tmp_path: Path, access: Stack | None = None) -> Recording:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.addons import manifests
+from components.addons import fetching
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from operations import __main__
@@ -67,7 +67,7 @@ def stack_file(tmp_path: Path, version: str = "1.36.3", rewrite: dict[str, str] 
 @pytest.fixture
 def skopeo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeSkopeo]:
     """Every public image can be read."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     settings = parse_settings(stack_file(tmp_path))
     for module in (images, mirror):
         monkeypatch.setattr(module, "selected_stack", lambda _: OfSettings(settings))
@@ -185,7 +185,7 @@ def test_without_skopeo_it_says_so_and_installs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With the command that would."""
-    monkeypatch.setattr(manifests, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     settings = parse_settings(stack_file(tmp_path))
     monkeypatch.setattr(mirror, "selected_stack", lambda _: OfSettings(settings))
     monkeypatch.setenv("PATH", str(tmp_path))

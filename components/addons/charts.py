@@ -1,0 +1,139 @@
+"""Helm charts of the stack file: archives, fetched as manifests are, and the objects that Helm makes of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urljoin
+
+import pulumi
+import yaml
+
+from components.addons import helm
+from components.addons.fetching import answer_of, check_sum, fetched
+from components.addons.manifests import (
+    DEFINITION,
+    Manifest,
+    checked_objects,
+    documents_of,
+    group_and_kind,
+    object_name,
+)
+from components.settings import Settings, StackAddon
+from components.settings.addons import Chart
+from problem import Problem
+
+HOOK = "helm.sh/hook"
+AT_AN_UPDATE = {f"{time}-{what}" for time in ("pre", "post") for what in ("install", "upgrade")}
+"""Hooks that Helm would run while it installs or upgrades. The others belong to a removal, a rollback or a test."""
+
+
+def chart_objects(name: str, settings: Settings) -> list[Manifest]:
+    """The objects of the chart of an add-on, with the values of the stack.
+
+    Raises:
+        pulumi.RunError: the archive cannot be read or fetched, or has another checksum; Helm does not render it; it has
+            hooks that run at an update.
+    """
+    source, objects = _rendered(name, settings)
+    hooks = [each for each in objects if _events(each) & AT_AN_UPDATE]
+    if hooks:
+        _refuse(
+            source,
+            "objects that can be applied as those of a manifest",
+            f"hooks, which Helm runs before or after an update: {', '.join(map(_hook, hooks))}",
+            "switch them off in `values`; or `helm template` it, and take what is left as a manifest",
+        )
+    return [each for each in objects if not _events(each)]
+
+
+def left_out_hooks(name: str, settings: Settings) -> list[str]:
+    """Hooks of a chart that nothing runs: those of a removal and of a rollback.
+
+    Raises:
+        pulumi.RunError: as `chart_objects`.
+    """
+    return [_hook(each) for each in _rendered(name, settings)[1] if _events(each)]
+
+
+def chart_namespace(name: str, addon: StackAddon) -> str | None:
+    """The namespace of a chart; None for an add-on that is a manifest."""
+    return (addon.chart.namespace or name) if addon.chart else None
+
+
+def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
+    """Name of the chart in errors, and its objects and hooks."""
+    addon = settings.addons[name]
+    assert addon.chart, "callers ask for charts only"
+    source = f"chart {addon.chart.archive or f'{addon.chart.name} {addon.chart.version}'}"
+    options = {
+        "release_name": name,
+        "namespace": chart_namespace(name, addon),
+        "kube_version": settings.cluster.kubernetes_version,
+        "values": addon.chart.values,
+    }
+    try:
+        documents = helm.rendered(_archive(addon, addon.chart), json.dumps(options, sort_keys=True))
+    except helm.HelmError as error:
+        _refuse(
+            source,
+            "Helm to make objects of it, and of the values of the stack",
+            str(error),
+            f"correct addons.{name}.chart in the stack file",
+        )
+    objects = checked_objects(copy.deepcopy(documents), source)
+    _without_namespace(objects)
+    return source, objects
+
+
+def _without_namespace(objects: list[Manifest]) -> None:
+    """Take the namespace from objects of kinds that belong to the whole cluster: the provider does not know these."""
+    definitions = (each.get("spec") or {} for each in objects if each["kind"] == DEFINITION)
+    of_cluster = {(each["group"], each["names"]["kind"]) for each in definitions if each.get("scope") == "Cluster"}
+    for each in objects:
+        if group_and_kind(each) in of_cluster:
+            each["metadata"].pop("namespace", None)
+
+
+def _archive(addon: StackAddon, chart: Chart) -> bytes:
+    if isinstance(chart.archive, Path):
+        content = chart.archive.read_bytes()
+        if addon.sha256:
+            check_sum(content, addon.sha256, str(chart.archive))
+        return content
+    assert addon.sha256 is not None, "the settings hold it"
+    return fetched(addon.sha256, lambda: str(chart.archive or _address(chart)), ".tgz")
+
+
+def _address(chart: Chart) -> str:
+    """The address of the archive of a chart, by the index of its repository."""
+    repository = f"{str(chart.repository).rstrip('/')}/"
+    index = f"{repository}index.yaml"
+    try:
+        charts = documents_of(answer_of(index))[0]["entries"]
+        addresses = {str(each["version"]): str(each["urls"][0]) for each in charts.get(chart.name) or ()}
+    except (yaml.YAMLError, AttributeError, IndexError, KeyError, TypeError):
+        _refuse(index, "the index of a repository of charts", "something else", "correct `repository`")
+    if chart.version not in addresses:
+        seen = f"versions {', '.join(list(addresses)[:5])}" if addresses else f"charts {', '.join(list(charts)[:10])}"
+        _refuse(index, f"version {chart.version} of the chart {chart.name}", seen, "correct `name` or `version`")
+    address = urljoin(repository, addresses[chart.version])
+    if not re.match(r"https?://|file:///", address):
+        _refuse(index, "an archive at http:// or https://", address, "`helm pull` it, and set `archive` to the file")
+    return address
+
+
+def _events(manifest: Manifest) -> set[str]:
+    named = str((manifest["metadata"].get("annotations") or {}).get(HOOK, ""))
+    return {each.strip() for each in named.split(",")} - {""}
+
+
+def _hook(manifest: Manifest) -> str:
+    return f"{object_name(manifest)} ({', '.join(sorted(_events(manifest)))})"
+
+
+def _refuse(where: str, expected: str, seen: str, next_command: str) -> NoReturn:
+    raise pulumi.RunError(str(Problem(where, expected=expected, seen=seen, next_command=next_command)))

@@ -1,0 +1,83 @@
+"""Files that others wrote: fetched by their checksum, kept, and verified at every read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pulumi
+
+from problem import Problem
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
+FETCH_TIMEOUT_SECONDS = 20
+
+
+def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
+    """A file of others, which is fetched once, kept by its checksum, and verified at every read.
+
+    Args:
+        sha256: its SHA-256, in hexadecimal digits.
+        address: finds its URL where it has to be fetched.
+        suffix: end of its name in the cache.
+
+    Raises:
+        pulumi.RunError: it cannot be fetched, or has another checksum.
+    """
+    cached = CACHE / f"{sha256}{suffix}"
+    content = cached.read_bytes() if cached.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        url = address()
+        content = answer_of(url)
+        check_sum(content, sha256, url)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = cached.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(content)
+        unfinished.replace(cached)
+    return content
+
+
+def answer_of(url: str) -> bytes:
+    """The content of a file of others.
+
+    Raises:
+        pulumi.RunError: it cannot be read.
+    """
+    try:
+        # The settings allow https, http and file, nothing else.
+        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            return bytes(answer.read())
+    except OSError as error:
+        problem = Problem(
+            "fetch",
+            expected=f"{url} to be readable",
+            seen=str(error),
+            next_command="copy the file to where it can be reached, and set its URL in the stack file:"
+            ' docs/pull-requests.md, "Networks without GitHub"',
+        )
+        raise pulumi.RunError(str(problem)) from error
+
+
+def check_sum(content: bytes, sha256: str, source: str) -> None:
+    """Compare the checksum of a file with that in the stack file.
+
+    Args:
+        content: the file.
+        sha256: the wanted SHA-256, in hexadecimal digits.
+        source: path or URL of the file, for the error.
+
+    Raises:
+        pulumi.RunError: they differ.
+    """
+    seen = hashlib.sha256(content).hexdigest()
+    if seen != sha256:
+        problem = Problem(
+            source,
+            expected=f"sha256 {sha256}",
+            seen=seen,
+            next_command="read what changed in the file before you change the checksum in the stack file",
+        )
+        raise pulumi.RunError(str(problem))

@@ -1,0 +1,117 @@
+"""Templates of Helm charts, rendered by the Kubernetes provider: it contains Helm, and every stack has the provider."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import grpc  # type: ignore[import-untyped]
+from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+FUNCTION = "kubernetes:helm:template"
+PROGRAM = "pulumi-resource-kubernetes"
+LIMIT_SECONDS = 120
+"""Time in which the provider has to start and to render; then it is ended."""
+NO_ENGINE = "127.0.0.1:1"
+"""The provider logs to an engine, and goes on where none answers."""
+CHANNEL = (
+    ("grpc.enable_http_proxy", 0),  # http_proxy holds for 127.0.0.1, too
+    ("grpc.max_receive_message_length", -1),  # definitions of large charts exceed the limit of 4 MiB
+)
+
+
+class HelmError(Exception):
+    """An error of Helm, or of the provider, in words."""
+
+
+@cache
+def rendered(archive: bytes, options: str) -> list[Any]:
+    """The documents that a chart makes of its values; of a cluster they see nothing.
+
+    Args:
+        archive: the chart as `helm package` makes it.
+        options: JSON of the options of the provider's function, but for the path of the archive.
+
+    Raises:
+        HelmError: there is no provider; Helm refuses chart or values; the documents differ from run to run.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        chart = Path(scratch, "chart.tgz")
+        chart.write_bytes(archive)
+        with _provider(Path(scratch)) as provider:
+            first, second = (_documents(provider, {**json.loads(options), "path": str(chart)}) for _ in range(2))
+    differing = [each for each in first if each not in second]
+    if differing:
+        raise HelmError(
+            f"{_name(differing[0])}, which is another one at each run, as with a password or a certificate that the"
+            " chart makes up: each update would replace it"
+        )
+    return first
+
+
+def _documents(provider: Any, options: Mapping[str, Any]) -> list[Any]:
+    arguments = json_format.ParseDict({"jsonOpts": json.dumps(options)}, struct_pb2.Struct())
+    try:
+        answer = provider.Invoke(provider_pb2.InvokeRequest(tok=FUNCTION, args=arguments))
+    except grpc.RpcError as error:
+        ended = error.code() == grpc.StatusCode.UNAVAILABLE
+        details = f"{PROGRAM} that ended, or took {LIMIT_SECONDS} s" if ended else str(error.details())
+        raise HelmError(details.removeprefix("failed to generate YAML for specified Helm chart: ")) from error
+    found: list[Any] = json_format.MessageToDict(getattr(answer, "return")).get("result") or []
+    return found
+
+
+@contextmanager
+def _provider(scratch: Path) -> Iterator[Any]:
+    """A provider that runs until the end of the block. It has neither a kubeconfig nor files of its user."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch)}
+    with (
+        (scratch / "errors").open("w+") as errors,
+        subprocess.Popen(
+            [_program(), NO_ENGINE], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
+        ) as process,
+    ):
+        limit = threading.Timer(LIMIT_SECONDS, process.kill)
+        limit.start()
+        try:
+            assert process.stdout, "it is a pipe"
+            port = process.stdout.readline().decode().strip()
+            if not port.isdigit():
+                said = (scratch / "errors").read_text().strip() or "nothing"
+                raise HelmError(f"{PROGRAM} does not start; it says {said[-400:]}")
+            with grpc.insecure_channel(f"127.0.0.1:{port}", CHANNEL) as channel:
+                provider = provider_pb2_grpc.ResourceProviderStub(channel)
+                provider.Configure(provider_pb2.ConfigureRequest(acceptSecrets=True, acceptResources=True))
+                yield provider
+        finally:
+            limit.cancel()
+            process.kill()
+
+
+def _program() -> str:
+    """The provider that the engine runs: one in PATH comes first, as for the engine."""
+    wanted = version("pulumi-kubernetes")
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    installed = home / "plugins" / f"resource-kubernetes-v{wanted}" / PROGRAM
+    found = shutil.which(PROGRAM) or shutil.which(installed)
+    if not found:
+        raise HelmError(
+            f"no {PROGRAM}, which renders it; install it: pulumi plugin install resource kubernetes {wanted}"
+        )
+    return found
+
+
+def _name(document: Any) -> str:
+    metadata = document.get("metadata") or {}
+    return f"{document.get('kind')} {metadata.get('name')}"
