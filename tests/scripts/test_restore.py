@@ -88,13 +88,17 @@ def lay(machine: Machine, content: bytes | None = None, identity: str = "") -> F
 
 
 def test_init_does_not_begin_without_the_keys_of_encrypted_secrets(empty: Machine) -> None:
-    """Nobody could read them; kubeadm does nothing before the stack has the keys."""
+    """Nobody could read them; kubeadm does nothing before the stack has the keys, and those of the bundle."""
     assert lay(empty).status == 0
     keys = '      - secretbox: {keys: [{name: "k1", secret: "AAAA"}]}\n      - identity: {}\n'
     empty.write(f"{STATE}/restore/pki/encryption.yaml", keys)
     finished = empty.run("init", VALUES)
     assert finished.status == 1
     assert "expected key k1 in cluster.encryption, which is in the bundle: pki/encryption.yaml" in finished.stderr
+    other = empty.run("init", VALUES, [File(encryption.KEYS, "k1 BBBB\nidentity\n", "0600")])
+    assert other.status == 1
+    assert "expected the key that k1 had,\n  saw another one under the same name" in other.stderr
+    assert "AAAA" not in other.stderr
     assert not empty.path("/inits").exists()
     with_keys = empty.run("init", VALUES, [File(encryption.KEYS, "k1 AAAA\nidentity\n", "0600")])
     assert with_keys.status == 0, with_keys.stderr
