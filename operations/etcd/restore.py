@@ -167,7 +167,7 @@ def _refuse_other(about: Mapping[str, str], settings: Settings, path: Path) -> N
 
 
 def _refuse_without_keys(files: Mapping[str, bytes], settings: Settings, path: Path) -> None:
-    """Of keys in the stack file their names are looked at here, and the init, which has the keys, looks at those."""
+    """Refuse a stack without a key of the bundle, by its name; the init, which has the keys, compares them."""
     if FILE not in files or own_configuration(settings):
         return
     try:

@@ -168,8 +168,9 @@ make_bundle() {
   gather "$time"
   make_room || refuse_snapshot
   # shellcheck disable=SC2034 # callers read it
-  BEHIND=false
-  if ! comes_true "$ANSWER_SECONDS" hears_majority; then
+  if comes_true "$ANSWER_SECONDS" hears_majority; then
+    BEHIND=false
+  else
     BEHIND=true
     changed "this member of etcd hears no majority: what the others acknowledge is not in the bundle"
   fi

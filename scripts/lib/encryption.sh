@@ -32,8 +32,10 @@ read_wanted_keys() {
 
 # refuse_other_key NAME KEY: where the stack has another key under this name.
 refuse_other_key() {
-  [[ ${WANTED[$1]} == "$2" ]] ||
-    fail "the key that $1 had" "another one under the same name" "set the secret of $1 back; give a new key a new name"
+  local name=$1
+  [[ ${WANTED[$name]} == "$2" ]] ||
+    fail "the key that $name had" "another one under the same name" \
+      "set the secret of $name back; give a new key a new name"
 }
 
 provider() {

@@ -144,6 +144,12 @@ def test_a_second_loss_has_a_copy_of_its_own(lost: Machine) -> None:
     assert old.read_text() == "old\n"
 
 
+def test_a_full_etcd_goes_on_alone(lost: Machine) -> None:
+    """Its `endpoint health` fails, by the alarm that stays in the data."""
+    lost.stub("crictl", f'[[ $* != *"endpoint health"* ]] || exit 1\n{KUBELET}')
+    assert recover(lost).status == 0
+
+
 JOINING = WORKER_MEMBERSHIP | {"NODE_ROLE": "control-plane"}
 NEXT: dict[str, Callable[[Machine], Finished]] = {
     "recover": recover,

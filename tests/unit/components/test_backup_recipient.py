@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from components.host_files.backup import TIMER, backup_files
 from components.settings import Settings
+from components.settings.stack_file import parse_settings
 from tests.unit.support.stacks import outcome, with_workers
 
 
@@ -86,3 +88,21 @@ def test_several_certificates_are_refused(tmp_path: Path) -> None:
     path, _ = certificate(tmp_path, "rsa:2048")
     path.write_text(path.read_text() * 2)
     assert "2 certificates are in the file" in str(taken(path))
+
+
+def minutes(count: int) -> list[str]:
+    """The minute in the hour of each of so many control planes."""
+    stack = with_workers(*(f"node{number}" for number in range(2, count + 1)))
+    for line in stack["hosts"].values():
+        line["role"] = "control-plane"
+    settings = parse_settings(stack)
+    timers = [
+        file.content for host in settings.control_planes for file in backup_files(host, settings) if file.path == TIMER
+    ]
+    return [timer.split("UTC")[0].split(":")[1] for timer in timers]
+
+
+def test_control_planes_are_saved_one_after_the_other() -> None:
+    """Each at a minute that follows from its name: none of them changes where another one comes."""
+    assert len(set(minutes(3))) == 3
+    assert minutes(5)[:3] == minutes(3)
