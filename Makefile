@@ -72,7 +72,7 @@ ha: ## Several control planes: they come, change, die and leave, while requests 
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/ha --exitfirst
 
-recovery: ## An etcd without its data, bundles, a lost majority, a lost cluster on other machines; about 25 minutes
+recovery: ## An etcd without its data, bundles, a power cut, a lost majority, lost clusters on other machines; about 35 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/recovery --exitfirst
 

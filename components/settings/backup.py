@@ -13,6 +13,7 @@ from components.settings import _patterns
 from components.settings._types import Model, TextFile
 
 _NEW = "openssl req -x509 -newkey rsa:4096 -nodes -days 3650 -subj /CN=backup -keyout backup.key -out backup.crt"
+_OF_A_KEY = "openssl req -x509 -key backup.key -days 3650 -subj /CN=backup -out backup.crt"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _FOR_ENCRYPTION = (bytes.fromhex("06092a864886f70d010101"), bytes.fromhex("06072a8648ce3d0201"))
 """Types of public keys that CMS encrypts for, as a certificate names them: rsaEncryption, id-ecPublicKey."""
@@ -22,12 +23,17 @@ def _certificate(value: Path) -> Path:
     text = value.read_text(encoding="utf-8")
     if "PRIVATE KEY" in text:
         raise ValueError("a private key is in the file, which reaches hosts: give the certificate alone")
-    first = _PEM.search(text)
+    found = _PEM.findall(text)
+    if len(found) > 1:
+        raise ValueError(f"{len(found)} certificates are in the file, and bundles are encrypted for a single one")
     try:
-        content = ssl.PEM_cert_to_DER_cert(first[0] if first else "")
+        content = ssl.PEM_cert_to_DER_cert(found[0] if found else "")
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content)
     except (ValueError, ssl.SSLError) as error:
-        raise ValueError(f"no certificate in PEM; a new one: {_NEW}") from error
+        raise ValueError(
+            "no X.509 certificate in PEM; a public key alone, and a key of age, SSH or GPG, is none; a new one:"
+            f" {_NEW}; of a key that you have: {_OF_A_KEY}"
+        ) from error
     if not any(each in content for each in _FOR_ENCRYPTION):
         raise ValueError(f"the certificate is of a key that encrypts nothing, such as ed25519; a new one: {_NEW}")
     return value

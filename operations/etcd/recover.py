@@ -31,6 +31,9 @@ def run(arguments: argparse.Namespace) -> None:
     settings, recorded = stack.settings(), stack.recorded_inputs()
     members = members_of(settings, recorded)
     host = _chosen(arguments.host, members, stack.commands.recover("..."))
+    for other in members:
+        if other is not host and not other.gone:
+            _refuse_other(other, host, settings, stack.commands.status)
     values = {"OTHER_ADDRESSES": "\n".join(_other_addresses(host, members, recorded))}
     text = rerun(recorded[host.name, StepName.PREPARE], "recover", values=values)
     print(printable(run_as_root(host, settings.ssh, text).log), end="")
@@ -45,6 +48,25 @@ def _chosen(name: str, members: list[Host], command: str) -> Host:
             Problem(f"recover {name}", expected="a living control plane of the stack", seen=seen, next_command=command)
         )
     return host
+
+
+def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> None:
+    """The other one is asked itself, too: a network between the two that is cut is no lost majority."""
+    script = f"timeout 5 bash -c 'exec 3<>/dev/tcp/{other.internal_ip}/2380' 2>/dev/null && echo answers || true\n"
+    try:
+        answer = run_as_root(other, settings.ssh, script)
+    except StepError:
+        print(f"{other.name}: cannot be asked: it does not answer by SSH")
+        return
+    if answer.output:
+        raise StepError(
+            Problem(
+                f"{host.name}: recover",
+                expected="no other member of etcd that answers",
+                seen=f"one on {other.name}",
+                next_command=f"{status}; where {host.name} is to go on alone: turn {other.name} off",
+            )
+        )
 
 
 def _other_addresses(host: Host, members: list[Host], recorded: Mapping[tuple[str, StepName], str]) -> list[str]:

@@ -16,10 +16,13 @@ from pathlib import Path
 from pulumi.automation import StackNotFoundError
 
 from components.host_files.kubeadm import identity
-from components.settings import Settings
+from components.settings import Host, Settings
+from components.steps.control_planes import ControlPlanes
+from components.steps.last_update import LastUpdate, RecordedStep
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of, prologue
 from components.steps.step import StepName
+from operations.etcd._keys_of_secrets import FILE, names_of_keys, own_configuration
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
 from problem import Problem, StepError, printable
@@ -27,8 +30,8 @@ from problem import Problem, StepError, printable
 GZIP = b"\x1f\x8b"
 SEQUENCE = b"\x30"
 """First byte of what `openssl cms` writes."""
-MEMBER = re.compile(r"SHA256SUMS|about|bundle\.db|config\.yaml|pki(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-"""Names in an archive that the host unpacks, as root."""
+MEMBER = re.compile(r"SHA256SUMS|about|bundle\.db|config\.yaml|pki(/(?!\.{1,2}(/|$))[^/]+)*")
+"""Names in an archive that the host unpacks, as root. People have files of their own among the keys, of any name."""
 AUTHORITIES = ("pki/ca", "pki/front-proxy-ca", "pki/etcd/ca")
 NEEDED = {
     *("about", "bundle.db", "pki/sa.key", "pki/sa.pub"),
@@ -56,13 +59,19 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
     content = _in_clear(arguments.bundle, arguments.key)
-    about = _about(content, arguments.bundle)
+    files = _files(content, arguments.bundle)
+    about = _about(files, arguments.bundle)
     _refuse_other(about, settings, arguments.bundle)
+    _refuse_without_keys(files, settings, arguments.bundle)
     recorded = _recorded(stack)
-    host = settings.living_control_planes[0]  # which initialises where nothing is recorded
+    host = _initialiser(settings, recorded)
     prepared = inputs_of(recorded.get((host.name, StepName.PREPARE), "")).values
     text = _with_bundle({"HOST_NAME": host.name, "CLUSTER_ID": prepared.get("CLUSTER_ID", "")}, content)
     print(printable(run_as_root(host, settings.ssh, text).log), end="")
+    if FILE in files and (path := own_configuration(settings)):
+        print(
+            f"{host.name}: Secrets in the bundle are encrypted: make its {FILE} the file {path} there before the update"
+        )
     origin = f"cluster {about['cluster-name']} ({about['cluster-id']}) on {about['host']} at {about['time']}"
     print(f"{host.name}: the next update begins with the bundle of {printable(origin)}. Next: {stack.commands.up}")
 
@@ -92,13 +101,17 @@ def _in_clear(path: Path, key: Path | None) -> bytes:
     except FileNotFoundError as error:
         raise _refusal(path, "the program openssl", "none in PATH", "apt-get install openssl") from error
     if decrypted.returncode != 0 or not decrypted.stdout.startswith(GZIP):
+        # The first line is in words; others are codes of openssl.
         seen = decrypted.stderr.decode(errors="replace").strip().splitlines() or ["something else than a bundle"]
-        raise _refusal(path, f"a bundle that the key in {key} decrypts", seen[-1], "KEY=FILE with another key")
+        next_command = (
+            "KEY=FILE with the private key, in PEM, of backup.recipient; where it is that one, another bundle"
+        )
+        raise _refusal(path, f"a whole bundle that the key in {key} decrypts", seen[0], next_command)
     return decrypted.stdout
 
 
-def _about(content: bytes, path: Path) -> Mapping[str, str]:
-    """The lines of the file `about` of a bundle whose checksums are right."""
+def _files(content: bytes, path: Path) -> Mapping[str, bytes]:
+    """The files of a bundle whose checksums are right."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             strange = [each.name for each in archive if not (MEMBER.fullmatch(each.name) and _is_plain(each))]
@@ -107,14 +120,21 @@ def _about(content: bytes, path: Path) -> Mapping[str, str]:
             raise _refusal(path, "a bundle", f"an archive with {strange[0][:80]!r} in it", "another bundle")
         sums = {name: digest for digest, name in SUM.findall(found["SHA256SUMS"].decode())}
         wrong = [name for name, digest in sums.items() if hashlib.sha256(found[name]).hexdigest() != digest]
-        about = dict(line.split("=", 1) for line in found["about"].decode().splitlines())
     except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
         raise _refusal(path, "a whole bundle", f"{type(error).__name__}: {error}", "another bundle") from error
     if wrong:
         raise _refusal(path, "a whole bundle", f"other checksums: {', '.join(wrong)}", "another bundle")
     if missing := NEEDED - sums.keys():
         raise _refusal(path, "a whole bundle", f"one without {', '.join(sorted(missing))}", "another bundle")
-    return about
+    return found
+
+
+def _about(files: Mapping[str, bytes], path: Path) -> Mapping[str, str]:
+    """The lines of the file `about` of a bundle."""
+    try:
+        return dict(line.split("=", 1) for line in files["about"].decode().splitlines())
+    except ValueError as error:
+        raise _refusal(path, "a whole bundle", f"{type(error).__name__}: {error}", "another bundle") from error
 
 
 def _is_plain(entry: tarfile.TarInfo) -> bool:
@@ -146,6 +166,25 @@ def _refuse_other(about: Mapping[str, str], settings: Settings, path: Path) -> N
         )
 
 
+def _refuse_without_keys(files: Mapping[str, bytes], settings: Settings, path: Path) -> None:
+    """Refuse a stack without a key of the bundle, by its name; the init, which has the keys, compares them."""
+    if FILE not in files or own_configuration(settings):
+        return
+    try:
+        names = names_of_keys(files[FILE])
+    except ValueError as error:
+        raise _refusal(path, "a whole bundle", str(error), "another bundle") from error
+    encryption = settings.cluster.encryption
+    there = [key.name for key in encryption.keys] if encryption else []
+    if missing := [name for name in names if name not in there]:
+        raise _refusal(
+            path,
+            f"cluster.encryption in the stack file to have the keys of its Secrets: {', '.join(names)}",
+            f"none named {', '.join(missing)}",
+            f"write it into the stack file, and pulumi config set --secret for the key, which is in the bundle: {FILE}",
+        )
+
+
 def _without_endpoint(text: str) -> str:
     """An endpoint may be an address, of a machine that is lost."""
     return re.sub(r" endpoint [^,]+,", "", text)
@@ -172,6 +211,14 @@ def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
             )
         )
     return recorded
+
+
+def _initialiser(settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> Host:
+    """The control plane that the next update initialises: one on which that had begun, before the first of the file."""
+    last = LastUpdate(steps={key: RecordedStep(text, {}, "") for key, text in recorded.items()})
+    host = ControlPlanes(settings, last).initialiser
+    assert host is not None, "a stack without members has one that will initialise"
+    return host
 
 
 def _refusal(path: Path, expected: str, seen: str, next_command: str) -> StepError:

@@ -25,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Save etcd on the first control plane that can, and fetch the bundle.
+    """Save etcd on the first control plane that can and hears a majority, and fetch the bundle.
 
     Raises:
-        StepError: no control plane can save etcd, or the bundle cannot be written here.
+        StepError: no such control plane, or the bundle cannot be written here.
     """
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
@@ -65,10 +65,18 @@ def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str
             print(f"\n{error}\n")
             continue
         print(printable(answer.log), end="")
-        if path := answer.output.strip():
+        path, *behind = answer.output.split() or [""]
+        if path and not behind:
             return host, path
         failure = failure or StepError(
             Problem(
+                f"{host.name}: snapshot",
+                expected="etcd with a majority of its members",
+                seen=f"a member that hears none: {path}, which stays there, may be old",
+                next_command=f"{stack.commands.status}; docs/how-to/lost-majority.md",
+            )
+            if path
+            else Problem(
                 f"{host.name}: snapshot",
                 expected="a control plane",
                 seen="a machine without the mark of one",

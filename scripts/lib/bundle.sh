@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A bundle: a snapshot of etcd that was verified by its hash, the keys of the cluster, and kubeadm's configuration.
-# Needs: lib/api_server.sh lib/backup.sh lib/kubeadm.sh lib/static_pods.sh
+# Needs: lib/api_server.sh lib/backup.sh lib/etcd.sh lib/kubeadm.sh lib/static_pods.sh
 
 ETCD_DATA=/var/lib/etcd
 ETCD_SNAPSHOT=$ETCD_DATA/bundle.db # etcd's data directory has the same path on the host, and in etcd's container
@@ -82,13 +82,25 @@ gather() {
   mkdir -p "$bundle"
   cp --recursive --dereference --preserve "$PKI" "$bundle/pki"
   cp "$KUBEADM_CONFIG" "$bundle/config.yaml"
-  if [[ -f $ENCRYPTION ]]; then cp "$ENCRYPTION" "$bundle/pki/"; fi
+  add_keys_of_secrets "$bundle/pki/encryption.yaml"
   {
     printf 'cluster-name=%s\ncluster-id=%s\ncluster-identity=%s\n' "$name" "$id" "$identity"
     printf 'kubernetes-version=%s\n' "$version"
     printf 'host=%s\n' "$HOST_NAME"
     printf 'time=%s\n' "$1"
   } >"$bundle/about"
+}
+
+# add_keys_of_secrets FILE: of the API server, by whatever file it has them: those of the stack, or a person's own.
+add_keys_of_secrets() {
+  local there
+  there=$(sed --quiet 's/.*encryption-provider-config=//p' "$MANIFESTS/kube-apiserver.yaml" 2>/dev/null) ||
+    there=$ENCRYPTION # a person moved the manifest away, by which the API server stops
+  if [[ -f $there ]]; then
+    cp "$there" "$1"
+  elif [[ -n $there && $there != "$ENCRYPTION" ]]; then
+    changed "the bundle has no keys of Secrets: no file $there, which the API server reads"
+  fi
 }
 
 # write_sums: of the snapshot, and of what lies beside it.
@@ -140,7 +152,8 @@ prune() {
 }
 
 # make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk. As many as the
-# stack keeps stay until then; a disk that older ones fill would take no new one.
+# stack keeps stay until then; a disk that older ones fill would take no new one. BEHIND says whether others may have acknowledged
+# what is not in it: a member that lost them is saved as well.
 make_bundle() {
   local directory time whose
   directory=$(backup_setting directory)
@@ -154,6 +167,13 @@ make_bundle() {
   prune
   gather "$time"
   make_room || refuse_snapshot
+  # shellcheck disable=SC2034 # callers read it
+  if comes_true "$ANSWER_SECONDS" hears_majority; then
+    BEHIND=false
+  else
+    BEHIND=true
+    changed "this member of etcd hears no majority: what the others acknowledge is not in the bundle"
+  fi
   said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
   snapshot_is_whole "$ETCD_SNAPSHOT" || refuse_snapshot
   { write_sums && pack && sync "$BUNDLE.new"; } 2>"$STAGING/etcdctl" || refuse_snapshot

@@ -20,6 +20,24 @@ keys_in_use() {
 }
 names_of() { cut --delimiter ' ' --fields 1; }
 
+# read_wanted_keys: WANTED has the key of each name in the stack; that of `identity` is empty.
+read_wanted_keys() {
+  local wanted name key
+  wanted=$(wanted_keys)
+  declare -gA WANTED=()
+  while read -r name key; do
+    if [[ -n $name ]]; then WANTED[$name]=$key; fi
+  done <<<"$wanted"
+}
+
+# refuse_other_key NAME KEY: where the stack has another key under this name.
+refuse_other_key() {
+  local name=$1
+  [[ ${WANTED[$name]} == "$2" ]] ||
+    fail "the key that $name had" "another one under the same name" \
+      "set the secret of $name back; give a new key a new name"
+}
+
 provider() {
   if [[ $1 == "$NOT_ENCRYPTED" ]]; then
     printf '      - identity: {}\n'
@@ -56,9 +74,8 @@ secret_writers() {
 
 # refuse_lost_keys: what is in use stays among the wanted keys, with the same key under the same name. Nothing was changed yet.
 refuse_lost_keys() {
-  local there wanted writer name key next
+  local there writer name key next
   next="write it back into cluster.encryption.keys, as the last one; pulumi up; then remove it"
-  declare -A kept=()
   there=$(keys_in_use)
   # A configuration of a person's own, by cluster.clusterConfiguration, may have encrypted Secrets before.
   if [[ -z $there && -f $STAGED_KEYS ]]; then
@@ -68,36 +85,33 @@ refuse_lost_keys() {
   fi
   [[ -n $there ]] || return 0
   writer=${there%%[[:space:]]*}
-  wanted=$(wanted_keys)
-  while read -r name key; do
-    if [[ -n $name ]]; then kept[$name]=$key; fi
-  done <<<"$wanted"
-  [[ -n $wanted ]] || next="write cluster.encryption back into the stack file, with enabled: false; pulumi up; then remove it"
+  read_wanted_keys
+  ((${#WANTED[@]} > 0)) || next="write cluster.encryption back into the stack file, with enabled: false; pulumi up; then remove it"
   while read -r name key; do
     [[ $name != "$NOT_ENCRYPTED" ]] || continue
-    if [[ -n ${kept[$name]:-} ]]; then
-      [[ -z $key || ${kept[$name]} == "$key" ]] ||
-        fail "the key that $name had" "another one under the same name" \
-          "set the secret of $name back; give a new key a new name"
+    if [[ -n ${WANTED[$name]:-} ]]; then
+      [[ -z $key ]] || refuse_other_key "$name" "$key"
       continue
     fi
     ask "etcd to say with which keys Secrets are written" secret_writers
     if [[ $name == "$writer" ]] || grep --quiet " $name\$" <<<"$ANSWER"; then
-      fail "key $name in cluster.encryption, with which Secrets are written" "the keys ${!kept[*]}" "$next"
+      fail "key $name in cluster.encryption, with which Secrets are written" "the keys ${!WANTED[*]}" "$next"
     fi
   done <<<"$there"
 }
 
-# refuse_bundle_without_keys: a snapshot with encrypted Secrets needs the keys of its time.
+# refuse_bundle_without_keys: a snapshot with encrypted Secrets needs the keys of its time. `make restore` looks at their names.
 refuse_bundle_without_keys() {
-  local kept there name
+  local kept name key
   [[ -f $RESTORE/pki/encryption.yaml ]] || return 0
   kept=$(keys_in_use "$RESTORE/pki/encryption.yaml")
-  there=$(wanted_keys)
-  while read -r name _; do
-    [[ $name == "$NOT_ENCRYPTED" ]] || grep --quiet "^$name " <<<"$there" ||
+  read_wanted_keys
+  while read -r name key; do
+    [[ -n $name && $name != "$NOT_ENCRYPTED" ]] || continue
+    [[ -n ${WANTED[$name]:-} ]] ||
       fail "key $name in cluster.encryption, which is in the bundle: pki/encryption.yaml" "none of this name" \
         "write it into the stack file, pulumi config set --secret for its key, pulumi up"
+    refuse_other_key "$name" "$key"
   done <<<"$kept"
 }
 

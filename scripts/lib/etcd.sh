@@ -33,6 +33,10 @@ leader_id() {
   printf '%x' "$leader"
 }
 
+# hears_majority: a read that the leader confirms. This member then has every write that was acknowledged before, also where its
+# quota is exceeded, by which `endpoint health` fails.
+hears_majority() { etcdctl get majority --keys-only; }
+
 # serves ADDRESS: the API server there is ready.
 serves() { kubectl --server "https://$1:6443" get --raw /readyz; }
 

@@ -19,10 +19,15 @@ of_etcd() {
 # restore_snapshot: with revisions far beyond all that any watcher saw, to whom what was written after the snapshot is gone.
 restore_snapshot() {
   local program=etcdutl peer=https://$NODE_IP:2380 later=()
-  of_etcd etcdutl version &>/dev/null || program=etcdctl # etcdutl came with etcd 3.5
+  if ! of_etcd etcdutl version &>"$STAGING/etcdutl"; then
+    grep --quiet 'executable file .*not found' "$STAGING/etcdutl" || return 1 # no answer
+    program=etcdctl                                                           # etcdutl came with etcd 3.5
+  fi
   of_etcd "$program" snapshot restore --help &>"$STAGING/etcdutl" || return 1
   if grep --quiet -e --bump-revision "$STAGING/etcdutl"; then
     later=(--bump-revision 1000000000 --mark-compacted)
+  else
+    changed "this etcd cannot raise its revisions: what watched the lost cluster from elsewhere has to start again"
   fi
   rm -rf /var/lib/etcd/restored /var/lib/etcd/member
   of_etcd "$program" snapshot restore "$RESTORE/bundle.db" --data-dir /var/lib/etcd/restored \
@@ -34,7 +39,9 @@ restore_snapshot() {
 restore_data() {
   rm -f "$RESTORE/initialized"
   mkdir -p "$PKI/etcd" /var/lib/etcd
-  cp --preserve "$RESTORE"/pki/{ca,front-proxy-ca}.{crt,key} "$RESTORE"/pki/sa.{key,pub} "$PKI/"
+  # Beside the authorities people keep files there that arguments of the API server name.
+  (cd "$RESTORE/pki" && find . -type f ! -path './etcd/*' ! -path './apiserver*' ! -path './front-proxy-client.*' \
+    ! -path ./encryption.yaml -exec cp --preserve --parents --target-directory "$PKI" {} +)
   cp --preserve "$RESTORE"/pki/etcd/ca.{crt,key} "$PKI/etcd/"
   pull_etcd
   restore_snapshot ||

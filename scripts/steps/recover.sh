@@ -13,11 +13,10 @@ ETCD_DATA=/var/lib/etcd
 # Each attempt has a copy of its own: those of earlier ones hold what is gone since.
 BEFORE_RECOVERY=$ETCD_DATA/before-recovery-$(date --utc +%Y%m%dT%H%M%SZ)
 
-has_quorum() { etcdctl endpoint health; }
 is_alone() {
   local members count
   members=$(etcd_members) && count=$(wc -l <<<"$members") || return 1
-  [[ $count == 1 ]] && has_quorum
+  [[ $count == 1 ]] && hears_majority
 }
 etcd_has_ended() {
   local container
@@ -27,7 +26,7 @@ etcd_has_ended() {
 
 refuse_majority() {
   local address
-  if has_quorum &>/dev/null && ! is_alone &>/dev/null; then
+  if hears_majority &>/dev/null && ! is_alone &>/dev/null; then
     fail "an etcd without a majority of its members" "a majority that serves: there is nothing to recover" \
       "make status; a machine that is dead: gone: true in the stack file, then pulumi up"
   fi

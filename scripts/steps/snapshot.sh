@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Saves etcd in a new bundle, deletes the oldest ones, and returns the path of the bundle; on a machine that is no control plane
-# yet it does nothing. The timer runs it, and `make snapshot`.
+# Saves etcd in a new bundle, deletes the oldest ones, and returns the path of the bundle, and below it `behind` where a member
+# without a majority was saved; on a machine that is no control plane yet it does nothing. The timer runs it, and `make snapshot`.
 # Needs: lib/bundle.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -15,5 +15,6 @@ export KUBECONFIG=$ADMIN_CONF
 if is_marked "$INITIALIZED_MARK"; then
   make_bundle ""
   printf '%s\n' "$BUNDLE"
+  if [[ $BEHIND == true ]]; then printf 'behind\n'; fi
 fi
 step_is_done

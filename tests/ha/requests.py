@@ -38,12 +38,13 @@ class Requests:
 
 
 @contextmanager
-def requests(control_plane: str = "node1", server: str = ENDPOINT) -> Iterator[Requests]:
+def requests(control_plane: str = "node1", server: str = ENDPOINT, script: Path = SCRIPT) -> Iterator[Requests]:
     """Requests until the end of the block; their figures are there after it.
 
     Args:
         control_plane: whose admin.conf they use; a renewal revokes the user of the stack's kubeconfig.
         server: URL of the API, by default with the name of its endpoint.
+        script: asks, and writes a line for each request as requests.sh does.
     """
     kubeconfig = yaml.safe_load(on_machine(control_plane, "cat /etc/kubernetes/admin.conf"))
     user, cluster = kubeconfig["users"][0]["user"], kubeconfig["clusters"][0]["cluster"]
@@ -51,7 +52,7 @@ def requests(control_plane: str = "node1", server: str = ENDPOINT) -> Iterator[R
         "ca.crt": cluster["certificate-authority-data"],
         "client.crt": user["client-certificate-data"],
         "client.key": user["client-key-data"],
-        "requests.sh": base64.b64encode(SCRIPT.read_bytes()).decode(),
+        "requests.sh": base64.b64encode(script.read_bytes()).decode(),
     }
     on_machine(WORKER, f"rm -rf {DIRECTORY}; mkdir -p {DIRECTORY}; touch {DIRECTORY}/requests.log")
     for name, content in files.items():

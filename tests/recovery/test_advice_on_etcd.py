@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import socket
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +12,11 @@ from pathlib import Path
 import pytest
 
 from components.settings.stack_file import parse_settings
-from local import mirror
-from local.mirror import versions
-from local.paths import MIRROR
 from operations.status._etcd_checks import etcd_problems
 from operations.status._host_checks import ETCD_FACTS
+from tests.recovery.programs import free_port, unpack_etcd
 from tests.unit.support.stacks import SHOP, with_workers
 
-REGISTRY = MIRROR / "registry/docker/registry/v2"
 QUOTA = 2 * 1024**2
 AS_ROOT = re.compile(r"as root: (.*?)\. Then\b")
 CRICTL = """#!/bin/bash
@@ -30,17 +24,6 @@ if [[ $* == "ps --quiet --name ^etcd$" ]]; then echo etcd1; exit; fi
 [[ "$1 $2" == "exec etcd1" ]] && shift 2 && exec "$@"
 """
 """A crictl that finds etcd by its whole name only."""
-
-
-def layers(tag: Path) -> list[Path]:
-    """The layers of an image of the local registry."""
-    return [blob(layer["digest"]) for layer in json.loads(blob(tag.read_text()).read_bytes())["layers"]]
-
-
-def blob(digest: str) -> Path:
-    """A file of the local registry."""
-    name = digest.removeprefix("sha256:")
-    return REGISTRY / "blobs/sha256" / name[:2] / name / "data"
 
 
 @dataclass(frozen=True)
@@ -88,24 +71,10 @@ def make_certificates(directory: Path) -> None:
     (pki / "ca.crt").write_bytes((pki / "server.crt").read_bytes())
 
 
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture
 def etcd(tmp_path: Path) -> Iterator[Etcd]:
     """The etcd of the local mirror, with a small quota."""
-    mirror.build(mirror.KUBERNETES)
-    tag = f"{versions.release(mirror.KUBERNETES).etcd}-0"
-    for layer in layers(REGISTRY / f"repositories/gcr/etcd/_manifests/tags/{tag}/current/link"):
-        with tarfile.open(layer) as archive:
-            for entry in archive:
-                if entry.name.startswith("usr/local/bin/etcd"):
-                    entry.name = Path(entry.name).name
-                    archive.extract(entry, tmp_path, filter="data")
+    unpack_etcd(tmp_path)
     make_certificates(tmp_path)
     (tmp_path / "crictl").write_text(CRICTL)
     (tmp_path / "crictl").chmod(0o755)

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from local import cluster
 from local.paths import REPOSITORY
-from tests.ha.machines import HA, WORKER, HaCluster, bring_up, on_machine, stack
+from tests.ha.machines import HA, HaCluster, on_machine
+from tests.recovery.commands import power_off, power_on
+from tests.recovery.conftest import ONLY
 
-ONLY = "node1"
 WAIT_SECONDS = 100
 SERVES = (
     "curl --silent --insecure --max-time 3 --output /dev/null --write-out '%{http_code}' https://127.0.0.1:6443/readyz"
 )
-
-
-@pytest.fixture(scope="module")
-def live() -> Iterator[HaCluster]:
-    """A control plane and a worker."""
-    cluster.take_down(stack([ONLY], [WORKER]))
-    try:
-        yield bring_up([ONLY], [WORKER])
-    finally:
-        cluster.take_down(stack([ONLY], [WORKER]))
+BUNDLES = "/var/lib/pulumi-kubeadm/etcd-snapshots"
+SERVICE = "kubernetes-backup.service"
 
 
 def answers_while_data_are_gone(seconds: int) -> set[str]:
@@ -37,55 +28,84 @@ def answers_while_data_are_gone(seconds: int) -> set[str]:
     while time.monotonic() < end:
         seen.add(on_machine(ONLY, f"{SERVES} || true"))
         time.sleep(1)
-    on_machine(ONLY, "rm -rf /var/lib/etcd/member; mv /var/lib/etcd-away /var/lib/etcd/member")
+    on_machine(ONLY, "rm -rf /var/lib/etcd/member; mv -T /var/lib/etcd-away /var/lib/etcd/member")
     return seen
 
 
-def test_a_machine_that_starts_without_the_data_of_etcd_serves_no_empty_cluster(live: HaCluster) -> None:
+def test_a_machine_that_starts_without_the_data_of_etcd_serves_no_empty_cluster(one: HaCluster) -> None:
     """As with a disk that is not mounted. With its data it goes on."""
     manifest = on_machine(ONLY, "cat /etc/kubernetes/manifests/etcd.yaml")
     assert manifest.count("--initial-cluster-state=existing") == 1
-    live.kubectl("create", "configmap", "known")
+    one.kubectl("create", "configmap", "known")
     assert "200" not in answers_while_data_are_gone(WAIT_SECONDS)
     end = time.monotonic() + 300
     while on_machine(ONLY, f"{SERVES} || true") != "200":
         assert time.monotonic() < end
         time.sleep(2)
-    assert "known" in live.kubectl("get", "configmaps", "--output", "name")
+    assert "known" in one.kubectl("get", "configmaps", "--output", "name")
 
 
-def test_the_timer_saves_etcd(live: HaCluster) -> None:
+def test_the_timer_saves_etcd(one: HaCluster) -> None:
     """Its service works, and others on the machine do not read what it writes."""
     on_machine(ONLY, "systemctl is-enabled kubernetes-backup.timer; systemctl start kubernetes-backup.service")
-    listed = on_machine(ONLY, "stat --format '%a %s %n' /var/lib/pulumi-kubeadm/etcd-snapshots/*")
-    (line,) = listed.splitlines()
-    mode, size, name = line.split()
+    listed = on_machine(ONLY, f"stat --format '%a %s %n' {BUNDLES}/*")
+    mode, size, name = listed.splitlines()[-1].split()
     assert mode == "600"
     assert int(size) > 100_000
     owner = on_machine(ONLY, "cat /var/lib/pulumi-kubeadm/owner")
     assert f"/{HA.name}-{owner.strip()}-{ONLY}-" in name
 
 
-def test_status_has_nothing_to_say_of_etcd(live: HaCluster) -> None:
+def test_status_has_nothing_to_say_of_etcd(one: HaCluster) -> None:
     """Members, leader, size and the age of the bundle are as they should be."""
     command = ["make", "--silent", "status", f"STACK={HA.name}"]
     printed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
     assert "etcd" not in printed, printed
 
 
-def test_a_power_cut_during_a_snapshot_leaves_no_half_bundle(live: HaCluster) -> None:
-    """The next one is whole."""
-    before = on_machine(ONLY, "ls /var/lib/pulumi-kubeadm/etcd-snapshots")
-    on_machine(ONLY, "systemctl start --no-block kubernetes-backup.service; sleep 1.5")
-    subprocess.run(["podman", "kill", "--signal", "KILL", HA.container(ONLY)], check=True, capture_output=True)
-    subprocess.run(["podman", "start", HA.container(ONLY)], check=True, capture_output=True)
+MOMENTS = {"etcd is read": "/var/lib/etcd/bundle.db*", "the bundle is packed": f"{BUNDLES}/*.bundle.new"}
+"""Files that are there while a snapshot is taken."""
+FREEZE = f"""
+systemctl start --no-block {SERVICE}
+end=$((SECONDS + 60))
+until compgen -G 'PATTERN' >/dev/null || ((SECONDS > end)); do :; done
+systemctl kill --signal=STOP {SERVICE} || true
+if compgen -G 'PATTERN' >/dev/null; then
+  echo frozen
+else
+  systemctl kill --signal=CONT {SERVICE} || true
+  systemctl start {SERVICE}
+fi
+"""
+"""The service stands still in the middle of its work, unless it was faster."""
+EACH_IS_WHOLE = f"""
+for bundle in {BUNDLES}/*.bundle; do
+  content=$(mktemp --directory)
+  tar --extract --gzip --file "$bundle" --directory "$content"
+  (cd "$content" && sha256sum --check --quiet --strict SHA256SUMS)
+  rm -r "$content"
+done
+"""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_power_cut_during_a_snapshot_leaves_no_half_bundle(one: HaCluster, moment: str) -> None:
+    """The next one is whole, and nothing of the half one is left."""
+    before = on_machine(ONLY, f"ls {BUNDLES}").split()
+    attempts = 5
+    while "frozen" not in on_machine(ONLY, FREEZE.replace("PATTERN", MOMENTS[moment])):
+        attempts -= 1
+        assert attempts
+    assert on_machine(ONLY, f"compgen -G '{MOMENTS[moment]}'")
+    power_off(ONLY)
+    power_on(ONLY)
     wait_until_it_serves()
-    whole = "for each in /var/lib/pulumi-kubeadm/etcd-snapshots/*.bundle; do gzip --test $each; done"
-    on_machine(ONLY, whole)
-    on_machine(ONLY, f"systemctl start kubernetes-backup.service; {whole}")
-    after = on_machine(ONLY, "ls /var/lib/pulumi-kubeadm/etcd-snapshots")
-    assert len(after.split()) > len(before.split())
-    assert ".new" not in after
+    on_machine(ONLY, EACH_IS_WHOLE)
+    on_machine(ONLY, f"systemctl start {SERVICE}\n{EACH_IS_WHOLE}")
+    after = on_machine(ONLY, f"ls {BUNDLES}").split()
+    assert max(after) > max(before)
+    assert all(name.endswith(".bundle") for name in after)
+    assert on_machine(ONLY, "ls /var/lib/etcd") == "member\n"
 
 
 def wait_until_it_serves() -> None:
@@ -105,15 +125,15 @@ crictl ps --quiet --name '^(etcd|kube-apiserver)$' | xargs --no-run-if-empty cri
 """
 PUT_BACK = f"""{STOP}
 rm -rf /var/lib/etcd/member
-mv /var/lib/etcd-away /var/lib/etcd/member
+mv -T /var/lib/etcd-away /var/lib/etcd/member
 cp /var/lib/etcd-manifest.yaml {MANIFEST}
 systemctl start kubelet
 """
 
 
-def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(live: HaCluster) -> None:
+def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(one: HaCluster) -> None:
     """It is the argument that prevents it: without it the cluster seems to be there, and has no object."""
-    live.kubectl("create", "configmap", "not-lost")
+    one.kubectl("create", "configmap", "not-lost")
     on_machine(
         ONLY,
         f"cp {MANIFEST} /var/lib/etcd-manifest.yaml; sed --in-place '/--initial-cluster-state=existing/d' {MANIFEST}",
@@ -128,4 +148,4 @@ def test_the_manifest_of_kubeadm_itself_serves_an_empty_cluster(live: HaCluster)
         on_machine(ONLY, PUT_BACK)
     wait_until_it_serves()
     assert "not-lost" in on_machine(ONLY, LISTS)
-    assert "not-lost" in live.kubectl("get", "configmaps", "--output", "name")
+    assert "not-lost" in one.kubectl("get", "configmaps", "--output", "name")

@@ -3,89 +3,65 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-
 from local import cluster, machines
-from tests.ha.machines import HA, HaCluster, bring_up, on_machine, stack
-from tests.recovery.commands import make
+from tests.ha.machines import HA, WORKER, HaCluster, on_machine, stack
+from tests.recovery.commands import KEY, make, name_recipient
+from tests.recovery.conftest import ONLY
+from tests.recovery.writer import save_while_writing
 
-OBJECT = "/api/v1/namespaces/default/configmaps/write-0"
-OLD, NEW = (["node1"], ["node4"]), (["node2"], ["node5"])
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the recipient of bundles, and its key."""
-    directory = tmp_path_factory.mktemp("backup")
-    files = ["-keyout", str(directory / "backup.key"), "-out", str(directory / "backup.crt")]
-    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=backup", *files]
-    subprocess.run(new, check=True, capture_output=True)
-    return directory
+CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
+OLD, NEW = ([ONLY], [WORKER]), (["node2"], ["node5"])
 
 
-@pytest.fixture(scope="module")
-def lost(place: Path) -> Iterator[HaCluster]:
-    """A cluster that is saved, and goes on for a while."""
-    cluster.take_down(stack(*OLD))
-    try:
-        yield bring_up(*OLD)
-    finally:
-        cluster.take_down(stack(*NEW))
-
-
-def with_recipient(live: HaCluster, place: Path) -> None:
-    """The stack file names the recipient."""
-    content = yaml.safe_load(live.stack.file.read_text())
-    content["config"]["kubeadm:backup"] = {"recipient": str(place / "backup.crt")}
-    live.stack.file.write_text(yaml.safe_dump(content))
-
-
-def test_a_cluster_is_restored_on_other_machines(lost: HaCluster, place: Path, say: Callable[[str], None]) -> None:
+def test_a_cluster_is_restored_on_other_machines(one: HaCluster, place: Path, say: Callable[[str], None]) -> None:
     """Without the state of Pulumi: objects and tokens of the snapshot, nothing of later, no node of a lost machine."""
-    with_recipient(lost, place)
-    lost.up()
-    numbers = range(30)
-    for number in numbers:
-        lost.kubectl("create", "configmap", f"write-{number}")
-    lost.kubectl("create", "serviceaccount", "robot")
-    lost.kubectl("create", "clusterrolebinding", "robot", "--clusterrole", "view", "--serviceaccount", "default:robot")
-    token = lost.kubectl("create", "token", "robot", "--duration", "24h").strip()
-    printed = make("snapshot", f"DIRECTORY={place}")
-    (bundle,) = place.glob("*.bundle")
-    assert f"{bundle.name}: encrypted for" in printed, printed
-    lost.kubectl("create", "configmap", "later")
+    name_recipient(one, place)
+    one.up()
+    one.kubectl("create", "serviceaccount", "robot")
+    one.kubectl("create", "clusterrolebinding", "robot", "--clusterrole", "view", "--serviceaccount", "default:robot")
+    token = one.kubectl("create", "token", "robot", "--duration", "24h").strip()
+    saved = save_while_writing(one, place)
+    one.kubectl("create", "configmap", "later")
+    seen_last = one.kubectl("get", "configmap", "later", "--output", "jsonpath={.metadata.resourceVersion}")
     cluster.take_down(stack(*OLD))
 
     made = stack(*NEW)
     access = cluster.prepare_machines(HA, made.kubernetes)
     made.configure(access)
     restored = HaCluster(made, access)
-    with_recipient(restored, place)
-    assert "the key for which the bundle is encrypted" in make("restore", f"BUNDLE={bundle}")
+    name_recipient(restored, place)
+    assert "the key for which the bundle is encrypted" in make("restore", f"BUNDLE={saved.bundle}")
     began = time.monotonic()
-    printed = make("restore", f"BUNDLE={bundle}", f"KEY={place / 'backup.key'}")
+    printed = make("restore", f"BUNDLE={saved.bundle}", f"KEY={place / KEY}")
     assert "node2: the next update begins with the bundle" in printed, printed
     restored.up()
     say(f"restore and update: {time.monotonic() - began:.0f} s")
     machines.copy_from(HA, "node2", "/usr/bin/kubectl", cluster.kubectl(HA))
-    there = restored.kubectl("get", "configmaps", "--output", "name")
-    assert [number for number in numbers if f"configmap/write-{number}\n" not in there] == []
-    assert "configmap/later\n" not in there
+    assert (saved.lost(restored), saved.later(restored)) == ([], [])
+    say(f"acknowledged before the bundle: {len(saved.before)} writes, all of them there")
+    assert "configmap/later\n" not in restored.kubectl("get", "configmaps", "--output", "name")
     nodes = json.loads(restored.kubectl("get", "nodes", "--output", "json"))["items"]
     assert {node["metadata"]["name"] for node in nodes} == {"node2", "node5"}
     assert restored.ready_nodes() == {"node2", "node5"}
-    request = f"curl --silent --insecure --header 'Authorization: Bearer {token}' https://127.0.0.1:6443{OBJECT}"
-    assert json.loads(on_machine("node2", request))["metadata"]["name"] == "write-0"
+    assert json.loads(asked(token, f"{CONFIGMAPS}/numbered-1"))["metadata"]["name"] == "numbered-1"
+    # Whoever watched goes on with the last revision that it saw, which the new etcd must not take for one to come.
+    watched = asked(token, f"{CONFIGMAPS}?watch=1&timeoutSeconds=10&resourceVersion={seen_last}")
+    assert re.search(r'"code": ?410\b', watched), watched
     wait_for_pods(restored, 180)
     restored.up("--expect-no-changes")
-    assert "expected a stack without machines" in make("restore", f"BUNDLE={bundle}", f"KEY={place / 'backup.key'}")
+    assert "expected a stack without machines" in make("restore", f"BUNDLE={saved.bundle}", f"KEY={place / KEY}")
+
+
+def asked(token: str, path: str) -> str:
+    """What the API of the restored cluster answers a user of the lost one."""
+    url = f"https://127.0.0.1:6443{path}"
+    return on_machine("node2", f"curl --silent --insecure --header 'Authorization: Bearer {token}' '{url}'")
 
 
 def wait_for_pods(live: HaCluster, seconds: int) -> None:

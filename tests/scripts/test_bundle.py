@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -49,13 +50,39 @@ def test_a_bundle_holds_the_snapshot_the_keys_and_the_configuration(saved: Machi
 
 
 def test_a_bundle_holds_the_keys_of_encrypted_secrets(saved: Machine) -> None:
-    """A snapshot without them restores no Secret."""
-    saved.write(api_server.ENCRYPTION, "keys\n")
-    assert snapshot(saved).status == 0
-    with tarfile.open(newest(saved)) as bundle:
-        found = bundle.extractfile("pki/encryption.yaml")
+    """A snapshot without them restores no Secret; in whatever file the API server has them."""
+    own = saved.write("/etc/keys/own.yaml", "keys\n")
+    manifest = saved.path("/etc/kubernetes/manifests/kube-apiserver.yaml")
+    for path in (own, saved.write(api_server.ENCRYPTION, "other keys\n")):
+        manifest.write_text(f"    - --encryption-provider-config={path}\n")
+        assert snapshot(saved).status == 0
+        assert keys_in(newest(saved)) == path.read_text()
+        time.sleep(1)  # bundles have names by seconds
+    own.unlink()
+    manifest.write_text(f"    - --encryption-provider-config={own}\n")
+    assert f"the bundle has no keys of Secrets: no file {own}" in snapshot(saved).stderr
+
+
+def keys_in(bundle: Path) -> str:
+    """The keys of Secrets in a bundle."""
+    with tarfile.open(bundle) as content:
+        found = content.extractfile("pki/encryption.yaml")
         assert found
-        assert found.read() == b"keys\n"
+        return found.read().decode()
+
+
+def test_a_snapshot_has_every_write_that_was_acknowledged_before(saved: Machine) -> None:
+    """A member may lag behind, until it asks the leader. One that hears no majority is saved, and says so."""
+    assert snapshot(saved).status == 0
+    asked = [call for call in saved.calls() if call.endswith((" get majority --keys-only", "/bundle.db"))]
+    assert [call.split()[-2] for call in asked if "status" not in call] == ["majority", "save"]
+    saved.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=0")
+    saved.stub("crictl", f'[[ "$*" != *"get majority"* ]] || exit 1\n{SAVES}')
+    finished = snapshot(saved)
+    assert finished.status == 0
+    path, behind = finished.stdout.split()
+    assert (Path(path).exists(), behind) == (True, "behind")
+    assert "node1: this member of etcd hears no majority" in finished.stderr
 
 
 def test_a_bundle_is_encrypted_for_the_recipient(saved: Machine, tmp_path: Path) -> None:

@@ -26,6 +26,11 @@ FILES = {
     "about": b"cluster-name=dev\n",
     "pki/sa.key": b"old\n",
     "pki/sa.pub": b"old\n",
+    "pki/of-mine/oidc.crt": b"old\n",
+    **{
+        f"pki/{name}": b"of another machine\n"
+        for name in ("apiserver.crt", "front-proxy-client.key", "etcd/server.crt")
+    },
     **{f"pki/{name}.{end}": b"old\n" for name in ("ca", "front-proxy-ca", "etcd/ca") for end in ("crt", "key")},
 }
 KUBEADM = r"""
@@ -34,6 +39,7 @@ case "$1 $2 $3" in
   "config images list") echo registry.k8s.io/etcd:3.6 ;;
   "init --config "*)
     [[ ! -e $ROOT/fails ]] || { mkdir -p kubernetes/manifests; touch kubernetes/admin.conf "$ROOT/up"; exit 1; }
+    (cd kubernetes/pki && find . -type f) | sort >"$ROOT/pki"
     echo "began with $(cat "$ROOT/var/lib/etcd/member/snap") and $(cat kubernetes/pki/ca.key)" >>"$ROOT/inits"
     mkdir -p kubernetes/manifests "$ROOT/var/lib/kubelet"
     echo --initial-cluster-state=existing >kubernetes/manifests/etcd.yaml
@@ -88,13 +94,17 @@ def lay(machine: Machine, content: bytes | None = None, identity: str = "") -> F
 
 
 def test_init_does_not_begin_without_the_keys_of_encrypted_secrets(empty: Machine) -> None:
-    """Nobody could read them; kubeadm does nothing before the stack has the keys."""
+    """Nobody could read them; kubeadm does nothing before the stack has the keys, and those of the bundle."""
     assert lay(empty).status == 0
     keys = '      - secretbox: {keys: [{name: "k1", secret: "AAAA"}]}\n      - identity: {}\n'
     empty.write(f"{STATE}/restore/pki/encryption.yaml", keys)
     finished = empty.run("init", VALUES)
     assert finished.status == 1
     assert "expected key k1 in cluster.encryption, which is in the bundle: pki/encryption.yaml" in finished.stderr
+    other = empty.run("init", VALUES, [File(encryption.KEYS, "k1 BBBB\nidentity\n", "0600")])
+    assert other.status == 1
+    assert "expected the key that k1 had,\n  saw another one under the same name" in other.stderr
+    assert "AAAA" not in other.stderr
     assert not empty.path("/inits").exists()
     with_keys = empty.run("init", VALUES, [File(encryption.KEYS, "k1 AAAA\nidentity\n", "0600")])
     assert with_keys.status == 0, with_keys.stderr
@@ -108,6 +118,10 @@ def test_init_begins_with_the_bundle_once(empty: Machine) -> None:
     first = empty.run("init", VALUES)
     assert first.status == 0, first.stderr
     assert empty.path("/inits").read_text() == "began with snapshot and old\n"
+    # With what people keep among the keys, and without what is of another machine.
+    authorities = [f"./{name}.{end}" for name in ("ca", "etcd/ca", "front-proxy-ca") for end in ("crt", "key")]
+    kept = sorted([*authorities, "./of-mine/oidc.crt", "./sa.key", "./sa.pub"])
+    assert empty.path("/pki").read_text().split() == kept
     called = empty.calls()
     assert [each for each in called if each.endswith("--bump-revision 1000000000 --mark-compacted")]
     calls = [call for call in called if call.startswith("kubectl delete")]
@@ -117,6 +131,30 @@ def test_init_begins_with_the_bundle_once(empty: Machine) -> None:
     assert not empty.path(RESTORE).exists()
     assert empty.run("init", VALUES).stderr == ""
     assert empty.path("/inits").read_text().count("\n") == 1
+
+
+def test_an_etcd_that_cannot_raise_its_revisions_says_so(empty: Machine) -> None:
+    """Of a time before etcdutl: what watched goes on with revisions that others have now."""
+    missing = 'exec: "etcdutl": executable file not found in $PATH: unknown'
+    old = CTR.replace(
+        '[[ $* != *" version" ]] || exit 0', f"[[ $* != *etcdutl* ]] || {{ echo '{missing}' >&2; exit 1; }}"
+    )
+    empty.stub("ctr", old.replace("echo --bump-revision", "echo help"))
+    assert lay(empty).status == 0
+    finished = empty.run("init", VALUES)
+    assert finished.status == 0, finished.stderr
+    assert "node1: this etcd cannot raise its revisions" in finished.stderr
+    assert [call for call in empty.calls() if "etcdctl snapshot restore" in call]
+
+
+def test_an_etcdutl_that_does_not_answer_is_not_one_that_the_image_lacks(empty: Machine) -> None:
+    """Another program would restore without the revisions, and nobody would know."""
+    empty.stub("ctr", f'[[ $* != *" version" ]] || {{ echo containerd is gone >&2; exit 1; }}\n{CTR}')
+    assert lay(empty).status == 0
+    finished = empty.run("init", VALUES)
+    assert finished.status == 1
+    assert "expected etcd to restore its snapshot,\n  saw containerd is gone" in finished.stderr
+    assert not empty.path("/inits").exists()
 
 
 LEFT = [

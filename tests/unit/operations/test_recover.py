@@ -26,9 +26,16 @@ class Hosts:
         self.stack["hosts"]["node2"]["role"] = "control-plane"
         self.refusal: StepError | None = None
         self.asked: list[tuple[str, list[str]]] = []
+        self.alive: set[str] = set()
+        self.unreachable: set[str] = set()
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
         """As run_as_root."""
+        if "OTHER_ADDRESSES" not in text:
+            assert f"/dev/tcp/{host.internal_ip}/2380" in text
+            if host.name in self.unreachable:
+                raise StepError(Problem(host.name, expected="SSH", seen="no route", next_command="ping"))
+            return Answer(0, "answers\n" if host.name in self.alive else "", "")
         self.asked.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
         if self.refusal:
             raise self.refusal
@@ -80,3 +87,21 @@ def test_a_refusal_is_the_end(hosts: Hosts, capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert "node2: recover: expected no majority" in captured.err
     assert "etcd serves" not in captured.out
+
+
+def test_a_member_that_is_cut_off_from_the_others_does_not_go_on(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They serve, and the two halves would be two clusters. Whoever runs the command reaches both."""
+    hosts.alive = {"node1"}
+    assert __main__.main(["recover", "shop", "node2"]) == 1
+    assert "expected no other member of etcd that answers,\n  saw one on node1" in capsys.readouterr().err
+    assert hosts.asked == []
+
+
+def test_a_member_that_cannot_be_asked_is_named(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is lost, as the person says."""
+    hosts.unreachable = {"node1"}
+    assert __main__.main(["recover", "shop", "node2"]) == 0
+    assert "node1: cannot be asked: it does not answer by SSH" in capsys.readouterr().out
+    assert [name for name, _ in hosts.asked] == ["node2"]

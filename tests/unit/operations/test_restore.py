@@ -121,6 +121,62 @@ def test_a_whole_bundle_reaches_the_machine_that_initialises(place: Place, capsy
     assert encoded[:40] not in printed.out + printed.err
 
 
+def test_the_bundle_goes_where_an_update_began_to_initialise(place: Place) -> None:
+    """Also where the stack file names another control plane first: that one would join a new, empty cluster."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    place.settings = parse_settings(stack)
+    begun = prologue("prepare", {"CLUSTER_ID": "0123", "INITIALISES": "true"})
+    place.recorded = {("node2", StepName.PREPARE): f"{begun}run_step prepare\n"}
+    assert place.restore() == 0
+    assert [name for name, _ in place.sent] == ["node2"]
+
+
+@pytest.mark.parametrize("name", ["pki/ca.crt~", "pki/.hidden", "pki/of mine/x+y@z.crt", "pki/ümlaut"])
+def test_files_of_people_among_the_keys_are_no_damage(place: Place, name: str) -> None:
+    """An encrypted bundle cannot be mended when it is needed."""
+    place.bundle.write_bytes(archive(FILES | {name: "x"}))
+    assert place.restore() == 0
+
+
+ENCRYPTED = FILES | {
+    "pki/encryption.yaml": "kind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n"
+    "  - secretbox: {keys: [{name: k2, secret: QUJD}]}\n  - aescbc: {keys: [{name: k1, secret: QUJD}]}\n"
+    "  - identity: {}\n"
+}
+
+
+@pytest.mark.parametrize(("names", "missing"), [((), "k2, k1"), (("k2", "k3"), "k1"), (("k1", "k2"), None)])
+def test_a_bundle_with_encrypted_secrets_needs_their_keys(
+    place: Place, capsys: pytest.CaptureFixture[str], names: tuple[str, ...], missing: str | None
+) -> None:
+    """The API server would read none of them; no machine is visited, and no key is printed."""
+    place.bundle.write_bytes(archive(ENCRYPTED))
+    stack = with_workers("node2")
+    if names:
+        stack["cluster"]["encryption"] = {"keys": [{"name": name, "secret": name} for name in names]}
+    place.settings = parse_settings(stack)
+    assert place.restore() == (1 if missing else 0)
+    printed = capsys.readouterr().err
+    assert (f"saw none named {missing}\n" in printed, bool(place.sent)) == (bool(missing), not missing)
+    assert "QUJD" not in printed
+
+
+def test_a_configuration_of_keys_of_a_person_s_own_is_asked_for(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stack has no keys then: the file has to be on the machine."""
+    place.bundle.write_bytes(archive(ENCRYPTED))
+    stack = with_workers("node2")
+    arguments = [{"name": "encryption-provider-config", "value": "/etc/keys.yaml"}]
+    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": arguments}}
+    place.settings = parse_settings(stack)
+    assert place.restore() == 0
+    assert "node1: Secrets in the bundle are encrypted: make its pki/encryption.yaml the file /etc/keys.yaml there" in (
+        capsys.readouterr().out
+    )
+
+
 DAMAGED = {
     "truncated": (archive(FILES)[:-200], "a whole bundle"),
     "with a wrong byte": (archive(FILES)[:200] + b"\xff\x00" + archive(FILES)[202:], "a whole bundle"),
@@ -134,6 +190,11 @@ DAMAGED = {
     "with a file elsewhere": (archive(FILES | {"../../etc/x": "x"}), "an archive with '../../etc/x' in it"),
     "with an absolute path": (archive(FILES | {"/etc/x": "x"}), "an archive with '/etc/x' in it"),
     "with a path that climbs": (archive(FILES | {"pki/../../x": "x"}), "an archive with 'pki/../../x' in it"),
+    "with a path of dots": (archive(FILES | {"pki/./x": "x"}), "an archive with 'pki/./x' in it"),
+    "with keys of Secrets that are none": (
+        archive(FILES | {"pki/encryption.yaml": "x: ["}),
+        "no EncryptionConfiguration",
+    ),
     "with a link": (archive(FILES, more=(link("pki/extra.key"),)), "an archive with 'pki/extra.key' in it"),
     "with a huge name": (archive(FILES | {"x" * 100_000: "x"}), f"an archive with '{'x' * 80}' in it"),
     "with binary words": (archive(FILES | {"about": "cluster"}), "a whole bundle"),
@@ -192,11 +253,13 @@ def test_an_encrypted_bundle_needs_its_key(place: Place, tmp_path: Path, capsys:
     place.bundle.write_bytes(sealed)
     for arguments, said in (
         ((), "the key for which the bundle is encrypted"),
-        (("--key", str(tmp_path / "wrong.key")), "a bundle that the key in"),
-        (("--key", str(tmp_path / "none.key")), "a bundle that the key in"),
+        (("--key", str(tmp_path / "wrong.key")), "a whole bundle that the key in"),
+        (("--key", str(tmp_path / "none.key")), "a whole bundle that the key in"),
     ):
         assert place.restore(*arguments) == 1
-        assert said in capsys.readouterr().err
+        printed = capsys.readouterr().err
+        assert said in printed
+        assert ":error:" not in printed  # a code of openssl
     place.bundle.write_bytes(sealed[:-100])
     assert place.restore("--key", str(tmp_path / "right.key")) == 1
     assert place.sent == []

@@ -30,6 +30,7 @@ class Hosts:
         self.stack["hosts"]["node2"]["role"] = "control-plane"
         self.broken: set[str] = set()
         self.no_members: set[str] = set()
+        self.behind: set[str] = set()
         self.bundle = BUNDLE
         self.asked: list[tuple[str, str]] = []
 
@@ -42,7 +43,8 @@ class Hosts:
         if host.name in self.no_members:
             return Answer(0, "", "")
         if last == "run_step snapshot":
-            return Answer(0, f"{PATH}\n", f"{host.name}: etcd is saved: {PATH}\n")
+            behind = "behind\n" if host.name in self.behind else ""
+            return Answer(0, f"{PATH}\n{behind}", f"{host.name}: etcd is saved: {PATH}\n")
         return Answer(0, base64.b64encode(self.bundle).decode(), "")
 
 
@@ -116,3 +118,15 @@ def test_a_bundle_in_the_clear_is_not_written_here(
     assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 1
     assert "saw one in the clear" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["backup.crt"]
+
+
+def test_a_member_without_a_majority_is_no_backup(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cut off from the others it may be days behind them: another one is saved, or the command fails."""
+    hosts.behind = {"node1"}
+    assert __main__.main(["snapshot", "shop"]) == 0
+    assert "node2: the bundle stays there" in capsys.readouterr().out
+    hosts.behind = {"node1", "node2"}
+    assert __main__.main(["snapshot", "shop"]) == 1
+    said = capsys.readouterr().err
+    assert f"saw a member that hears none: {PATH}, which stays there" in said
+    assert "docs/how-to/lost-majority.md" in said

@@ -1,0 +1,40 @@
+"""Keys of Secrets in a bundle: without them nobody reads the Secrets of its snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from components.settings import Settings
+from components.settings.versions import argument_of
+
+FILE = "pki/encryption.yaml"
+"""The API server's EncryptionConfiguration in a bundle."""
+ARGUMENT = "encryption-provider-config"
+
+
+def names_of_keys(configuration: bytes) -> list[str]:
+    """Names of all keys in an EncryptionConfiguration, each once.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        content = yaml.safe_load(configuration)
+        providers = [each for rule in content["resources"] for each in rule["providers"]]
+        return list(dict.fromkeys(name for each in providers for name in _names(each)))
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"no EncryptionConfiguration in {FILE}") from error
+
+
+def _names(provider: dict[str, Any]) -> Iterator[str]:
+    for content in provider.values():
+        for key in (content or {}).get("keys", ()):
+            yield key["name"]
+
+
+def own_configuration(settings: Settings) -> str | None:
+    """Path of the EncryptionConfiguration that the stack's people put on control planes themselves, if they do."""
+    return argument_of(settings.cluster.cluster_configuration.get("apiServer"), ARGUMENT)
