@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -87,11 +87,12 @@ class HaCluster:
         (seen,) = etcdctl(through, "endpoint status")
         return int(seen["Status"]["raftTerm"])
 
-    def api_servers(self) -> set[str]:
-        """Addresses behind the service `kubernetes`, by which pods find the API."""
-        wanted = "jsonpath={.items[*].endpoints[*].addresses[*]}"
-        selector = "kubernetes.io/service-name=kubernetes"
-        return set(self.kubectl("get", "endpointslices", "--selector", selector, "--output", wanted).split())
+    def wait_for_api_servers(self, names: Iterable[str]) -> None:
+        """Pods find the API on these machines, and on no other; one that left is there until its lease ends."""
+        wanted = {HA.address(name) for name in names}
+        listed = ("endpointslices", "--selector", "kubernetes.io/service-name=kubernetes")
+        addresses = ("--output", "jsonpath={.items[*].endpoints[*].addresses[*]}")
+        until(lambda: set(self.kubectl("get", *listed, *addresses).split()) == wanted, 60)
 
     def logins(self) -> dict[str, int]:
         """SSH logins that each machine has seen."""

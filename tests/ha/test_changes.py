@@ -81,7 +81,7 @@ def test_three_come_up_at_once(three: HaCluster, say: Callable[[str], None]) -> 
     """Each has a vote, one has the address, which the kubeconfig names, and a second update dials nobody."""
     assert three.etcd_members("node3") == [(name, True) for name in THREE]
     assert three.ready_nodes() == {*THREE, WORKER}
-    assert three.api_servers() == {HA.address(name) for name in THREE}
+    three.wait_for_api_servers(THREE)
     kubeconfig = yaml.safe_load((HA.directory / "kubeconfig").read_text())
     assert kubeconfig["clusters"][0]["cluster"]["server"] == SERVER
     only_holder(THREE)
@@ -165,7 +165,7 @@ def test_one_edit_replaces_the_machine_that_has_the_address(three: HaCluster, sa
     say(f"{holder}, which has the virtual address, is replaced by {NEW}: {of_worker}")
     say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
     assert three.etcd_members(rest[0]) == [(name, True) for name in sorted([*rest, NEW])]
-    assert three.api_servers() == {HA.address(name) for name in [*rest, NEW]}
+    three.wait_for_api_servers([*rest, NEW])
     assert only_holder([*rest, NEW]) != holder
     assert holders([holder]) == []
     assert on_machine(holder, "find /etc /run -name 'kubernetes-vip*'") == ""

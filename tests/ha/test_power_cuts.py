@@ -92,7 +92,7 @@ def test_a_control_plane_that_loses_its_power_while_it_joins_joins_with_the_next
     assert not asked.failed, asked.failed[:10]
     assert addressed.etcd_members("node1") == [(name, True) for name in size]
     assert addressed.ready_nodes() == {*size, WORKER}
-    assert addressed.api_servers() == {HA.address(name) for name in size}
+    addressed.wait_for_api_servers(size)
     assert "kubeadm-certs" not in addressed.kubectl("--namespace", "kube-system", "get", "secrets", "--output", "name")
     assert kubelet(WORKER) == before
     addressed.up("--expect-no-changes")
@@ -110,7 +110,7 @@ def test_several_control_planes_leave_by_one_edit(
     say(f"back to {len(size)}: {asked}")
     assert addressed.etcd_members("node1") == [(name, True) for name in size]
     assert addressed.ready_nodes() == {*size, WORKER}
-    assert addressed.api_servers() == {HA.address(name) for name in size}
+    addressed.wait_for_api_servers(size)
     assert kubelet(WORKER) == before
     assert (kube_proxy() == proxy) == (size != ONE)
     assert not asked.failed, asked.failed[:10]
