@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test sdk-versions crash-points any-input e2e ha recovery add-ons lifecycle errors faults chaos lint configuration picture site support release-notes \
+.PHONY: help up refresh down status preview public tools test sdk-versions crash-points any-input e2e ha power-cuts recovery add-ons lifecycle errors faults chaos lint configuration picture site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -68,9 +68,13 @@ ifeq ($(KUBERNETES)$(DEBIAN),)
 	@$(BIN)/pytest tests/ha/test_growth.py --exitfirst
 endif
 
-ha: ## Several control planes: they come, change, die and leave, while requests are counted; about 30 minutes
+ha: ## Several control planes: they come, change, die and leave, while requests are counted; about 35 minutes
 	@$(PYTHON) -m local tools
-	@$(BIN)/pytest tests/ha --exitfirst
+	@$(BIN)/pytest tests/ha/test_changes.py tests/ha/test_external.py --exitfirst
+
+power-cuts: ## Several control planes, whose machines lose their power while they join and while the endpoint gets a name; about 25 minutes
+	@$(PYTHON) -m local tools
+	@$(BIN)/pytest tests/ha/test_power_cuts.py --exitfirst
 
 recovery: ## An etcd without its data, bundles, a power cut, a lost majority, lost clusters on other machines; about 35 minutes
 	@$(PYTHON) -m local tools
@@ -157,9 +161,9 @@ bench: ## How long previews take as a stack grows
 	@$(PYTHON) -m local tools >&2
 	@$(BIN)/python -m tests.bench.preview
 
-bench-up: ## How long the first `pulumi up` takes, beside the same cluster made by hand; about 15 minutes
+bench-up: ## [CONTROL_PLANES=3]: how long the first `pulumi up` takes, beside the same cluster made by hand; about 15 minutes, or 40
 	@$(PYTHON) -m local tools >&2
-	@$(BIN)/python -m tests.bench.first_up
+	@$(BIN)/python -m tests.bench.first_up $(call given,CONTROL_PLANES,--control-planes)
 
 bench-scale: ## What Pulumi itself takes for 10, 30 and 100 hosts, which are stand-ins; root; about 8 minutes
 	@$(PYTHON) -m local tools >&2

@@ -79,7 +79,7 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seal
         "NODE_LEAVES_FIRST": not settings.policy.reset_on_destroy,
         "NODE_IP": str(host.internal_ip),
         "API_HOST": settings.name_in_hosts_files,
-        "OWN_LOAD_BALANCER": settings.endpoint_host if settings.load_balancer == "external" else "",
+        "OWN_LOAD_BALANCER": settings.endpoint if settings.load_balancer == "external" else "",
         "VIP": str(settings.cluster.vip.address) if settings.cluster.vip and host.role == "control-plane" else "",
         "KUBERNETES_VERSION": version,
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),

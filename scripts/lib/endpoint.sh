@@ -5,19 +5,21 @@
 # server_in: the URL of the API in a kubeconfig on standard input.
 server_in() { sed --quiet 's/^ *server: //p'; }
 
-# lead_to_endpoint KUBECONFIG: it has the URL API_SERVER; LED is "changed" where that changed the file, otherwise "same".
-lead_to_endpoint() {
+# leads_to_endpoint KUBECONFIG: it has the URL API_SERVER, or there is none.
+leads_to_endpoint() {
   local there
-  LED=same
   [[ -f $1 ]] || return 0
-  there=$(server_in <"$1")
-  [[ -n $there && $there != "$API_SERVER" ]] || return 0
+  there=$(server_in <"$1") || fail "a kubeconfig in $1" "none that can be read" "ls -l $1"
+  [[ -z $there || $there == "$API_SERVER" ]]
+}
+
+# lead_to_endpoint KUBECONFIG: from here on it has the URL API_SERVER.
+lead_to_endpoint() {
+  leads_to_endpoint "$1" && return 0
   sed "s|^\( *server: \).*|\1$API_SERVER|" "$1" >"$1.new"
   chmod 0600 "$1.new"
   sync "$1.new"
   mv "$1.new" "$1"
   sync "$(dirname "$1")"
-  # shellcheck disable=SC2034 # callers read it
-  LED=changed
-  changed "$1 leads to $API_SERVER, and no more to $there"
+  changed "$1 leads to $API_SERVER"
 }

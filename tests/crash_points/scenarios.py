@@ -201,6 +201,11 @@ def with_sponsor(world: World) -> None:
     world.machine.write("/world/cluster/leader", "a1\n")
 
 
+def by_address(world: World) -> None:
+    """The kubelet finds the API by the address that was the endpoint of the cluster."""
+    world.machine.write("/etc/kubernetes/kubelet.conf", "    server: https://192.0.2.11:6443\n")
+
+
 def node_left(world: World) -> None:
     """Its membership was deleted first."""
     shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))
@@ -295,6 +300,7 @@ SCENARIOS = [
         sent(EDITED, "node2", JOIN, VERIFY),
         repair=repaired("node2", sent(OLD, "node2", JOIN, VERIFY)),
     ),
+    Scenario("join-verify-endpoint", "node2", JOINED, sent(OLD, "node2", JOIN, VERIFY), arrange=by_address),
     Scenario(
         "join-verify-upgrade",
         "node2",

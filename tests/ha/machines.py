@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from local.paths import STATE
 from local.stack import LocalStack
 from tests.logins import logins
 
-HA = Environment("ha", "192.168.61", {"node1": 11, "node2": 12, "node3": 13, "node4": 14, "node5": 15})
+HA = Environment("ha", "192.168.61", {f"node{number}": 10 + number for number in range(1, 7)})
 WORKER = "node4"
 
 
@@ -65,20 +66,33 @@ class HaCluster:
         cluster.keep_kubeconfig(self.stack)
         return printed
 
-    def kubectl(self, *arguments: str) -> str:
+    def kubectl(self, *arguments: str, standard_input: str | None = None) -> str:
         """Standard output of kubectl with the stack's kubeconfig."""
         command = [str(cluster.kubectl(HA)), "--kubeconfig", str(HA.directory / "kubeconfig"), *arguments]
-        return subprocess.check_output(command, text=True, timeout=120)
+        return subprocess.check_output(command, input=standard_input, text=True, timeout=120)
 
     def etcd_members(self, through: str) -> list[tuple[str, bool]]:
         """Name of each member, and whether it has a vote, as a control plane sees them."""
-        script = (
-            "crictl exec $(crictl ps --quiet --name '^etcd$') etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt"
-            " --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key"
-            " --endpoints https://127.0.0.1:2379 member list --write-out json"
-        )
-        members = json.loads(on_machine(through, script))["members"]
+        members = etcdctl(through, "member list")["members"]
         return sorted((each.get("name", ""), not each.get("isLearner", False)) for each in members)
+
+    def leader(self, through: str) -> str:
+        """Name of the member of etcd that leads, as a control plane sees it."""
+        (seen,) = etcdctl(through, "endpoint status")
+        members = etcdctl(through, "member list")["members"]
+        return next(str(each["name"]) for each in members if each["ID"] == seen["Status"]["leader"])
+
+    def elections(self, through: str) -> int:
+        """Number of elections of a leader so far, of those too that a leader asked for."""
+        (seen,) = etcdctl(through, "endpoint status")
+        return int(seen["Status"]["raftTerm"])
+
+    def wait_for_api_servers(self, names: Iterable[str]) -> None:
+        """Pods find the API on these machines, and on no other; one that left is there until its lease ends."""
+        wanted = {HA.address(name) for name in names}
+        listed = ("endpointslices", "--selector", "kubernetes.io/service-name=kubernetes")
+        addresses = ("--output", "jsonpath={.items[*].endpoints[*].addresses[*]}")
+        until(lambda: set(self.kubectl("get", *listed, *addresses).split()) == wanted, 60)
 
     def logins(self) -> dict[str, int]:
         """SSH logins that each machine has seen."""
@@ -88,30 +102,72 @@ class HaCluster:
         """SSH logins that each machine has seen since an earlier count."""
         return {name: count - before[name] for name, count in self.logins().items()}
 
-    def ready_nodes(self) -> set[str]:
-        """Names of the nodes that are Ready."""
+    def ready_since(self) -> dict[str, str]:
+        """When each node that is Ready became so, by its name."""
         nodes = json.loads(self.kubectl("get", "nodes", "--output", "json"))["items"]
         return {
-            node["metadata"]["name"]
+            node["metadata"]["name"]: each["lastTransitionTime"]
             for node in nodes
             for each in node["status"]["conditions"]
             if (each["type"], each["status"]) == ("Ready", "True")
         }
 
+    def ready_nodes(self) -> set[str]:
+        """Names of the nodes that are Ready."""
+        return set(self.ready_since())
 
-def on_machine(machine: str, script: str) -> str:
-    """Standard output of a script that root runs on a machine."""
+
+def on_machine(machine: str, script: str, seconds: int = 120) -> str:
+    """Standard output of a script that root runs on a machine, within a time."""
     command = ["podman", "exec", "--interactive", HA.container(machine), "bash", "-euo", "pipefail", "-s"]
-    return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=True, timeout=seconds).stdout
+
+
+def etcdctl(through: str, command: str) -> Any:
+    """What etcdctl of a control plane says of its own member."""
+    return json.loads(on_machine(through, f"{etcdctl_script(through, command)} --write-out json"))
+
+
+def etcdctl_script(of: str, command: str) -> str:
+    """Words of bash that run etcdctl on any control plane, for the member of a control plane."""
+    return (
+        "crictl exec $(crictl ps --quiet --name '^etcd$') etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt"
+        " --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key"
+        f" --endpoints https://{HA.address(of)}:2379 {command}"
+    )
+
+
+def kubelet(machine: str) -> str:
+    """When the kubelet of a machine started, as systemd says it."""
+    return on_machine(machine, "systemctl show kubelet --property ExecMainStartTimestampMonotonic")
+
+
+def until(condition: Callable[[], bool], seconds: int) -> None:
+    """Wait until something is so; an error of a program is no answer yet."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+            seen = "not yet"
+        except subprocess.CalledProcessError as error:
+            seen = str(error.stderr)
+        assert time.monotonic() < end, f"after {seconds} s: {seen}"
+        time.sleep(1)  # the cluster gets there in its own time
 
 
 def bring_up(
-    control_planes: list[str], workers: list[str], version: str = KUBERNETES, **cluster_settings: Any
+    control_planes: list[str],
+    workers: list[str],
+    version: str = KUBERNETES,
+    before: Callable[[], None] = lambda: None,
+    **cluster_settings: Any,
 ) -> HaCluster:
-    """The cluster, on machines that are made for it."""
+    """The cluster, on machines that are made for it; `before` is done to them before the first update."""
     made = stack(control_planes, workers, version, **cluster_settings)
     access = cluster.prepare_machines(HA, version)
     made.configure(access)
+    before()
     made.up(None)
     machines.copy_from(HA, control_planes[0], "/usr/bin/kubectl", cluster.kubectl(HA))
     cluster.keep_kubeconfig(made)

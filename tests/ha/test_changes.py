@@ -1,33 +1,63 @@
-"""Three control planes and a worker: an upgrade, new arguments, a machine that dies, and one that replaces another."""
+"""Three control planes with a virtual address, and a worker: an upgrade in which a machine dies, and other changes.
+
+Asked are the name of the endpoint on the worker, the service `kubernetes` in a pod, and the virtual address.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
+import yaml
 
 from local import cluster, machines
 from local.mirror import KUBERNETES
 from problem import StepError
-from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, on_machine, stack
-from tests.ha.requests import requests
+from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, on_machine, stack, until
+from tests.ha.pod import in_pod, run_pod, service
+from tests.ha.power import cut_power, failing_update, give_power
+from tests.ha.requests import Requests, requests
+from tests.ha.vip import SERVER, VIP, check, held, holders, only_holder, watch
+from tests.recovery.commands import make
 
 OLD = "1.35.4"
 THREE = ["node1", "node2", "node3"]
-NEW = "node5"
-DEAD = "node1"
+NEW, SECOND_WORKER = "node5", "node6"
+LONGEST_SECONDS = 10
+"""How long a request of this test may take."""
+ENDPOINT_SECONDS = 25
+"""Until the service `kubernetes` has lost a dead API server: its lease ends after 15 s, and others look every 10 s."""
 
 
 @pytest.fixture(scope="module")
 def three() -> Iterator[HaCluster]:
-    """Three control planes and a worker of an older version."""
+    """Three control planes of an older version with a virtual address, a worker, and a pod on it."""
     cluster.take_down(stack(THREE, [WORKER], OLD))
     try:
-        yield bring_up(THREE, [WORKER], OLD)
+        live = bring_up(THREE, [WORKER], OLD, vip={"address": VIP})
+        run_pod(live)
+        yield live
     finally:
         cluster.take_down(stack(THREE, [WORKER], OLD))
+
+
+@contextmanager
+def all_ways(live: HaCluster, control_plane: str) -> Iterator[tuple[Requests, Requests, Requests]]:
+    """Requests of the worker, of the pod, and by the virtual address, at once."""
+    with ExitStack() as each:
+        yield (
+            each.enter_context(requests(control_plane)),
+            each.enter_context(requests(control_plane, service(live), in_pod())),
+            each.enter_context(requests(control_plane, SERVER)),
+        )
+
+
+def control_planes(live: HaCluster) -> list[str]:
+    """Names of those that are Ready."""
+    return sorted(live.ready_nodes() - {WORKER, SECOND_WORKER})
 
 
 def versions(live: HaCluster) -> dict[str, str]:
@@ -36,84 +66,165 @@ def versions(live: HaCluster) -> dict[str, str]:
     return {node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes}
 
 
-def test_three_come_up_at_once(three: HaCluster) -> None:
-    """Each has a vote, and a second update dials nobody."""
+def api_server(name: str) -> str:
+    """The container of the API server of a control plane."""
+    return on_machine(name, "crictl ps --quiet --name '^kube-apiserver$'")
+
+
+def upgraded(names: list[str]) -> dict[str, str]:
+    """The API server of each control plane whose upgrade went to its end."""
+    mark = "cat /var/lib/pulumi-kubeadm/control-plane-version || true"
+    return {name: api_server(name) for name in names if on_machine(name, mark) == KUBERNETES}
+
+
+def test_three_come_up_at_once(three: HaCluster, say: Callable[[str], None]) -> None:
+    """Each has a vote, one has the address, which the kubeconfig names, and a second update dials nobody."""
     assert three.etcd_members("node3") == [(name, True) for name in THREE]
     assert three.ready_nodes() == {*THREE, WORKER}
-    before = three.logins()
+    three.wait_for_api_servers(THREE)
+    kubeconfig = yaml.safe_load((HA.directory / "kubeconfig").read_text())
+    assert kubeconfig["clusters"][0]["cluster"]["server"] == SERVER
+    only_holder(THREE)
+    before, began = three.logins(), time.monotonic()
     three.up("--expect-no-changes")
+    say(f"nothing to do: {time.monotonic() - began:.0f} s")
     assert three.logins() == before
 
 
-def test_an_upgrade_loses_no_request(three: HaCluster, say: Callable[[str], None]) -> None:
-    """One control plane at a time, while the others serve."""
+def test_the_leader_of_etcd_dies_while_another_control_plane_is_upgraded(
+    three: HaCluster, say: Callable[[str], None]
+) -> None:
+    """No write that was acknowledged is lost, the update explains itself, and the next one does nothing twice."""
     three.edit(hosts(THREE, [WORKER]), kubernetesVersion=KUBERNETES)
-    began = time.monotonic()
-    with requests() as asked:
+    drained = "kubectl --kubeconfig /etc/kubernetes/admin.conf get node node1 --output jsonpath={.spec.unschedulable}"
+    with requests() as asked, failing_update(three) as said:
+        on_machine("node1", f"until [[ $({drained}) == true ]]; do sleep 0.2; done", 900)
+        leader, died = three.leader("node1"), time.time()
+        cut_power(leader)
+    say(f"{leader}, which leads etcd, dies while node1 is upgraded: {asked}; no write for {asked.silence(died):.1f} s")
+    assert leader != "node1", "it hands over before its etcd restarts"
+    assert [each for each in asked.failed if each.ended < died] == []
+    assert asked.silence(died) <= 30
+    written = three.kubectl("get", "configmap", asked.name, "--output", "jsonpath={.data.number}")
+    assert int(written) >= asked.written
+    assert f"{leader}: " in said[0] or "expected all other control planes to be well" in said[0], said
+    done = upgraded([name for name in THREE if name != leader])
+    give_power()
+    until(lambda: three.ready_nodes() == {*THREE, WORKER}, 180)
+    watch(THREE)
+    elections = three.elections("node1")
+    with all_ways(three, "node1") as (of_worker, of_pod, by_address):
         three.up()
-    say(f"upgrade {OLD} -> {KUBERNETES}: {time.monotonic() - began:.0f} s, {asked}")
+    say(f"upgrade of the others {OLD} -> {KUBERNETES}: {of_worker}; {three.elections('node1') - elections} elections")
+    say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
     assert versions(three) == dict.fromkeys([*THREE, WORKER], f"v{KUBERNETES}")
-    assert not asked.failed, asked.failed[:20]
+    assert {name: api_server(name) for name in done} == done
+    assert not of_worker.failed, of_worker.failed[:20]
+    check(by_address, THREE)
+    three.up("--expect-no-changes")
+
+
+def test_a_worker_that_comes_concerns_one_other_machine(three: HaCluster) -> None:
+    """The control plane that invites it."""
+    three.edit(hosts(THREE, [WORKER, SECOND_WORKER]))
+    before = three.logins()
+    three.up()
+    visits = three.logins_since(before)
+    assert {name: visits[name] for name in [*THREE, WORKER]} == {"node1": 1, "node2": 0, "node3": 0, WORKER: 0}
+    assert SECOND_WORKER in three.ready_nodes()
 
 
 def test_new_arguments_and_certificates_lose_no_request(three: HaCluster, say: Callable[[str], None]) -> None:
-    """Each control plane restarts, one after the other."""
+    """Each control plane restarts, one after the other; the address leaves a machine before."""
+    watch(THREE)
     arguments = [{"name": "tls-min-version", "value": "VersionTLS13"}]
     three.edit(
-        hosts(THREE, [WORKER]),
+        hosts(THREE, [WORKER, SECOND_WORKER]),
         clusterConfiguration={"apiServer": {"extraArgs": arguments}},
         certificateGeneration=1,
     )
-    with requests() as asked:
+    with all_ways(three, "node1") as (of_worker, of_pod, by_address):
         three.up()
-    say(f"new arguments and certificates: {asked}")
+    say(f"new arguments and certificates: {of_worker}")
+    say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
     for name in THREE:
         assert "VersionTLS13" in on_machine(name, "cat /etc/kubernetes/manifests/kube-apiserver.yaml")
-    assert not asked.failed, asked.failed[:20]
+    assert len([name for name in THREE if held(name)]) > 1, "the address has moved"
+    assert not of_worker.failed, of_worker.failed[:20]
+    check(by_address, THREE)
 
 
-def test_one_machine_replaces_another_in_one_edit(three: HaCluster, say: Callable[[str], None]) -> None:
-    """The new one has joined before the old one leaves."""
-    three.edit(hosts(["node1", "node2", NEW], [WORKER]))
-    with requests() as asked:
+def test_one_edit_replaces_the_machine_that_has_the_address(three: HaCluster, say: Callable[[str], None]) -> None:
+    """The new one has joined before the old one leaves, and the others do not take the address before that."""
+    holder = only_holder(THREE)
+    rest = [name for name in THREE if name != holder]
+    watch([*THREE, NEW])
+    three.edit(hosts([*rest, NEW], [WORKER, SECOND_WORKER]))
+    with all_ways(three, rest[0]) as (of_worker, of_pod, by_address):
         three.up()
-    say(f"node3 is replaced by {NEW}: {asked}")
-    assert three.etcd_members("node1") == [("node1", True), ("node2", True), (NEW, True)]
-    assert not asked.failed, asked.failed[:20]
+    say(f"{holder}, which has the virtual address, is replaced by {NEW}: {of_worker}")
+    say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
+    assert three.etcd_members(rest[0]) == [(name, True) for name in sorted([*rest, NEW])]
+    three.wait_for_api_servers([*rest, NEW])
+    assert only_holder([*rest, NEW]) != holder
+    assert holders([holder]) == []
+    assert on_machine(holder, "find /etc /run -name 'kubernetes-vip*'") == ""
+    assert not of_worker.failed, of_worker.failed[:20]
+    check(by_address, [*THREE, NEW])
+    three.up("--expect-no-changes")
 
 
-def test_a_dead_machine_is_taken_out_and_comes_back_as_a_new_one(three: HaCluster, say: Callable[[str], None]) -> None:
-    """The first one, which the kubeconfig named. Nothing dials it, and its successor joins."""
-    living = ["node2", NEW]
-    with requests() as asked:
-        machines.delete_machine(HA, DEAD)
+def test_the_machine_that_has_the_address_dies_and_comes_back_as_a_new_one(
+    three: HaCluster, say: Callable[[str], None]
+) -> None:
+    """What people use goes on. Nothing dials the dead machine, and its successor joins."""
+    members = control_planes(three)
+    dead = only_holder(members)
+    living = [name for name in members if name != dead]
+    watch(living)
+    ready = three.ready_since()
+    with all_ways(three, living[0]) as (of_worker, of_pod, by_address):
+        died = time.time()
+        machines.delete_machine(HA, dead)
         time.sleep(60)
-    say(f"{DEAD} dies: {asked}")
-    assert len(asked.failed) <= 15, asked.failed
-    lines = hosts([DEAD, *living], [WORKER])
-    three.edit({**lines, DEAD: {**lines[DEAD], "gone": True}})
-    with requests("node2") as asked:
+    say(f"{dead}, which has the virtual address, dies: {of_worker}")
+    say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
+    assert len(of_worker.failed) <= 15, of_worker.failed
+    assert [each for each in of_pod.failed if each.began > died + ENDPOINT_SECONDS + LONGEST_SECONDS] == []
+    check(by_address, living)
+    assert {name: three.ready_since().get(name) for name in (WORKER, SECOND_WORKER)} == {
+        name: ready[name] for name in (WORKER, SECOND_WORKER)
+    }
+    for command in ("status", "drift"):
+        printed = make(command)
+        assert dead in printed, printed
+        assert "Traceback" not in printed, printed
+    lines = hosts(members, [WORKER, SECOND_WORKER])
+    three.edit({**lines, dead: {**lines[dead], "gone": True}})
+    with requests(living[0]) as asked:
         three.up()
-    say(f"{DEAD} is declared gone: {asked}")
-    assert three.etcd_members("node2") == [("node2", True), (NEW, True)]
-    assert three.ready_nodes() == {*living, WORKER}
+    say(f"{dead} is declared gone: {asked}")
+    assert three.etcd_members(living[0]) == [(name, True) for name in living]
+    assert three.ready_nodes() == {*living, WORKER, SECOND_WORKER}
     assert not asked.failed, asked.failed[:20]
-    machines.create(HA)
+    give_power()
     three.edit(lines)
     three.up()
-    assert three.etcd_members("node2") == [(DEAD, True), ("node2", True), (NEW, True)]
+    assert three.etcd_members(living[0]) == [(name, True) for name in members]
 
 
 def test_a_majority_that_is_lost_is_told(three: HaCluster) -> None:
     """Nothing is changed, and the message names the page."""
-    lines = hosts([DEAD, "node2", NEW], [WORKER])
-    for name in ("node2", NEW):
+    members = control_planes(three)
+    lines = hosts(members, [WORKER, SECOND_WORKER])
+    lost = members[1:]
+    for name in lost:
         machines.cut_off(HA, name)
-    three.edit({**lines, NEW: {**lines[NEW], "gone": True}, "node2": {**lines["node2"], "gone": True}})
+    three.edit({name: {**line, "gone": True} if name in lost else line for name, line in lines.items()})
     try:
         with pytest.raises(StepError) as error:
             three.up()
         assert "majority" in str(error.value)
     finally:
-        for name in ("node2", NEW):
+        for name in lost:
             machines.reconnect(HA, name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local import cluster
-from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, on_machine, stack
+from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, kubelet, on_machine, stack
 from tests.ha.requests import requests
 
 ENDPOINT = f"api.{HA.name}.internal"
@@ -21,11 +21,6 @@ def grown() -> Iterator[HaCluster]:
         yield bring_up(["node1"], [WORKER])
     finally:
         cluster.take_down(stack(["node1"], [WORKER]))
-
-
-def kubelet(machine: str) -> str:
-    """When the kubelet of a machine started, as systemd says it."""
-    return on_machine(machine, "systemctl show kubelet --property ExecMainStartTimestampMonotonic")
 
 
 def test_one_becomes_three(grown: HaCluster, say: Callable[[str], None]) -> None:

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.ha.machines import WORKER, HaCluster, on_machine
-from tests.ha.requests import DIRECTORY, requests
+from tests.ha.machines import HaCluster
+from tests.ha.requests import Requests, requests
 from tests.recovery.commands import make
 
 SCRIPT = Path(__file__).with_name("writer.sh")
@@ -38,10 +38,9 @@ class Saved:
         return sorted(number for number in there(live) if number > self.last + 1)
 
 
-def acknowledged() -> list[int]:
+def acknowledged(writes: Requests) -> list[int]:
     """Numbers of the objects that the API has acknowledged so far."""
-    lines = [line.split() for line in on_machine(WORKER, f"cat {DIRECTORY}/requests.log").splitlines()]
-    return [int(line[1]) for line in lines if line[2:3] == ["201"]]
+    return [each.number for each in writes.so_far() if each.status == "201"]
 
 
 def there(live: HaCluster) -> set[int]:
@@ -53,11 +52,11 @@ def there(live: HaCluster) -> set[int]:
 
 def save_while_writing(live: HaCluster, directory: Path) -> Saved:
     """A bundle by `make snapshot`, in the directory, whose recipient the stack names."""
-    with requests(script=SCRIPT):
+    with requests(script=SCRIPT) as writes:
         time.sleep(SECONDS)
-        before = acknowledged()
+        before = acknowledged(writes)
         printed = make("snapshot", f"DIRECTORY={directory}")
-        last = acknowledged()[-1]
+        last = acknowledged(writes)[-1]
         time.sleep(SECONDS)
     (bundle,) = directory.glob("*.bundle")
     assert f"{bundle.name}: encrypted for" in printed, printed

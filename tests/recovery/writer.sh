@@ -5,7 +5,7 @@ cd "$(dirname "$0")" || exit
 number=0
 while [[ ! -e stop ]]; do
   ((number++))
-  printf 'create %s %s\n' "$number" "$(curl --silent --max-time 10 --output /dev/null \
+  printf 'create %s %s %s\n' "$number" "$EPOCHREALTIME" "$(curl --silent --max-time 10 --output /dev/null \
     --write-out '%{http_code} %{time_total}' --cacert ca.crt --cert client.crt --key client.key \
     --header 'Content-Type: application/json' "$API_SERVER/api/v1/namespaces/default/configmaps" \
     --data "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"numbered-$number\"}}")"

@@ -29,6 +29,7 @@ def worker(machine: Machine) -> Machine:
     machine.stub("systemctl")
     machine.write("/etc/hosts", "127.0.0.1\tlocalhost\n")
     machine.stub("hostname", "echo node1")
+    machine.replace("lib/load_balancer", "LAST_REQUESTS_SECONDS=2", "LAST_REQUESTS_SECONDS=0")
     return machine
 
 
@@ -98,7 +99,7 @@ def test_a_haproxy_of_others_keeps_its_service(worker: Machine) -> None:
 
 
 def test_a_load_balancer_that_the_stack_no_longer_wants_stops(worker: Machine) -> None:
-    """After /etc/hosts leads to the only control plane; a host that never had one stops nothing."""
+    """After /etc/hosts leads to the only control plane, and its last requests. A host without one stops nothing."""
     only = [File("/etc/hosts", "192.0.2.11\tapi.dev.internal\n")]
     assert worker.run_part("host_names", VALUES, only).status == 0
     assert of_service(worker) == []
@@ -107,7 +108,7 @@ def test_a_load_balancer_that_the_stack_no_longer_wants_stops(worker: Machine) -
     of_service(worker)
     assert worker.run_part("load_balancer", VALUES, []).status == 0
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["stop"]
+    assert of_service(worker) == ["kill --signal SIGUSR1", "stop"]
     assert not worker.path(f"{STATE}/load-balancer-runs-with").exists()
 
 
@@ -130,7 +131,7 @@ def test_a_load_balancer_whose_first_run_was_cut_short_is_stopped_when_the_edit_
     worker.calls()
     only = [File("/etc/hosts", "192.0.2.11\tapi.dev.internal\n")]
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["stop"]
+    assert of_service(worker) == ["kill --signal SIGUSR1", "stop"]
 
 
 @pytest.fixture

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from components.host_files import File
 from tests.scripts.cluster import FOREIGN_MACHINE
 from tests.scripts.machine import Machine
+from tests.unit.support.listening import listening
 
 SYSCTLS = (
     "net.ipv4.ip_forward = 1\nvm.swappiness = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n"
@@ -312,11 +315,36 @@ def test_a_prepared_machine_needs_no_free_disk(sound: Machine) -> None:
 
 def test_a_load_balancer_that_no_name_server_knows_is_missed_before_anything_is_changed(sound: Machine) -> None:
     """kubeadm would wait for minutes, and then name the kubelet."""
-    sound.stub("getent", "[[ $2 == api.example.com ]]")
-    assert sound.run_part("machine", MACHINE_VALUES | {"OWN_LOAD_BALANCER": "api.example.com"}).status == 0
+    sound.stub("getent", "[[ $2 == localhost ]]")
+    with listening(lambda _: None) as (port, _):
+        assert sound.run_part("machine", MACHINE_VALUES | {"OWN_LOAD_BALANCER": f"localhost:{port}"}).status == 0
     finished = sound.run_part("machine", MACHINE_VALUES | {"OWN_LOAD_BALANCER": "lb.example.com"})
     assert finished.status == 1
     assert "expected an address of lb.example.com, the load balancer of the API,\n  saw none" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "missing"),
+    [
+        ("echo 'bash: connect: Connection refused'; exit 1", None),
+        ("exit 124", "none within 5 s"),
+        ("echo 'bash: connect: No route to host'; exit 1", "bash: connect: No route to host"),
+    ],
+)
+def test_a_load_balancer_that_is_not_there_is_missed_before_anything_is_changed(
+    sound: Machine, answer: str, missing: str | None
+) -> None:
+    """One that is there refuses connections before the first API server; a node has found it, and it may be away."""
+    sound.stub("getent")
+    sound.stub("timeout", f'[[ $1 == 5 ]] || exec {shutil.which("timeout")} "$@"\n{answer}')
+    values = MACHINE_VALUES | {"OWN_LOAD_BALANCER": "lb.example.com:8443"}
+    finished = sound.run_part("machine", values)
+    assert finished.status == (missing is not None), finished.stderr
+    assert "timeout 5 bash" in "".join(sound.calls())
+    expected = "expected an answer at port 8443 of lb.example.com, the load balancer of the API"
+    assert not missing or f"{expected},\n  saw {missing}" in finished.stderr
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", values).status == 0
 
 
 @pytest.fixture

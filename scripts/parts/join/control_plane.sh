@@ -92,8 +92,8 @@ began=false
 if is_marked "$JOIN_STARTED_MARK" || [[ -f $ADMIN_CONF ]]; then began=true; fi
 if ! is_marked "$INITIALIZED_MARK" || [[ -n $INVITED_TOKEN ]]; then
   lead_api_to "$NODE_IP" # of a join that was cut short
-  # After a reboot the API of a complete control plane does not answer at once.
-  if [[ $began == true ]] && comes_true 120 control_plane_is_complete; then
+  # After a reboot the API of a complete control plane does not answer at once; without an etcd it never will.
+  if [[ $began == true && -f $MANIFESTS/etcd.yaml ]] && comes_true 120 control_plane_is_complete; then
     is_marked "$INITIALIZED_MARK" || is_marked "$JOIN_STARTED_MARK" || restore_marks
   else
     join_control_plane

@@ -59,12 +59,13 @@ upgrade_node() {
 
 ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
 [[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
+# A kubelet that is led elsewhere starts anew below, and in a later run where this one is cut short.
+if ! leads_to_endpoint "$KUBELET_CONF"; then forget "$KUBELET_CONFIGURATION_MARK"; fi
+lead_to_endpoint "$KUBELET_CONF"
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   forget "$KUBELET_CONFIGURATION_MARK"
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi
-lead_to_endpoint "$KUBELET_CONF"
-if [[ $LED == changed ]]; then systemctl restart kubelet; fi
 wait_until_ready "$HOST_NAME"
 give_back "$HOST_NAME"

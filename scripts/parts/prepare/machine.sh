@@ -108,11 +108,22 @@ check_node_ip() {
       "correct nodeIp of the host in the stack file"
 }
 
-# Where name servers do not know the load balancer of the stack, kubeadm would wait for four minutes for an API of its own.
+# Where no name server knows the load balancer of the stack, or nothing is at its address, kubeadm would wait for four minutes
+# for an API of its own. It may refuse connections: there is no API server yet. A node has found it before.
 check_load_balancer() {
-  [[ -z $OWN_LOAD_BALANCER ]] || getent ahostsv4 "$OWN_LOAD_BALANCER" >/dev/null ||
-    find_wrong "an address of $OWN_LOAD_BALANCER, the load balancer of the API" "none" \
-      "getent ahostsv4 $OWN_LOAD_BALANCER; name it in your DNS, or mend cluster.controlPlaneEndpoint in the stack file"
+  local name=${OWN_LOAD_BALANCER%:*} port=6443 status=0 seen
+  [[ -n $OWN_LOAD_BALANCER && ! -e /etc/kubernetes/kubelet.conf ]] || return 0
+  [[ $OWN_LOAD_BALANCER != *:* ]] || port=${OWN_LOAD_BALANCER##*:} # a step of an older version has none
+  if ! getent ahostsv4 "$name" >/dev/null; then
+    find_wrong "an address of $name, the load balancer of the API" "none" \
+      "getent ahostsv4 $name; name it in your DNS, or mend cluster.controlPlaneEndpoint in the stack file"
+    return 0
+  fi
+  # shellcheck disable=SC2016 # the inner shell expands them
+  seen=$(timeout 5 bash -c ': <"/dev/tcp/$0/$1"' "$name" "$port" 2>&1) || status=$?
+  ((status == 0)) || [[ $seen == *"Connection refused"* ]] ||
+    find_wrong "an answer at port $port of $name, the load balancer of the API" "${seen:-none within 5 s}" \
+      "curl --insecure https://$name:$port; start it, open the port, or mend cluster.controlPlaneEndpoint in the stack file"
 }
 
 # A machine outside of its network holds the virtual address, and nobody finds it there.

@@ -91,7 +91,7 @@ api_is_up() {
 start_kubelet() {
   version_of kubelet
   content "$KUBELET_CONFIGURATION"
-  state running/kubelet "$VERSION $CONTENT"
+  state running/kubelet "$VERSION $CONTENT $(cat "$KUBERNETES/kubelet.conf" 2>/dev/null)"
   if [[ -s $KUBERNETES/kubelet.conf ]] && api_is_up; then
     mkdir -p "$OBJECTS/nodes/$HOST_NAME"
     printf 'v%s' "$VERSION" >"$OBJECTS/nodes/$HOST_NAME/version"
