@@ -96,6 +96,9 @@ def _existing_file(value: Path) -> Path:
     return path
 
 
+_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY")
+
+
 def _text_file(value: Path) -> Path:
     path = _existing_file(value)
     try:
@@ -108,6 +111,8 @@ def _text_file(value: Path) -> Path:
         raise ValueError(
             "the file is binary; as text: gpg --no-default-keyring --keyring ./FILE --export --armor, or openssl x509"
         )
+    if _PRIVATE_KEY.search(content):
+        raise ValueError("a private key is in the file, which reaches hosts and previews: give what is public alone")
     return path
 
 

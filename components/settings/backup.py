@@ -21,8 +21,6 @@ _FOR_ENCRYPTION = (bytes.fromhex("06092a864886f70d010101"), bytes.fromhex("06072
 
 def _certificate(value: Path) -> Path:
     text = value.read_text(encoding="utf-8")
-    if "PRIVATE KEY" in text:
-        raise ValueError("a private key is in the file, which reaches hosts: give the certificate alone")
     found = _PEM.findall(text)
     if len(found) > 1:
         raise ValueError(f"{len(found)} certificates are in the file, and bundles are encrypted for a single one")

@@ -70,6 +70,19 @@ def test_a_certificate_in_binary_form_is_refused_with_a_way_to_convert_it(tmp_pa
         assert "openssl x509" in only_problem(stack)
 
 
+@pytest.mark.parametrize("kind", ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
+def test_a_private_key_is_no_setting_whose_file_reaches_hosts(tmp_path: Path, kind: str) -> None:
+    """Whoever takes the wrong file of a pair would show the key in previews and lay it on every host."""
+    file = tmp_path / "key.pem"
+    file.write_text(f"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN {kind}-----\n")
+    for stack in (
+        with_setting("containerd", registries={"hub.example.com": {"caFile": str(file)}}),
+        with_setting("packages", repository=REPOSITORY | {"caFile": str(file)}),
+        with_setting("packages", repository=REPOSITORY | {"keyring": str(file)}),
+    ):
+        assert "a private key is in the file" in only_problem(stack)
+
+
 @pytest.mark.parametrize("url", ["https://apt.example.com/all", "https://apt.example.com/%61ll/"])
 def test_a_mirror_with_all_packages_is_one_repository(url: str) -> None:
     """Two entries with a keyring each are a conflict, with which apt reads no list at all."""
