@@ -75,6 +75,7 @@ def environment(directory: Path, access: MirrorAccess) -> dict[str, str]:
         "XDG_CACHE_HOME": str(CACHE.parent),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PROBE_IMAGE": access.probe_image,
+        "KUBECTL": f"{E2E.container(machine_names()[0])}:/usr/bin/kubectl",
     }
     if HAS_PLUGINS:
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
@@ -107,6 +108,6 @@ def test_the_commands_of_the_tutorials_work_as_they_are_written(tmp_path: Path, 
     log = EVIDENCE / "tutorials.log"
     with log.open("w") as output:
         status = run(script(addresses), project, environment(tmp_path, machines_ready), output)
-    text = log.read_text()
+    text = log.read_text(errors="replace")
     assert status == 0, f"{log}, its end:\n{text[-4000:]}"
     assert "node1: is prepared and becomes the control plane" in text, "the plan that the page shows"

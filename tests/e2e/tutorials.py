@@ -114,9 +114,9 @@ trap '[[ -z ${SSH_AGENT_PID:-} ]] || kill "$SSH_AGENT_PID"' EXIT
 # OpenSSH reads ~/.ssh of the user database, not of $HOME.
 ssh() { command ssh -o UserKnownHostsFile="$HOME/.ssh/known_hosts" -o StrictHostKeyChecking=yes "$@" </dev/null; }
 add_settings() { .venv/bin/python -m tests.e2e.tutorials Pulumi.shop.yaml "$1"; }
-# The computer of a reader has a kubectl; here it is the control plane's.
+# The computer of a reader has a kubectl; here it is the control plane's, whose shell prints a greeting.
 kubectl() {
-  [[ -s $HOME/kubectl ]] || { ssh debian@192.0.2.11 cat /usr/bin/kubectl >"$HOME/kubectl" && chmod +x "$HOME/kubectl"; }
+  [[ -s $HOME/kubectl ]] || podman cp "$KUBECTL" "$HOME/kubectl"
   "$HOME/kubectl" "$@"
 }
 """
