@@ -152,8 +152,8 @@ prune() {
 }
 
 # make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk. As many as the
-# stack keeps stay until then; a disk that older ones fill would take no new one. BEHIND says whether others may have acknowledged
-# what is not in it: a member that lost them is saved as well.
+# stack keeps stay until then; a disk that older ones fill would take no new one. BEHIND says whether others may have
+# acknowledged what is not in it: a member that lost them is saved as well.
 make_bundle() {
   local directory time whose
   directory=$(backup_setting directory)

@@ -86,7 +86,8 @@ refuse_lost_keys() {
   [[ -n $there ]] || return 0
   writer=${there%%[[:space:]]*}
   read_wanted_keys
-  ((${#WANTED[@]} > 0)) || next="write cluster.encryption back into the stack file, with enabled: false; pulumi up; then remove it"
+  ((${#WANTED[@]} > 0)) ||
+    next="write cluster.encryption back into the stack file, with enabled: false; pulumi up; then remove it"
   while read -r name key; do
     [[ $name != "$NOT_ENCRYPTED" ]] || continue
     if [[ -n ${WANTED[$name]:-} ]]; then

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Saves etcd in a new bundle, deletes the oldest ones, and returns the path of the bundle, and below it `behind` where a member
-# without a majority was saved; on a machine that is no control plane yet it does nothing. The timer runs it, and `make snapshot`.
+# without a majority was saved; on a machine that is no control plane yet it does nothing. The timer runs it, and
+# `make snapshot`.
 # Needs: lib/bundle.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"

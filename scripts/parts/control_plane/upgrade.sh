@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
-# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh lib/etcd.sh lib/kubeadm.sh
-#   lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
+# Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh
+#   lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
 
 runs_in_version() {
   local condition version

@@ -2,7 +2,7 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP;
-#   lib/containerd_package.sh lib/release.sh
+#   lib/containerd_package.sh lib/kubeadm.sh lib/release.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/release.sh"
@@ -112,7 +112,7 @@ check_node_ip() {
 # for an API of its own. It may refuse connections: there is no API server yet. A node has found it before.
 check_load_balancer() {
   local name=${OWN_LOAD_BALANCER%:*} port=6443 status=0 seen
-  [[ -n $OWN_LOAD_BALANCER && ! -e /etc/kubernetes/kubelet.conf ]] || return 0
+  [[ -n $OWN_LOAD_BALANCER && ! -e $KUBELET_CONF ]] || return 0
   [[ $OWN_LOAD_BALANCER != *:* ]] || port=${OWN_LOAD_BALANCER##*:} # a step of an older version has none
   if ! getent ahostsv4 "$name" >/dev/null; then
     find_wrong "an address of $name, the load balancer of the API" "none" \

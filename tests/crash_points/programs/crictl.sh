@@ -37,6 +37,7 @@ case "$*" in
     done
     ;;
   *"snapshot save"*)
+    meet
     version_of kubelet
     mkdir -p "$(dirname "${!#}")"
     echo "snapshot of $VERSION" >"${!#}"
