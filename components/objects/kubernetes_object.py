@@ -35,11 +35,24 @@ class KubernetesObject:
         """Kind and name of the resource, by which the last update records it."""
         return self.kind, self.name
 
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The inputs that the provider gets.
+
+        The stack alone writes its objects, and takes their fields from any owner: in a cluster that was restored, or
+        whose state was lost, that is another state of Pulumi, and the API refuses a changed field as a conflict.
+        """
+        if self.is_patch:
+            return dict(self.inputs)
+        metadata = self.inputs["metadata"]
+        annotations = {**metadata.get("annotations", {}), "pulumi.com/patchForce": "true"}
+        return {**self.inputs, "metadata": {**metadata, "annotations": annotations}}
+
     def register(self, cluster: ClusterAccess, options: pulumi.ResourceOptions) -> pulumi.Resource:
         """Register the object under the type of its class in the SDK."""
         api_version = self.inputs["apiVersion"]
         group_version = api_version if "/" in api_version else f"core/{api_version}"
-        inputs = dict(self.inputs)
+        inputs = self.sent
         if self.kind == "Secret":
             inputs |= {key: pulumi.Output.secret(value) for key, value in inputs.items() if key == "stringData"}
             secret = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])

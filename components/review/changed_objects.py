@@ -38,7 +38,7 @@ def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
     """A line for each namespace, access rule and pull secret that is created, changes or is deleted."""
     if not wanted.last.objects:
         return
-    after = {each.key: each.inputs for each in _objects(wanted.settings, passwords)}
+    after = {each.key: each.sent for each in _objects(wanted.settings, passwords)}
     before = {
         (kind, name): _inputs(each)
         for (kind, name), each in wanted.last.objects.items()

@@ -162,3 +162,11 @@ def test_a_secret_is_compared_as_the_provider_records_it(stack: Stack, last: Las
 def test_a_new_cluster_has_no_lines_of_objects(stack: Stack) -> None:
     """Each host says what it becomes; the diff shows the objects."""
     assert len(planned(stack, LastUpdate())) == 3
+
+
+def test_each_object_is_taken_from_another_state_that_applied_it(last: LastUpdate) -> None:
+    """In a restored cluster the API refuses a field that another owner applied with another value."""
+    taken = {"pulumi.com/patchForce", "pulumi.com/patchFieldManager"}
+    kept = [key for key, inputs in last.objects.items() if not taken & {*inputs["metadata"].get("annotations", {})}]
+    assert {*last.objects} - {*kept} >= {ADDRESSES_OF_NODES, ("ServiceAccount", "ci/robot"), ("Role", "shop/deployer")}
+    assert [key for key in kept if not key[0].endswith("Patch")] == []
