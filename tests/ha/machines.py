@@ -125,15 +125,15 @@ def on_machine(machine: str, script: str, seconds: int = 120) -> str:
 
 def etcdctl(through: str, command: str) -> Any:
     """What etcdctl of a control plane says of its own member."""
-    return json.loads(on_machine(through, f"{etcdctl_script(through, command)} --write-out json"))
+    return json.loads(on_machine(through, f"{etcdctl_script('127.0.0.1', command)} --write-out json"))
 
 
-def etcdctl_script(of: str, command: str) -> str:
-    """Words of bash that run etcdctl on any control plane, for the member of a control plane."""
+def etcdctl_script(address: str, command: str) -> str:
+    """Words of bash that run etcdctl on any control plane, for the member at an address."""
     return (
         "crictl exec $(crictl ps --quiet --name '^etcd$') etcdctl --cacert /etc/kubernetes/pki/etcd/ca.crt"
         " --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key"
-        f" --endpoints https://{HA.address(of)}:2379 {command}"
+        f" --endpoints https://{address}:2379 {command}"
     )
 
 
