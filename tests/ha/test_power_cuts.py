@@ -22,7 +22,8 @@ IN_MIGRATION = [
     (WORKER, "join", f"grep --quiet {NAME} /etc/kubernetes/kubelet.conf"),
 ]
 """Machine, step and point: the API server gets another certificate, its machine finds it by its name, a worker does."""
-HAS_VOTE = f"{etcdctl_script(HA.address('node1'), 'member list')} 2>/dev/null | grep --quiet '{HA.address('node5')}:2379, false'"
+MEMBERS = etcdctl_script(HA.address("node1"), "member list")
+HAS_VOTE = f"{MEMBERS} 2>/dev/null | grep --quiet '{HA.address('node5')}:2379, false'"
 IN_JOIN = {
     "node2": ("[[ -e /etc/kubernetes/admin.conf ]]", 0),
     "node3": ("[[ -e /etc/kubernetes/manifests/etcd.yaml ]]", 0),
