@@ -52,6 +52,7 @@ def _chosen(name: str, members: list[Host], command: str) -> Host:
 
 def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> None:
     """The other one is asked itself, too: a network between the two that is cut is no lost majority."""
+    # A port that nobody listens at is an answer here: that member is down. A host that is silent fails the login.
     script = f"timeout 5 bash -c 'exec 3<>/dev/tcp/{other.internal_ip}/2380' 2>/dev/null && echo answers || true\n"
     try:
         answer = run_as_root(other, settings.ssh, script)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from local import mirror
@@ -42,3 +44,11 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def wait_until_healthy(health: Callable[[], str]) -> None:
+    """Wait until an etcd serves, by what `etcdctl endpoint health` says of it."""
+    end = time.monotonic() + 60
+    while "is healthy" not in health():
+        assert time.monotonic() < end
+        time.sleep(0.2)

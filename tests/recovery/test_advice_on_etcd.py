@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from components.settings.stack_file import parse_settings
 from operations.status._etcd_checks import etcd_problems
 from operations.status._host_checks import ETCD_FACTS
-from tests.recovery.programs import free_port, unpack_etcd
+from tests.recovery.programs import free_port, unpack_etcd, wait_until_healthy
 from tests.unit.support.stacks import SHOP, with_workers
 
 QUOTA = 2 * 1024**2
@@ -96,10 +95,7 @@ def etcd(tmp_path: Path) -> Iterator[Etcd]:
     )
     found = Etcd(tmp_path, port)
     try:
-        end = time.monotonic() + 60
-        while "is healthy" not in found.shell(f"{function()}; etcdctl endpoint health"):
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        wait_until_healthy(lambda: found.shell(f"{function()}; etcdctl endpoint health"))
         yield found
     finally:
         process.kill()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.steps.scripts import SCRIPTS
-from tests.recovery.programs import free_port, unpack_etcd
+from tests.recovery.programs import free_port, unpack_etcd, wait_until_healthy
 
 ADDED = ["--bump-revision", "1000000000", "--mark-compacted"]
 GONE = "required revision has been compacted"
@@ -37,11 +36,9 @@ def serving(programs: Path, data: Path) -> Iterator[Etcd]:
     command = [str(programs / "etcd"), "--data-dir", str(data), "--listen-client-urls", url]
     command += ["--advertise-client-urls", url, "--listen-peer-urls", peer]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    found, end = Etcd(programs, url), time.monotonic() + 60
+    found = Etcd(programs, url)
     try:
-        while "is healthy" not in found.ctl("endpoint", "health"):
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        wait_until_healthy(lambda: found.ctl("endpoint", "health"))
         yield found
     finally:
         process.kill()
