@@ -128,6 +128,15 @@ def test_each_step_sources_the_libraries_that_its_files_need(step: Script) -> No
     assert set[str]().union(*(file.libraries for file in files)) <= {file.path for file in files}
 
 
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.path)
+def test_each_part_finds_its_libraries_sourced(step: Script) -> None:
+    """By itself, by its step or by an earlier part: a later part would be too late."""
+    sourced: set[str] = set()
+    for each in step.sources:
+        sourced |= {file.path for file in each.all_sources}
+        assert each not in PARTS or each.libraries <= sourced, each.path
+
+
 def test_no_part_uses_a_function_of_its_step() -> None:
     """What several files share stands in a library."""
     of_steps = {name for step in STEPS for name in step.functions}

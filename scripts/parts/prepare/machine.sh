@@ -5,6 +5,7 @@
 #   lib/containerd_package.sh lib/kubeadm.sh lib/release.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
+. "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/release.sh"
 
 findings=()

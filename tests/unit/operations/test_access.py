@@ -152,7 +152,7 @@ def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(
     account = {"name": "robot", "namespace": "ci", "longLivedToken": True}
     run = recorded(tmp_path, {"serviceAccounts": [account], "roles": []})
     (secret,) = [each for each in run.resources if each.inputs.get("type") == kind]
-    assert secret.inputs["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "robot"}
+    assert secret.inputs["metadata"]["annotations"]["kubernetes.io/service-account.name"] == "robot"
     assert "data" in secret.request.additionalSecretOutputs
     assert any("ci/robot" in each and "make token USER=robot" in each for each in warnings)
 
