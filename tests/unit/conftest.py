@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,17 @@ from operations.status import status
 from tests.unit.support import api_server
 from tests.unit.support.recorded_cluster import Look, Stack, healthy
 from tests.unit.support.stacks import CALICO_MANIFEST
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A unit test that runs podman fails everywhere, and not only on a machine without it."""
+    program = tmp_path_factory.mktemp("programs") / "podman"
+    program.write_text("#!/bin/sh\necho 'a unit test runs podman' >&2\nexit 97\n")
+    program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -253,6 +253,7 @@ def podman(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PretendedPodman:
     monkeypatch.setattr(network, "podman", pretended.run)
     monkeypatch.setattr(network, "inspected", pretended.inspected)
     monkeypatch.setattr(network, "ensure_engine", lambda: None)
+    monkeypatch.setattr(network, "remove_leftovers", lambda: None)
     monkeypatch.setattr(network, "_check_is_free", lambda *_: None)
     return pretended
 
