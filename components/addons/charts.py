@@ -22,6 +22,7 @@ from components.addons.manifests import (
     group_and_kind,
     object_name,
 )
+from components.addons.numbers import altered_numbers
 from components.settings import Settings, StackAddon
 from components.settings.addons import Chart
 from problem import Problem
@@ -85,6 +86,14 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
             f"correct addons.{name}.chart in the stack file",
         )
     objects = checked_objects(copy.deepcopy(documents), source)
+    altered = list(altered_numbers(addon.chart.values, objects))
+    if altered:
+        _refuse(
+            source,
+            "each number of `values` as it is in the stack file",
+            ", ".join(altered),
+            f"write the number in quotes in addons.{name}.chart.values: its templates write it then as it is",
+        )
     _without_namespace(objects)
     return source, objects
 

@@ -60,12 +60,17 @@ class Watch:
     run a step meanwhile. The engine deletes what left the stack while the program waits for its end, and tells nobody:
     a machine that answers and runs no step is not waited for there. Clusters of one program have one provider: it runs
     until none of them waits for a machine that answers.
+
+    Attributes:
+        waits: true while something runs on a machine that is not silent, or was not for long enough.
     """
+
+    waits: bool
 
     _of_program: ClassVar[WeakSet[Watch]] = WeakSet()
 
     def __init__(self, ssh: Ssh) -> None:
-        self._ssh, self._waits = ssh, False
+        self._ssh, self.waits = ssh, False
         self._of_program.add(self)
         self._running: dict[tuple[str, StepName], Watched] = {}
         self._deletions: list[Watched] = []
@@ -84,7 +89,7 @@ class Watch:
         self._running.pop(step.key, None)
         if not self._running and not self._deletions and self._looking:
             self._looking.cancel()
-            self._looking, self._waits = None, False
+            self._looking, self.waits = None, False
 
     def expects(self, deletions: Iterable[Watched]) -> None:
         """Watch deletions until the program ends."""
@@ -93,7 +98,7 @@ class Watch:
             self._begin_to_look()
 
     def _begin_to_look(self) -> None:
-        self._waits = True
+        self.waits = True
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
 
@@ -108,8 +113,8 @@ class Watch:
             now = [*self._running.values(), *self._deletions]
             stuck = [each for each in now if silent[each.host.name] >= SILENT_LOOKS]
             looks = ((quiet if each.may_be_over else silent)[each.host.name] for each in now)
-            self._waits = any(number < SILENT_LOOKS for number in looks)
-            if stuck and not any(each._waits for each in self._of_program):
+            self.waits = any(number < SILENT_LOOKS for number in looks)
+            if stuck and not any(each.waits for each in self._of_program):
                 _give_up(stuck)
                 return
 
