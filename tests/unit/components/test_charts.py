@@ -283,3 +283,14 @@ def test_a_provider_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(helm, "LIMIT_SECONDS", 1)
     with pytest.raises(helm.HelmError, match="does not start"), helm._provider(tmp_path):
         pass
+
+
+def test_a_provider_that_ends_before_it_answers_is_said_to_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that the kernel killed for want of memory."""
+    (tmp_path / helm.PROGRAM).write_text("#!/bin/sh\necho 1\nexec sleep 60\n")
+    (tmp_path / helm.PROGRAM).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(helm.HelmError, match="that ended"), helm._provider(tmp_path):
+        pass
