@@ -161,6 +161,15 @@ def test_objects_and_namespaces_of_others_are_refused(directory: Path) -> None:
         refuse_wrong_addons(parse_settings(stack))
 
 
+@pytest.mark.parametrize("names", [("db", "monitoring"), ("monitoring", "db")])
+def test_a_chart_may_be_in_the_namespace_of_a_manifest(directory: Path, names: tuple[str, str]) -> None:
+    """In any order of the stack file: the namespace is one of the stack's, and stays."""
+    (directory / "monitoring.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: monitoring}\n")
+    stack = with_chart(full(directory), directory, chart={"namespace": "monitoring"})
+    addons = {**stack["addons"], "monitoring": {"manifest": str(directory / "monitoring.yaml")}}
+    refuse_wrong_addons(parse_settings(stack | {"addons": {name: addons[name] for name in names}}))
+
+
 def test_hooks_of_a_removal_are_left_out_with_a_warning(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they clean up a person has to."""
     warnings: list[str] = []
