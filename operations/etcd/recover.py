@@ -52,6 +52,7 @@ def _chosen(name: str, members: list[Host], command: str) -> Host:
 
 def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> None:
     """The other one is asked itself, too: a network between the two that is cut is no lost majority."""
+    alone = f"where {host.name} is to go on alone: turn {other.name} off"
     # A port that nobody listens at is an answer here: that member is down. A host that is silent fails the login.
     script = f"timeout 5 bash -c 'exec 3<>/dev/tcp/{other.internal_ip}/2380' 2>/dev/null && echo answers || true\n"
     try:
@@ -67,7 +68,7 @@ def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> N
                 f"{host.name}: recover",
                 expected=f"{other.name}, whose SSH server answers, to say whether its member of etcd runs",
                 seen=error.problem.seen,
-                next_command=f"{error.problem.next_command}; where {host.name} is to go on alone: turn {other.name} off",
+                next_command=f"{error.problem.next_command}; {alone}",
             )
         ) from error
     if answer.output:
@@ -76,7 +77,7 @@ def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> N
                 f"{host.name}: recover",
                 expected="no other member of etcd that answers",
                 seen=f"one on {other.name}",
-                next_command=f"{status}; where {host.name} is to go on alone: turn {other.name} off",
+                next_command=f"{status}; {alone}",
             )
         )
 

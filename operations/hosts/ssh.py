@@ -36,12 +36,12 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
 
 
 def silence_of(host: Host, ssh: Ssh) -> str:
-    """What is seen in place of the greeting of a host's SSH server; empty where it greets. Nobody logs in."""
+    """Words for what is seen in place of the greeting of a host's SSH server; empty where it greets. Nobody logs in."""
     return _finished(connection.silence_of(host, _once(ssh)))
 
 
 def _once(ssh: Ssh) -> Ssh:
-    """A person waits for the answer, and runs the command again where the host was not up yet."""
+    """Settings for one try: a person waits for the answer, and runs the command again where the host was not up."""
     return ssh.model_copy(update={"dial_error_limit": 1, "per_dial_timeout": CONNECT_SECONDS})
 
 
