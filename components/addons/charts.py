@@ -6,7 +6,7 @@ import copy
 import json
 import re
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urljoin
 
 import pulumi
@@ -86,6 +86,7 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
             f"correct addons.{name}.chart in the stack file",
         )
     objects = checked_objects(copy.deepcopy(documents), source)
+    _refuse_astray(source, documents)
     altered = list(altered_numbers(addon.chart.values, objects))
     if altered:
         _refuse(
@@ -96,6 +97,20 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
         )
     _without_namespace(objects)
     return source, objects
+
+
+def _refuse_astray(source: str, documents: list[Any]) -> None:
+    """Refuse objects of lists that name no namespace: the provider gives one to the list, and Helm to each of these."""
+    lists = (each for each in documents if each.get("kind") == "List")
+    listed = (each for found in lists for each in found.get("items") or () if isinstance(each, dict))
+    for each in listed:
+        if not (each.get("metadata") or {}).get("namespace"):
+            _refuse(
+                source,
+                "each object to name its namespace, or not to be in a List",
+                f"{each.get('kind')} in a List, which names none: an object of a namespace would come into `default`",
+                "`helm template` it, and take it as a manifest, with a namespace for each object that needs one",
+            )
 
 
 def _without_namespace(objects: list[Manifest]) -> None:

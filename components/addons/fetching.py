@@ -51,7 +51,11 @@ def answer_of(url: str) -> bytes:
         # The settings allow https, http and file, nothing else.
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
             return bytes(answer.read())
-    except (OSError, HTTPException, ValueError) as error:  # half of a file is no OSError, nor is an address of no server
+    except (
+        OSError,
+        HTTPException,
+        ValueError,
+    ) as error:  # half of a file is no OSError
         problem = Problem(
             "fetch",
             expected=f"{url} to be readable",

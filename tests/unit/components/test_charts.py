@@ -139,6 +139,18 @@ def test_a_chart_whose_objects_are_no_plain_objects_is_refused(
     assert "canary" not in problem
 
 
+def test_a_list_in_a_chart_whose_objects_name_no_namespace_is_refused(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Helm would give them that of the release, and the provider gives it to the list alone."""
+    inner: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    whole = {"apiVersion": "v1", "kind": "List", "metadata": {"namespace": "db"}, "items": [inner]}
+    monkeypatch.setattr(helm, "rendered", lambda *_: [whole])
+    assert "ConfigMap in a List, which names none" in refused(with_chart(stack_of(directory), directory))
+    inner["metadata"]["namespace"] = "shop"
+    charts.chart_objects("db", parse_settings(with_chart(full(directory), directory)))
+
+
 def test_what_helm_says_is_a_problem_of_the_stack(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the place in the file."""
 
@@ -254,6 +266,7 @@ REPOSITORY = {"repository": "https://example.com/charts", "name": "shop", "versi
         ({"chart": {"repository": "https://example.com"}}, "all of repository, name and version"),
         ({"chart": {**REPOSITORY, "repository": "oci://example.com/charts"}}, "`helm pull` it, and set `archive`"),
         ({"chart": {"archive": "none.tgz"}}, "there is no such file"),
+        ({"chart": {"archive": "oci://example.com/charts/db"}}, "`helm pull` it, and set `archive`"),
     ],
 )
 def test_a_chart_is_named_in_one_way(addon: dict[str, Any], reason: str) -> None:

@@ -83,5 +83,5 @@ def test_a_fetch_that_breaks_off_is_a_problem_with_a_next_command(
         raise error
 
     monkeypatch.setattr(urllib.request, "urlopen", breaks_off)
-    with pytest.raises(pulumi.RunError, match="expected https://example.com/x to be readable"):
+    with pytest.raises(pulumi.RunError, match=r"expected https://example\.com/x to be readable"):
         fetching.answer_of("https://example.com/x")
