@@ -51,11 +51,7 @@ def answer_of(url: str) -> bytes:
         # The settings allow https, http and file, nothing else.
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
             return bytes(answer.read())
-    except (
-        OSError,
-        HTTPException,
-        ValueError,
-    ) as error:  # half of a file is no OSError
+    except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
         problem = Problem(
             "fetch",
             expected=f"{url} to be readable",
