@@ -31,6 +31,7 @@ from components.review.registries import warn_of_other_registries
 from components.review.silence import refuse_silent_machines, watch_departures
 from components.review.support import warn_of_support
 from components.settings import Registry, Settings
+from components.settings.passwords import secrets_of
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
 from components.steps.wanted import Wanted, wanted_steps
@@ -75,7 +76,7 @@ class Cluster(pulumi.ComponentResource):
         Raises:
             SettingsError: an add-on is refused, or the cluster of the last update cannot follow the settings.
                 Nothing was registered.
-            ValueError: the name has a `/`.
+            ValueError: the name has a `/`, or a password or a key that the settings name is not given.
             pulumi.RunError: a manifest cannot be fetched, or has another checksum; a machine on which a leaving host is
                 drained or reset does not answer, and nothing was registered.
         """
@@ -83,8 +84,10 @@ class Cluster(pulumi.ComponentResource):
             raise ValueError(
                 f"a cluster's name has no `/`, which ends it in the names of its resources; found {name!r}"
             )
+        given = (registry_passwords or {}, repository_passwords or {}, encryption_keys or {})
+        _refuse_missing(settings, *given)
         refuse_wrong_addons(settings)
-        passwords, of_repositories, keys = map(_secrets, (registry_passwords, repository_passwords, encryption_keys))
+        passwords, of_repositories, keys = map(_secrets, given)
         last = load_last_update(name)
         identity, key = identity_of(settings, last), sealing_key_of(last)
         steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
@@ -156,8 +159,16 @@ class Cluster(pulumi.ComponentResource):
         return access, control_planes
 
 
-def _secrets(values: Mapping[str, pulumi.Input[str]] | None) -> pulumi.Output[dict[str, str]]:
-    found: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**(values or {})))
+def _refuse_missing(settings: Settings, *given: Mapping[str, object]) -> None:
+    """Refuse a program that leaves out a secret: an Output would end in the middle of an update for want of it."""
+    for (argument, wanted), there in zip(secrets_of(settings).items(), given, strict=True):
+        missing = sorted(wanted.keys() - there.keys())
+        if missing:
+            raise ValueError(f"{argument} of the cluster {settings.cluster.name} lacks {', '.join(missing)}")
+
+
+def _secrets(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[dict[str, str]]:
+    found: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**values))
     return found
 
 

@@ -48,6 +48,7 @@ class ClusterAccess(pulumi.ComponentResource):
         self, control_plane: ControlPlane, commands: StepCommands, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         wanted = commands.wanted
+        self._recorded = wanted.last.objects
         super().__init__("kubeadm:index:ClusterAccess", wanted.resource_name(KUBECONFIG_OWNER), None, opts)
         self.resource_name = wanted.resource_name
         changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
@@ -80,6 +81,17 @@ class ClusterAccess(pulumi.ComponentResource):
     def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
         """Resource options of an object in this cluster."""
         return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
+
+    def recorded_api_version(self, kind: str, name: str) -> str | None:
+        """The API version with which the last update recorded an object; None for one that it has not."""
+        found = self._recorded.get((kind, name), {}).get("apiVersion")
+        return str(found) if found else None
+
+
+def resource_type(api_version: str, kind: str) -> str:
+    """The type of the resource of an object, that of its class in the SDK."""
+    group_version = api_version if "/" in api_version else f"core/{api_version}"
+    return f"kubernetes:{group_version}:{kind}"
 
 
 def explain_failures(name: str) -> pulumi.ResourceHookBinding:

@@ -6,7 +6,7 @@ import copy
 import json
 import re
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urljoin
 
 import pulumi
@@ -22,6 +22,7 @@ from components.addons.manifests import (
     group_and_kind,
     object_name,
 )
+from components.addons.numbers import altered_numbers
 from components.settings import Settings, StackAddon
 from components.settings.addons import Chart
 from problem import Problem
@@ -85,8 +86,31 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
             f"correct addons.{name}.chart in the stack file",
         )
     objects = checked_objects(copy.deepcopy(documents), source)
+    _refuse_astray(source, documents)
+    altered = list(altered_numbers(addon.chart.values, objects))
+    if altered:
+        _refuse(
+            source,
+            "each number of `values` as it is in the stack file",
+            ", ".join(altered),
+            f"write the number in quotes in addons.{name}.chart.values: its templates write it then as it is",
+        )
     _without_namespace(objects)
     return source, objects
+
+
+def _refuse_astray(source: str, documents: list[Any]) -> None:
+    """Refuse objects of lists that name no namespace: the provider gives one to the list, and Helm to each of these."""
+    lists = (each for each in documents if each.get("kind") == "List")
+    listed = (each for found in lists for each in found.get("items") or () if isinstance(each, dict))
+    for each in listed:
+        if not (each.get("metadata") or {}).get("namespace"):
+            _refuse(
+                source,
+                "each object to name its namespace, or not to be in a List",
+                f"{each.get('kind')} in a List, which names none: an object of a namespace would come into `default`",
+                "`helm template` it, and take it as a manifest, with a namespace for each object that needs one",
+            )
 
 
 def _without_namespace(objects: list[Manifest]) -> None:

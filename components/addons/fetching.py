@@ -6,6 +6,7 @@ import hashlib
 import os
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 
 import pulumi
@@ -50,11 +51,11 @@ def answer_of(url: str) -> bytes:
         # The settings allow https, http and file, nothing else.
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
             return bytes(answer.read())
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
         problem = Problem(
             "fetch",
             expected=f"{url} to be readable",
-            seen=str(error),
+            seen=str(error) or type(error).__name__,
             next_command="copy the file to where it can be reached, and set its URL in the stack file:"
             ' docs/pull-requests.md, "Networks without GitHub"',
         )

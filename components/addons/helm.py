@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -62,14 +62,18 @@ def rendered(archive: bytes, options: str) -> list[Any]:
 
 def _documents(provider: Any, options: Mapping[str, Any]) -> list[Any]:
     arguments = json_format.ParseDict({"jsonOpts": json.dumps(options)}, struct_pb2.Struct())
+    answer = _answer(provider.Invoke, provider_pb2.InvokeRequest(tok=FUNCTION, args=arguments))
+    found: list[Any] = json_format.MessageToDict(getattr(answer, "return")).get("result") or []
+    return found
+
+
+def _answer(method: Callable[[Any], Any], request: Any) -> Any:
     try:
-        answer = provider.Invoke(provider_pb2.InvokeRequest(tok=FUNCTION, args=arguments))
+        return method(request)
     except grpc.RpcError as error:
         ended = error.code() == grpc.StatusCode.UNAVAILABLE
         details = f"{PROGRAM} that ended, or took {LIMIT_SECONDS} s" if ended else str(error.details())
         raise HelmError(details.removeprefix("failed to generate YAML for specified Helm chart: ")) from error
-    found: list[Any] = json_format.MessageToDict(getattr(answer, "return")).get("result") or []
-    return found
 
 
 @contextmanager
@@ -92,7 +96,8 @@ def _provider(scratch: Path) -> Iterator[Any]:
                 raise HelmError(f"{PROGRAM} does not start; it says {said[-400:]}")
             with grpc.insecure_channel(f"127.0.0.1:{port}", CHANNEL) as channel:
                 provider = provider_pb2_grpc.ResourceProviderStub(channel)
-                provider.Configure(provider_pb2.ConfigureRequest(acceptSecrets=True, acceptResources=True))
+                configuration = provider_pb2.ConfigureRequest(acceptSecrets=True, acceptResources=True)
+                _answer(provider.Configure, configuration)
                 yield provider
         finally:
             limit.cancel()

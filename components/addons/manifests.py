@@ -17,7 +17,7 @@ import pulumi
 import yaml
 
 from components.addons.fetching import fetched
-from components.cluster_access import ClusterAccess
+from components.cluster_access import ClusterAccess, resource_type
 from components.settings import Settings
 from problem import Problem
 
@@ -34,6 +34,13 @@ Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
 API_SERVICE = "APIService"
+SETTLES_LATER = {
+    "Service": "endpoints, while the Deployment already proves that pods run",
+    "Ingress": "an address, which a controller writes, if there is one: a workload, which may be of the same add-on",
+    "PersistentVolumeClaim": "a volume, which is made for a pod; and at an update for none, in a class that waits for"
+    " the first pod (untilCoreV1PersistentVolumeClaimReady of pulumi-kubernetes 4.25)",
+}
+"""Kinds on which the provider would wait for what comes after them, and what for: workloads are applied later."""
 KEPT_BY_HELM = "helm.sh/resource-policy"
 """Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
 
@@ -164,7 +171,11 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
 
 def group_and_kind(manifest: Manifest) -> tuple[str, str]:
     """Group and kind of an object; the group is empty for kinds such as Pod."""
-    return manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
+    return _group(manifest["apiVersion"]), manifest["kind"]
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
 
 
 def object_name(manifest: Manifest) -> str:
@@ -184,8 +195,7 @@ def object_inputs(manifest: Manifest) -> Manifest:
     """The inputs that the provider gets of an object."""
     metadata = manifest["metadata"]
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
-    if manifest["kind"] == "Service":
-        # The provider would wait for ten seconds for changed endpoints; the Deployment already proves that pods run.
+    if manifest["kind"] in SETTLES_LATER:
         annotations["pulumi.com/skipAwait"] = "true"
     return {
         **{key: value for key, value in manifest.items() if key != "status"},
@@ -197,8 +207,7 @@ def register(
     manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
 ) -> pulumi.CustomResource:
     """Register an object of any kind under the type of its class in the SDK."""
-    api_version, kind = manifest["apiVersion"], manifest["kind"]
-    group_version = api_version if "/" in api_version else f"core/{api_version}"
+    kind, named = manifest["kind"], object_name(manifest)
     options = cluster.options(parent, after=after)
     if kind == "Secret":
         # The program that uses the secret owns its data.
@@ -207,5 +216,9 @@ def register(
     options.retain_on_delete = stays(kind, manifest)
     if kind in WAITS:
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
-    name = cluster.resource_name(object_name(manifest))
-    return pulumi.CustomResource(f"kubernetes:{group_version}:{kind}", name, object_inputs(manifest), options)
+    api_version, before = manifest["apiVersion"], cluster.recorded_api_version(kind, named)
+    if before and before != api_version and _group(before) == _group(api_version):
+        # Else the engine would create the object that is there, and then delete it under its other version.
+        options.aliases = [pulumi.Alias(type_=resource_type(before, kind))]
+    of_sdk = resource_type(api_version, kind)
+    return pulumi.CustomResource(of_sdk, cluster.resource_name(named), object_inputs(manifest), options)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.cluster_access import ClusterAccess
+from components.cluster_access import ClusterAccess, resource_type
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,10 @@ class KubernetesObject:
 
     def register(self, cluster: ClusterAccess, options: pulumi.ResourceOptions) -> pulumi.Resource:
         """Register the object under the type of its class in the SDK."""
-        api_version = self.inputs["apiVersion"]
-        group_version = api_version if "/" in api_version else f"core/{api_version}"
         inputs = self.sent
         if self.kind == "Secret":
             inputs |= {key: pulumi.Output.secret(value) for key, value in inputs.items() if key == "stringData"}
             secret = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
             options = pulumi.ResourceOptions.merge(options, secret)
-        name = cluster.resource_name(self.name)
-        return pulumi.CustomResource(f"kubernetes:{group_version}:{self.kind}", name, inputs, options)
+        of_sdk = resource_type(self.inputs["apiVersion"], self.kind)
+        return pulumi.CustomResource(of_sdk, cluster.resource_name(self.name), inputs, options)

@@ -69,8 +69,8 @@ def moved_objects(wanted: Wanted) -> Iterator[str]:
 
 
 def _problems(settings: Settings) -> Iterator[str]:
-    owners = {} if not settings.addons else _owners(settings)
-    built_in = {addon.name for addon in ADDONS}
+    of_others = _owners(settings) if settings.addons else {}
+    owners, built_in = dict(of_others), {addon.name for addon in ADDONS}
     for name, addon in settings.addons.items():
         path = f"addons.{name}"
         if name in built_in:
@@ -81,7 +81,8 @@ def _problems(settings: Settings) -> Iterator[str]:
             yield f"{path}: {error}"
             continue
         place = f"{path}.{'chart' if addon.chart else 'manifest'}"
-        owner = owners.get(f"Namespace:{chart_namespace(name, addon)}")
+        # Add-ons of the stack may share one, which stays; a built-in add-on deletes its own.
+        owner = of_others.get(f"Namespace:{chart_namespace(name, addon)}")
         if owner:
             yield f"{place}.namespace: {owner} has the same namespace; take another one"
         for manifest in objects:

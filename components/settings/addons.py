@@ -154,7 +154,7 @@ def _no_oci(value: object) -> object:
 class Chart(Model):
     """A Helm chart: an archive, or a chart of a repository; and what its templates read."""
 
-    archive: HttpsOrFileUrl | ExistingFile | None = Field(
+    archive: Annotated[HttpsOrFileUrl | ExistingFile, BeforeValidator(_no_oci)] | None = Field(
         None, description="Archive of the chart, `.tgz`: a file beside Pulumi.yaml, or a URL"
     )
     repository: Annotated[HttpsOrFileUrl, BeforeValidator(_no_oci)] | None = Field(

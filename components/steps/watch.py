@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
+from weakref import WeakSet
 
 import pulumi
 
@@ -56,11 +58,20 @@ class Watch:
 
     Only a machine that lets the time pass is silent: one that refuses or closes a connection may bar this address, and
     run a step meanwhile. The engine deletes what left the stack while the program waits for its end, and tells nobody:
-    a machine that answers and runs no step is not waited for there.
+    a machine that answers and runs no step is not waited for there. Clusters of one program have one provider: it runs
+    until none of them waits for a machine that answers.
+
+    Attributes:
+        waits: true while something runs on a machine that is not silent, or was not for long enough.
     """
 
+    waits: bool
+
+    _of_program: ClassVar[WeakSet[Watch]] = WeakSet()
+
     def __init__(self, ssh: Ssh) -> None:
-        self._ssh = ssh
+        self._ssh, self.waits = ssh, False
+        self._of_program.add(self)
         self._running: dict[tuple[str, StepName], Watched] = {}
         self._deletions: list[Watched] = []
         self._looking: asyncio.Task[None] | None = None
@@ -78,7 +89,7 @@ class Watch:
         self._running.pop(step.key, None)
         if not self._running and not self._deletions and self._looking:
             self._looking.cancel()
-            self._looking = None
+            self._looking, self.waits = None, False
 
     def expects(self, deletions: Iterable[Watched]) -> None:
         """Watch deletions until the program ends."""
@@ -87,6 +98,7 @@ class Watch:
             self._begin_to_look()
 
     def _begin_to_look(self) -> None:
+        self.waits = True
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
 
@@ -101,7 +113,8 @@ class Watch:
             now = [*self._running.values(), *self._deletions]
             stuck = [each for each in now if silent[each.host.name] >= SILENT_LOOKS]
             looks = ((quiet if each.may_be_over else silent)[each.host.name] for each in now)
-            if stuck and all(number >= SILENT_LOOKS for number in looks):
+            self.waits = any(number < SILENT_LOOKS for number in looks)
+            if stuck and not any(each.waits for each in self._of_program):
                 _give_up(stuck)
                 return
 

@@ -10,7 +10,7 @@ from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.etcd._members import members_of
-from operations.hosts.ssh import run_as_root
+from operations.hosts.ssh import run_as_root, silence_of
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
@@ -52,20 +52,32 @@ def _chosen(name: str, members: list[Host], command: str) -> Host:
 
 def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> None:
     """The other one is asked itself, too: a network between the two that is cut is no lost majority."""
+    alone = f"where {host.name} is to go on alone: turn {other.name} off"
     # A port that nobody listens at is an answer here: that member is down. A host that is silent fails the login.
     script = f"timeout 5 bash -c 'exec 3<>/dev/tcp/{other.internal_ip}/2380' 2>/dev/null && echo answers || true\n"
     try:
         answer = run_as_root(other, settings.ssh, script)
-    except StepError:
-        print(f"{other.name}: cannot be asked: it does not answer by SSH")
-        return
+    except StepError as error:
+        # A machine that only lets nobody in may have a member that serves.
+        silence = silence_of(other, settings.ssh)
+        if silence:
+            print(f"{other.name}: cannot be asked: {silence}")
+            return
+        raise StepError(
+            Problem(
+                f"{host.name}: recover",
+                expected=f"{other.name}, whose SSH server answers, to say whether its member of etcd runs",
+                seen=error.problem.seen,
+                next_command=f"{error.problem.next_command}; {alone}",
+            )
+        ) from error
     if answer.output:
         raise StepError(
             Problem(
                 f"{host.name}: recover",
                 expected="no other member of etcd that answers",
                 seen=f"one on {other.name}",
-                next_command=f"{status}; where {host.name} is to go on alone: turn {other.name} off",
+                next_command=f"{status}; {alone}",
             )
         )
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from components.settings import Host, Ssh
 from components.steps import ssh as connection
 from components.steps.ssh import Answer
 from problem import Problem, StepError
+
+T = TypeVar("T")
 
 CONNECT_SECONDS = 10
 
@@ -25,17 +29,29 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
     Raises:
         StepError: the host does not let us in, or the script failed.
     """
-    # A person waits for the answer, and runs the command again where the host was not up yet.
-    once = ssh.model_copy(update={"dial_error_limit": 1, "per_dial_timeout": CONNECT_SECONDS})
-    # asyncio.run would leave this thread without the event loop that the SDK of Pulumi looks for.
-    loop = asyncio.new_event_loop()
-    try:
-        answer = loop.run_until_complete(connection.run_as_root(host, once, text))
-    finally:
-        loop.close()
+    answer = _finished(connection.run_as_root(host, _once(ssh), text))
     if answer.status != 0:
         raise StepError(_problem(host, ssh, answer))
     return answer
+
+
+def silence_of(host: Host, ssh: Ssh) -> str:
+    """Words for what is seen in place of the greeting of a host's SSH server; empty where it greets. Nobody logs in."""
+    return _finished(connection.silence_of(host, _once(ssh)))
+
+
+def _once(ssh: Ssh) -> Ssh:
+    """Settings for one try: a person waits for the answer, and runs the command again where the host was not up."""
+    return ssh.model_copy(update={"dial_error_limit": 1, "per_dial_timeout": CONNECT_SECONDS})
+
+
+def _finished(coroutine: Coroutine[Any, Any, T]) -> T:
+    # asyncio.run would leave this thread without the event loop that the SDK of Pulumi looks for.
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
 
 
 def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:

@@ -10,7 +10,7 @@ import yaml
 
 from local.paths import REPOSITORY
 from operations.preview._preview import Preview, of_empty_state, preview
-from tests.unit.support.charts import archive
+from tests.unit.support.charts import REFUSED, archive
 from tests.unit.support.stacks import full, smallest
 
 PROGRAM = (".venv", "Pulumi.yaml", "__main__.py", "components", "manifests", "problem.py", "scripts")
@@ -38,14 +38,7 @@ def test_a_preview_of_nothing_shows_each_object_of_a_chart(tmp_path: Path) -> No
     assert objects["shop"]["kind"] == "Namespace"
 
 
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"replicas": "three"}, "got string, want integer"),
-        ({"fails": True}, "no such size"),
-        ({"random": True}, "another one at each run"),
-    ],
-)
+@pytest.mark.parametrize(("values", "reason"), REFUSED)
 def test_a_chart_that_helm_refuses_touches_nothing(tmp_path: Path, values: dict[str, Any], reason: str) -> None:
     """No resource is planned."""
     found = preview_with(tmp_path, **values)

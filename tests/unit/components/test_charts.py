@@ -139,6 +139,18 @@ def test_a_chart_whose_objects_are_no_plain_objects_is_refused(
     assert "canary" not in problem
 
 
+def test_a_list_in_a_chart_whose_objects_name_no_namespace_is_refused(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Helm would give them that of the release, and the provider gives it to the list alone."""
+    inner: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    whole = {"apiVersion": "v1", "kind": "List", "metadata": {"namespace": "db"}, "items": [inner]}
+    monkeypatch.setattr(helm, "rendered", lambda *_: [whole])
+    assert "ConfigMap in a List, which names none" in refused(with_chart(stack_of(directory), directory))
+    inner["metadata"]["namespace"] = "shop"
+    charts.chart_objects("db", parse_settings(with_chart(full(directory), directory)))
+
+
 def test_what_helm_says_is_a_problem_of_the_stack(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the place in the file."""
 
@@ -159,6 +171,15 @@ def test_objects_and_namespaces_of_others_are_refused(directory: Path) -> None:
     stack["addons"]["again"] = {"chart": {**stack["addons"]["db"]["chart"], "namespace": "db"}}
     with pytest.raises(SettingsError, match=r"addons\.again\.chart: add-on db has the same object"):
         refuse_wrong_addons(parse_settings(stack))
+
+
+@pytest.mark.parametrize("names", [("db", "monitoring"), ("monitoring", "db")])
+def test_a_chart_may_be_in_the_namespace_of_a_manifest(directory: Path, names: tuple[str, str]) -> None:
+    """In any order of the stack file: the namespace is one of the stack's, and stays."""
+    (directory / "monitoring.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: monitoring}\n")
+    stack = with_chart(full(directory), directory, chart={"namespace": "monitoring"})
+    addons = {**stack["addons"], "monitoring": {"manifest": str(directory / "monitoring.yaml")}}
+    refuse_wrong_addons(parse_settings(stack | {"addons": {name: addons[name] for name in names}}))
 
 
 def test_hooks_of_a_removal_are_left_out_with_a_warning(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +266,7 @@ REPOSITORY = {"repository": "https://example.com/charts", "name": "shop", "versi
         ({"chart": {"repository": "https://example.com"}}, "all of repository, name and version"),
         ({"chart": {**REPOSITORY, "repository": "oci://example.com/charts"}}, "`helm pull` it, and set `archive`"),
         ({"chart": {"archive": "none.tgz"}}, "there is no such file"),
+        ({"chart": {"archive": "oci://example.com/charts/db"}}, "`helm pull` it, and set `archive`"),
     ],
 )
 def test_a_chart_is_named_in_one_way(addon: dict[str, Any], reason: str) -> None:
@@ -282,4 +304,15 @@ def test_a_provider_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(helm, "LIMIT_SECONDS", 1)
     with pytest.raises(helm.HelmError, match="does not start"), helm._provider(tmp_path):
+        pass
+
+
+def test_a_provider_that_ends_before_it_answers_is_said_to_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that the kernel killed for want of memory."""
+    (tmp_path / helm.PROGRAM).write_text("#!/bin/sh\necho 1\nexec sleep 60\n")
+    (tmp_path / helm.PROGRAM).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(helm.HelmError, match="that ended"), helm._provider(tmp_path):
         pass

@@ -16,7 +16,7 @@ from components.steps.step import StepName
 from tests.unit.support import recording
 from tests.unit.support.golden import assert_golden
 from tests.unit.support.recording import Recording, Registered, record, stack_of
-from tests.unit.support.stacks import SECRET_CREATOR, smallest
+from tests.unit.support.stacks import SECRET_CREATOR, full, smallest
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,18 @@ def test_the_name_of_a_cluster_has_no_slash(directory: Path) -> None:
     settings = parse_settings(smallest())
     with pytest.raises(ValueError, match="found 'a/b'"):
         Cluster("a/b", settings)
+
+
+def test_a_program_that_leaves_out_a_password_is_refused_before_anything_is_touched(directory: Path) -> None:
+    """The names of the settings say which; an update would end in the middle, or pull without a login."""
+    stack = full(directory)
+    login = {"url": "https://apt.example.com/", "keyring": "https://apt.example.com/key", "username": "robot"}
+    stack["packages"] = {"repository": {**login, "fingerprint": "A" * 40}}
+    settings = parse_settings(stack)
+    with pytest.raises(ValueError, match=r"^registry_passwords of the cluster \S+ lacks hub\.example\.com$"):
+        Cluster("cluster", settings)
+    with pytest.raises(ValueError, match=r"^repository_passwords of the cluster \S+ lacks apt\.example\.com$"):
+        Cluster("cluster", settings, registry_passwords={"hub.example.com": "x"})
 
 
 def test_a_cluster_reads_nothing_of_another_one(before: Recording) -> None:

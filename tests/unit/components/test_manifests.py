@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import urllib.request
+from http.client import BadStatusLine, IncompleteRead
 from pathlib import Path
 
 import pulumi
@@ -69,3 +71,17 @@ def test_a_manifest_without_objects_is_refused(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "empty.yaml").write_bytes(content)
     with pytest.raises(pulumi.RunError, match="expected Kubernetes objects"):
         manifests.fetched_objects((tmp_path / "empty.yaml").as_uri(), hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize("error", [IncompleteRead(b"half"), BadStatusLine("SSH-2.0"), TimeoutError("timed out")])
+def test_a_fetch_that_breaks_off_is_a_problem_with_a_next_command(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """As a proxy does with a large file, and a server of something else."""
+
+    def breaks_off(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(urllib.request, "urlopen", breaks_off)
+    with pytest.raises(pulumi.RunError, match=r"expected https://example\.com/x to be readable"):
+        fetching.answer_of("https://example.com/x")

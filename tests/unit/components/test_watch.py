@@ -150,6 +150,26 @@ def test_other_steps_run_to_their_end_first(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(looks.errors) == 1
 
 
+def test_steps_of_another_cluster_of_the_program_run_to_their_end_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One provider runs those of both."""
+    looks = Looks(monkeypatch, node1=[ssh.SILENT], node2=[ANSWER])
+
+    async def of_two_clusters() -> list[int]:
+        one, other = Watch(Ssh()), Watch(Ssh())
+        one.begins(FIRST)
+        other.begins(SECOND)
+        ended = []
+        for _ in range(2):
+            for _ in range(3 * SILENT_LOOKS * 5):
+                await asyncio.sleep(0)
+            ended.append(len(looks.ended))
+            other.ends(SECOND)
+        one.ends(FIRST)
+        return ended
+
+    assert finished(of_two_clusters()) == [0, 1]
+
+
 def test_nobody_looks_when_no_step_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that ended before its first look was not asked for."""
     looks = Looks(monkeypatch, node1=[ssh.SILENT])

@@ -27,14 +27,15 @@ class Hosts:
         self.refusal: StepError | None = None
         self.asked: list[tuple[str, list[str]]] = []
         self.alive: set[str] = set()
-        self.unreachable: set[str] = set()
+        self.unreachable: dict[str, str] = {}
+        """What is seen of their SSH servers: nothing where they greet, and let nobody in."""
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
         """As run_as_root."""
         if "OTHER_ADDRESSES" not in text:
             assert f"/dev/tcp/{host.internal_ip}/2380" in text
             if host.name in self.unreachable:
-                raise StepError(Problem(host.name, expected="SSH", seen="no route", next_command="ping"))
+                raise StepError(Problem(host.name, expected="SSH", seen="Permission denied", next_command="ssh node1"))
             return Answer(0, "answers\n" if host.name in self.alive else "", "")
         self.asked.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
         if self.refusal:
@@ -54,6 +55,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
 
     monkeypatch.setattr(recover, "selected_stack", lambda _: RecordedStack(found.stack, recorded))
     monkeypatch.setattr(recover, "run_as_root", found.run)
+    monkeypatch.setattr(recover, "silence_of", lambda host, _: found.unreachable[host.name])
     return found
 
 
@@ -101,7 +103,19 @@ def test_a_member_that_is_cut_off_from_the_others_does_not_go_on(
 
 def test_a_member_that_cannot_be_asked_is_named(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """It is lost, as the person says."""
-    hosts.unreachable = {"node1"}
+    hosts.unreachable = {"node1": "No route to host"}
     assert __main__.main(["recover", "shop", "node2"]) == 0
-    assert "node1: cannot be asked: it does not answer by SSH" in capsys.readouterr().out
+    assert "node1: cannot be asked: No route to host" in capsys.readouterr().out
     assert [name for name, _ in hosts.asked] == ["node2"]
+
+
+def test_a_member_whose_machine_lets_nobody_in_is_not_taken_for_lost(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may serve, cut off from the other one; whoever knows that it does not turns it off."""
+    hosts.unreachable = {"node1": ""}
+    assert __main__.main(["recover", "shop", "node2"]) == 1
+    said = capsys.readouterr().err
+    assert "node2: recover: expected node1, whose SSH server answers, to say" in said
+    assert "saw Permission denied\n  Next: ssh node1; where node2 is to go on alone: turn node1 off" in said
+    assert hosts.asked == []

@@ -83,6 +83,12 @@ FILES = {
     "templates/sometimes.yaml": SOMETIMES,
     "templates/NOTES.txt": "Nobody reads it.\n",
 }
+REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"replicas": "three"}, "at '/replicas': got string, want integer"),
+    ({"fails": True}, "no such size"),
+    ({"random": True}, "ConfigMap random, which is another one at each run"),
+)
+"""Values that Helm refuses by the schema of the chart, by its templates, and what a chart makes up, with its words."""
 IMAGE, HELPER = "docker.io/library/nginx:1.29", "docker.io/library/busybox:1.36"
 
 
