@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from components.addons.manifests import FIELD_MANAGER
 from components.cluster_access import ClusterAccess, resource_type
 
 
@@ -39,13 +40,13 @@ class KubernetesObject:
     def sent(self) -> dict[str, Any]:
         """The inputs that the provider gets.
 
-        The stack alone writes its objects, and takes their fields from any owner: in a cluster that was restored, or
-        whose state was lost, that is another state of Pulumi, and the API refuses a changed field as a conflict.
+        The owner of the fields has the name that objects of add-ons have. The provider's own name differs in each state,
+        so in a cluster that was restored, or whose state was lost, the API would refuse a changed field as a conflict.
         """
         if self.is_patch:
             return dict(self.inputs)
         metadata = self.inputs["metadata"]
-        annotations = {**metadata.get("annotations", {}), "pulumi.com/patchForce": "true"}
+        annotations = {**metadata.get("annotations", {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
         return {**self.inputs, "metadata": {**metadata, "annotations": annotations}}
 
     def register(self, cluster: ClusterAccess, options: pulumi.ResourceOptions) -> pulumi.Resource:
