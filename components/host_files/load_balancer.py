@@ -11,8 +11,13 @@ from components.settings.stack import API_PORT
 CONFIGURATION = "/etc/haproxy/kubernetes-api.cfg"
 UNIT = "/etc/systemd/system/kubernetes-api-haproxy.service"
 EFFECTS = (
-    Effect(CONFIGURATION, "haproxy reloads, connections stay"),
-    Effect(UNIT, "haproxy restarts"),
+    Effect(
+        CONFIGURATION,
+        "haproxy reloads, connections stay",
+        comes="the name of the API leads to haproxy; kube-proxy restarts, the kubelet does not",
+        goes="the name of the API leads to the control plane; kube-proxy restarts, the kubelet does not",
+    ),
+    Effect(UNIT, "haproxy restarts", comes="haproxy starts", goes="haproxy stops"),
 )
 
 _CONFIGURATION = """\

@@ -17,9 +17,19 @@ CONFIGURATION = "/etc/keepalived/kubernetes-vip.conf"
 SCRIPT = "/etc/keepalived/kubernetes-vip.sh"
 UNIT = "/etc/systemd/system/kubernetes-vip-keepalived.service"
 EFFECTS = (
-    Effect(CONFIGURATION, "keepalived reloads, and the machine that has the virtual address keeps it"),
+    Effect(
+        CONFIGURATION,
+        "keepalived reloads, and the machine that has the virtual address keeps it, unless the address changes",
+        comes="keepalived gives the virtual address to a control plane that serves",
+        goes="no control plane has the virtual address any more",
+    ),
     Effect(SCRIPT, "keepalived runs it each second, nothing restarts"),
-    Effect(UNIT, "keepalived restarts; another control plane takes the virtual address"),
+    Effect(
+        UNIT,
+        "keepalived restarts; another control plane takes the virtual address",
+        comes="keepalived starts",
+        goes="keepalived stops",
+    ),
 )
 
 _RUNTIME_DIRECTORY = "kubernetes-vip"
@@ -147,7 +157,7 @@ def vip_files(
     content = _CONFIGURATION.format(
         script=SCRIPT,
         interface=_INTERFACE,
-        router_id=vip.router_id,
+        router_id=vip.router,
         # Far from one another: when the holder dies, two of the others would take the address in the same moment.
         priority=_HIGHEST_PRIORITY * (len(names) - names.index(host.name)) // len(names),
         own=host.internal_ip,

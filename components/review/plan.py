@@ -191,8 +191,9 @@ def _prepared(host: Host, wanted: Wanted) -> Iterator[str]:
     if not wanted.is_unchanged(step):
         before, after = recorded.inputs.digests, step.digests
         paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
-        for name, text in dict.fromkeys((effect_of(path).shown or path, effect_of(path).text) for path in paths):
-            yield f"{host.name}: {name} changes: {text}"
+        lines = (effect_of(path).line(path, was_there=path in before, is_there=path in after) for path in paths)
+        for line in dict.fromkeys(lines):
+            yield f"{host.name}: {line}"
         if "CONTAINERD_PACKAGE" in wanted.changed_variables(*step.key):
             yield _containerd_package(host, wanted)
         # `_scripts` yields a single line about new scripts, for all hosts.

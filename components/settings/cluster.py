@@ -99,9 +99,18 @@ class Vip(Model):
     address: IPv4Address = Field(
         description="An address of its own in the network of the control planes; their certificates get it"
     )
-    router_id: int = Field(
-        51, ge=1, le=255, description="VRRP router, by which keepalived tells virtual addresses of one network apart"
+    router_id: int | None = Field(
+        None,
+        ge=1,
+        le=255,
+        description="VRRP router, by which keepalived tells virtual addresses of one network apart; by default the last"
+        " number of the address",
     )
+
+    @property
+    def router(self) -> int:
+        """The VRRP router; 0 is none."""
+        return self.router_id or self.address.packed[-1] or 255
 
 
 class Cluster(Model):

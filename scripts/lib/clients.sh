@@ -12,7 +12,7 @@ TURN_AWAY_SECONDS=4 # haproxy looks each second, and leaves a server after two r
 # nobody. After a reboot there is no rule, and the machine takes part in the virtual address.
 turn_clients_away() {
   local count
-  ask "etcd to list its members" etcd_members
+  ask_members
   count=$(wc -l <<<"$ANSWER")
   ((count > 1)) || return 0
   give_up_vip

@@ -128,9 +128,9 @@ change_encryption() {
     put "$ENCRYPTION" # it starts with the file when its manifest changes
   else
     wait_for_others "$NODE_IP"
+    trap 'put_back_encryption; let_clients_in' EXIT # whatever ends the step before the change is done
     turn_clients_away
     before=$(container_of kube-apiserver)
-    trap 'put_back_encryption; let_clients_in' EXIT # whatever ends the step before the change is done
     keep "$ENCRYPTION_BEFORE" "$ENCRYPTION"
     put "$ENCRYPTION"
     crictl stop --timeout "$GRACE_SECONDS" "$before" >/dev/null

@@ -17,9 +17,15 @@ etcd_members() {
   awk -F ', ' '{split($4, peer, /[:\/]+/); print $1, peer[2], ($5 == "" ? "-" : $5), $6}' <<<"$members"
 }
 
+# ask_members: ANSWER has a line for each member. Without a majority etcd does not answer.
+ask_members() {
+  wait_for "$ANSWER_SECONDS" "etcd to list its members" \
+    "make status; where a majority of the control planes is lost: docs/how-to/lost-majority.md" hear etcd_members
+}
+
 # find_member ADDRESS: MEMBER is the member of etcd on the machine with this address, as etcd_members prints it, or empty.
 find_member() {
-  ask "etcd to list its members" etcd_members
+  ask_members
   # shellcheck disable=SC2034 # callers read it
   MEMBER=$(awk -v address="$1" '$2 == address' <<<"$ANSWER")
 }

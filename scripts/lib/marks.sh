@@ -49,7 +49,7 @@ unfinished_taints_mark() { printf '%s-unfinished' "$1"; }
 FILE_LISTS=$STATE/files                   # a list per step of the files that it put in place
 MANIFESTS_BEFORE=$STATE/manifests         # static pod manifests before a change that did not go to its end
 CERTIFICATE_BEFORE=$STATE/api-certificate # the API server's certificate before such a change
-UPGRADE_BEFORE=$STATE/before-upgrade      # files that kubeadm writes during an upgrade, as they were before
+UNSYNCED_BEFORE=$STATE/before-upgrade     # files that kubeadm writes in an upgrade or a renewal, as they were before
 RESTORE=$STATE/restore                    # a bundle that `make restore` laid, until the cluster runs with it
 LAID_BUNDLE=$STATE/bundle.new             # the bundle itself, on the disk: /run may be too small
 LOGS=/var/log/pulumi-kubeadm              # what each step printed last

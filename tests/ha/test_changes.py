@@ -30,6 +30,8 @@ LONGEST_SECONDS = 10
 """How long a request of this test may take."""
 ENDPOINT_SECONDS = 25
 """Until the service `kubernetes` has lost a dead API server: its lease ends after 15 s, and others look every 10 s."""
+POD_LIMIT = ENDPOINT_SECONDS * 5 // 3
+"""Requests of a pod that may fail where a machine dies: meanwhile one of three goes to it, of five a second."""
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +170,7 @@ def test_one_edit_replaces_the_machine_that_has_the_address(three: HaCluster, sa
     three.wait_for_api_servers([*rest, NEW])
     assert only_holder([*rest, NEW]) != holder
     assert holders([holder]) == []
-    assert on_machine(holder, "find /etc /run -name 'kubernetes-vip*'") == ""
+    assert on_machine(holder, "find /etc /run -ignore_readdir_race -name 'kubernetes-vip*'") == ""
     assert not of_worker.failed, of_worker.failed[:20]
     check(by_address, [*THREE, NEW])
     three.up("--expect-no-changes")
@@ -190,6 +192,7 @@ def test_the_machine_that_has_the_address_dies_and_comes_back_as_a_new_one(
     say(f"{dead}, which has the virtual address, dies: {of_worker}")
     say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
     assert len(of_worker.failed) <= 15, of_worker.failed
+    assert len(of_pod.failed) <= POD_LIMIT, of_pod.failed
     assert [each for each in of_pod.failed if each.began > died + ENDPOINT_SECONDS + LONGEST_SECONDS] == []
     check(by_address, living)
     assert {name: three.ready_since().get(name) for name in (WORKER, SECOND_WORKER)} == {
@@ -224,7 +227,8 @@ def test_a_majority_that_is_lost_is_told(three: HaCluster) -> None:
     try:
         with pytest.raises(StepError) as error:
             three.up()
-        assert "majority" in str(error.value)
+        # The warning of the preview is among the diagnostics, too, and names no page.
+        assert "docs/how-to/lost-majority.md" in str(error.value), str(error.value)
     finally:
         for name in lost:
             machines.reconnect(HA, name)

@@ -54,6 +54,15 @@ def test_a_worker_joins_once(worker: Machine) -> None:
     assert (second.status, second.stderr, kubeadm_calls(worker)) == (0, "", [])
 
 
+def test_what_a_join_wrote_is_on_the_disk_before_a_mark_says_that_the_kubelet_runs_with_it(worker: Machine) -> None:
+    """A power cut would leave an empty configuration that no later run writes anew."""
+    worker.stub("sync")
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    synced = [call.replace(str(worker.root), "") for call in worker.calls() if call.startswith("sync")]
+    mark = f"sync {STATE}/kubelet-configuration.new"
+    assert synced.index("sync --file-system /etc /var/lib") < synced.index(mark)
+
+
 def test_kubeadm_finds_and_trusts_the_cluster_by_token_and_certificate(worker: Machine) -> None:
     """kubeadm reads both from a kubeconfig that only root can read."""
     discovery = "/etc/kubernetes/kubeadm/discovery.conf"

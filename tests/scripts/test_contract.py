@@ -13,7 +13,18 @@ from components.settings.stack_file import parse_settings
 from components.steps.last_update import LastUpdate
 from components.steps.step import Step, StepName
 from components.steps.wanted import wanted_steps
-from tests.scripts.contract import LIBRARIES, PARTS, STEPS, Script, header, needs, puts, values_of
+from tests.scripts.contract import (
+    LIBRARIES,
+    PART_OF_OTHER_ROLE,
+    PARTS,
+    STEPS,
+    Script,
+    header,
+    needs,
+    puts,
+    values_of,
+)
+from tests.scripts.order import missed_by
 from tests.unit.support.stacks import full, with_workers
 
 EVERY_SCRIPT = [*LIBRARIES, *STEPS, *PARTS]
@@ -128,13 +139,19 @@ def test_each_step_sources_the_libraries_that_its_files_need(step: Script) -> No
     assert set[str]().union(*(file.libraries for file in files)) <= {file.path for file in files}
 
 
+@pytest.mark.parametrize("role", PART_OF_OTHER_ROLE)
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.path)
-def test_each_part_finds_its_libraries_sourced(step: Script) -> None:
-    """By itself, by its step or by an earlier part: a later part would be too late."""
-    sourced: set[str] = set()
-    for each in step.sources:
-        sourced |= {file.path for file in each.all_sources}
-        assert each not in PARTS or each.libraries <= sourced, each.path
+def test_each_line_finds_what_it_uses_sourced(step: Script, role: str) -> None:
+    """And what the functions that it calls use: a file that a later line sources, or the other role, is too late."""
+    assert missed_by(step, role) == set()
+
+
+def test_what_a_line_uses_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function and a constant, also of a function that is called; a body that is not run yet uses nothing."""
+    constant = next(iter(Script("lib/vip.sh").sets))
+    text = f'early() {{\n  stop_vip "${constant}"\n}}\nearly\n. "$LIBRARY/lib/vip.sh"\nearly\n'
+    monkeypatch.setattr(Script, "text", property(lambda script: text if script.path == "steps/x.sh" else ""))
+    assert missed_by(Script("steps/x.sh"), "worker") == {("steps/x.sh", "stop_vip"), ("steps/x.sh", constant)}
 
 
 def test_no_part_uses_a_function_of_its_step() -> None:

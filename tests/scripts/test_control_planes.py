@@ -183,6 +183,16 @@ def test_a_member_is_not_removed_without_a_majority_of_the_others(sponsor: Machi
     assert not [call for call in sponsor.calls() if "member remove" in call or "delete node" in call]
 
 
+def test_an_etcd_that_has_lost_its_majority_is_told_with_the_page(sponsor: Machine) -> None:
+    """It lists no members then. Nothing is changed."""
+    sponsor.stub("crictl", f'[[ $* != *"member list" ]] || {{ echo context deadline exceeded >&2; exit 1; }}\n{ETCD}')
+    finished = sponsor.run("membership", GONE)
+    assert finished.status == 1
+    assert "expected etcd to list its members within 2 s,\n  saw context deadline exceeded" in finished.stderr
+    assert "docs/how-to/lost-majority.md" in finished.stderr
+    assert not [call for call in sponsor.calls() if "drain" in call or "delete" in call]
+
+
 def test_a_control_plane_that_is_gone_leaves_without_being_asked(sponsor: Machine) -> None:
     """Another dead machine, which leaves next, does not keep it, as long as most of the others live."""
     sponsor.write("/members", member(1) + member(2) + member(3) + member(4))

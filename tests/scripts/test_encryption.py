@@ -9,7 +9,7 @@ import pytest
 from components.host_files import File
 from components.host_files.api_server import ENCRYPTION
 from components.host_files.encryption import KEYS
-from tests.scripts.cluster import ETCD, NODE_IS_READY, STATE, VALUES
+from tests.scripts.cluster import ETCD, NODE_IS_READY, OWN_MEMBER, STATE, VALUES
 from tests.scripts.machine import Machine
 
 KEY = {name: base64.b64encode(name.encode() * 16).decode() for name in ("k1", "k2")}
@@ -182,6 +182,19 @@ def test_a_change_of_keys_that_a_power_cut_ended_is_taken_back_first(server: Mac
     server.write(ENCRYPTION, "half\n")
     write(server, "k1")
     assert order(server) == ["k1", "identity"]
+
+
+def test_a_change_of_keys_that_fails_lets_clients_in_again(server: Machine) -> None:
+    """Also where it ends before the API server is stopped."""
+    learn(server, "k1", "identity")
+    server.replace("lib/clients", "TURN_AWAY_SECONDS=4", "TURN_AWAY_SECONDS=0")
+    server.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    server.stub("crictl", f"[[ ! -e $ROOT/refusal || $* != *apiserver* ]] || exit 1\n{SERVER}")
+    finished = server.run("encryption", STEP | {"WRITER": "k1"})
+    assert finished.status == 1
+    assert [call for call in server.calls() if call.startswith("iptables --wait --insert")]
+    assert not server.path("/refusal").exists()
+    assert order(server) == ["identity", "k1"]
 
 
 def test_a_secret_that_cannot_be_written_anew_ends_the_step(server: Machine) -> None:

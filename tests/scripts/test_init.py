@@ -18,7 +18,7 @@ from tests.scripts.cluster import (
     bundles,
     kubeadm_calls,
 )
-from tests.scripts.machine import Machine
+from tests.scripts.machine import Finished, Machine
 
 
 def test_init_is_done_once(control_plane: Machine) -> None:
@@ -295,6 +295,7 @@ def test_a_certificate_that_cannot_be_read_has_no_day_of_expiry(control_plane: M
 def test_expired_certificates_are_renewed_although_the_api_does_not_answer(control_plane: Machine) -> None:
     """It trusts nobody any more, and a kubelet whose own certificate expired does not start."""
     assert control_plane.run("init", VALUES).status == 0
+    control_plane.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
     control_plane.path("/up").unlink()
     control_plane.write("/etc/kubernetes/kubelet.conf", "expired")
     control_plane.stub(
@@ -311,6 +312,51 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
         "node1: the expired certificate of the kubelet is replaced",
         "node1: certificates are renewed",
     ]
+
+
+RENEWS = (
+    f'{ETCD}case "$*" in\n*"ps --quiet"*apiserver*) [[ ! -e $ROOT/stopped ]] || echo an; echo other ;;\n'
+    '*"stop "*) touch "$ROOT/stopped" ;;\nesac'
+)
+"""A crictl that starts another API server for one that is stopped."""
+
+
+def renew(machine: Machine) -> Finished:
+    """A renewal of certificates, in a later run."""
+    return machine.send(machine.text("init", VALUES | {"CERTIFICATE_GENERATION": "1"}), "verify")
+
+
+def test_an_api_that_does_not_answer_once_has_no_expired_certificates(control_plane: Machine) -> None:
+    """Its certificates are renewed as those of a cluster that serves: clients are turned away before."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.replace("lib/clients", "TURN_AWAY_SECONDS=4", "TURN_AWAY_SECONDS=0")
+    control_plane.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    control_plane.stub("crictl", RENEWS)
+    once = '[[ -e $ROOT/asked ]] || { touch "$ROOT/asked"; exit 1; }'
+    control_plane.stub("kubectl", f"{once}\n{NODE_IS_READY}")
+    control_plane.calls()
+    finished = renew(control_plane)
+    assert finished.status == 0, finished.stderr
+    calls = control_plane.calls()
+    (refused,) = [number for number, call in enumerate(calls) if call.startswith("iptables --wait --insert")]
+    (renewed,) = [number for number, call in enumerate(calls) if call.startswith("kubeadm certs renew")]
+    assert refused < renewed
+
+
+def test_what_a_power_cut_left_empty_in_a_renewal_is_put_back(control_plane: Machine) -> None:
+    """kubeadm syncs none of it, and reads an empty file no more."""
+    assert control_plane.run("init", VALUES).status == 0
+    kept = control_plane.write("/etc/kubernetes/controller-manager.conf", "old\n")
+    control_plane.stub("kubeadm", f"[[ $2 != renew ]] || {{ : >{kept}; exit 1; }}")
+    assert "expected kubeadm certs renew all to succeed" in renew(control_plane).stderr
+    control_plane.stub("kubeadm")
+    control_plane.stub("systemctl")
+    control_plane.stub("crictl", RENEWS)
+    finished = renew(control_plane)
+    assert finished.status == 0, finished.stderr
+    assert f"{kept}, which a power cut had left empty, is as it was before" in finished.stderr
+    assert kept.read_text() == "old\n"
+    assert not control_plane.path(f"{STATE}/before-upgrade").exists()
 
 
 def test_an_init_that_kubeadm_s_own_checks_refuse_is_none_that_was_cut_short(control_plane: Machine) -> None:
@@ -472,7 +518,7 @@ def test_what_a_power_cut_left_empty_in_an_upgrade_is_put_back(upgrading: Machin
         assert (kubernetes / name).read_text() == "old\n", name
     assert (kubernetes / "pki/etcd/server.crt").read_text() == "new\n"
     assert upgrading.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
-    assert said.count("which a power cut had left empty, is as before the upgrade") == 3
+    assert said.count("which a power cut had left empty, is as it was before") == 3
     assert "systemctl restart kubelet" in upgrading.calls()
 
 

@@ -143,6 +143,16 @@ def test_a_machine_with_another_cluster_is_left_alone(machine: Machine, leftover
     assert not machine.path("/var/lib/pulumi-kubeadm/owner").exists()
 
 
+def test_a_directory_that_cannot_be_read_is_not_one_without_another_cluster(machine: Machine) -> None:
+    """As on a disk with errors."""
+    machine.path("/etc/kubernetes").mkdir()
+    machine.stub("find", "echo Input/output error >&2; exit 1")
+    finished = machine.run_part("owner", CLUSTER)
+    assert finished.status == 1
+    assert "find" in finished.stderr
+    assert not machine.path("/var/lib/pulumi-kubeadm/owner").exists()
+
+
 def test_etcd_data_alone_are_another_cluster_too(machine: Machine) -> None:
     """They are what cannot be made again."""
     machine.path("/var/lib/etcd/member").mkdir(parents=True)

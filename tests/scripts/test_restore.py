@@ -174,6 +174,18 @@ def test_a_machine_with_something_left_is_refused(empty: Machine, path: str) -> 
     assert not list(empty.path(STATE).glob("*.new"))
 
 
+def test_a_directory_that_cannot_be_read_is_no_empty_one(empty: Machine) -> None:
+    """A disk with errors may hold a cluster."""
+    empty.path("/var/lib/etcd").mkdir(parents=True)
+    real = shutil.which("find")
+    broken = "[[ $1 != */etcd ]] || { echo Input/output error >&2; exit 1; }"
+    empty.stub("find", f'{broken}\nexec {real} "$@"')
+    finished = lay(empty)
+    assert finished.status == 1
+    assert "/var/lib/etcd to be legible,\n  saw Input/output error" in finished.stderr
+    assert not empty.path(RESTORE).exists()
+
+
 def test_empty_directories_and_a_preparation_of_this_cluster_are_no_leftover(empty: Machine) -> None:
     """Those of a package, of a disk, and of an update that failed before its init."""
     for path in ("/etc/kubernetes/manifests", "/var/lib/etcd/lost+found"):

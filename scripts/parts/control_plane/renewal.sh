@@ -2,6 +2,7 @@
 # Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, which
 # does not answer with expired certificates.
 # Needs: CERTIFICATE_GENERATION NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+#   lib/unsynced.sh
 
 KUBELET_CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 
@@ -17,13 +18,14 @@ renew_expired_kubelet_certificate() {
 # Static pods read their certificates when they start.
 renew_certificates() {
   local before component
-  # Where the API does not answer, certificates have expired: the other control planes do not answer either.
-  if api_is_ready &>/dev/null; then
+  # Where the API never answers, certificates have expired: the other control planes do not answer either.
+  if comes_true "$ANSWER_SECONDS" api_is_ready; then
     wait_for_others "$NODE_IP"
     lead_elsewhere "$NODE_IP"
     turn_clients_away
   fi
   before=$(container_of kube-apiserver)
+  keep_unsynced
   run_kubeadm "kubeadm certs check-expiration" certs renew all
   renew_expired_kubelet_certificate
   # A kubelet that saw the API server end again and again waits for minutes before it starts the API server once more.
@@ -40,5 +42,6 @@ renew_certificates() {
 if [[ $(mark "$CERTIFICATE_GENERATION_MARK") != "$CERTIFICATE_GENERATION" ]]; then
   renew_certificates
   sync_kubeadm_files
+  drop "$UNSYNCED_BEFORE"
   remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
 fi

@@ -16,7 +16,7 @@ upgrade_control_plane() {
   wait_for_others "$NODE_IP"
   make_bundle "before-$KUBERNETES_VERSION"
   install_held kubeadm
-  keep_before_upgrade
+  keep_unsynced
   lead_elsewhere "$NODE_IP"
   turn_clients_away
   write_patches
@@ -25,7 +25,7 @@ upgrade_control_plane() {
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $BUNDLE" \
     upgrade "${how[@]}" --patches "$PATCHES" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
-  drop "$UPGRADE_BEFORE"
+  drop "$UNSYNCED_BEFORE"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }
 

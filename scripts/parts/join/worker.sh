@@ -11,7 +11,6 @@ look_for_node() { hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME
 run_join() {
   trap 'rm -f "$DISCOVERY"' EXIT # it holds the token
   join_with "$KUBEADM_CONFIG"
-  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 }
 
 # Until the kubelet has its certificate a reset loses nothing; with it the node may have been in the cluster, and run pods.
@@ -41,6 +40,8 @@ if [[ -z $registered ]]; then
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
 end_join
+# Once what kubeadm wrote is on the disk: a join that a power cut ended before writes the configuration anew.
+[[ -n $registered ]] || remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 
 export KUBECONFIG=$KUBELET_CONF
 runs_in_version() {

@@ -6,8 +6,11 @@
 
 refuse_other_cluster
 owner=$(mark "$OWNER_MARK")
-found=$(find /etc/kubernetes /var/lib/etcd -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit \
-  2>/dev/null) || true # either directory may be missing
+found=
+for directory in /etc/kubernetes /var/lib/etcd; do
+  [[ -z $found && -d $directory ]] || continue
+  found=$(find "$directory" -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit)
+done
 if [[ -z $owner && -n $found ]]; then
   fail "a machine without Kubernetes" "a file of another cluster: $found" \
     "if the machine is a node of cluster $CLUSTER_NAME whose mark was lost: make repair STACK=... HOST=$HOST_NAME; \

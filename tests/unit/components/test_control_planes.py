@@ -124,12 +124,15 @@ def test_one_becomes_three(directory: Path, one: Recording, grown: Recording) ->
     assert grown.changed_since(one) == {FILES, ADDRESSES, "node2", "node3", *expected}
     lines = planned(several(directory, THREE), state_of(one))
     assert "node2: is prepared and joins as a control plane, Kubernetes 1.36.3" in lines
-    assert "node8: /etc/haproxy/kubernetes-api.cfg changes: haproxy reloads, connections stay" in lines
+    way = "the name of the API leads to haproxy; kube-proxy restarts, the kubelet does not"
+    assert f"node8: /etc/haproxy/kubernetes-api.cfg comes: {way}" in lines
     assert not [line for line in lines if "upgraded" in line or "kubelet restarts" in line]
 
 
 def test_three_become_one(directory: Path, grown: Recording) -> None:
     """The membership of the one that stays is kept for later: no other control plane can end it."""
+    lines = planned(several(directory, "node1"), state_of(grown))
+    assert "node8: /etc/systemd/system/kubernetes-api-haproxy.service goes: haproxy stops" in lines
     alone = record(several(directory, "node1"), preview=False, before=grown)
     gone = {"node2", "node3", *steps_of("node2 node3")}
     assert alone.changed_since(grown) == {FILES, ADDRESSES, *gone, *steps_of(f"node1 {WORKERS}", "prepare")}

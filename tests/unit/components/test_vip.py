@@ -191,21 +191,73 @@ def test_an_address_that_comes_reconfigures_each_control_plane_and_no_worker(dir
     changed = {*steps_of(THREE, "prepare"), "node1/init", "node2/join", "node3/join"}
     assert added.changed_since(before) - {FILES} == changed
     lines = planned(with_vip(several(directory, THREE)), state_of(before))
-    effect = "keepalived reloads, and the machine that has the virtual address keeps it"
-    assert f"node1: {CONFIGURATION} changes: {effect}" in lines
+    assert f"node1: {CONFIGURATION} comes: keepalived gives the virtual address to a control plane that serves" in lines
+    assert f"node1: {UNIT} comes: keepalived starts" in lines
     assert [line for line in lines if line.startswith("node1: ") and "API server" in line]
     assert not [line for line in lines if line.startswith(("node8", "node9"))]
+
+
+def test_another_address_is_planned_and_reaches_each_control_plane(directory: Path, three: Recording) -> None:
+    """Certificates get it, and people. The provider goes on as it was."""
+    stack = with_vip(several(directory, THREE), "192.0.2.101")
+    lines = planned(stack, state_of(three))
+    assert [line for line in lines if line.startswith(f"node3: {CONFIGURATION} changes: keepalived reloads, and ")]
+    moved = record(stack, preview=False, before=three)
+    assert moved.changed_since(three) == {*steps_of(THREE, "prepare"), "node1/init", "node2/join", "node3/join"}
+    for name in THREE.split():
+        assert "        192.0.2.101/32" in (state_of(moved).file(name, StepName.PREPARE, CONFIGURATION) or "")
+    assert server_of_people(moved) == "https://192.0.2.101:6443"
+
+
+def test_an_address_that_goes_is_planned_and_leaves_each_control_plane(directory: Path, three: Recording) -> None:
+    """Its files go, by which the step stops keepalived; certificates lose it, and people get a control plane again."""
+    stack = several(directory, THREE)
+    lines = planned(stack, state_of(three))
+    assert f"node3: {UNIT} goes: keepalived stops" in lines
+    assert f"node3: {CONFIGURATION} goes: no control plane has the virtual address any more" in lines
+    without = record(stack, preview=False, before=three)
+    changed = {*steps_of(THREE, "prepare"), "node1/init", "node2/join", "node3/join"}
+    assert without.changed_since(three) - {FILES} == changed
+    last = state_of(without)
+    for name in THREE.split():
+        assert [last.file(name, StepName.PREPARE, path) for path in (CONFIGURATION, SCRIPT, UNIT)] == [None] * 3
+        assert VIP not in (last.file(name, StepName.PREPARE, kubeadm.PATH) or "")
+        assert last.value(name, StepName.PREPARE, "VIP") == ""
+    assert server_of_people(without) == "https://192.0.2.11:6443"
+
+
+def test_two_clusters_in_one_network_have_two_routers() -> None:
+    """By their addresses, where the stack names none; no router has the number 0."""
+    addresses = {"192.0.2.100": 100, "192.0.2.101": 101, "192.0.3.0": 255}
+    for address, router in addresses.items():
+        content = of_keepalived(with_vip(smallest(), address), "node1")[0].content
+        assert f"    virtual_router_id {router}\n" in content
+    stack = with_vip(smallest())
+    stack["cluster"]["vip"]["routerId"] = 7
+    assert "    virtual_router_id 7\n" in of_keepalived(stack, "node1")[0].content
+
+
+@pytest.mark.parametrize("endpoint", [VIP, f"{VIP}:6443"])
+@pytest.mark.parametrize("balancer", ["local", "external"])
+def test_the_virtual_address_is_no_endpoint(endpoint: str, balancer: str) -> None:
+    """No machine has it when the first one initialises; nodes never depend on it."""
+    found = problems(with_vip(smallest(), controlPlaneEndpoint=endpoint, loadBalancer=balancer))
+    assert [each.split(": ")[0] for each in found] == [
+        "cluster.controlPlaneEndpoint" if balancer == "local" else "cluster.vip"
+    ]
+
+
+def server_of_people(run: Recording) -> str:
+    """The URL of the API in the kubeconfig that a stack gives people."""
+    printed = pulumi.runtime.sync_await._sync_await(run.outputs["kubeconfig"].future())
+    return str(yaml.safe_load(str(printed))["clusters"][0]["cluster"]["server"])
 
 
 def test_people_get_the_virtual_address_and_updates_do_without(three: Recording) -> None:
     """No machine may have it yet when the first objects are applied."""
     (provider,) = three.of_type("pulumi:providers:kubernetes")
-    printed = pulumi.runtime.sync_await._sync_await(three.outputs["kubeconfig"].future())
-    servers = [
-        yaml.safe_load(str(each))["clusters"][0]["cluster"]["server"]
-        for each in (printed, provider.inputs["kubeconfig"])
-    ]
-    assert servers == [f"https://{VIP}:6443", "https://192.0.2.11:6443"]
+    of_provider = yaml.safe_load(str(provider.inputs["kubeconfig"]))["clusters"][0]["cluster"]["server"]
+    assert (server_of_people(three), of_provider) == (f"https://{VIP}:6443", "https://192.0.2.11:6443")
 
 
 def configurations(run: Recording, names: str) -> dict[str, list[str]]:
