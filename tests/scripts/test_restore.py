@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import os
@@ -15,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File, encryption
+from operations.etcd.restore import with_bundle
 from tests.crash_points.sweep import POINTS
 from tests.scripts.cluster import ETCD, NODE_IS_READY, STATE, VALUES
-from tests.scripts.machine import Finished, Machine
+from tests.scripts.machine import Finished, Machine, cut_off, until
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "6"))
 RESTORE = f"{STATE}/restore"
@@ -87,10 +87,13 @@ def empty(control_plane: Machine) -> Machine:
 
 def lay(machine: Machine, content: bytes | None = None, identity: str = "") -> Finished:
     """As `make restore` sends it."""
-    encoded = base64.b64encode(bundle() if content is None else content).decode()
-    head = machine.text("restore", {"CLUSTER_ID": identity}).removesuffix("run_step restore \n")
-    take = f'head --bytes {len(encoded)} | base64 --decode >"$STATE/bundle.new"\n{encoded}'
-    return machine.send(f"{head}{take}run_step restore\n")
+    return machine.send(laying(machine, bundle() if content is None else content, identity))
+
+
+def laying(machine: Machine, content: bytes, identity: str = "") -> str:
+    """What `make restore` sends."""
+    text = machine.text("restore", {"CLUSTER_ID": identity})
+    return with_bundle(f"{text.rstrip()}\n", content)
 
 
 def test_init_does_not_begin_without_the_keys_of_encrypted_secrets(empty: Machine) -> None:
@@ -188,6 +191,15 @@ def test_half_a_bundle_is_not_laid(empty: Machine) -> None:
     finished = lay(empty, bundle()[:-100])
     assert finished.status == 1
     assert "restore: expected room for the content of the bundle" in finished.stderr
+    assert list(empty.path(STATE).iterdir()) == []
+
+
+def test_a_bundle_whose_session_is_lost_leaves_no_file(empty: Machine) -> None:
+    """Nor one whose shell is killed, as by a power cut, while the bundle is on its way."""
+    empty.stub("base64", 'exec /usr/bin/base64 "$@"')
+    process = empty.start(laying(empty, bundle())[:-400])
+    until((empty.root / "calls").exists)
+    cut_off(process)
     assert list(empty.path(STATE).iterdir()) == []
 
 
