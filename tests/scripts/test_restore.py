@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -61,14 +63,14 @@ cp "$2" "$4/member/snap"
 """containerd with the image of etcd, in which etcdutl is."""
 
 
-def bundle() -> bytes:
-    """As bundle.sh packs it."""
-    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n" for name, content in FILES.items())
+def bundle(files: Mapping[str, bytes] = MappingProxyType(FILES), level: int = 9) -> bytes:
+    """As bundle.sh packs it; with level 0 its content can be read."""
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n" for name, content in files.items())
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in (FILES | {"SHA256SUMS": sums.encode()}).items():
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=level) as archive:
+        for name, content in {**files, "SHA256SUMS": sums.encode()}.items():
             entry = tarfile.TarInfo(name)
-            entry.size = len(content)
+            entry.size, entry.mode = len(content), 0o600
             archive.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
 
