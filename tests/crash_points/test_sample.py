@@ -70,11 +70,34 @@ SCRIPT = "cd etc; echo hello >a; echo abcdef >b.new; sync b.new; mv b.new b; rm 
 def test_a_traced_run_ends_at_its_point(
     tmp_path: Path, point: int, *, loses_unsynced: bool, left: dict[str, str]
 ) -> None:
-    """Inside a write half of it is there; what nobody synced may be lost."""
+    """Inside a write half of it is there; what nobody synced is lost."""
     (tmp_path / "etc").mkdir()
     finished = Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], SCRIPT)
     assert {path.name: path.read_text() for path in (tmp_path / "etc").iterdir()} == left
     assert finished.status == (0 if point == 99 else -9)
+
+
+@needs_tracer
+@pytest.mark.parametrize(
+    ("point", "loses_unsynced", "left"),
+    [
+        (3, False, "here\nhel"),
+        (4, True, "here\n"),
+        (5, True, "here\nhello\n"),
+        (6, False, "here\nhello\nwor"),
+        (8, True, "here\nhello\n"),
+    ],
+)
+def test_what_is_appended_is_lost_and_not_what_was_there(
+    tmp_path: Path, point: int, *, loses_unsynced: bool, left: str
+) -> None:
+    """Of the file's own, and of what was synced before."""
+    file = tmp_path / "etc" / "a"
+    file.parent.mkdir()
+    file.write_text("here\n")
+    script = "cd etc; touch a; echo hello >>a; sync a; echo world >>a; mv a b; mv b a\n"
+    Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], script)
+    assert next(file.parent.iterdir()).read_text() == left
 
 
 @needs_tracer
