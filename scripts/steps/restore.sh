@@ -20,7 +20,7 @@ elif [[ -n $owner ]]; then
 fi
 ((${#there[@]} == 0)) ||
   fail "a machine without a cluster" "${there[*]}" "where that cluster is lost, on $HOST_NAME: sudo sh -c '$next'; then again"
-rm -rf "$RESTORE"
+if [[ -d $RESTORE ]]; then drop "$RESTORE"; fi # an init would begin with half of it
 mkdir "$RESTORE.new"
 # The bundle is an open file on the disk, without a name: /run may be too small.
 tar --extract --gzip --no-same-owner --file - --directory "$RESTORE.new" <&"$BUNDLE_DESCRIPTOR" 2>"$STAGING/tar" ||

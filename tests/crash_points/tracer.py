@@ -1,9 +1,9 @@
 """Disturbs a run at its n-th change of a file: the kernel stops the run for its tracer before each such call.
 
-A write at that point is carried out by half. With `loses_unsynced`, files end afterwards where the first write began that
-nobody synced, as a file system leaves them that kept names and no content: a new file is empty, and of one that was
-appended to stays what was there; /run is empty, too. With `is_full` the run goes on, and from the point on nothing can
-be written: the disk is full.
+A write at that point is carried out by half. With `loses_unsynced`, files end afterwards where the first write began
+that nobody synced, as a file system leaves them that kept names and no content: a new file is empty, and of one that
+was appended to, what was there remains; /run is empty, too. With `is_full` the run goes on, and from the point on
+nothing can be written: the disk is full.
 """
 
 from __future__ import annotations

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import re
 import shutil
 import subprocess
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
 from components.host_files import File, encryption
 from operations.etcd.restore import with_bundle
 from tests.crash_points.sweep import POINTS
+from tests.scripts.bundles import bundle
 from tests.scripts.cluster import ETCD, NODE_IS_READY, STATE, VALUES
 from tests.scripts.machine import Finished, Machine, cut_off, until
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "6"))
 RESTORE = f"{STATE}/restore"
-FILES = {
-    "bundle.db": b"snapshot\n",
-    "about": b"cluster-name=dev\n",
-    "pki/sa.key": b"old\n",
-    "pki/sa.pub": b"old\n",
-    "pki/of-mine/oidc.crt": b"old\n",
-    **{
-        f"pki/{name}": b"of another machine\n"
-        for name in ("apiserver.crt", "front-proxy-client.key", "etcd/server.crt")
-    },
-    **{f"pki/{name}.{end}": b"old\n" for name in ("ca", "front-proxy-ca", "etcd/ca") for end in ("crt", "key")},
-}
 KUBEADM = r"""
 cd "$ROOT/etc"
 case "$1 $2 $3" in
@@ -61,18 +45,6 @@ mkdir -p "$4/member"
 cp "$2" "$4/member/snap"
 """
 """containerd with the image of etcd, in which etcdutl is."""
-
-
-def bundle(files: Mapping[str, bytes] = MappingProxyType(FILES), level: int = 9) -> bytes:
-    """As bundle.sh packs it; with level 0 its content can be read."""
-    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n" for name, content in files.items())
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=level) as archive:
-        for name, content in {**files, "SHA256SUMS": sums.encode()}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), 0o600
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
 
 
 @pytest.fixture
@@ -203,6 +175,15 @@ def test_a_bundle_whose_session_is_lost_leaves_no_file(empty: Machine) -> None:
     until((empty.root / "calls").exists)
     cut_off(process)
     assert list(empty.path(STATE).iterdir()) == []
+
+
+def test_no_half_of_an_earlier_bundle_stays(empty: Machine) -> None:
+    """An init begins with whatever is laid, and another bundle was on its way."""
+    assert lay(empty).status == 0
+    killed = '/usr/bin/rm "${!#}/pki/ca.key"; kill -KILL $PPID'
+    empty.stub("rm", f'case ${{!#}} in */restore | *.dropped.new) {killed} ;; esac\nexec /usr/bin/rm "$@"')
+    assert lay(empty).status != 0
+    assert not empty.path(RESTORE).exists()
 
 
 def follow(machine: Machine, message: str) -> None:

@@ -20,6 +20,8 @@ from components.host_files import File, api_server, encryption, kubeadm
 from components.host_files.apt import LOGINS
 from components.steps.result import result_of
 from operations.etcd.restore import with_bundle
+from tests.scripts.bundles import FILES as BUNDLE_FILES
+from tests.scripts.bundles import bundle
 from tests.scripts.cluster import (
     CA,
     ETCD,
@@ -36,8 +38,7 @@ from tests.scripts.cluster import (
 )
 from tests.scripts.machine import Finished, Machine
 from tests.scripts.test_recover import ETCD_MANIFEST, KUBELET, OTHERS
-from tests.scripts.test_restore import CTR, bundle
-from tests.scripts.test_restore import FILES as BUNDLE_FILES
+from tests.scripts.test_restore import CTR
 from tests.scripts.test_restore import KUBEADM as RESTORING_KUBEADM
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
