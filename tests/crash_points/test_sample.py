@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash_points.scenarios import SCENARIOS, Scenario
+from tests.crash_points.scenarios import Scenario
+from tests.crash_points.scenarios_of_data import ALL
 from tests.crash_points.sweep import OF_TRACER, Kind, Sweep
 from tests.crash_points.tracer import IS_SUPPORTED, Tracer
 from tests.crash_points.world import World
@@ -22,8 +23,8 @@ def sample(number: int) -> list[Kind]:
 
 @pytest.mark.parametrize(
     ("scenario", "kinds"),
-    [(scenario, sample(number)) for number, scenario in enumerate(SCENARIOS)],
-    ids=[scenario.name for scenario in SCENARIOS],
+    [(scenario, sample(number)) for number, scenario in enumerate(ALL)],
+    ids=[scenario.name for scenario in ALL],
 )
 def test_a_step_that_is_disturbed_comes_to_its_end(scenario: Scenario, kinds: list[Kind], tmp_path: Path) -> None:
     """By another run, or by a repair after its edit was taken back; and none reports success with another end."""
@@ -45,7 +46,7 @@ def test_a_sweep_finds_what_a_missing_line_leaves_behind(tmp_path: Path) -> None
         world.machine.replace("lib/joining", 'rm -f "$DISCOVERY"', ":")
         world.machine.install()
 
-    (join,) = [each for each in SCENARIOS if each.name == "join-create"]
+    (join,) = [each for each in ALL if each.name == "join-create"]
     sweep = Sweep(dataclasses.replace(join, arrange=without_protection), tmp_path / "sweep")
     last = sweep.points(Kind.TORN)
     findings = [each for point in range(last, last - 12, -1) for each in sweep.findings(Kind.TORN, point)]
