@@ -66,8 +66,9 @@ def run(arguments: argparse.Namespace) -> None:
     recorded = _recorded(stack)
     host = _initialiser(settings, recorded)
     prepared = inputs_of(recorded.get((host.name, StepName.PREPARE), "")).values
-    text = _with_bundle({"HOST_NAME": host.name, "CLUSTER_ID": prepared.get("CLUSTER_ID", "")}, content)
-    print(printable(run_as_root(host, settings.ssh, text).log), end="")
+    values = {"HOST_NAME": host.name, "CLUSTER_ID": prepared.get("CLUSTER_ID", "")}
+    text = rerun(prologue("restore", values), "restore")
+    print(printable(run_as_root(host, settings.ssh, with_bundle(text, content)).log), end="")
     if FILE in files and (path := own_configuration(settings)):
         print(
             f"{host.name}: Secrets in the bundle are encrypted: make its {FILE} the file {path} there before the update"
@@ -76,11 +77,14 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{host.name}: the next update begins with the bundle of {printable(origin)}. Next: {stack.commands.up}")
 
 
-def _with_bundle(values: Mapping[str, str], content: bytes) -> str:
-    """The text that lays a bundle ready. The bundle is read past bash, which would read each of its bytes alone."""
-    step, encoded = "run_step restore\n", base64.b64encode(content).decode()
-    head = rerun(prologue("restore", values), "restore").removesuffix(step)
-    return f'{head}head --bytes {len(encoded)} | base64 --decode >"$STATE/bundle.new"\n{encoded}{step}'
+def with_bundle(text: str, content: bytes) -> str:
+    """The text of the step `restore` with a bundle before its last line. bash would read each of its bytes alone.
+
+    The file that takes the bundle has no name before it has content: whatever ends the run, no file of it stays.
+    """
+    step, encoded, file = "run_step restore\n", base64.b64encode(content).decode(), '"$STATE/bundle.new"'
+    opened = f"exec {{laid}}>{file} {{BUNDLE_DESCRIPTOR}}<{file}; rm {file}; export BUNDLE_DESCRIPTOR\n"
+    return f'{text.removesuffix(step)}{opened}head --bytes {len(encoded)} | base64 --decode >&"$laid"\n{encoded}{step}'
 
 
 def _in_clear(path: Path, key: Path | None) -> bytes:

@@ -51,7 +51,6 @@ MANIFESTS_BEFORE=$STATE/manifests         # static pod manifests before a change
 CERTIFICATE_BEFORE=$STATE/api-certificate # the API server's certificate before such a change
 UNSYNCED_BEFORE=$STATE/before-upgrade     # files that kubeadm writes in an upgrade or a renewal, as they were before
 RESTORE=$STATE/restore                    # a bundle that `make restore` laid, until the cluster runs with it
-LAID_BUNDLE=$STATE/bundle.new             # the bundle itself, on the disk: /run may be too small
 LOGS=/var/log/pulumi-kubeadm              # what each step printed last
 ENCRYPTION_BEFORE=$STATE/keys-before      # the keys of Secrets before such a change
 KUBELET_BEFORE=$STATE/kubelet             # the kubelet's configuration before such a change

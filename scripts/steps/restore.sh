@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Lays a bundle ready on a machine without a cluster: the init of the next update begins with the etcd and the keys in it.
-# Needs: CLUSTER_ID; lib/kubeadm.sh
+# Needs: BUNDLE_DESCRIPTOR CLUSTER_ID; lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/restore.sh"
 
-trap 'rm -rf "$LAID_BUNDLE" "$RESTORE.new"' EXIT
+trap 'rm -rf "$RESTORE.new"' EXIT
 there=() next="kubeadm reset --force; rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 for path in "$ADMIN_CONF" "$KUBELET_CONF" "$MANIFESTS" "$PKI" /var/lib/etcd "$STATE/$INITIALIZED_MARK"; do
   [[ -e $path || -L $path ]] || continue
@@ -22,9 +22,10 @@ elif [[ -n $owner ]]; then
 fi
 ((${#there[@]} == 0)) ||
   fail "a machine without a cluster" "${there[*]}" "where that cluster is lost, on $HOST_NAME: sudo sh -c '$next'; then again"
-rm -rf "$RESTORE"
+if [[ -d $RESTORE ]]; then drop "$RESTORE"; fi # an init would begin with half of it
 mkdir "$RESTORE.new"
-tar --extract --gzip --no-same-owner --file "$LAID_BUNDLE" --directory "$RESTORE.new" 2>"$STAGING/tar" ||
+# The bundle is an open file on the disk, without a name: /run may be too small.
+tar --extract --gzip --no-same-owner --file - --directory "$RESTORE.new" <&"$BUNDLE_DESCRIPTOR" 2>"$STAGING/tar" ||
   fail "room for the content of the bundle" "$(tail -n 3 "$STAGING/tar")" "df -h $STATE; then again"
 (cd "$RESTORE.new" && sha256sum --check --quiet --strict SHA256SUMS) 2>"$STAGING/sums" ||
   fail "a bundle whose checksums are right" "$(<"$STAGING/sums")" "make restore with another bundle"

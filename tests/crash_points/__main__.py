@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.crash_points.scenarios import SCENARIOS
+from tests.crash_points.scenarios_of_data import ALL
 from tests.crash_points.sweep import Kind, Sweep
 
 IN_MEMORY = Path("/dev/shm")
@@ -35,7 +35,7 @@ class Row:
 
 def row_of(name: str, kind: Kind, directory: Path, every: int) -> Row:
     """A scenario with one kind of disturbance."""
-    scenario = next(each for each in SCENARIOS if each.name == name)
+    scenario = next(each for each in ALL if each.name == name)
     sweep = Sweep(scenario, directory / f"{name}-{kind}")
     points = range(1, sweep.points(kind) + 1, every)
     findings = [f"at {point}: {each}" for point in points for each in sweep.findings(kind, point)]
@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="try each n-th point")
     parser.add_argument("--kind", action="append", type=Kind, choices=list(Kind), help="only these disturbances")
     arguments = parser.parse_args()
-    names = [each.name for each in SCENARIOS if each.name.startswith(tuple(arguments.step))]
+    names = [each.name for each in ALL if each.name.startswith(tuple(arguments.step))]
     os.nice(10)
     differing = 0
     with (

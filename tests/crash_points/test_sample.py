@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash_points.scenarios import SCENARIOS, Scenario
+from tests.crash_points.scenarios import Scenario
+from tests.crash_points.scenarios_of_data import ALL
 from tests.crash_points.sweep import OF_TRACER, Kind, Sweep
 from tests.crash_points.tracer import IS_SUPPORTED, Tracer
 from tests.crash_points.world import World
@@ -22,8 +23,8 @@ def sample(number: int) -> list[Kind]:
 
 @pytest.mark.parametrize(
     ("scenario", "kinds"),
-    [(scenario, sample(number)) for number, scenario in enumerate(SCENARIOS)],
-    ids=[scenario.name for scenario in SCENARIOS],
+    [(scenario, sample(number)) for number, scenario in enumerate(ALL)],
+    ids=[scenario.name for scenario in ALL],
 )
 def test_a_step_that_is_disturbed_comes_to_its_end(scenario: Scenario, kinds: list[Kind], tmp_path: Path) -> None:
     """By another run, or by a repair after its edit was taken back; and none reports success with another end."""
@@ -45,7 +46,7 @@ def test_a_sweep_finds_what_a_missing_line_leaves_behind(tmp_path: Path) -> None
         world.machine.replace("lib/joining", 'rm -f "$DISCOVERY"', ":")
         world.machine.install()
 
-    (join,) = [each for each in SCENARIOS if each.name == "join-create"]
+    (join,) = [each for each in ALL if each.name == "join-create"]
     sweep = Sweep(dataclasses.replace(join, arrange=without_protection), tmp_path / "sweep")
     last = sweep.points(Kind.TORN)
     findings = [each for point in range(last, last - 12, -1) for each in sweep.findings(Kind.TORN, point)]
@@ -70,11 +71,34 @@ SCRIPT = "cd etc; echo hello >a; echo abcdef >b.new; sync b.new; mv b.new b; rm 
 def test_a_traced_run_ends_at_its_point(
     tmp_path: Path, point: int, *, loses_unsynced: bool, left: dict[str, str]
 ) -> None:
-    """Inside a write half of it is there; what nobody synced may be lost."""
+    """Inside a write half of it is there; what nobody synced is lost."""
     (tmp_path / "etc").mkdir()
     finished = Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], SCRIPT)
     assert {path.name: path.read_text() for path in (tmp_path / "etc").iterdir()} == left
     assert finished.status == (0 if point == 99 else -9)
+
+
+@needs_tracer
+@pytest.mark.parametrize(
+    ("point", "loses_unsynced", "left"),
+    [
+        (3, False, "here\nhel"),
+        (4, True, "here\n"),
+        (5, True, "here\nhello\n"),
+        (6, False, "here\nhello\nwor"),
+        (8, True, "here\nhello\n"),
+    ],
+)
+def test_what_is_appended_is_lost_and_not_what_was_there(
+    tmp_path: Path, point: int, *, loses_unsynced: bool, left: str
+) -> None:
+    """Of the file's own, and of what was synced before."""
+    file = tmp_path / "etc" / "a"
+    file.parent.mkdir()
+    file.write_text("here\n")
+    script = "cd etc; touch a; echo hello >>a; sync a; echo world >>a; mv a b; mv b a\n"
+    Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], script)
+    assert next(file.parent.iterdir()).read_text() == left
 
 
 @needs_tracer

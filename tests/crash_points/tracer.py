@@ -1,8 +1,9 @@
 """Disturbs a run at its n-th change of a file: the kernel stops the run for its tracer before each such call.
 
-A write at that point is carried out by half. With `loses_unsynced`, files that nobody synced since they were opened
-for writing are empty afterwards, as a file system leaves them that kept names and no content; /run is empty, too. With
-`is_full` the run goes on, and from the point on nothing can be written: the disk is full.
+A write at that point is carried out by half. With `loses_unsynced`, files end afterwards where the first write began
+that nobody synced, as a file system leaves them that kept names and no content: a new file is empty, and of one that
+was appended to, what was there remains; /run is empty, too. With `is_full` the run goes on, and from the point on
+nothing can be written: the disk is full.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Tracer:
         loses_unsynced: whether unsynced content is lost.
         is_full: whether writes fail, in place of an end; only they are points.
         points: changes and syncs so far.
-        unsynced: files that were opened for writing, and not synced since.
+        unsynced: length of the content that is on the disk, by file that was written and not synced since.
     """
 
     root: Path
@@ -95,7 +96,7 @@ class Tracer:
     loses_unsynced: bool = False
     is_full: bool = False
     points: int = 0
-    unsynced: set[str] = field(default_factory=set)
+    unsynced: dict[str, int] = field(default_factory=dict)
 
     def run(self, command: Sequence[str], text: str) -> Finished:
         """Run a command to its end, or to the point."""
@@ -162,7 +163,7 @@ class Tracer:
             if number == WRITE and not self.loses_unsynced:
                 _write_half(pid, *arguments[:3])
             return True
-        self._remember(number, paths)
+        self._remember(pid, number, arguments, paths)
         return False
 
     def _paths(self, pid: int, number: int, arguments: Sequence[int]) -> list[str]:
@@ -180,28 +181,31 @@ class Tracer:
         # etcd takes care of its own data.
         return parts[:1] in (("etc",), ("var",)) and parts[:2] != ("var", "log") and parts[:3] != ("var", "lib", "etcd")
 
-    def _remember(self, number: int, paths: Sequence[str]) -> None:
+    def _remember(self, pid: int, number: int, arguments: Sequence[int], paths: Sequence[str]) -> None:
         if number in {SYNC, SYNCFS}:
             self.unsynced.clear()
         elif number in {FSYNC, FDATASYNC, UNLINK, UNLINKAT}:
-            self.unsynced.discard(paths[0])
-        elif number in {OPEN, OPENAT, WRITE, COPY_FILE_RANGE}:
-            self.unsynced.add(paths[0])
+            self.unsynced.pop(paths[0], None)
+        elif number in FLAGS_ARGUMENT:
+            if arguments[FLAGS_ARGUMENT[number]] & os.O_TRUNC or not Path(paths[0]).exists():
+                self.unsynced[paths[0]] = 0
+        elif number in {WRITE, COPY_FILE_RANGE}:
+            position = _position(pid, arguments[DESCRIPTOR[number]])
+            self.unsynced[paths[0]] = min(position, self.unsynced.get(paths[0], position))
         elif number in {RENAME, RENAMEAT, RENAMEAT2}:
             self._renamed(*paths)
 
     def _renamed(self, old: str, new: str) -> None:
-        self.unsynced.discard(new)
+        self.unsynced.pop(new, None)
         for path in [each for each in self.unsynced if each == old or each.startswith(f"{old}/")]:
-            self.unsynced.remove(path)
-            self.unsynced.add(new + path.removeprefix(old))
+            self.unsynced[new + path.removeprefix(old)] = self.unsynced.pop(path)
 
     def _lose(self) -> None:
         if not self.loses_unsynced or self.points != self.point:
             return
-        for path in self.unsynced:
+        for path, length in self.unsynced.items():
             if Path(path).is_file():
-                os.truncate(path, 0)
+                os.truncate(path, length)
         shutil.rmtree(self.root / "run" / "pulumi-kubeadm", ignore_errors=True)
 
 
@@ -237,8 +241,15 @@ def _write_half(pid: int, descriptor: int, address: int, length: int) -> None:
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         memory.seek(address)
         half = memory.read(length)[: length // 2]
-    information = Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text()
-    position = int(information.split("pos:")[1].split()[0])
     with Path(f"/proc/{pid}/fd/{descriptor}").open("r+b", buffering=0) as file:
-        file.seek(position)
+        file.seek(_position(pid, descriptor))
         file.write(half)
+
+
+def _position(pid: int, descriptor: int) -> int:
+    """Where the next write goes in a file: to its end, where that is opened for appending."""
+    lines = Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines()
+    information = dict(line.split(":\t", 1) for line in lines)
+    if int(information["flags"], 8) & os.O_APPEND:
+        return Path(f"/proc/{pid}/fd/{descriptor}").stat().st_size
+    return int(information["pos"])

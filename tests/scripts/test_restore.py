@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
 import os
 import re
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from components.host_files import File, encryption
+from operations.etcd.restore import with_bundle
 from tests.crash_points.sweep import POINTS
+from tests.scripts.bundles import bundle
 from tests.scripts.cluster import ETCD, NODE_IS_READY, STATE, VALUES
-from tests.scripts.machine import Finished, Machine
+from tests.scripts.machine import Finished, Machine, cut_off, until
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "6"))
 RESTORE = f"{STATE}/restore"
-FILES = {
-    "bundle.db": b"snapshot\n",
-    "about": b"cluster-name=dev\n",
-    "pki/sa.key": b"old\n",
-    "pki/sa.pub": b"old\n",
-    "pki/of-mine/oidc.crt": b"old\n",
-    **{
-        f"pki/{name}": b"of another machine\n"
-        for name in ("apiserver.crt", "front-proxy-client.key", "etcd/server.crt")
-    },
-    **{f"pki/{name}.{end}": b"old\n" for name in ("ca", "front-proxy-ca", "etcd/ca") for end in ("crt", "key")},
-}
 KUBEADM = r"""
 cd "$ROOT/etc"
 case "$1 $2 $3" in
@@ -61,18 +47,6 @@ cp "$2" "$4/member/snap"
 """containerd with the image of etcd, in which etcdutl is."""
 
 
-def bundle() -> bytes:
-    """As bundle.sh packs it."""
-    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n" for name, content in FILES.items())
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, content in (FILES | {"SHA256SUMS": sums.encode()}).items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()
-
-
 @pytest.fixture
 def empty(control_plane: Machine) -> Machine:
     """A machine whose kubeadm begins with the data that it finds."""
@@ -87,10 +61,13 @@ def empty(control_plane: Machine) -> Machine:
 
 def lay(machine: Machine, content: bytes | None = None, identity: str = "") -> Finished:
     """As `make restore` sends it."""
-    encoded = base64.b64encode(bundle() if content is None else content).decode()
-    head = machine.text("restore", {"CLUSTER_ID": identity}).removesuffix("run_step restore \n")
-    take = f'head --bytes {len(encoded)} | base64 --decode >"$STATE/bundle.new"\n{encoded}'
-    return machine.send(f"{head}{take}run_step restore\n")
+    return machine.send(laying(machine, bundle() if content is None else content, identity))
+
+
+def laying(machine: Machine, content: bytes, identity: str = "") -> str:
+    """What `make restore` sends."""
+    text = machine.text("restore", {"CLUSTER_ID": identity})
+    return with_bundle(f"{text.rstrip()}\n", content)
 
 
 def test_init_does_not_begin_without_the_keys_of_encrypted_secrets(empty: Machine) -> None:
@@ -201,6 +178,24 @@ def test_half_a_bundle_is_not_laid(empty: Machine) -> None:
     assert finished.status == 1
     assert "restore: expected room for the content of the bundle" in finished.stderr
     assert list(empty.path(STATE).iterdir()) == []
+
+
+def test_a_bundle_whose_session_is_lost_leaves_no_file(empty: Machine) -> None:
+    """Nor one whose shell is killed, as by a power cut, while the bundle is on its way."""
+    empty.stub("base64", 'exec /usr/bin/base64 "$@"')
+    process = empty.start(laying(empty, bundle())[:-400])
+    until((empty.root / "calls").exists)
+    cut_off(process)
+    assert list(empty.path(STATE).iterdir()) == []
+
+
+def test_no_half_of_an_earlier_bundle_stays(empty: Machine) -> None:
+    """An init begins with whatever is laid, and another bundle was on its way."""
+    assert lay(empty).status == 0
+    killed = '/usr/bin/rm "${!#}/pki/ca.key"; kill -KILL $PPID'
+    empty.stub("rm", f'case ${{!#}} in */restore | *.dropped.new) {killed} ;; esac\nexec /usr/bin/rm "$@"')
+    assert lay(empty).status != 0
+    assert not empty.path(RESTORE).exists()
 
 
 def follow(machine: Machine, message: str) -> None:

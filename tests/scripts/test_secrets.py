@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,14 @@ import pytest
 from components.host_files import File, api_server, encryption, kubeadm
 from components.host_files.apt import LOGINS
 from components.steps.result import result_of
+from operations.etcd.restore import with_bundle
+from tests.scripts.bundles import FILES as BUNDLE_FILES
+from tests.scripts.bundles import bundle
 from tests.scripts.cluster import (
     CA,
     ETCD,
     NODE_IS_READY,
+    OWN_MEMBER,
     SAVES,
     SEALING_KEY,
     SEALS,
@@ -31,6 +37,9 @@ from tests.scripts.cluster import (
     let_seal,
 )
 from tests.scripts.machine import Finished, Machine
+from tests.scripts.test_recover import ETCD_MANIFEST, KUBELET, OTHERS
+from tests.scripts.test_restore import CTR
+from tests.scripts.test_restore import KUBEADM as RESTORING_KUBEADM
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
 CANARY = "C4NARY0123456789"
@@ -70,6 +79,7 @@ PROGRAMS = (
         "stat",
         "sync",
         "tail",
+        "tar",
         "touch",
         "tr",
     ),
@@ -88,7 +98,10 @@ class Case:
         files: secret files of the step.
         secrets: files of the machine that hold a secret before.
         returns: the secret is what the step returns, sealed.
-        keeps: files of the machine that hold the secret afterwards.
+        keeps: files and directories of the machine that hold the secret afterwards.
+        cut_short: likewise, until the next run, where this one was cut short.
+        bundle: what comes behind the step's values, as `make restore` sends it.
+        arrange: changes the machine before the step.
     """
 
     step: str
@@ -98,6 +111,9 @@ class Case:
     secrets: tuple[str, ...] = ()
     returns: bool = False
     keeps: frozenset[str] = frozenset()
+    cut_short: frozenset[str] = frozenset()
+    bundle: bytes = b""
+    arrange: Callable[[Machine], None] = field(default=lambda _: None)
 
 
 JOIN = Case(
@@ -167,12 +183,78 @@ def images(version: str, keeps: set[str], answer: str) -> Case:
 
 
 KEY = "/etc/kubernetes/pki/ca.key"
+
+
+def with_data(machine: Machine) -> None:
+    """The Secrets of the cluster are in the data of its etcd."""
+    machine.write("/var/lib/etcd/member/snap/db", CANARY).chmod(0o600)
+
+
+def with_recipient(machine: Machine) -> None:
+    """The stack has a key for which its bundles are encrypted."""
+    with_data(machine)
+    machine.write("/etc/kubernetes/backup/recipient.pem", SEALING_KEY.certificate)
+
+
 SNAPSHOT = Case(
     "snapshot",
-    {"crictl": SAVES},
+    {"crictl": SAVES.replace('echo "snapshot"', f'echo "{CANARY}"'), "openssl": SEALS},
     secrets=(KEY,),
-    keeps=frozenset({KEY, SNAPSHOTS}),
+    keeps=frozenset({KEY, SNAPSHOTS, "/var/lib/etcd/member"}),
+    cut_short=frozenset({"/var/lib/etcd/bundle.db"}),
+    arrange=with_data,
 )
+
+
+def with_lost_members(machine: Machine) -> None:
+    """The others of three control planes are gone."""
+    with_data(machine)
+    machine.write("/etc/kubernetes/manifests/etcd.yaml", ETCD_MANIFEST)
+    machine.write("/members", f"{OWN_MEMBER}\n{OTHERS}")
+    machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+
+
+COPY = "/var/lib/etcd/before-recovery-20261126T000000Z"
+RECOVER = Case(
+    "recover",
+    {"crictl": KUBELET, "kubectl": NODE_IS_READY, "date": "echo 20261126T000000Z", "sleep": ""},
+    {"OTHER_ADDRESSES": ""},
+    secrets=(KEY,),
+    keeps=frozenset({KEY, COPY}),
+    cut_short=frozenset({"/var/lib/etcd/member"}),
+    arrange=with_lost_members,
+)
+
+
+def without_cluster(machine: Machine) -> None:
+    """Its cluster was on other machines."""
+    shutil.rmtree(machine.path("/etc/kubernetes"))
+
+
+def is_secret(name: str) -> bool:
+    """A key of the cluster, or its data."""
+    return name.endswith((".key", ".db"))
+
+
+OF_BUNDLE = {name: CANARY.encode() if is_secret(name) else content for name, content in BUNDLE_FILES.items()}
+RESTORE = f"{STATE}/restore"
+LAID = Case(
+    "restore",
+    {},
+    {"CLUSTER_ID": ""},
+    keeps=frozenset({RESTORE}),
+    bundle=bundle(OF_BUNDLE, level=0),
+    arrange=without_cluster,
+)
+
+
+def with_bundle_laid(machine: Machine) -> None:
+    """`make restore` was here."""
+    without_cluster(machine)
+    machine.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
+    for name, content in OF_BUNDLE.items():
+        machine.write(f"{RESTORE}/{name}", content.decode()).chmod(0o600)
+
 
 KEYS = "".join(f"{name} {base64.b64encode(f'{CANARY}-{name}'.encode()).decode()}\n" for name in ("k2", "k1"))
 ENCRYPTED = f"{api_server.FILES}/encryption.yaml"
@@ -193,8 +275,27 @@ INIT = Case(
     keeps=frozenset({ENCRYPTED}),
 )
 
+RESTORED = Case(
+    "init",
+    INIT.stubs
+    | {
+        "kubeadm": re.sub(r".*/inits.*\n", "", RESTORING_KUBEADM),
+        "ctr": CTR,
+        "crictl": f'[[ "$*" != *info* ]] || exit 0\n{ETCD}',
+        "kubectl": f'[[ -e $ROOT/up ]] || exit 1\n[[ $* != *"get nodes"* ]] || exec echo node/node1\n{NODE_IS_READY}',
+    },
+    VALUES,
+    keeps=frozenset({"/etc/kubernetes/pki", "/var/lib/etcd/member"}),
+    cut_short=frozenset({RESTORE, "/var/lib/etcd/restored"}),
+    arrange=with_bundle_laid,
+)
+
 CASES = {
     "snapshot": SNAPSHOT,
+    "snapshot for a recipient": replace(SNAPSHOT, arrange=with_recipient),
+    "recover": RECOVER,
+    "restore": LAID,
+    "init with a bundle": RESTORED,
     "init": INIT,
     "join": JOIN,
     "membership": MEMBERSHIP,
@@ -234,11 +335,14 @@ class Watched:
         for path, content in OF_A_CONTROL_PLANE.items() if case.secrets else ():
             self.machine.write(path, content.replace("ROOT", str(root)))
         let_seal(self.machine)
+        case.arrange(self.machine)
         (directory / "trap").write_text(AT_A_COMMAND)
 
     def run(self, fails_at: int = 0) -> Finished:
         """Run the step; the given command of it fails."""
         text = self.machine.text(self._case.step, self._case.values, self._case.files)
+        if self._case.bundle:
+            text = with_bundle(f"{text.rstrip()}\n", self._case.bundle)
         (self._directory / "counter").unlink(missing_ok=True)
         finished = subprocess.run(
             ["bash", "-euo", "pipefail", "-s"],
@@ -277,7 +381,7 @@ class Watched:
         """Files that hold a secret, and should not, or that others may read."""
         allowed = {*self._case.keeps, "/etc/kubernetes/admin.conf"}
         if finished.status != 0:  # a run that was cut off; the next run empties the directory
-            allowed |= {f"/run/pulumi-kubeadm/{self._case.step}"}
+            allowed |= {f"/run/pulumi-kubeadm/{self._case.step}", *self._case.cut_short}
         found = []
         for path in self.machine.root.rglob("*"):
             if path.is_file() and "stubs" not in path.parts and has_secret(path):
@@ -302,7 +406,9 @@ def test_a_secret_reaches_nobody_else_when_its_step_succeeds(case: Case, tmp_pat
     assert (CANARY in SEALING_KEY.opened(result_of(finished.stdout))) == case.returns
     assert watched.leaks(finished) == []
     for path in case.keeps - {SNAPSHOTS}:
-        assert CANARIES.search(watched.machine.path(path).read_text())
+        kept = watched.machine.path(path)
+        files = [each for each in kept.rglob("*") if each.is_file()] if kept.is_dir() else [kept]
+        assert any(CANARIES.search(each.read_text()) for each in files), path
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
