@@ -30,7 +30,7 @@ def repositories_step(host: Host, control_planes: ControlPlanes, identity: str) 
 
 
 def _machine_values(host: Host, settings: Settings, package_there: str | None) -> dict[str, Value]:
-    """What scripts/parts/prepare/machine.sh reads: the first step of a host looks at the machine before a change."""
+    """Values of scripts/parts/prepare/machine.sh, by which the first step of a host looks at the machine."""
     version, runtime = settings.cluster.kubernetes_version, settings.containerd_of(package_there)
     cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     sources = [repository.source for repository in apt.repositories(settings, package_there)]

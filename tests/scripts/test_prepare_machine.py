@@ -318,6 +318,21 @@ def test_each_file_system_is_measured(sound: Machine, free: dict[str, int], prob
     assert problem is None or problem.format(sound.root) in finished.stderr
 
 
+def test_a_disk_that_is_not_mounted_is_named_before_it_is_missed(sound: Machine) -> None:
+    """Images and data of etcd would be on another disk, and hidden once this one is mounted; each is named once."""
+    data, disk = sound.path("/var/lib/etcd"), sound.path("/var/lib")
+    sound.write("/etc/fstab", f"UUID=1 / ext4 defaults 0 1\n#UUID=2 {disk} ext4\nUUID=3 {data} ext4 nofail 0 2\n")
+    sound.stub("mountpoint", "exit 32")
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert finished.status == 1
+    assert f"expected the file system of {data} at {data}, as " in finished.stderr
+    assert "saw nothing mounted there" in finished.stderr
+    sound.write("/etc/fstab", f"UUID=1 / ext4 defaults 0 1\nUUID=2 {disk} ext4 nofail 0 2\n")
+    assert sound.run_part("machine", MACHINE_VALUES).stderr.count("expected") == 1
+    sound.stub("mountpoint")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0
+
+
 def test_cgroup_v1_is_fine_where_kubernetes_takes_it(sound: Machine) -> None:
     """Up to 1.34, and later where the stack says so."""
     sound.stub("stat", "echo tmpfs")

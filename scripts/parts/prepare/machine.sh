@@ -92,6 +92,17 @@ check_disks() {
   done
 }
 
+check_mounts() {
+  local path missing named=" "
+  for path in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do
+    missing=$(missing_mount "$path")
+    [[ -n $missing && $named != *" $missing "* ]] || continue
+    named+="$missing "
+    find_wrong "the file system of $path at $missing, as /etc/fstab has it" "nothing mounted there" \
+      "mount $missing; or take the line out of /etc/fstab"
+  done
+}
+
 check_system() {
   command -v apt-get >/dev/null || find_wrong "Debian or a derivative with apt" "no apt-get" "cat /etc/os-release"
   [[ -d /run/systemd/system ]] || find_wrong "systemd as the init system" "$(cat /proc/1/comm)" "ps -p 1"
@@ -164,6 +175,7 @@ check_release() {
 
 check_memory
 check_cpus
+check_mounts
 check_disks
 check_system
 check_memory_cgroup
