@@ -34,7 +34,8 @@ SHA256 = r"^(sha256:)?[0-9A-Fa-f]{64}([ \t].*)?$"
 FINGERPRINT = r"^(0x)?([0-9A-Fa-f]{4} *){10}$"
 SYSCTL_VALUE = r"^([^\x00-\x20\x7f-\x9f\u2028\u2029]+([ \t][^\x00-\x20\x7f-\x9f\u2028\u2029]+)*)?$"
 HOST_KEY = r"^([^ \t#@]+[ \t]+)?(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+([ \t].*)?$"
-"""A line of known_hosts or ssh-keyscan, which begins with an address or the hash of one, or of a `.pub` file, which ends with a comment."""
+"""A line of known_hosts or ssh-keyscan, which begins with an address or its hash, or of a `.pub` file, which ends with a
+comment."""
 NAME_OR_ADDRESS = rf"^{_NAME}(\.{_NAME})*$"
 ENDPOINT = (
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
@@ -65,7 +66,8 @@ WORDS = {
     DNS_LABEL: "lower-case letters, digits and `-`, at most 63, neither first nor last a `-`",
     HOST_NAME: "a host name: lower-case letters, digits, `-` and `.`, at most 63 between two dots",
     REGISTRY: "a registry's host name, with its port if it has one, and without `https://`",
-    IMAGE: "an image name in lower case, such as `hub.example.com/k8s/pause:3.10`, without `https://`, user and password",
+    IMAGE: "an image name in lower case, such as `hub.example.com/k8s/pause:3.10`, without `https://`, user and"
+    " password",
     IMAGE_PREFIX: "a registry, and a path in lower case if it has one, such as `hub.example.com/k8s`",
     LABEL_KEY: "a key such as `zone` or `example.com/zone`",
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",

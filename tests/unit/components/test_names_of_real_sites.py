@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from components.host_files.proxy import proxy_files, proxy_variables
 from components.settings.stack_file import parse_settings
 from tests.unit.support.stacks import Stack, only_problem, problems, with_workers
 
@@ -190,3 +191,76 @@ def test_a_hashed_line_of_known_hosts_is_taken_as_a_host_key() -> None:
         "|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ssh-ed25519 AAAAC3Nz"
     )
     assert parse_settings(stack).hosts["node2"].host_key == "ssh-ed25519 AAAAC3Nz"
+
+
+@pytest.mark.parametrize("path", ["/tmp/bundles", "/run/x", "/var/lib/etcd/bundles", "/etc/kubernetes/bundles"])
+def test_bundles_of_etcd_lie_in_no_directory_that_a_boot_or_a_reset_empties(path: str) -> None:
+    """Nor in the data that they are made of."""
+    problem = only_problem(with_setting("backup", directory=path))
+    assert problem.startswith("backup.directory: a directory for bundles outside of ")
+    assert problem.endswith(f"found {path!r}")
+    parse_settings(with_setting("backup", directory="/var/lib/pulumi-kubeadm/etcd-snapshots"))
+
+
+@pytest.mark.parametrize(
+    ("direct", "is_direct"),
+    [
+        (".example.com", True),
+        ("*.example.com", True),
+        ("*.Example.com", True),
+        ("*", True),
+        ("hub.example.com", True),
+        ("example.com", False),
+        (".other.example.com", False),
+        ("192.0.2.0/24", False),
+    ],
+)
+def test_apt_asks_a_repository_directly_that_a_domain_of_the_proxy_names(direct: str, is_direct: bool) -> None:
+    """apt knows single hosts alone: with a domain of its own the repository was asked through the proxy."""
+    repository = {"url": "https://hub.example.com/apt", "keyring": "https://hub.example.com/key", "fingerprint": KEY}
+    stack = with_setting("packages", repository=repository) | {
+        "proxy": {"https": "http://proxy.example.com:3128", "noProxy": [direct]}
+    }
+    apt, _ = proxy_files(parse_settings(stack))
+    assert ('Acquire::https::Proxy::hub.example.com "DIRECT";' in apt.content) == is_direct
+
+
+def test_apt_asks_a_repository_directly_that_lies_in_a_network_of_the_proxy() -> None:
+    """Written with bits of a host, too."""
+    repository = {"url": "http://192.0.2.7:8081/apt", "keyring": "http://192.0.2.7/key", "fingerprint": KEY}
+    for network, is_direct in (("192.0.2.1/24", True), ("198.51.100.0/24", False)):
+        stack = with_setting("packages", repository=repository) | {
+            "proxy": {"http": "http://proxy.example.com:3128", "noProxy": [network]}
+        }
+        apt, _ = proxy_files(parse_settings(stack))
+        assert ('Acquire::http::Proxy::192.0.2.7 "DIRECT";' in apt.content) == is_direct
+
+
+def test_a_domain_with_a_wildcard_is_told_to_curl_as_it_knows_it() -> None:
+    """curl takes `*.example.com` for the name of a host."""
+    stack = with_setting("proxy", http="http://proxy.example.com:3128", noProxy=["*.example.com", "*", ".a", "b"])
+    assert proxy_variables(parse_settings(stack))["no_proxy"].endswith(",.example.com,*,.a,b")
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "lacking"),
+    [
+        ("apiServer", "enable-admission-plugins", "PodNodeSelector", "NodeRestriction"),
+        ("apiServer", "enable-admission-plugins", "NodeRestriction, PodNodeSelector", None),
+        ("apiServer", "authorization-mode", "RBAC", "Node"),
+        ("apiServer", "authorization-mode", "Node,RBAC,Webhook", None),
+        ("controllerManager", "controllers", "*,-ttl", "bootstrapsigner and tokencleaner"),
+        ("controllerManager", "controllers", "*,bootstrapsigner,-tokencleaner", None),
+        ("scheduler", "authorization-mode", "RBAC", None),
+    ],
+)
+def test_a_list_that_replaces_that_of_kubeadm_has_what_that_has(
+    part: str, name: str, value: str, lacking: str | None
+) -> None:
+    """People add a plug-in, and lose the one that keeps a kubelet from changing other nodes."""
+    stack = with_setting("cluster", clusterConfiguration={part: {"extraArgs": [{"name": name, "value": value}]}})
+    expected = [
+        f"cluster.clusterConfiguration.{part}.extraArgs: {name} replaces the list of kubeadm; name {lacking} too, found"
+        f" {value!r}"
+    ]
+    assert problems(stack) == (expected if lacking else [])
