@@ -25,7 +25,7 @@ LISTS_OF_KUBEADM = {
     ("controllerManager", "controllers"): ("bootstrapsigner", "tokencleaner"),
 }
 """Arguments whose value is a list, and what kubeadm itself has in it: an argument of the stack replaces the whole list.
-Without NodeRestriction each kubelet may change all nodes and pods: getControlPlane*Command of kubeadm's manifests.go."""
+Without NodeRestriction each kubelet may change all nodes and pods: get*Command of kubeadm's manifests.go."""
 NODE_MASK = 24
 LARGEST_DIFFERENCE = 16
 LARGEST_SERVICE_SUBNET = 12

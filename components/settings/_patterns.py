@@ -34,8 +34,8 @@ SHA256 = r"^(sha256:)?[0-9A-Fa-f]{64}([ \t].*)?$"
 FINGERPRINT = r"^(0x)?([0-9A-Fa-f]{4} *){10}$"
 SYSCTL_VALUE = r"^([^\x00-\x20\x7f-\x9f\u2028\u2029]+([ \t][^\x00-\x20\x7f-\x9f\u2028\u2029]+)*)?$"
 HOST_KEY = r"^([^ \t#@]+[ \t]+)?(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+([ \t].*)?$"
-"""A line of known_hosts or ssh-keyscan, which begins with an address or its hash, or of a `.pub` file, which ends with a
-comment."""
+"""A line of known_hosts or ssh-keyscan, which begins with an address or its hash, or of a `.pub` file, which ends with
+a comment."""
 NAME_OR_ADDRESS = rf"^{_NAME}(\.{_NAME})*$"
 ENDPOINT = (
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"

@@ -111,7 +111,11 @@ def test_what_is_no_directory_of_its_own_is_refused(path: str) -> None:
 
 def test_a_component_below_another_one_is_taken() -> None:
     """Large mirrors sort packages of others so."""
-    repository = {"url": "https://hub.example.com/apt", "keyring": "https://hub.example.com/key", "fingerprint": KEY}
+    repository: Stack = {
+        "url": "https://hub.example.com/apt",
+        "keyring": "https://hub.example.com/key",
+        "fingerprint": KEY,
+    }
     repository |= {"suite": "bookworm", "components": ["thirdparty/k8s", "updates/main"]}
     assert parse_settings(with_setting("packages", repository=repository)).packages.repository.components
 
@@ -175,8 +179,12 @@ def test_a_prefix_that_is_no_name_of_a_domain_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [{"rules": [{"resources": ["pods"], "verbs": []}]}, {"users": [""]}, {"groups": ["a", ""]}]
-    + [{"rules": [{"resources": ["pods"], "apiGroups": [], "verbs": ["get"]}]}],
+    [
+        {"rules": [{"resources": ["pods"], "verbs": []}]},
+        {"rules": [{"resources": ["pods"], "apiGroups": [], "verbs": ["get"]}]},
+        {"users": [""]},
+        {"groups": ["a", ""]},
+    ],
 )
 def test_a_role_that_the_api_refuses_is_refused_first(part: dict[str, Any]) -> None:
     """It wants a verb and a group in each rule, and a name of each subject."""
@@ -259,8 +267,5 @@ def test_a_list_that_replaces_that_of_kubeadm_has_what_that_has(
 ) -> None:
     """People add a plug-in, and lose the one that keeps a kubelet from changing other nodes."""
     stack = with_setting("cluster", clusterConfiguration={part: {"extraArgs": [{"name": name, "value": value}]}})
-    expected = [
-        f"cluster.clusterConfiguration.{part}.extraArgs: {name} replaces the list of kubeadm; name {lacking} too, found"
-        f" {value!r}"
-    ]
-    assert problems(stack) == (expected if lacking else [])
+    replaces = f"cluster.clusterConfiguration.{part}.extraArgs: {name} replaces the list of kubeadm"
+    assert problems(stack) == ([f"{replaces}; name {lacking} too, found {value!r}"] if lacking else [])
