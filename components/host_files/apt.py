@@ -70,6 +70,11 @@ def repository_files(repositories: Iterable[Repository]) -> list[File]:
     return files
 
 
+def leaves_release(source: File) -> bool:
+    """True where a source list names the packages of the release that each host has."""
+    return "{distribution}" in source.content or "{codename}" in source.content
+
+
 def login_files(settings: Settings, passwords: Mapping[str, str]) -> list[File]:
     """The passwords of package repositories, in the form that apt and curl read; none without a login.
 

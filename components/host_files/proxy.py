@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Network
+
 from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Settings
@@ -26,10 +28,29 @@ def proxy_files(settings: Settings) -> list[File]:
     ]
     # apt accepts hosts only, and no networks, domains or ports: apt.conf(5), "DIRECT". `::` would end the name.
     hosts = [name for name in proxy.no_proxy if not name.startswith((".", "*")) and not {"/", ":"} & set(name)]
+    hosts = list(dict.fromkeys((*hosts, *_direct_servers(settings))))
     apt += [f'Acquire::{scheme}::Proxy::{host} "DIRECT";\n' for host in hosts for scheme in ("http", "https")]
     # systemd reads "%" as the beginning of a specifier; no value has one.
     unit = ["[Service]\n", *(f'Environment="{name.upper()}={value}"\n' for name, value in variables.items())]
     return [File(APT, "".join(apt)), File(CONTAINERD, "".join(unit))]
+
+
+def _direct_servers(settings: Settings) -> list[str]:
+    """The servers of the stack's package repositories that a domain or a network of `noProxy` names."""
+    repositories = (settings.packages.repository, settings.containerd.repository)
+    servers = [each.server(settings.cluster.kubernetes_version) for each in repositories if each]
+    # Neither a colon nor what a host fills in is a part of a name there.
+    names = [each for each in servers if not set(":{") & set(each)]
+    return [each for each in names if any(_covers(entry, each) for entry in settings.proxy.no_proxy)]
+
+
+def _covers(entry: str, server: str) -> bool:
+    """True where a `.domain`, `*.domain` or network has the server in it."""
+    try:
+        return IPv4Address(server) in IPv4Network(entry, strict=False)
+    except ValueError:
+        domain = entry.lower().removeprefix("*")
+        return entry == "*" or (domain.startswith(".") and server.endswith(domain))
 
 
 def proxy_variables(settings: Settings) -> dict[str, str]:
@@ -40,4 +61,6 @@ def proxy_variables(settings: Settings) -> dict[str, str]:
     if not set_urls:
         return {}
     always = ["localhost", "127.0.0.0/8", str(networking.pod_subnet), str(networking.service_subnet)]
-    return {**set_urls, "no_proxy": ",".join([*always, *proxy.no_proxy])}
+    # curl knows `.domain`, and takes `*.domain` for the name of a host.
+    direct = [f".{name.removeprefix('*.')}" if name.startswith("*.") else name for name in proxy.no_proxy]
+    return {**set_urls, "no_proxy": ",".join([*always, *direct])}

@@ -20,21 +20,9 @@ NEEDED_BY_METRICS = {
 metrics-server. A field that the stack does not set has it."""
 
 
-NOT_FOR_VOLUMES = {
-    **dict.fromkeys(("/dev", "/proc", "/run", "/sys", "/tmp", "/var/run"), "a boot empties it"),
-    **dict.fromkeys(("/boot", "/etc", "/usr"), "it belongs to the system"),
-    **{
-        f"/var/lib/{name}": "Kubernetes, or this project, has it"
-        for name in ("containerd", "etcd", "kubelet", "pulumi-kubeadm")
-    },
-}
-"""Directories in which no volumes lie, and why."""
-
-
 def contradictions_of_addons(settings: Settings) -> Iterator[str]:
     """A line for each contradiction: path in the file, the problem, the found value."""
     yield from _metrics_server(settings)
-    yield from _local_path(settings)
     yield from _metallb(settings)
 
 
@@ -50,13 +38,6 @@ def _metrics_server(settings: Settings) -> Iterator[str]:
                 f"cluster.kubeletConfiguration.{path}: metrics-server takes only certificates that the authority of the"
                 f" cluster signs for kubelets, found {found!r}; remove it, or set metricsServer.enabled to false"
             )
-
-
-def _local_path(settings: Settings) -> Iterator[str]:
-    directory = settings.local_path.directory
-    for other, reason in NOT_FOR_VOLUMES.items():
-        if f"{directory}/".startswith(f"{other}/"):
-            yield f"localPath.directory: a directory for volumes outside of {other}: {reason}, found {directory!r}"
 
 
 def _metallb(settings: Settings) -> Iterator[str]:

@@ -19,6 +19,13 @@ from components.settings.versions import (
 OF_KUBE_PROXY = {"detectLocalMode": ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")}
 """Fields of the KubeProxyConfiguration with the values that kube-proxy takes: any other one ends it on every node, and
 kubeadm checks none: pkg/proxy/apis/config/validation/validation.go of Kubernetes."""
+LISTS_OF_KUBEADM = {
+    ("apiServer", "enable-admission-plugins"): ("NodeRestriction",),
+    ("apiServer", "authorization-mode"): ("Node", "RBAC"),
+    ("controllerManager", "controllers"): ("bootstrapsigner", "tokencleaner"),
+}
+"""Arguments whose value is a list, and what kubeadm itself has in it: an argument of the stack replaces the whole list.
+Without NodeRestriction each kubelet may change all nodes and pods: get*Command of kubeadm's manifests.go."""
 NODE_MASK = 24
 LARGEST_DIFFERENCE = 16
 LARGEST_SERVICE_SUBNET = 12
@@ -34,6 +41,7 @@ def contradictions_of_documents(settings: Settings) -> Iterator[str]:
     yield from _networks(settings)
     yield from _node_ports(settings)
     yield from _certificate_names(settings)
+    yield from _lists_of_kubeadm(settings)
 
 
 def _kube_proxy(settings: Settings) -> Iterator[str]:
@@ -92,6 +100,18 @@ def _node_ports(settings: Settings) -> Iterator[str]:
             f"dashboard.nodePort: expected {ports[0]} to {ports[-1]}, the API server's service-node-port-range, found"
             f" {settings.dashboard.node_port}; change either"
         )
+
+
+def _lists_of_kubeadm(settings: Settings) -> Iterator[str]:
+    for (part, name), own in LISTS_OF_KUBEADM.items():
+        told = argument_of(settings.cluster.cluster_configuration.get(part), name)
+        named = {each.strip() for each in told.split(",")} if told is not None else set(own)
+        lacking = [each for each in own if not {each, f"-{each}"} & named]
+        if lacking:
+            yield (
+                f"cluster.clusterConfiguration.{part}.extraArgs: {name} replaces the list of kubeadm; name"
+                f" {' and '.join(lacking)} too, found {told!r}"
+            )
 
 
 def port_range(text: str) -> range | None:

@@ -8,13 +8,20 @@ _URL_PATH = r"[!$-&(-Z^-~]*"
 """Printable ASCII without what ends a text, escapes, groups or begins a comment in a file of a host: quotes, backslash,
 brackets, `#`."""
 
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-HOST_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
+_IMAGE_PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+
+DNS_LABEL = rf"^{_DNS_LABEL}$"
+HOST_NAME = rf"^{_DNS_NAME}$"
 REGISTRY = rf"^{_NAME}(\.{_NAME})*{_PORT}$"
-IMAGE = r"^[A-Za-z0-9._:/-]+(@sha(256|512):[0-9a-f]+)?$"
-IMAGE_PREFIX = rf"^{_NAME}(\.{_NAME})*{_PORT}(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$"
+IMAGE = (
+    rf"^({_NAME}(\.{_NAME})*{_PORT}/)?{_IMAGE_PATH}(/{_IMAGE_PATH})*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha(256|512):[0-9a-f]+)?$"
+)
+IMAGE_PREFIX = rf"^{_NAME}(\.{_NAME})*{_PORT}(/{_IMAGE_PATH})*$"
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LABEL_KEY = rf"^({_DNS_NAME}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 USER = r"^[A-Za-z0-9_]([A-Za-z0-9._@+\\-]*[A-Za-z0-9_$])?$"
 """Also that of a directory service, such as `john.doe`, `John@example.com` or `CORP\\john`. OpenSSH takes no others."""
 HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
@@ -22,11 +29,13 @@ SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
 """An address as HTTP_URL, without a query: programs append paths."""
 HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
 IDENTITY = r"^[0-9a-f]{16}$"
-SHA256 = r"^[0-9a-f]{64}$"
+SHA256 = r"^(sha256:)?[0-9A-Fa-f]{64}([ \t].*)?$"
+"""As sha256sum prints it, with the name of the file, and as pages of releases do."""
 FINGERPRINT = r"^(0x)?([0-9A-Fa-f]{4} *){10}$"
 SYSCTL_VALUE = r"^([^\x00-\x20\x7f-\x9f\u2028\u2029]+([ \t][^\x00-\x20\x7f-\x9f\u2028\u2029]+)*)?$"
-HOST_KEY = r"^([^ \t#@|]+[ \t]+)?(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+([ \t].*)?$"
-"""A line of ssh-keyscan, which begins with an address, or of a `.pub` file, which ends with a comment."""
+HOST_KEY = r"^([^ \t#@]+[ \t]+)?(ssh|ecdsa)-[a-z0-9-]+[ \t]+[A-Za-z0-9+/=]+([ \t].*)?$"
+"""A line of known_hosts or ssh-keyscan, which begins with an address or its hash, or of a `.pub` file, which ends with
+a comment."""
 NAME_OR_ADDRESS = rf"^{_NAME}(\.{_NAME})*$"
 ENDPOINT = (
     r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
@@ -37,7 +46,7 @@ DESTINATION = r"^[A-Za-z0-9.:/*_-]+$"
 KUBERNETES_VERSION = r"^1\.[0-9]{1,3}\.[0-9]{1,3}$"
 CHART = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
 VERSION = r"^\d+\.\d+\.\d+$"
-DIRECTORY = r"^(/[A-Za-z0-9][A-Za-z0-9._-]*)+$"
+DIRECTORY = r"^(/[A-Za-z0-9_][A-Za-z0-9._@+-]*)+/?$"
 PACKAGE = r"^[a-z0-9][a-z0-9.+-]+$"
 MODULE = r"^[A-Za-z0-9_][A-Za-z0-9_-]*$"
 SYSCTL = r"^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)*$"
@@ -47,7 +56,7 @@ PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """Such as `FileContent--proc-sys-net-ipv4-ip_forward`, which has the path of a file."""
 REGISTRY_USER = r"^[!-9;-~]+$"
 SUITE = r"^([A-Za-z0-9._/-]|\{codename\})+$"
-COMPONENT = r"^[A-Za-z0-9._-]+$"
+COMPONENT = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
 DETECTION = r"^[A-Za-z0-9=.,*/:^$|+?()\[\]\\_-]+$"
 """Names of interfaces are regular expressions there."""
 ROLE = r"^[A-Za-z0-9]([A-Za-z0-9:._-]{0,251}[A-Za-z0-9])?$"
@@ -57,7 +66,8 @@ WORDS = {
     DNS_LABEL: "lower-case letters, digits and `-`, at most 63, neither first nor last a `-`",
     HOST_NAME: "a host name: lower-case letters, digits, `-` and `.`, at most 63 between two dots",
     REGISTRY: "a registry's host name, with its port if it has one, and without `https://`",
-    IMAGE: "an image name, without spaces, user and password",
+    IMAGE: "an image name in lower case, such as `hub.example.com/k8s/pause:3.10`, without `https://`, user and"
+    " password",
     IMAGE_PREFIX: "a registry, and a path in lower case if it has one, such as `hub.example.com/k8s`",
     LABEL_KEY: "a key such as `zone` or `example.com/zone`",
     LABEL_VALUE: "letters, digits, `-`, `_` and `.`, at most 63, beginning and ending with a letter or digit",
@@ -78,7 +88,7 @@ WORDS = {
     DESTINATION: "a host name, a `.domain` or a network",
     KUBERNETES_VERSION: "a version such as 1.36.3, without a leading v",
     CHART: "letters, digits, `.`, `_`, `+` and `-`, as in index.yaml of a repository",
-    VERSION: "a version such as 3.28.5",
+    VERSION: "a version such as 3.28.5, without a leading v",
     PACKAGE: "the name of a Debian package",
     MODULE: "the name of a kernel module",
     SYSCTL: "the name of a sysctl, such as vm.swappiness",
@@ -86,7 +96,7 @@ WORDS = {
     PREFLIGHT: "the name of one of kubeadm's checks",
     REGISTRY_USER: "a user name in ASCII, without spaces and without the `:` that would end it",
     SUITE: "a suite, such as `stable` or `{{codename}}`, or `/` for a flat repository",
-    COMPONENT: "a component, such as `main`",
+    COMPONENT: "a component, such as `main` or `thirdparty/k8s`",
     DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",
     ROLE: "a name of Kubernetes' access rules: letters, digits, `-`, `.`, `_` and `:`",
     ACCOUNT: "a service account as `namespace/name`",

@@ -30,10 +30,19 @@ MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_
 """HOST_NAME_MAX of Linux is 64."""
 LARGEST = 2**31 - 1
 """The largest whole number that bash, systemd, kubeadm and Go's `int32` all take."""
-Registry = Annotated[str, StringConstraints(pattern=_patterns.REGISTRY)]
+
+
+def _no_server_of_docker_hub(value: str) -> str:
+    if value.lower() in {"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"}:
+        raise ValueError("images of Docker Hub are those of docker.io; no image has another name of its servers")
+    return value
+
+
+Registry = Annotated[str, StringConstraints(pattern=_patterns.REGISTRY), AfterValidator(_no_server_of_docker_hub)]
 ImageName = Annotated[str, StringConstraints(pattern=_patterns.IMAGE)]
 ImagePrefix = Annotated[str, StringConstraints(pattern=_patterns.IMAGE_PREFIX)]
-LabelKey = Annotated[str, StringConstraints(pattern=_patterns.LABEL_KEY)]
+LabelKey = Annotated[str, StringConstraints(pattern=_patterns.LABEL_KEY, max_length=317)]
+"""A prefix of 253 characters, a slash, and a name of 63."""
 LabelValue = Annotated[str, StringConstraints(pattern=_patterns.LABEL_VALUE)]
 UserName = Annotated[str, StringConstraints(pattern=_patterns.USER)]
 
@@ -66,7 +75,15 @@ Fingerprint = Annotated[
     AfterValidator(lambda value: value.removeprefix("0x").replace(" ", "").upper()),
 ]
 """Digits for gpg, in capitals and without spaces; pages of owners have them in groups."""
-Sha256 = Annotated[str, StringConstraints(pattern=_patterns.SHA256)]
+Sha256 = Annotated[
+    str,
+    StringConstraints(pattern=_patterns.SHA256),
+    AfterValidator(lambda value: value.removeprefix("sha256:")[:64].lower()),
+]
+"""Digits alone, in small letters."""
+Directory = Annotated[
+    str, StringConstraints(pattern=_patterns.DIRECTORY), AfterValidator(lambda value: value.rstrip("/"))
+]
 
 
 def _with_length(value: Any) -> Any:

@@ -12,6 +12,7 @@ from components.settings._types import DnsLabel, Model
 
 RoleName = Annotated[str, StringConstraints(pattern=_patterns.ROLE)]
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
+Subject = Annotated[str, StringConstraints(min_length=1)]
 AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT)]
 
 
@@ -22,7 +23,7 @@ OF_KUBERNETES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 class Rule(Model):
     """A rule of a role, as in rbac.authorization.k8s.io/v1: of resources, or of paths that are no resources."""
 
-    api_groups: tuple[str, ...] = Field(("",), description="API groups; the empty name is the core group")
+    api_groups: tuple[str, ...] = Field(("",), min_length=1, description="API groups; the empty name is the core group")
     resources: tuple[str, ...] = Field((), description="Resources, such as `pods` or `pods/log`")
     resource_names: tuple[str, ...] = Field((), description="Names of single objects; empty for all objects")
     non_resource_urls: tuple[str, ...] = Field(
@@ -30,7 +31,7 @@ class Rule(Model):
         alias="nonResourceURLs",
         description="Paths of the API server that are no resources, such as `/metrics`; for cluster roles only",
     )
-    verbs: tuple[str, ...] = Field(description="Verbs, such as `get`, `list`, `watch`")
+    verbs: tuple[str, ...] = Field(min_length=1, description="Verbs, such as `get`, `list`, `watch`")
 
     @property
     def fields(self) -> dict[str, list[str]]:
@@ -74,8 +75,8 @@ class Role(Model):
     name: RoleName = Field(description="Name of the role and of its binding")
     namespace: DnsLabel | None = Field(None, description="Namespace of the role; created if it is missing")
     rules: tuple[Rule, ...] = Field(min_length=1, description="Rules of the role")
-    users: tuple[str, ...] = Field((), description="Users with the role, as the API server names them")
-    groups: tuple[str, ...] = Field((), description="Groups with the role, as the API server names them")
+    users: tuple[Subject, ...] = Field((), description="Users with the role, as the API server names them")
+    groups: tuple[Subject, ...] = Field((), description="Groups with the role, as the API server names them")
     service_accounts: tuple[AccountName, ...] = Field(
         (), description="Service accounts with the role, as `NAMESPACE/NAME`"
     )

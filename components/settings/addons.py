@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from components.settings import _patterns
-from components.settings._types import DnsLabel, ExistingFile, HttpsOrFileUrl, ImageName, Model, Sha256, TextFile
+from components.settings._types import (
+    Directory,
+    DnsLabel,
+    ExistingFile,
+    HttpsOrFileUrl,
+    ImageName,
+    Model,
+    Sha256,
+    TextFile,
+)
 
 
 class Calico(Model):
@@ -91,9 +100,8 @@ class LocalPath(Model):
     """Volumes that are directories of the node on which their pod runs."""
 
     enabled: bool = Field(False, description="A StorageClass `local-path`, and what makes its volumes")
-    directory: str = Field(
+    directory: Directory = Field(
         "/var/lib/local-path",
-        pattern=_patterns.DIRECTORY,
         description="Directory of every node with a directory for each volume; a change holds for new volumes",
     )
     default_class: bool = Field(True, description="Makes it the class of claims that name none")

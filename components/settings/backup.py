@@ -7,10 +7,9 @@ import ssl
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
-from components.settings import _patterns
-from components.settings._types import Model, TextFile
+from components.settings._types import Directory, Model, TextFile
 
 _NEW = "openssl req -x509 -newkey rsa:4096 -nodes -days 3650 -subj /CN=backup -keyout backup.key -out backup.crt"
 _OF_A_KEY = "openssl req -x509 -key backup.key -days 3650 -subj /CN=backup -out backup.crt"
@@ -49,7 +48,7 @@ class Backup(Model):
         le=1000,
         description="Number of bundles of each control plane that stay, while a new one has room beside them",
     )
-    directory: Annotated[str, StringConstraints(pattern=_patterns.DIRECTORY)] = Field(
+    directory: Directory = Field(
         "/var/lib/pulumi-kubeadm/etcd-snapshots",
         description="Directory of the bundles on a control plane, which machines and clusters may share; a reset"
         " deletes the default one",

@@ -9,6 +9,7 @@ from typing import Any
 from components.settings import Settings
 from components.settings._addons import contradictions_of_addons
 from components.settings._control_planes import contradictions_of_control_planes
+from components.settings._directories import contradictions_of_directories
 from components.settings._documents import contradictions_of_documents
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 from components.settings.manifest_sources import manifest_sources
@@ -41,6 +42,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _api_server(settings)
     yield from contradictions_of_documents(settings)
     yield from contradictions_of_addons(settings)
+    yield from contradictions_of_directories(settings)
     yield from _pull_secrets(settings)
     yield from _repositories(settings)
     yield from _plain_passwords(settings)

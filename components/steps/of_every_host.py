@@ -9,7 +9,7 @@ from components.host_files import File, apt, containerd, files_of, vip
 from components.host_files.proxy import proxy_variables
 from components.host_files.results import result_files
 from components.host_files.system import HOSTS_FILE, api_line
-from components.settings import Host
+from components.settings import Host, Settings
 from components.settings.kubeadm_images import kube_proxy_image
 from components.settings.versions import OLDEST_KERNELS, oldest_containerd, refuses_cgroup_v1
 from components.steps.control_planes import ControlPlanes
@@ -21,8 +21,35 @@ from components.steps.step import Step, StepName, UndoName, Value
 def repositories_step(host: Host, control_planes: ControlPlanes, identity: str) -> Step:
     """The step that stores the passwords of package repositories, before the preparation installs packages."""
     settings, last = control_planes.settings, control_planes.last
-    values: dict[str, Value] = {"CLUSTER_ID": identity, "CLUSTER_NAME": settings.cluster.name}
+    values: dict[str, Value] = {
+        "CLUSTER_ID": identity,
+        "CLUSTER_NAME": settings.cluster.name,
+        **_machine_values(host, settings, _containerd_package_there(host, last)),
+    }
     return Step(StepName.REPOSITORIES, host.name, host, values, again_when={"RETURNS": returns(host, last)})
+
+
+def _machine_values(host: Host, settings: Settings, package_there: str | None) -> dict[str, Value]:
+    """Values of scripts/parts/prepare/machine.sh, by which the first step of a host looks at the machine."""
+    version, runtime = settings.cluster.kubernetes_version, settings.containerd_of(package_there)
+    cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
+    sources = [repository.source for repository in apt.repositories(settings, package_there)]
+    return {
+        "ROLE": host.role,
+        "NODE_IP": str(host.internal_ip),
+        "OWN_LOAD_BALANCER": settings.endpoint if settings.load_balancer == "external" else "",
+        "VIP": str(settings.cluster.vip.address) if settings.cluster.vip and host.role == "control-plane" else "",
+        "KUBERNETES_VERSION": version,
+        "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
+        "OLDEST_KERNEL": OLDEST_KERNELS.get(str(settings.cluster.kube_proxy_configuration.get("mode")), ""),
+        "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
+        "CONTAINERD_PACKAGE": str(runtime.package),
+        "CONTAINERD_IS_OF_DISTRIBUTION": settings.packages.are_public and runtime.repository is None,
+        "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
+        "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
+        "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
+        "NEED_RELEASE": [source.path.rpartition("/")[2] for source in sources if apt.leaves_release(source)],
+    }
 
 
 def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
@@ -61,7 +88,7 @@ def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
 def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:
     settings, last = control_planes.settings, control_planes.last
     package_there = _containerd_package_there(host, last)
-    runtime, repositories = settings.containerd_of(package_there), apt.repositories(settings, package_there)
+    repositories = apt.repositories(settings, package_there)
     files = files_of(
         host,
         settings,
@@ -69,28 +96,14 @@ def _prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seal
         comes=not last.is_member(host.name),
         repositories=repositories,
     )
-    version = settings.cluster.kubernetes_version
-    cgroup_v1_is_wanted = settings.cluster.kubelet_configuration.get("failCgroupV1") is False
     values: dict[str, Value] = {
-        "ROLE": host.role,
         "CLUSTER_ID": identity,
         "CLUSTER_NAME": settings.cluster.name,
+        **_machine_values(host, settings, package_there),
         # If the node of a machine is still in the cluster at its reset, the machine was off when the node was deleted.
         "NODE_LEAVES_FIRST": not settings.policy.reset_on_destroy,
-        "NODE_IP": str(host.internal_ip),
         "API_HOST": settings.name_in_hosts_files,
-        "OWN_LOAD_BALANCER": settings.endpoint if settings.load_balancer == "external" else "",
-        "VIP": str(settings.cluster.vip.address) if settings.cluster.vip and host.role == "control-plane" else "",
-        "KUBERNETES_VERSION": version,
-        "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
-        "OLDEST_KERNEL": OLDEST_KERNELS.get(str(settings.cluster.kube_proxy_configuration.get("mode")), ""),
-        "CGROUP_V1_IS_REFUSED": refuses_cgroup_v1(version) and not cgroup_v1_is_wanted,
-        "CONTAINERD_PACKAGE": str(runtime.package),
-        "CONTAINERD_IS_OF_DISTRIBUTION": settings.packages.are_public and runtime.repository is None,
-        "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
         "MODULES": settings.modules,
-        "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
-        "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
         "REPOSITORY_LOGINS": list(settings.repository_logins),
         "KEYRINGS": [repository.keyring_line for repository in repositories],
         "PROXY_VARIABLES": [f"{name}={value}" for name, value in proxy_variables(settings).items()],

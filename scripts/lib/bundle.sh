@@ -151,6 +151,14 @@ prune() {
   done
 }
 
+# refuse_missing_mount DIRECTORY: bundles beside the disk that is meant for them fill that of the machine, and go with it.
+refuse_missing_mount() {
+  local missing
+  missing=$(missing_mount "$1")
+  [[ -z $missing ]] || fail "the file system of $1 at $missing, as /etc/fstab has it" "nothing mounted there" \
+    "mount $missing, or take the line out of /etc/fstab; then systemctl start ${BACKUP_TIMER%.timer}"
+}
+
 # make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk. As many as the
 # stack keeps stay until then; a disk that older ones fill would take no new one. BEHIND says whether others may have
 # acknowledged what is not in it: a member that lost them is saved as well.
@@ -160,6 +168,7 @@ make_bundle() {
   time=$(date --utc +%Y%m%dT%H%M%SZ)
   whose=$(whose_bundle)
   BUNDLE=$directory/$whose-$time${1:+-$1}.bundle
+  refuse_missing_mount "$directory"
   mkdir -p "$directory"
   # Of a run that was cut short. In a directory that several machines share the others may be writing theirs.
   own_bundles "*.bundle.new" | xargs --no-run-if-empty --delimiter '\n' rm

@@ -99,6 +99,21 @@ kubectl() { command kubectl "$@" --request-timeout="$REQUEST_TIMEOUT"; }
 # free_disk_mib DIRECTORY: of its file system.
 free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
+# missing_mount PATH: the mount point at the path, or the nearest above it, that /etc/fstab has and where nothing is mounted.
+# What is written below it fills another file system, and is hidden once the right one is there.
+missing_mount() {
+  local path
+  [[ -f /etc/fstab ]] || return 0
+  path=$(realpath --canonicalize-missing "$1")
+  until [[ $path == / ]]; do
+    if awk -v path="$path" '$1 !~ /^#/ {sub("/+$", "", $2); if ($2 == path) found = 1} END {exit !found}' /etc/fstab; then
+      mountpoint --quiet "$path" || printf '%s' "$path"
+      return
+    fi
+    path=$(dirname "$path")
+  done
+}
+
 # uptime_seconds: for time limits. The clock of the machine may be set at any moment, and SECONDS with it.
 uptime_seconds() {
   local uptime

@@ -4,6 +4,10 @@
 # shellcheck disable=SC2034 # for those who source this
 SWAP_COMMENT="#pulumi-kubeadm#" # begins the lines that prepare comments out
 FSTAB_BEFORE=/etc/fstab.before-kubernetes
+ACTIVE_SWAP_LINE='^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]]'
+
+# swap_is_in_fstab: the next boot would turn it on.
+swap_is_in_fstab() { grep --quiet --extended-regexp "$ACTIVE_SWAP_LINE" /etc/fstab 2>/dev/null; }
 
 # edit_fstab EXPRESSION: edit /etc/fstab by sed, and keep it as it was before the first edit. After a power cut each is whole or
 # as before: a machine with an empty one does not mount its disks.

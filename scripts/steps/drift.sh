@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
-# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
-#   lib/load_balancer.sh lib/packages.sh lib/release.sh lib/vip.sh
+# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
+#   lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/release.sh"
@@ -12,6 +12,9 @@
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/vip.sh"
+. "$LIBRARY/lib/backup.sh"
+. "$LIBRARY/lib/serving_certificates.sh"
+. "$LIBRARY/lib/swap.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
@@ -94,6 +97,9 @@ look_at_kernel() {
   done
   seen=$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')
   [[ -z $seen ]] || differs swap none "$seen"
+  ! swap_is_in_fstab || differs /etc/fstab "no line with swap, which a boot turns on" "one"
+  seen=$(systemctl is-enabled swap.target 2>/dev/null) || true # its status is 1 for "masked"
+  [[ $seen == masked ]] || differs "unit swap.target" masked "$seen"
 }
 
 look_at_packages() {
@@ -109,6 +115,8 @@ look_at_services() {
   local service name services=(containerd kubelet)
   ! is_staged "$LOAD_BALANCER_CONFIG" || services+=("$LOAD_BALANCER_UNIT")
   ! is_staged "$VIP_CONFIG" || services+=("$VIP_UNIT")
+  ! is_staged "$BACKUP_TIMER_FILE" || services+=("$BACKUP_TIMER")
+  ! is_staged "$APPROVAL_UNIT_FILE" || services+=("$APPROVAL_UNIT")
   name=$(hostname)
   [[ $name == "$HOST_NAME" ]] || differs "host name" "$HOST_NAME" "$name"
   for service in "${services[@]}"; do

@@ -1,9 +1,12 @@
 # shellcheck shell=bash
-# The machine is of this cluster, and apt has the passwords of package repositories. It runs before prepare, which shows each
-# line of its files and so has no secret.
-# Needs: lib/keyrings.sh
+# The machine is fit and of this cluster, and apt has the passwords of package repositories. It runs before prepare, which shows
+# each line of its files and so has no secret.
+# Needs: NODE_IP; lib/keyrings.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/keyrings.sh"
+
+# Nothing is changed on an unfit machine. A step of an older version has no values for it; prepare looks as well.
+if [[ -n ${NODE_IP:-} ]]; then . "$LIBRARY/parts/prepare/machine.sh"; fi
 . "$LIBRARY/parts/prepare/owner.sh"
 
 put "$REPOSITORY_PASSWORDS"

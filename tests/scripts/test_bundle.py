@@ -101,6 +101,32 @@ def test_a_bundle_is_encrypted_for_the_recipient(saved: Machine, tmp_path: Path)
         assert "bundle.db" in bundle.getnames()
 
 
+@pytest.mark.parametrize("mount", [SNAPSHOTS, f"{SNAPSHOTS}/", "/srv", "/data"])
+def test_no_bundle_is_written_where_its_file_system_is_missing(saved: Machine, mount: str) -> None:
+    """It would fill the disk of the machine, be lost with it, and be hidden once the file system is there."""
+    linked = saved.path("/linked")
+    directory = saved.path(SNAPSHOTS)
+    if mount == "/srv":  # the directory lies below the mount point
+        directory = saved.path("/srv/nas/bundles")
+    elif mount == "/data":  # and behind a link
+        saved.path("/data").mkdir()
+        linked.symlink_to(saved.path("/data"))
+        directory = linked / "bundles"
+    saved.write("/etc/kubernetes/backup/settings", f"directory={directory}\nkeep=2\n")
+    saved.write(
+        "/etc/fstab", f"# nas:/b {directory}\nnas:/b {saved.path(mount)}{'/' * mount.endswith('/')} nfs x 0 0\n"
+    )
+    saved.stub("mountpoint", "exit 32")
+    finished = snapshot(saved)
+    assert finished.status == 1
+    assert f"expected the file system of {directory} at {saved.path(mount)}, as " in finished.stderr
+    assert "saw nothing mounted there" in finished.stderr
+    assert not directory.exists()
+    saved.stub("mountpoint")
+    assert snapshot(saved).status == 0
+    assert list(directory.glob("*.bundle"))
+
+
 def test_a_recipient_that_is_no_certificate_leaves_no_bundle(saved: Machine) -> None:
     """It is never written in the clear instead."""
     (saved.root / "stubs" / "openssl").unlink()

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from components.host_files import File
+from components.host_files.apt import LOGINS
 from tests.scripts.cluster import FOREIGN_MACHINE
 from tests.scripts.machine import Machine
 from tests.unit.support.listening import listening
@@ -173,6 +174,7 @@ MACHINE_VALUES = {
     "CONTAINERD_PACKAGE": "containerd",
     "CONTAINERD_IS_OF_DISTRIBUTION": "true",
     "OLDEST_CONTAINERD": "1.6",
+    "NEED_RELEASE": "",
 }
 
 
@@ -203,12 +205,28 @@ def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
     assert "apt-get" not in " ".join(sound.calls())
 
 
+LOGIN = File(LOGINS, "machine apt.example.com login robot password canary\n", mode="0600")
+
+
+def test_a_machine_that_is_unfit_gets_no_password_and_no_mark(sound: Machine) -> None:
+    """The step `repositories` comes before the preparation, and looks at the machine first, as that does."""
+    sound.stub("stat", f'[[ "$*" != *%T* ]] || exec echo cgroup2fs; exec {shutil.which("stat")} "$@"')
+    finished = sound.run("repositories", CLUSTER | MACHINE_VALUES | {"NODE_IP": "192.0.2.1"}, [LOGIN])
+    assert finished.status == 1
+    assert "node1: repositories: expected the node's address 192.0.2.1 on one of the network cards" in finished.stderr
+    assert not sound.path(LOGINS).exists()
+    assert not sound.path("/var/lib/pulumi-kubeadm/owner").exists()
+    finished = sound.run("repositories", CLUSTER | MACHINE_VALUES, [LOGIN])
+    assert finished.status == 0, finished.stderr
+    assert sound.path(LOGINS).read_text() == LOGIN.content
+
+
 def test_a_preparation_that_an_older_version_recorded_is_repaired(sound: Machine) -> None:
     """Its variables are those of its time."""
     values = {
         name: value
         for name, value in MACHINE_VALUES.items()
-        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL"}
+        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL", "NEED_RELEASE"}
     }
     finished = sound.run_part("machine", values)
     assert (finished.status, finished.stderr) == (0, "")
@@ -308,6 +326,21 @@ def test_each_file_system_is_measured(sound: Machine, free: dict[str, int], prob
     finished = sound.run_part("machine", MACHINE_VALUES)
     assert (finished.status == 0) == (problem is None), finished.stderr
     assert problem is None or problem.format(sound.root) in finished.stderr
+
+
+def test_a_disk_that_is_not_mounted_is_named_before_it_is_missed(sound: Machine) -> None:
+    """Images and data of etcd would be on another disk, and hidden once this one is mounted; each is named once."""
+    data, disk = sound.path("/var/lib/etcd"), sound.path("/var/lib")
+    sound.write("/etc/fstab", f"UUID=1 / ext4 defaults 0 1\n#UUID=2 {disk} ext4\nUUID=3 {data} ext4 nofail 0 2\n")
+    sound.stub("mountpoint", "exit 32")
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert finished.status == 1
+    assert f"expected the file system of {data} at {data}, as " in finished.stderr
+    assert "saw nothing mounted there" in finished.stderr
+    sound.write("/etc/fstab", f"UUID=1 / ext4 defaults 0 1\nUUID=2 {disk} ext4 nofail 0 2\n")
+    assert sound.run_part("machine", MACHINE_VALUES).stderr.count("expected") == 1
+    sound.stub("mountpoint")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0
 
 
 def test_cgroup_v1_is_fine_where_kubernetes_takes_it(sound: Machine) -> None:
@@ -419,12 +452,11 @@ def test_a_recorded_preparation_that_does_not_say_where_containerd_comes_from_is
 def test_a_machine_without_a_release_is_refused_where_a_repository_needs_it(sound: Machine) -> None:
     """Debian unstable has none, and Docker no packages for it."""
     sound.write("/etc/os-release", 'ID=debian\nPRETTY_NAME="Debian GNU/Linux forky/sid"\n')
-    source = "/etc/apt/sources.list.d/containerd.list"
-    files = [File(source, "deb https://download.docker.com/linux/{distribution} {codename} stable\n")]
-    finished = sound.run_part("machine", MACHINE_VALUES, files)
+    needs_release = MACHINE_VALUES | {"NEED_RELEASE": "containerd.list"}
+    finished = sound.run_part("machine", needs_release)
     assert finished.status == 1
-    assert "saw PRETTY_NAME=" in finished.stderr
+    assert "of which containerd.list names the packages,\n  saw PRETTY_NAME=" in finished.stderr
     assert "containerd.package" in finished.stderr
-    assert sound.run_part("machine", MACHINE_VALUES, [File(source, "deb https://example.com bookworm x\n")]).status == 0
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0
     sound.write("/etc/os-release", "ID=debian\nVERSION_CODENAME=trixie\n")
-    assert sound.run_part("machine", MACHINE_VALUES, files).status == 0
+    assert sound.run_part("machine", needs_release).status == 0

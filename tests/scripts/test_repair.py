@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.host_files import File
 from operations.status._host_checks import FACTS
 from tests.scripts.cluster import (
     CA,
@@ -236,3 +237,58 @@ def test_files_and_marks_that_are_gone_are_facts_of_a_host(machine: Machine) -> 
     assert f"files_gone\t{machine.path('/etc/lost one')} \n" in finished.stdout
     gone = [str(machine.path(f"{STATE}/{name}")) for name in ("owner", "lost")]
     assert f"marks_gone\t{' '.join(gone)} \n" in finished.stdout
+
+
+SWAP_LINE = "/swap.img none swap sw 0 0\n"
+UNITS = {
+    "kubernetes-backup.timer": "/etc/systemd/system/kubernetes-backup.timer",
+    "kubernetes-serving-certificates.service": "/etc/systemd/system/kubernetes-serving-certificates.service",
+}
+
+
+@pytest.fixture
+def looked_at(machine: Machine) -> Machine:
+    """A machine on which drift finds nothing; the file `off` has the units that are not as they should be."""
+    machine.stub("containerd", 'echo "containerd github.com/containerd/containerd 1.7.24 x"')
+    machine.stub("hostname", "echo node1")
+    machine.stub("dpkg-query", "echo 'installed 1.36.3-1.1'")
+    machine.stub("apt-mark", "printf 'kubeadm\\nkubelet\\nkubectl\\n'")
+    machine.stub("swapon")
+    machine.stub(
+        "systemctl",
+        'unit=${*: -1}; is_off=$(grep --count --line-regexp "$unit" "$ROOT/off" 2>/dev/null)\n'
+        "[[ $unit != swap.target ]] || { [[ $is_off == 1 ]] && echo static || { echo masked; exit 1; }; exit; }\n"
+        "[[ $is_off != 1 ]] || { [[ $* == *--quiet* ]] || echo disabled; exit 1; }",
+    )
+    return machine
+
+
+def drift(machine: Machine) -> str:
+    """Lines that `make drift` shows of the machine, with the paths that it has itself."""
+    staged = [File("/etc/sysctl.d/99-kubernetes.conf", ""), *(File(path, "x") for path in UNITS.values())]
+    for file in staged:
+        machine.write(file.path, file.content).chmod(0o644)
+    finished = machine.run("drift", {"KUBERNETES_VERSION": "1.36.3", "MODULES": "", "KEYRINGS": ""}, staged)
+    assert finished.status == 0, finished.stderr
+    return finished.stdout.replace(str(machine.root), "")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_drift_shows_a_unit_of_the_stack_that_does_not_run(looked_at: Machine, unit: str) -> None:
+    """Without them etcd is saved no more, and no kubelet gets a new certificate."""
+    assert drift(looked_at) == ""
+    looked_at.write("/off", f"{unit}\n")
+    assert drift(looked_at).splitlines() == [
+        f"service {unit}: expected it {wanted}, saw disabled" for wanted in ("to start at boot", "to run")
+    ]
+
+
+def test_drift_shows_swap_that_the_next_boot_turns_on(looked_at: Machine) -> None:
+    """Before that it is off, and the kubelet of a booted machine may not start."""
+    looked_at.write("/etc/fstab", f"#pulumi-kubeadm#{SWAP_LINE}")
+    assert drift(looked_at) == ""
+    looked_at.write("/etc/fstab", SWAP_LINE)
+    assert drift(looked_at) == "/etc/fstab: expected no line with swap, which a boot turns on, saw one\n"
+    looked_at.write("/etc/fstab", "")
+    looked_at.write("/off", "swap.target\n")
+    assert drift(looked_at) == "unit swap.target: expected masked, saw static\n"

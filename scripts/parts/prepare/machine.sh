@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
-#   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP;
+#   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP;
 #   lib/containerd_package.sh lib/kubeadm.sh lib/release.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
@@ -92,6 +92,17 @@ check_disks() {
   done
 }
 
+check_mounts() {
+  local path missing named=" "
+  for path in /var/lib/containerd /var/lib/kubelet /var/lib/etcd; do
+    missing=$(missing_mount "$path")
+    [[ -n $missing && $named != *" $missing "* ]] || continue
+    named+="$missing "
+    find_wrong "the file system of $path at $missing, as /etc/fstab has it" "nothing mounted there" \
+      "mount $missing; or take the line out of /etc/fstab"
+  done
+}
+
 check_system() {
   command -v apt-get >/dev/null || find_wrong "Debian or a derivative with apt" "no apt-get" "cat /etc/os-release"
   [[ -d /run/systemd/system ]] || find_wrong "systemd as the init system" "$(cat /proc/1/comm)" "ps -p 1"
@@ -152,20 +163,19 @@ check_containerd() {
       "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
 }
 
+# A source list may leave the release to the machine.
 check_release() {
-  local sources source release
-  sources=$(staged_below /etc/apt/sources.list.d)
+  local release sources=${NEED_RELEASE:-} # a step of an older version has none
   release=$(release_of_machine)
-  for source in $sources; do
-    [[ -n $release ]] || ! leaves_release "$source" ||
-      find_wrong "a release of Debian or Ubuntu, of which ${source##*/} names the packages" \
-        "$(grep --max-count 1 '^PRETTY_NAME=' /etc/os-release)" \
-        "name the package of this machine in the stack file: containerd.package, and containerd.repository if it has one"
-  done
+  [[ -z $sources || -n $release ]] ||
+    find_wrong "a release of Debian or Ubuntu, of which ${sources//$'\n'/ and } names the packages" \
+      "$(grep --max-count 1 '^PRETTY_NAME=' /etc/os-release)" \
+      "name the package of this machine in the stack file: containerd.package, and containerd.repository if it has one"
 }
 
 check_memory
 check_cpus
+check_mounts
 check_disks
 check_system
 check_memory_cgroup

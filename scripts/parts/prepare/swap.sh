@@ -4,10 +4,8 @@
 
 . "$LIBRARY/lib/swap.sh"
 
-active_swap_line='^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap[[:space:]]'
-
-if grep --quiet --extended-regexp "$active_swap_line" /etc/fstab 2>/dev/null; then
-  edit_fstab "/$active_swap_line/ s/^/$SWAP_COMMENT/"
+if swap_is_in_fstab; then
+  edit_fstab "/$ACTIVE_SWAP_LINE/ s/^/$SWAP_COMMENT/"
   changed "swap is commented out in /etc/fstab; the file as it was: $FSTAB_BEFORE"
 fi
 # Masked: zram and systemd units bring swap back without a line in fstab.

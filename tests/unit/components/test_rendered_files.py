@@ -106,7 +106,9 @@ def test_apt_reads_each_proxy(every: list[Rendered], tmp_path: Path) -> None:
         direct = {name: value for name, value in read.items() if name not in urls}
         assert {name: read.get(name) for name in urls} == urls, content
         assert set(direct.values()) <= {"DIRECT"}
-        assert {name.split("::", 3)[3] for name in direct} <= set(proxy.no_proxy), content
+        repositories = (stack.settings.packages.repository, stack.settings.containerd.repository)
+        servers = {each.server(stack.settings.cluster.kubernetes_version) for each in repositories if each}
+        assert {name.split("::", 3)[3] for name in direct} <= {*proxy.no_proxy, *servers}, content
 
 
 @pytest.mark.skipif(not Path("/usr/lib/systemd/systemd").exists(), reason="no systemd here")
