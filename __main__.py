@@ -14,11 +14,11 @@ The order in which things happen:
 import pulumi
 
 from components.cluster import Cluster
-from components.engine_traffic import leave_out_what_nobody_reads
+from components.engine_traffic import leave_out_traces_and_debug_messages
 from components.settings.passwords import encryption_keys, registry_passwords, repository_passwords
 from components.settings.stack_file import CLUSTER, load_settings
 
-leave_out_what_nobody_reads()
+leave_out_traces_and_debug_messages()
 settings = load_settings()  # raises once, with every problem of the stack file
 cluster = Cluster(
     CLUSTER,

@@ -10,7 +10,7 @@ from pulumi.runtime import resource
 from pulumi.runtime.proto import source_pb2
 
 
-def leave_out_what_nobody_reads() -> None:
+def leave_out_traces_and_debug_messages() -> None:
     """Keep stack traces out of the state, and send no debug messages of the SDK, in this program.
 
     A stack trace has some fifteen frames, ten of them the SDK's own: the traces of six resources are 7 kB of state a

@@ -13,7 +13,7 @@ from components.host_files.load_balancer import load_balancer_files
 from components.host_files.proxy import proxy_files
 from components.host_files.serving_certificates import serving_certificates_files
 from components.host_files.system import HOSTS_FILE, SYSCTLS, system_files
-from components.host_files.vip import NOBODY, vip_files
+from components.host_files.vip import NO_HOSTS, vip_files
 from components.settings import Host, Settings
 
 
@@ -32,7 +32,7 @@ class HostFiles(NamedTuple):
 def files_of(
     host: Host,
     settings: Settings,
-    leaving: Mapping[str, str] = NOBODY,
+    leaving: Mapping[str, str] = NO_HOSTS,
     *,
     comes: bool = False,
     repositories: Sequence[Repository] | None = None,

@@ -12,7 +12,7 @@ from components.host_files.system import LOOPBACK
 from components.settings import Host, Settings
 from components.settings.stack import API_PORT
 
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 CONFIGURATION = "/etc/keepalived/kubernetes-vip.conf"
 SCRIPT = "/etc/keepalived/kubernetes-vip.sh"
 UNIT = "/etc/systemd/system/kubernetes-vip-keepalived.service"
@@ -136,7 +136,7 @@ WantedBy=multi-user.target
 
 
 def vip_files(
-    host: Host, settings: Settings, leaving: Mapping[str, str] = NOBODY, *, comes: bool = False
+    host: Host, settings: Settings, leaving: Mapping[str, str] = NO_HOSTS, *, comes: bool = False
 ) -> list[File]:
     """The files of keepalived on a control plane of a stack with a virtual address; an empty list for any other host.
 

@@ -39,3 +39,5 @@ def password_changes(host: Host, wanted: Wanted, passwords: Passwords) -> Iterat
             what = "registries" if name is StepName.IMAGES else "package repositories"
             effects = [effect_of(path).text for path in sorted({*after, *before})]
             yield f"{host.name}: passwords of {what} change: {effects[-1]}"
+        elif name is StepName.IMAGES and "PASSWORD_KEYS" in wanted.changed_variables(host.name, name):
+            yield f"{host.name}: passwords of registries have other names in the stack, and stay; nothing restarts"

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator
 import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
-from components.host_files import backup, effect_of
+from components.host_files import backup
 from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.review.encryption import key_changes
 from components.review.passwords import Passwords, password_changes
+from components.review.preparation import connection_changes, preparation_changes
 from components.settings import Host
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
@@ -56,6 +57,7 @@ def plan(wanted: Wanted, passwords: Passwords) -> list[str]:
         *addon_changes(wanted),
         *object_changes(wanted, passwords.registries),
         *_leaving(wanted),
+        *connection_changes(wanted),
         *_scripts(wanted),
     ]
     return [f"  {line}" for line in lines] or ["  nothing is done to any node"]
@@ -70,7 +72,7 @@ def _control_plane(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator
         becomes = "becomes the control plane" if step is StepName.INIT else "joins as a control plane"
         yield f"{host.name}: is prepared and {becomes}, Kubernetes {version}"
         return
-    yield from _prepared(host, wanted)
+    yield from preparation_changes(host, wanted)
     yield from password_changes(host, wanted, passwords)
     yield from _images(host, wanted)
     changed = wanted.changed_variables(host.name, step)
@@ -156,7 +158,7 @@ def _worker(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator[str]:
     if not wanted.last.is_member(host.name):
         yield f"{host.name}: is prepared and joins, Kubernetes {wanted.settings.cluster.kubernetes_version}"
         return
-    yield from _prepared(host, wanted)
+    yield from preparation_changes(host, wanted)
     yield from password_changes(host, wanted, passwords)
     yield from _images(host, wanted)
     changed = wanted.changed_variables(host.name, StepName.JOIN)
@@ -181,35 +183,6 @@ def _policies(host: Host, changed: Collection[str]) -> Iterator[str]:
     settings = [setting for variable, setting in POLICIES.items() if variable in changed]
     if settings:
         yield f"{host.name}: {', '.join(settings)} change{'s' if len(settings) == 1 else ''}: the node is verified"
-
-
-def _prepared(host: Host, wanted: Wanted) -> Iterator[str]:
-    step = wanted.step(host.name, StepName.PREPARE)
-    recorded = wanted.last.step(*step.key)
-    if recorded is None:
-        return
-    if not wanted.is_unchanged(step):
-        before, after = recorded.inputs.digests, step.digests
-        paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
-        lines = (effect_of(path).line(path, was_there=path in before, is_there=path in after) for path in paths)
-        for line in dict.fromkeys(lines):
-            yield f"{host.name}: {line}"
-        if "CONTAINERD_PACKAGE" in wanted.changed_variables(*step.key):
-            yield _containerd_package(host, wanted)
-        # `_scripts` yields a single line about new scripts, for all hosts.
-        if not paths and wanted.changed_variables(*step.key) - {"SCRIPTS_VERSION", "CONTAINERD_PACKAGE"}:
-            yield f"{host.name}: preparation runs again, no file changes"
-    elif not wanted.reaches_same_machine(step):
-        yield f"{host.name}: SSH address, user, port or host key changes: preparation runs again"
-
-
-def _containerd_package(host: Host, wanted: Wanted) -> str:
-    before = wanted.last.value(host.name, StepName.PREPARE, "CONTAINERD_PACKAGE")
-    after = wanted.step(host.name, StepName.PREPARE).variables["CONTAINERD_PACKAGE"]
-    return (
-        f"{host.name}: containerd is the package {after} instead of {before}; no update takes the place of a package:"
-        " docs/how-to/containerd-package.md"
-    )
 
 
 def _images(host: Host, wanted: Wanted) -> Iterator[str]:

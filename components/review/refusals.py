@@ -176,10 +176,10 @@ def _gates(wanted: Wanted) -> Iterator[str]:
 def _gates_of(configuration: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Path and name of each feature gate of kubeadm and of the programs of the control plane."""
     own = [("featureGates", name) for name in configuration.get("featureGates") or ()]
-    told = {part: argument_of(content, "feature-gates") or "" for part, content in configuration.items()}
+    arguments = {part: argument_of(content, "feature-gates") or "" for part, content in configuration.items()}
     return own + [
         (f"{part}.extraArgs", gate.partition("=")[0].strip())
-        for part, gates in told.items()
+        for part, gates in arguments.items()
         for gate in gates.split(",")
         if gate.strip()
     ]

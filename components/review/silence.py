@@ -105,11 +105,11 @@ def _login(connection: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _silences(departures: list[Departure]) -> list[str]:
     """Ask each machine once; return what was seen for each departure."""
-    asked = {each.machine.name: (each.machine, each.ssh) for each in departures}
+    machines = {each.machine.name: (each.machine, each.ssh) for each in departures}
     answers = await asyncio.gather(
-        *(silence_of(machine, ssh, attempts=ssh.dial_error_limit) for machine, ssh in asked.values())
+        *(silence_of(machine, ssh, attempts=ssh.dial_error_limit) for machine, ssh in machines.values())
     )
-    seen = dict(zip(asked, answers, strict=True))
+    seen = dict(zip(machines, answers, strict=True))
     return [seen[each.machine.name] for each in departures]
 
 

@@ -74,8 +74,8 @@ def _swap(settings: Settings) -> Iterator[str]:
 def _networks(settings: Settings) -> Iterator[str]:
     networking = settings.cluster.networking
     manager = settings.cluster.cluster_configuration.get("controllerManager")
-    told = argument_of(manager, "node-cidr-mask-size-ipv4") or argument_of(manager, "node-cidr-mask-size")
-    node_mask = int(told) if told and told.isdecimal() else NODE_MASK
+    mask = argument_of(manager, "node-cidr-mask-size-ipv4") or argument_of(manager, "node-cidr-mask-size")
+    node_mask = int(mask) if mask and mask.isdecimal() else NODE_MASK
     shortest, longest = max(node_mask - LARGEST_DIFFERENCE, 0), min(node_mask, SMALLEST_SUBNET)
     if not shortest <= networking.pod_subnet.prefixlen <= longest:
         yield (
@@ -90,11 +90,11 @@ def _networks(settings: Settings) -> Iterator[str]:
 
 
 def _node_ports(settings: Settings) -> Iterator[str]:
-    told = argument_of(settings.cluster.cluster_configuration.get("apiServer"), "service-node-port-range")
+    text = argument_of(settings.cluster.cluster_configuration.get("apiServer"), "service-node-port-range")
     path = "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range"
-    ports = port_range(told) if told is not None else NODE_PORTS
+    ports = port_range(text) if text is not None else NODE_PORTS
     if ports is None:
-        yield f"{path} is two ports such as 30000-32767, found {told!r}"
+        yield f"{path} is two ports such as 30000-32767, found {text!r}"
     elif settings.dashboard.has_node_port and settings.dashboard.node_port not in ports:
         yield (
             f"dashboard.nodePort: expected {ports[0]} to {ports[-1]}, the API server's service-node-port-range, found"

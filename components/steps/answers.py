@@ -29,15 +29,15 @@ class Answers:
 
     def __init__(self, ssh: Ssh) -> None:
         self._ssh = ssh
-        self._asked: dict[str, tuple[float, asyncio.Task[str]]] = {}
+        self._dials: dict[str, tuple[float, asyncio.Task[str]]] = {}
 
     async def silence(self, host: Host) -> str:
         """Ask a machine, as often as the settings say; return what was seen in place of an answer, or nothing."""
-        began, asking = self._asked.get(host.name, (0.0, None))
+        began, asking = self._dials.get(host.name, (0.0, None))
         is_known = asking and (not asking.done() or (not asking.result() and time.monotonic() - began < FRESH_SECONDS))
         if not asking or not is_known:
             asking = asyncio.create_task(silence_of(host, self._ssh, attempts=self._ssh.dial_error_limit))
-            self._asked[host.name] = (time.monotonic(), asking)
+            self._dials[host.name] = (time.monotonic(), asking)
         return await asking
 
 

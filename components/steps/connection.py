@@ -54,6 +54,20 @@ def is_same_machine(recorded: Mapping[str, Any], host: Host, ssh: Ssh) -> bool:
     return all(there.get(name) == value for name, value in now.items())
 
 
+def changed_ssh_settings(recorded: Mapping[str, Any], ssh: Ssh) -> list[str]:
+    """SSH settings of all hosts that a recorded connection was made without."""
+    path = ssh.private_key_file
+    proxy, names = recorded.get("proxy") or {}, ("host", "user", "port", "hostKey")
+    bastion = (ssh.bastion.address, ssh.bastion.user, ssh.bastion.port, ssh.bastion.host_key) if ssh.bastion else None
+    before_and_after = {
+        "ssh.privateKeyFile": (recorded.get("privateKey"), path.read_text() if path and path.is_file() else None),
+        "ssh.bastion": (tuple(proxy.get(name) for name in names) if proxy else None, bastion),
+        "ssh.dialErrorLimit": (recorded.get("dialErrorLimit"), ssh.dial_error_limit),
+        "ssh.perDialTimeout": (recorded.get("perDialTimeout"), ssh.per_dial_timeout),
+    }
+    return [setting for setting, (before, after) in before_and_after.items() if before != after]
+
+
 def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
     if ssh.private_key_file is None:
         return None

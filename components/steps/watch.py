@@ -128,9 +128,9 @@ async def _seen(watched: list[Watched]) -> dict[str, str]:
     seen = dict(zip(machines, await asyncio.gather(*map(_silence, machines.values())), strict=True))
     if SILENT in seen.values():
         busy = {each.host.name for each in watched if not each.may_be_over}
-        asked = [name for name, said in seen.items() if not said and name not in busy]
-        answers = await asyncio.gather(*(_runs_no_step(machines[name]) for name in asked))
-        seen |= {name: IDLE for name, is_idle in zip(asked, answers, strict=True) if is_idle}
+        quiet = [name for name, said in seen.items() if not said and name not in busy]
+        answers = await asyncio.gather(*(_runs_no_step(machines[name]) for name in quiet))
+        seen |= {name: IDLE for name, is_idle in zip(quiet, answers, strict=True) if is_idle}
     return seen
 
 

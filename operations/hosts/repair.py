@@ -203,8 +203,12 @@ class _Node:
         sponsor = self.machine.settings.hosts[inputs_of(recorded).values["HOST_NAME"]]
         membership = rerun(recorded, "membership", values={"RESULT_IS_PLAIN": "true"})
         invitation = self.machine.send(sponsor, membership).output
-        # A machine without a node in the cluster may be reset by the join. A member may run pods.
-        values = {} if self._node() else {"RESET_ON_FAILURE": "true"}
+        values = {}
+        if self.machine.is_control_plane:
+            values = {"RESET_ON_FAILURE": "false"}  # it has its data of etcd; without them its sponsor invites it
+        elif not self._node():
+            # A machine without a node in the cluster may be reset by the join. A member may run pods.
+            values = {"RESET_ON_FAILURE": "true"}
         files = [File(INVITATION_PATH, invitation, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files, values=values))
 

@@ -33,6 +33,7 @@ def cluster_problems(
     yield from state.refusals
     yield from _nodes(state, settings, commands, were_nodes)
     yield from _labels(state, settings, commands)
+    yield from _taints_of_stack(state, settings)
     yield from _control_plane_nodes(state, settings, commands)
     yield from _kube_proxy(state, settings)
     yield from access_problems(state, settings, commands)
@@ -112,6 +113,29 @@ def _labels(state: ClusterState, settings: Settings, commands: StackCommands) ->
                 expected=", ".join(missing),
                 seen="none, or other values, as of a node that registered again",
                 next_command=commands.refresh,
+            )
+
+
+def _taints_of_stack(state: ClusterState, settings: Settings) -> Iterator[Problem]:
+    """Taints of the stack that nodes lack; those of the role of a control plane are told by `_taints`."""
+    for node in state.nodes or []:
+        name = node["metadata"]["name"]
+        host = settings.hosts.get(name)
+        if host is None or host.gone:
+            continue
+        wanted = host.taints if host.role == "worker" else settings.cluster.control_plane_taints
+        found = {(each["key"], each.get("value") or "", each["effect"]) for each in node["spec"].get("taints") or []}
+        missing = [
+            str(taint)
+            for taint in wanted
+            if taint.key not in ROLE_TAINTS and (taint.key, taint.value, taint.effect) not in found
+        ]
+        if missing:
+            yield Problem(
+                f"{name}: taints",
+                expected=", ".join(missing),
+                seen="none, or other values, as of a node that registered again",
+                next_command=f"kubectl taint --overwrite nodes {name} {' '.join(missing)}",
             )
 
 

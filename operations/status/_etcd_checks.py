@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from components.settings import Host, Settings
 from components.settings.encryption import NOT_ENCRYPTED
 from operations.stack.commands import StackCommands
+from operations.status._lost_state import join_anew
 from problem import Problem
 
 Facts = Mapping[str, str]
@@ -31,7 +32,9 @@ COMPACT = (
 LARGER_QUOTA = "a larger quota: quota-backend-bytes in cluster.clusterConfiguration.etcd.local.extraArgs"
 
 
-def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+def etcd_problems(
+    host: Host, settings: Settings, facts: Facts, commands: StackCommands, *, were_nodes: Collection[str]
+) -> Iterator[Problem]:
     """Everything that is wrong with etcd on a control plane, and with the bundles there.
 
     Args:
@@ -39,6 +42,7 @@ def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackC
         settings: of the stack.
         facts: that operations/status/etcd_facts.sh prints; none on a machine that is no control plane yet.
         commands: of the stack.
+        were_nodes: hosts that the last update left as nodes.
     """
     if "initialized_age" not in facts:
         return
@@ -59,7 +63,7 @@ def etcd_problems(host: Host, settings: Settings, facts: Facts, commands: StackC
             " etcd are gone: docs/how-to/lost-etcd-data.md",
         )
         return
-    yield from _members(host, settings, facts, commands)
+    yield from _members(host, settings, facts, commands, were_nodes)
     yield from _leader(host, facts)
     yield from _size(host, facts)
     yield from _encryption(host, settings, facts, commands)
@@ -79,11 +83,18 @@ def _bundle(host: Host, settings: Settings, facts: Facts, commands: StackCommand
         )
 
 
-def _members(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+def _members(
+    host: Host, settings: Settings, facts: Facts, commands: StackCommands, were_nodes: Collection[str]
+) -> Iterator[Problem]:
     members = dict(each.split("=", 1) for each in facts.get("etcd_members", "").split() if "=" in each)
     names = {str(each.internal_ip): each.name for each in settings.living_control_planes}
     if host.name != next(iter(sorted(names.values()))):
         return  # each member knows all of them: one says it
+
+    def next_command(name: str) -> str:
+        """A control plane of the last update without a vote has lost its data; another one has yet to join."""
+        return join_anew(name, commands) if name in were_nodes else commands.up
+
     for address, state in members.items():
         if address not in names:
             yield Problem(
@@ -98,14 +109,14 @@ def _members(host: Host, settings: Settings, facts: Facts, commands: StackComman
                 f"{names[address]}: etcd",
                 expected="a member that votes",
                 seen="one that has not started" if state == "unstarted" else "a learner, of a join that was cut short",
-                next_command=commands.up,
+                next_command=next_command(names[address]),
             )
     for address in names.keys() - members.keys():
         yield Problem(
             f"{names[address]}: etcd",
             expected="a member of etcd",
             seen=f"no member at {address}",
-            next_command=commands.up,
+            next_command=next_command(names[address]),
         )
 
 

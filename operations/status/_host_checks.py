@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
@@ -45,7 +45,13 @@ def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> d
 
 
 def host_problems(
-    host: Host, settings: Settings, facts: Facts, commands: StackCommands, *, is_node: bool | None, was_node: bool
+    host: Host,
+    settings: Settings,
+    facts: Facts,
+    commands: StackCommands,
+    *,
+    is_node: bool | None,
+    were_nodes: Collection[str],
 ) -> Iterator[Problem]:
     """Everything that is wrong on a host.
 
@@ -55,9 +61,9 @@ def host_problems(
         facts: of `facts_of`.
         commands: of the stack.
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
-        was_node: whether the last update left it as a node.
+        were_nodes: hosts that the last update left as nodes.
     """
-    lost = list(lost_problems(host, settings, facts, commands)) if was_node else []
+    lost = list(lost_problems(host, settings, facts, commands)) if host.name in were_nodes else []
     yield from lost
     if not facts["containerd_program"] and facts["joined"] != "yes":
         if not lost:
@@ -75,8 +81,8 @@ def host_problems(
         yield from _kubelet(host, facts, commands)
         if not lost:
             yield from _join(host, facts, commands, is_node=is_node)
-        if was_node:
-            yield from etcd_problems(host, settings, facts, commands)
+        if host.name in were_nodes:
+            yield from etcd_problems(host, settings, facts, commands, were_nodes=were_nodes)
     yield from _system(host, settings, facts, commands)
 
 

@@ -92,6 +92,14 @@ def _marks(host: Host, settings: Settings, gone: list[str], commands: StackComma
         )
 
 
+def join_anew(name: str, commands: StackCommands) -> str:
+    """The advice for one of several control planes without its data: an update alone finds nothing to do."""
+    return (
+        f"set gone: true for {name} in the stack file, then {commands.up}; remove it, then {commands.up}: the machine"
+        " joins anew"
+    )
+
+
 def _reset(host: Host, settings: Settings, facts: Mapping[str, str], commands: StackCommands) -> Problem:
     """The problem of a machine without kubelet.conf, such as `kubeadm reset` leaves one."""
     if host.role == "control-plane" and len(settings.living_control_planes) > 1:
@@ -99,8 +107,7 @@ def _reset(host: Host, settings: Settings, facts: Mapping[str, str], commands: S
             f"{host.name}: control plane",
             expected="a node of the cluster with a member of etcd, as the last update left it",
             seen="no /etc/kubernetes/kubelet.conf: the machine was reset, or is another one",
-            next_command=f"set gone: true for {host.name} in the stack file, then {commands.up}; remove it, then"
-            f" {commands.up}: the machine joins anew",
+            next_command=join_anew(host.name, commands),
         )
     if host.role == "control-plane" and facts["cluster_data"] != "yes":
         return Problem(

@@ -122,8 +122,8 @@ def _hosts(
                 yield answer
                 continue
             facts[host.name] = answer
-            is_node, was_node = None if names is None else host.name in names, host.name in were_nodes
-            yield from host_problems(host, settings, answer, commands, is_node=is_node, was_node=was_node)
+            is_node = None if names is None else host.name in names
+            yield from host_problems(host, settings, answer, commands, is_node=is_node, were_nodes=were_nodes)
     yield from port_problems(settings, facts, commands)
 
 

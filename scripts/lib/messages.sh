@@ -9,10 +9,10 @@ FAILURE+='|^(E|W): |^Err:|^dpkg: error|^Errors were encountered|have unmet depen
 MOST_FAILURE_LINES=30
 
 # failure_lines FILE: each such line of the output in the file with the indented lines that follow it, which give the reason;
-# the last lines of an output that has none. Colours of a terminal are left out.
+# the last lines of an output that has none. Codes of a terminal are left out, as tput prints them too.
 failure_lines() {
   local plain
-  plain=$(sed --regexp-extended 's/\x1b\[[0-9;]*[A-Za-z]//g; s/\r$//; /^[[:space:]]*$/d' "$1")
+  plain=$(sed --regexp-extended 's/\x1b(\[[0-9;?]*[A-Za-z]|\([A-Z0-9])//g; s/\r$//; /^[[:space:]]*$/d' "$1")
   awk -v failure="$FAILURE" -v most="$MOST_FAILURE_LINES" '
     $0 ~ failure { is_reason = 1 }
     !/^[[:space:]]/ && $0 !~ failure || /\[WARNING / { is_reason = 0 }

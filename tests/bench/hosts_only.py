@@ -6,7 +6,7 @@ import pulumi
 
 from components.addons.calico import calico_images
 from components.control_planes import make_control_planes
-from components.engine_traffic import leave_out_what_nobody_reads
+from components.engine_traffic import leave_out_traces_and_debug_messages
 from components.host import PreparedHost
 from components.lifetime import Lifetime, identity_of, sealing_key_of
 from components.review.clones import warn_of_clones
@@ -57,5 +57,5 @@ class HostsOnly(pulumi.ComponentResource):
 
 
 if __name__ == "__main__":
-    leave_out_what_nobody_reads()
+    leave_out_traces_and_debug_messages()
     HostsOnly("cluster", load_settings())

@@ -46,7 +46,7 @@ def test_samples_hold_what_must_not_be_shown() -> None:
 def test_an_output_without_such_lines_is_shown_from_its_end(tmp_path: Path) -> None:
     """A format that nobody knows yet."""
     log = tmp_path / "log"
-    log.write_text("".join(f"\x1b[1mline {number}\x1b[0m\r\n\n" for number in range(40)))
+    log.write_text("".join(f"\x1b[?25l\x1b[1mline {number}\x1b(B\x1b[m\r\n\n" for number in range(40)))
     assert failure_lines(log) == "".join(f"line {number}\n" for number in range(30, 40))
 
 

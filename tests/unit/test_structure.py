@@ -58,6 +58,29 @@ def test_components_and_local_know_nothing_of_each_other(path: Path) -> None:
     assert {name.partition(".")[0] for name in imports(path)} & FORBIDDEN.get(folder, set()) == set()
 
 
+RIDDLES = {"asked", "nobody", "told"}
+"""Parts of names that leave open which thing they name, such as `told` for the arguments of a program."""
+
+
+def riddles(text: str) -> Iterator[str]:
+    """Names in the source of a module that have such a part."""
+    for node in ast.walk(ast.parse(text)):
+        names = (getattr(node, field, None) for field in ("id", "name", "attr", "arg"))
+        yield from (name for name in names if isinstance(name, str) and RIDDLES & set(name.lower().split("_")))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_name_says_which_thing_it_names(path: Path) -> None:
+    """A reader knows the thing without the line that made it."""
+    assert list(riddles(path.read_text())) == []
+
+
+def test_the_rule_of_names_finds_every_kind_of_name() -> None:
+    """Variables, functions, classes, attributes and arguments; other words that hold such a part are allowed."""
+    text = "told = 1\ndef f_asked(is_told):\n    self.asked = masked\nclass Told:\n    pass"
+    assert sorted(riddles(text)) == ["Told", "asked", "f_asked", "is_told", "told"]
+
+
 def clauses(text: str) -> Iterator[str]:
     """Docstrings in the source of a module, of private names and constants too, that begin with a clause."""
     for node in ast.walk(ast.parse(text)):

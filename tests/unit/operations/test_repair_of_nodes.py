@@ -125,6 +125,37 @@ def test_a_control_plane_is_verified_and_never_initialised_or_reset(hosts: Hosts
     assert inputs_of(hosts.text("init")).values["RESET_ON_FAILURE"] == "false"
 
 
+def with_joined_control_plane(hosts: Hosts) -> Hosts:
+    """The same cluster, where node2 is a control plane that joined, and the policy allows resets."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    hosts.stack.settings = lambda: parse_settings(stack)
+    hosts.stack.recorded |= dict([recorded("node2", "join", RESET_ON_FAILURE="true")])
+    return hosts
+
+
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_a_control_plane_that_joined_is_not_reset_with_or_without_its_node(hosts: Hosts, is_registered: bool) -> None:
+    """Its member of etcd votes: it registers again as the first one does, and needs no invitation for that."""
+    with_joined_control_plane(hosts).outputs["membership"] = ""
+    if not is_registered:
+        hosts.server.answers[NODE] = (404, {"message": 'nodes "node2" not found'})
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert hosts.order() == [
+        "node2 reclaim",
+        "node2 scripts",
+        "node2 prepare",
+        "node2 images",
+        "node1 membership",
+        "node2 join",
+        "node1 pod_network",
+    ]
+    join = inputs_of(hosts.text("join"))
+    assert join.values["RESET_ON_FAILURE"] == "false"
+    assert join.files[INVITATION_PATH] == ""
+    assert inputs_of(hosts.text("reclaim")).values["CONTROL_PLANE_VERSION"] == "1.36.3"
+
+
 def test_every_script_comes_with_its_run(hosts: Hosts) -> None:
     """A host may have lost its scripts, and those it has may be of another version."""
     assert __main__.main(["repair", "shop", "node2"]) == 0

@@ -222,6 +222,25 @@ def test_an_unreachable_node_is_named_without_the_dashboard_too(look: Look) -> N
     look.assert_well()
 
 
+def test_taints_that_a_node_has_lost_are_named_with_their_command(look: Look) -> None:
+    """A worker that registers again has those of its join; an update does not set again what it has set before."""
+    stack = with_workers("node2")
+    gpu = {"key": "gpu", "value": "a", "effect": "NoSchedule"}
+    stack["hosts"]["node2"]["taints"] = [gpu, {"key": "slow", "effect": "NoExecute"}]
+    look.settings = settings(
+        hosts=stack["hosts"],
+        cluster=stack["cluster"] | {"controlPlaneTaints": [CONTROL_PLANE_TAINT, gpu]},
+    )
+    printed = look.printed()
+    assert "node2: taints: expected gpu=a:NoSchedule, slow:NoExecute" in printed
+    assert "Next: kubectl taint --overwrite nodes node2 gpu=a:NoSchedule slow:NoExecute\n" in printed
+    assert "Next: kubectl taint --overwrite nodes node1 gpu=a:NoSchedule\n" in printed
+    assert printed.count("Next:") == 2
+    look.items("/api/v1/nodes")[0]["spec"]["taints"].append(gpu)
+    look.items("/api/v1/nodes")[1]["spec"]["taints"] = [gpu, {"key": "slow", "effect": "NoExecute"}]
+    look.assert_well()
+
+
 def test_labels_that_a_node_has_lost_are_applied_again(look: Look) -> None:
     """A node that registers again has none of the stack's."""
     stack = with_workers("node2")

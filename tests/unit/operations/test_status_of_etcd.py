@@ -23,19 +23,22 @@ WELL = {
 }
 
 
-def problems(**facts: str) -> list[str]:
+def problems(*were_nodes: str, **facts: str) -> list[str]:
     """What is wrong with etcd on node1, of two control planes."""
     stack = with_workers("node2")
     stack["hosts"]["node2"]["role"] = "control-plane"
     settings = parse_settings(stack)
-    return [str(each) for each in etcd_problems(settings.hosts["node1"], settings, WELL | facts, SHOP)]
+    return [
+        str(each)
+        for each in etcd_problems(settings.hosts["node1"], settings, WELL | facts, SHOP, were_nodes=were_nodes)
+    ]
 
 
 def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
     """Nor of a machine that is no control plane yet."""
     assert problems() == []
     settings = parse_settings(with_workers("node2"))
-    assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP)) == []
+    assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP, were_nodes=())) == []
 
 
 @pytest.mark.parametrize(
@@ -83,14 +86,22 @@ def test_what_is_wrong_with_etcd(facts: dict[str, str], seen: str, next_command:
     assert next_command in problem
 
 
+@pytest.mark.parametrize("members", ["192.0.2.11=voter", VOTERS.replace("12=voter", "12=unstarted")])
+def test_a_control_plane_of_the_last_update_without_its_member_joins_anew(members: str) -> None:
+    """As one that was reset by hand: an update alone has nothing to do for it."""
+    (problem,) = problems("node1", "node2", etcd_members=members)
+    advice = "set gone: true for node2 in the stack file, then pulumi up --stack shop; remove it"
+    assert f"Next: {advice}, then pulumi up --stack shop: the machine joins anew" in problem
+
+
 def test_a_cluster_of_yesterday_without_a_bundle_is_told(tmp_path: Path) -> None:
     """A new one has time until the second turn of its timer."""
     stack = parse_settings(with_workers("node2"))
     host = stack.hosts["node1"]
     young = {**WELL, "etcd_members": "192.0.2.11=voter", "initialized_age": str(HOUR)}
     del young["bundle_age"]
-    assert list(etcd_problems(host, stack, young, SHOP)) == []
-    (problem,) = etcd_problems(host, stack, young | {"initialized_age": str(24 * HOUR)}, SHOP)
+    assert list(etcd_problems(host, stack, young, SHOP, were_nodes=())) == []
+    (problem,) = etcd_problems(host, stack, young | {"initialized_age": str(24 * HOUR)}, SHOP, were_nodes=())
     assert problem.seen == "no bundle; the timer did not run"
 
 
@@ -142,7 +153,7 @@ def test_secrets_of_which_etcd_does_not_tell_are_no_answer(tmp_path: Path) -> No
     stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}
     settings = parse_settings(stack)
     well = WELL | {"etcd_members": "192.0.2.11=voter"}
-    (problem,) = etcd_problems(settings.hosts["node1"], settings, well, SHOP)
+    (problem,) = etcd_problems(settings.hosts["node1"], settings, well, SHOP, were_nodes=())
     assert problem.seen == "no answer"
 
 
@@ -202,7 +213,9 @@ def with_key(writers: str, name: str = "node1", *, enabled: bool = True) -> list
     settings = parse_settings(stack)
     return [
         f"{each.expected}, {each.seen}"
-        for each in etcd_problems(settings.hosts[name], settings, WELL | {"secret_writers": writers}, SHOP)
+        for each in etcd_problems(
+            settings.hosts[name], settings, WELL | {"secret_writers": writers}, SHOP, were_nodes=()
+        )
     ]
 
 

@@ -34,14 +34,16 @@ def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
     return Wanted("cluster", settings, last, identity, key, steps)
 
 
-def planned(stack: Stack, last: LastUpdate, password: str = recording.PASSWORD) -> list[str]:
+def planned(
+    stack: Stack,
+    last: LastUpdate,
+    password: str = recording.PASSWORD,
+    *,
+    repository_password: str = recording.REPOSITORY_PASSWORD,
+) -> list[str]:
     """The lines of the plan, without their indentation."""
-    return [
-        line.strip()
-        for line in plan(
-            wanted_by(stack, last), Passwords({"hub.example.com": password}, {"apt.example.com": password})
-        )
-    ]
+    passwords = Passwords({"hub.example.com": password}, {"apt.example.com": repository_password})
+    return [line.strip() for line in plan(wanted_by(stack, last), passwords)]
 
 
 def impossible(stack: Stack, last: LastUpdate) -> list[str]:
