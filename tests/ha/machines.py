@@ -150,8 +150,10 @@ def until(condition: Callable[[], bool], seconds: int) -> None:
             if condition():
                 return
             seen = "not yet"
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            seen = f"{error}: {error.stderr}"
+        except subprocess.CalledProcessError as error:
+            seen = str(error.stderr)
+        except subprocess.TimeoutExpired as error:
+            seen = str(error)
         assert time.monotonic() < end, f"after {seconds} s: {seen}"
         time.sleep(1)  # the cluster gets there in its own time
 
