@@ -104,13 +104,13 @@ def _node_ports(settings: Settings) -> Iterator[str]:
 
 def _lists_of_kubeadm(settings: Settings) -> Iterator[str]:
     for (part, name), own in LISTS_OF_KUBEADM.items():
-        told = argument_of(settings.cluster.cluster_configuration.get(part), name)
-        named = {each.strip() for each in told.split(",")} if told is not None else set(own)
+        argument = argument_of(settings.cluster.cluster_configuration.get(part), name)
+        named = {each.strip() for each in argument.split(",")} if argument is not None else set(own)
         lacking = [each for each in own if not {each, f"-{each}"} & named]
         if lacking:
             yield (
                 f"cluster.clusterConfiguration.{part}.extraArgs: {name} replaces the list of kubeadm; name"
-                f" {' and '.join(lacking)} too, found {told!r}"
+                f" {' and '.join(lacking)} too, found {argument!r}"
             )
 
 
