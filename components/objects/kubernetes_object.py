@@ -40,7 +40,7 @@ class KubernetesObject:
     def sent(self) -> dict[str, Any]:
         """The inputs that the provider gets.
 
-        The owner of the fields has one name, as for objects of add-ons. The provider's own name differs in each state, so
+        The owner of the fields has one name, as for objects of add-ons. The provider's own name differs in each state:
         in a cluster that was restored, or whose state was lost, the API would refuse a changed field as a conflict.
         """
         if self.is_patch:
