@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import pulumi
 import pytest
@@ -50,6 +51,7 @@ class Looks:
         self.said, self.count, self.busy, self.logins = said, 0, busy, 0
         self.ended: list[tuple[int, int]] = []
         self.errors: list[str] = []
+        monkeypatch.setattr(Watch, "_of_program", WeakSet())  # programs of other tests ran in this process
         monkeypatch.setattr(watch, "LOOK_SECONDS", 0)
         monkeypatch.setattr(watch, "silence_of", self.silence_of)
         monkeypatch.setattr(watch, "run_as_root", self.run_as_root)
