@@ -18,8 +18,10 @@ NOT_COMPARED = {
     "run/pulumi-kubeadm/lock": "empty; a reboot takes it away",
     "proc/uptime": "time",
     "var/lib/pulumi-kubeadm$": "each run makes the directory; what is in it is compared",
+    "etc/kubernetes/api-server$": "the first file makes the directory, and an edit that is taken back leaves it",
     "world/requests": "the number of requests to the API",
     "world/restarts-": "how often a component restarted; what it runs with is compared",
+    "var/lib/etcd/before-recovery-[^.]*$": "a copy of the data for each attempt of a recovery",
 }
 """Expressions for the beginnings of paths, with the reason."""
 SKIPPED = re.compile("|".join(NOT_COMPARED))
