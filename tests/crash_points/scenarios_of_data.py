@@ -7,9 +7,12 @@ from components.steps.step import StepName
 from operations.etcd.restore import with_bundle
 from tests.crash_points.scenarios import (
     FIRST,
+    OLD,
     SCENARIOS,
     SEVERAL,
     Scenario,
+    prepared,
+    sent,
     with_control_plane,
 )
 from tests.crash_points.world import Run, World
@@ -29,5 +32,6 @@ OF_DATA = [
     Scenario("recover-create", "node1", FIRST, RECOVERY, arrange=with_lost_majority),
     Scenario("restore-create", "node1", (), LAID),
     Scenario("restore-create-again", "node1", (LAID,), LAID),
+    Scenario("init-create-restored", "node1", (LAID, *prepared(OLD, "node1")), sent(OLD, "node1", StepName.INIT)),
 ]
 ALL = [*SCENARIOS, *OF_DATA]
