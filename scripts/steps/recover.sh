@@ -12,6 +12,7 @@ export KUBECONFIG=$ADMIN_CONF
 ETCD_DATA=/var/lib/etcd
 # Each attempt has a copy of its own: those of earlier ones hold what is gone since.
 BEFORE_RECOVERY=$ETCD_DATA/before-recovery-$(date --utc +%Y%m%dT%H%M%SZ)
+while [[ -e $BEFORE_RECOVERY ]]; do BEFORE_RECOVERY+=-again; done # of an attempt in the same second
 
 is_alone() {
   local members count

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash_points.compare import BUNDLES, state_of
 from tests.crash_points.scenarios import Scenario
 from tests.crash_points.scenarios_of_data import ALL
 from tests.crash_points.sweep import OF_TRACER, Kind, Sweep
 from tests.crash_points.tracer import IS_SUPPORTED, Tracer
 from tests.crash_points.world import World
+from tests.scripts.bundles import FILES, bundle
 
 KINDS = [kind for kind in Kind if IS_SUPPORTED or kind not in OF_TRACER]
 
@@ -33,6 +35,24 @@ def test_a_step_that_is_disturbed_comes_to_its_end(scenario: Scenario, kinds: li
         points = sweep.points(kind)
         if points:
             assert sweep.findings(kind, points * 2 // 3 + 1) == [], kind
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        (bundle(), "whole"),
+        (bundle()[:-9], "not whole"),
+        (bundle(FILES, level=0).replace(b"old\n", b"new\n"), "not whole"),
+        (bundle({"about": FILES["about"]}), "not whole"),
+        (b"", "not whole"),
+    ],
+)
+def test_a_bundle_is_compared_by_whether_it_is_whole(tmp_path: Path, content: bytes, seen: str) -> None:
+    """Its bytes have the time of the run."""
+    file = tmp_path / BUNDLES / "dev.bundle"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    assert state_of(tmp_path)[BUNDLES + "dev.bundle"].split(" ", 1)[1] == seen
 
 
 needs_tracer = pytest.mark.skipif(not IS_SUPPORTED, reason="the tracer knows one architecture")

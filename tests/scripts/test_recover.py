@@ -69,7 +69,7 @@ def recover(machine: Machine, others: str = "") -> Finished:
 
 def copies(machine: Machine) -> list[str]:
     """What the copies of the data hold."""
-    return [path.read_text() for path in sorted(machine.path("/var/lib/etcd").glob("before-recovery-*Z/snap/db"))]
+    return [path.read_text() for path in sorted(machine.path("/var/lib/etcd").glob("before-recovery-*/snap/db"))]
 
 
 def is_untouched(machine: Machine) -> bool:
@@ -142,6 +142,18 @@ def test_a_second_loss_has_a_copy_of_its_own(lost: Machine) -> None:
     assert recover(lost).status == 0
     assert copies(lost) == ["old\n", "before\n"]
     assert old.read_text() == "old\n"
+
+
+def test_attempts_within_one_second_have_a_copy_each(lost: Machine) -> None:
+    """The first one was cut short after its copy, before etcd forgot its members."""
+    lost.stub("date", "echo 20261126T000000Z")
+    lost.write("/refuses", "")
+    assert recover(lost).status == 1
+    lost.path("/refuses").unlink()
+    finished = recover(lost)
+    assert finished.status == 0, finished.stderr
+    assert copies(lost) == ["before\n", "before\n"]
+    assert "before-recovery-20261126T000000Z-again" in finished.stderr
 
 
 def test_a_full_etcd_goes_on_alone(lost: Machine) -> None:

@@ -6,13 +6,17 @@
   exit 1
 }
 
-# etcdctl ARGUMENT...: the members of etcd are lines of a file beside the objects of the cluster.
+# etcdctl ARGUMENT...: the members of etcd are lines of a file beside the objects of the cluster, and so are Secrets: each is the
+# name of the key that it is written with.
 etcdctl() {
   meet
   case "$*" in
     *"member list") cat "$OBJECTS/members" ;;
     *"member remove "*) sed --in-place "/^${!#},/d" "$OBJECTS/members" ;;
     *"move-leader "*) echo "${!#}" >"$OBJECTS/leader" ;;
+    *"get /registry/secrets/"*)
+      sed 's/^/k8s:enc:secretbox:v1:/; s/$/:/; s/.*:identity:$/k8s/; s/.*/"Key" : "x"\n"Value" : "&\\x00"/' "$OBJECTS/secrets"
+      ;;
     *"endpoint status "*) printf '"Leader" : %d\n' "0x$(<"$OBJECTS/leader")" ;;
   esac
 }

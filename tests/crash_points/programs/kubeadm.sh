@@ -18,8 +18,11 @@ write_manifests() {
   document ClusterConfiguration
   mkdir -p "$KUBERNETES/manifests"
   for name in "$@"; do
-    printf '    image: registry.k8s.io/%s:v%s\n# %s\n' "$name" "$OF_KUBEADM" "$DOCUMENT" \
+    printf '    - %s\n    image: registry.k8s.io/%s:v%s\n# %s\n' "$name" "$name" "$OF_KUBEADM" "$DOCUMENT" \
       >"$KUBERNETES/manifests/$name.yaml"
+    if [[ $name == kube-apiserver && $DOCUMENT == *encryption-provider-config* ]]; then
+      echo "    - --encryption-provider-config=$KEYS_OF_SECRETS" >>"$KUBERNETES/manifests/$name.yaml"
+    fi
     [[ $name != etcd ]] || echo "# $ETCD_ARGUMENT" >>"$KUBERNETES/manifests/$name.yaml"
   done
 }
@@ -67,7 +70,9 @@ mark_control_plane() {
 write_control_plane() {
   local name
   mkdir -p "$KUBERNETES/pki/etcd"
-  for name in ca etcd/ca etcd/server; do echo certificate >"$KUBERNETES/pki/$name.crt"; done
+  for name in ca etcd/ca etcd/server; do
+    [[ -e $KUBERNETES/pki/$name.crt ]] || echo certificate >"$KUBERNETES/pki/$name.crt"
+  done
   write_certificate
   for name in admin controller-manager scheduler kubelet; do
     printf 'clusters:\n    client-certificate-data: eA==\n' >"$KUBERNETES/$name.conf"
@@ -80,10 +85,11 @@ init() {
   write_control_plane
   write_kubelet_configuration
   mkdir -p "$OBJECTS/objects" "$OBJECTS_HERE/snap"
-  echo data >"$OBJECTS_HERE/snap/db"
+  [[ -s $OBJECTS_HERE/snap/db ]] || echo data >"$OBJECTS_HERE/snap/db"
   echo "a1, started, $HOST_NAME, https://192.0.2.11:2380, https://192.0.2.11:2379, false" >"$OBJECTS/members"
   echo a1 >"$OBJECTS/leader"
   start_kubelet
+  write_secrets
   for name in kubeadm kubelet; do upload "$name"; done
   mark_control_plane
   for name in cluster-info coredns kube-proxy; do upload "$name"; done

@@ -4,7 +4,7 @@
 words=() kubeconfig=${KUBECONFIG:-}
 while (($# > 0)); do
   case $1 in
-    --request-timeout=* | --overwrite | --ignore-daemonsets | --timeout=*) ;;
+    --request-timeout=* | --overwrite | --ignore-daemonsets | --timeout=* | --wait=*) ;;
     --namespace | --server) shift ;;
     --kubeconfig)
       shift
@@ -79,6 +79,13 @@ case "$1 $2" in
   "get crd") echo crd ;;
   "delete secret") rm -f "$OBJECTS/objects/$3" ;;
   "get secret") printf 0-1 ;;
+  "get secrets")
+    if [[ $* == *--all-namespaces* ]]; then echo default && exit; fi
+    reads_secrets
+    ;;
+  "replace --filename") reads_secrets && write_secrets ;;
+  "get nodes") for name in "$OBJECTS"/nodes/*; do echo "node/${name##*/}"; done ;;
+  "delete node/"*) for name in "${@:2}"; do rm -r "$OBJECTS/nodes/${name#*/}"; done ;;
   "get clusterrolebinding") if [[ -e $OBJECTS/objects/provider ]]; then cat "$OBJECTS/objects/provider"; fi ;;
   "auth can-i") [[ -s $OBJECTS/objects/provider ]] ;;
   "apply --filename")

@@ -4,6 +4,7 @@
 
 WORLD=$ROOT/world
 KUBERNETES=$ROOT/etc/kubernetes
+KEYS_OF_SECRETS=$KUBERNETES/api-server/encryption.yaml
 KUBELET_CONFIGURATION=$ROOT/var/lib/kubelet/config.yaml
 # Objects of the cluster: in this machine's etcd, or those of a cluster elsewhere.
 OBJECTS=$ROOT/var/lib/etcd/member
@@ -57,11 +58,13 @@ version_of() {
 # kubelet_runs: it is started, and could read its configuration.
 kubelet_runs() { [[ -s $WORLD/running/kubelet && -s $KUBELET_CONFIGURATION && -s $KUBERNETES/kubelet.conf ]]; }
 
-# A kubelet restarts a static pod whose manifest changed; a component reads its certificate when it starts.
+# A kubelet restarts a static pod whose manifest changed, and ends one whose manifest is gone; a component reads its certificate,
+# and the API server the keys of Secrets, when it starts.
 sync_static_pods() {
   local name
   kubelet_runs || return 0
   for name in "${COMPONENTS[@]}"; do
+    if [[ ! -e $KUBERNETES/manifests/$name.yaml && -e $WORLD/running/$name ]]; then rm "$WORLD/running/$name"; fi
     [[ -s $KUBERNETES/manifests/$name.yaml ]] || continue
     content "$KUBERNETES/manifests/$name.yaml"
     fact "running/$name"
@@ -73,6 +76,33 @@ start_component() {
   [[ $1 != kube-apiserver ]] || content "$KUBERNETES/manifests/$1.yaml" "$KUBERNETES"/pki/apiserver.{crt,key}
   state "running/$1" "$CONTENT"
   printf . >>"$WORLD/restarts-$1"
+  case $1 in
+    kube-apiserver) read_keys ;;
+    # With this argument it is the only member of a new cluster, with its data.
+    etcd) if [[ $CONTENT == *--force-new-cluster* ]]; then sed --in-place --quiet 1p "$ROOT/var/lib/etcd/member/members"; fi ;;
+  esac
+}
+
+# read_keys: the names of the keys of Secrets by which the API server runs, the one first that it writes with.
+read_keys() {
+  local names=identity
+  if [[ $CONTENT == *"--encryption-provider-config=$KEYS_OF_SECRETS"[' |']* && -e $KEYS_OF_SECRETS ]]; then
+    names=$(sed --quiet 's/.*{name: "\([^"]*\)".*/\1/p; s/^ *- \(identity\):.*/\1/p' "$KEYS_OF_SECRETS")
+  fi
+  state running/keys "$names"
+}
+
+# reads_secrets: the API server has the keys of all Secrets.
+reads_secrets() {
+  local writer
+  fact running/keys
+  while read -r writer; do
+    [[ $'\n'$FACT$'\n' == *$'\n'"$writer"$'\n'* ]] || return 1
+  done <"$OBJECTS/secrets"
+}
+write_secrets() {
+  fact running/keys
+  printf '%s\n%s\n' "${FACT%%$'\n'*}" "${FACT%%$'\n'*}" >"$OBJECTS/secrets"
 }
 container_of() {
   fact "restarts-$1"
@@ -84,7 +114,15 @@ api_is_up() {
   sync_static_pods
   kubelet_runs && [[ -d $OBJECTS && -s $WORLD/running/kube-apiserver && -s $WORLD/running/etcd ]] &&
     [[ -s $KUBERNETES/manifests/kube-apiserver.yaml && -s $KUBERNETES/manifests/etcd.yaml ]] &&
-    [[ -s $KUBERNETES/pki/apiserver.crt && -s $KUBERNETES/pki/apiserver.key ]]
+    [[ -s $KUBERNETES/pki/apiserver.crt && -s $KUBERNETES/pki/apiserver.key ]] && has_majority
+}
+
+# has_majority: where the others are lost, this member of etcd serves alone only.
+has_majority() {
+  local members
+  [[ -e $WORLD/others-are-lost ]] || return 0
+  mapfile -t members <"$OBJECTS/members"
+  ((${#members[@]} == 1))
 }
 
 # start_kubelet: it registers its node when it starts.

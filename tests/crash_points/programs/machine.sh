@@ -88,7 +88,33 @@ ask_api_server() {
   esac
 }
 
+# restore_etcd ARGUMENT...: the program of etcd's image that makes data of a snapshot: of a complete cluster, with this node and
+# one more.
+restore_etcd() {
+  local name
+  local data=$* # of a list, the pattern below would be taken from each word
+  data=${data#*--data-dir }
+  data=${data%% *}
+  [[ ! -e $data ]] || exit 1
+  mkdir -p "$data/member/snap" "$data/member/objects" "$data/member/nodes/"{node9,"$HOST_NAME"}
+  cp "$1" "$data/member/snap/db"
+  for name in kubeadm-config kubelet-config kube-proxy coredns cluster-info of-bundle; do
+    echo "of the bundle" >"$data/member/objects/$name"
+  done
+}
+
 case ${0##*/} in
+  ctr)
+    case "$*" in
+      *" etcdutl version") ;;
+      *" --help") echo --bump-revision ;;
+      *" snapshot restore "*)
+        while [[ $1 != restore ]]; do shift; done
+        restore_etcd "${@:2}"
+        ;;
+    esac
+    ;;
+  date) if [[ $* == "--utc +"* ]]; then echo 20261126T000000Z; else exec /usr/bin/date "$@"; fi ;; # all runs are at one time
   systemctl) systemctl "$@" ;;
   apt-get) apt_get "$@" ;;
   apt-mark) apt_mark "$@" ;;
