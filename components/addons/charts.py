@@ -143,7 +143,11 @@ def _address(chart: Chart) -> str:
         _refuse(index, "the index of a repository of charts", "something else", "correct `repository`")
     versions = {str(each["version"]): each for each in entries}
     if chart.version not in versions:
-        seen = f"versions {', '.join(list(versions)[:5])}" if versions else f"charts {', '.join(map(str, list(charts)[:10]))}"
+        seen = (
+            f"versions {', '.join(list(versions)[:5])}"
+            if versions
+            else f"charts {', '.join(map(str, list(charts)[:10]))}"
+        )
         _refuse(index, f"version {chart.version} of the chart {chart.name}", seen, "correct `name` or `version`")
     found = versions[chart.version].get("urls")
     if not (isinstance(found, list) and found and isinstance(found[0], str)):

@@ -13,8 +13,8 @@ DEFAULTS = {
     "nodefs.inodesFree": "5%",
     "imagefs.available": "15%",
 }
-"""Hard thresholds of the kubelet on Linux, in every version that a stack may have. It takes them where a configuration has
-none at all; where it has one, the others are 0: "Hard eviction thresholds" of Kubernetes' page on node pressure."""
+"""Hard thresholds of the kubelet on Linux, in every version that a stack may have. It takes them where a configuration
+has none at all; where it has one, the others are 0: "Hard eviction thresholds" of Kubernetes' page on node pressure."""
 
 
 def warn_of_eviction(settings: Settings) -> None:

@@ -79,9 +79,7 @@ class Role(Model):
     rules: tuple[Rule, ...] = Field(min_length=1, description="Rules of the role")
     users: tuple[Subject, ...] = Field((), description="Users with the role, as the API server names them")
     groups: tuple[Subject, ...] = Field((), description="Groups with the role, as the API server names them")
-    service_accounts: tuple[Account, ...] = Field(
-        (), description="Service accounts with the role, as `NAMESPACE/NAME`"
-    )
+    service_accounts: tuple[Account, ...] = Field((), description="Service accounts with the role, as `NAMESPACE/NAME`")
 
 
 ADMIN_USER = "admin-user"

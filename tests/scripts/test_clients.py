@@ -60,9 +60,9 @@ def test_a_rule_that_may_stay_is_told_by_a_step_that_fails(machine: Machine) -> 
 
 def test_a_kernel_that_cannot_refuse_does_not_end_the_step(machine: Machine) -> None:
     """As a machine without iptables: requests may fail, and the virtual address is not left behind."""
-    script = (
-        f'{LIBRARIES}. "$LIBRARY/lib/etcd.sh"\nask_members() {{ ANSWER=$(printf "a\\nb"); }}\nturn_clients_away'
-    )
+    script = f'{LIBRARIES}. "$LIBRARY/lib/etcd.sh"\nask_members() {{ ANSWER=$(printf "a\\nb"); }}\nturn_clients_away'
     status, said, _ = told(machine, script, '[[ $* != *--insert* ]] || { echo "no REJECT" >&2; exit 2; }')
     assert status == 0, said
-    assert "node1: requests may fail while etcd restarts: iptables does not turn clients away, and says: no REJECT" in said
+    assert (
+        "node1: requests may fail while etcd restarts: iptables does not turn clients away, and says: no REJECT" in said
+    )

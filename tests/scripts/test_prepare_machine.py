@@ -398,11 +398,11 @@ def test_a_load_balancer_that_is_not_there_is_missed_before_anything_is_changed(
 
 ESSENTIAL = {
     "base": "awk bash cmp dpkg dpkg-query find flock getent grep hostname mountpoint sed xargs",
-    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc printf readlink"
-    " realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
+    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc printf"
+    " readlink realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
     "apt": "apt-cache apt-get",
 }
-"""Programs that every Debian has: of packages that are essential, or needed by these, and of apt, which a finding names."""
+"""Programs that every Debian has: of packages that are essential, or needed by these, and of apt."""
 
 
 def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(sound: Machine) -> None:

@@ -29,7 +29,7 @@ class Opener:
         self.errors = errors
         self.asked = 0
 
-    def open(self, *_: object, timeout: float) -> SimpleNamespace:
+    def open(self, *_: object, **__: object) -> SimpleNamespace:
         """An answer, when the errors are at their end."""
         self.asked += 1
         if self.errors:
@@ -54,9 +54,7 @@ def test_half_of_an_answer_is_waited_for_as_no_answer_is(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("error", HALF, ids=lambda error: type(error).__name__)
-def test_a_mirror_that_answers_by_halves_is_named_at_the_end(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mirror_that_answers_by_halves_is_named_at_the_end(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the container to look at."""
     with pytest.raises(StepError, match="podman logs"):
         wait(Opener([error] * 2), monkeypatch, -1)
