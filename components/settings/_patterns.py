@@ -11,7 +11,7 @@ brackets, `#`."""
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-"""As Kubernetes has it in names of most objects: no limit between two dots."""
+"""Names of most objects of Kubernetes, without a limit between two dots."""
 _IMAGE_PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
 
 DNS_LABEL = rf"^{_DNS_LABEL}$"
