@@ -25,7 +25,12 @@ ROOMY_SHARE = 0.30
 VERIFICATION = {"ignorePreflightErrors": ["SystemVerification"]}
 ABSOLUTE_THRESHOLDS = {
     # With one threshold of a stack kubelet forgets its defaults, so memory has its own here.
-    "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"},
+    "evictionHard": {
+        "memory.available": "100Mi",
+        "nodefs.available": "1Gi",
+        "nodefs.inodesFree": "0%",
+        "imagefs.available": "1Gi",
+    },
     "imageGCHighThresholdPercent": 100,
     "imageGCLowThresholdPercent": 99,
 }

@@ -138,13 +138,22 @@ def _address(chart: Chart) -> str:
     index = f"{repository}index.yaml"
     try:
         charts = documents_of(answer_of(index))[0]["entries"]
-        addresses = {str(each["version"]): str(each["urls"][0]) for each in charts.get(chart.name) or ()}
+        entries = [each for each in charts.get(chart.name) or () if isinstance(each, dict) and "version" in each]
     except (yaml.YAMLError, AttributeError, IndexError, KeyError, TypeError):
         _refuse(index, "the index of a repository of charts", "something else", "correct `repository`")
-    if chart.version not in addresses:
-        seen = f"versions {', '.join(list(addresses)[:5])}" if addresses else f"charts {', '.join(list(charts)[:10])}"
+    versions = {str(each["version"]): each for each in entries}
+    if chart.version not in versions:
+        seen = (
+            f"versions {', '.join(list(versions)[:5])}"
+            if versions
+            else f"charts {', '.join(map(str, list(charts)[:10]))}"
+        )
         _refuse(index, f"version {chart.version} of the chart {chart.name}", seen, "correct `name` or `version`")
-    address = urljoin(repository, addresses[chart.version])
+    found = versions[chart.version].get("urls")
+    if not (isinstance(found, list) and found and isinstance(found[0], str)):
+        wanted = f"the address of version {chart.version} of the chart {chart.name} as first of its `urls`"
+        _refuse(index, wanted, repr(found), "mend the index, or set `archive` to the file or its URL")
+    address = urljoin(repository, found[0])
     if not re.match(r"https?://|file:///", address):
         _refuse(index, "an archive at http:// or https://", address, "`helm pull` it, and set `archive` to the file")
     return address

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pulumi
 
 from components.addons.calico import NODE, calico_version, version_of
+from components.settings import Settings
 from components.settings.manifest_sources import manifest_sources
 from components.settings.packages import DISTRIBUTIONS_CONTAINERD
 from components.settings.support import CALICO, KUBERNETES, METRICS_SERVER
@@ -44,6 +45,7 @@ def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:
             next_command=_upgrade(minor_of(version), today),
         )
     yield from _calico(wanted)
+    yield from _calico_without_effect(wanted.settings)
     yield from _containerd(wanted)
     yield from _metrics_server(wanted)
     if wanted.settings.dashboard.kind == "kubernetes-dashboard":
@@ -86,6 +88,19 @@ def _calico(wanted: Wanted) -> Iterator[Problem]:
             expected=f"a Calico that its makers test with Kubernetes 1.{minor_of(version)}",
             seen=_tested(calico) if calico else "a manifest that names no version of Calico",
             next_command=f"set {_choice(version)}; other pairs may work",
+        )
+
+
+def _calico_without_effect(settings: Settings) -> Iterator[Problem]:
+    """A version beside a manifest that has another one: the manifest counts."""
+    calico = settings.calico
+    seen = calico_version(settings) if calico.version and calico.manifest_url else calico.version
+    if seen != calico.version:
+        yield Problem(
+            "calico.version",
+            expected=f"no version beside calico.manifestUrl, or that of the manifest: {seen or 'it names none'}",
+            seen=f"{calico.version}, which has no effect",
+            next_command="take calico.version out of the stack file, or calico.manifestUrl and calico.manifestSha256",
         )
 
 

@@ -10,6 +10,8 @@ brackets, `#`."""
 
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _DNS_NAME = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*"
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+"""Names of most objects of Kubernetes, without a limit between two dots."""
 _IMAGE_PATH = r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
 
 DNS_LABEL = rf"^{_DNS_LABEL}$"
@@ -60,7 +62,8 @@ COMPONENT = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
 DETECTION = r"^[A-Za-z0-9=.,*/:^$|+?()\[\]\\_-]+$"
 """Names of interfaces are regular expressions there."""
 ROLE = r"^[A-Za-z0-9]([A-Za-z0-9:._-]{0,251}[A-Za-z0-9])?$"
-ACCOUNT = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+ACCOUNT_NAME = rf"^{_SUBDOMAIN}$"
+ACCOUNT = rf"^{_DNS_LABEL}/{_SUBDOMAIN}$"
 
 WORDS = {
     DNS_LABEL: "lower-case letters, digits and `-`, at most 63, neither first nor last a `-`",
@@ -99,5 +102,6 @@ WORDS = {
     COMPONENT: "a component, such as `main` or `thirdparty/k8s`",
     DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",
     ROLE: "a name of Kubernetes' access rules: letters, digits, `-`, `.`, `_` and `:`",
+    ACCOUNT_NAME: "lower-case letters, digits, `-` and `.`, at most 253, such as `robot` or `build.robot`",
     ACCOUNT: "a service account as `namespace/name`",
 }

@@ -13,7 +13,9 @@ from components.settings._types import DnsLabel, Model
 RoleName = Annotated[str, StringConstraints(pattern=_patterns.ROLE)]
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 Subject = Annotated[str, StringConstraints(min_length=1)]
-AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT)]
+AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT_NAME, max_length=253)]
+Account = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT, max_length=317)]
+"""A namespace of 63 characters, a slash, and a name of 253."""
 
 
 OF_KUBERNETES = {"default", "kube-system", "kube-public", "kube-node-lease"}
@@ -56,7 +58,7 @@ class Rule(Model):
 class ServiceAccount(Model):
     """A service account, and the cluster roles that it is bound to: in the whole cluster, or in single namespaces."""
 
-    name: DnsLabel = Field(description="Name of the service account, as in `make token USER=`")
+    name: AccountName = Field(description="Name of the service account, as in `make token USER=`")
     namespace: DnsLabel = Field(
         "kubernetes-dashboard", description="Namespace of the service account; created if it is missing"
     )
@@ -77,9 +79,7 @@ class Role(Model):
     rules: tuple[Rule, ...] = Field(min_length=1, description="Rules of the role")
     users: tuple[Subject, ...] = Field((), description="Users with the role, as the API server names them")
     groups: tuple[Subject, ...] = Field((), description="Groups with the role, as the API server names them")
-    service_accounts: tuple[AccountName, ...] = Field(
-        (), description="Service accounts with the role, as `NAMESPACE/NAME`"
-    )
+    service_accounts: tuple[Account, ...] = Field((), description="Service accounts with the role, as `NAMESPACE/NAME`")
 
 
 ADMIN_USER = "admin-user"

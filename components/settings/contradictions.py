@@ -132,7 +132,7 @@ def _versions(settings: Settings) -> Iterator[str]:
         listed = " or ".join(manifest_sources("calico"))
         yield (
             f"calico.version: expected {listed}, found {calico.version!r}; for another version set manifestUrl"
-            " and manifestSha256 too, or add the version to manifests/sources.yaml"
+            " and manifestSha256 in its place, or add the version to manifests/sources.yaml"
         )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from components.settings import _patterns
 from components.settings._types import (
@@ -21,6 +21,24 @@ from components.settings._types import (
 from components.settings.cluster import Taint
 from components.settings.system import Sysctls
 
+OF_KUBELET = {
+    "kubernetes.io/hostname",
+    "kubernetes.io/os",
+    "kubernetes.io/arch",
+    "beta.kubernetes.io/os",
+    "beta.kubernetes.io/arch",
+}
+"""Labels that each kubelet sets on its node when it starts: pkg/kubelet/kubelet_node_status.go of Kubernetes."""
+
+
+def _no_label_of_kubelet(value: str) -> str:
+    if value in OF_KUBELET:
+        raise ValueError("the kubelet sets this label of its node, by which volumes and pods find the machine")
+    return value
+
+
+OwnLabelKey = Annotated[LabelKey, AfterValidator(_no_label_of_kubelet)]
+
 
 class Host(Model):
     """A machine that the stack names. The key of the host in the file is its name."""
@@ -32,7 +50,7 @@ class Host(Model):
     user: UserName | None = Field(None, description="SSH user, instead of `ssh.user`")
     port: int | None = Field(None, ge=1, le=65535, description="SSH port, instead of `ssh.port`")
     host_key: HostKey | None = Field(None, description="SSH host key, as in known_hosts: `ssh-ed25519 AAAA...`")
-    labels: dict[LabelKey, LabelValue] = Field({}, description="Labels of the node")
+    labels: dict[OwnLabelKey, LabelValue] = Field({}, description="Labels of the node")
     taints: tuple[Taint, ...] = Field((), description="Taints of the node; for workers only")
     sysctl: Sysctls = Field(
         {}, description="Kernel settings of this host, beside and instead of `system.sysctl`; `null` as there"

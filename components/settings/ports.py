@@ -51,6 +51,7 @@ PORTS = (
     Port("TCP", f"{KUBELET_PORT}", CONTROL_PLANES, EVERY_HOST, "kubelet: logs, exec, metrics", is_checked=True),
     Port("TCP", f"{KUBELET_PORT}", EVERY_HOST, EVERY_HOST, "kubelet: metrics-server, from whichever node it runs on"),
     Port("TCP", "4443", CONTROL_PLANES, EVERY_HOST, "metrics-server, where `metricsServer.hostNetwork` is set"),
+    Port("TCP", "8000", EVERY_HOST, EVERY_HOST, "metrics scraper, where `dashboard.metricsScraperHostNetwork` is set"),
     Port("UDP", f"{VXLAN_PORT}", EVERY_HOST, EVERY_HOST, "VXLAN of Calico: pods of one host reach those of another"),
     Port("TCP, UDP", "7946", EVERY_HOST, EVERY_HOST, "MetalLB: which nodes live, where `metallb.addresses` is set"),
     Port("IP protocol", "112", CONTROL_PLANES, CONTROL_PLANES, "VRRP of keepalived, where `cluster.vip` is set"),
@@ -72,5 +73,6 @@ LOCAL_PORTS = (
     Port("TCP", "10249, 10256", EVERY_HOST, "127.0.0.1", "kube-proxy: metrics, and health, which all addresses have"),
     Port("TCP", "10257, 10259", CONTROL_PLANES, "127.0.0.1", "kube-controller-manager, kube-scheduler"),
     Port("TCP", "9099", EVERY_HOST, "127.0.0.1", "health of calico-node"),
+    Port("TCP", "9120", EVERY_HOST, "all addresses", "MetalLB's speaker: metrics and health; 7472 before MetalLB 0.16"),
 )
 """Ports that nothing else on a machine may have, and that no firewall has to open."""

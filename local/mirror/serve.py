@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import ssl
 import tempfile
 import time
@@ -179,14 +180,14 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
         try:
             for address in (registry, f"{found.web_url}/answers"):
                 opener.open(address, timeout=START_SECONDS).close()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:  # half of an answer while a server starts
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:
                 name = _container(environment)
                 raise StepError(
                     Problem(
                         f"start {name}",
                         expected=f"web server and image registry at {environment.mirror_address}",
-                        seen=str(error),
+                        seen=str(error) or type(error).__name__,
                         next_command=f"podman logs {name}",
                     )
                 ) from error

@@ -6,7 +6,9 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 from problem import Problem, StepError
@@ -47,12 +49,17 @@ class PullRequest:
             StepError: the API refuses, or cannot be reached.
         """
         own = self._login()
-        existing = next((each for each in self._comments() if _is_by(own, each) and _begins_with(marker, each)), None)
-        if existing:
-            answer = self._request("PATCH", f"{self._issues}/comments/{existing['id']}", {"body": body})
-        else:
-            answer = self._request("POST", f"{self._issues}/{self.number}/comments", {"body": body})
-        return str(answer["html_url"])
+        try:
+            comments = (each for each in self._comments() if _is_by(own, each) and _begins_with(marker, each))
+            existing = next(comments, None)
+            if existing:
+                answer = self._request("PATCH", f"{self._issues}/comments/{existing['id']}", {"body": body})
+            else:
+                answer = self._request("POST", f"{self._issues}/{self.number}/comments", {"body": body})
+            return str(answer["html_url"])
+        except (LookupError, TypeError, AttributeError) as error:
+            seen = f"an answer of another form: {type(error).__name__}: {error}"
+            raise self._error(seen, f"see whether {self.api} is GitHub's API") from error
 
     @property
     def _issues(self) -> str:
@@ -91,12 +98,14 @@ class PullRequest:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            with error:
-                seen = f"status {error.code}: {error.read(300).decode(errors='replace')}"
+            seen = f"status {error.code}"
+            with error, suppress(OSError, HTTPException):  # the status is known where the rest does not come
+                seen += f": {error.read(300).decode(errors='replace')}"
             next_command = "see that the job has `permissions: pull-requests: write`; docs/pull-requests.md"
             raise self._error(seen, next_command) from error
-        except OSError as error:
-            raise self._error(str(error), f"see whether {self.api} can be reached from here") from error
+        except (OSError, HTTPException, ValueError) as error:  # half of an answer, or the page of a proxy
+            seen = str(error) or type(error).__name__
+            raise self._error(seen, f"see whether {self.api} can be reached from here, and is GitHub's API") from error
 
     def _error(self, seen: str, next_command: str) -> StepError:
         step = f"comment on pull request {self.number} of {self.repository}"

@@ -37,6 +37,7 @@ PACKAGES_TEXT = """\
 ## Packages
 
 apt installs them from the repositories of the stack and of the distribution, with what they depend on; none is removed.
+A machine has `ip`, of the package iproute2, beforehand: it is looked at before anything is installed.
 """
 KERNEL_TEXT = f"""\
 ## Kernel

@@ -34,22 +34,37 @@ MARKS_OF_CONTROL_PLANE = (
     "certificate-generation",
     "drain-timeout-seconds",
 )
-"""Names of marks as in scripts/lib/marks.sh, without those of a step that has not ended."""
+MARKS_BESIDE_FILES = {
+    "load-balancer-runs-with": "/etc/haproxy/kubernetes-api.cfg",
+    "vip-runs-with": "/etc/keepalived/kubernetes-vip.conf",
+    "network-manager-reads": "/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf",
+    "encryption": "/etc/kubernetes/api-server/encryption.yaml",
+}
+"""Marks of what some hosts have, by the settings of the last update, and the file that each host has which has that."""
+EXCUSED_MARKS = {
+    "join-started": "only while a join has not ended",
+    "init-started": "only while an init has not ended",
+    "unfinished-hosts": "only while /etc/hosts is written",
+    "haproxy-is-ours": "a machine had haproxy before, or had not; nothing else tells which",
+    "keepalived-is-ours": "a machine had keepalived before, or had not; nothing else tells which",
+}
+"""Marks of which no host has to have any, and why. Names of all marks are as in scripts/lib/marks.sh."""
 
 TAINTS_OF = "taints-of-"
 """Prefix of a mark of a worker on the control plane, as worker_taints_mark in scripts/lib/marks.sh has it."""
 
 
 def marks_of(host: Host, workers: Collection[str]) -> list[str]:
-    """Names of the marks that an update leaves on the machine of a node.
+    """Names of the marks that an update leaves on the machine of a node; `NAME:PATH` where the machine has the file.
 
     Args:
         host: the host of the node.
         workers: workers that the last update left as nodes, and whose membership runs on the host.
     """
+    common = [*MARKS_OF_EVERY_NODE, *(f"{name}:{path}" for name, path in MARKS_BESIDE_FILES.items())]
     if host.role != "control-plane":
-        return list(MARKS_OF_EVERY_NODE)
-    return [*MARKS_OF_EVERY_NODE, *MARKS_OF_CONTROL_PLANE, *(f"{TAINTS_OF}{name}" for name in sorted(workers))]
+        return common
+    return [*common, *MARKS_OF_CONTROL_PLANE, *(f"{TAINTS_OF}{name}" for name in sorted(workers))]
 
 
 def lost_problems(

@@ -41,6 +41,8 @@ gone_files() {
 gone_marks() {
   local name
   for name in $MARKS; do
+    [[ $name != *:* || -e ${name#*:} ]] || continue # NAME:PATH is missed beside the file alone
+    name=${name%%:*}
     [[ -e $STATE/$name ]] || printf '%s ' "$STATE/$name"
   done
 }

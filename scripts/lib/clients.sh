@@ -11,7 +11,7 @@ TURN_AWAY_SECONDS=4 # haproxy looks each second, and leaves a server after two r
 # another control plane takes the virtual address, and new connections are refused, before. The only control plane refuses
 # nobody. After a reboot there is no rule, and the machine takes part in the virtual address.
 turn_clients_away() {
-  local count
+  local count said
   ask_members
   count=$(wc -l <<<"$ANSWER")
   ((count > 1)) || return 0
@@ -20,16 +20,25 @@ turn_clients_away() {
     changed "requests may fail while etcd restarts: without iptables clients are not turned away"
     return 0
   }
-  iptables --wait --insert "${REFUSAL[@]}"
+  said=$(iptables --wait --insert "${REFUSAL[@]}" 2>&1) || {
+    changed "requests may fail while etcd restarts: iptables does not turn clients away, and says: ${said//$'\n'/ }"
+    return 0
+  }
   sleep "$TURN_AWAY_SECONDS"
 }
 
-# let_clients_in: also those that a run turned away that was cut short.
+# let_clients_in: also those that a run turned away that was cut short. A rule that stays is told, and ends no step: what the
+# step changed is done, and `let_clients_in` runs when steps end with an error, too.
 let_clients_in() {
+  local said status=0
   if command -v iptables >/dev/null; then
-    while iptables --wait --check "${REFUSAL[@]}" 2>/dev/null; do
-      iptables --wait --delete "${REFUSAL[@]}"
+    while ((status == 0)); do
+      said=$(iptables --wait --check "${REFUSAL[@]}" 2>&1) || status=$?
+      ((status != 0)) || said=$(iptables --wait --delete "${REFUSAL[@]}" 2>&1) || status=255
     done
+    # 1 says that there is no such rule. Any other status says nothing of it.
+    ((status == 1)) || explain "iptables to let clients of the API server in again" "${said:-nothing of iptables}" \
+      "on $HOST_NAME: iptables --list INPUT --line-numbers; iptables --delete INPUT NUMBER of a rule pulumi-kubeadm" >&2
   fi
   take_part_in_vip
 }

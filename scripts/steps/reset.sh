@@ -59,12 +59,17 @@ stop_backups
 stop_approval
 stop_vip
 
-# Rules and links of kube-proxy and Calico; rules of others stay.
+# Rules and links of kube-proxy and Calico, and a rule of ours that a step left which was cut short; rules of others stay.
 for version in iptables ip6tables; do
+  command -v "$version-save" >/dev/null || continue
   # A kernel may lack one of the two.
-  if rules=$("$version-save" 2>/dev/null) && [[ -n $rules ]]; then
-    sed --regexp-extended '/KUBE-|cali[-:]/d' <<<"$rules" | "$version-restore"
-  fi
+  rules=$("$version-save" 2>"$STAGING/said") || {
+    said=$(<"$STAGING/said")
+    changed "rules of $version, if there are any, stay until a reboot: $version-save says ${said//$'\n'/ }"
+    continue
+  }
+  [[ -z $rules ]] ||
+    sed --regexp-extended '/KUBE-|cali[-:]|--comment "?pulumi-kubeadm"?( |$)/d' <<<"$rules" | "$version-restore"
 done
 links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}')
 for link in $links; do

@@ -327,3 +327,34 @@ def test_a_machine_without_network_manager_gets_no_file_of_it(managed: Machine) 
     assert managed.run("both", NO_KEYRINGS).status == 0
     assert not managed.path("/etc/NetworkManager").exists()
     assert managed.calls() == []
+
+
+def reset_with(machine: Machine, save: str) -> str:
+    """What a reset says where iptables-save does this."""
+    machine.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    machine.write("/etc/hosts", HOSTS)
+    for program in ("ip", "ip6tables-save", "apt-mark", "systemctl", "busctl"):
+        machine.stub(program)
+    machine.stub("iptables-save", save)
+    machine.stub("iptables-restore", 'cat >"$ROOT/restored"')
+    finished = machine.run("reset", RESET)
+    assert finished.status == 0, finished.stderr
+    return finished.stderr
+
+
+def test_a_reset_deletes_our_rules_and_those_of_the_cluster_and_no_other(machine: Machine) -> None:
+    """A rule that turns clients away, of a step that was cut short, would refuse those of the next cluster."""
+    ours = "-A INPUT ! -i lo -p tcp -m tcp --dport 6443 -m comment --comment pulumi-kubeadm -j REJECT"
+    others = ["*filter", "-A INPUT -p tcp -m comment --comment pulumi-kubeadm-of-another -j DROP", "COMMIT"]
+    quoted = ours.replace("pulumi-kubeadm", '"pulumi-kubeadm"')
+    lines = [others[0], "-A INPUT -j KUBE-FIREWALL", ours, quoted, *others[1:]]
+    said = reset_with(machine, "cat <<'RULES'\n" + "\n".join(lines) + "\nRULES")
+    assert machine.path("/restored").read_text().splitlines() == others
+    assert "iptables" not in said
+
+
+def test_a_reset_says_which_rules_it_cannot_look_at(machine: Machine) -> None:
+    """They may stay; the reset goes on, because the kernel of a machine may lack them."""
+    said = reset_with(machine, 'echo "cannot lock" >&2; exit 4')
+    assert "node1: rules of iptables, if there are any, stay until a reboot: iptables-save says cannot lock" in said
+    assert not machine.path("/restored").exists()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
 
 from components.host_files import File
 from components.host_files.apt import LOGINS
+from components.steps.scripts import SCRIPTS
 from tests.scripts.cluster import FOREIGN_MACHINE
 from tests.scripts.machine import Machine
 from tests.unit.support.listening import listening
+
+ORDER = re.search(r"^for part in (.*?); do$", (SCRIPTS / "steps" / "prepare.sh").read_text(), re.MULTILINE | re.DOTALL)
+assert ORDER
+PARTS_BEFORE_PROGRAMS = ORDER[1].partition(" programs ")[0].split()
 
 SYSCTLS = (
     "net.ipv4.ip_forward = 1\nvm.swappiness = 0\nnet.ipv4.tcp_rmem = 4096 131072 6291456\n"
@@ -388,6 +394,36 @@ def test_a_load_balancer_that_is_not_there_is_missed_before_anything_is_changed(
     assert not missing or f"{expected},\n  saw {missing}" in finished.stderr
     sound.write("/etc/kubernetes/kubelet.conf", "")
     assert sound.run_part("machine", values).status == 0
+
+
+ESSENTIAL = {
+    "base": "awk bash cmp dpkg dpkg-query find flock getent grep hostname mountpoint sed xargs",
+    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc printf"
+    " readlink realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
+    "apt": "apt-cache apt-get",
+}
+"""Programs that every Debian has: of packages that are essential, or needed by these, and of apt."""
+
+
+def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(sound: Machine) -> None:
+    """A machine without ip is told so, and not that its address is missing."""
+    every = sound.root / "every-debian"
+    every.mkdir()
+    for name in " ".join(ESSENTIAL.values()).split():
+        (every / name).symlink_to(shutil.which(name) or f"/nowhere/{name}")
+    sound.replace("run", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", str(every))
+    parts = "".join(f'. "$LIBRARY/parts/prepare/{name}.sh"\n' for name in PARTS_BEFORE_PROGRAMS)
+    sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
+    values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}
+    sound.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
+    finished = sound.run("parts", values)
+    assert (finished.status, finished.stderr) == (0, "")
+    (sound.root / "stubs" / "ip").unlink()
+    finished = sound.run("parts", values)
+    assert finished.status == 1
+    assert finished.stderr.startswith("node1: parts: expected the program ip of the package iproute2")
+    assert finished.stderr.count("expected") == 1, finished.stderr
+    assert "command not found" not in finished.stderr
 
 
 @pytest.fixture

@@ -233,9 +233,10 @@ def test_files_and_marks_that_are_gone_are_facts_of_a_host(machine: Machine) -> 
     paths = [str(kept), str(machine.path("/etc/lost one")), str(machine.path("/etc/containerd/config.toml.2"))]
     machine.write(f"{STATE}/kept", "")
     machine.write(f"{STATE}/files/prepare", "".join(f"{path}\n" for path in paths))
-    finished = machine.send(f"PAUSE_IMAGE=x MARKS='owner kept lost' PORTS=\n{machine.relocated(FACTS.read_text())}")
+    marks = f"owner kept lost beside:{kept} without:{machine.path('/etc/none')} kept:{kept}"
+    finished = machine.send(f"PAUSE_IMAGE=x MARKS='{marks}' PORTS=\n{machine.relocated(FACTS.read_text())}")
     assert f"files_gone\t{machine.path('/etc/lost one')} \n" in finished.stdout
-    gone = [str(machine.path(f"{STATE}/{name}")) for name in ("owner", "lost")]
+    gone = [str(machine.path(f"{STATE}/{name}")) for name in ("owner", "lost", "beside")]
     assert f"marks_gone\t{' '.join(gone)} \n" in finished.stdout
 
 

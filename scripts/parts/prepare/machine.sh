@@ -114,7 +114,15 @@ check_system() {
   fi
 }
 
+# The parts before that which installs programs have only those of every Debian, and this one.
+check_programs() {
+  command -v ip >/dev/null ||
+    find_wrong "the program ip of the package iproute2, which tells the addresses of the machine" "none" \
+      "apt-get update && apt-get install iproute2 on the machine"
+}
+
 check_node_ip() {
+  command -v ip >/dev/null || return 0 # check_programs says it
   ip -4 -oneline address show | grep --fixed-strings " $NODE_IP/" >/dev/null ||
     find_wrong "the node's address $NODE_IP on one of the network cards" "$(hostname --all-ip-addresses)" \
       "correct nodeIp of the host in the stack file"
@@ -142,7 +150,7 @@ check_load_balancer() {
 check_vip() {
   local card route
   # A step of an older version has none.
-  [[ -n ${VIP:-} ]] || return 0
+  [[ -n ${VIP:-} ]] && command -v ip >/dev/null || return 0
   card=$(ip -4 -oneline address show to "$NODE_IP/32" | awk 'NR == 1 {print $2}')
   [[ -n $card ]] || return 0 # check_node_ip says it
   route=$(ip -4 route show match "$VIP/32" dev "$card" scope link)
@@ -180,6 +188,7 @@ check_disks
 check_system
 check_memory_cgroup
 check_kernel
+check_programs
 check_node_ip
 check_load_balancer
 check_vip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,12 +201,18 @@ def test_another_checksum_of_a_file_is_refused(directory: Path) -> None:
     assert f"expected sha256 {'0' * 64}" in refused(stack)
 
 
-def in_repository(directory: Path, url: str = "charts/shop-1.2.3.tgz", **changed: str) -> Settings:
+NOT_WHOLE = [{"version": "1.2.4", "urls": []}, {"version": "1.2.5"}, {"urls": ["other"]}, "1.2.6", None]
+"""Entries that an index has beside the entry of the version of a stack."""
+
+
+def in_repository(
+    directory: Path, url: str = "charts/shop-1.2.3.tgz", others: Sequence[Any] = (), **changed: str
+) -> Settings:
     """A stack with the chart of a repository, whose index names the archive by a URL."""
     repository = directory / "repository"
     (repository / "charts").mkdir(parents=True, exist_ok=True)
     content = archive(repository / "charts").read_bytes()
-    entries = {"shop": [{"version": "1.2.4", "urls": ["other"]}, {"version": "1.2.3", "urls": [url]}]}
+    entries = {"shop": [{"version": "1.2.4", "urls": ["other"]}, {"version": "1.2.3", "urls": [url]}, *others]}
     (repository / "index.yaml").write_text(yaml.safe_dump({"entries": entries}))
     chart = {"repository": repository.as_uri(), "name": "shop", "version": "1.2.3", **changed}
     stack = full(directory) | {"addons": {"db": {"chart": chart, "sha256": hashlib.sha256(content).hexdigest()}}}
@@ -239,6 +245,26 @@ def test_what_a_repository_does_not_have_is_refused(
     with pytest.raises(SettingsError) as error:
         refuse_wrong_addons(in_repository(tmp_path, **changed))
     assert reason in error.value.problems[0]
+
+
+@pytest.mark.parametrize("other", NOT_WHOLE, ids=str)
+def test_other_entries_of_an_index_may_lack_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: Any
+) -> None:
+    """Helm leaves them out, too: one bad entry of somebody else would otherwise take the repository away."""
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
+    found = charts.chart_objects("db", in_repository(tmp_path, others=[other]))
+    assert {manifests.object_name(each) for each in found} == OBJECTS
+
+
+@pytest.mark.parametrize("version", ["1.2.4", "1.2.5"])
+def test_the_entry_of_the_stack_itself_has_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """The error names the version, and not the whole index."""
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
+    with pytest.raises(SettingsError, match=f"the address of version {version} of the chart shop"):
+        refuse_wrong_addons(in_repository(tmp_path, others=NOT_WHOLE, version=version))
 
 
 @pytest.mark.parametrize("text", ["<html>", "[]", "entries: [a]", "{"])

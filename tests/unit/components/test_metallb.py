@@ -68,7 +68,12 @@ metadata: {name: speaker, namespace: metallb-system}
 spec:
   template:
     spec:
-      containers: [{name: speaker, args: [--port=9120], image: "quay.io/metallb/speaker:v0.16.2"}]
+      hostNetwork: true
+      containers:
+        - name: speaker
+          args: [--port=9120]
+          image: quay.io/metallb/speaker:v0.16.2
+          ports: [{containerPort: 9120}, {containerPort: 7946}, {containerPort: 7946, protocol: UDP}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from components.host_files.proxy import proxy_files, proxy_variables
+from components.objects.access_rules import bindings
+from components.settings.hosts import OF_KUBELET
 from components.settings.stack_file import parse_settings
 from tests.unit.support.stacks import Stack, only_problem, problems, with_workers
 
@@ -167,6 +169,34 @@ def test_the_key_of_a_label_is_taken(key: str) -> None:
     stack = with_workers("node2")
     stack["hosts"]["node2"] |= {"labels": {key: ""}, "taints": [{"key": key, "effect": "NoSchedule"}]}
     parse_settings(stack)
+
+
+@pytest.mark.parametrize("key", sorted(OF_KUBELET))
+def test_a_label_of_the_kubelet_is_no_label_of_the_stack(key: str) -> None:
+    """Kubelet and stack would take it from each other, and a local volume would not find its node. A taint is free."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["taints"] = [{"key": key, "effect": "NoSchedule"}]
+    parse_settings(stack)
+    stack["hosts"]["node2"]["labels"] = {key: "x"}
+    assert "the kubelet sets this label" in only_problem(stack)
+
+
+@pytest.mark.parametrize("name", ["robot", "build.robot", "a-1.b.c2", "a" * 253, "0"])
+def test_the_name_of_a_service_account_is_taken(name: str) -> None:
+    """As Kubernetes takes it, of an account of the stack and of one of somebody else."""
+    accounts = [{"name": name, "namespace": "ci", "clusterRole": "view", "longLivedToken": False}]
+    role = {"name": "deployer", "rules": [{"resources": ["pods"], "verbs": ["get"]}], "serviceAccounts": [f"ci/{name}"]}
+    parsed = parse_settings(with_setting("access", serviceAccounts=accounts, roles=[role]))
+    assert [each.name for each in parsed.access.service_accounts] == [name]
+    assert {subject.name for each in bindings(parsed) for subject in each.subjects} == {name}
+
+
+@pytest.mark.parametrize("name", ["a..b", ".a", "a.", "-a", "a-", "A", "a_b", "a/b", "", "a\n"])
+def test_what_is_no_name_of_a_service_account_is_refused(name: str) -> None:
+    """The API server would refuse it, when the cluster is there already."""
+    assert only_problem(with_setting("access", serviceAccounts=[{"name": name}])).startswith("access.serviceAccounts.0")
+    role = {"name": "deployer", "rules": [{"resources": ["pods"], "verbs": ["get"]}], "serviceAccounts": [f"ci/{name}"]}
+    assert problems(with_setting("access", roles=[role]))
 
 
 @pytest.mark.parametrize("key", ["a..b/zone", "a.-b/zone", "a-/zone", ".a/zone", "A/zone", "/zone", "a/b/c", "zone/"])

@@ -125,6 +125,26 @@ def test_a_pair_that_nobody_tests_is_said(
 
 
 @pytest.mark.parametrize(
+    ("version", "in_manifest", "expected"),
+    [
+        ("3.31.7", "3.32.1", "the manifest: 3.32.1,\n  saw 3.31.7, which has no effect"),
+        ("3.31.7", "master", "the manifest: it names none,\n  saw 3.31.7, which has no effect"),
+        ("3.32.1", "3.32.1", None),
+        (None, "3.32.1", None),
+    ],
+)
+def test_a_version_of_calico_that_a_manifest_replaces_is_said(
+    directory: Path, version: str | None, in_manifest: str, expected: str | None
+) -> None:
+    """Somebody who edits the version waits for the new Calico without end."""
+    stack = with_calico(directory, in_manifest, "1.36.3")
+    stack["calico"] |= {"version": version} if version else {}
+    found = [each for each in warnings(stack) if "which has no effect" in each]
+    assert len(found) == (1 if expected else 0)
+    assert (expected or "") in "".join(found)
+
+
+@pytest.mark.parametrize(
     ("kubernetes", "calico"),
     [("1.24.3", "3.26.5"), ("1.27.16", "3.28.5"), ("1.29.15", "3.29.7"), ("1.33.13", "3.31.7"), ("1.36.3", "3.32.1")],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -160,6 +161,60 @@ def test_an_api_that_cannot_be_reached_is_named() -> None:
     with pytest.raises(StepError, match="comment on pull request 7") as error:
         pull_request.write(MARKER, MARKER)
     assert f"see whether {pull_request.api} can be reached" in str(error.value)
+
+
+LOGIN = {"data": {"viewer": {"login": "github-actions[bot]"}}}
+
+
+def raw(*answers: bytes) -> tuple[PullRequest, threading.Thread]:
+    """A pull request at a server that sends these bytes, one answer a connection."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    def answer_all() -> None:
+        with listening:
+            for each in answers:
+                connection, _ = listening.accept()
+                with connection, connection.makefile("rb") as request:
+                    length = 0
+                    while (line := request.readline()) not in {b"\r\n", b""}:
+                        name, _, value = line.partition(b":")
+                        length = int(value) if name.lower() == b"content-length" else length
+                    request.read(length)
+                    connection.sendall(each)
+
+    thread = threading.Thread(target=answer_all, daemon=True)
+    thread.start()
+    return PullRequest(address, f"{address}/graphql", "example/shop", 7, "hunter2"), thread
+
+
+def answer_with(content: bytes, *, status: bytes = b"200 OK", length: int | None = None) -> bytes:
+    """Bytes of an answer, which ends before its length where that is more."""
+    size = len(content) if length is None else length
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, size, content)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [answer_with(b"{", length=100)],
+        [b"SSH-2.0-OpenSSH_9.2\r\n"],
+        [answer_with(b"<html>log in</html>")],
+        [answer_with(b"\xff\xfe")],
+        [answer_with(b"", status=b"502 Bad Gateway", length=100)],
+        [answer_with(json.dumps(LOGIN).encode()), answer_with(b'{"message": "no list"}')],
+        [answer_with(json.dumps(LOGIN).encode()), answer_with(b"[]"), answer_with(b"[]")],
+    ],
+    ids=["half", "no HTTP", "page", "no text", "half of a refusal", "no list of comments", "no comment"],
+)
+def test_an_answer_that_is_none_is_told_in_words(answers: list[bytes]) -> None:
+    """A proxy, or a connection that breaks, answers in the API's place; a traceback would tell nothing."""
+    pull_request, server = raw(*answers)
+    with pytest.raises(StepError, match="comment on pull request 7 of example/shop") as error:
+        pull_request.write(MARKER, MARKER)
+    server.join(timeout=10)
+    assert "saw " in str(error.value)
+    assert "hunter2" not in str(error.value)
 
 
 def test_the_command_writes_what_fits_and_prints_everything(

@@ -1,0 +1,43 @@
+"""A warning of thresholds of eviction that a stack switches off by naming another one."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.settings import Settings
+from problem import Problem
+
+DEFAULTS = {
+    "memory.available": "100Mi",
+    "nodefs.available": "10%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "15%",
+}
+"""Hard thresholds of the kubelet on Linux, in every version that a stack may have. It takes them where a configuration
+has none at all; where it has one, the others are 0: "Hard eviction thresholds" of Kubernetes' page on node pressure."""
+
+
+def warn_of_eviction(settings: Settings) -> None:
+    """Log, in every preview and update, thresholds that hold no more: a node fills its disk, and nothing is evicted."""
+    warning = eviction_warning(settings)
+    if warning:
+        pulumi.log.warn(str(warning))
+
+
+def eviction_warning(settings: Settings) -> Problem | None:
+    """The warning; None where the stack names all thresholds, or none, or has the kubelet keep its own."""
+    document = settings.cluster.kubelet_configuration
+    named = document.get("evictionHard")
+    if not isinstance(named, dict) or not named or document.get("mergeDefaultEvictionSettings") is True:
+        return None
+    lost = {signal: value for signal, value in DEFAULTS.items() if signal not in named}
+    if not lost:
+        return None
+    return Problem(
+        "cluster.kubeletConfiguration.evictionHard",
+        expected=f"all thresholds of the kubelet: a list without {' and '.join(lost)} switches these off",
+        seen=f"only {', '.join(map(str, named))}",
+        next_command="add "
+        + ", ".join(f"`{signal}: {value}`" for signal, value in lost.items())
+        + ", the kubelet's defaults; `0%` says that one is off on purpose",
+    )
