@@ -58,8 +58,15 @@ def test_standard_input_arrives(provider: Plugin, there: Machine, stdin: str) ->
 
 
 def test_standard_input_that_nobody_reads_may_be_an_error(provider: Plugin, there: Machine) -> None:
-    """Where it is larger than what the session holds."""
-    assert error_of(provider, inputs(there, "exec true", stdin="x" * 3_000_000)) == 'EOF: running "exec true":\n'
+    """Where it is larger than what the session holds.
+
+    Between the end of the command and that of the session sshd throws the rest away; that it takes all of it is chance.
+    """
+    try:
+        outcome: object = printed(provider.create(inputs(there, "exec true", stdin="x" * 3_000_000))[1])
+    except ProviderError as error:
+        outcome = str(error)
+    assert outcome in {("", ""), 'EOF: running "exec true":\n'}
 
 
 @pytest.mark.parametrize(
