@@ -79,7 +79,7 @@ def _calico(wanted: Wanted) -> Iterator[Problem]:
     recorded = wanted.last.objects.get(("DaemonSet", NODE))
     before = version_of(dict(recorded)) if recorded else None
     if before and running and minor_of(running[0]) < minor_of(version) and not _is_tested(before, version):
-        yield _moves_first(before, running[0], version)
+        yield _moves_first(before, running[0], wanted.settings)
         return
     calico = calico_version(wanted.settings)
     if not (calico and _is_tested(calico, version)):
@@ -87,7 +87,7 @@ def _calico(wanted: Wanted) -> Iterator[Problem]:
             "calico.version",
             expected=f"a Calico that its makers test with Kubernetes 1.{minor_of(version)}",
             seen=_tested(calico) if calico else "a manifest that names no version of Calico",
-            next_command=f"set {_choice(version)}; other pairs may work",
+            next_command=f"set {_choice(wanted.settings, version)}; other pairs may work",
         )
 
 
@@ -142,12 +142,14 @@ def _metrics_server(wanted: Wanted) -> Iterator[Problem]:
         )
 
 
-def _moves_first(calico: str, old: str, new: str) -> Problem:
+def _moves_first(calico: str, old: str, settings: Settings) -> Problem:
+    new = settings.cluster.kubernetes_version
+    choice = _choice(settings, old, new)
     return Problem(
         "calico.version",
         expected=f"a Calico that is tested with Kubernetes 1.{minor_of(old)} and 1.{minor_of(new)}, before the upgrade",
         seen=f"{_tested(calico)}, in the cluster",
-        next_command=f"leave cluster.kubernetesVersion at {old}, set {_choice(old, new)}, `pulumi up`, then upgrade",
+        next_command=f"leave cluster.kubernetesVersion at {old}, set {choice}, `pulumi up`, then upgrade",
     )
 
 
@@ -163,10 +165,12 @@ def _tested(calico: str) -> str:
     return f"{calico}, tested with 1.{line.oldest} to 1.{line.newest}"
 
 
-def _choice(*kubernetes: str) -> str:
+def _choice(settings: Settings, *kubernetes: str) -> str:
     """The setting of the newest Calico that is tested with the minor versions of all of these."""
     lines = [name for name, line in CALICO.items() if line.is_tested_with(*map(minor_of, kubernetes))]
     listed = [version for version in manifest_sources("calico") if version.rpartition(".")[0] in lines]
     if listed:
-        return f"calico.version to {listed[-1]}"
+        choice = f"calico.version to {listed[-1]}"
+        manifest = " in the place of calico.manifestUrl and calico.manifestSha256"
+        return choice + manifest if settings.calico.manifest_url else choice
     return f"calico.manifestUrl and calico.manifestSha256 to a manifest of Calico {lines[-1]}"

@@ -106,12 +106,12 @@ def test_a_tested_pair_within_its_time_is_passed_over(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("calico", "kubernetes", "seen", "following"),
     [
-        ("3.28.5", "1.36.3", "3.28.5, tested with 1.27 to 1.30", "set calico.version to 3.32.1;"),
-        ("3.32.1", "1.33.5", "3.32.1, tested with 1.34 to 1.36", "set calico.version to 3.31.7;"),
-        ("3.28.5", "1.24.3", "3.28.5, tested with 1.27 to 1.30", "set calico.version to 3.26.5;"),
+        ("3.28.5", "1.36.3", "3.28.5, tested with 1.27 to 1.30", "set calico.version to 3.32.1 in"),
+        ("3.32.1", "1.33.5", "3.32.1, tested with 1.34 to 1.36", "set calico.version to 3.31.7 in"),
+        ("3.28.5", "1.24.3", "3.28.5, tested with 1.27 to 1.30", "set calico.version to 3.26.5 in"),
         ("3.32.1", "1.37.2", "3.32.1, tested with 1.34 to 1.36", "to a manifest of Calico 3.33;"),
-        ("3.99.0", "1.36.3", "3.99.0, of which docs/versions.md says nothing", "set calico.version to 3.32.1;"),
-        ("master", "1.36.3", "a manifest that names no version of Calico", "set calico.version to 3.32.1;"),
+        ("3.99.0", "1.36.3", "3.99.0, of which docs/versions.md says nothing", "set calico.version to 3.32.1 in"),
+        ("master", "1.36.3", "a manifest that names no version of Calico", "set calico.version to 3.32.1 in"),
     ],
 )
 def test_a_pair_that_nobody_tests_is_said(
@@ -179,7 +179,8 @@ def test_calico_moves_before_an_upgrade_of_kubernetes_that_it_is_not_tested_with
         assert warning == (
             "calico.version: expected a Calico that is tested with Kubernetes 1.35 and 1.36, before the upgrade,\n"
             "  saw 3.30.7, tested with 1.31 to 1.35, in the cluster\n"
-            "  Next: leave cluster.kubernetesVersion at 1.35.4, set calico.version to 3.32.1, `pulumi up`, then upgrade"
+            "  Next: leave cluster.kubernetesVersion at 1.35.4, set calico.version to 3.32.1"
+            " in the place of calico.manifestUrl and calico.manifestSha256, `pulumi up`, then upgrade"
         )
 
 
