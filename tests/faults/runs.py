@@ -109,3 +109,12 @@ def assert_converged() -> None:
     assert set(subprocess.check_output(containers, text=True).split()) == wanted
     for machine in FAULTS.machines:
         assert on_machine(machine, "ls /run/pulumi-kubeadm").split() == ["lock"]
+
+
+def follow(seen: str, machine: str) -> None:
+    """What the error tells to run on the machine was run there, by the user of the stack."""
+    told = re.search(rf"Next: on {machine}: (sudo sh -c '[^']+')", seen)
+    assert told, seen
+    user = ["podman", "exec", "--user", "debian", FAULTS.container(machine), "bash", "-c", told[1]]
+    finished = subprocess.run(user, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr

@@ -43,5 +43,9 @@ def test_a_run_whose_worker_freezes_ends_and_the_next_one_goes_on(no_machines: N
     assert f"{FROZEN}: join: expected its SSH server to answer while the step runs" in told
     assert "pulumi up, which waits for a step that still runs" in told
     assert not runs.pending_operations()
+    # Its token and the patience of kubeadm ended meanwhile.
+    told = Run(tmp_path).error()
+    assert f"{FROZEN}: join: expected a join that went to its end, or none" in told
+    runs.follow(told, FROZEN)
     Run(tmp_path).succeed()
     assert_converged()

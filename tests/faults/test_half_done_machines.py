@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from local import machines
 from tests.faults.machines import FAULTS, on_machine
-from tests.faults.runs import Run, assert_converged, shows
+from tests.faults.runs import Run, assert_converged, follow, shows
 
 POLICY = "kubeadm:policy: {resetOnFailure: true}"
 CONTROL_PLANE, WORKER = list(FAULTS.machines)[:2]
@@ -45,15 +44,6 @@ def interrupted(run: Run, machine: str, step: str, by: Callable[[str], None]) ->
         kubectl = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
         on_machine(CONTROL_PLANE, f"{kubectl} delete node {machine} --ignore-not-found")
     return seen
-
-
-def follow(seen: str, machine: str) -> None:
-    """What the error tells to run on the machine was run there, by the user of the stack."""
-    told = re.search(rf"Next: on {machine}: (sudo sh -c '[^']+')", seen)
-    assert told, seen
-    user = ["podman", "exec", "--user", "debian", FAULTS.container(machine), "bash", "-c", told[1]]
-    finished = subprocess.run(user, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr
 
 
 @pytest.mark.parametrize("by", [kill_kubeadm, cut_power])
