@@ -14,6 +14,10 @@ from operations.hosts.ssh import run_as_root, silence_of
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
+PEER_PORT = 2380
+SERVES, DOWN = "answers", "down"
+"""Answers of a machine about its member of etcd."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
@@ -51,12 +55,10 @@ def _chosen(name: str, members: list[Host], command: str) -> Host:
 
 
 def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> None:
-    """The other one is asked itself, too: a network between the two that is cut is no lost majority."""
+    """Refuse where the member of another machine runs, or may: a cut network between the two is no lost majority."""
     alone = f"where {host.name} is to go on alone: turn {other.name} off"
-    # A port that nobody listens at is an answer here: that member is down. A host that is silent fails the login.
-    script = f"timeout 5 bash -c 'exec 3<>/dev/tcp/{other.internal_ip}/2380' 2>/dev/null && echo answers || true\n"
     try:
-        answer = run_as_root(other, settings.ssh, script)
+        seen = run_as_root(other, settings.ssh, question(str(other.internal_ip), PEER_PORT)).output.strip()
     except StepError as error:
         # A machine that only lets nobody in may have a member that serves.
         silence = silence_of(other, settings.ssh)
@@ -71,15 +73,35 @@ def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> N
                 next_command=f"{error.problem.next_command}; {alone}",
             )
         ) from error
-    if answer.output:
-        raise StepError(
-            Problem(
-                f"{host.name}: recover",
-                expected="no other member of etcd that answers",
-                seen=f"one on {other.name}",
-                next_command=f"{status}; {alone}",
-            )
+    if seen == DOWN:
+        return
+    answers = seen == SERVES
+    raise StepError(
+        Problem(
+            f"{host.name}: recover",
+            expected="no other member of etcd that answers"
+            if answers
+            else f"the member of etcd on {other.name} to answer, or to refuse a connection because it is down",
+            seen=f"one on {other.name}" if answers else seen or "nothing",
+            next_command=f"{status}; {alone}",
         )
+    )
+
+
+def question(address: str, port: int) -> str:
+    """The script that asks a machine whether its member of etcd runs: it prints SERVES, DOWN, or what else it saw.
+
+    A refused connection alone says that nobody listens. Any other failure says nothing of the member.
+    """
+    return f"""\
+status=0
+seen=$(LC_ALL=C timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port}' 2>&1) || status=$?
+case $status,$seen in
+  0,*) echo {SERVES} ;;
+  *"Connection refused"*) echo {DOWN} ;;
+  *) echo "${{seen:-no answer within 5 s}}" ;;
+esac
+"""
 
 
 def _other_addresses(host: Host, members: list[Host], recorded: Mapping[tuple[str, StepName], str]) -> list[str]:

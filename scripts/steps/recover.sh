@@ -32,7 +32,8 @@ refuse_majority() {
       "make status; a machine that is dead: gone: true in the stack file, then pulumi up"
   fi
   for address in $OTHER_ADDRESSES; do
-    # Its data may be newer, and with one more it may be a majority.
+    # Its data may be newer, and with one more it may be a majority. A machine that is lost is silent, so silence is no refusal
+    # here: `make recover` has asked each machine that lets it in.
     if timeout 5 bash -c "exec 3<>/dev/tcp/$address/2380" 2>/dev/null; then
       fail "no other member of etcd that answers" "one at $address" \
         "start the machines that are left, make status; where this one is to go on alone: turn the machine at $address off"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+
 import pytest
 
 from components.settings import Host, Ssh
@@ -27,6 +30,8 @@ class Hosts:
         self.refusal: StepError | None = None
         self.asked: list[tuple[str, list[str]]] = []
         self.alive: set[str] = set()
+        self.says: dict[str, str] = {}
+        """What else machines say of their members."""
         self.unreachable: dict[str, str] = {}
         """What is seen of their SSH servers: nothing where they greet, and let nobody in."""
 
@@ -36,7 +41,7 @@ class Hosts:
             assert f"/dev/tcp/{host.internal_ip}/2380" in text
             if host.name in self.unreachable:
                 raise StepError(Problem(host.name, expected="SSH", seen="Permission denied", next_command="ssh node1"))
-            return Answer(0, "answers\n" if host.name in self.alive else "", "")
+            return Answer(0, self.says.get(host.name, "answers" if host.name in self.alive else "down") + "\n", "")
         self.asked.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
         if self.refusal:
             raise self.refusal
@@ -119,3 +124,32 @@ def test_a_member_whose_machine_lets_nobody_in_is_not_taken_for_lost(
     assert "node2: recover: expected node1, whose SSH server answers, to say" in said
     assert "saw Permission denied\n  Next: ssh node1; where node2 is to go on alone: turn node1 off" in said
     assert hosts.asked == []
+
+
+@pytest.mark.parametrize("said", ["bash: connect: No route to host", "no answer within 5 s", ""])
+def test_a_machine_that_says_nothing_of_its_member_has_not_lost_it(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    """No answer is no answer: two members would go on, each as a cluster of its own."""
+    hosts.says = {"node1": said}
+    assert __main__.main(["recover", "shop", "node2"]) == 1
+    printed = capsys.readouterr().err
+    assert "expected the member of etcd on node1 to answer, or to refuse a connection because it is down" in printed
+    assert f"saw {said or 'nothing'}\n" in printed
+    assert "where node2 is to go on alone: turn node1 off" in printed
+    assert hosts.asked == []
+
+
+def asked(address: str, port: int) -> str:
+    """What bash says of a port."""
+    command = ["bash", "-euo", "pipefail", "-c", recover.question(address, port)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_refused_connection_alone_says_that_a_member_is_down() -> None:
+    """With a real bash and real ports."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert asked("127.0.0.1", port) == recover.SERVES
+    assert asked("127.0.0.1", port) == recover.DOWN
+    assert "no.such.host.invalid" in asked("no.such.host.invalid", port)

@@ -51,6 +51,18 @@ class Stack:
         self.output = lambda _: json.dumps(server.kubeconfig)
 
 
+WITH_MEMBERSHIP = [
+    "node2 reclaim",
+    "node2 scripts",
+    "node2 prepare",
+    "node2 images",
+    "node1 membership",
+    "node2 join",
+    "node1 pod_network",
+]
+"""Hosts and scripts of the repair of node2."""
+
+
 class Hosts:
     """What ran where: host, script, text and command."""
 
@@ -93,15 +105,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
 def test_a_worker_gets_its_machine_then_its_membership_then_its_pod_network(hosts: Hosts) -> None:
     """The join gets the token that membership has just made; only a policy lets it reset a member."""
     assert __main__.main(["repair", "shop", "node2"]) == 0
-    assert hosts.order() == [
-        "node2 reclaim",
-        "node2 scripts",
-        "node2 prepare",
-        "node2 images",
-        "node1 membership",
-        "node2 join",
-        "node1 pod_network",
-    ]
+    assert hosts.order() == WITH_MEMBERSHIP
     join = inputs_of(hosts.text("join"))
     assert join.files[INVITATION_PATH] == "a fresh token"
     assert join.values["RESET_ON_FAILURE"] == "false"
@@ -141,15 +145,7 @@ def test_a_control_plane_that_joined_is_not_reset_with_or_without_its_node(hosts
     if not is_registered:
         hosts.server.answers[NODE] = (404, {"message": 'nodes "node2" not found'})
     assert __main__.main(["repair", "shop", "node2"]) == 0
-    assert hosts.order() == [
-        "node2 reclaim",
-        "node2 scripts",
-        "node2 prepare",
-        "node2 images",
-        "node1 membership",
-        "node2 join",
-        "node1 pod_network",
-    ]
+    assert hosts.order() == WITH_MEMBERSHIP
     join = inputs_of(hosts.text("join"))
     assert join.values["RESET_ON_FAILURE"] == "false"
     assert join.files[INVITATION_PATH] == ""
