@@ -1,44 +1,71 @@
 # shellcheck shell=bash
-# Clients of the API server of this machine, which use another one while it cannot serve.
-# Needs: lib/etcd.sh lib/vip.sh
+# Clients of the API server of this machine, which another control plane serves while this one cannot.
+# Needs: NODE_IP; lib/etcd.sh lib/vip.sh
 
-# Of the packets that begin a connection from another machine; programs of this machine go on.
-REFUSAL=(INPUT --protocol tcp --dport 6443 --syn ! --in-interface lo --match comment --comment pulumi-kubeadm
-  --jump REJECT --reject-with tcp-reset)
-TURN_AWAY_SECONDS=4 # haproxy looks each second, and leaves a server after two refusals
+# The chain of those that are served elsewhere, also the comment of each rule.
+# What programs of this machine send passes no PREROUTING, and a connection that began before the rules stays here.
+DETOUR=PULUMI-KUBEADM-API
 
-# turn_clients_away: while etcd restarts, the API server beside it answers nothing, and load balancers notice it only then. So
-# another control plane takes the virtual address, and new connections are refused, before. The only control plane refuses
-# nobody. After a reboot there is no rule, and the machine takes part in the virtual address.
-turn_clients_away() {
-  local count said
-  ask_members
-  count=$(wc -l <<<"$ANSWER")
-  ((count > 1)) || return 0
-  give_up_vip
-  command -v iptables >/dev/null || {
-    changed "requests may fail while etcd restarts: without iptables clients are not turned away"
-    return 0
-  }
-  said=$(iptables --wait --insert "${REFUSAL[@]}" 2>&1) || {
-    changed "requests may fail while etcd restarts: iptables does not turn clients away, and says: ${said//$'\n'/ }"
-    return 0
-  }
-  sleep "$TURN_AWAY_SECONDS"
+# detour MEMBERS: rules by which the first other control plane serves new connections, but not those of control planes: they look
+# whether this API server serves, and two detours make no circle.
+detour() {
+  local address comment detoured others=()
+  while read -r _ address _; do
+    [[ $address == "$NODE_IP" ]] || others+=("$address")
+  done <<<"$1"
+  comment="--match comment --comment $DETOUR"
+  detoured="--protocol tcp --match conntrack --ctstate DNAT --ctorigdstport 6443 $comment"
+  # Answers come back through this machine. A firewall of the owner's may forward nothing.
+  iptables-restore --wait --noflush <<EOF
+*nat
+:$DETOUR - [0:0]
+$(printf -- "-A $DETOUR --source %s $comment --jump RETURN\n" "${others[@]}")
+-A $DETOUR --protocol tcp $comment --jump DNAT --to-destination ${others[0]}:6443
+-I PREROUTING --protocol tcp --dport 6443 --match addrtype --dst-type LOCAL $comment --jump $DETOUR
+-I POSTROUTING $detoured --jump MASQUERADE
+COMMIT
+*filter
+-I FORWARD $detoured --jump ACCEPT
+COMMIT
+EOF
 }
 
-# let_clients_in: also those that a run turned away that was cut short. A rule that stays is told, and ends no step: what the
+# divert_clients: while etcd restarts, the API server beside it answers nothing, and load balancers and the service `kubernetes`
+# notice it only then. So another control plane takes the virtual address, and serves new connections, before. The only control
+# plane serves all. After a reboot there is no rule, and the machine takes part in the virtual address.
+divert_clients() {
+  local said
+  ask_members
+  (($(wc -l <<<"$ANSWER") > 1)) || return 0
+  give_up_vip
+  command -v iptables-restore >/dev/null || {
+    changed "requests may fail while etcd restarts: without iptables no other control plane serves them"
+    return 0
+  }
+  said=$(detour "$ANSWER" 2>&1) ||
+    changed "requests may fail while etcd restarts: iptables leads them nowhere else, and says: ${said//$'\n'/ }"
+}
+
+# end_detour: also one that was begun twice.
+end_detour() {
+  local rules
+  rules=$(iptables-save) || return 1
+  [[ $rules == *"$DETOUR"* ]] || return 0
+  awk -v detour="$DETOUR" '
+    /^[*]/ {print; chain = 0}
+    $1 == ":" detour {print; chain = 1}
+    $1 == "-A" && $2 != detour && index($0, detour) {sub(/^-A/, "-D"); print}
+    $1 == "COMMIT" {if (chain) print "-X " detour; print}
+  ' <<<"$rules" | iptables-restore --wait --noflush
+}
+
+# let_clients_in: also those that a run diverted that was cut short. A rule that stays is told, and ends no step: what the
 # step changed is done, and `let_clients_in` runs when steps end with an error, too.
 let_clients_in() {
-  local said status=0
-  if command -v iptables >/dev/null; then
-    while ((status == 0)); do
-      said=$(iptables --wait --check "${REFUSAL[@]}" 2>&1) || status=$?
-      ((status != 0)) || said=$(iptables --wait --delete "${REFUSAL[@]}" 2>&1) || status=255
-    done
-    # 1 says that there is no such rule. Any other status says nothing of it.
-    ((status == 1)) || explain "iptables to let clients of the API server in again" "${said:-nothing of iptables}" \
-      "on $HOST_NAME: iptables --list INPUT --line-numbers; iptables --delete INPUT NUMBER of a rule pulumi-kubeadm" >&2
+  local said
+  if command -v iptables-save >/dev/null; then
+    said=$(end_detour 2>&1) || explain "iptables to let clients of the API server in again" "${said:-nothing of iptables}" \
+      "on $HOST_NAME: iptables --table nat --flush $DETOUR" >&2
   fi
   take_part_in_vip
 }

@@ -129,7 +129,7 @@ change_encryption() {
   else
     wait_for_others "$NODE_IP"
     trap 'put_back_encryption; let_clients_in' EXIT # whatever ends the step before the change is done
-    turn_clients_away
+    divert_clients
     before=$(container_of kube-apiserver)
     keep "$ENCRYPTION_BEFORE" "$ENCRYPTION"
     put "$ENCRYPTION"

@@ -59,7 +59,7 @@ stop_backups
 stop_approval
 stop_vip
 
-# Rules and links of kube-proxy and Calico, and a rule of ours that a step left which was cut short; rules of others stay.
+# Rules and links of kube-proxy and Calico, and rules of ours that a step left which was cut short; rules of others stay.
 for version in iptables ip6tables; do
   command -v "$version-save" >/dev/null || continue
   # A kernel may lack one of the two.
@@ -69,7 +69,7 @@ for version in iptables ip6tables; do
     continue
   }
   [[ -z $rules ]] ||
-    sed --regexp-extended '/KUBE-|cali[-:]|--comment "?pulumi-kubeadm"?( |$)/d' <<<"$rules" | "$version-restore"
+    sed --regexp-extended '/KUBE-|cali[-:]|PULUMI-KUBEADM-API/d' <<<"$rules" | "$version-restore"
 done
 links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}')
 for link in $links; do

@@ -32,7 +32,7 @@ OF_MACHINE = (
         "openssl",
     ),
     *("hostnamectl", "modprobe", "sysctl", "swapon", "swapoff", "df", "stat", "ip", "iptables-save", "ip6tables-save"),
-    *("ctr", "date", "iptables", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
+    *("ctr", "date", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
 )
 LIMIT_SECONDS = 120
 FSTAB = "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 none swap sw 0 0\n"

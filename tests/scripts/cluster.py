@@ -66,6 +66,13 @@ fi"""
 UNMARKED = "case $* in *metadata.labels*) cat $ROOT/labels; exit ;; esac"
 """kubectl of a control plane's node that has labels of kubeadm once kubeadm has marked it."""
 
+DETOUR = """*nat
+:PULUMI-KUBEADM-API - [0:0]
+-I PREROUTING --protocol tcp --dport 6443 --jump PULUMI-KUBEADM-API
+COMMIT
+"""
+"""What a run that was cut short left: the way of clients to another control plane, as the stub of iptables has it."""
+
 OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
 ETCD = r"""
 case "$*" in

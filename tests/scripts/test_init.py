@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.scripts.cluster import (
+    DETOUR,
     ETCD,
     FOREIGN_MACHINE,
     MAY_RESET,
@@ -327,9 +328,8 @@ def renew(machine: Machine) -> Finished:
 
 
 def test_an_api_that_does_not_answer_once_has_no_expired_certificates(control_plane: Machine) -> None:
-    """Its certificates are renewed as those of a cluster that serves: clients are turned away before."""
+    """Its certificates are renewed as those of a cluster that serves: another control plane serves clients before."""
     assert control_plane.run("init", VALUES).status == 0
-    control_plane.replace("lib/clients", "TURN_AWAY_SECONDS=4", "TURN_AWAY_SECONDS=0")
     control_plane.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
     control_plane.stub("crictl", RENEWS)
     once = '[[ -e $ROOT/asked ]] || { touch "$ROOT/asked"; exit 1; }'
@@ -338,9 +338,9 @@ def test_an_api_that_does_not_answer_once_has_no_expired_certificates(control_pl
     finished = renew(control_plane)
     assert finished.status == 0, finished.stderr
     calls = control_plane.calls()
-    (refused,) = [number for number, call in enumerate(calls) if call.startswith("iptables --wait --insert")]
+    (diverted,) = [number for number, call in enumerate(calls) if call == "detour begins"]
     (renewed,) = [number for number, call in enumerate(calls) if call.startswith("kubeadm certs renew")]
-    assert refused < renewed
+    assert diverted < renewed
 
 
 def test_what_a_power_cut_left_empty_in_a_renewal_is_put_back(control_plane: Machine) -> None:
@@ -413,8 +413,7 @@ def upgrade(machine: Machine) -> str:
 
 @pytest.mark.parametrize(("leads", "verb"), [("true", "apply v1.36.4 --yes"), ("false", "node")])
 def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: Machine, leads: str, verb: str) -> None:
-    """Each hands its leadership of etcd over first, so that no write waits for an election, and turns clients away."""
-    upgrading.replace("lib/clients", "TURN_AWAY_SECONDS=4", "TURN_AWAY_SECONDS=0")
+    """Each hands its leadership of etcd over first, so that no write waits for an election, and its clients."""
     upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
     upgrading.stub("kubeadm", '[[ "$1" != upgrade ]]')
     finished = upgrading.send(upgrading.text("init", UPGRADE | {"LEADS": leads}), "verify")
@@ -424,9 +423,9 @@ def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: M
     assert calls[upgraded].startswith(f"kubeadm upgrade {verb}")
     (moved,) = [number for number, call in enumerate(calls) if call.endswith("move-leader b2")]
     (saved,) = [number for number, call in enumerate(calls) if "snapshot save" in call]
-    (refused,) = [number for number, call in enumerate(calls) if call.startswith("iptables --wait --insert")]
-    assert saved < moved < refused < upgraded
-    assert not upgrading.path("/refusal").exists(), "a step that fails lets clients in again"
+    (diverted,) = [number for number, call in enumerate(calls) if call == "detour begins"]
+    assert saved < moved < diverted < upgraded
+    assert not upgrading.path("/detour").exists(), "a step that fails serves clients again"
 
 
 @pytest.mark.parametrize(("leads", "uploads"), [("true", 1), ("false", 0)])
@@ -453,24 +452,24 @@ def test_an_upgrade_waits_for_a_leader_of_etcd(upgrading: Machine) -> None:
 
 
 def test_a_machine_without_iptables_says_that_requests_may_fail(upgrading: Machine) -> None:
-    """It cannot refuse connections."""
+    """Its clients stay with it."""
     upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
     text = upgrading.path("/usr/local/lib/pulumi-kubeadm/unfinished/lib/clients.sh")
-    text.write_text(text.read_text().replace("command -v iptables", "false"))
+    text.write_text(text.read_text().replace("command -v iptables-restore", "false"))
     assert "node1: requests may fail while etcd restarts: without iptables" in upgrade(upgrading)
 
 
-def test_the_only_control_plane_turns_nobody_away(upgrading: Machine) -> None:
+def test_the_only_control_plane_diverts_nobody(upgrading: Machine) -> None:
     """There is no other one for its clients."""
     upgrade(upgrading)
-    assert not [call for call in upgrading.calls() if call.startswith("iptables --wait --insert")]
+    assert not [call for call in upgrading.calls() if call == "detour begins"]
 
 
-def test_clients_whom_a_run_turned_away_that_was_cut_short_are_let_in(running: Machine) -> None:
+def test_clients_whom_a_run_diverted_that_was_cut_short_are_let_in(running: Machine) -> None:
     """By the next run, whatever it does."""
-    running.write("/refusal", "")
+    running.write("/detour", DETOUR)
     assert running.send(running.text("init", VALUES), "verify").status == 0
-    assert not running.path("/refusal").exists()
+    assert not running.path("/detour").exists()
 
 
 def test_no_control_plane_is_upgraded_while_another_one_is_not_well(upgrading: Machine) -> None:

@@ -343,11 +343,10 @@ def reset_with(machine: Machine, save: str) -> str:
 
 
 def test_a_reset_deletes_our_rules_and_those_of_the_cluster_and_no_other(machine: Machine) -> None:
-    """A rule that turns clients away, of a step that was cut short, would refuse those of the next cluster."""
-    ours = "-A INPUT ! -i lo -p tcp -m tcp --dport 6443 -m comment --comment pulumi-kubeadm -j REJECT"
-    others = ["*filter", "-A INPUT -p tcp -m comment --comment pulumi-kubeadm-of-another -j DROP", "COMMIT"]
-    quoted = ours.replace("pulumi-kubeadm", '"pulumi-kubeadm"')
-    lines = [others[0], "-A INPUT -j KUBE-FIREWALL", ours, quoted, *others[1:]]
+    """Rules of a step that was cut short would lead clients of the next cluster to a control plane of the last one."""
+    ours = [":PULUMI-KUBEADM-API - [0:0]", "-A PREROUTING -p tcp -m tcp --dport 6443 -j PULUMI-KUBEADM-API"]
+    others = ["*nat", "-A PREROUTING -p tcp -m comment --comment pulumi-kubeadm -j ACCEPT", "COMMIT"]
+    lines = [others[0], "-A PREROUTING -j KUBE-SERVICES", *ours, *others[1:]]
     said = reset_with(machine, "cat <<'RULES'\n" + "\n".join(lines) + "\nRULES")
     assert machine.path("/restored").read_text().splitlines() == others
     assert "iptables" not in said

@@ -151,20 +151,19 @@ def one_of_two(control_plane: Machine) -> Machine:
     control_plane.calls()
     control_plane.stub("crictl", ETCD)
     control_plane.write("/members", TWO_MEMBERS)
-    control_plane.replace("lib/clients", "TURN_AWAY_SECONDS=4", "TURN_AWAY_SECONDS=0")
     return control_plane
 
 
 def clients(machine: Machine, then: str) -> Finished:
-    """Clients are turned away, something happens, and they are let in."""
+    """Clients are diverted, something happens, and they are let in."""
     libraries = ("lib", "kubeadm", "static_pods", "etcd", "vip", "clients")
     sourced = "".join(f'. "$LIBRARY/lib/{name}.sh"\n' for name in libraries)
-    machine.script("clients", f"{sourced}trap let_clients_in EXIT\nturn_clients_away\n{then}\nlet_clients_in")
+    machine.script("clients", f"{sourced}trap let_clients_in EXIT\ndivert_clients\n{then}\nlet_clients_in")
     return machine.run("clients", VALUES)
 
 
 @pytest.mark.parametrize(("then", "status"), [("", 0), ("exit 7", 7), ("false", 1)])
-def test_a_machine_whose_clients_are_turned_away_gives_the_address_up_first(
+def test_a_machine_whose_clients_are_diverted_gives_the_address_up_first(
     one_of_two: Machine, then: str, status: int
 ) -> None:
     """And takes part again, also where the step fails."""
@@ -172,9 +171,9 @@ def test_a_machine_whose_clients_are_turned_away_gives_the_address_up_first(
     assert finished.status == status, finished.stderr
     calls = one_of_two.calls()
     (stopped,) = [number for number, call in enumerate(calls) if call == f"systemctl stop {SERVICE}"]
-    (refused,) = [number for number, call in enumerate(calls) if call.startswith("iptables --wait --insert")]
+    (diverted,) = [number for number, call in enumerate(calls) if call == "detour begins"]
     (started,) = [number for number, call in enumerate(calls) if call == f"systemctl start {SERVICE}"]
-    assert stopped < refused < started
+    assert stopped < diverted < started
     assert one_of_two.path("/runs").exists()
     assert one_of_two.path(MARK).exists(), "an edit that takes the address away stops it for good"
 

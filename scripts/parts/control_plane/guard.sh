@@ -7,7 +7,7 @@
 guard_etcd() {
   wait_for_others "$NODE_IP"
   lead_elsewhere "$NODE_IP"
-  turn_clients_away
+  divert_clients
   trap 'put_back_half_done; let_clients_in' EXIT # whatever ends the step before the change is done
   change_static_pods write_etcd_manifest
   trap let_clients_in EXIT

@@ -23,7 +23,7 @@ reconfigure_cluster() {
   local before now
   wait_for_others "$NODE_IP"
   lead_elsewhere "$NODE_IP"
-  turn_clients_away
+  divert_clients
   before=$(container_of kube-apiserver)
   trap 'put_back_half_done; let_clients_in' EXIT # whatever ends the step before the change is done
   renew_api_certificate

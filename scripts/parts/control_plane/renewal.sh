@@ -22,7 +22,7 @@ renew_certificates() {
   if comes_true "$ANSWER_SECONDS" api_is_ready; then
     wait_for_others "$NODE_IP"
     lead_elsewhere "$NODE_IP"
-    turn_clients_away
+    divert_clients
   fi
   before=$(container_of kube-apiserver)
   keep_unsynced

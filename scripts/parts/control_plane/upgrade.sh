@@ -18,7 +18,7 @@ upgrade_control_plane() {
   install_held kubeadm
   keep_unsynced
   lead_elsewhere "$NODE_IP"
-  turn_clients_away
+  divert_clients
   write_patches
   # A feature gate that the new version does not know ends its kubelet: one that the stack has no more goes first.
   [[ $LEADS != true ]] || upload_kubelet_configuration

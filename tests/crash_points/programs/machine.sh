@@ -156,15 +156,22 @@ case ${0##*/} in
       *) tell links ;;
     esac
     ;;
-  iptables)
-    case "$*" in
-      *--check*) [[ -s $WORLD/rules/refusal ]] ;;
-      *--insert*) state rules/refusal refused ;;
-      *--delete*) rm -f "$WORLD/rules/refusal" ;;
+  iptables-save)
+    tell rules/iptables-save
+    [[ ! -s $WORLD/rules/detour ]] || sed 's/^-I/-A/' "$WORLD/rules/detour"
+    ;;
+  ip6tables-save) tell rules/ip6tables-save ;;
+  iptables-restore)
+    rules=$(cat)
+    case "$* $rules" in
+      *--noflush*-X*) rm -f "$WORLD/rules/detour" ;;
+      *--noflush*) state rules/detour "$rules" ;;
+      *)
+        rm -f "$WORLD/rules/detour"
+        state rules/iptables-save "$(grep --invert-match '^[*]\|^COMMIT' <<<"$rules")"
+        ;;
     esac
     ;;
-  iptables-save | ip6tables-save) tell "rules/${0##*/}" ;;
-  iptables-restore) state rules/iptables-save "$(cat)" ;;
   ip6tables-restore) state rules/ip6tables-save "$(cat)" ;;
   openssl)
     if [[ $1 == rand ]]; then
