@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -59,6 +61,12 @@ class HaCluster:
         content["config"]["kubeadm:hosts"] = dict(change)
         content["config"]["kubeadm:cluster"] |= cluster_settings
         self.stack.file.write_text(yaml.safe_dump(content))
+
+    def make_key(self, name: str) -> None:
+        """Give the stack a new key of Secrets, as a secret of this name."""
+        command = ("config", "set", "--secret", name, "--stack", HA.name, "--config-file", str(self.stack.file))
+        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        self.stack.pulumi(*command, step="give Secrets a key", standard_input=key)
 
     def up(self, *arguments: str) -> str:
         """Run `pulumi up`; keep the kubeconfig."""

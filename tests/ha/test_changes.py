@@ -5,10 +5,10 @@ Asked are the name of the endpoint on the worker, the service `kubernetes` in a 
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 import yaml
@@ -16,11 +16,12 @@ import yaml
 from local import cluster, machines
 from local.mirror import KUBERNETES
 from problem import StepError
-from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, on_machine, stack, until
-from tests.ha.pod import in_pod, run_pod, service
+from tests.ha.machines import HA, WORKER, HaCluster, bring_up, etcdctl_script, hosts, on_machine, stack, until
+from tests.ha.pod import run_pod
 from tests.ha.power import cut_power, failing_update, give_power
-from tests.ha.requests import Requests, requests
+from tests.ha.requests import requests
 from tests.ha.vip import SERVER, VIP, check, held, holders, only_holder, watch
+from tests.ha.ways import all_ways, check_planned
 from tests.recovery.commands import make
 
 OLD = "1.35.4"
@@ -28,6 +29,9 @@ THREE = ["node1", "node2", "node3"]
 NEW, SECOND_WORKER = "node5", "node6"
 LONGEST_SECONDS = 10
 """How long a request of this test may take."""
+BY_ITSELF = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+"""kubectl of a control plane, which asks its own API server."""
+CANARY = "get secret canary --output 'jsonpath={.data.password}'"
 ENDPOINT_SECONDS = 25
 """Until the service `kubernetes` has lost a dead API server: its lease ends after 15 s, and others look every 10 s."""
 POD_LIMIT = ENDPOINT_SECONDS * 5 // 3
@@ -44,17 +48,6 @@ def three() -> Iterator[HaCluster]:
         yield live
     finally:
         cluster.take_down(stack(THREE, [WORKER], OLD))
-
-
-@contextmanager
-def all_ways(live: HaCluster, control_plane: str) -> Iterator[tuple[Requests, Requests, Requests]]:
-    """Requests of the worker, of the pod, and by the virtual address, at once."""
-    with ExitStack() as each:
-        yield (
-            each.enter_context(requests(control_plane)),
-            each.enter_context(requests(control_plane, service(live), in_pod())),
-            each.enter_context(requests(control_plane, SERVER)),
-        )
 
 
 def control_planes(live: HaCluster) -> list[str]:
@@ -79,14 +72,6 @@ def upgraded(names: list[str]) -> dict[str, str]:
     return {name: api_server(name) for name in names if on_machine(name, mark) == KUBERNETES}
 
 
-def check_planned(of_worker: Requests, of_pod: Requests, names: list[str]) -> None:
-    """Where nothing dies no request fails, wherever it comes from, and each control plane serves its clients again."""
-    assert not of_worker.failed, of_worker.failed[:20]
-    assert not of_pod.failed, of_pod.failed[:20]
-    for name in names:
-        assert "PULUMI-KUBEADM-API" not in on_machine(name, "iptables-save"), name
-
-
 def test_three_come_up_at_once(three: HaCluster, say: Callable[[str], None]) -> None:
     """Each has a vote, one has the address, which the kubeconfig names, and a second update dials nobody."""
     assert three.etcd_members("node3") == [(name, True) for name in THREE]
@@ -106,7 +91,7 @@ def test_the_leader_of_etcd_dies_while_another_control_plane_is_upgraded(
 ) -> None:
     """No write that was acknowledged is lost, the update explains itself, and the next one does nothing twice."""
     three.edit(hosts(THREE, [WORKER]), kubernetesVersion=KUBERNETES)
-    drained = "kubectl --kubeconfig /etc/kubernetes/admin.conf get node node1 --output jsonpath={.spec.unschedulable}"
+    drained = f"{BY_ITSELF} get node node1 --output jsonpath={{.spec.unschedulable}}"
     with requests() as asked, failing_update(three) as said:
         on_machine("node1", f"until [[ $({drained}) == true ]]; do sleep 0.2; done", 900)
         leader, died = three.leader("node1"), time.time()
@@ -144,21 +129,31 @@ def test_a_worker_that_comes_concerns_one_other_machine(three: HaCluster) -> Non
     assert SECOND_WORKER in three.ready_nodes()
 
 
-def test_new_arguments_and_certificates_lose_no_request(three: HaCluster, say: Callable[[str], None]) -> None:
-    """Each control plane restarts, one after the other; the address leaves a machine before."""
+def test_new_arguments_keys_and_certificates_lose_no_request(three: HaCluster, say: Callable[[str], None]) -> None:
+    """Each control plane restarts, one after the other; the address leaves a machine before. Each reads Secrets."""
     watch(THREE)
+    three.kubectl("create", "secret", "generic", "canary", "--from-literal=password=canary")
     arguments = [{"name": "tls-min-version", "value": "VersionTLS13"}]
+    three.make_key("k1Key")
     three.edit(
         hosts(THREE, [WORKER, SECOND_WORKER]),
         clusterConfiguration={"apiServer": {"extraArgs": arguments}},
         certificateGeneration=1,
+        encryption={"keys": [{"name": "k1", "secret": "k1Key"}]},
+        audit={"maxAge": 7},
     )
     with all_ways(three, "node1") as (of_worker, of_pod, by_address):
         three.up()
-    say(f"new arguments and certificates: {of_worker}")
+    say(f"new arguments, keys, audit log and certificates: {of_worker}")
     say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
     for name in THREE:
         assert "VersionTLS13" in on_machine(name, "cat /etc/kubernetes/manifests/kube-apiserver.yaml")
+        assert base64.b64decode(on_machine(name, f"{BY_ITSELF} {CANARY}")) == b"canary"
+        assert '"name":"canary"' in on_machine(name, "grep secrets /var/log/kubernetes/audit/audit.log")
+    stored = etcdctl_script("127.0.0.1", "get --print-value-only /registry/secrets/default/canary")
+    assert "k8s:enc:secretbox:v1:k1" in on_machine(
+        "node1", f"{stored} | grep --text --only-matching 'k8s:enc[:a-z0-9]*'"
+    )
     assert len([name for name in THREE if held(name)]) > 1, "the address has moved"
     check_planned(of_worker, of_pod, THREE)
     check(by_address, THREE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import secrets
 import shlex
 import subprocess
 import time
@@ -42,9 +41,7 @@ def three(place: Path) -> Iterator[HaCluster]:
         made.configure(access)
         live = HaCluster(made, access)
         name_recipient(live, place)
-        command = ("config", "set", "--secret", "k1Key", "--stack", HA.name, "--config-file", str(made.file))
-        key = base64.b64encode(secrets.token_bytes(32)).decode()
-        made.pulumi(*command, step="give Secrets a key", standard_input=key)
+        live.make_key("k1Key")
         live.up()
         machines.copy_from(HA, THREE[0], "/usr/bin/kubectl", cluster.kubectl(HA))
         live.kubectl("create", "secret", "generic", "canary", f"--from-literal=password={CANARY}")
