@@ -17,6 +17,8 @@ resolver_configuration() {
   fi
 }
 
+is_named_by_stack() { [[ $1 == "${RESOLVER_CONFIGURATION:-}" ]]; }
+
 is_of_resolved() { [[ $1 == "$RESOLVED_CONFIGURATION" ]]; }
 
 # loop_back_name_servers FILE: such as the stub of systemd-resolved, or a dnsmasq of NetworkManager.

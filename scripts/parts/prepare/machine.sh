@@ -189,10 +189,10 @@ check_name_servers() {
   is_marked "$PREPARED_MARK" && return 0
   file=$(resolver_configuration)
   if [[ ! -e $file ]]; then
-    # Without /etc/resolv.conf a machine has no name server, and its pods have none either.
-    [[ $file == /etc/resolv.conf ]] ||
+    # A machine may have no name server: its pods have none either. A file that the stack names is there.
+    ! is_named_by_stack "$file" ||
       find_wrong "$file, from which pods get their name servers" "no such file" \
-        "restart systemd-resolved, or name another file: resolvConf of cluster.kubeletConfiguration in the stack file"
+        "ls -l /etc/resolv.conf; mend resolvConf of cluster.kubeletConfiguration in the stack file"
     return 0
   fi
   seen=$(loop_back_name_servers "$file")
