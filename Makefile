@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh down status preview public tools test sdk-versions crash-points any-input e2e ha power-cuts recovery add-ons lifecycle errors faults chaos lint configuration picture site support release-notes \
+.PHONY: help up refresh unchanged down status preview public tools test sdk-versions crash-points any-input e2e ha power-cuts recovery add-ons lifecycle errors faults chaos lint configuration picture site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -14,6 +14,9 @@ up: ## [CONTROL_PLANES=3]: a real cluster on three local machines; with three co
 
 refresh: ## As `make up`, and what was deleted in the cluster by hand is made again
 	@$(PYTHON) -m local refresh
+
+unchanged: ## As `make up` again; fail where the update changes anything
+	@$(PYTHON) -m local unchanged
 
 down: ## Delete the local machines; what was built stays
 	@$(PYTHON) -m local down

@@ -20,6 +20,7 @@ def clean_cache() -> None:
 COMMANDS = {
     "up": cluster.up,
     "refresh": cluster.refresh,
+    "unchanged": cluster.unchanged,
     "down": cluster.down,
     "status": cluster.status,
     "preview": cluster.preview,

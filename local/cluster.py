@@ -54,6 +54,16 @@ def refresh(stack: LocalStack = DEV_STACK) -> None:
         stack.up(progress, "--refresh")
 
 
+def unchanged(stack: LocalStack = DEV_STACK) -> None:
+    """Bring the stack up again, and fail where the update changes anything.
+
+    Raises:
+        StepError: there is a change, or no cluster.
+    """
+    with exclusive(), step(f"Stack {stack.environment.name} is up and unchanged", estimate_seconds=10) as progress:
+        stack.up(progress, "--expect-no-changes")
+
+
 def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
     """Create machines that answer, and serve the mirror that they install from.
 

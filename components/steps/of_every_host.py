@@ -48,6 +48,7 @@ def _machine_values(host: Host, settings: Settings, package_there: str | None) -
         "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
+        "RESOLVER_CONFIGURATION": str(settings.cluster.kubelet_configuration.get("resolvConf") or ""),
         "NEED_RELEASE": [source.path.rpartition("/")[2] for source in sources if apt.leaves_release(source)],
     }
 

@@ -40,6 +40,14 @@ apt installs them from the repositories of the stack and of the distribution, wi
 A machine has `ip`, of the package iproute2, beforehand: it is looked at before anything is installed.
 """
 KERNEL_TEXT = f"""\
+## Names
+
+Pods with the DNS of their host, such as CoreDNS, get the name servers of the file that `resolvConf` of
+`cluster.kubeletConfiguration` names; without it kubeadm takes that of systemd-resolved where it runs, and
+/etc/resolv.conf elsewhere. A name server at a loop-back address is refused on a new host: in a pod it is the pod
+itself. A host whose name and /etc/hosts cloud-init writes at each boot keeps the names of the stack; netplan and its
+networks stay as they are.
+
 ## Kernel
 
 The memory controller of cgroups; cgroup v2 from Kubernetes 1.{FIRST_MINOR_THAT_REFUSES_CGROUP_V1} on. These modules are
@@ -92,6 +100,7 @@ def _packages(parts: Path) -> list[tuple[str, str]]:
     )
     return [
         *missing,
+        ("apparmor", "new hosts without `apparmor_parser` whose kernel has AppArmor"),
         (
             f"{DISTRIBUTIONS_CONTAINERD} or {DOCKERS_CONTAINERD}",
             "every host; `containerd.package`, or what Kubernetes needs",

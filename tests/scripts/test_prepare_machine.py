@@ -181,6 +181,7 @@ MACHINE_VALUES = {
     "CONTAINERD_IS_OF_DISTRIBUTION": "true",
     "OLDEST_CONTAINERD": "1.6",
     "NEED_RELEASE": "",
+    "RESOLVER_CONFIGURATION": "",
 }
 
 
@@ -201,6 +202,8 @@ def sound(machine: Machine) -> Machine:
     machine.stub("dpkg-query", "exit 1")
     machine.stub("apt-cache", 'echo "  Candidate: 1.7.24~ds1-6"')
     machine.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
+    machine.stub("systemctl", "exit 3")
+    machine.write("/etc/resolv.conf", "search example.com\nnameserver 192.0.2.53\n")
     return machine
 
 
@@ -232,7 +235,7 @@ def test_a_preparation_that_an_older_version_recorded_is_repaired(sound: Machine
     values = {
         name: value
         for name, value in MACHINE_VALUES.items()
-        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL", "NEED_RELEASE"}
+        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL", "NEED_RELEASE", "RESOLVER_CONFIGURATION"}
     }
     finished = sound.run_part("machine", values)
     assert (finished.status, finished.stderr) == (0, "")

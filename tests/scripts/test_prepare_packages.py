@@ -274,3 +274,55 @@ def test_every_program_that_a_package_brings_is_installed_first() -> None:
     assert brought <= {line.split()[0] for line in text.partition("PROGRAMS'\n")[2].splitlines() if " " in line}
     parts = (SCRIPTS / "steps/prepare.sh").read_text().partition("for part in ")[2].partition(";")[0].split()
     assert parts.index("programs") < min(parts.index(part) for part in ("kernel", "repositories", "containerd"))
+
+
+def with_apparmor(machine: Machine, profiles: str = "") -> None:
+    """A kernel that confines programs, as of Ubuntu and Debian."""
+    machine.write("/sys/module/apparmor/parameters/enabled", "Y\n")
+    machine.write("/sys/kernel/security/apparmor/profiles", profiles)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "is_prepared", "is_installed"),
+    [(True, False, True), (False, False, False), (True, True, False)],
+    ids=["AppArmor", "no AppArmor", "a prepared host"],
+)
+def test_a_kernel_with_apparmor_gets_the_program_that_confines_pods(
+    machine: Machine, kernel: bool, is_prepared: bool, is_installed: bool
+) -> None:
+    """Without it containerd starts no container, or all of them unconfined. A prepared host stays as it is."""
+    machine.stub("apt-get")
+    for program in ("curl", "gpg", "modprobe", "openssl", "sysctl", "update-ca-certificates"):
+        machine.stub(program)
+    machine.replace("parts/prepare/programs", "command -v apparmor_parser", "command -v no-such-parser")
+    if kernel:
+        with_apparmor(machine)
+    if is_prepared:
+        machine.write("/var/lib/pulumi-kubeadm/prepared", "yes")
+    finished = machine.run_part("programs")
+    assert finished.status == 0, finished.stderr
+    assert ("apparmor installed, which scripts need" in finished.stderr) == is_installed
+
+
+@pytest.mark.parametrize(
+    ("profiles", "rule", "is_prepared", "is_fine"),
+    [
+        ("runc (unconfined)\n", "", False, False),
+        ("runc (unconfined)\n", "signal (receive) peer=runc,", False, True),
+        ("crun (unconfined)\n", "", False, True),
+        ("runc (unconfined)\n", "", True, True),
+    ],
+    ids=["an older containerd", "a newer containerd", "no profile of runc", "a prepared host"],
+)
+def test_a_containerd_whose_pods_would_never_end_under_apparmor_is_named(
+    with_containerd: Machine, profiles: str, rule: str, is_prepared: bool, is_fine: bool
+) -> None:
+    """Of Ubuntu 24.04 as it came out: the profile of its containers takes no signal of a runc that has a profile."""
+    with_containerd.stub("containerd", f"# {rule}\necho containerd github.com/containerd/containerd 1.7.12 x")
+    with_apparmor(with_containerd, profiles)
+    if is_prepared:
+        with_containerd.write("/var/lib/pulumi-kubeadm/prepared", "yes")
+    finished = with_containerd.run_part("containerd", CONTAINERD_VALUES, CONTAINERD_FILES)
+    assert (finished.status == 0) == is_fine, finished.stderr
+    assert is_fine or "expected a containerd whose containers runc may end" in finished.stderr
+    assert is_fine or "apt-get install --only-upgrade containerd" in finished.stderr

@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # containerd runs with our configuration, in the format of the version that is installed.
-# Needs: CONTAINERD_PACKAGE KUBERNETES_VERSION OLDEST_CONTAINERD; lib/containerd.sh lib/containerd_package.sh
+# Needs: CONTAINERD_PACKAGE KUBERNETES_VERSION OLDEST_CONTAINERD; lib/apparmor.sh lib/containerd.sh lib/containerd_package.sh
 #   lib/packages.sh
 
+. "$LIBRARY/lib/apparmor.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/packages.sh"
@@ -17,6 +18,11 @@ if ! containerd_is_installed; then
   apt_get install --no-install-recommends "$CONTAINERD_PACKAGE"
   changed "$CONTAINERD_PACKAGE is installed"
 fi
+# Pods would never end, and a drain would wait for them. Whoever runs a node so has another way to end them.
+is_marked "$PREPARED_MARK" || runc_may_end_containers ||
+  fail "a containerd whose containers runc may end, as this machine has AppArmor's profile of runc" "$(containerd --version)" \
+    "on $HOST_NAME: apt-get update && apt-get install --only-upgrade $CONTAINERD_PACKAGE; or take the profile away: ln -s \
+/etc/apparmor.d/runc /etc/apparmor.d/disable/ && apparmor_parser --remove /etc/apparmor.d/runc; then pulumi up"
 
 format=$(containerd_format)
 is_staged "$CONTAINERD_CONFIG.$format" ||

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
-#   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER ROLE VIP;
-#   lib/containerd_package.sh lib/kubeadm.sh lib/release.sh
+#   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
+#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/release.sh lib/resolver.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/release.sh"
+. "$LIBRARY/lib/resolver.sh"
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
@@ -181,6 +182,27 @@ check_release() {
       "name the package of this machine in the stack file: containerd.package, and containerd.repository if it has one"
 }
 
+# CoreDNS asks the name servers of its machine from within a pod, where a loop-back address is CoreDNS itself: it ends.
+check_name_servers() {
+  local file seen
+  # On a prepared machine the CoreDNS of the cluster may have name servers of its own.
+  is_marked "$PREPARED_MARK" && return 0
+  file=$(resolver_configuration)
+  if [[ ! -e $file ]]; then
+    # A machine may have no name server: its pods have none either. A file that the stack names is there.
+    ! is_named_by_stack "$file" ||
+      find_wrong "$file, from which pods get their name servers" "no such file" \
+        "ls -l /etc/resolv.conf; mend resolvConf of cluster.kubeletConfiguration in the stack file"
+    return 0
+  fi
+  seen=$(loop_back_name_servers "$file")
+  [[ -z $seen ]] || find_wrong "name servers in $file that pods reach, too" "$seen, which in a pod is the pod itself" \
+    "name the server behind it there; or another file: resolvConf of cluster.kubeletConfiguration in the stack file"
+  is_of_resolved "$file" && ! has_name_servers "$file" && has_name_servers /etc/resolv.conf || return 0
+  find_wrong "name servers in $file, from which pods get theirs" "none: systemd-resolved knows none" \
+    "resolvectl status; tell systemd-resolved the servers of /etc/resolv.conf, or: systemctl disable --now systemd-resolved"
+}
+
 check_memory
 check_cpus
 check_mounts
@@ -194,6 +216,7 @@ check_load_balancer
 check_vip
 check_containerd
 check_release
+check_name_servers
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Programs that scripts need are installed: small installations and images of clouds lack some of them.
-# Needs: lib/packages.sh
+# Needs: lib/apparmor.sh lib/packages.sh
 
+. "$LIBRARY/lib/apparmor.sh"
 . "$LIBRARY/lib/packages.sh"
 
 if is_staged "$APT_PROXY"; then put "$APT_PROXY"; fi
@@ -17,6 +18,10 @@ openssl openssl
 sysctl procps
 update-ca-certificates ca-certificates
 PROGRAMS
+# Pods of a prepared machine run without profiles; its next boot would confine them.
+if kernel_has_apparmor && ! command -v apparmor_parser >/dev/null && ! is_marked "$PREPARED_MARK"; then
+  missing+=(apparmor)
+fi
 
 if ((${#missing[@]} > 0)); then
   apt_get update
