@@ -127,7 +127,9 @@ def test_pulumi_has_each_command_and_option_of_the_pages(command: str) -> None:
     finished = subprocess.run(
         [AT_HAND, *command.split(), "--help"], capture_output=True, text=True, check=True, timeout=120
     )
-    usage = re.search(rf"^(?:  pulumi |Aliases:\n).*\b{command.rsplit(maxsplit=1)[-1]}\b", finished.stdout, re.MULTILINE)
+    usage = re.search(
+        rf"^(?:  pulumi |Aliases:\n).*\b{command.rsplit(maxsplit=1)[-1]}\b", finished.stdout, re.MULTILINE
+    )
     assert usage, "the help is that of another command"
     assert COMMANDS[command] - set(OPTION.findall(finished.stdout)) == set()
 
