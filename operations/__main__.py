@@ -42,7 +42,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 1 when it failed, 2 when it was called wrongly, 130 when it was interrupted."""
+    """Run one command; 1: it failed, 2: it was called wrongly, 130: it was interrupted, 141: its reader ended."""
     parser = argparse.ArgumentParser(prog="python -m operations", description="What one runs beside `pulumi up`.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
@@ -53,16 +53,33 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         parsed.run(parsed)
+        sys.stdout.flush()
     except StepError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
+        return _failed(str(error))
     except pulumi.RunError as error:  # what components raise, such as for a manifest that cannot be fetched
-        print(f"\n{printable(str(error))}", file=sys.stderr)
-        return 1
+        return _failed(printable(str(error)))
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _discard_output()
+        return 141
     return 0
+
+
+def _failed(problem: str) -> int:
+    """Print a problem below what the command printed; a log of both streams has them in this order, too."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+    print(f"\n{problem}", file=sys.stderr)
+    return 1
+
+
+def _discard_output() -> None:
+    """Lead standard output to nowhere: Python flushes it once more at its end, and would complain of the pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ OPERATIONS = """\
 
 `.venv/bin/python -m operations COMMAND`, which the targets of the same names call, with the state, the login and the
 passphrase of the shell. The exit status is 0 when the command did what it says, 1 when there is a problem, which it
-prints, 2 when it was called wrongly, and 130 when it was interrupted.
+prints, 2 when it was called wrongly, 130 when it was interrupted, and 141 when the reader of its output
+ended before it, such as `head`.
 """
 TARGET = re.compile(r"^([a-z0-9-]+):.*?## (?:((?:\[?[A-Z_]+=[^:]*)): )?(.+)$", re.MULTILINE)
 """A target of the Makefile with its help: name, arguments, what it does."""

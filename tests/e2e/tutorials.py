@@ -57,8 +57,8 @@ NOT_RUN = {
         "docs/tutorials/private-mirrors.md",
         "make images STACK=lab",
     ): ("copies from public registries; tests/e2e/test_mirror.py copies from the local one"),
-    ("docs/tutorials/private-mirrors.md", "pulumi config set --secret registryPassword --stack lab"): (
-        "asks for a password; the script sets the same secret from a file"
+    ("docs/tutorials/private-mirrors.md", "pulumi stack init lab --secrets-provider passphrase"): (
+        "asks for a password; the script makes its stack shop, and sets the same secret from a file"
     ),
     ("docs/tutorials/private-mirrors.md", "pulumi preview --stack lab"): "the commands of own-machines.md",
     ("docs/tutorials/three-control-planes.md", "pulumi preview --stack shop"): (
