@@ -6,6 +6,7 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/endpoints.sh"
 
 export KUBECONFIG=$ADMIN_CONF
 end_half_done

@@ -8,6 +8,7 @@
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/etcd.sh"
+. "$LIBRARY/lib/endpoints.sh"
 . "$LIBRARY/lib/join_token.sh"
 . "$LIBRARY/lib/results.sh"
 

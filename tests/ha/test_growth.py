@@ -8,7 +8,8 @@ import pytest
 
 from local import cluster
 from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, kubelet, on_machine, stack
-from tests.ha.requests import requests
+from tests.ha.pod import run_pod
+from tests.ha.ways import check_planned, worker_and_pod
 
 ENDPOINT = f"api.{HA.name}.internal"
 
@@ -18,19 +19,21 @@ def grown() -> Iterator[HaCluster]:
     """A control plane and a worker, on machines that are there for this file."""
     cluster.take_down(stack(["node1"], [WORKER]))
     try:
-        yield bring_up(["node1"], [WORKER])
+        live = bring_up(["node1"], [WORKER])
+        run_pod(live)
+        yield live
     finally:
         cluster.take_down(stack(["node1"], [WORKER]))
 
 
 def test_one_becomes_three(grown: HaCluster, say: Callable[[str], None]) -> None:
-    """No request of a worker fails, no kubelet restarts, and each control plane has a vote."""
+    """No request of a worker or a pod fails, no kubelet restarts, and each control plane has a vote."""
     before = kubelet(WORKER)
     grown.edit(hosts(["node1", "node2", "node3"], [WORKER]))
-    with requests() as asked:
+    with worker_and_pod(grown, "node1") as (of_worker, of_pod):
         grown.up()
-    say(f"1 -> 3: {asked}")
-    assert not asked.failed, asked.failed[:10]
+    say(f"1 -> 3: {of_worker}; of a pod: {of_pod}")
+    check_planned(of_worker, of_pod, ["node1", "node2", "node3"])
     assert kubelet(WORKER) == before
     assert grown.etcd_members("node1") == [("node1", True), ("node2", True), ("node3", True)]
     assert grown.ready_nodes() == {"node1", "node2", "node3", WORKER}
@@ -63,13 +66,13 @@ def test_nothing_to_do_dials_nothing(grown: HaCluster) -> None:
 
 
 def test_the_first_leaves(grown: HaCluster, say: Callable[[str], None]) -> None:
-    """Its member of etcd is gone, its machine is reset, and no request of a worker fails."""
+    """Its member of etcd is gone, its machine is reset, and no request of a worker or a pod fails."""
     grown.edit(hosts(["node2", "node3"], [WORKER]))
     before, started = grown.logins(), kubelet(WORKER)
-    with requests() as asked:
+    with worker_and_pod(grown, "node2") as (of_worker, of_pod):
         grown.up()
-    say(f"the first leaves: {asked}; logins {grown.logins_since(before)}")
-    assert not asked.failed, asked.failed[:10]
+    say(f"the first leaves: {of_worker}; of a pod: {of_pod}; logins {grown.logins_since(before)}")
+    check_planned(of_worker, of_pod, ["node1", "node2", "node3"])
     assert kubelet(WORKER) == started
     assert grown.etcd_members("node2") == [("node2", True), ("node3", True)]
     assert grown.ready_nodes() == {"node2", "node3", WORKER}

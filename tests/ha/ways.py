@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from tests.ha.machines import HaCluster, on_machine
 from tests.ha.pod import in_pod, service
@@ -12,14 +12,17 @@ from tests.ha.vip import SERVER
 
 
 @contextmanager
+def worker_and_pod(live: HaCluster, control_plane: str) -> Iterator[tuple[Requests, Requests]]:
+    """Requests of the worker by the endpoint, and of the pod by the service `kubernetes`, at once."""
+    with requests(control_plane) as of_worker, requests(control_plane, service(live), in_pod()) as of_pod:
+        yield of_worker, of_pod
+
+
+@contextmanager
 def all_ways(live: HaCluster, control_plane: str) -> Iterator[tuple[Requests, Requests, Requests]]:
-    """Requests of the worker, of the pod, and by the virtual address, at once."""
-    with ExitStack() as each:
-        yield (
-            each.enter_context(requests(control_plane)),
-            each.enter_context(requests(control_plane, service(live), in_pod())),
-            each.enter_context(requests(control_plane, SERVER)),
-        )
+    """These, and requests by the virtual address."""
+    with worker_and_pod(live, control_plane) as two, requests(control_plane, SERVER) as by_address:
+        yield *two, by_address
 
 
 def check_planned(of_worker: Requests, of_pod: Requests, names: list[str]) -> None:

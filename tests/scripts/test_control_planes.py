@@ -157,13 +157,47 @@ def test_a_control_plane_leaves_in_the_order_that_loses_nothing(sponsor: Machine
     finished = sponsor.run("leave", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     calls = sponsor.calls()
-    order = ["kubectl drain node2", "move-leader a1", "member remove b2", "kubectl delete node node2"]
+    withdrawn = " del /registry/masterleases/192.0.2.12"
+    order = ["kubectl drain node2", "move-leader a1", withdrawn, "member remove b2", "kubectl delete node node2"]
     positions = [position(calls, part) for part in order]
     assert positions == sorted(positions)
     assert "--endpoints https://192.0.2.12:2379 move-leader" in calls[positions[1]]
     assert sponsor.path("/members").read_text() == member(1) + member(3)
     again = sponsor.run("leave", MEMBERSHIP)
     assert (again.status, again.stderr) == (0, "")
+
+
+def endpoints(machine: Machine, addresses: str) -> list[str]:
+    """Patches of the service `kubernetes` when the control plane at 192.0.2.12 leaves, where it has these endpoints."""
+    machine.write("/members", member(1) + member(2) + member(3))
+    stub = machine.path("/stubs/kubectl")
+    listed = f'[[ "$*" != "get endpointslice "* ]] || {{ echo "{addresses}"; exit; }}'
+    stub.write_text(stub.read_text().replace("\ncase", f"\n{listed}\ncase", 1))
+    assert machine.run("leave", MEMBERSHIP).status == 0
+    return [call for call in machine.calls() if "patch endpointslice" in call]
+
+
+def test_pods_find_the_api_server_that_leaves_no_longer(sponsor: Machine) -> None:
+    """Its lease would keep it an endpoint for half a minute, without an etcd. The others stay."""
+    (patch,) = endpoints(sponsor, "192.0.2.11 192.0.2.12 192.0.2.13")
+    kept = ",".join(f'{{"addresses":["192.0.2.1{number}"],"conditions":{{"ready":true}}}}' for number in (1, 3))
+    assert f'--patch {{"endpoints":[{kept}]}} ' in patch
+
+
+@pytest.mark.parametrize("addresses", ["192.0.2.11 192.0.2.13", "192.0.2.12"])
+def test_a_service_is_left_with_an_endpoint(sponsor: Machine, addresses: str) -> None:
+    """One that has lost the endpoint already is not changed, nor is one that has no other."""
+    sponsor.replace("lib/endpoints", "comes_true 30", "comes_true 1")
+    assert endpoints(sponsor, addresses) == []
+
+
+def test_a_lease_that_is_renewed_meanwhile_is_deleted_again(sponsor: Machine) -> None:
+    """An API server does so each 10 s."""
+    sponsor.write("/members", member(1) + member(2) + member(3))
+    once = '[[ "$*" != *"get /registry/"* || -e $ROOT/renewed ]] || { touch "$ROOT/renewed"; echo key; exit; }'
+    sponsor.stub("crictl", f"{once}\n{ETCD}")
+    assert sponsor.run("leave", MEMBERSHIP).status == 0
+    assert len([call for call in sponsor.calls() if " del /registry/" in call]) == 2
 
 
 def test_a_member_that_does_not_lead_leaves_without_an_election(sponsor: Machine) -> None:

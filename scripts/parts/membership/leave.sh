@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # The node is out of the cluster: drained if it can be, its member of etcd removed, and deleted.
-# Needs: IS_GONE NODE_IP NODE_NAME NODE_ROLE; lib/etcd.sh lib/nodes.sh
+# Needs: IS_GONE NODE_IP NODE_NAME NODE_ROLE; lib/endpoints.sh lib/etcd.sh lib/nodes.sh
 
-# leave_etcd: a member that leaves hands over its leadership first. Where its machine is dead nobody asks it.
+# leave_etcd: a member that leaves hands over its leadership first, and pods find its API server no longer. Where its machine is dead nobody asks it.
 leave_etcd() {
   local id
   [[ -n $MEMBER ]] || return 0
   read -r id _ <<<"$MEMBER"
-  if [[ $IS_GONE != true ]]; then lead_elsewhere "$NODE_IP"; fi
+  if [[ $IS_GONE != true ]]; then
+    lead_elsewhere "$NODE_IP"
+    withdraw_endpoint "$NODE_IP"
+  fi
   wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP" "crictl logs \$(crictl ps --quiet --name '^etcd\$')" \
     member_is_removed "$id"
   changed "the member of etcd at $NODE_IP is removed"
