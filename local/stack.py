@@ -15,6 +15,7 @@ from local.environment import Environment
 from local.host_exceptions import HostException
 from local.mirror import KUBERNETES, MirrorAccess
 from local.paths import LOGS, REPOSITORY, STATE
+from local.processes import runs
 from local.report import Progress, say
 from local.streamed import Streamed
 from local.toolchain import environment as tool_environment
@@ -123,7 +124,7 @@ class LocalStack:
         dead = [
             lock
             for lock in (STATE / "pulumi-state").rglob(f"locks/**/{PROJECT}/{self.environment.name}/*.json")
-            if not _is_alive(json.loads(lock.read_text()).get("pid"))
+            if not runs(json.loads(lock.read_text()).get("pid"), since=lock.stat().st_mtime)
         ]
         for lock in dead:
             lock.unlink()
@@ -202,15 +203,6 @@ class LocalStack:
                 )
             )
         return text
-
-
-def _is_alive(process: int | None) -> bool:
-    """True where a process runs; a zombie does not run."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return False
-    return "State:\tZ" not in status
 
 
 def further_control_planes(environment: Environment) -> dict[str, str]:

@@ -96,8 +96,8 @@ def _wanted(details: ErrorDetails) -> str:
         return "missing"
     if kind == WORDS_OF_OUR_OWN:
         return details["msg"].removeprefix("Value error, ")
-    words = WORDS.get(context.get("pattern", "")) or WANTED.get(kind, details["msg"])
-    return f"expected {words.format(**context)}"
+    words = WORDS.get(context.get("pattern", "")) or WANTED.get(kind, details["msg"]).format(**context)
+    return f"expected {words}"
 
 
 def _found(details: ErrorDetails) -> str:

@@ -6,8 +6,8 @@
 # What programs of this machine send passes no PREROUTING, and a connection that began before the rules stays here.
 DETOUR=PULUMI-KUBEADM-API
 
-# detour MEMBERS: rules by which the first other control plane serves new connections, but not those of control planes: they look
-# whether this API server serves, and two detours make no circle.
+# detour MEMBERS: rules by which the first other control plane serves new connections, but not those of control planes: they
+# look whether this API server serves, and two detours make no circle.
 detour() {
   local address comment detoured others=()
   while read -r _ address _; do
@@ -34,9 +34,10 @@ EOF
 # notice it only then. So another control plane takes the virtual address, and serves new connections, before. The only control
 # plane serves all. After a reboot there is no rule, and the machine takes part in the virtual address.
 divert_clients() {
-  local said
+  local said count
   ask_members
-  (($(wc -l <<<"$ANSWER") > 1)) || return 0
+  count=$(wc -l <<<"$ANSWER")
+  ((count > 1)) || return 0
   give_up_vip
   command -v iptables-restore >/dev/null || {
     changed "requests may fail while etcd restarts: without iptables no other control plane serves them"

@@ -2,7 +2,8 @@
 # The node is out of the cluster: drained if it can be, its member of etcd removed, and deleted.
 # Needs: IS_GONE NODE_IP NODE_NAME NODE_ROLE; lib/endpoints.sh lib/etcd.sh lib/nodes.sh
 
-# leave_etcd: a member that leaves hands over its leadership first, and pods find its API server no longer. Where its machine is dead nobody asks it.
+# leave_etcd: a member that leaves hands over its leadership first, and pods find its API server no longer. Where its machine is
+# dead nobody asks it.
 leave_etcd() {
   local id
   [[ -n $MEMBER ]] || return 0

@@ -66,6 +66,15 @@ def test_the_lock_of_a_living_update_stays_and_so_does_its_state(recorded: Recor
     assert recorded.imported == []
 
 
+def test_a_process_that_has_the_number_of_a_dead_one_is_another(recorded: Recorded) -> None:
+    """Linux counts up to 32768 on some hosts: a number comes again within minutes."""
+    lock = recorded.lock("dev", os.getpid())
+    before = Path(f"/proc/{os.getpid()}").stat().st_mtime - 3600
+    os.utime(lock, (before, before))
+    DEV_STACK.forget_dead_update()
+    assert not lock.exists()
+
+
 def test_another_stack_is_left_alone(recorded: Recorded) -> None:
     """Its own next run looks after it."""
     lock = recorded.lock("e2e", NO_PROCESS)
