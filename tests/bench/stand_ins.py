@@ -85,12 +85,12 @@ def _agent(socket: Path, key: Path) -> Iterator[Path]:
     with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + START_SECONDS
-            while not socket.exists():
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+            # The socket exists before the agent listens on it, for long on a busy host.
+            while subprocess.run(["ssh-add", "-q", key], check=False, env=environment).returncode != 0:
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
-            subprocess.run(["ssh-add", "-q", key], check=True, env=environment)
             yield socket
         finally:
             process.terminate()
