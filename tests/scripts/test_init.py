@@ -123,6 +123,17 @@ def test_arguments_that_work_stay(running: Machine) -> None:
     assert running.send(running.text("init", CHANGED), "verify").stderr == ""
 
 
+def test_an_api_server_is_ready_when_it_says_so_itself(running: Machine) -> None:
+    """A load balancer of the owner's answers by another one meanwhile, and clients would come in too early."""
+    running.write("/wanted", "    - --advertise-address=192.0.2.11\n")
+    running.stub(
+        "kubectl", f'[[ "$*" != "--server https://192.0.2.11:6443 get --raw /readyz"* ]] || exit 1\n{NODE_IS_READY}'
+    )
+    finished = running.send(running.text("init", CHANGED), "verify")
+    assert finished.status == 1
+    assert "expected kube-apiserver to run with its new arguments within 180 s" in finished.stderr
+
+
 @pytest.mark.parametrize(
     ("edit", "begins"),
     [
