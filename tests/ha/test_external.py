@@ -1,4 +1,4 @@
-"""Two control planes behind a load balancer of the owner's, by a name that is the owner's too; the first leaves."""
+"""Three control planes behind a load balancer of the owner's, by a name that is the owner's too; the first leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.ha.balancer import LOOK_SECONDS, Balancer, balancing
 from tests.ha.machines import HA, WORKER, HaCluster, bring_up, hosts, on_machine, stack
 from tests.ha.requests import requests
 
-TWO = ["node1", "node2"]
+THREE = ["node1", "node2", "node3"]
 PORT = 7443
 NAME = socket.gethostname().lower()
 """The name of this host, which knows itself by it: people use the load balancer, too."""
@@ -30,25 +30,25 @@ def name_balancer() -> None:
 @pytest.fixture(scope="module")
 def balancer() -> Iterator[Balancer]:
     """The load balancer."""
-    with balancing(Balancer(PORT, [HA.address(name) for name in TWO])) as made:
+    with balancing(Balancer(PORT, [HA.address(name) for name in THREE])) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def behind(balancer: Balancer) -> Iterator[HaCluster]:
-    """Two control planes and a worker."""
-    cluster.take_down(stack(TWO, [WORKER]))
+    """Three control planes and a worker."""
+    cluster.take_down(stack(THREE, [WORKER]))
     settings = {"controlPlaneEndpoint": f"{NAME}:{PORT}", "loadBalancer": "external"}
     try:
-        yield bring_up(TWO, [WORKER], before=name_balancer, **settings)
+        yield bring_up(THREE, [WORKER], before=name_balancer, **settings)
     finally:
-        cluster.take_down(stack(TWO, [WORKER]))
+        cluster.take_down(stack(THREE, [WORKER]))
 
 
 def test_everybody_finds_the_api_by_the_load_balancer(behind: HaCluster) -> None:
     """Nodes and people; no worker has one of its own, and a second update dials nobody."""
-    assert behind.etcd_members("node2") == [(name, True) for name in TWO]
-    assert behind.ready_nodes() == {*TWO, WORKER}
+    assert behind.etcd_members("node2") == [(name, True) for name in THREE]
+    assert behind.ready_nodes() == {*THREE, WORKER}
     kubeconfig = yaml.safe_load((HA.directory / "kubeconfig").read_text())
     assert kubeconfig["clusters"][0]["cluster"]["server"] == SERVER
     assert SERVER in on_machine(WORKER, "cat /etc/kubernetes/kubelet.conf")
@@ -62,22 +62,22 @@ def test_everybody_finds_the_api_by_the_load_balancer(behind: HaCluster) -> None
 def test_new_arguments_lose_no_request(behind: HaCluster, say: Callable[[str], None]) -> None:
     """The load balancer sees that an API server is about to end before it ends."""
     arguments = [{"name": "tls-min-version", "value": "VersionTLS13"}]
-    behind.edit(hosts(TWO, [WORKER]), clusterConfiguration={"apiServer": {"extraArgs": arguments}})
+    behind.edit(hosts(THREE, [WORKER]), clusterConfiguration={"apiServer": {"extraArgs": arguments}})
     with requests(server=SERVER) as asked:
         behind.up()
-    say(f"new arguments of two, behind a load balancer of the owner's: {asked}")
+    say(f"new arguments of three, behind a load balancer of the owner's: {asked}")
     assert not asked.failed, asked.failed[:10]
 
 
 def test_the_first_leaves(behind: HaCluster, balancer: Balancer, say: Callable[[str], None]) -> None:
     """Once the load balancer does not send anything to it any more."""
-    balancer.behind = [HA.address("node2")]
+    balancer.behind = [HA.address(name) for name in THREE[1:]]
     time.sleep(2 * LOOK_SECONDS)
-    behind.edit(hosts(["node2"], [WORKER]))
+    behind.edit(hosts(THREE[1:], [WORKER]))
     with requests("node2", SERVER) as asked:
         behind.up()
     say(f"the first leaves, behind a load balancer of the owner's: {asked}")
     assert not asked.failed, asked.failed[:10]
-    assert behind.etcd_members("node2") == [("node2", True)]
-    assert behind.ready_nodes() == {"node2", WORKER}
+    assert behind.etcd_members("node2") == [(name, True) for name in THREE[1:]]
+    assert behind.ready_nodes() == {*THREE[1:], WORKER}
     behind.up("--expect-no-changes")
