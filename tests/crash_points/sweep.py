@@ -19,6 +19,7 @@ from tests.crash_points.tracer import IS_SUPPORTED, Tracer
 from tests.crash_points.world import Run, World
 from tests.scripts.machine import Finished, until
 
+REQUESTS = "world/requests"
 POINTS = Path(__file__).parent / "points.sh"
 
 
@@ -63,6 +64,11 @@ class End:
 
 KILLED = Finished(-signal.SIGKILL, "", "")
 """How a run ends that is killed."""
+
+
+def requests_to(machine: Snapshot) -> int:
+    """How many requests the API of a machine has met."""
+    return len(machine.files.get(REQUESTS, (0, b""))[1])
 
 
 class Sweep:
@@ -147,12 +153,8 @@ class Sweep:
     @cached_property
     def _requests(self) -> int:
         """The number of requests to the API."""
-        self._begin()
-        self._world.run(self._relocated(self.scenario.run))
-        requests = self._world.machine.path("/world/requests")
-        count = len(requests.read_text()) if requests.exists() else 0
-        self._world.look()
-        return count
+        first = self._plain(self.scenario.run, self._before)
+        return requests_to(first.left) - requests_to(self._before)
 
     def _snapshots(self, kind: Kind) -> list[Snapshot]:
         return {
@@ -162,7 +164,7 @@ class Sweep:
         }[kind]
 
     def _begin(self) -> None:
-        self._world.restore(self._before.without("world/requests"))
+        self._world.restore(self._before.without(REQUESTS))
         for name in ("points", "reached", "closed"):
             (self._directory / name).unlink(missing_ok=True)
 

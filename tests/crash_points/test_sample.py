@@ -59,18 +59,65 @@ def test_a_bundle_is_compared_by_whether_it_is_whole(tmp_path: Path, content: by
 needs_tracer = pytest.mark.skipif(not IS_SUPPORTED, reason="the tracer knows one architecture")
 
 
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A script without a protection, and what a sweep says of it.
+
+    Attributes:
+        scenario: where it matters.
+        kind: the disturbance.
+        changes: file, text and its replacement.
+        found: in a finding.
+    """
+
+    scenario: str
+    kind: Kind
+    changes: tuple[tuple[str, str, str], ...]
+    found: str
+
+
+LOG_OF_STEP = ("lib/run_step", ' 2>"$STAGING/log" || status', " || status")
+EMPTY_LOG = ("lib/run_step", "  began=$(uptime_seconds)", '  began=$(uptime_seconds); : >"$STAGING/log"')
+FAULTS = {
+    "the token stays": Fault(
+        "join-create", Kind.TORN, (("lib/joining", 'rm -f "$DISCOVERY"', ":"),), "discovery.conf: expected 'nothing'"
+    ),
+    "no sync before the mark goes": Fault(
+        "join-create", Kind.UNSYNCED, (("lib/joining", "  sync_kubeadm_files\n", ""),), "run again: status 1"
+    ),
+    "a mark before its change": Fault(
+        "join-verify-kubelet",
+        Kind.KILLED,
+        (
+            (
+                "parts/join/worker",
+                '  forget "$KUBELET_CONFIGURATION_MARK"\n  restart_kubelet',
+                '  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"\n  restart_kubelet',
+            ),
+        ),
+        "world/running/kubelet: expected",
+    ),
+    "a step prints to its session": Fault(
+        "join-create", Kind.CLOSED, (LOG_OF_STEP, EMPTY_LOG), "the step began, and did not go to its end"
+    ),
+}
+
+
 @needs_tracer
-def test_a_sweep_finds_what_a_missing_line_leaves_behind(tmp_path: Path) -> None:
-    """The token of a join that was ended when the node was registered."""
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_sweep_finds_what_a_missing_protection_leaves_behind(tmp_path: Path, fault: Fault) -> None:
+    """At one point at least."""
 
     def without_protection(world: World) -> None:
-        world.machine.replace("lib/joining", 'rm -f "$DISCOVERY"', ":")
+        scenario.arrange(world)
+        for change in fault.changes:
+            world.machine.replace(*change)
         world.machine.install()
 
-    (join,) = [each for each in ALL if each.name == "join-create"]
-    sweep = Sweep(dataclasses.replace(join, arrange=without_protection), tmp_path / "sweep")
-    findings = [each for point in sweep.points(Kind.TORN) for each in sweep.findings(Kind.TORN, point)]
-    assert any("discovery.conf: expected 'nothing'" in each for each in findings)
+    (scenario,) = [each for each in ALL if each.name == fault.scenario]
+    sweep = Sweep(dataclasses.replace(scenario, arrange=without_protection, repair=()), tmp_path / "sweep")
+    findings = [each for point in sweep.points(fault.kind) for each in sweep.findings(fault.kind, point)]
+    assert any(fault.found in each for each in findings)
 
 
 @needs_tracer
