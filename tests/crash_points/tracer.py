@@ -17,8 +17,11 @@ import signal
 import struct
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 from tests.scripts.machine import Finished
 
@@ -123,9 +126,11 @@ class Tracer:
             assert process.stdout
             assert process.stderr
             self.pipes = {_link(f"/proc/self/fd/{each.fileno()}") for each in (process.stdout, process.stderr)}
-            process.stdin.write(text)
-            process.stdin.close()
+            # A text may be longer than a pipe holds, and the run waits for its tracer.
+            feeding = Thread(target=_feed, args=(process.stdin, text))
+            feeding.start()
             process.returncode = self._follow(process.pid)
+            feeding.join()
             self._lose()
             return Finished(process.returncode, process.stdout.read(), process.stderr.read())
 
@@ -224,6 +229,11 @@ class Tracer:
             if Path(path).is_file():
                 os.truncate(path, length)
         shutil.rmtree(self.root / "run" / "pulumi-kubeadm", ignore_errors=True)
+
+
+def _feed(stdin: IO[str], text: str) -> None:
+    with suppress(BrokenPipeError), stdin:
+        stdin.write(text)
 
 
 def call_of(pid: int) -> tuple[int, list[int]]:
