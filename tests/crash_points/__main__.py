@@ -9,16 +9,17 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tests.crash_points.scenarios_of_data import ALL
-from tests.crash_points.sweep import Kind, Sweep
+from tests.crash_points.sweep import OF_TRACER, Kind, Sweep
+from tests.crash_points.tracer import IS_SUPPORTED
 
 IN_MEMORY = Path("/dev/shm")
-PROCESSES = 2
 SHOWN = 1200
 """Characters of a finding."""
 
@@ -32,14 +33,24 @@ class Row:
     points: int
     findings: list[str]
 
+    def __str__(self) -> str:
+        """The line, and below it each finding."""
+        line = f"{self.scenario:34} {self.kind:10} {self.points:5} points {len(self.findings):4} differences"
+        return "\n".join([line, *(f"    {finding[:SHOWN]}" for finding in self.findings)])
 
-def row_of(name: str, kind: Kind, directory: Path, every: int) -> Row:
-    """A scenario with one kind of disturbance."""
+
+def rows_of(name: str, kinds: Sequence[Kind], directory: Path, every: int) -> list[Row]:
+    """Print a scenario with each kind of disturbance, in one process: what one kind leaves, another may leave too."""
     scenario = next(each for each in ALL if each.name == name)
-    sweep = Sweep(scenario, directory / f"{name}-{kind}")
-    points = range(1, sweep.points(kind) + 1, every)
-    findings = [f"at {point}: {each}" for point in points for each in sweep.findings(kind, point)]
-    return Row(name, kind, len(points), findings)
+    sweep = Sweep(scenario, directory / name)
+    rows = []
+    for kind in kinds:
+        points = sweep.points(kind)[::every]
+        findings = [f"at {point}: {each}" for point in points for each in sweep.findings(kind, point)]
+        row = Row(name, kind, sweep.met(kind) if every == 1 else len(points), findings)
+        print(row, flush=True)
+        rows.append(row)
+    return rows
 
 
 def main() -> int:
@@ -51,21 +62,18 @@ def main() -> int:
     arguments = parser.parse_args()
     names = [each.name for each in ALL if each.name.startswith(tuple(arguments.step))]
     os.nice(10)
-    differing = 0
+    differing = points = 0
     with (
         tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as directory,
-        ProcessPoolExecutor(PROCESSES) as pool,
+        ProcessPoolExecutor() as pool,
     ):
-        sweep = partial(row_of, directory=Path(directory), every=arguments.every)
-        kinds = arguments.kind or list(Kind)
-        for done in as_completed([pool.submit(sweep, name, kind) for kind in kinds for name in names]):
-            row = done.result()
-            print(f"{row.scenario:26} {row.kind:10} {row.points:5} points {len(row.findings):4} differences")
-            for finding in row.findings:
-                print(f"    {finding[:SHOWN]}")
-            sys.stdout.flush()
-            differing += len(row.findings)
-    print(f"{differing} differences")
+        kinds = arguments.kind or [kind for kind in Kind if IS_SUPPORTED or kind not in OF_TRACER]
+        sweep = partial(rows_of, kinds=kinds, directory=Path(directory), every=arguments.every)
+        for done in as_completed([pool.submit(sweep, name) for name in names]):
+            for row in done.result():
+                differing += len(row.findings)
+                points += row.points
+    print(f"{points} points, {differing} differences")
     return 1 if differing else 0
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import re
+import stat
 import tarfile
 import zlib
-from pathlib import Path
+from collections.abc import Mapping
 
 NOT_COMPARED = {
     "stubs": "the fake programs",
@@ -28,36 +30,28 @@ SKIPPED = re.compile("|".join(NOT_COMPARED))
 
 BUNDLES = "var/lib/pulumi-kubeadm/etcd-snapshots/"
 
+Entry = tuple[int, bytes]
+"""Mode, and content of a file or target of a link."""
 State = dict[str, str]
 """Mode and content by path."""
 
 
-def state_of(root: Path) -> State:
-    """Everything below a root that counts."""
-    found = {}
-    for path in sorted(root.rglob("*")):
-        name = str(path.relative_to(root))
-        if SKIPPED.match(name):
-            continue
-        mode = f"{path.lstat().st_mode:o}"
-        if path.is_symlink():
-            found[name] = f"{mode} {path.readlink()}"
-        else:
-            found[name] = f"{mode} {_content(path, is_bundle=name.startswith(BUNDLES)) if path.is_file() else ''}"
-    return found
+def state_of_files(files: Mapping[str, Entry]) -> State:
+    """Everything that counts."""
+    return {path: _shown(path, *entry) for path, entry in files.items() if not SKIPPED.match(path)}
 
 
-def _content(path: Path, *, is_bundle: bool) -> str:
+def _shown(path: str, mode: int, content: bytes) -> str:
     """Of a bundle only whether it is whole: its bytes have the time of the run."""
-    if not is_bundle:
-        return path.read_text()
-    return "whole" if _is_whole(path) else "not whole"
+    if stat.S_ISREG(mode) and path.startswith(BUNDLES):
+        return f"{mode:o} {'whole' if _is_whole(content) else 'not whole'}"
+    return f"{mode:o} {os.fsdecode(content)}"
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(content: bytes) -> bool:
     """Whether a bundle holds a snapshot, and the files of its checksums with their content, and no others."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(path.read_bytes()))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
             opened = {each.name.removeprefix("./"): archive.extractfile(each) for each in archive if each.isfile()}
             files = {name: file.read() for name, file in opened.items() if file}
     except (OSError, EOFError, tarfile.TarError, zlib.error):

@@ -154,6 +154,11 @@ def upgraded_control_plane(world: World) -> None:
     world.machine.write("/world/cluster/objects/kubelet-config", "configuration of 1.36.4\n")
 
 
+def edited_control_plane(world: World) -> None:
+    """The configuration of kubelets was changed there first."""
+    world.machine.write("/world/cluster/objects/kubelet-config", "configuration with 99 pods\n")
+
+
 def lost_marks(world: World) -> None:
     """Somebody deleted what the steps remember."""
     shutil.rmtree(world.machine.path("/var/lib/pulumi-kubeadm"))
@@ -302,6 +307,13 @@ SCENARIOS = [
         JOINED,
         sent(EDITED, "node2", JOIN, VERIFY),
         repair=repaired("node2", sent(OLD, "node2", JOIN, VERIFY)),
+    ),
+    Scenario(
+        "join-verify-kubelet",
+        "node2",
+        JOINED,
+        sent(EDITED, "node2", JOIN, VERIFY),
+        arrange=edited_control_plane,
     ),
     Scenario("join-verify-endpoint", "node2", JOINED, sent(OLD, "node2", JOIN, VERIFY), arrange=by_address),
     Scenario(

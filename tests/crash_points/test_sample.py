@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash_points.compare import BUNDLES, state_of
+from tests.crash_points.compare import BUNDLES
 from tests.crash_points.scenarios import Scenario
 from tests.crash_points.scenarios_of_data import ALL
-from tests.crash_points.sweep import OF_TRACER, Kind, Sweep
+from tests.crash_points.snapshot import taken
+from tests.crash_points.sweep import ENDS_AT_ONCE, OF_TRACER, Kind, Sweep
 from tests.crash_points.tracer import IS_SUPPORTED, Tracer
 from tests.crash_points.world import World
 from tests.scripts.bundles import FILES, bundle
@@ -34,7 +35,7 @@ def test_a_step_that_is_disturbed_comes_to_its_end(scenario: Scenario, kinds: li
     for kind in kinds:
         points = sweep.points(kind)
         if points:
-            assert sweep.findings(kind, points * 2 // 3 + 1) == [], kind
+            assert sweep.findings(kind, points[len(points) * 2 // 3]) == [], kind
 
 
 @pytest.mark.parametrize(
@@ -52,25 +53,94 @@ def test_a_bundle_is_compared_by_whether_it_is_whole(tmp_path: Path, content: by
     file = tmp_path / BUNDLES / "dev.bundle"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    assert state_of(tmp_path)[BUNDLES + "dev.bundle"].split(" ", 1)[1] == seen
+    assert taken(tmp_path).state[BUNDLES + "dev.bundle"].split(" ", 1)[1] == seen
 
 
 needs_tracer = pytest.mark.skipif(not IS_SUPPORTED, reason="the tracer knows one architecture")
 
 
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A script without a protection, and what a sweep says of it.
+
+    Attributes:
+        scenario: where it matters.
+        kind: the disturbance.
+        changes: file, text and its replacement.
+        found: in a finding.
+    """
+
+    scenario: str
+    kind: Kind
+    changes: tuple[tuple[str, str, str], ...]
+    found: str
+
+
+LOG_OF_STEP = ("lib/run_step", ' 2>"$STAGING/log" || status', " || status")
+EMPTY_LOG = ("lib/run_step", "  began=$(uptime_seconds)", '  began=$(uptime_seconds); : >"$STAGING/log"')
+FAULTS = {
+    "the token stays": Fault(
+        "join-create", Kind.TORN, (("lib/joining", 'rm -f "$DISCOVERY"', ":"),), "discovery.conf: expected 'nothing'"
+    ),
+    "no sync before the mark goes": Fault(
+        "join-create", Kind.UNSYNCED, (("lib/joining", "  sync_kubeadm_files\n", ""),), "run again: status 1"
+    ),
+    "a mark before its change": Fault(
+        "join-verify-kubelet",
+        Kind.KILLED,
+        (
+            (
+                "parts/join/worker",
+                '  forget "$KUBELET_CONFIGURATION_MARK"\n  restart_kubelet',
+                '  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"\n  restart_kubelet',
+            ),
+        ),
+        "world/running/kubelet: expected",
+    ),
+    "a step prints to its session": Fault(
+        "join-create", Kind.CLOSED, (LOG_OF_STEP, EMPTY_LOG), "the step began, and did not go to its end"
+    ),
+}
+
+
 @needs_tracer
-def test_a_sweep_finds_what_a_missing_line_leaves_behind(tmp_path: Path) -> None:
-    """The token of a join that was ended when the node was registered."""
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_sweep_finds_what_a_missing_protection_leaves_behind(tmp_path: Path, fault: Fault) -> None:
+    """At one point at least."""
 
     def without_protection(world: World) -> None:
-        world.machine.replace("lib/joining", 'rm -f "$DISCOVERY"', ":")
+        scenario.arrange(world)
+        for change in fault.changes:
+            world.machine.replace(*change)
         world.machine.install()
 
+    (scenario,) = [each for each in ALL if each.name == fault.scenario]
+    sweep = Sweep(dataclasses.replace(scenario, arrange=without_protection, repair=()), tmp_path / "sweep")
+    findings = [each for point in sweep.points(fault.kind) for each in sweep.findings(fault.kind, point)]
+    assert any(fault.found in each for each in findings)
+
+
+@needs_tracer
+@pytest.mark.parametrize("kind", ENDS_AT_ONCE)
+def test_what_is_recorded_is_what_a_run_leaves_that_ends_there(tmp_path: Path, kind: Kind) -> None:
+    """At points of the whole run, inside writes too."""
     (join,) = [each for each in ALL if each.name == "join-create"]
-    sweep = Sweep(dataclasses.replace(join, arrange=without_protection), tmp_path / "sweep")
-    last = sweep.points(Kind.TORN)
-    findings = [each for point in range(last, last - 12, -1) for each in sweep.findings(Kind.TORN, point)]
-    assert any("discovery.conf: expected 'nothing'" in each for each in findings)
+    sweep = Sweep(join, tmp_path / "sweep")
+    points = sweep.points(kind)
+    for point in points[len(points) // 6 :: len(points) // 5]:
+        real = sweep.really_disturbed(kind, point)
+        assert real.differs_from_state(sweep.disturbed(kind, point).left) == [], point
+
+
+@needs_tracer
+def test_a_session_that_closes_is_noticed_only_by_a_line_that_nobody_reads(tmp_path: Path) -> None:
+    """So one point between two lines stands for all of them: here a first one, and the one that is tried."""
+    (join,) = [each for each in ALL if each.name == "join-create"]
+    sweep = Sweep(join, tmp_path / "sweep")
+    tried = sweep.points(Kind.CLOSED)
+    for first, point in zip([1, *(each + 1 for each in tried)], tried, strict=False):
+        ends = [sweep.really_disturbed(Kind.CLOSED, each) for each in (first, point)]
+        assert ends[0].differs_from(ends[1]) == []
 
 
 SCRIPT = "cd etc; echo hello >a; echo abcdef >b.new; sync b.new; mv b.new b; rm a\n"

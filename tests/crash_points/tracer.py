@@ -16,9 +16,12 @@ import shutil
 import signal
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 from tests.scripts.machine import Finished
 
@@ -28,26 +31,32 @@ IS_SUPPORTED = platform.machine() == "x86_64"
 WRITE, OPEN, OPENAT, RENAME, RENAMEAT, RENAMEAT2 = 1, 2, 257, 82, 264, 316
 UNLINK, UNLINKAT, RMDIR, MKDIR, MKDIRAT = 87, 263, 84, 83, 258
 FSYNC, FDATASYNC, SYNCFS, SYNC, COPY_FILE_RANGE = 74, 75, 306, 162, 326
+TRUNCATE, FTRUNCATE, CHMOD, FCHMOD, FCHMODAT, FCHMODAT2 = 76, 77, 90, 91, 268, 452
+SYMLINK, SYMLINKAT, LINK, LINKAT = 88, 266, 86, 265
 PATH_ARGUMENTS = {
-    **dict.fromkeys((OPEN, UNLINK, RMDIR, MKDIR), ((None, 0),)),
-    **dict.fromkeys((OPENAT, UNLINKAT, MKDIRAT), ((0, 1),)),
+    **dict.fromkeys((OPEN, UNLINK, RMDIR, MKDIR, TRUNCATE, CHMOD), ((None, 0),)),
+    **dict.fromkeys((OPENAT, UNLINKAT, MKDIRAT, FCHMODAT, FCHMODAT2), ((0, 1),)),
+    **dict.fromkeys((SYMLINK, LINK), ((None, 1),)),
+    SYMLINKAT: ((1, 2),),
+    LINKAT: ((2, 3),),
     RENAME: ((None, 0), (None, 1)),
     **dict.fromkeys((RENAMEAT, RENAMEAT2), ((0, 1), (2, 3))),
 }
 """Positions of directory and path among the arguments of a call; a rename has two."""
-DESCRIPTOR = {WRITE: 0, FSYNC: 0, FDATASYNC: 0, SYNCFS: 0, COPY_FILE_RANGE: 2}
+DESCRIPTOR = {**dict.fromkeys((WRITE, FSYNC, FDATASYNC, SYNCFS, FTRUNCATE, FCHMOD), 0), COPY_FILE_RANGE: 2}
 TRACED = (*PATH_ARGUMENTS, *DESCRIPTOR, SYNC)
 ALLOCATING = {WRITE, COPY_FILE_RANGE, MKDIR, MKDIRAT}
 FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 FLAGS_ARGUMENT = {OPEN: 1, OPENAT: 2}
 HERE = -100  # AT_FDCWD
 
-TRACE_ME, CONTINUE, GET_REGISTERS, SET_REGISTERS, SET_OPTIONS, GET_SYSCALL = 0, 7, 12, 13, 0x4200, 0x420E
+TRACE_ME, CONTINUE, GET_REGISTERS, SET_REGISTERS, TO_CALL, SET_OPTIONS, GET_SYSCALL = 0, 7, 12, 13, 24, 0x4200, 0x420E
 ANSWER, NUMBER = 10, 15
 """Positions of rax and orig_rax among the registers."""
-OPTIONS = 0x02 | 0x04 | 0x08 | 0x10 | 0x80 | 0x100000
-"""Stops for fork, vfork, clone, exec and seccomp; a run ends with its tracer."""
+OPTIONS = 0x01 | 0x02 | 0x04 | 0x08 | 0x10 | 0x80 | 0x100000
+"""Stops for fork, vfork, clone, exec, seccomp, and the end of a call; a run ends with its tracer."""
 SECCOMP_STOP = 7
+END_OF_CALL = signal.SIGTRAP | 0x80
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -89,6 +98,7 @@ class Tracer:
         is_full: whether writes fail, in place of an end; only they are points.
         points: changes and syncs so far.
         unsynced: length of the content that is on the disk, by file that was written and not synced since.
+        pipes: where the run prints.
     """
 
     root: Path
@@ -97,8 +107,9 @@ class Tracer:
     is_full: bool = False
     points: int = 0
     unsynced: dict[str, int] = field(default_factory=dict)
+    pipes: set[str] = field(default_factory=set)
 
-    def run(self, command: Sequence[str], text: str) -> Finished:
+    def run(self, command: Sequence[str], text: str, environment: Mapping[str, str] | None = None) -> Finished:
         """Run a command to its end, or to the point."""
         with subprocess.Popen(
             command,
@@ -108,14 +119,18 @@ class Tracer:
             text=True,
             cwd=self.root,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
             preexec_fn=_be_traced,  # noqa: PLW1509  # no threads here
         ) as process:
             assert process.stdin
             assert process.stdout
             assert process.stderr
-            process.stdin.write(text)
-            process.stdin.close()
+            self.pipes = {_link(f"/proc/self/fd/{each.fileno()}") for each in (process.stdout, process.stderr)}
+            # A text may be longer than a pipe holds, and the run waits for its tracer.
+            feeding = Thread(target=_feed, args=(process.stdin, text))
+            feeding.start()
             process.returncode = self._follow(process.pid)
+            feeding.join()
             self._lose()
             return Finished(process.returncode, process.stdout.read(), process.stderr.read())
 
@@ -140,19 +155,20 @@ class Tracer:
                         os.kill(each, signal.SIGKILL)
                     continue
                 _refuse(pid)
-            is_ours = event or (received == signal.SIGSTOP and pid not in known)
+            is_ours = event or received == END_OF_CALL or (received == signal.SIGSTOP and pid not in known)
             known.add(pid)
-            LIBC.ptrace(CONTINUE, pid, None, 0 if is_ours else received)
+            LIBC.ptrace(self._goes_on(pid, event, received), pid, None, 0 if is_ours else received)
         return status_of_first
+
+    def _goes_on(self, _pid: int, _event: int, _received: int) -> int:
+        """How a process goes on after a stop: to the next stop of the filter."""
+        return CONTINUE
 
     def _is_the_end(self, pid: int) -> bool:
         """Count a call that changes a file of the machine; whether it is the point."""
-        answer = ctypes.create_string_buffer(128)
-        if LIBC.ptrace(GET_SYSCALL, pid, 128, ctypes.addressof(answer)) < 0:
-            return False
-        number, *arguments = struct.unpack_from("7Q", answer.raw, 24)
-        paths = [] if number == SYNC else self._paths(pid, number, arguments)
-        if number != SYNC and not any(self._counts(path) for path in paths):
+        number, arguments = call_of(pid)
+        paths = self._paths(pid, number, arguments)
+        if not self._is_change(number, paths):
             return False
         if self.is_full and number not in ALLOCATING:
             return False
@@ -166,11 +182,14 @@ class Tracer:
         self._remember(pid, number, arguments, paths)
         return False
 
+    def _is_change(self, number: int, paths: Sequence[str]) -> bool:
+        return number == SYNC or any(self._counts(path) for path in paths)
+
     def _paths(self, pid: int, number: int, arguments: Sequence[int]) -> list[str]:
         if number in DESCRIPTOR:
             return [_link(f"/proc/{pid}/fd/{arguments[DESCRIPTOR[number]]}")]
         found = []
-        for directory, path in PATH_ARGUMENTS[number]:
+        for directory, path in PATH_ARGUMENTS.get(number, ()):
             descriptor = HERE if directory is None else ctypes.c_int(arguments[directory]).value
             base = _link(f"/proc/{pid}/cwd" if descriptor == HERE else f"/proc/{pid}/fd/{descriptor}")
             found.append(os.path.normpath(Path(base) / _text(pid, arguments[path])))
@@ -192,6 +211,9 @@ class Tracer:
         elif number in {WRITE, COPY_FILE_RANGE}:
             position = _position(pid, arguments[DESCRIPTOR[number]])
             self.unsynced[paths[0]] = min(position, self.unsynced.get(paths[0], position))
+        elif number in {TRUNCATE, FTRUNCATE}:
+            length = arguments[1]
+            self.unsynced[paths[0]] = min(length, self.unsynced.get(paths[0], length))
         elif number in {RENAME, RENAMEAT, RENAMEAT2}:
             self._renamed(*paths)
 
@@ -207,6 +229,20 @@ class Tracer:
             if Path(path).is_file():
                 os.truncate(path, length)
         shutil.rmtree(self.root / "run" / "pulumi-kubeadm", ignore_errors=True)
+
+
+def _feed(stdin: IO[str], text: str) -> None:
+    with suppress(BrokenPipeError), stdin:
+        stdin.write(text)
+
+
+def call_of(pid: int) -> tuple[int, list[int]]:
+    """Number and arguments of the call that a process stopped at."""
+    answer = ctypes.create_string_buffer(128)
+    if LIBC.ptrace(GET_SYSCALL, pid, 128, ctypes.addressof(answer)) < 0:
+        return -1, []
+    number, *arguments = struct.unpack_from("7Q", answer.raw, 24)
+    return number, arguments
 
 
 def _refuse(pid: int) -> None:
@@ -237,12 +273,17 @@ def _text(pid: int, address: int) -> str:
     return found.partition(b"\0")[0].decode()
 
 
-def _write_half(pid: int, descriptor: int, address: int, length: int) -> None:
+def half_written(pid: int, descriptor: int, address: int, length: int) -> tuple[int, bytes]:
+    """Position and content of the first half of a write."""
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         memory.seek(address)
-        half = memory.read(length)[: length // 2]
+        return _position(pid, descriptor), memory.read(length)[: length // 2]
+
+
+def _write_half(pid: int, descriptor: int, address: int, length: int) -> None:
+    position, half = half_written(pid, descriptor, address, length)
     with Path(f"/proc/{pid}/fd/{descriptor}").open("r+b", buffering=0) as file:
-        file.seek(_position(pid, descriptor))
+        file.seek(position)
         file.write(half)
 
 

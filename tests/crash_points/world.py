@@ -1,10 +1,9 @@
-"""A machine whose fake programs keep their state, kept as a template that each run begins with."""
+"""A machine whose fake programs keep their state, which is brought to a snapshot before each run."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from components.settings.system import SYSCTLS_OF_THE_GUIDE
 from components.steps.remote import CREATE
+from tests.crash_points.snapshot import Snapshot, taken
 from tests.crash_points.tracer import Tracer
 from tests.scripts.machine import Finished, Machine
 
@@ -34,7 +34,7 @@ OF_MACHINE = (
     *("hostnamectl", "modprobe", "sysctl", "swapon", "swapoff", "df", "stat", "ip", "iptables-save", "ip6tables-save"),
     *("ctr", "date", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
 )
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 600
 FSTAB = "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 none swap sw 0 0\n"
 HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate\n192.0.2.99\thers\n"
 FACTS = {
@@ -62,13 +62,12 @@ class World:
 
     Attributes:
         machine: the machine.
-        saved: the machine as `save` kept it.
+        now: what is on it, as it was seen last.
     """
 
     def __init__(self, directory: Path, *, has_cluster_elsewhere: bool) -> None:
         root = directory / "machine"
         root.mkdir(parents=True)
-        self.saved = directory / "saved"
         self.machine = machine = Machine(root)
         for name in (*OF_FILES, *OF_MACHINE):
             machine.stub(name, f'. "{PROGRAMS}/lib.sh"\n. "{PROGRAMS}/{name if name in OF_FILES else "machine"}.sh"')
@@ -88,16 +87,16 @@ class World:
         if has_cluster_elsewhere:
             machine.write("/world/cluster/objects/kubelet-config", "configuration\n")
         machine.install()
+        self.now = taken(root)
 
-    def save(self) -> None:
-        """Keep the machine as it is, to come back to it."""
-        shutil.rmtree(self.saved, ignore_errors=True)
-        shutil.copytree(self.machine.root, self.saved, symlinks=True)
+    def look(self) -> Snapshot:
+        """What is on the machine."""
+        self.now = taken(self.machine.root, self.now)
+        return self.now
 
-    def restore(self) -> None:
-        """Bring the machine back that was kept."""
-        shutil.rmtree(self.machine.root)
-        shutil.copytree(self.saved, self.machine.root, symlinks=True)
+    def restore(self, snapshot: Snapshot) -> None:
+        """Bring the machine to a snapshot; what is on it now was seen after its last run."""
+        self.now = snapshot.written(self.machine.root, self.now)
 
     def run(self, run: Run, environment: Mapping[str, str] | None = None, during: Session | None = None) -> Finished:
         """Send a text, and wait until nothing of it runs any more."""
@@ -124,9 +123,9 @@ class World:
         self._wait_for_lock()
         return Finished(process.returncode, stdout, stderr)
 
-    def run_traced(self, run: Run, tracer: Tracer) -> Finished:
+    def run_traced(self, run: Run, tracer: Tracer, environment: Mapping[str, str] | None = None) -> Finished:
         """Send a text, and end its run where the tracer says."""
-        return tracer.run(self._command(run), run.text)
+        return tracer.run(self._command(run), run.text, environment)
 
     def _command(self, run: Run) -> list[str]:
         return [*CREATE.removeprefix("sudo -n ").split(), *([] if run.mode == "create" else ["--", run.mode])]
