@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 
-def runs(process: int | None, since: float) -> bool:
-    """True where a process runs that began before a time, in seconds since 1970; a zombie does not run.
+def runs(process: int | None, program: str) -> bool:
+    """True where a process runs a program; a zombie does not run.
 
-    Numbers of processes come again: one that began later is another one.
+    Numbers of processes come again within minutes, also as those of threads: the number alone says nothing of a process
+    that was killed. proc(5) has the fields.
+
+    Args:
+        process: its number.
+        program: name of its executable file, of at most 15 characters.
     """
     try:
-        # proc(5): the state is the first field behind the name, in parentheses, and the start the twentieth.
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        up_seconds = float(Path("/proc/uptime").read_text().split()[0])
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return False
-    began = time.time() - up_seconds + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    return fields[0] != "Z" and began <= since
+    facts = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return facts["Name"] == program and facts["Tgid"] == str(process) and not facts["State"].startswith("Z")

@@ -124,7 +124,7 @@ class LocalStack:
         dead = [
             lock
             for lock in (STATE / "pulumi-state").rglob(f"locks/**/{PROJECT}/{self.environment.name}/*.json")
-            if not runs(json.loads(lock.read_text()).get("pid"), since=lock.stat().st_mtime)
+            if not runs(json.loads(lock.read_text()).get("pid"), "pulumi")
         ]
         for lock in dead:
             lock.unlink()

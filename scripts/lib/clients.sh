@@ -2,8 +2,8 @@
 # Clients of the API server of this machine, which another control plane serves while this one cannot.
 # Needs: NODE_IP; lib/etcd.sh lib/vip.sh
 
-# The chain of those that are served elsewhere, also the comment of each rule.
-# What programs of this machine send passes no PREROUTING, and a connection that began before the rules stays here.
+# Name of the chain that leads new connections to another control plane, and comment of each rule of this file. Packets of
+# programs of this machine do not pass PREROUTING, and a connection that began before the rules stays with this API server.
 DETOUR=PULUMI-KUBEADM-API
 
 # detour MEMBERS: rules by which the first other control plane serves new connections, but not those of control planes: they

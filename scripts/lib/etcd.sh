@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # etcd of this control plane and its other members, by the etcdctl of its own image, which fits.
-# Needs: lib/kubeadm.sh lib/static_pods.sh
+# Needs: lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 
 etcdctl() {
   local container
@@ -42,9 +42,6 @@ leader_id() {
 # hears_majority: a read that the leader confirms. This member then has every write that was acknowledged before, also where its
 # quota is exceeded, by which `endpoint health` fails.
 hears_majority() { etcdctl get majority --keys-only; }
-
-# serves ADDRESS: the API server there is ready.
-serves() { kubectl --server "https://$1:6443" get --raw /readyz; }
 
 # others_are_well [ADDRESS]: every member of etcd but the one at the address has a vote and is healthy, and the API server
 # beside it is ready; this control plane, too.

@@ -5,13 +5,16 @@
 # Annotation of a node that a drain of ours cordoned. A node that a person cordoned stays cordoned.
 DRAINED=pulumi-kubeadm/drained
 
+# serves ADDRESS: the API server there is ready.
+serves() { kubectl --server "https://$1:6443" get --raw /readyz; }
+
 # api_is_ready: the API server of this machine. By a load balancer of the owner's, to which KUBECONFIG leads, another one
 # answers while this one starts and knows no access rules yet. Without its manifest nothing names its address.
 api_is_ready() {
   local address
   [[ -f $KUBECONFIG ]] || return 1
   address=$(sed --quiet 's/^ *- --advertise-address=//p' "$MANIFESTS/kube-apiserver.yaml" 2>/dev/null) || address=
-  kubectl ${address:+--server "https://$address:6443"} get --raw /readyz
+  if [[ -n $address ]]; then serves "$address"; else kubectl get --raw /readyz; fi
 }
 node_condition() { kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'; }
 # node_is_ready NODE: its condition Ready is True; otherwise prints the condition and its reason.

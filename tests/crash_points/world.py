@@ -35,6 +35,7 @@ OF_MACHINE = (
     *("ctr", "date", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
 )
 LIMIT_SECONDS = 600
+"""A run that takes longer hangs: traced, on a busy machine, one takes minutes."""
 FSTAB = "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 none swap sw 0 0\n"
 HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate\n192.0.2.99\thers\n"
 FACTS = {

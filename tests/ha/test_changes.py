@@ -29,9 +29,9 @@ THREE = ["node1", "node2", "node3"]
 NEW, SECOND_WORKER = "node5", "node6"
 LONGEST_SECONDS = 10
 """How long a request of this test may take."""
-BY_ITSELF = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+OWN_KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 """kubectl of a control plane, which asks its own API server."""
-CANARY = "get secret canary --output 'jsonpath={.data.password}'"
+READ_CANARY = "get secret canary --output 'jsonpath={.data.password}'"
 ENDPOINT_SECONDS = 25
 """Until the service `kubernetes` has lost a dead API server: its lease ends after 15 s, and others look every 10 s."""
 POD_LIMIT = ENDPOINT_SECONDS * 5 // 3
@@ -91,7 +91,7 @@ def test_the_leader_of_etcd_dies_while_another_control_plane_is_upgraded(
 ) -> None:
     """No write that was acknowledged is lost, the update explains itself, and the next one does nothing twice."""
     three.edit(hosts(THREE, [WORKER]), kubernetesVersion=KUBERNETES)
-    drained = f"{BY_ITSELF} get node node1 --output jsonpath={{.spec.unschedulable}}"
+    drained = f"{OWN_KUBECTL} get node node1 --output jsonpath={{.spec.unschedulable}}"
     with requests() as asked, failing_update(three) as said:
         on_machine("node1", f"until [[ $({drained}) == true ]]; do sleep 0.2; done", 900)
         leader, died = three.leader("node1"), time.time()
@@ -148,7 +148,7 @@ def test_new_arguments_keys_and_certificates_lose_no_request(three: HaCluster, s
     say(f"… of a pod: {of_pod}; by the virtual address: {by_address}")
     for name in THREE:
         assert "VersionTLS13" in on_machine(name, "cat /etc/kubernetes/manifests/kube-apiserver.yaml")
-        assert base64.b64decode(on_machine(name, f"{BY_ITSELF} {CANARY}")) == b"canary"
+        assert base64.b64decode(on_machine(name, f"{OWN_KUBECTL} {READ_CANARY}")) == b"canary"
         assert '"name":"canary"' in on_machine(name, "grep secrets /var/log/kubernetes/audit/audit.log")
     stored = etcdctl_script("127.0.0.1", "get --print-value-only /registry/secrets/default/canary")
     assert "k8s:enc:secretbox:v1:k1" in on_machine(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,8 +62,11 @@ def test_lock_and_pending_operations_of_a_killed_update_are_forgotten(recorded: 
 
 def test_the_lock_of_a_living_update_stays_and_so_does_its_state(recorded: Recorded) -> None:
     """Pulumi itself refuses the second one."""
-    lock = recorded.lock("dev", os.getpid())
-    DEV_STACK.forget_dead_update()
+    program = shutil.copy(str(shutil.which("sleep")), recorded.state / "pulumi")
+    with subprocess.Popen([program, "60"]) as update:
+        lock = recorded.lock("dev", update.pid)
+        DEV_STACK.forget_dead_update()
+        update.kill()
     assert lock.exists()
     assert recorded.imported == []
 
@@ -69,8 +74,6 @@ def test_the_lock_of_a_living_update_stays_and_so_does_its_state(recorded: Recor
 def test_a_process_that_has_the_number_of_a_dead_one_is_another(recorded: Recorded) -> None:
     """Linux counts up to 32768 on some hosts: a number comes again within minutes."""
     lock = recorded.lock("dev", os.getpid())
-    before = Path(f"/proc/{os.getpid()}").stat().st_mtime - 3600
-    os.utime(lock, (before, before))
     DEV_STACK.forget_dead_update()
     assert not lock.exists()
 
