@@ -82,6 +82,11 @@ class Requests:
         return [each for each in self.sent if each.has_failed]
 
     @property
+    def dropped(self) -> list[Request]:
+        """Writes that ended with status 500: etcd drops a write that reaches it while its leadership moves."""
+        return [each for each in self.failed if (each.what, each.status) == ("write", "500")]
+
+    @property
     def written(self) -> int:
         """The last number whose write was acknowledged."""
         return max((each.number for each in self._writes), default=0)

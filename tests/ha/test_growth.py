@@ -69,10 +69,12 @@ def test_the_first_leaves(grown: HaCluster, say: Callable[[str], None]) -> None:
     """Its member of etcd is gone, its machine is reset, and no request of a worker or a pod fails."""
     grown.edit(hosts(["node2", "node3"], [WORKER]))
     before, started = grown.logins(), kubelet(WORKER)
+    elections = grown.elections("node2")
     with worker_and_pod(grown, "node2") as (of_worker, of_pod):
         grown.up()
-    say(f"the first leaves: {of_worker}; of a pod: {of_pod}; logins {grown.logins_since(before)}")
-    check_planned(of_worker, of_pod, ["node1", "node2", "node3"])
+    moves = grown.elections("node2") - elections
+    say(f"the first leaves: {of_worker}; of a pod: {of_pod}; {moves} elections; logins {grown.logins_since(before)}")
+    check_planned(of_worker, of_pod, ["node1", "node2", "node3"], moves)
     assert kubelet(WORKER) == started
     assert grown.etcd_members("node2") == [("node2", True), ("node3", True)]
     assert grown.ready_nodes() == {"node2", "node3", WORKER}
