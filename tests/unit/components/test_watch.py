@@ -252,7 +252,8 @@ def test_the_provider_of_this_update_is_found(tmp_path: Path) -> None:
     program = tmp_path / watch.PROVIDER
     shutil.copy("/bin/sleep", program)
     find = "from components.steps.watch import _providers; print(*_providers())"
-    script = f"{program} infinity & own=$!; sh -c \"'{sys.executable}' -c '{find}'; :\"; echo $own; kill $own"
+    begin = f"{program} infinity & own=$!; until [ $(readlink /proc/$own/exe) = {program} ]; do :; done"
+    script = f"{begin}; sh -c \"'{sys.executable}' -c '{find}'; :\"; echo $own; kill $own"
     with subprocess.Popen([program, "infinity"]) as other:
         engine = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         other.kill()

@@ -62,8 +62,12 @@ def test_lock_and_pending_operations_of_a_killed_update_are_forgotten(recorded: 
 
 def test_the_lock_of_a_living_update_stays_and_so_does_its_state(recorded: Recorded) -> None:
     """Pulumi itself refuses the second one."""
-    program = shutil.copy(str(shutil.which("sleep")), recorded.state / "pulumi")
-    with subprocess.Popen([program, "60"]) as update:
+    program = shutil.copy(str(shutil.which("cat")), recorded.state / "pulumi")
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as update:
+        assert update.stdin
+        assert update.stdout
+        os.write(update.stdin.fileno(), b"\n")
+        update.stdout.readline()  # until then Linux may still give the name of the process that began it
         lock = recorded.lock("dev", update.pid)
         DEV_STACK.forget_dead_update()
         update.kill()
