@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -23,6 +24,9 @@ FUNCTION = "kubernetes:helm:template"
 PROGRAM = "pulumi-resource-kubernetes"
 LIMIT_SECONDS = 120
 """Time in which the provider has to start and to render; then it is ended."""
+ZONES = ("Etc/GMT-14", "Etc/GMT+12")
+"""Time zones between which the date differs at any time, as names of the time zone database: in Go they are UTC where a
+host does not have it."""
 NO_ENGINE = "127.0.0.1:1"
 """The provider logs to an engine, and goes on where none answers."""
 CHANNEL = (
@@ -49,13 +53,17 @@ def rendered(archive: bytes, options: str) -> list[Any]:
     with tempfile.TemporaryDirectory() as scratch:
         chart = Path(scratch, "chart.tgz")
         chart.write_bytes(archive)
-        with _provider(Path(scratch)) as provider:
-            first, second = (_documents(provider, {**json.loads(options), "path": str(chart)}) for _ in range(2))
+        asked = {**json.loads(options), "path": str(chart)}
+        with _provider(Path(scratch), ZONES[0]) as provider:
+            first = _documents(provider, asked)
+        time.sleep(1)  # what a chart makes of the time may count seconds
+        with _provider(Path(scratch), ZONES[1]) as provider:
+            second = _documents(provider, asked)
     differing = [each for each in first if each not in second]
     if differing:
         raise HelmError(
-            f"{_name(differing[0])}, which is another one at each run, as with a password or a certificate that the"
-            " chart makes up: each update would replace it"
+            f"{_name(differing[0])}, which is another one at each run, as with a password, a certificate or a time that"
+            " the chart makes up: each update would change it"
         )
     return first
 
@@ -77,9 +85,9 @@ def _answer(method: Callable[[Any], Any], request: Any) -> Any:
 
 
 @contextmanager
-def _provider(scratch: Path) -> Iterator[Any]:
-    """A provider that runs until the end of the block. It has neither a kubeconfig nor files of its user."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch)}
+def _provider(scratch: Path, zone: str) -> Iterator[Any]:
+    """A provider that runs in a time zone until the end of the block. It has neither a kubeconfig nor files of its user."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch), "TZ": zone}
     with (
         (scratch / "errors").open("w+") as errors,
         subprocess.Popen(

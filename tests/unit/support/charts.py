@@ -66,6 +66,12 @@ kind: ConfigMap
 metadata: {name: random}
 data: {password: {{ randAlphaNum 16 | quote }}}
 {{- end }}
+{{- with .Values.time }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: time, annotations: {rolled: {{ now | date . | quote }}}}
+{{- end }}
 {{- if .Values.secret }}
 ---
 apiVersion: v1
@@ -87,6 +93,9 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"replicas": "three"}, "at '/replicas': got string, want integer"),
     ({"fails": True}, "no such size"),
     ({"random": True}, "ConfigMap random, which is another one at each run"),
+    ({"time": "2006-01-02T15:04:05Z07:00"}, "ConfigMap time, which is another one at each run"),
+    ({"time": "05"}, "ConfigMap time, which is another one at each run"),
+    ({"time": "2006-01-02"}, "ConfigMap time, which is another one at each run"),
 )
 """Values that Helm refuses by the schema of the chart, by its templates, and what a chart makes up, with its words."""
 IMAGE, HELPER = "docker.io/library/nginx:1.29", "docker.io/library/busybox:1.36"
