@@ -53,12 +53,12 @@ def rendered(archive: bytes, options: str) -> list[Any]:
     with tempfile.TemporaryDirectory() as scratch:
         chart = Path(scratch, "chart.tgz")
         chart.write_bytes(archive)
-        asked = {**json.loads(options), "path": str(chart)}
+        wanted = {**json.loads(options), "path": str(chart)}
         with _provider(Path(scratch), ZONES[0]) as provider:
-            first = _documents(provider, asked)
+            first = _documents(provider, wanted)
         time.sleep(1)  # what a chart makes of the time may count seconds
         with _provider(Path(scratch), ZONES[1]) as provider:
-            second = _documents(provider, asked)
+            second = _documents(provider, wanted)
     differing = [each for each in first if each not in second]
     if differing:
         raise HelmError(

@@ -38,7 +38,7 @@ GIVEN_BESIDE = {
     "recover": {"OTHER_ADDRESSES"},
     "membership": {"RESULT_IS_PLAIN"},
 }
-"""Beside the recorded values: operations/hosts/repair.py, operations/etcd/recover.py."""
+"""Beside the recorded values: operations/hosts/_machine.py and _node.py, operations/etcd/recover.py."""
 WITHOUT_A_STEP = {"steps/restore.sh"}
 """For machines of which nothing is recorded: tests/scripts/test_restore.py."""
 

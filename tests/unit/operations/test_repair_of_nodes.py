@@ -17,7 +17,7 @@ from components.steps.ssh import Answer
 from components.steps.stdin import LIBRARY, inputs_of, prologue, staged
 from components.steps.step import StepName
 from operations import __main__
-from operations.hosts import repair
+from operations.hosts import _machine, repair
 from tests.unit.support import api_server
 from tests.unit.support.api_server import ApiServer
 from tests.unit.support.recorded_cluster import node
@@ -98,7 +98,7 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
         }
         found = Hosts(server)
         monkeypatch.setattr(repair, "selected_stack", lambda _: found.stack)
-        monkeypatch.setattr(repair, "run_as_root", found.run)
+        monkeypatch.setattr(_machine, "run_as_root", found.run)
         yield found
 
 
