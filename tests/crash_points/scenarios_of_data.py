@@ -9,21 +9,9 @@ from components.host_files.encryption import encryption_files
 from components.steps.stdin import prologue, rerun_as
 from components.steps.step import StepName
 from operations.etcd.restore import with_bundle
-from tests.crash_points.scenarios import (
-    CONTROL_PLANE,
-    FIRST,
-    OLD,
-    SCENARIOS,
-    SEVERAL,
-    VERIFY,
-    Scenario,
-    prepared,
-    repaired,
-    sent,
-    settings,
-    steps,
-    with_control_plane,
-)
+from tests.crash_points.arrangements import with_control_plane
+from tests.crash_points.runs import OLD, SEVERAL, prepared, repaired, sent, settings, steps
+from tests.crash_points.scenarios import CONTROL_PLANE, FIRST, SCENARIOS, VERIFY, Scenario
 from tests.crash_points.world import Run, World
 from tests.scripts.bundles import bundle
 
