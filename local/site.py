@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from local.commands import run
 from local.paths import REPOSITORY, STATE
@@ -14,9 +16,19 @@ from local.toolchain import install_python_packages
 REQUIREMENTS = REPOSITORY / "requirements-site.txt"
 PROGRAMS = STATE / "site-programs"
 PAGES = STATE / "site-pages"
-"""Copies: MkDocs takes one directory of pages, which its configuration `mkdocs.yml` may not be in."""
+"""Copies: MkDocs takes one directory of pages, which its configuration may not be in."""
 
 SITE = STATE / "site"
+CONFIGURATION = STATE / "site.yml"
+"""Configuration of MkDocs for this build: that of `mkdocs.yml`, the directories, the navigation."""
+
+MAP = PurePosixPath("docs/index.md")
+"""The list of all pages by purpose. The navigation has its order and its headings."""
+
+PAGE_LINK = re.compile(r"\]\(([^()\s#:]+\.md)(?:#[^()\s]*)?\)")
+
+Navigation = list[dict[str, "str | Navigation"]]
+"""List of titles with their pages, and of headings with the list below them: `nav` of MkDocs."""
 
 
 def build() -> None:
@@ -29,11 +41,12 @@ def build() -> None:
     install_python_packages(REQUIREMENTS, PROGRAMS)
     with step("The site is built"):
         copy_pages(REPOSITORY, PAGES)
-        mkdocs: list[str | Path] = [PROGRAMS / "bin" / "mkdocs", "build", "--strict"]
+        CONFIGURATION.write_text(configuration(PAGES))
+        mkdocs: list[str | Path] = [PROGRAMS / "bin" / "mkdocs", "build", "--strict", "--config-file", CONFIGURATION]
         # Material ends in May 2027 and says so at each run: docs/decisions.md, "A site from the same pages".
         environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
         run(mkdocs, step="build the site", log="site", cwd=REPOSITORY, environment=environment)
-    say(f"  {SITE / 'index.html'}; with search: {PROGRAMS / 'bin' / 'mkdocs'} serve")
+    say(f"  {SITE / 'index.html'}; with search: {PROGRAMS / 'bin' / 'mkdocs'} serve --config-file {CONFIGURATION}")
 
 
 def copy_pages(repository: Path, target: Path) -> None:
@@ -45,3 +58,57 @@ def copy_pages(repository: Path, target: Path) -> None:
     for page in target.rglob("*.zh-CN.md"):
         # Its first line is a comment for the test of translations; MkDocs takes a title from the first line only.
         page.write_text(page.read_text().partition("\n")[2].lstrip())
+
+
+def configuration(pages: Path) -> str:
+    """The configuration of MkDocs for copied pages, as JSON, which is YAML."""
+    settings = {
+        "INHERIT": str(REPOSITORY / "mkdocs.yml"),
+        "docs_dir": str(pages),
+        "site_dir": str(SITE),
+        "nav": navigation(pages),
+    }
+    return json.dumps(settings, ensure_ascii=False, indent=1)
+
+
+def navigation(pages: Path) -> Navigation:
+    """Order all pages as the map does, below its headings; a page stands where the first link to it is.
+
+    A row of a table that leads to several pages is a heading too: its first cell.
+    """
+    preamble, *sections = re.split(r"^## ", (pages / MAP).read_text(), flags=re.MULTILINE)
+    seen = {MAP}
+    before: Navigation = [*_entries(pages, preamble, seen), {_title(pages / MAP): str(MAP)}]
+    return before + [_section(pages, section, seen) for section in sections]
+
+
+def _section(pages: Path, section: str, seen: set[PurePosixPath]) -> dict[str, str | Navigation]:
+    heading, _, text = section.partition("\n")
+    below: Navigation = []
+    for line in text.splitlines():
+        entries = _entries(pages, line, seen)
+        english = [entry for entry in entries if not str(*entry.values()).endswith(".zh-CN.md")]
+        if line.startswith("|") and len(english) > 1:
+            name = line.split("|")[1].strip()
+            below.append({name[:1].upper() + name[1:]: entries})
+        else:
+            below += entries
+    return {heading: below}
+
+
+def _entries(pages: Path, text: str, seen: set[PurePosixPath]) -> Navigation:
+    """Pages that a text of the map links to first, each followed by its Chinese one."""
+    entries: Navigation = []
+    for link in PAGE_LINK.findall(text):
+        page = PurePosixPath(os.path.normpath(MAP.parent / link))
+        for path in (page, page.with_suffix(".zh-CN.md")):
+            if path not in seen and (pages / path).exists():
+                seen.add(path)
+                entries.append({_title(pages / path): str(path)})
+    return entries
+
+
+def _title(page: Path) -> str:
+    """Heading of a page; a Chinese one's says so, because the heading may be the same in both languages."""
+    heading = page.read_text().partition("\n")[0].removeprefix("# ")
+    return f"{heading} (中文)" if page.name.endswith(".zh-CN.md") else heading

@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,9 @@ from operations.stack.stack_schema import PREFIX
 from problem import Problem, StepError
 
 STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
+
+LINES_OF_STACK_INIT = re.compile(r"(?:(?:encryptionsalt|encryptedkey|secretsprovider): *\S.*\n)+")
+"""Text of a file that `pulumi stack init` made: what decrypts the secrets of the stack, and no settings."""
 
 INTRODUCTION = """\
 Questions with an answer in brackets take it when you press Enter. Nothing is written before the last one.
@@ -34,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Pulumi.NAME.yaml is there, valid, and was not there before.
+    """Write a valid Pulumi.NAME.yaml where there is none, or one without settings.
 
     Raises:
-        StepError: it was, a host does not answer, or an answer cannot be used and nobody is there to correct it.
+        StepError: there is one, a host does not answer, or an answer cannot be used and nobody is there to correct it.
     """
     path = REPOSITORY / f"Pulumi.{arguments.name}.yaml"
     step = f"make the stack {arguments.name}"
@@ -45,9 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
         seen = "another character, or more than a hundred"
         expected = "a name of letters, digits, `-`, `_` and `.`"
         raise StepError(Problem(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2"))
-    if path.exists():
-        seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"
-        raise StepError(Problem(step, expected="a name that is free", seen=seen, next_command=next_command))
+    _of_stack_init(path, step)
     print(INTRODUCTION)
     text = stack_file(answers(arguments.name))
     config = yaml.safe_load(text)["config"]
@@ -56,11 +58,28 @@ def run(arguments: argparse.Namespace) -> None:
     except SettingsError as error:
         next_command = "answer again: the same command"
         raise StepError(Problem(step, expected="a valid stack", seen=str(error), next_command=next_command)) from error
-    with path.open("x") as file:
-        file.write(text)
+    kept = _of_stack_init(path, step)  # again: a person may have made the stack while the questions were answered
+    _write(path, text + kept)
     print(f"\nWrote {path.name}. Next:")
-    print(f"  pulumi stack init {arguments.name} --secrets-provider passphrase")
+    if not kept:
+        print(f"  pulumi stack init {arguments.name} --secrets-provider passphrase")
     print(f"  pulumi preview --stack {arguments.name}\n  pulumi up --stack {arguments.name}")
+
+
+def _of_stack_init(path: Path, step: str) -> str:
+    """Lines that `pulumi stack init` left, without which nobody reads the secrets of the stack; none without a file."""
+    text = path.read_text().rstrip("\n") + "\n" if path.exists() else ""
+    if text and not LINES_OF_STACK_INIT.fullmatch(text):
+        seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"
+        raise StepError(Problem(step, expected="a name that is free", seen=seen, next_command=next_command))
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file at once: a run that ends early leaves the lines that were there."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.write_text(text)
+    unfinished.rename(path)
 
 
 def answers(name: str) -> Stack:

@@ -98,13 +98,67 @@ def test_a_name_that_yaml_reads_as_something_else_is_quoted(
     assert list(settings.hosts) == ["no"]
 
 
+SALT = "encryptionsalt: v1:aWwcTYUT4+k=:v1:GHfOKPumYPVw+J5s:XxI54NCpkbr7xpK8SD5aK2Me+TJ8wA=="
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mine\n",
+        f"{SALT}\nconfig: {{}}\n",
+        f"{SALT}\nconfig:\n  kubeadm:registryPassword:\n    secure: v1:abc\n",
+        f"# of the shop\n{SALT}\n",
+        f"{SALT}\nenvironment:\n  - shop\n",
+        "encryptionsalt:\n",
+    ],
+)
 def test_a_stack_file_that_is_there_is_never_overwritten(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    text: str, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not even asked about."""
-    (directory / "Pulumi.shop.yaml").write_text("mine\n")
+    (directory / "Pulumi.shop.yaml").write_text(text)
     assert answer(monkeypatch) == 1
-    assert (directory / "Pulumi.shop.yaml").read_text() == "mine\n"
+    assert (directory / "Pulumi.shop.yaml").read_text() == text
+    captured = capsys.readouterr()
+    assert "never overwritten" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "text", [f"{SALT}\n", SALT, "secretsprovider: awskms://alias/shop?region=eu-west-1\nencryptedkey: AQIDAHg=\n"]
+)
+def test_what_stack_init_left_is_kept_and_the_stack_not_made_again(
+    text: str,
+    servers: tuple[Server, Server],
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`pulumi stack init` may come first: without its salt nobody reads the secrets of the stack."""
+    path = directory / "Pulumi.shop.yaml"
+    path.write_text(text)
+    assert answer(monkeypatch, "", "", *host(servers[0], "node1"), "") == 0
+    assert list(written(path).hosts) == ["node1"]
+    assert path.read_text().splitlines()[0] == HEADER
+    assert yaml.safe_load(path.read_text()).items() >= yaml.safe_load(text).items()
+    assert list(directory.iterdir()) == [path]
+    _, _, following = capsys.readouterr().out.partition("Wrote Pulumi.shop.yaml. Next:\n")
+    assert following == "  pulumi preview --stack shop\n  pulumi up --stack shop\n"
+
+
+def test_a_file_that_comes_during_the_questions_is_not_overwritten(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A salt that comes is kept, a setting refuses."""
+    path = directory / "Pulumi.shop.yaml"
+    asked = new_stack.answers
+    for text in (f"{SALT}\n", "config:\n  kubeadm:ssh: {}\n"):
+        path.unlink(missing_ok=True)
+        monkeypatch.setattr(new_stack, "answers", lambda name, text=text: (asked(name), path.write_text(text))[0])
+        status = answer(monkeypatch, "", "", *host(servers[0], "node1"), "")
+        assert (status, text in path.read_text()) == (0 if text.startswith(SALT) else 1, True)
+    assert path.read_text() == "config:\n  kubeadm:ssh: {}\n"
     assert "never overwritten" in capsys.readouterr().err
 
 
