@@ -105,6 +105,7 @@ def add_on_images() -> list[Image]:
         Image(f"{DOCKER_PREFIX}/rancher/local-path-provisioner", f"v{versions.LOCAL_PATH}", (local_path,)),
         # A shell, mkdir and rm: what local-path needs of its helper image.
         Image(f"{DOCKER_PREFIX}/shell-stand-in", versions.STAND_IN, (), debian=True),
+        _stand_in("headlamp-stand-in", "headlamp"),
         *(
             Image(
                 *(f"quay/metallb/{each.name}", f"v{versions.METALLB}", (program(each, f"/{each.name}"),)),
@@ -192,17 +193,16 @@ def _metrics_server() -> Image:
 
 
 def _own() -> list[Image]:
-    built = {each.name: each for each in programs.others()}
-    stand_in = (program(built["dashboard-stand-in"], "/dashboard-stand-in"),)
-    start = ("/dashboard-stand-in",)
+    probe = next(program(each, "/probe") for each in programs.others() if each.name == "probe")
     return [
-        Image(f"{DOCKER_PREFIX}/dashboard-stand-in", versions.STAND_IN, stand_in, entrypoint=start),
-        Image(
-            *(f"{DOCKER_PREFIX}/metrics-scraper-stand-in", versions.STAND_IN, stand_in),
-            entrypoint=(*start, "metrics-scraper"),
-        ),
-        Image(
-            *(f"{DOCKER_PREFIX}/probe", versions.PROBE, (program(built["probe"], "/probe"),)),
-            entrypoint=("/probe",),
-        ),
+        _stand_in("dashboard-stand-in"),
+        _stand_in("metrics-scraper-stand-in", "metrics-scraper"),
+        Image(f"{DOCKER_PREFIX}/probe", versions.PROBE, (probe,), entrypoint=("/probe",)),
     ]
+
+
+def _stand_in(name: str, *mode: str) -> Image:
+    """The stand-in for dashboards; its mode is the image whose place it takes."""
+    path = "/dashboard-stand-in"
+    built = next(program(each, path) for each in programs.others() if each.name == "dashboard-stand-in")
+    return Image(f"{DOCKER_PREFIX}/{name}", versions.STAND_IN, (built,), entrypoint=(path, *mode))

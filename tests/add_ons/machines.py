@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import yaml
@@ -53,6 +55,11 @@ class AddOnCluster:
         """An image with a shell."""
         return f"{self.access.rewrite['docker.io']}/shell-stand-in:{versions.STAND_IN}"
 
+    @property
+    def image_of_headlamp(self) -> str:
+        """The stand-in for Headlamp, by its name before rewriting."""
+        return f"docker.io/headlamp-stand-in:{versions.STAND_IN}"
+
     def set(self, **sections: Mapping[str, Any] | None) -> None:
         """Write sections into the stack file; None takes one away."""
         content = yaml.safe_load(self.stack.file.read_text())
@@ -72,9 +79,23 @@ class AddOnCluster:
 
     def kubectl(self, *arguments: str, objects: object = None) -> str:
         """Standard output of kubectl, which reads the objects from its standard input."""
-        command = [str(cluster.kubectl(ADD_ONS)), "--kubeconfig", str(ADD_ONS.directory / "kubeconfig"), *arguments]
-        given = None if objects is None else json.dumps(objects)
-        return subprocess.run(command, input=given, capture_output=True, text=True, check=True, timeout=180).stdout
+        return _printed(_kubectl(*arguments), None if objects is None else json.dumps(objects))
+
+    @contextmanager
+    def forwarded(self, namespace: str, service: str) -> Iterator[str]:
+        """The address on this host at which `kubectl port-forward` answers for a service."""
+        command = _kubectl("--namespace", namespace, "port-forward", f"service/{service}", ":80")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                first = process.stdout.readline() if process.stdout else ""
+                assert first.startswith("Forwarding from 127.0.0.1:"), first
+                yield f"http://{first.split()[2]}"
+            finally:
+                process.terminate()
+
+    def operation(self, *arguments: str) -> str:
+        """Standard output of a command, as `make` runs it."""
+        return _printed([sys.executable, "-m", "operations", *arguments])
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Apply objects that no stack has."""
@@ -85,6 +106,16 @@ class AddOnCluster:
         """An object, or a list of objects."""
         found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output", "json"))
         return found
+
+
+def _kubectl(*arguments: str) -> list[str]:
+    return [str(cluster.kubectl(ADD_ONS)), "--kubeconfig", str(ADD_ONS.directory / "kubeconfig"), *arguments]
+
+
+def _printed(command: list[str], given: str | None = None) -> str:
+    return subprocess.run(
+        command, cwd=REPOSITORY, input=given, capture_output=True, text=True, check=True, timeout=180
+    ).stdout
 
 
 def bring_up() -> AddOnCluster:
@@ -117,7 +148,7 @@ def soon(look: Callable[[], T], seconds: int = 120) -> T:
         try:
             found, seen = look(), "nothing"
         except subprocess.CalledProcessError as error:
-            found, seen = None, str(error.stderr)
+            found, seen = None, f"{error.stdout}{error.stderr}"
         if found:
             return found
         assert time.monotonic() < end, f"after {seconds} s: {seen}"

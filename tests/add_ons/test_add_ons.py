@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from components.settings.manifest_sources import manifest_sources
-from local import cluster, machines
+from local import machines
 from local.mirror import versions
 from local.mirror.manifest import metallb_manifest
 from problem import StepError
-from tests.add_ons.machines import ADD_ONS, AddOnCluster, bring_up, on_machine, soon, stack
+from tests.add_ons.machines import ADD_ONS, AddOnCluster, on_machine, soon
 from tests.unit.support.charts import archive
 
 METRICS = "v1beta1.metrics.k8s.io"
@@ -30,16 +30,6 @@ LOCAL_PATH = {
 }
 UTILIZATION = {"type": "Utilization", "averageUtilization": 50}
 ADDRESS = f"{ADD_ONS.network}.200"
-
-
-@pytest.fixture(scope="module")
-def live() -> Iterator[AddOnCluster]:
-    """A cluster with the add-ons of every stack."""
-    cluster.take_down(stack())
-    try:
-        yield bring_up()
-    finally:
-        cluster.take_down(stack())
 
 
 def pod_template(name: str, image: str, *command: str, **container: Any) -> dict[str, Any]:

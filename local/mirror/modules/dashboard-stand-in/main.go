@@ -1,8 +1,9 @@
-// Command dashboard-stand-in takes the place of the Kubernetes Dashboard where its images cannot be had.
+// Command dashboard-stand-in takes the place of dashboards where their images cannot be had.
 //
-// It serves what a test of Service, NodePort, access rules and login token needs: TLS on port 8443, and the API
-// server's answers under /api/ for callers with a token of their own. It takes the Dashboard's flags and ignores
-// them. With the argument metrics-scraper it answers on port 8000 instead, as the Dashboard's second image does.
+// It serves what a test of Service, NodePort, access rules and login token needs. As the Kubernetes Dashboard: TLS on
+// port 8443, and the API server's answers under /api/ for callers with a token of their own. With the argument
+// metrics-scraper it answers on port 8000 instead, as the Dashboard's second image does. With the argument headlamp:
+// port 4466, and the API server's answers under /clusters/main/, as Headlamp has them. Flags of all three are ignored.
 package main
 
 import (
@@ -22,20 +23,25 @@ import (
 const (
 	apiServer = "https://kubernetes.default.svc"
 	authority = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+	cluster   = "/clusters/main"
 	page      = `<!doctype html>
-<html lang="en"><title>Stand-in for the Kubernetes Dashboard</title>
-<h1>Stand-in for the Kubernetes Dashboard</h1>
-<p>This is not the Kubernetes Dashboard, whose images cannot be reached from here. It shows that its address, its
-access rules and your login token work: <code>curl -k -H "Authorization: Bearer TOKEN" https://ADDRESS/api/v1/nodes</code>
+<html lang="en"><title>Stand-in for %[1]s</title>
+<h1>Stand-in for %[1]s</h1>
+<p>This is not %[1]s, whose images cannot be reached from here. It shows that its address, its
+access rules and your login token work: <code>curl -k -H "Authorization: Bearer TOKEN" %[2]s/api/v1/nodes</code>
 </html>
 `
 )
 
 func main() {
-	if slices.Contains(os.Args[1:], "metrics-scraper") {
+	switch arguments := os.Args[1:]; {
+	case slices.Contains(arguments, "metrics-scraper"):
 		log.Fatal(server(":8000", http.HandlerFunc(healthy)).ListenAndServe())
+	case slices.Contains(arguments, "headlamp"):
+		log.Fatal(serveHeadlamp())
+	default:
+		log.Fatal(serveDashboard())
 	}
-	log.Fatal(serveDashboard())
 }
 
 func serveDashboard() error {
@@ -48,11 +54,23 @@ func serveDashboard() error {
 		return err
 	}
 	routes := http.NewServeMux()
-	routes.HandleFunc("/{$}", showPage)
+	routes.HandleFunc("/{$}", showPage("the Kubernetes Dashboard", "https://ADDRESS"))
 	routes.Handle("/api/", withToken(proxy))
 	dashboard := server(":8443", routes)
 	dashboard.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	return dashboard.ListenAndServeTLS("", "")
+}
+
+// serveHeadlamp leaves every decision to the API server, as Headlamp does: a caller without a token is anonymous.
+func serveHeadlamp() error {
+	proxy, err := apiProxy()
+	if err != nil {
+		return err
+	}
+	routes := http.NewServeMux()
+	routes.HandleFunc("/{$}", showPage("Headlamp", "http://localhost:4466"+cluster))
+	routes.Handle(cluster+"/", http.StripPrefix(cluster, proxy))
+	return server(":4466", routes).ListenAndServe()
 }
 
 func server(address string, handler http.Handler) *http.Server {
@@ -61,9 +79,12 @@ func server(address string, handler http.Handler) *http.Server {
 
 func healthy(answer http.ResponseWriter, _ *http.Request) { fmt.Fprintln(answer, "ok") }
 
-func showPage(answer http.ResponseWriter, _ *http.Request) {
-	answer.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprint(answer, page)
+// showPage says whose place the stand-in takes, and where it passes requests on.
+func showPage(name, address string) http.HandlerFunc {
+	return func(answer http.ResponseWriter, _ *http.Request) {
+		answer.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(answer, page, name, address)
+	}
 }
 
 // withToken lets only callers with a token pass; whether the token is good is the API server's decision.
