@@ -86,7 +86,7 @@ def _answer(method: Callable[[Any], Any], request: Any) -> Any:
 
 @contextmanager
 def _provider(scratch: Path, zone: str) -> Iterator[Any]:
-    """A provider that runs in a time zone until the end of the block. It has neither a kubeconfig nor files of its user."""
+    """A provider in a time zone, until the end of the block; it has neither a kubeconfig nor files of its user."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(scratch), "TMPDIR": str(scratch), "TZ": zone}
     with (
         (scratch / "errors").open("w+") as errors,

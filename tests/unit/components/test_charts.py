@@ -319,7 +319,7 @@ def test_a_provider_that_does_not_start_is_quoted(tmp_path: Path, monkeypatch: p
     (tmp_path / helm.PROGRAM).write_text("#!/bin/sh\necho 'no such library' >&2\n")
     (tmp_path / helm.PROGRAM).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(helm.HelmError, match="does not start; it says no such library"), helm._provider(tmp_path, "UTC"):
+    with pytest.raises(helm.HelmError, match="does not start; it says no such library"), helm._provider(tmp_path, ""):
         pass
 
 
@@ -329,7 +329,7 @@ def test_a_provider_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / helm.PROGRAM).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(helm, "LIMIT_SECONDS", 1)
-    with pytest.raises(helm.HelmError, match="does not start"), helm._provider(tmp_path, "UTC"):
+    with pytest.raises(helm.HelmError, match="does not start"), helm._provider(tmp_path, ""):
         pass
 
 
@@ -340,5 +340,5 @@ def test_a_provider_that_ends_before_it_answers_is_said_to_have_ended(
     (tmp_path / helm.PROGRAM).write_text("#!/bin/sh\necho 1\nexec sleep 60\n")
     (tmp_path / helm.PROGRAM).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(helm.HelmError, match="that ended"), helm._provider(tmp_path, "UTC"):
+    with pytest.raises(helm.HelmError, match="that ended"), helm._provider(tmp_path, ""):
         pass
