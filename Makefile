@@ -83,7 +83,7 @@ recovery: ## An etcd without its data, bundles, a power cut, a lost majority, lo
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/recovery --exitfirst
 
-add-ons: ## Add-ons at work: figures, autoscaling, volumes, addresses, and a manifest and a chart of the stack; about 15 minutes
+add-ons: ## Add-ons at work: figures, autoscaling, volumes, addresses, Headlamp, and a manifest and a chart of the stack; about 20 minutes
 	@$(PYTHON) -m local tools
 	@$(BIN)/pytest tests/add_ons --exitfirst
 
