@@ -176,6 +176,6 @@ def _with_long_lived_token(settings: Settings) -> list[ServiceAccount]:
 def _warn_of_long_lived_token(account: ServiceAccount) -> None:
     pulumi.log.warn(
         f"access: {account.namespace}/{account.name} has a token that never expires, in secret {account.name}-token:"
-        f" every reader of the secret can use the token. `make token USER={account.name}` makes one that expires;"
-        " without longLivedToken the secret is deleted"
+        f" every reader of the secret can use the token. `make token STACK={pulumi.get_stack()} USER={account.name}`"
+        " makes one that expires; without longLivedToken the secret is deleted"
     )

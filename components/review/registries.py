@@ -36,7 +36,7 @@ def registry_warning(settings: Settings) -> Problem | None:
         "images.rewrite",
         expected=f"a rule for each registry, as for {', '.join(rules)}",
         seen=", ".join(f"none for {registry}, from which hosts pull {image}" for registry, image in others.items()),
-        next_command="make mirror copies the images and prints the rules; "
+        next_command=f"make mirror STACK={pulumi.get_stack()} TO=REGISTRY copies the images and prints the rules; "
         + ", ".join(f"`{registry}: {registry}`" for registry in others)
         + " goes on as it is",
     )

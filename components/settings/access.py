@@ -58,7 +58,7 @@ class Rule(Model):
 class ServiceAccount(Model):
     """A service account, and the cluster roles that it is bound to: in the whole cluster, or in single namespaces."""
 
-    name: AccountName = Field(description="Name of the service account, as in `make token USER=`")
+    name: AccountName = Field(description="Name of the service account, as in `make token STACK=... USER=...`")
     namespace: DnsLabel = Field(
         "kubernetes-dashboard", description="Namespace of the service account; created if it is missing"
     )
@@ -128,7 +128,7 @@ class Access(Model):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        """Bindings have the names of accounts and roles; `make token USER=` takes an account by its name alone."""
+        """Bindings have the names of accounts and roles; `make token` takes an account by its name alone."""
         accounts = Counter(account.name for account in self.service_accounts)
         bindings = Counter(
             (where, account.name)

@@ -11,6 +11,7 @@ from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.etcd._members import members_of
 from operations.hosts.ssh import run_as_root, silence_of
+from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings, recorded = stack.settings(), stack.recorded_inputs()
     members = members_of(settings, recorded)
-    host = _chosen(arguments.host, members, stack.commands.recover("..."))
+    host = _chosen(arguments.host, members, stack.commands)
     for other in members:
         if other is not host and not other.gone:
             _refuse_other(other, host, settings, stack.commands.status)
@@ -44,13 +45,20 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{host.name}: etcd serves. Next: {_next(host, members, settings)}, then {stack.commands.up}")
 
 
-def _chosen(name: str, members: list[Host], command: str) -> Host:
-    host = next((each for each in members if each.name == name and not each.gone), None)
+def _chosen(name: str, members: list[Host], commands: StackCommands) -> Host:
+    living = [each for each in members if not each.gone]
+    host = next((each for each in living if each.name == name), None)
     if host is None:
-        seen = ", ".join(each.name for each in members if not each.gone) or "none"
-        raise StepError(
-            Problem(f"recover {name}", expected="a living control plane of the stack", seen=seen, next_command=command)
-        )
+        expected, seen = "a living control plane of the stack", ", ".join(each.name for each in living) or "none"
+        if living:
+            next_command = " or ".join(commands.recover(each.name) for each in living)
+        elif members:
+            seen = f"gone: true for {', '.join(each.name for each in members)}"
+            next_command = "docs/how-to/lost-control-plane.md; for one that is not lost: take `gone: true` out"
+        else:
+            expected, seen = "a control plane that an update made", "none"
+            next_command = f"{commands.up}; where the machines have a cluster of the stack: docs/how-to/lost-state.md"
+        raise StepError(Problem(f"recover {name}", expected=expected, seen=seen, next_command=next_command))
     return host
 
 

@@ -22,6 +22,7 @@ from components.steps.last_update import LastUpdate, RecordedStep
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of, prologue
 from components.steps.step import StepName
+from operations.etcd._bundle import Bundle
 from operations.etcd._keys_of_secrets import FILE, names_of_keys, own_configuration
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
@@ -58,11 +59,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
-    content = _in_clear(arguments.bundle, arguments.key)
-    files = _files(content, arguments.bundle)
-    about = _about(files, arguments.bundle)
-    _refuse_other(about, settings, arguments.bundle)
-    _refuse_without_keys(files, settings, arguments.bundle)
+    bundle = Bundle(arguments.bundle, arguments.key, stack.commands)
+    content = _in_clear(bundle)
+    files = _files(content, bundle)
+    about = _about(files, bundle)
+    _refuse_other(about, settings, bundle)
+    _refuse_without_keys(files, settings, bundle)
     recorded = _recorded(stack)
     host = _initialiser(settings, recorded)
     prepared = inputs_of(recorded.get((host.name, StepName.PREPARE), "")).values
@@ -87,58 +89,62 @@ def with_bundle(text: str, content: bytes) -> str:
     return f'{text.removesuffix(step)}{opened}head --bytes {len(encoded)} | base64 --decode >&"$laid"\n{encoded}{step}'
 
 
-def _in_clear(path: Path, key: Path | None) -> bytes:
+def _in_clear(bundle: Bundle) -> bytes:
     """The archive in a bundle."""
+    path, key = bundle.path, bundle.key
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _refusal(path, "a file that can be read", str(error.strerror), "BUNDLE=FILE") from error
+        raise bundle.refusal("a file that can be read", str(error.strerror)) from error
     if content.startswith(GZIP):
         return content
     if not content.startswith(SEQUENCE):
-        raise _refusal(path, "a bundle", "something else", "another bundle")
+        raise bundle.refusal("a bundle", "something else")
     if key is None:
-        raise _refusal(path, "the key for which the bundle is encrypted", "none", "KEY=FILE beside BUNDLE=FILE")
+        raise bundle.refusal(
+            "the key for which the bundle is encrypted", "none", bundle.commands.restore(str(path), "FILE")
+        )
     command = ["openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", str(path), "-inkey", str(key)]
     try:
         decrypted = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError as error:
-        raise _refusal(path, "the program openssl", "none in PATH", "apt-get install openssl") from error
+        raise bundle.refusal("the program openssl", "none in PATH", "apt-get install openssl") from error
     if decrypted.returncode != 0 or not decrypted.stdout.startswith(GZIP):
         # The first line is in words; others are codes of openssl.
         seen = decrypted.stderr.decode(errors="replace").strip().splitlines() or ["something else than a bundle"]
         next_command = (
-            "KEY=FILE with the private key, in PEM, of backup.recipient; where it is that one, another bundle"
+            f"{bundle.commands.restore(str(path), 'FILE')}, the private key of backup.recipient in PEM;"
+            f" where it is that one: {bundle.another}"
         )
-        raise _refusal(path, f"a whole bundle that the key in {key} decrypts", seen[0], next_command)
+        raise bundle.refusal(f"a whole bundle that the key in {key} decrypts", seen[0], next_command)
     return decrypted.stdout
 
 
-def _files(content: bytes, path: Path) -> Mapping[str, bytes]:
+def _files(content: bytes, bundle: Bundle) -> Mapping[str, bytes]:
     """The files of a bundle whose checksums are right."""
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             strange = [each.name for each in archive if not (MEMBER.fullmatch(each.name) and _is_plain(each))]
             found = {} if strange else {each.name: _content(archive, each) for each in archive if each.isfile()}
         if strange:
-            raise _refusal(path, "a bundle", f"an archive with {strange[0][:80]!r} in it", "another bundle")
+            raise bundle.refusal("a bundle", f"an archive with {strange[0][:80]!r} in it")
         sums = {name: digest for digest, name in SUM.findall(found["SHA256SUMS"].decode())}
         wrong = [name for name, digest in sums.items() if hashlib.sha256(found[name]).hexdigest() != digest]
     except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
-        raise _refusal(path, "a whole bundle", f"{type(error).__name__}: {error}", "another bundle") from error
+        raise bundle.refusal("a whole bundle", f"{type(error).__name__}: {error}") from error
     if wrong:
-        raise _refusal(path, "a whole bundle", f"other checksums: {', '.join(wrong)}", "another bundle")
+        raise bundle.refusal("a whole bundle", f"other checksums: {', '.join(wrong)}")
     if missing := NEEDED - sums.keys():
-        raise _refusal(path, "a whole bundle", f"one without {', '.join(sorted(missing))}", "another bundle")
+        raise bundle.refusal("a whole bundle", f"one without {', '.join(sorted(missing))}")
     return found
 
 
-def _about(files: Mapping[str, bytes], path: Path) -> Mapping[str, str]:
+def _about(files: Mapping[str, bytes], bundle: Bundle) -> Mapping[str, str]:
     """The lines of the file `about` of a bundle."""
     try:
         return dict(line.split("=", 1) for line in files["about"].decode().splitlines())
     except ValueError as error:
-        raise _refusal(path, "a whole bundle", f"{type(error).__name__}: {error}", "another bundle") from error
+        raise bundle.refusal("a whole bundle", f"{type(error).__name__}: {error}") from error
 
 
 def _is_plain(entry: tarfile.TarInfo) -> bool:
@@ -151,38 +157,36 @@ def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     return file.read() if file else b""
 
 
-def _refuse_other(about: Mapping[str, str], settings: Settings, path: Path) -> None:
+def _refuse_other(about: Mapping[str, str], settings: Settings, bundle: Bundle) -> None:
     wanted, seen = _without_endpoint(identity(settings)), _without_endpoint(about.get("cluster-identity", ""))
     if wanted != seen:
-        raise _refusal(path, f"a bundle of the cluster in the stack file: {wanted}", seen or "none", "another bundle")
+        raise bundle.refusal(f"a bundle of the cluster in the stack file: {wanted}", seen or "none")
     if missing := ORIGIN - about.keys():
-        raise _refusal(path, "a bundle that says where it is from", f"none of {', '.join(missing)}", "another bundle")
+        raise bundle.refusal("a bundle that says where it is from", f"none of {', '.join(missing)}")
     if settings.cluster.id not in {None, about["cluster-id"]}:
         expected = f"a bundle of the cluster with the id of the stack file: {settings.cluster.id}"
-        raise _refusal(path, expected, about["cluster-id"], "another bundle, or without cluster.id in the stack file")
+        raise bundle.refusal(expected, about["cluster-id"], f"{bundle.another}; or no cluster.id in the stack file")
     version = about.get("kubernetes-version", "")
     if version != settings.cluster.kubernetes_version:
-        raise _refusal(
-            path,
+        raise bundle.refusal(
             f"a bundle of Kubernetes {settings.cluster.kubernetes_version}, as in the stack file",
             version,
             f"cluster.kubernetesVersion: {version} in the stack file; upgrade when the cluster is restored",
         )
 
 
-def _refuse_without_keys(files: Mapping[str, bytes], settings: Settings, path: Path) -> None:
+def _refuse_without_keys(files: Mapping[str, bytes], settings: Settings, bundle: Bundle) -> None:
     """Refuse a stack without a key of the bundle, by its name; the init, which has the keys, compares them."""
     if FILE not in files or own_configuration(settings):
         return
     try:
         names = names_of_keys(files[FILE])
     except ValueError as error:
-        raise _refusal(path, "a whole bundle", str(error), "another bundle") from error
+        raise bundle.refusal("a whole bundle", str(error)) from error
     encryption = settings.cluster.encryption
     there = [key.name for key in encryption.keys] if encryption else []
     if missing := [name for name in names if name not in there]:
-        raise _refusal(
-            path,
+        raise bundle.refusal(
             f"cluster.encryption in the stack file to have the keys of its Secrets: {', '.join(names)}",
             f"none named {', '.join(missing)}",
             f"write it into the stack file, and pulumi config set --secret for the key, which is in the bundle: {FILE}",
@@ -223,7 +227,3 @@ def _initialiser(settings: Settings, recorded: Mapping[tuple[str, StepName], str
     host = ControlPlanes(settings, last).initialiser
     assert host is not None, "a stack without members has one that will initialise"
     return host
-
-
-def _refusal(path: Path, expected: str, seen: str, next_command: str) -> StepError:
-    return StepError(Problem(f"read the bundle {path}", expected=expected, seen=seen, next_command=next_command))

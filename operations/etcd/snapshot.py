@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
                 next_command=f"{stack.commands.up}; then again",
             )
         )
-    print(f"{_written(arguments.directory / Path(path).name, content)}: encrypted for {settings.backup.recipient}")
+    written = _written(arguments.directory / Path(path).name, content, stack.commands.snapshot)
+    print(f"{written}: encrypted for {settings.backup.recipient}")
 
 
 def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> tuple[Host, str]:
@@ -86,7 +87,7 @@ def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str
     raise failure or AssertionError
 
 
-def _written(target: Path, content: bytes) -> Path:
+def _written(target: Path, content: bytes, command: str) -> Path:
     """The file with the bundle: there as a whole, or not at all."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
@@ -100,7 +101,7 @@ def _written(target: Path, content: bytes) -> Path:
                 f"write {target}",
                 expected="a directory that takes the bundle",
                 seen=str(error.strerror),
-                next_command="make snapshot with DIRECTORY=..., which you may write to",
+                next_command=f"{command} DIRECTORY=..., which you may write to",
             )
         ) from error
     return target

@@ -82,7 +82,7 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
                 f"read {image.public}",
                 expected=f"one of {', '.join(sources)} to be readable",
                 seen=skopeo.why_not(sources[0]) if sources else "no other name",
-                next_command="run make mirror where the source can be reached; skopeo login for one with a password",
+                next_command="the same command where the source can be reached; skopeo login for one with a password",
             )
         )
     if there == digest:

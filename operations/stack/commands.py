@@ -39,13 +39,22 @@ class StackCommands:
         """Goes on with the member of etcd on a host, where the majority is lost."""
         return f"make recover STACK={self.stack} HOST={host}"
 
+    def restore(self, bundle: str, key: str | None = None) -> str:
+        """Lets the next update begin with a bundle; with the key for which it is encrypted."""
+        return f"make restore STACK={self.stack} BUNDLE={bundle}" + (f" KEY={key}" if key else "")
+
+    @property
+    def mirror(self) -> str:
+        """Copies the images of the stack; a person names the registry."""
+        return f"make mirror STACK={self.stack} TO=REGISTRY"
+
     def repair(self, host: str) -> str:
         """Puts a host back to what the last update left."""
         return f"make repair STACK={self.stack} HOST={host}"
 
     def kubeconfig(self, *options: str) -> str:
         """Writes a kubeconfig; options such as `USER=reader`."""
-        return " ".join(["make kubeconfig", f"STACK={self.stack}", *options])
+        return " ".join([f"make kubeconfig STACK={self.stack}", *options])
 
     @property
     def new_kubeconfig(self) -> str:

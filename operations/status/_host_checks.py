@@ -121,7 +121,7 @@ def _pause_image(host: Host, settings: Settings, facts: Facts, commands: StackCo
             expected=f"{image} on the host; without it no pod starts",
             seen=facts["pause_log"] or facts["pause_present"],
             next_command=f"crictl pull {image} on the host; if that fails: curl --head https://{registry}/v2/;"
-            f" {password}; images.rewrite in the stack file; make mirror",
+            f" {password}; images.rewrite in the stack file; {commands.mirror}",
         )
 
 

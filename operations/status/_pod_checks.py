@@ -179,7 +179,7 @@ def _image(pod: Json, image: str, why: str, settings: Settings, commands: StackC
             f" {namespace} to images.pullSecretNamespaces"
         )
         return Problem(step, expected=f"credentials for {registry}", seen=why, next_command=next_command)
-    next_command = f"crictl pull {image} on the node; copy it with make mirror, or mend images.rewrite"
+    next_command = f"crictl pull {image} on the node; copy it: {commands.mirror}; or mend images.rewrite"
     return Problem(step, expected=f"image {image} to be pullable", seen=why, next_command=next_command)
 
 

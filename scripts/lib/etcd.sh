@@ -20,7 +20,7 @@ etcd_members() {
 # ask_members: ANSWER has a line for each member. Without a majority etcd does not answer.
 ask_members() {
   wait_for "$ANSWER_SECONDS" "etcd to list its members" \
-    "make status; where a majority of the control planes is lost: docs/how-to/lost-majority.md" hear etcd_members
+    "make status STACK=...; where a majority of the control planes is lost: docs/how-to/lost-majority.md" hear etcd_members
 }
 
 # find_member ADDRESS: MEMBER is the member of etcd on the machine with this address, as etcd_members prints it, or empty.
@@ -59,7 +59,7 @@ others_are_well() {
 # wait_for_others [ADDRESS]: before something that takes a control plane away, also for a moment.
 wait_for_others() {
   wait_for 120 "all other control planes to be well" \
-    "make status; a machine that is dead: gone: true in the stack file, then pulumi up" others_are_well "${1:-}"
+    "make status STACK=...; a machine that is dead: gone: true in the stack file, then pulumi up" others_are_well "${1:-}"
 }
 
 # majority_is_well ADDRESS: of the members without the one at the address, more than half are healthy.

@@ -46,7 +46,7 @@ restore_data() {
   pull_etcd
   restore_snapshot ||
     fail "etcd to restore its snapshot" "$(tail -n 5 "$STAGING/etcdutl")" "df -h /var/lib/etcd; then, on $HOST_NAME: \
-sudo sh -c '$RESET'; pulumi up, or another bundle by make restore"
+sudo sh -c '$RESET'; pulumi up, or another bundle: make restore STACK=... BUNDLE=..."
   mv /var/lib/etcd/restored/member /var/lib/etcd/member
   rm -rf /var/lib/etcd/restored
   sync --file-system /var/lib/etcd

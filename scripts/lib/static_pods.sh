@@ -49,7 +49,8 @@ end_half_done() {
   put_back_half_done
   changed "a change of static pods, or a recovery, that was cut short is taken back"
   [[ $is_other == false ]] || wait_for 180 "etcd to run with its own arguments again" \
-    "crictl logs \$(crictl ps --all --quiet --name '^etcd\$'); where the majority is lost: make recover" \
+    "crictl logs \$(crictl ps --all --quiet --name '^etcd\$'); where the majority is lost: \
+make recover STACK=... HOST=$HOST_NAME" \
     is_another etcd "$before"
 }
 

@@ -29,14 +29,15 @@ refuse_majority() {
   local address
   if hears_majority &>/dev/null && ! is_alone &>/dev/null; then
     fail "an etcd without a majority of its members" "a majority that serves: there is nothing to recover" \
-      "make status; a machine that is dead: gone: true in the stack file, then pulumi up"
+      "make status STACK=...; a machine that is dead: gone: true in the stack file, then pulumi up"
   fi
   for address in $OTHER_ADDRESSES; do
     # Its data may be newer, and with one more it may be a majority. A machine that is lost is silent, so silence is no refusal
     # here: `make recover` has asked each machine that lets it in.
     if timeout 5 bash -c "exec 3<>/dev/tcp/$address/2380" 2>/dev/null; then
       fail "no other member of etcd that answers" "one at $address" \
-        "start the machines that are left, make status; where this one is to go on alone: turn the machine at $address off"
+        "start the machines that are left, make status STACK=...; where this one is to go on alone: \
+turn the machine at $address off"
     fi
   done
 }
@@ -45,7 +46,7 @@ refuse_without_data() {
   local size free
   { [[ -d $ETCD_DATA/member ]] && compgen -G "$MANIFESTS/etcd.yaml" || [[ -d $MANIFESTS_BEFORE ]]; } >/dev/null ||
     fail "a member of etcd on this machine" "no data in $ETCD_DATA/member, or no manifest $MANIFESTS/etcd.yaml" \
-      "make recover with another HOST, or make restore"
+      "make recover STACK=... HOST=..., another host; or make restore STACK=... BUNDLE=..."
   size=$(du --summarize --block-size=1M "$ETCD_DATA/member" | cut --fields 1)
   free=$(free_disk_mib "$ETCD_DATA")
   ((free > size)) || fail "room for a copy of the data of etcd: $size MiB" "$free MiB in $ETCD_DATA" "df -h $ETCD_DATA"

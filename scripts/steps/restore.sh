@@ -28,7 +28,7 @@ mkdir "$RESTORE.new"
 tar --extract --gzip --no-same-owner --file - --directory "$RESTORE.new" <&"$BUNDLE_DESCRIPTOR" 2>"$STAGING/tar" ||
   fail "room for the content of the bundle" "$(tail -n 3 "$STAGING/tar")" "df -h $STATE; then again"
 (cd "$RESTORE.new" && sha256sum --check --quiet --strict SHA256SUMS) 2>"$STAGING/sums" ||
-  fail "a bundle whose checksums are right" "$(<"$STAGING/sums")" "make restore with another bundle"
+  fail "a bundle whose checksums are right" "$(<"$STAGING/sums")" "make restore STACK=... BUNDLE=..., another bundle"
 sync --file-system "$STATE"
 mv "$RESTORE.new" "$RESTORE"
 sync "$STATE"

@@ -145,3 +145,33 @@ def test_a_stack_is_made_before_a_command_of_pulumi_names_it(page: str) -> None:
             made |= set(re.findall(r"^pulumi stack init (\S+)", command))
             named = set(re.findall(r"^pulumi .*--stack (\S+)", command))
             assert named <= made, f"{page}: {command}"
+
+
+HOW_TO = sorted((REPOSITORY / "docs/how-to").glob("*.md"))
+SELECTED = re.compile(
+    r"^(?!\s*Next: ).*?(?:pulumi .*?--stack |pulumi stack rm (?:--[a-z-]+ )*|make .*?STACK=)([A-Za-z][\w-]*)",
+    re.MULTILINE,
+)
+RUNS = "NAME"
+"""The stack of a how-to page, which begins with a cluster that runs: docs/index.md says so."""
+
+
+def stacks_of_commands(page: Path) -> set[str]:
+    """Stacks that commands on a page name, those in lines of output left out."""
+    return {name for code in code_of(page) for name in SELECTED.findall(code)}
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=name_of)
+def test_a_how_to_page_is_about_the_stack_that_runs(page: Path) -> None:
+    """A stack by another name would have to be made on the page; the job of each night on one page names its own."""
+    made = {name for code in code_of(page) for name in re.findall(r"pulumi stack init (\S+)", code)}
+    assert stacks_of_commands(page) <= {RUNS} | made | ({"shop"} if page.name == "etcd-snapshots.md" else set())
+
+
+def test_the_stack_that_runs_is_explained_and_found() -> None:
+    """Otherwise the test above would say nothing."""
+    begin = (REPOSITORY / "docs/index.md").read_text().partition("## Change a cluster that runs\n")[2]
+    assert f"pulumi up --stack {RUNS}" in begin.partition("|")[0]
+    found = SELECTED.findall("pulumi up --stack a --refresh\nmake drift STACK=b\n  Next: make repair STACK=c HOST=d\n")
+    assert found == ["a", "b"]
+    assert RUNS in stacks_of_commands(REPOSITORY / "docs/how-to/state.md")

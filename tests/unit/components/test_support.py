@@ -248,7 +248,8 @@ def test_a_registry_without_a_rule_is_warned_of_in_a_stack_with_rules(directory:
     assert str(registry_warning(parse_settings(stack))) == (
         "images.rewrite: expected a rule for each registry, as for registry.k8s.io, docker.io,\n"
         "  saw none for quay.io, from which hosts pull quay.io/calico/node:v3.33.0\n"
-        "  Next: make mirror copies the images and prints the rules; `quay.io: quay.io` goes on as it is"
+        f"  Next: make mirror STACK={pulumi.get_stack()} TO=REGISTRY copies the images and prints the rules;"
+        " `quay.io: quay.io` goes on as it is"
     )
 
 

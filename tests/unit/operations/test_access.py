@@ -154,7 +154,7 @@ def test_a_token_that_never_expires_is_made_on_request_only_and_warned_of(
     (secret,) = [each for each in run.resources if each.inputs.get("type") == kind]
     assert secret.inputs["metadata"]["annotations"]["kubernetes.io/service-account.name"] == "robot"
     assert "data" in secret.request.additionalSecretOutputs
-    assert any("ci/robot" in each and "make token USER=robot" in each for each in warnings)
+    assert any("ci/robot" in each and f"make token STACK={pulumi.get_stack()} USER=robot" in each for each in warnings)
 
 
 @pytest.mark.parametrize(

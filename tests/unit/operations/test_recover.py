@@ -86,6 +86,37 @@ def test_only_a_control_plane_of_the_stack_goes_on(hosts: Hosts, capsys: pytest.
     assert hosts.asked == []
 
 
+def test_control_planes_are_named_with_the_whole_command(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """A person chooses one of them, and copies a line."""
+    assert __main__.main(["recover", "shop", "nobody"]) == 1
+    advice = "make recover STACK=shop HOST=node1 or make recover STACK=shop HOST=node2"
+    assert f"saw node1, node2\n  Next: {advice}\n" in capsys.readouterr().err
+
+
+def test_before_the_first_update_nothing_is_recovered(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command would be refused for each host, so another one is named."""
+    monkeypatch.setattr(recover, "selected_stack", lambda _: RecordedStack(hosts.stack, {}))
+    assert __main__.main(["recover", "shop", "node1"]) == 1
+    said = capsys.readouterr().err
+    assert "recover node1: expected a control plane that an update made,\n  saw none\n" in said
+    assert "Next: pulumi up --stack shop; where the machines have a cluster of the stack: docs/how-to/lost" in said
+    assert "make recover" not in said
+
+
+def test_where_all_are_gone_a_bundle_is_what_is_left(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+    """No member is left to go on."""
+    for name in ("node1", "node2"):
+        hosts.stack["hosts"][name]["gone"] = True
+    hosts.stack["hosts"]["node5"] = {**hosts.stack["hosts"]["node1"], "address": "192.0.2.15"}
+    del hosts.stack["hosts"]["node5"]["gone"]
+    assert __main__.main(["recover", "shop", "node1"]) == 1
+    said = capsys.readouterr().err
+    assert "saw gone: true for node1, node2\n  Next: docs/how-to/lost-control-plane.md" in said
+    assert "make recover" not in said
+
+
 def test_a_refusal_is_the_end(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """In the words of the machine."""
     problem = Problem("node2: recover", expected="no majority", seen="one", next_command="make status")

@@ -1,0 +1,34 @@
+"""A bundle that a person gives, and what is told where it cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from operations.stack.commands import StackCommands
+from problem import Problem, StepError
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A file that a person gives, for a stack.
+
+    Attributes:
+        path: the file.
+        key: file with the private key for which the bundle is encrypted.
+        commands: commands of the stack.
+    """
+
+    path: Path
+    key: Path | None
+    commands: StackCommands
+
+    @property
+    def another(self) -> str:
+        """The command with another bundle."""
+        return f"{self.commands.restore('FILE', str(self.key) if self.key else None)}, another bundle"
+
+    def refusal(self, expected: str, seen: str, next_command: str = "") -> StepError:
+        """The error that ends the command; by default another bundle is wanted."""
+        step = f"read the bundle {self.path}"
+        return StepError(Problem(step, expected=expected, seen=seen, next_command=next_command or self.another))
