@@ -18,7 +18,7 @@ OF_EVERY_STEP = {"lib/lib.sh", "lib/marks.sh"}
 READ = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
 ARITHMETIC = re.compile(r"\(\((.*?)\)\)")
 NAME = re.compile(r"(?<![\w$])[A-Z][A-Z0-9_]+\b")
-SET = re.compile(r"(?:^|[\s;(])(?:export |local )?([A-Z][A-Z0-9_]+)\+?=")
+SET = re.compile(r"(?:^|[\s;(])(?:export |local )?([A-Z][A-Z0-9_]+)\+?=(?!\.\.\.)")  # STACK=... is advice in a message
 FUNCTION = re.compile(r"^([a-z_0-9]+)\(\)", re.MULTILINE)
 COMMAND = r"(?:^|[;(){|&!`]|\b(?:if|then|else|do|while|until)\b)\s*([a-z_0-9]+)\b(?![=-])"
 CALL = re.compile(COMMAND + r"|\b([a-z]+_[a-z_0-9]+)\b", re.MULTILINE)
