@@ -21,6 +21,11 @@ put_for_containerd() {
   [[ $PUT == same ]] || forget "$CONTAINERD_MARK"
 }
 
+restart_containerd() {
+  systemctl restart containerd ||
+    fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
+}
+
 # restart_changed_containerd: compares with what it was started with, and not with what this run changed: an earlier run may
 # have ended before the restart.
 restart_changed_containerd() {
@@ -30,8 +35,7 @@ restart_changed_containerd() {
   done | sha256sum)
   if [[ $(mark "$CONTAINERD_MARK") == "$configuration" ]] && systemctl --quiet is-active containerd; then return; fi
   systemctl daemon-reload
-  systemctl restart containerd ||
-    fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
+  restart_containerd
   remember "$CONTAINERD_MARK" "$configuration"
   changed "containerd is restarted"
 }
@@ -39,4 +43,10 @@ restart_changed_containerd() {
 # containerd_serves: it may still be starting, after a reboot for one, or have its CRI disabled.
 containerd_serves() {
   wait_for 60 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" crictl info
+}
+
+# containerd_begins_anew: after a power cut containerd may end while a reset removes its pods, or a moment after it answered.
+containerd_begins_anew() {
+  restart_containerd
+  containerd_serves
 }

@@ -36,7 +36,7 @@ reset_half_done() {
   rm -rf /etc/cni/net.d /var/lib/etcd/*
   forget "$INIT_STARTED_MARK"
   changed "the half-done init is reset"
-  containerd_serves # after a power cut containerd may have ended while pods were removed
+  containerd_begins_anew
 }
 
 run_init() {

@@ -110,6 +110,12 @@ def kubeadm_calls(machine: Machine) -> list[str]:
     return [" ".join(call.split()[:2]) for call in calls]
 
 
+def calls_in_order(machine: Machine, *beginnings: str) -> bool:
+    """Whether calls since the last time that they were asked for begin so, one after the other, with others between."""
+    left = iter(machine.calls())
+    return all(any(call.startswith(beginning) for call in left) for beginning in beginnings)
+
+
 def let_seal(machine: Machine) -> None:
     """Give a machine the certificate of SEALING_KEY, as `prepare` does."""
     machine.write(RECIPIENT, SEALING_KEY.certificate)

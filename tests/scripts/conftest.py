@@ -31,6 +31,7 @@ def control_plane(machine: Machine) -> Machine:
     )
     machine.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("crictl", ETCD)
+    machine.stub("systemctl")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     machine.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
     machine.replace("lib/kube_proxies", "STAYS_SECONDS=15", "STAYS_SECONDS=0")

@@ -21,6 +21,7 @@ from tests.scripts.cluster import (
     STATE,
     VALUES,
     WORKER_MEMBERSHIP,
+    calls_in_order,
     kubeadm_calls,
 )
 from tests.scripts.machine import Machine
@@ -37,6 +38,7 @@ def worker(machine: Machine) -> Machine:
     machine.stub("kubectl", f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("curl", "printf 200")
     machine.stub("crictl")
+    machine.stub("systemctl")
     return machine
 
 
@@ -151,7 +153,7 @@ def test_an_authority_that_is_cut_short_is_of_a_join_that_was(worker: Machine, l
     worker.write(f"{STATE}/join-started", "yes")
     finished = worker.run("join", VALUES, DISCOVERY)
     assert finished.status == 0, finished.stderr
-    assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+    assert calls_in_order(worker, "kubeadm reset", "systemctl restart containerd", "crictl info", "kubeadm join")
 
 
 def test_a_machine_that_was_made_anew_joins_on_a_change_too(worker: Machine) -> None:

@@ -17,6 +17,7 @@ from tests.scripts.cluster import (
     STATE,
     UNMARKED,
     VALUES,
+    calls_in_order,
     kubeadm_calls,
     let_seal,
 )
@@ -303,6 +304,7 @@ def joiner(machine: Machine) -> Machine:
     )
     machine.stub("kubectl", f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}")
     machine.stub("crictl", f"[[ -e $ROOT/joined ]] || exit 0\n{ETCD}")
+    machine.stub("systemctl")
     machine.stub("curl", "printf 200")
     machine.stub("openssl", 'cat >/dev/null; echo "notAfter=Nov 24 00:00:00 2027 GMT"')
     machine.replace("parts/join/control_plane", "comes_true 120", "comes_true 1")
@@ -368,7 +370,7 @@ def test_a_join_that_was_cut_short_starts_over_without_a_trace(joiner: Machine) 
     finished = joined(joiner)
     assert finished.status == 0, finished.stderr
     assert "node2: the half-done join is reset\n" in finished.stderr
-    assert kubeadm_calls(joiner) == ["kubeadm reset", "kubeadm join"]
+    assert calls_in_order(joiner, "kubeadm reset", "systemctl restart containerd", "crictl info", "kubeadm join")
     assert not joiner.path("/asks-the-api").exists(), "its member is removed by the sponsor"
 
 

@@ -56,7 +56,7 @@ clean_up_half_done() {
   forget "$JOIN_STARTED_MARK"
   forget "$INITIALIZED_MARK"
   changed "the half-done join is reset"
-  containerd_serves # after a power cut containerd may have ended while pods were removed
+  containerd_begins_anew
 }
 
 join_control_plane() {

@@ -24,7 +24,7 @@ clean_up_half_done() {
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"
   changed "the half-done join is reset"
-  containerd_serves # after a power cut containerd may have ended while pods were removed
+  containerd_begins_anew
 }
 
 # A single failed request does not tell a member from a machine that never joined.
