@@ -11,7 +11,7 @@ from components.settings.stack_file import parse_settings
 from components.steps.ssh import Answer
 from components.steps.step import StepName
 from operations import __main__
-from operations.hosts import drift, repair
+from operations.hosts import _machine, drift, repair
 from problem import Problem, StepError
 from tests.unit.support.stacks import SHOP, with_workers
 
@@ -59,6 +59,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
     found = Hosts()
     for module in (drift, repair):
         monkeypatch.setattr(module, "selected_stack", lambda _: Stack(found.recorded))
+    for module in (drift, _machine):
         monkeypatch.setattr(module, "run_as_root", found.run)
     return found
 
