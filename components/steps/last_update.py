@@ -85,8 +85,8 @@ class LastUpdate:
             return ""
 
     def hosts_with(self, name: StepName) -> list[str]:
-        """Names of the hosts on which a step succeeded."""
-        return [host for host, each in self.steps if each is name]
+        """Names of the hosts on which a step succeeded, sorted: the state has them in the order in which they were done."""
+        return sorted(host for host, each in self.steps if each is name)
 
     def value(self, host: str, name: StepName, variable: str) -> str | None:
         """The value of a variable of a recorded step; None without such a step or variable."""
@@ -112,7 +112,7 @@ class LastUpdate:
         return all(self.step(host, name) for name in (StepName.MEMBERSHIP, StepName.JOIN))
 
     def control_planes(self) -> list[str]:
-        """Names of the hosts that earlier updates left as control planes, in no order."""
+        """Names of the hosts that earlier updates left as control planes, sorted."""
         prepared = self.hosts_with(StepName.PREPARE)
         return [
             name

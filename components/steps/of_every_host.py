@@ -48,9 +48,15 @@ def _machine_values(host: Host, settings: Settings, package_there: str | None) -
         "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
-        "RESOLVER_CONFIGURATION": str(settings.cluster.kubelet_configuration.get("resolvConf") or ""),
+        "RESOLVER_CONFIGURATION": _resolver_configuration(settings),
         "NEED_RELEASE": [source.path.rpartition("/")[2] for source in sources if apt.leaves_release(source)],
     }
+
+
+def _resolver_configuration(settings: Settings) -> str:
+    """The file that the stack names; for an empty text, with which a kubelet reads none, one without name servers."""
+    named = settings.cluster.kubelet_configuration.get("resolvConf")
+    return "" if named is None else str(named) or "/dev/null"
 
 
 def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, sealing_certificate: str) -> Step:

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a worker and a further control plane have in common when they join.
-# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS; lib/kubeadm.sh
+# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/name_servers.sh
 
 CLOCK_TOLERANCE_SECONDS=60
 
@@ -37,10 +37,10 @@ check_clock() {
       "on $HOST_NAME: timedatectl set-ntp true; timedatectl; then pulumi up"
 }
 
-# with_token METHOD PATH: HTTP status of a request with the join token.
+# with_token METHOD PATH: HTTP status of a request with the join token; the body of the answer is in $STAGING/answer.
 with_token() {
   printf 'Authorization: Bearer %s\n' "$INVITED_TOKEN" >"$STAGING/header"
-  curl --silent --show-error --max-time 20 --output /dev/null --write-out '%{http_code}' --request "$1" \
+  curl --silent --show-error --max-time 20 --output "$STAGING/answer" --write-out '%{http_code}' --request "$1" \
     --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
 }
 
@@ -55,6 +55,34 @@ check_token() {
     fail "a valid join token" \
       "HTTP status $status: the token expired or was deleted, or none was made because the node was Ready" "pulumi up; \
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
+}
+
+# resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where
+# each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038).
+resolver_of_cluster() {
+  local status
+  status=$(with_token GET /api/v1/namespaces/kube-system/configmaps/kubelet-config) && [[ $status == 200 ]] || return 0
+  if grep --quiet '\\nresolvConf:' "$STAGING/answer"; then
+    sed --quiet --regexp-extended 's/.*\\nresolvConf: (\\")?([^" \\]+).*/\2/p' "$STAGING/answer"
+  elif dpkg --compare-versions "$KUBERNETES_VERSION" lt 1.31; then
+    printf '%s' /etc/resolv.conf
+  fi
+}
+
+# check_name_servers: without that file no pod starts on the node, and with a stub of systemd-resolved in it CoreDNS
+# asks itself.
+check_name_servers() {
+  local file seen='no such file'
+  file=$(resolver_of_cluster)
+  [[ -n $file ]] || return 0
+  if [[ -e $file ]]; then
+    seen=$(loop_back_name_servers "$file")
+    [[ -n $seen ]] || return 0
+    seen+=', which in a pod is the pod itself'
+  fi
+  fail "name servers for pods in $file, which all nodes of this cluster use" "$seen" \
+    "name a file that each host has, with name servers that pods reach, in the stack file: resolvConf of \
+cluster.kubeletConfiguration; then pulumi up. From Kubernetes 1.31 on each node has a file of its own"
 }
 
 # write_discovery: write the kubeconfig of a bootstrap token, by which kubeadm finds and trusts the cluster.
@@ -92,6 +120,7 @@ delete_token() {
 
 # join_with CONFIGURATION: run kubeadm join, whose own checks come before anything is changed.
 join_with() {
+  check_name_servers
   write_discovery
   check_before join "$IGNORE_PREFLIGHT_ERRORS" "$1"
   remember "$JOIN_STARTED_MARK" yes

@@ -20,10 +20,3 @@ resolver_configuration() {
 is_named_by_stack() { [[ $1 == "${RESOLVER_CONFIGURATION:-}" ]]; }
 
 is_of_resolved() { [[ $1 == "$RESOLVED_CONFIGURATION" ]]; }
-
-# loop_back_name_servers FILE: such as the stub of systemd-resolved, or a dnsmasq of NetworkManager.
-loop_back_name_servers() {
-  awk '$1 == "nameserver" && ($2 ~ /^127[.]/ || $2 == "::1") {printf "%s%s", before, $2; before = " "}' "$1"
-}
-
-has_name_servers() { [[ -e $1 ]] && awk '$1 == "nameserver" {found = 1} END {exit !found}' "$1"; }

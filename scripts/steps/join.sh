@@ -9,6 +9,7 @@
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/endpoint.sh"
+. "$LIBRARY/lib/name_servers.sh"
 . "$LIBRARY/lib/joining.sh"
 
 containerd_serves

@@ -61,7 +61,9 @@ def test_a_systemd_resolved_that_knows_no_server_is_named_beside_a_file_that_doe
 def test_the_file_that_the_stack_names_counts(sound: Machine) -> None:
     """Also where it is not there: no pod with the DNS of its host would start."""
     sound.write("/etc/resolv.conf", STUB)
-    assert f"expected {OWN}, from which pods get their name servers,\n  saw no such file" in found(sound, OWN)
+    seen = found(sound, OWN)
+    assert f"expected {OWN}, without which the kubelet starts no pod,\n  saw no such file" in seen
+    assert "mend resolvConf of cluster.kubeletConfiguration" in seen
     sound.write(OWN, SERVER)
     assert found(sound, OWN) == ""
 
@@ -75,7 +77,18 @@ def test_a_prepared_machine_keeps_its_name_servers(sound: Machine) -> None:
 
 def test_a_machine_without_name_servers_is_taken(sound: Machine) -> None:
     """In a closed network /etc/hosts names all that is needed."""
-    sound.path("/etc/resolv.conf").unlink()
-    assert found(sound) == ""
     sound.write("/etc/resolv.conf", "search example.com\n")
+    assert found(sound) == ""
+
+
+@pytest.mark.parametrize("target", ["", "../run/systemd/resolve/stub-resolv.conf"])
+def test_a_machine_without_the_file_is_named(sound: Machine, target: str) -> None:
+    """Also where it leads nowhere, as after systemd-resolved was turned off: the kubelet would start no pod."""
+    file = sound.path("/etc/resolv.conf")
+    file.unlink()
+    if target:
+        file.symlink_to(target)
+    assert "expected /etc/resolv.conf, without which the kubelet starts no pod,\n  saw no such file" in found(sound)
+    file.unlink(missing_ok=True)
+    file.touch()
     assert found(sound) == ""

@@ -2,11 +2,12 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
-#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/release.sh lib/resolver.sh
+#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/name_servers.sh lib/release.sh lib/resolver.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/release.sh"
+. "$LIBRARY/lib/name_servers.sh"
 . "$LIBRARY/lib/resolver.sh"
 
 findings=()
@@ -182,17 +183,22 @@ check_release() {
       "name the package of this machine in the stack file: containerd.package, and containerd.repository if it has one"
 }
 
+mend_resolver_file() {
+  if is_named_by_stack "$1"; then
+    printf '%s' "write it, or mend resolvConf of cluster.kubeletConfiguration in the stack file"
+  else
+    printf '%s' "ls -l $1; write it; a machine without name servers has an empty one: rm -f $1; touch $1"
+  fi
+}
+
 # CoreDNS asks the name servers of its machine from within a pod, where a loop-back address is CoreDNS itself: it ends.
 check_name_servers() {
   local file seen
   # On a prepared machine the CoreDNS of the cluster may have name servers of its own.
   is_marked "$PREPARED_MARK" && return 0
   file=$(resolver_configuration)
-  if [[ ! -e $file ]]; then
-    # A machine may have no name server: its pods have none either. A file that the stack names is there.
-    ! is_named_by_stack "$file" ||
-      find_wrong "$file, from which pods get their name servers" "no such file" \
-        "ls -l /etc/resolv.conf; mend resolvConf of cluster.kubeletConfiguration in the stack file"
+  if [[ ! -e $file ]]; then # a file without name servers is taken: its pods have none either
+    find_wrong "$file, without which the kubelet starts no pod" "no such file" "$(mend_resolver_file "$file")"
     return 0
   fi
   seen=$(loop_back_name_servers "$file")

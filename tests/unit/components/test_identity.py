@@ -143,6 +143,14 @@ def test_a_cluster_reads_nothing_of_another_one(before: Recording) -> None:
     assert last_update_of("clust", state | other) == LastUpdate()
 
 
+def test_the_order_in_which_hosts_were_done_is_of_no_account(before: Recording) -> None:
+    """Hosts are prepared side by side: messages about them, and the control plane that is asked first, stay the same."""
+    state = recording.state_of(before.resources)
+    backwards = dict(reversed(state.items()))
+    for each in (state, backwards):
+        assert last_update_of("cluster", each).hosts_with(StepName.PREPARE) == ["node1", "node2", "node3"]
+
+
 def test_the_names_that_the_state_remembers_stay(before: Recording) -> None:
     """Golden: another URN makes a resource anew; a change of this list needs an alias in the program."""
     assert_golden("urns.txt", "".join(f"{urn}\n" for urn in sorted(each.urn for each in before.resources)))

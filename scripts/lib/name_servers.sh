@@ -1,0 +1,9 @@
+# shellcheck shell=bash
+# Name servers in a file such as /etc/resolv.conf.
+
+# loop_back_name_servers FILE: such as the stub of systemd-resolved, or a dnsmasq of NetworkManager.
+loop_back_name_servers() {
+  awk '$1 == "nameserver" && ($2 ~ /^127[.]/ || $2 == "::1") {printf "%s%s", before, $2; before = " "}' "$1"
+}
+
+has_name_servers() { [[ -e $1 ]] && awk '$1 == "nameserver" {found = 1} END {exit !found}' "$1"; }
