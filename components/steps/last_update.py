@@ -85,7 +85,7 @@ class LastUpdate:
             return ""
 
     def hosts_with(self, name: StepName) -> list[str]:
-        """Names of the hosts on which a step succeeded, sorted: the state has them in the order in which they were done."""
+        """Names of the hosts on which a step succeeded, sorted: the state has them as they came to their end."""
         return sorted(host for host, each in self.steps if each is name)
 
     def value(self, host: str, name: StepName, variable: str) -> str | None:

@@ -144,7 +144,7 @@ def test_a_cluster_reads_nothing_of_another_one(before: Recording) -> None:
 
 
 def test_the_order_in_which_hosts_were_done_is_of_no_account(before: Recording) -> None:
-    """Hosts are prepared side by side: messages about them, and the control plane that is asked first, stay the same."""
+    """Hosts are prepared side by side, and messages about them stay the same."""
     state = recording.state_of(before.resources)
     backwards = dict(reversed(state.items()))
     for each in (state, backwards):
