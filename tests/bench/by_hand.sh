@@ -84,6 +84,7 @@ kubeadm init --config /var/tmp/init.yaml --ignore-preflight-errors="$IGNORED_PRE
 SCRIPT
 ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo cat /etc/kubernetes/admin.conf >"$FILES/admin.conf"
 export KUBECONFIG=$FILES/admin.conf
+"$KUBECTL" config set-cluster kubernetes --server "https://$CONTROL_PLANE:6443" >/dev/null # its name is known on the hosts only
 "$KUBECTL" apply --server-side --filename "$FILES/calico.yaml" >/dev/null
 
 join=$(on "$CONTROL_PLANE" <<<"kubeadm token create --print-join-command")
