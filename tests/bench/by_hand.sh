@@ -82,9 +82,10 @@ on "$CONTROL_PLANE" >/dev/null <<SCRIPT
 kubeadm config images list --config /var/tmp/init.yaml 2>/dev/null | xargs --max-procs 8 --max-args 1 crictl pull
 kubeadm init --config /var/tmp/init.yaml --ignore-preflight-errors="$IGNORED_PREFLIGHT_ERRORS"
 SCRIPT
-ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo cat /etc/kubernetes/admin.conf >"$FILES/admin.conf"
+# Its name is known on the hosts only.
+ssh "${options[@]}" "debian@$CONTROL_PLANE" sudo cat /etc/kubernetes/admin.conf |
+  sed "s|https://$API_HOST:|https://$CONTROL_PLANE:|" >"$FILES/admin.conf"
 export KUBECONFIG=$FILES/admin.conf
-"$KUBECTL" config set-cluster kubernetes --server "https://$CONTROL_PLANE:6443" >/dev/null # its name is known on the hosts only
 "$KUBECTL" apply --server-side --filename "$FILES/calico.yaml" >/dev/null
 
 join=$(on "$CONTROL_PLANE" <<<"kubeadm token create --print-join-command")
