@@ -189,7 +189,9 @@ learn_keys() {
 
 # remove_old_keys: once the API server runs without the file.
 remove_old_keys() {
-  if [[ -f $ENCRYPTION && ! -f $STAGED_KEYS ]]; then
+  [[ ! -f $STAGED_KEYS ]] || return 0
+  rm -f "$ENCRYPTION.new" # of a change that was cut short, and taken back
+  if [[ -f $ENCRYPTION ]]; then
     forget "$ENCRYPTION_MARK"
     rm "$ENCRYPTION"
     changed "the keys of Secrets are removed, with which none was written any more"

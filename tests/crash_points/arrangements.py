@@ -65,8 +65,12 @@ def with_control_plane(world: World) -> None:
 def with_sponsor(world: World) -> None:
     """A control plane elsewhere has uploaded its certificates."""
     own = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false\n"
-    for name in ("kubeadm-config", "kubelet-config", "kube-proxy", "coredns", "cluster-info", "kubeadm-certs"):
+    for name in ("kubeadm-config", "kube-proxy", "coredns", "cluster-info", "kubeadm-certs"):
         world.machine.write(f"/world/cluster/objects/{name}", "configuration\n")
+    # A node that is marked as a control plane late uploads it again, as the stack has it.
+    documents = world.machine.path("/etc/kubernetes/kubeadm/config.yaml").read_text()
+    kubelet = documents.partition("kind: KubeletConfiguration\n")[2].partition("---")[0].replace("\n", " ")
+    world.machine.write("/world/cluster/objects/kubelet-config", f"{kubelet}\n")
     world.machine.write("/world/cluster/members", own)
     world.machine.write("/world/cluster/leader", "a1\n")
 

@@ -81,7 +81,12 @@ class World:
         machine.write("/sys/fs/cgroup/cgroup.controllers", "memory\n")
         for directory_there in ("/run/systemd/system", "/var/lib", "/etc/apt/sources.list.d"):
             machine.path(directory_there).mkdir(parents=True)
-        for path, content in {"fstab": FSTAB, "hosts": HOSTS, "machine-id": "0123\n"}.items():
+        for path, content in {
+            "fstab": FSTAB,
+            "hosts": HOSTS,
+            "machine-id": "0123\n",
+            "resolv.conf": "nameserver 192.0.2.53\n",
+        }.items():
             machine.write(f"/etc/{path}", content)
         for name, content in FACTS.items():
             machine.write(f"/world/{name}", f"{content}\n")

@@ -98,10 +98,11 @@ if ! is_marked "$INITIALIZED_MARK" || [[ -n $INVITED_TOKEN ]]; then
   else
     join_control_plane
   fi
+  # First what kubeadm wrote is on the disk: a join that a power cut ended needs the certificates again.
+  end_join
   # The certificates of the cluster lie in it, encrypted, for no longer than they are needed.
   wait_for "$ANSWER_SECONDS" "the API server to delete secret kubeadm-certs" "kubectl -n kube-system delete secret \
 kubeadm-certs" delete_certificates
-  end_join
   restart_stale_kube_proxy
 fi
 keep_control_plane

@@ -10,6 +10,7 @@ systemctl() {
     *unmask*) rm -f "$WORLD/units/swap.target" ;;
     *mask*) state units/swap.target masked ;;
     *is-active*containerd) [[ -s $WORLD/running/containerd ]] ;;
+    *is-active*systemd-resolved) return 3 ;; # Debian has none
     *"disable --now kubelet") rm -f "$WORLD/units/kubelet" "$WORLD/running/kubelet" ;;
     *enable*) state "units/${!#}" enabled ;;
     *daemon-reload)
