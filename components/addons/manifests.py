@@ -151,20 +151,15 @@ def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
 
 
 def with_replaced(node: Any, images: Mapping[str, str]) -> Any:
-    """A part of an object in whose texts each of these images has its other name."""
+    """A part of an object in whose texts each of these images has its other name; a longer name is another image."""
     if isinstance(node, dict):
         return {key: with_replaced(value, images) for key, value in node.items()}
     if isinstance(node, list):
         return [with_replaced(each, images) for each in node]
     if isinstance(node, str):
         for image, other in images.items():
-            node = image_in_text(image).sub(other, node)
+            node = re.sub(rf"(?<![\w./:-]){re.escape(image)}(?![\w./:@-])", other, node)
     return node
-
-
-def image_in_text(image: str) -> re.Pattern[str]:
-    """The name of an image in a text, where it is no part of a longer name."""
-    return re.compile(rf"(?<![\w./:-]){re.escape(image)}(?![\w./:@-])")
 
 
 def containers(node: Any) -> Iterator[dict[str, Any]]:

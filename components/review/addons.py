@@ -8,7 +8,7 @@ import pulumi
 
 from components.addons import ADDONS
 from components.addons.charts import chart_namespace, left_out_hooks
-from components.addons.manifests import Manifest, image_in_text, object_name
+from components.addons.manifests import Manifest, object_name, with_replaced
 from components.addons.of_stack import objects_of_addon
 from components.objects.namespaces import ENFORCE
 from components.review.owners import OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
@@ -16,7 +16,6 @@ from components.settings import Settings
 from components.settings.access import OF_KUBERNETES as NAMESPACES_OF_KUBERNETES
 from components.settings.access import POD_SECURITY_LEVELS
 from components.settings.stack_file import SettingsError
-from components.yaml_text import yaml_text
 from problem import Problem
 
 
@@ -75,9 +74,8 @@ def _problems(settings: Settings) -> Iterator[str]:
                     f" name, found {object_name(manifest)} of {manifest['apiVersion']}"
                 )
             owners.setdefault(key, f"add-on {name}")
-        text = yaml_text(*objects)
         for image in addon.images:
-            if not image_in_text(image).search(text):
+            if with_replaced(objects, {image: ""}) == objects:
                 yield f"{path}.images: an image that the objects name, found {image}, which is nowhere in them"
 
 
