@@ -16,7 +16,7 @@ from tests.unit.support.stacks import Stack
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: x, namespace: shop}\n"
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader, namespace: default}\n"
-NOBODY = {"access": {"serviceAccounts": []}}
+NOBODY: Stack = {"access": {"serviceAccounts": []}}
 
 
 def with_manifest(directory: Path, text: str) -> Stack:
