@@ -18,14 +18,16 @@ from components.settings.access import POD_SECURITY_LEVELS
 from components.settings.stack_file import SettingsError
 from problem import Problem
 
+OPEN = "privileged"
+
 
 def refuse_wrong_addons(settings: Settings) -> None:
-    """Refuse add-ons whose manifest is none, or whose name or objects belong to something else.
+    """Refuse add-ons whose manifest is none, whose name or objects belong to something else, or whose pods may not run.
 
     Raises:
         SettingsError: with every problem of every add-on.
     """
-    problems = list(_problems(settings))
+    problems = [*_closed_namespaces(settings), *_problems(settings)]
     if problems:
         raise SettingsError(problems)
 
@@ -42,6 +44,17 @@ def warn_of_hooks(settings: Settings) -> None:
                 next_command="read in the chart what they clean up, and do it by hand before you remove the add-on",
             )
             pulumi.log.warn(str(problem))
+
+
+def _closed_namespaces(settings: Settings) -> Iterator[str]:
+    """Namespaces of built-in add-ons whose pods need their machine, and would not be taken there."""
+    for addon in ADDONS:
+        level = settings.access.pod_security.get(addon.namespace or "", OPEN)
+        if addon.is_wanted(settings) and addon.pod_security(settings) == OPEN != level:
+            yield (
+                f"access.podSecurity.{addon.namespace}: pods of the add-on {addon.name} need the level {OPEN}, found"
+                f" {level}; remove it"
+            )
 
 
 def _problems(settings: Settings) -> Iterator[str]:
