@@ -11,10 +11,9 @@ from components.addons.charts import chart_namespace, left_out_hooks
 from components.addons.manifests import Manifest, object_name, with_replaced
 from components.addons.of_stack import objects_of_addon
 from components.objects.namespaces import ENFORCE
-from components.review.owners import OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
+from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
 from components.settings import Settings
-from components.settings.access import OF_KUBERNETES as NAMESPACES_OF_KUBERNETES
-from components.settings.access import POD_SECURITY_LEVELS
+from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.stack_file import SettingsError
 from problem import Problem
 
@@ -95,7 +94,7 @@ def _problems(settings: Settings) -> Iterator[str]:
 def _problem(manifest: Manifest, owners: dict[ObjectKey, str]) -> str | None:
     key, metadata = key_of(manifest), manifest["metadata"]
     is_namespace = key[:2] == ("", "Namespace")
-    if key[:2] == ("", "Node") or (is_namespace and key.name in NAMESPACES_OF_KUBERNETES) or key in OF_KUBERNETES:
+    if key[:2] == ("", "Node") or (is_namespace and key.name in OF_KUBERNETES) or key in OBJECTS_OF_KUBERNETES:
         return "an object of Kubernetes itself; leave it out"
     if key in owners:
         return f"{owners[key]} has the same object; remove one of them"

@@ -29,7 +29,7 @@ def key_of(manifest: Mapping[str, Any]) -> ObjectKey:
     return ObjectKey(*group_and_kind(dict(manifest)), "" if namespace == "default" else namespace, metadata["name"])
 
 
-OF_KUBERNETES = {
+OBJECTS_OF_KUBERNETES = {
     *(
         ObjectKey("", "ConfigMap", "kube-system", name)
         for name in ("kubeadm-config", "kubelet-config", "kube-proxy", "coredns", "extension-apiserver-authentication")
