@@ -145,12 +145,13 @@ def test_a_namespace_has_the_labels_of_its_manifest_and_the_level_of_the_stack(
     assert (labels["team"], labels["pod-security.kubernetes.io/enforce"]) == ("shop", level)
 
 
-def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path) -> None:
-    """As every namespace of the stack."""
-    text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: plain}\n"
+@pytest.mark.parametrize("more", ["", ", labels: , annotations: , creationTimestamp: "])
+def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path, more: str) -> None:
+    """As every namespace of the stack; kubectl prints fields without a value."""
+    text = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: plain{more}}}\n"
     parsed = parse_settings(with_manifest(full(directory), directory, text))
     (found,) = [each for each in namespaces(parsed) if each.name == "plain"]
-    assert found.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+    assert found.sent["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
 def test_the_plan_names_an_add_on_that_comes_changes_and_goes(directory: Path) -> None:
