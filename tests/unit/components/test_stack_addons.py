@@ -291,3 +291,10 @@ def test_status_names_a_workload_of_an_add_on_that_is_missing(look: Look, direct
     """With what applies it again."""
     look.settings = settings(**with_manifest({}, directory))
     assert "add-on db: expected the StatefulSet shop-db/db" in look.printed()
+
+
+def test_status_looks_for_a_workload_that_names_no_namespace_in_default(look: Look, directory: Path) -> None:
+    """As the cluster does."""
+    text = WELL.replace("name: db, namespace: shop-db", "name: db")
+    look.settings = settings(**with_manifest({}, directory, text))
+    assert "add-on db: expected the StatefulSet default/db" in look.printed()
