@@ -111,12 +111,19 @@ def items_of(document: Any) -> list[Any]:
     return [each for item in document["items"] for each in items_of(item)] if is_list(document) else [document]
 
 
+_FORMS = {"apiVersion": r"([a-z0-9.-]+/)?[a-z0-9-]+", "kind": r"[A-Za-z][A-Za-z0-9]*"}
+_NAME = r"[^/%\s]+"
+_NAMESPACE = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
 def _problem(document: Any) -> str | None:
     """The problem of a document that is no object, or not one that other code can read; None for an object."""
-    named = isinstance(document, dict) and all(_is_text(document.get(key)) for key in ("apiVersion", "kind"))
+    named = isinstance(document, dict) and all(_is_text(document.get(key), form) for key, form in _FORMS.items())
     if not named or not _is_named(document.get("metadata")):
         return f"among them {str(document)[:80]!r}"
     name, metadata = object_name(document), document["metadata"]
+    if not _is_text(metadata.get("namespace") or "default", _NAMESPACE):
+        return f"a namespace that is none in {name}"
     for key in ("labels", "annotations"):
         if not isinstance(metadata.get(key) or {}, dict):
             return f"{key} of {name} that are no mapping"
@@ -133,11 +140,11 @@ def _defines(spec: Any) -> bool:
 
 
 def _is_named(metadata: Any) -> bool:
-    return isinstance(metadata, dict) and _is_text(metadata.get("name"))
+    return isinstance(metadata, dict) and _is_text(metadata.get("name"), _NAME)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+def _is_text(value: Any, form: str = ".+") -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(form, value))
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:

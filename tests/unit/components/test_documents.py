@@ -90,6 +90,11 @@ POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {containers: [{name
         (OBJECT.replace("name: x", "name: x, annotations: a"), "annotations of ConfigMap:x that are no mapping"),
         (f"{DEFINITION}spec: a\n", "CustomResourceDefinition:a.b without spec.group and spec.names.kind"),
         (f"{DEFINITION}spec: {{group: b, names: a}}\n", "without spec.group and spec.names.kind"),
+        (OBJECT.replace("v1", "a/b/c"), "among them"),
+        (OBJECT.replace("ConfigMap", "config map"), "among them"),
+        (OBJECT.replace("name: x", "name: a/b"), "among them"),
+        (OBJECT.replace("name: x", "name: x, namespace: 5"), "a namespace that is none in ConfigMap:5/x"),
+        (OBJECT.replace("name: x", "name: x, namespace: Shop"), "a namespace that is none in ConfigMap:Shop/x"),
         (POD % "", "an image that is no text in Pod:x"),
         (POD % "5", "an image that is no text in Pod:x"),
     ],
@@ -99,6 +104,13 @@ def test_what_no_code_could_read_is_no_manifest(text: str, seen: str) -> None:
     with pytest.raises(pulumi.RunError) as error:
         objects_of(text.encode(), "here")
     assert seen in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["system:node-proxier", "a.b.c", "UPPER"])
+def test_names_of_roles_are_taken(name: str) -> None:
+    """They are no names of hosts."""
+    text = f"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: '{name}', namespace: }}\n"
+    assert objects_of(text.encode(), "here")[0]["metadata"]["name"] == name
 
 
 def test_a_custom_resource_may_have_a_mapping_for_an_image() -> None:
