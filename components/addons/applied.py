@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 
 from components.addons.addon import Addon
-from components.addons.manifests import API_SERVICE, DEFINITION, WAITS, Manifest, group_and_kind, register
+from components.addons.manifests import API_SERVICE, WAITS, defined_kinds, group_and_kind, register
 from components.cluster_access import ClusterAccess
 from components.gate import gate
 from components.settings import Settings
@@ -45,7 +45,7 @@ class AppliedAddon(pulumi.ComponentResource):
         """
         super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
         objects = addon.objects(settings)
-        defined = _defined_kinds(objects)
+        defined = defined_kinds(objects)
         last = [each for each in objects if each["kind"] == API_SERVICE or group_and_kind(each) in defined]
         workloads = [each for each in objects if each["kind"] in WAITS and each not in last]
         first = [each for each in objects if each not in workloads and each not in last]
@@ -54,9 +54,3 @@ class AppliedAddon(pulumi.ComponentResource):
         running = [register(each, cluster, self, after=[*after, self.configured]) for each in workloads]
         for manifest in last:
             register(manifest, cluster, self, after=[*after, self.configured, *running])
-
-
-def _defined_kinds(objects: list[Manifest]) -> set[tuple[str, str]]:
-    """Groups and kinds that definitions among the objects bring."""
-    definitions = (each.get("spec") or {} for each in objects if each["kind"] == DEFINITION)
-    return {(each.get("group", ""), (each.get("names") or {}).get("kind", "")) for each in definitions}

@@ -7,12 +7,17 @@ import json
 import re
 from typing import Any
 
+import pulumi
+
 from components.addons.addon import Addon
-from components.addons.manifests import Manifest, containers, fetched_objects, with_rewritten_images
+from components.addons.manifests import Manifest, containers, fetched_objects, object_name, with_rewritten_images
 from components.settings import Settings
 from components.settings.manifest_sources import manifest_sources
+from problem import Problem
 
 NODE = "DaemonSet:kube-system/calico-node"
+IPIP = "CALICO_IPV4POOL_IPIP"
+"""Variable of calico-node with the mode of IP in IP, which a pool has beside VXLAN only as `Never`."""
 CONFIGURATION = "pulumi-kubeadm/configuration"
 """Annotation of the pods of calico-node: a digest of their configuration. A change of the digest replaces the pods."""
 
@@ -21,9 +26,9 @@ def calico_manifests(settings: Settings) -> list[Manifest]:
     """Calico's objects with the settings of the stack.
 
     Raises:
-        pulumi.RunError: the manifest cannot be fetched or has another checksum.
+        pulumi.RunError: the manifest cannot be fetched, has another checksum, or is not Calico's for VXLAN.
     """
-    objects = fetched_objects(*calico_source(settings))
+    objects = _fetched(settings)
     for manifest in objects:
         if manifest["metadata"]["name"] == "calico-config":
             manifest["data"]["veth_mtu"] = str(settings.calico.mtu)
@@ -47,19 +52,19 @@ def calico_source(settings: Settings) -> tuple[str, str]:
 
 def calico_images(settings: Settings) -> list[str]:
     """The images that every node pulls, under the names of their public registry."""
-    objects = fetched_objects(*calico_source(settings))
+    objects = _fetched(settings)
     return sorted({container["image"] for container in containers(_daemon_set(objects))})
 
 
 def calico_version(settings: Settings) -> str | None:
     """Version of Calico in the manifest of a stack; None where the manifest names none."""
-    return version_of(_daemon_set(fetched_objects(*calico_source(settings))))
+    return version_of(_daemon_set(_fetched(settings)))
 
 
 def version_of(daemon_set: Manifest) -> str | None:
     """Version of Calico by the tag of the image of calico-node, such as 3.28.5; None for a tag of another form."""
     images = (each["image"] for each in containers(daemon_set) if each.get("name") == "calico-node")
-    found = re.search(r":v(\d+\.\d+\.\d+)$", next(images, ""))
+    found = re.search(r":v(\d+\.\d+\.\d+)(@.*)?$", next(images, ""))
     return found[1] if found else None
 
 
@@ -77,8 +82,27 @@ def _configuration_digest(objects: list[Manifest], settings: Settings) -> str:
     return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
+def _fetched(settings: Settings) -> list[Manifest]:
+    """The objects of Calico's manifest for VXLAN; a manifest of the operator, or of another pod network, is refused."""
+    objects = fetched_objects(*calico_source(settings))
+    nodes = [each for each in objects if object_name(each) == NODE]
+    variables = [each for node in nodes for each in containers(node) if each.get("name") == "calico-node"]
+    modes = [each.get("value") for found in variables for each in found.get("env") or () if each["name"] == IPIP]
+    if variables and not set(modes) - {"Never"}:
+        return objects
+    seen = f"{IPIP} {modes[0]}" if modes else f"no {NODE} with a container calico-node"
+    problem = Problem(
+        "calico.manifestUrl",
+        expected="Calico's manifest for VXLAN",
+        seen=seen,
+        next_command="set it to calico-vxlan.yaml of the version, and calico.manifestSha256 to its checksum; neither"
+        " calico.yaml nor tigera-operator.yaml is that manifest",
+    )
+    raise pulumi.RunError(str(problem))
+
+
 def _daemon_set(objects: list[Manifest]) -> Manifest:
-    return next(each for each in objects if each["kind"] == "DaemonSet")
+    return next(each for each in objects if object_name(each) == NODE)
 
 
 def _pod_annotations(daemon_set: Manifest) -> dict[str, str]:
@@ -98,5 +122,5 @@ def _set_variables(container: dict[str, Any], settings: Settings) -> None:
     }
     if settings.cluster.kube_proxy_configuration.get("mode") == "nftables":
         values["FELIX_NFTABLESMODE"] = "Enabled"  # kube-proxy and Calico both use nftables, or neither does
-    kept = [variable for variable in container["env"] if variable["name"] not in values]
+    kept = [variable for variable in container.get("env") or () if variable["name"] not in values]
     container["env"] = kept + [{"name": name, "value": value} for name, value in values.items()]

@@ -13,13 +13,15 @@ import pulumi
 import yaml
 
 from components.addons import helm
+from components.addons.documents import documents_of
 from components.addons.fetching import answer_of, check_sum, fetched
 from components.addons.manifests import (
-    DEFINITION,
     Manifest,
     checked_objects,
-    documents_of,
+    defined_kinds,
     group_and_kind,
+    is_list,
+    items_of,
     object_name,
 )
 from components.addons.numbers import altered_numbers
@@ -101,8 +103,7 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
 
 def _refuse_astray(source: str, documents: list[Any]) -> None:
     """Refuse objects of lists that name no namespace: the provider gives one to the list, and Helm to each of these."""
-    lists = (each for each in documents if each.get("kind") == "List")
-    listed = (each for found in lists for each in found.get("items") or () if isinstance(each, dict))
+    listed = (each for found in documents if is_list(found) for each in items_of(found))
     for each in listed:
         if not (each.get("metadata") or {}).get("namespace"):
             _refuse(
@@ -115,8 +116,7 @@ def _refuse_astray(source: str, documents: list[Any]) -> None:
 
 def _without_namespace(objects: list[Manifest]) -> None:
     """Take the namespace from objects of kinds that belong to the whole cluster: the provider does not know these."""
-    definitions = (each.get("spec") or {} for each in objects if each["kind"] == DEFINITION)
-    of_cluster = {(each["group"], each["names"]["kind"]) for each in definitions if each.get("scope") == "Cluster"}
+    of_cluster = defined_kinds(objects, "Cluster")
     for each in objects:
         if group_and_kind(each) in of_cluster:
             each["metadata"].pop("namespace", None)

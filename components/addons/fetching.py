@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import urllib.request
@@ -29,15 +30,18 @@ def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
         pulumi.RunError: it cannot be fetched, or has another checksum.
     """
     cached = CACHE / f"{sha256}{suffix}"
-    content = cached.read_bytes() if cached.is_file() else b""
+    content = b""
+    with contextlib.suppress(OSError):  # there is none yet, or its directory is another user's
+        content = cached.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         url = address()
         content = answer_of(url)
         check_sum(content, sha256, url)
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = cached.with_suffix(f".{os.getpid()}")
-        unfinished.write_bytes(content)
-        unfinished.replace(cached)
+        with contextlib.suppress(OSError):  # a home that is read-only: the next preview fetches it again
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = cached.with_suffix(f".{os.getpid()}")
+            unfinished.write_bytes(content)
+            unfinished.replace(cached)
     return content
 
 

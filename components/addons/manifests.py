@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import yaml
 
+from components.addons.documents import documents_of
 from components.addons.fetching import fetched
 from components.cluster_access import ClusterAccess, resource_type
 from components.settings import Settings
@@ -81,10 +81,11 @@ def checked_objects(documents: list[Any], source: str) -> list[Manifest]:
     Raises:
         pulumi.RunError: there is none, or something else that is no object.
     """
-    objects = [each for document in documents for each in _items(document)]
-    wrong = [each for each in objects if not _is_object(each)]
-    if wrong or not objects:
-        raise _no_manifest(source, f"among them {str(wrong[0])[:80]!r}" if wrong else "a file without any")
+    objects = [each for document in documents for each in items_of(document)]
+    problems = (_problem(each) for each in objects)
+    problem = next(filter(None, problems), None) if objects else "a file without any"
+    if problem:
+        raise _no_manifest(source, problem)
     return objects
 
 
@@ -98,35 +99,52 @@ def _no_manifest(source: str, seen: str) -> pulumi.RunError:
     return pulumi.RunError(str(problem))
 
 
-# libyaml takes a tenth of the time; each preview parses several manifests.
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads dates as text, as Kubernetes does: JSON has no dates."""
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
-
-
-@cache
-def documents_of(content: bytes) -> list[Any]:
-    """The documents of YAML that are not empty; nobody changes them.
-
-    Raises:
-        yaml.YAMLError: it is no YAML.
-    """
-    return [document for document in yaml.load_all(content, _Loader) if document]
-
-
-def _items(document: Any) -> list[Any]:
-    is_list = isinstance(document, dict) and document.get("kind") == "List"
-    return document.get("items") or [] if is_list else [document]
-
-
-def _is_object(document: Any) -> bool:
-    metadata = document.get("metadata") if isinstance(document, dict) else None
-    if not isinstance(metadata, dict):
+def is_list(document: Any) -> bool:
+    """True for a list of objects, of a kind such as `RoleBindingList`, too; it has no name."""
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         return False
-    named = (document.get("apiVersion"), document.get("kind"), metadata.get("name"))
-    return all(isinstance(each, str) and each for each in named)
+    return str(document.get("kind")).endswith("List") and not _is_named(document.get("metadata"))
+
+
+def items_of(document: Any) -> list[Any]:
+    """The objects in a list, and in lists within it; the document itself where it is none."""
+    return [each for item in document["items"] for each in items_of(item)] if is_list(document) else [document]
+
+
+_FORMS = {"apiVersion": r"([a-z0-9.-]+/)?[a-z0-9-]+", "kind": r"[A-Za-z][A-Za-z0-9]*"}
+_NAME = r"[^/%\s]+"
+_NAMESPACE = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+
+
+def _problem(document: Any) -> str | None:
+    """The problem of a document that is no object, or not one that other code can read; None for an object."""
+    named = isinstance(document, dict) and all(_is_text(document.get(key), form) for key, form in _FORMS.items())
+    if not named or not _is_named(document.get("metadata")):
+        return f"among them {str(document)[:80]!r}"
+    name, metadata = object_name(document), document["metadata"]
+    if not _is_text(metadata.get("namespace") or "default", _NAMESPACE):
+        return f"a namespace that is none in {name}"
+    for key in ("labels", "annotations"):
+        if not isinstance(metadata.get(key) or {}, dict):
+            return f"{key} of {name} that are no mapping"
+    if document["kind"] == DEFINITION and not _defines(document.get("spec")):
+        return f"{name} without spec.group and spec.names.kind"
+    if not all(_is_text(each["image"]) for each in containers(document)):
+        return f"an image that is no text in {name}"
+    return None
+
+
+def _defines(spec: Any) -> bool:
+    names = spec.get("names") if isinstance(spec, dict) else None
+    return isinstance(names, dict) and _is_text(names.get("kind")) and _is_text(spec.get("group"))
+
+
+def _is_named(metadata: Any) -> bool:
+    return isinstance(metadata, dict) and _is_text(metadata.get("name"), _NAME)
+
+
+def _is_text(value: Any, form: str = ".+") -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(form, value))
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
@@ -140,20 +158,15 @@ def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
 
 
 def with_replaced(node: Any, images: Mapping[str, str]) -> Any:
-    """A part of an object in whose texts each of these images has its other name."""
+    """A part of an object in whose texts each of these images has its other name; a longer name is another image."""
     if isinstance(node, dict):
         return {key: with_replaced(value, images) for key, value in node.items()}
     if isinstance(node, list):
         return [with_replaced(each, images) for each in node]
     if isinstance(node, str):
         for image, other in images.items():
-            node = image_in_text(image).sub(other, node)
+            node = re.sub(rf"(?<![\w./:-]){re.escape(image)}(?![\w./:@-])", other, node)
     return node
-
-
-def image_in_text(image: str) -> re.Pattern[str]:
-    """The name of an image in a text, where it is no part of a longer name."""
-    return re.compile(rf"(?<![\w./:-]){re.escape(image)}(?![\w./:@-])")
 
 
 def containers(node: Any) -> Iterator[dict[str, Any]]:
@@ -161,12 +174,23 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
     if isinstance(node, dict):
         for key, value in node.items():
             if key in {"containers", "initContainers"} and isinstance(value, list):
-                yield from (each for each in value if isinstance(each, dict) and "image" in each)
+                yield from (each for each in value if isinstance(each, dict) and _names_image(each))
             else:
                 yield from containers(value)
     elif isinstance(node, list):
         for each in node:
             yield from containers(each)
+
+
+def _names_image(container: Mapping[str, Any]) -> bool:
+    """True for a container of a pod; a custom resource may have a mapping there."""
+    return "image" in container and not isinstance(container["image"], dict)
+
+
+def defined_kinds(objects: list[Manifest], *scopes: str) -> set[tuple[str, str]]:
+    """Groups and kinds that definitions among the objects bring, in these scopes, or in any."""
+    definitions = (each["spec"] for each in objects if each["kind"] == DEFINITION)
+    return {(each["group"], each["names"]["kind"]) for each in definitions if not scopes or each.get("scope") in scopes}
 
 
 def group_and_kind(manifest: Manifest) -> tuple[str, str]:

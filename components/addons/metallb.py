@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pulumi
+
 from components.addons.addon import Addon
-from components.addons.manifests import DEFINITION, Manifest, containers, fetched_objects
+from components.addons.manifests import DEFINITION, Manifest, containers, fetched_objects, object_name
 from components.settings import Settings
 from components.settings.manifest_sources import manifest_sources
+from problem import Problem
 
 NAMESPACE = "metallb-system"
+CONTROLLER, SPEAKER = f"Deployment:{NAMESPACE}/controller", f"DaemonSet:{NAMESPACE}/speaker"
 POOL = "stack"
 WITHOUT_WEBHOOK = {
     ("ValidatingWebhookConfiguration", "metallb-webhook-configuration"),
@@ -24,21 +28,33 @@ def metallb_manifests(settings: Settings) -> list[Manifest]:
     """MetalLB's objects, and the addresses of the stack.
 
     Raises:
-        pulumi.RunError: the manifest cannot be fetched or has another checksum.
+        pulumi.RunError: the manifest cannot be fetched, has another checksum, or is not MetalLB's.
     """
     left_out = {*WITHOUT_WEBHOOK, ("Namespace", NAMESPACE)}
     fetched = fetched_objects(*metallb_source(settings))
     objects = [each for each in fetched if (each["kind"], each["metadata"]["name"]) not in left_out]
+    _refuse_other(objects)
     for manifest in objects:
         if manifest["kind"] == DEFINITION and "conversion" in manifest["spec"]:
             manifest["spec"]["conversion"] = {"strategy": "None"}
-        if (manifest["kind"], manifest["metadata"]["name"]) == ("Deployment", "controller"):
+        if object_name(manifest) == CONTROLLER:
             _switch_webhook_off(manifest)
-        if manifest["kind"] == "DaemonSet" and not settings.workers:
+        if object_name(manifest) == SPEAKER and not settings.workers:
             # kubeadm labels a control plane as one that serves no LoadBalancer; here there is no other node.
-            for container in containers(manifest):
-                container["args"] = [*container["args"], "--ignore-exclude-lb"]
+            _add_argument(manifest, "speaker", "--ignore-exclude-lb")
     return [*objects, *_addresses(settings)]
+
+
+def _refuse_other(objects: list[Manifest]) -> None:
+    missing = {CONTROLLER, SPEAKER} - {object_name(each) for each in objects}
+    if missing:
+        problem = Problem(
+            "metallb.manifestUrl",
+            expected="MetalLB's manifest, such as config/manifests/metallb-native.yaml of a version",
+            seen=f"a manifest without {' and '.join(sorted(missing))}",
+            next_command="correct metallb.manifestUrl and metallb.manifestSha256, or remove both",
+        )
+        raise pulumi.RunError(str(problem))
 
 
 def metallb_source(settings: Settings) -> tuple[str, str]:
@@ -52,9 +68,16 @@ def metallb_source(settings: Settings) -> tuple[str, str]:
 def _switch_webhook_off(controller: Manifest) -> None:
     pod = controller["spec"]["template"]["spec"]
     pod["volumes"] = [each for each in pod.get("volumes", []) if each["name"] != "cert"]
+    _add_argument(controller, "controller", "--webhook-mode=disabled")
     for container in containers(controller):
-        container["args"] = [*container["args"], "--webhook-mode=disabled"]
         container["volumeMounts"] = [each for each in container.get("volumeMounts", []) if each["name"] != "cert"]
+
+
+def _add_argument(workload: Manifest, name: str, argument: str) -> None:
+    """Give an argument to the container of a name; pods with FRR have others."""
+    for container in containers(workload):
+        if container["name"] == name:
+            container["args"] = [*container.get("args", []), argument]
 
 
 def _addresses(settings: Settings) -> list[Manifest]:

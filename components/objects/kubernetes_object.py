@@ -46,7 +46,7 @@ class KubernetesObject:
         if self.is_patch:
             return dict(self.inputs)
         metadata = self.inputs["metadata"]
-        annotations = {**metadata.get("annotations", {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
+        annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
         return {**self.inputs, "metadata": {**metadata, "annotations": annotations}}
 
     def register(self, cluster: ClusterAccess, options: pulumi.ResourceOptions) -> pulumi.Resource:

@@ -6,37 +6,27 @@ from collections.abc import Iterator
 
 import pulumi
 
-from components.addons import ADDONS, addons_of
+from components.addons import ADDONS
 from components.addons.charts import chart_namespace, left_out_hooks
-from components.addons.manifests import DEFINITION, Manifest, containers, image_in_text, object_name
+from components.addons.manifests import Manifest, object_name, with_replaced
 from components.addons.of_stack import objects_of_addon
-from components.objects.access_rules import access_objects
-from components.objects.node_addresses import node_addresses
-from components.objects.pull_secrets import NAME as PULL_SECRET
+from components.objects.namespaces import ENFORCE
+from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
 from components.settings import Settings
-from components.settings.access import OF_KUBERNETES
+from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.stack_file import SettingsError
-from components.steps.wanted import Wanted
-from components.yaml_text import yaml_text
 from problem import Problem
 
-OF_KUBEADM = {
-    *(f"ConfigMap:kube-system/{name}" for name in ("kubeadm-config", "kubelet-config", "kube-proxy", "coredns")),
-    "ConfigMap:kube-public/cluster-info",
-    "DaemonSet:kube-system/kube-proxy",
-    "Deployment:kube-system/coredns",
-    "Service:kube-system/kube-dns",
-}
-"""Objects that kubeadm makes, and changes at an upgrade."""
+OPEN = "privileged"
 
 
 def refuse_wrong_addons(settings: Settings) -> None:
-    """Refuse add-ons whose manifest is none, or whose name or objects belong to something else.
+    """Refuse add-ons whose manifest is none, whose name or objects belong to something else, or whose pods may not run.
 
     Raises:
         SettingsError: with every problem of every add-on.
     """
-    problems = list(_problems(settings))
+    problems = [*_closed_namespaces(settings), *_problems(settings)]
     if problems:
         raise SettingsError(problems)
 
@@ -55,22 +45,21 @@ def warn_of_hooks(settings: Settings) -> None:
             pulumi.log.warn(str(problem))
 
 
-def moved_objects(wanted: Wanted) -> Iterator[str]:
-    """Add-ons with objects of another kind of add-on that leaves: the engine would make these, and then delete them."""
-    components = {key[1]: of for key, of in wanted.last.components.items() if key[0] != DEFINITION}
-    for addon in addons_of(wanted.settings) if components else []:
-        names = {object_name(each) for each in addon.objects(wanted.settings)} & components.keys()
-        moved = sorted(name for name in names if components[name] != f"kubeadm:index:{addon.type}")
-        if moved:
+def _closed_namespaces(settings: Settings) -> Iterator[str]:
+    """Namespaces of built-in add-ons whose pods need their machine, and would not be taken there."""
+    for addon in ADDONS:
+        level = settings.access.pod_security.get(addon.namespace or "", OPEN)
+        if addon.is_wanted(settings) and addon.pod_security(settings) == OPEN != level:
             yield (
-                f"add-on {addon.name}: its objects are those of another add-on until that one has left, found"
-                f" {moved[0]}; leave {addon.name} out, or switch it off, `pulumi up`, then write it again"
+                f"access.podSecurity.{addon.namespace}: pods of the add-on {addon.name} need the level {OPEN}, found"
+                f" {level}; remove it"
             )
 
 
 def _problems(settings: Settings) -> Iterator[str]:
-    of_others = _owners(settings) if settings.addons else {}
+    of_others = owners_beside_addons(settings) if settings.addons else {}
     owners, built_in = dict(of_others), {addon.name for addon in ADDONS}
+    groups = {key[1:]: key.group for key in owners}
     for name, addon in settings.addons.items():
         path = f"addons.{name}"
         if name in built_in:
@@ -82,48 +71,43 @@ def _problems(settings: Settings) -> Iterator[str]:
             continue
         place = f"{path}.{'chart' if addon.chart else 'manifest'}"
         # Add-ons of the stack may share one, which stays; a built-in add-on deletes its own.
-        owner = of_others.get(f"Namespace:{chart_namespace(name, addon)}")
+        owner = of_others.get(ObjectKey("", "Namespace", "", chart_namespace(name, addon) or ""))
         if owner:
             yield f"{place}.namespace: {owner} has the same namespace; take another one"
         for manifest in objects:
+            key = key_of(manifest)
             problem = _problem(manifest, owners)
             if problem:
                 yield f"{place}: {problem}, found {object_name(manifest)}"
-            owners.setdefault(_key(manifest), f"add-on {name}")
-        text = yaml_text(*objects)
+            elif groups.setdefault(key[1:], key.group) != key.group:
+                # The state and the plan know an object by its kind and its name.
+                yield (
+                    f"{place}: a kind and a name that an object of {groups[key[1:]] or 'v1'} has, too; give it another"
+                    f" name, found {object_name(manifest)} of {manifest['apiVersion']}"
+                )
+            owners.setdefault(key, f"add-on {name}")
         for image in addon.images:
-            if not image_in_text(image).search(text):
+            if with_replaced(objects, {image: ""}) == objects:
                 yield f"{path}.images: an image that the objects name, found {image}, which is nowhere in them"
 
 
-def _problem(manifest: Manifest, owners: dict[str, str]) -> str | None:
-    kind, name = manifest["kind"], manifest["metadata"]["name"]
-    if kind == "Node" or (kind == "Namespace" and name in OF_KUBERNETES) or _key(manifest) in OF_KUBEADM:
+def _problem(manifest: Manifest, owners: dict[ObjectKey, str]) -> str | None:
+    key, metadata = key_of(manifest), manifest["metadata"]
+    is_namespace = key[:2] == ("", "Namespace")
+    if key[:2] == ("", "Node") or (is_namespace and key.name in OF_KUBERNETES) or key in OBJECTS_OF_KUBERNETES:
         return "an object of Kubernetes itself; leave it out"
-    if _key(manifest) in owners:
-        return f"{owners[_key(manifest)]} has the same object; remove one of them"
-    if kind == "Secret" and (_has_content(manifest.get("data")) or _has_content(manifest.get("stringData"))):
+    if key in owners:
+        return f"{owners[key]} has the same object; remove one of them"
+    if key[:2] == ("", "Secret") and any(_has_content(manifest.get(field)) for field in ("data", "stringData")):
         return "a secret with content, which state and previews would show; leave it out, and make it with kubectl"
-    if not all(isinstance(each["image"], str) for each in containers(manifest)):
-        return "an image that is no text"
+    for field in ("labels", "annotations"):
+        if not all(isinstance(value, str) for value in (metadata.get(field) or {}).values()):
+            return f"{field} whose values are not all texts; write them in quotes"
+    level = (metadata.get("labels") or {}).get(ENFORCE) if is_namespace else None
+    if level and level not in POD_SECURITY_LEVELS:
+        return f"a label {ENFORCE} that is {' or '.join(POD_SECURITY_LEVELS)}, not {level}"
     return None
 
 
 def _has_content(data: object) -> bool:
     return any(data.values()) if isinstance(data, dict) else bool(data)
-
-
-def _key(manifest: Manifest) -> str:
-    """The name of an object; where a manifest names no namespace, a cluster takes `default`."""
-    return object_name(manifest).replace(":default/", ":")
-
-
-def _owners(settings: Settings) -> dict[str, str]:
-    """Owners of objects, by the key of the object."""
-    enabled = [addon for addon in ADDONS if addon.is_wanted(settings)]
-    owners = {_key(each): f"add-on {addon.name}" for addon in enabled for each in addon.objects(settings)}
-    owners |= {f"Namespace:{addon.namespace}": f"add-on {addon.name}" for addon in enabled if addon.namespace}
-    owners |= {_key(dict(each.inputs)): "a rule in `access`" for each in access_objects(settings)}
-    owners[_key(dict(node_addresses(settings).inputs))] = "the stack"
-    secrets = (f"Secret:{namespace}/{PULL_SECRET}" for namespace in settings.images.pull_secret_namespaces)
-    return owners | {each.replace(":default/", ":"): "images.pullSecretNamespaces" for each in secrets}

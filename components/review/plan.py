@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import pulumi
 
 from components.addons.calico import CALICO, NODE, configuration_of
+from components.addons.manifests import object_name
 from components.host_files import backup
 from components.review.changed_objects import addon_changes, label_changes, object_changes
 from components.review.encryption import key_changes
@@ -199,7 +200,7 @@ def _pod_network(wanted: Wanted) -> Iterator[str]:
     before = wanted.last.objects.get(("DaemonSet", NODE))
     if before is None:
         return
-    after = next(each for each in CALICO.objects(wanted.settings) if each["kind"] == "DaemonSet")
+    after = next(each for each in CALICO.objects(wanted.settings) if object_name(each) == NODE)
     if configuration_of(dict(before)) != configuration_of(after):
         yield "every node: calico-node restarts, one node after the other; pods keep running"
 

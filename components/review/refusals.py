@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from components.host_files import kubeadm
-from components.review.addons import moved_objects
 from components.review.departures import departures_without_sponsor, roles_that_change
 from components.review.encryption import lost_keys
+from components.review.moved_objects import moved_objects
 from components.settings import Host
 from components.settings.stack import is_address
 from components.settings.stack_file import SettingsError

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.settings import Settings
 from components.settings.addons import addresses_of
+from components.settings.stack import is_address
 
 NEEDED_BY_METRICS = {
     "serverTLSBootstrap": True,
@@ -69,6 +70,12 @@ def _taken_addresses(settings: Settings) -> Iterator[tuple[str, tuple[IPv4Addres
     for host in settings.hosts.values():
         for address in {str(host.internal_ip): host.internal_ip, str(host.address): host.address}.values():
             yield f"{address} of host {host.name}", (address, address)
-    vip = settings.cluster.vip
-    if vip:
-        yield f"{vip.address} of cluster.vip", (vip.address, vip.address)
+    vip, bastion = settings.cluster.vip, settings.ssh.bastion
+    named = {
+        "cluster.vip": str(vip.address) if vip else "",
+        "cluster.controlPlaneEndpoint": settings.endpoint_host,
+        "ssh.bastion": bastion.address if bastion else "",
+    }
+    for setting, text in named.items():
+        if is_address(text):
+            yield f"{text} of {setting}", (IPv4Address(text), IPv4Address(text))

@@ -126,7 +126,8 @@ def _text_file(value: Path) -> Path:
         content = "\0"
     if "\0" in content:  # no variable of bash holds one
         raise ValueError(
-            "the file is binary; as text: gpg --no-default-keyring --keyring ./FILE --export --armor, or openssl x509"
+            "the file is no text in UTF-8; a keyring or a certificate as text: gpg --no-default-keyring"
+            " --keyring ./FILE --export --armor, or openssl x509"
         )
     if _PRIVATE_KEY.search(content):
         raise ValueError("a private key is in the file, which reaches hosts and previews: give what is public alone")

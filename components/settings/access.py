@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -12,6 +12,7 @@ from components.settings._types import DnsLabel, Model
 
 RoleName = Annotated[str, StringConstraints(pattern=_patterns.ROLE)]
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
+POD_SECURITY_LEVELS: tuple[str, ...] = get_args(PodSecurityLevel)
 Subject = Annotated[str, StringConstraints(min_length=1)]
 AccountName = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT_NAME, max_length=253)]
 Account = Annotated[str, StringConstraints(pattern=_patterns.ACCOUNT, max_length=317)]

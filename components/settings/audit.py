@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,12 @@ from components.settings._types import LARGEST, Model, TextFile
 
 LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
-"""https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/."""
+POLICY_FIELDS = {"apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"}
+TEXTS = ("users", "userGroups", "verbs", "namespaces", "nonResourceURLs")
+RULE_FIELDS = {"level", *TEXTS, "resources", "omitStages", "omitManagedFields"}
+RESOURCE_FIELDS = {"group", "resources", "resourceNames"}
+"""https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/. The API server passes over a field that it does
+not know (LoadPolicyFromBytes of k8s.io/apiserver): a rule with `verb` for `verbs` holds for all of them."""
 
 
 class Audit(Model):
@@ -51,14 +56,46 @@ def problems_of_policy(text: str) -> Iterator[str]:
     if not isinstance(rules, list) or not rules:
         yield f"expected rules, a list that is not empty, found {rules!r}"
         return
+    yield from _unknown_fields("", found, POLICY_FIELDS)
     yield from _unknown_stages("omitStages", found)
     for number, rule in enumerate(rules):
+        path = f"rules[{number}]"
         if not isinstance(rule, dict) or rule.get("level") not in LEVELS:
-            yield f"rules[{number}]: expected a level of {', '.join(LEVELS)}, found {rule!r}"
+            yield f"{path}: expected a level of {', '.join(LEVELS)}, found {rule!r}"
         elif rule.get("resources") and rule.get("nonResourceURLs"):
-            yield f"rules[{number}]: expected resources or nonResourceURLs, found both"
+            yield f"{path}: expected resources or nonResourceURLs, found both"
         else:
-            yield from _unknown_stages(f"rules[{number}].omitStages", rule)
+            yield from _problems_of_rule(path, rule)
+
+
+def _problems_of_rule(path: str, rule: Mapping[str, Any]) -> Iterator[str]:
+    yield from _unknown_fields(f"{path}.", rule, RULE_FIELDS)
+    yield from _unknown_stages(f"{path}.omitStages", rule)
+    yield from _no_texts(path, rule, TEXTS)
+    for url in rule.get("nonResourceURLs") or []:
+        if url != "*" and not (str(url).startswith("/") and "*" not in str(url)[:-1]):
+            yield f"{path}.nonResourceURLs: expected paths that begin with /, with * at their end alone, found {url!r}"
+    resources = rule.get("resources") or []
+    for each in resources if isinstance(resources, list) else [resources]:
+        if not isinstance(each, dict) or not isinstance(resources, list):
+            yield f"{path}.resources: expected a list of `{{group: ..., resources: [...]}}`, found {each!r}"
+            continue
+        yield from _unknown_fields(f"{path}.resources.", each, RESOURCE_FIELDS)
+        yield from _no_texts(f"{path}.resources", each, ("resources", "resourceNames"))
+        if each.get("resourceNames") and not each.get("resources"):
+            yield f"{path}.resources: expected resources beside resourceNames, found {each!r}"
+
+
+def _unknown_fields(path: str, content: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
+    for field in (each for each in content if each not in known):
+        yield f"{path}{field}: expected {', '.join(sorted(known))}; the API server would pass over it"
+
+
+def _no_texts(path: str, content: Mapping[str, Any], fields: Collection[str]) -> Iterator[str]:
+    for field in fields:
+        found = content.get(field)
+        if found is not None and not (isinstance(found, list) and all(isinstance(each, str) for each in found)):
+            yield f"{path}.{field}: expected a list of texts, found {found!r}"
 
 
 def _unknown_stages(path: str, content: Mapping[str, Any]) -> Iterator[str]:

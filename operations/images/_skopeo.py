@@ -53,7 +53,7 @@ class Skopeo:
 
     def digest(self, image: str) -> str | None:
         """Digest of the manifest, or list of manifests, of an image; None where it cannot be read."""
-        finished = self._run("inspect", "--raw", *self._tls_options("", image), f"docker://{image}")
+        finished = self._run("inspect", "--raw", *self._tls_options("", image), _source(image))
         if finished.returncode != 0:
             return None
         return f"sha256:{hashlib.sha256(finished.stdout).hexdigest()}"
@@ -66,7 +66,7 @@ class Skopeo:
         """
         tls = [*self._tls_options("src-", source), *self._tls_options("dest-", target)]
         options = ["--all", "--preserve-digests", "--retry-times", "2"]
-        finished = self._run("copy", *options, *tls, f"docker://{source}", f"docker://{target}")
+        finished = self._run("copy", *options, *tls, _source(source), _target(target))
         if finished.returncode != 0:
             raise StepError(
                 Problem(
@@ -79,7 +79,7 @@ class Skopeo:
 
     def why_not(self, image: str) -> str:
         """Error of skopeo for an image that cannot be read."""
-        return _last_lines(self._run("inspect", "--raw", *self._tls_options("", image), f"docker://{image}").stderr)
+        return _last_lines(self._run("inspect", "--raw", *self._tls_options("", image), _source(image)).stderr)
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         command = [self._program, arguments[0], "--authfile", str(self._logins), *arguments[1:]]
@@ -91,6 +91,23 @@ class Skopeo:
             return [f"--{side}tls-verify=false"]
         access = self._registries.get(registry)
         return [f"--{side}cert-dir", str(self._scratch / registry)] if access and access.ca_file else []
+
+
+def _source(image: str) -> str:
+    """The name by which skopeo reads an image: by its digest, where it has one: skopeo takes no tag beside it."""
+    name, _, digest = image.partition("@")
+    return f"docker://{_without_tag(name)}@{digest}" if digest else f"docker://{image}"
+
+
+def _target(image: str) -> str:
+    """The name by which skopeo writes an image: by its tag, where it has one, so that a registry keeps it."""
+    name, _, digest = image.partition("@")
+    return f"docker://{name if name != _without_tag(name) or not digest else image}"
+
+
+def _without_tag(name: str) -> str:
+    head, slash, tail = name.rpartition("/")
+    return f"{head}{slash}{tail.partition(':')[0]}"
 
 
 def is_loopback(registry: str) -> bool:

@@ -46,7 +46,7 @@ def addon_problems(state: ClusterState, settings: Settings, commands: StackComma
 
 def _wanted(addon: Addon, settings: Settings) -> list[Workload]:
     return [
-        (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"])
+        (each["kind"], each["metadata"].get("namespace") or "default", each["metadata"]["name"])
         for each in addon.objects(settings)
         if each["kind"] in WAITS
     ]

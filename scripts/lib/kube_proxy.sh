@@ -9,7 +9,7 @@ api_address() { awk -v name="$API_HOST" '$2 == name {print $1}' "$1"; }
 # then, kube-proxy starts again; the rules of services stay meanwhile.
 restart_stale_kube_proxy() {
   local container pod before now
-  [[ -n $API_HOST && -f $KUBELET_CONF ]] || return 0
+  [[ -n ${API_HOST:-} && -f $KUBELET_CONF ]] || return 0
   container=$(crictl ps --quiet --name '^kube-proxy$' | head -n 1)
   [[ -n $container ]] || return 0
   pod=$(crictl inspect --output go-template --template '{{index .status.labels "io.kubernetes.pod.uid"}}' "$container")

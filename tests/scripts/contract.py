@@ -10,6 +10,12 @@ from components.steps.scripts import SCRIPTS
 
 OF_EVERY_RUN = {"MACHINE_PROXY", "HOST_NAME", "STEP", "MODE", "PLACE", "LIBRARY", "STAGING", "STATE"}
 """Set by run.sh, or given to each step."""
+OF_EVERY_PREPARATION = {
+    *("CGROUP_V1_IS_REFUSED", "CLUSTER_ID", "CLUSTER_NAME", "CONTAINERD_PACKAGE", "KEYRINGS", "KUBERNETES_VERSION"),
+    *("MINIMUM_FREE_DISK_MIB", "MINIMUM_MEMORY_MIB", "MODULES", "NODE_IP", "NODE_LEAVES_FIRST", "OLDEST_CONTAINERD"),
+    *("PROXY_VARIABLES", "ROLE"),
+}
+"""Variables that every recorded preparation has, also that of the first version that a state knows."""
 OF_BASH = {"BASHPID", "BASH_COMMAND", "BASH_SOURCE", "BASH_SUBSHELL", "LINENO"}
 OF_AWK = {"NF"}
 OF_EVERY_STEP = {"lib/lib.sh", "lib/marks.sh"}
@@ -24,6 +30,9 @@ COMMAND = r"(?:^|[;(){|&!`]|\b(?:if|then|else|do|while|until)\b)\s*([a-z_0-9]+)\
 CALL = re.compile(COMMAND + r"|\b([a-z]+_[a-z_0-9]+)\b", re.MULTILINE)
 """A word where a command stands; of a name with "_" also where it is an argument, as of wait_for."""
 SOURCE = re.compile(r'\. "\$LIBRARY/(\S+\.sh)"')
+WITHOUT_DEFAULT = re.compile(r"\$(?:([A-Z][A-Z0-9_]+)|\{([A-Z][A-Z0-9_]+)(?!:?[-+]|[A-Z0-9_]))")
+ALWAYS_PUT = re.compile(r'^put "?([^\s";]+)', re.MULTILINE)
+"""A call that is behind no condition; a line in a condition begins with a space."""
 OF_ROLE = "${NODE_ROLE//-/_}"
 ROLES = {"control_plane", "worker"}
 """A script may source a part that has the name of a role."""
@@ -111,6 +120,17 @@ def values_of(step: str, role: str = "") -> set[str]:
     """
     files = _files_of(Script(f"steps/{step}.sh"), PART_OF_OTHER_ROLE.get(role, ""))
     return set[str]().union(*(file.reads for file in files)).difference(*(file.sets for file in files))
+
+
+def needed_by(step: str) -> set[str]:
+    """Those of the variables of a step without which its script would end: a shell refuses a name without a value."""
+    code = "\n".join(each.code for each in _files_of(Script(f"steps/{step}.sh"), ""))
+    return {first or second for first, second in WITHOUT_DEFAULT.findall(code)} & values_of(step)
+
+
+def always_put(step: str) -> set[str]:
+    """Staged files that a step puts in place under no condition, by path or constant."""
+    return {path for each in Script(f"steps/{step}.sh").all_sources for path in ALWAYS_PUT.findall(each.code)}
 
 
 def _files_of(script: Script, skipped: str) -> set[Script]:

@@ -15,11 +15,14 @@ from components.steps.step import Step, StepName
 from components.steps.wanted import wanted_steps
 from tests.scripts.contract import (
     LIBRARIES,
+    OF_EVERY_PREPARATION,
     PART_OF_OTHER_ROLE,
     PARTS,
     STEPS,
     Script,
+    always_put,
     header,
+    needed_by,
     needs,
     puts,
     values_of,
@@ -125,6 +128,27 @@ def test_each_staged_file_is_put_in_place(settings: Settings) -> None:
     assert {path for script, path in staged if not puts(script, path)} == set(NEVER_PUT)
 
 
+LOOKED_AT_BEFORE = {"API_HOST", "OWN_LOAD_BALANCER", "VIP"}
+"""Variables that a line reads without a default after another one has found a value."""
+
+
+@pytest.mark.parametrize("script", ["prepare", "drift", "reset"])
+def test_a_new_variable_of_a_recorded_preparation_has_a_default(script: str) -> None:
+    """`make repair`, `make drift` and a removal run the scripts of today with what an older version recorded."""
+    assert needed_by(script) - OF_EVERY_PREPARATION - LOOKED_AT_BEFORE == set(), "read it as ${NAME:-}"
+
+
+def test_a_new_file_of_a_recorded_preparation_is_put_where_it_is_staged() -> None:
+    """Likewise; these files every recorded preparation stages."""
+    assert always_put("prepare") == {
+        "/etc/crictl.yaml",
+        "/etc/modules-load.d/kubernetes.conf",
+        "/etc/sysctl.d/99-kubernetes.conf",
+        "/etc/systemd/system.conf.d/kubernetes.conf",
+        "$KUBEADM_CONFIG",
+    }, "put it behind `if is_staged`"
+
+
 @pytest.mark.parametrize("script", EVERY_SCRIPT, ids=lambda script: script.path)
 def test_each_script_says_what_it_needs(script: Script) -> None:
     """Variables of the step, and libraries; a script without the line needs nothing."""
@@ -178,5 +202,7 @@ def test_contract_is_read_from_the_text_of_scripts(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("tests.scripts.contract.SCRIPTS", tmp_path)
     assert values_of("x") == {"A_VALUE", "IN_ARITHMETIC", "OF_THE_PART"}
     assert needs(Script("steps/x.sh")) == "A_VALUE"
+    assert needed_by("x") == {"OF_THE_PART"}
+    assert always_put("x") == {"/etc/literal", "$CONSTANT"}
     put = {"/etc/literal", "/etc/constant", "/etc/directory/file"}
     assert {path for path in (*put, "/etc/other") if puts("x", path)} == put

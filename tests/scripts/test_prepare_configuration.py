@@ -159,6 +159,12 @@ def named(machine: Machine) -> Machine:
     return machine
 
 
+def test_a_preparation_that_an_older_version_recorded_names_no_endpoint(named: Machine) -> None:
+    """`make repair` runs it with the scripts of today."""
+    finished = named.run_part("host_names", files=hosts_file("192.0.2.11\tnode1\n"))
+    assert finished.status == 0, finished.stderr
+
+
 def test_the_hosts_of_the_stack_are_added_to_etc_hosts(named: Machine) -> None:
     """What was there stays, but for the loop-back line of the old name."""
     finished = named.run_part("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n192.0.2.12\tnode2\n"))

@@ -11,6 +11,7 @@ from components.host_files import File
 from components.host_files.apt import LOGINS
 from components.steps.scripts import SCRIPTS
 from tests.scripts.cluster import FOREIGN_MACHINE
+from tests.scripts.contract import OF_EVERY_PREPARATION
 from tests.scripts.machine import Machine
 from tests.unit.support.listening import listening
 
@@ -232,11 +233,7 @@ def test_a_machine_that_is_unfit_gets_no_password_and_no_mark(sound: Machine) ->
 
 def test_a_preparation_that_an_older_version_recorded_is_repaired(sound: Machine) -> None:
     """Its variables are those of its time."""
-    values = {
-        name: value
-        for name, value in MACHINE_VALUES.items()
-        if name not in {"IGNORE_PREFLIGHT_ERRORS", "OLDEST_KERNEL", "NEED_RELEASE", "RESOLVER_CONFIGURATION"}
-    }
+    values = {name: value for name, value in MACHINE_VALUES.items() if name in OF_EVERY_PREPARATION}
     finished = sound.run_part("machine", values)
     assert (finished.status, finished.stderr) == (0, "")
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from components.settings._problems import known_keys
+from components.settings.stack_file import SECTIONS
 from local.paths import REPOSITORY
 from tests.unit.test_commands_on_pages import NEEDED, code_of, names, targets
 from tests.unit.test_documentation import PAGES, name_of
@@ -58,6 +60,42 @@ def test_a_message_names_each_variable_of_a_target(path: Path) -> None:
 def test_a_message_of_a_script_names_each_variable_of_a_target(path: Path) -> None:
     """A machine does not know the name of the stack, and says STACK=...."""
     assert incomplete(without_comments(path.read_text())) == []
+
+
+SETTING = re.compile(rf"(?<![\w./@-])({'|'.join(SECTIONS)})((?:\.[A-Za-z0-9{{}}]+)+)")
+NO_SETTING = {
+    *("backup.crt", "backup.key", "calico.yaml", "cluster.local", "containerd.io", "dashboard.yaml", "metallb.io"),
+    "proxy.disabled",  # of kubeadm's ClusterConfiguration
+}
+
+
+def unknown_settings(text: str) -> list[str]:
+    """Settings in a text that no stack file has; a name in capitals, or a value, stands for any key."""
+    return [found[0] for found in SETTING.finditer(text) if found[0] not in NO_SETTING and _is_unknown(found[0])]
+
+
+def _is_unknown(setting: str) -> bool:
+    path = setting.split(".")
+    for number, key in enumerate(path[1:], start=1):
+        known = known_keys(path[:number])
+        if known and key not in known and not re.match("[A-Z{]", key):
+            return True
+        if not known:  # a mapping with keys of the stack's own
+            break
+    return False
+
+
+@pytest.mark.parametrize("path", [*PROGRAMS, *SCRIPTS], ids=name_of)
+def test_a_message_names_settings_that_exist(path: Path) -> None:
+    """A stack file with another one is refused."""
+    found = texts(path.read_text()) if path.suffix == ".py" else [without_comments(path.read_text())]
+    assert [setting for text in found for setting in unknown_settings(text)] == []
+
+
+def test_an_unknown_setting_in_a_message_is_found() -> None:
+    """Otherwise the test above would prove nothing."""
+    text = "set cluster.vip.addres, hosts.{}.gone, hosts.NAME.role, dashboard.kinds, /etc/ssh.port or calico.version"
+    assert unknown_settings(text) == ["cluster.vip.addres", "dashboard.kinds"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

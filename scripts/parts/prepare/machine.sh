@@ -133,8 +133,9 @@ check_node_ip() {
 # Where no name server knows the load balancer of the stack, or nothing is at its address, kubeadm would wait for four minutes
 # for an API of its own. It may refuse connections: there is no API server yet. A node has found it before.
 check_load_balancer() {
-  local name=${OWN_LOAD_BALANCER%:*} port=6443 status=0 seen
-  [[ -n $OWN_LOAD_BALANCER && ! -e $KUBELET_CONF ]] || return 0
+  local name port=6443 status=0 seen
+  [[ -n ${OWN_LOAD_BALANCER:-} && ! -e $KUBELET_CONF ]] || return 0
+  name=${OWN_LOAD_BALANCER%:*}
   [[ $OWN_LOAD_BALANCER != *:* ]] || port=${OWN_LOAD_BALANCER##*:} # a step of an older version has none
   if ! getent ahostsv4 "$name" >/dev/null; then
     find_wrong "an address of $name, the load balancer of the API" "none" \

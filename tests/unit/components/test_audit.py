@@ -104,14 +104,45 @@ def test_the_policy_of_the_project_logs_no_body() -> None:
         (POLICY.replace("{level: Metadata}", "Metadata"), "rules[0]: expected a level"),
         (POLICY.replace("Metadata", "Metadata, omitStages: [Begin]"), "rules[0].omitStages: expected a list of"),
         (POLICY.replace("Metadata", "None, resources: [{group: a}], nonResourceURLs: [/a]"), "found both"),
+        (f"{POLICY}omitStage: []\n", "omitStage: expected apiVersion, kind, metadata,"),
+        (POLICY.replace("Metadata", "Metadata, verb: [get]"), "rules[0].verb: expected level, namespaces,"),
+        (POLICY.replace("Metadata", "Metadata, verbs: get"), "rules[0].verbs: expected a list of texts, found 'get'"),
+        (POLICY.replace("Metadata", "Metadata, users: [5]"), "rules[0].users: expected a list of texts, found [5]"),
+        (POLICY.replace("Metadata", "Metadata, nonResourceURLs: /a"), "nonResourceURLs: expected a list of texts"),
+        (POLICY.replace("Metadata", "Metadata, nonResourceURLs: [a]"), "expected paths that begin with /, with * at"),
+        (POLICY.replace("Metadata", "Metadata, nonResourceURLs: ['/a*/b']"), "expected paths that begin with /,"),
+        (POLICY.replace("Metadata", "Metadata, resources: {group: a}"), "rules[0].resources: expected a list of"),
+        (POLICY.replace("Metadata", "Metadata, resources: [pods]"), "rules[0].resources: expected a list of"),
+        (POLICY.replace("Metadata", "Metadata, resources: [{resource: [a]}]"), "rules[0].resources.resource: expected"),
+        (POLICY.replace("Metadata", "Metadata, resources: [{resources: a}]"), "resources.resources: expected a list"),
+        (POLICY.replace("Metadata", "Metadata, resources: [{resourceNames: [a]}]"), "resources beside resourceNames"),
     ],
 )
 def test_a_policy_that_is_none_is_refused(tmp_path: Path, text: str, found: str) -> None:
-    """The API server would not start with it."""
+    """The API server would not start with it, or pass over a part of it."""
     (tmp_path / "policy.yaml").write_text(text)
     problem = only_problem(with_audit(policyFile=str(tmp_path / "policy.yaml")))
     assert problem.startswith("cluster.audit.policyFile: ")
     assert found in problem
+
+
+EVERY_FIELD = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+metadata: {name: all}
+omitStages: [RequestReceived]
+omitManagedFields: true
+rules:
+  - {level: None, users: [a], userGroups: [b], verbs: [get], namespaces: [""], omitStages: [Panic]}
+  - {level: Metadata, omitManagedFields: true}
+  - {level: Request, resources: [{group: "", resources: [pods, pods/log], resourceNames: [a]}, {group: apps}]}
+  - {level: Metadata, nonResourceURLs: [/healthz*, "*"]}
+"""
+
+
+def test_a_policy_with_every_field_is_taken() -> None:
+    """As pages of Kubernetes have it."""
+    assert list(problems_of_policy(EVERY_FIELD)) == []
 
 
 @pytest.mark.parametrize("version", ["1.24.3", "1.36.3"])

@@ -35,6 +35,14 @@ def test_a_manifest_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(first) == len(CALICO_OBJECTS)
 
 
+def test_a_manifest_is_used_where_nothing_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runner may have a home that is read-only."""
+    (tmp_path / "home").touch()
+    monkeypatch.setattr(fetching, "CACHE", tmp_path / "home" / "cache")
+    calico = full(tmp_path)["calico"]
+    assert len(manifests.fetched_objects(calico["manifestUrl"], calico["manifestSha256"])) == len(CALICO_OBJECTS)
+
+
 @pytest.mark.parametrize("content", ["kind: DaemonSet\nmetadata: {name: evil}\n", ""])
 def test_a_cached_manifest_that_was_changed_is_fetched_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.addons import addons_of, manifests
@@ -15,7 +16,7 @@ from components.settings.stack_file import parse_settings
 from operations.images._image_list import StackImage, stack_images
 from tests.unit.support.planning import planned, state_of
 from tests.unit.support.recording import Recording, record, stack_of
-from tests.unit.support.stacks import Stack, full, only_problem, problems, smallest
+from tests.unit.support.stacks import KEY, Stack, full, only_problem, problems, smallest
 
 MANIFEST = """\
 apiVersion: v1
@@ -86,8 +87,13 @@ ADDRESSES = ["192.0.2.96/28", "192.0.2.120-192.0.2.130"]
 
 def with_addresses(stack: Stack, directory: Path, *addresses: str) -> Stack:
     """The stack with MetalLB."""
-    (directory / "metallb.yaml").write_text(MANIFEST)
-    sha256 = hashlib.sha256(MANIFEST.encode()).hexdigest()
+    return with_manifest(stack, directory, MANIFEST, *addresses)
+
+
+def with_manifest(stack: Stack, directory: Path, text: str, *addresses: str) -> Stack:
+    """The stack with MetalLB by another manifest."""
+    (directory / "metallb.yaml").write_text(text)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
     own = {"manifestUrl": (directory / "metallb.yaml").as_uri(), "manifestSha256": sha256}
     return stack | {"metallb": {"addresses": list(addresses) or ADDRESSES, **own}}
 
@@ -170,6 +176,9 @@ def test_without_addresses_its_manifest_is_not_fetched(directory: Path, monkeypa
         ("192.0.2.1-192.0.2.2-192.0.2.3", "expected a network such as"),
         ("fd00::/64", "expected a network such as"),
         ("224.0.0.0/28", "no host of a network has such an address"),
+        ("169.254.1.0/28", "no host of a network has such an address"),
+        ("240.0.0.0/28", "no host of a network has such an address"),
+        ("255.255.255.255-255.255.255.255", "no host of a network has such an address"),
         ("192.0.2.0/28", "in which 192.0.2.11 of host node1 is"),
         ("10.244.7.0/24", "in which a part of cluster.networking.podSubnet 10.244.0.0/16 is"),
         ("10.100.0.1-10.100.0.9", "in which a part of cluster.networking.serviceSubnet 10.96.0.0/12 is"),
@@ -189,6 +198,38 @@ def test_addresses_that_are_listed_twice_or_are_the_virtual_one_are_refused(dire
     stack = with_addresses(smallest(), directory)
     stack["cluster"]["vip"] = {"address": "192.0.2.97"}
     assert "in which 192.0.2.97 of cluster.vip is" in only_problem(stack)
+
+
+def test_addresses_of_the_api_and_of_the_bastion_are_taken(directory: Path) -> None:
+    """MetalLB would answer for the load balancer that all nodes go through."""
+    stack = with_addresses(smallest(), directory, "192.0.2.96/28")
+    stack["cluster"] |= {"controlPlaneEndpoint": "192.0.2.100:6443", "loadBalancer": "external"}
+    assert "in which 192.0.2.100 of cluster.controlPlaneEndpoint is" in only_problem(stack)
+    stack["cluster"]["controlPlaneEndpoint"] = "api.example.com:6443"
+    stack["ssh"] = {"bastion": {"address": "192.0.2.101", "hostKey": f"{KEY}9"}}
+    assert "in which 192.0.2.101 of ssh.bastion is" in only_problem(stack)
+    stack["ssh"]["bastion"]["address"] = "bastion.example.com"
+    assert problems(stack) == []
+
+
+@pytest.mark.parametrize("kept", ["Deployment", "DaemonSet"])
+def test_a_manifest_that_is_not_its_own_is_refused(tmp_path: Path, kept: str) -> None:
+    """Before anything is touched, and with what it lacks."""
+    text = "---\n".join(each for each in MANIFEST.split("---\n") if f"kind: {kept}\n" in each)
+    with pytest.raises(pulumi.RunError, match=r"metallb\.manifestUrl: expected MetalLB's manifest") as error:
+        record(with_manifest(stack_of(tmp_path), tmp_path, text, *ADDRESSES), preview=False)
+    assert f"a manifest without {'DaemonSet:metallb-system/speaker' if kept == 'Deployment' else 'Deployment'}" in str(
+        error.value
+    )
+
+
+def test_other_containers_of_its_pods_are_left_alone(tmp_path: Path) -> None:
+    """The manifest with FRR has some without arguments."""
+    frr = "        - {name: frr, image: quay.io/frrouting/frr:9}\n"
+    text = MANIFEST.replace("        - name: speaker\n", f"{frr}        - name: speaker\n")
+    objects = METALLB.objects(parse_settings(with_manifest(full(tmp_path), tmp_path, text, *ADDRESSES)))
+    (speaker,) = [each for each in objects if each["kind"] == "DaemonSet"]
+    assert ["args" in each for each in manifests.containers(speaker)] == [False, True]
 
 
 def test_with_ipvs_nodes_answer_for_their_own_addresses_only(directory: Path) -> None:

@@ -279,8 +279,9 @@ def test_images_of_every_object_come_from_the_private_registry(applied: Recordin
 def test_a_definition_that_a_newer_calico_lacks_stays(tmp_path: Path) -> None:
     """Deleting it would delete everything of its kind."""
     stack = stack_of(tmp_path)
-    definition = "---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tiers}\n"
-    manifest = (tmp_path / "manifest.yaml").read_text() + definition
+    definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: tiers}\n"
+    definition += "spec: {group: example.com, names: {kind: Tier}}\n"
+    manifest = f"{(tmp_path / 'manifest.yaml').read_text()}---\n{definition}"
     (tmp_path / "manifest.yaml").write_text(manifest)
     stack["calico"]["manifestSha256"] = hashlib.sha256(manifest.encode()).hexdigest()
     run = record(stack, preview=False)

@@ -145,12 +145,13 @@ def test_a_namespace_has_the_labels_of_its_manifest_and_the_level_of_the_stack(
     assert (labels["team"], labels["pod-security.kubernetes.io/enforce"]) == ("shop", level)
 
 
-def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path) -> None:
-    """As every namespace of the stack."""
-    text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: plain}\n"
+@pytest.mark.parametrize("more", ["", ", labels: , annotations: , creationTimestamp: "])
+def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path, more: str) -> None:
+    """As every namespace of the stack; kubectl prints fields without a value."""
+    text = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: plain{more}}}\n"
     parsed = parse_settings(with_manifest(full(directory), directory, text))
     (found,) = [each for each in namespaces(parsed) if each.name == "plain"]
-    assert found.inputs["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+    assert found.sent["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
 def test_the_plan_names_an_add_on_that_comes_changes_and_goes(directory: Path) -> None:
@@ -210,6 +211,27 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "a secret with content",
     ),
+    "a service of the API server": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: kubernetes, namespace: default}\n",
+        {},
+        "an object of Kubernetes itself",
+    ),
+    "an account of kubeadm": (
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: coredns, namespace: kube-system}\n",
+        {},
+        "an object of Kubernetes itself",
+    ),
+    "a number for a label": (config_map("x, labels: {a: 5}"), {}, "labels whose values are not all texts"),
+    "an unknown level": (
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {pod-security.kubernetes.io/enforce: open}}\n",
+        {},
+        "that is privileged or baseline or restricted, not open, found Namespace:a",
+    ),
+    "kinds of two groups with one name": (
+        "\n---\n".join(f"apiVersion: {each}/v1\nkind: Gateway\nmetadata: {{name: a}}" for each in ("a.com", "b.com")),
+        {},
+        "a kind and a name that an object of a.com has, too; give it another name, found Gateway:a of b.com/v1",
+    ),
     "an image that is not in it": (config_map(), {"images": [HELPER]}, f"found {HELPER}, which is nowhere in them"),
 }
 
@@ -225,6 +247,12 @@ def test_a_wrong_add_on_is_refused_before_anything_is_touched(
     assert error.value.problems[0].startswith("addons.db")
     assert reason in error.value.problems[0]
     assert "canary" not in str(error.value)
+
+
+def test_a_kind_of_others_may_have_the_name_of_one_of_kubernetes(directory: Path) -> None:
+    """A Node of a storage system is no node."""
+    text = "apiVersion: longhorn.io/v1beta2\nkind: Node\nmetadata: {name: node1, namespace: shop}\n"
+    refuse_wrong_addons(parse_settings(with_manifest(full(directory), directory, text)))
 
 
 def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
@@ -263,3 +291,10 @@ def test_status_names_a_workload_of_an_add_on_that_is_missing(look: Look, direct
     """With what applies it again."""
     look.settings = settings(**with_manifest({}, directory))
     assert "add-on db: expected the StatefulSet shop-db/db" in look.printed()
+
+
+def test_status_looks_for_a_workload_that_names_no_namespace_in_default(look: Look, directory: Path) -> None:
+    """As the cluster does."""
+    text = WELL.replace("name: db, namespace: shop-db", "name: db")
+    look.settings = settings(**with_manifest({}, directory, text))
+    assert "add-on db: expected the StatefulSet default/db" in look.printed()

@@ -271,6 +271,40 @@ def test_a_registry_that_the_stack_names_is_passed_over(directory: Path, section
     assert registry_warning(parse_settings(stack)) is None
 
 
+FLANNEL = """\
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: kube-flannel-ds, namespace: kube-flannel}
+spec: {template: {spec: {containers: [{name: kube-flannel, image: "ghcr.io/flannel:v1"}]}}}
+"""
+OPERATOR = FLANNEL.replace("DaemonSet", "Deployment").replace("kube-flannel", "tigera-operator")
+WITH_BGP = CALICO_MANIFEST.replace('FELIX_HEALTHENABLED, value: "true"', "CALICO_IPV4POOL_IPIP, value: Always")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "seen"),
+    [
+        (FLANNEL, "no DaemonSet:kube-system/calico-node with a container calico-node"),
+        (OPERATOR, "no DaemonSet:kube-system/calico-node with a container calico-node"),
+        (WITH_BGP, "CALICO_IPV4POOL_IPIP Always"),
+    ],
+)
+def test_a_manifest_that_is_not_calicos_for_vxlan_is_refused(directory: Path, manifest: str, seen: str) -> None:
+    """Its pages begin with that of the operator, and a pool has one encapsulation."""
+    with pytest.raises(pulumi.RunError, match=r"calico\.manifestUrl: expected Calico's manifest for VXLAN") as error:
+        record(with_calico(directory, "3.32.1", "1.36.3", manifest), preview=False)
+    assert f"saw {seen}" in str(error.value)
+    assert "set it to calico-vxlan.yaml of the version" in str(error.value)
+
+
+def test_a_manifest_may_have_further_workloads_and_digests(directory: Path) -> None:
+    """A mirror may name its images so."""
+    image = "docker.io/calico/node:v3.28.5"
+    manifest = f"{FLANNEL}---\n" + CALICO_MANIFEST.replace(image, f"{image}@sha256:{64 * 'a'}")
+    last = up(with_calico(directory, "3.32.1", "1.36.3", manifest))
+    assert warnings(with_calico(directory, "3.32.1", "1.36.3", manifest), last) == []
+
+
 def test_an_image_of_another_container_does_not_tell_the_version_of_calico() -> None:
     """A manifest of one's own may have more containers."""
     other, node = ({"name": name, "image": image} for name, image in (("a", "a:v1.2.3"), ("calico-node", "b:v3.28.5")))

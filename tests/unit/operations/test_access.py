@@ -15,8 +15,9 @@ from components import addons
 from components.addons import fetching
 from components.addons.dashboard import DASHBOARD
 from components.objects.namespaces import namespaces
+from components.review.addons import refuse_wrong_addons
 from components.settings import access as access_settings
-from components.settings.stack_file import parse_settings
+from components.settings.stack_file import SettingsError, parse_settings
 from local.paths import REPOSITORY
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import Stack, full, only_problem, smallest
@@ -110,6 +111,17 @@ def test_an_add_on_has_the_level_that_its_pods_need(tmp_path: Path) -> None:
     stack = full(tmp_path) | {"dashboard": {"metricsScraperHostNetwork": True}}
     labels = {each.name: each.inputs["metadata"]["labels"] for each in namespaces(parse_settings(stack))}
     assert labels["kubernetes-dashboard"] == {"pod-security.kubernetes.io/enforce": "privileged"}
+
+
+def test_a_namespace_is_not_closed_to_the_pods_of_its_add_on(tmp_path: Path) -> None:
+    """An update would wait for pods that the API server refuses; a level that the pods keep to is taken."""
+    levels = {"local-path-storage": "baseline", "kubernetes-dashboard": "restricted"}
+    stack = full(tmp_path) | {"access": {"podSecurity": levels}}
+    refuse_wrong_addons(parse_settings(stack))
+    with pytest.raises(SettingsError) as error:
+        refuse_wrong_addons(parse_settings(stack | {"localPath": {"enabled": True}}))
+    (problem,) = error.value.problems
+    assert problem.startswith("access.podSecurity.local-path-storage: pods of the add-on local-path need the level")
 
 
 def test_namespaces_of_kubernetes_keep_their_level() -> None:

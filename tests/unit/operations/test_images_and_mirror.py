@@ -227,6 +227,32 @@ def written_logins(
     return logins
 
 
+DIGEST = f"sha256:{'a' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("image", "read", "written"),
+    [
+        ("a.example.com:5000/b/c:1", "a.example.com:5000/b/c:1", "a.example.com:5000/b/c:1"),
+        (f"a.example.com:5000/b/c@{DIGEST}", f"a.example.com:5000/b/c@{DIGEST}", f"a.example.com:5000/b/c@{DIGEST}"),
+        (f"a.example.com:5000/b/c:1@{DIGEST}", f"a.example.com:5000/b/c@{DIGEST}", "a.example.com:5000/b/c:1"),
+        (f"c:1@{DIGEST}", f"c@{DIGEST}", "c:1"),
+    ],
+)
+def test_an_image_with_tag_and_digest_is_read_by_the_digest_and_written_by_the_tag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: str, read: str, written: str
+) -> None:
+    """Skopeo takes no name with both, as the manifest of ingress-nginx has them."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program(tmp_path, "skopeo", f'printf "%s\\n" "$@" | grep ^docker: >>{tmp_path}/names')
+    skopeo = Skopeo(parse_settings(smallest()), {}, tmp_path)
+    skopeo.digest(image)
+    skopeo.why_not(image)
+    skopeo.copy(image, image)
+    assert (tmp_path / "names").read_text().split() == [f"docker://{each}" for each in (read, read, read, written)]
+
+
 def test_a_rewrite_that_leads_to_the_target_already_stays(skopeo: type[FakeSkopeo], tmp_path: Path) -> None:
     """So that the names are those that hosts pull today."""
     settings = parse_settings(stack_file(tmp_path, rewrite={"registry.k8s.io": f"{HUB}/gcr", "quay.io": "else"}))
