@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components.steps.last_update import LastUpdate
 from local.paths import REPOSITORY
 from tests.unit.support.planning import planned, state_of
-from tests.unit.support.recording import PASSWORD, record, stack_of
+from tests.unit.support.recording import PASSWORD, Recording, record, stack_of
+from tests.unit.support.several import host_line
 from tests.unit.support.stacks import KEY, Stack
 
 BLOCK = re.compile(r"^```\nPlan for cluster \w+:\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -31,6 +33,28 @@ def _without_node3(stack: Stack) -> None:
 
 def _gone(stack: Stack) -> None:
     stack["hosts"]["node3"]["gone"] = True
+
+
+def _with_three_control_planes(stack: Stack) -> None:
+    for name in ("node4", "node5"):
+        stack["hosts"][name] = host_line(name, "control-plane")
+
+
+def _without_node1(stack: Stack) -> None:
+    _with_three_control_planes(stack)
+    del stack["hosts"]["node1"]
+
+
+def _without_a_dead_one(stack: Stack) -> None:
+    _with_three_control_planes(stack)
+    stack["hosts"]["node5"]["gone"] = True
+
+
+def _lab(stack: Stack) -> None:
+    config = yaml.safe_load((REPOSITORY / "Pulumi.lab.yaml").read_text())["config"]
+    calico = stack["calico"]  # a manifest that is at hand
+    stack.clear()
+    stack |= {key.removeprefix("kubeadm:"): section for key, section in config.items()} | {"calico": calico}
 
 
 def _with_sysctl(stack: Stack) -> None:
@@ -54,6 +78,9 @@ EDITS: dict[str, list[Callable[[Stack], None]]] = {
     "README.zh-CN.md": [_with_node4, _without_node3],
     "docs/tutorials/own-machines.md": [_new, _with_node4],
     "docs/tutorials/own-machines.zh-CN.md": [_new, _with_node4],
+    "docs/tutorials/private-mirrors.md": [_lab],
+    "docs/tutorials/private-mirrors.zh-CN.md": [_lab],
+    "docs/tutorials/three-control-planes.md": [_with_three_control_planes, _without_node1, _without_a_dead_one],
     "docs/how-to/add-worker.md": [_with_node4],
     "docs/how-to/remove-worker.md": [_without_node3],
     "docs/how-to/dead-machine.md": [_gone],
@@ -64,6 +91,9 @@ EDITS: dict[str, list[Callable[[Stack], None]]] = {
     "docs/how-to/upgrade-kubernetes.md": [_new],
 }
 """Edits of the stack of a control plane and two workers, by page and block."""
+
+BEFORE = {_without_node1: "three", _without_a_dead_one: "three_again"}
+"""Clusters that edits change, where it is not the one of a control plane and two workers."""
 
 ELSEWHERE = {
     "docs/how-to/control-planes.md": "test_control_planes.py has its lines",
@@ -78,23 +108,53 @@ def blocks(page: str) -> list[list[str]]:
     return [[line.strip() for line in block.splitlines()] for block in BLOCK.findall((REPOSITORY / page).read_text())]
 
 
+def _stack(directory: Path) -> Stack:
+    return stack_of(directory, "node2", "node3", version="1.35.4")
+
+
 @pytest.fixture(scope="module")
-def last(directory: Path) -> LastUpdate:
-    """One control plane and two workers of 1.35.4."""
-    return state_of(record(stack_of(directory, "node2", "node3", version="1.35.4"), preview=False))
+def one(directory: Path) -> Recording:
+    """One control plane and two workers of 1.35.4, up."""
+    return record(_stack(directory), preview=False)
+
+
+@pytest.fixture(scope="module")
+def three(directory: Path, one: Recording) -> Recording:
+    """Two control planes more, up."""
+    stack = _stack(directory)
+    _with_three_control_planes(stack)
+    return record(stack, preview=False, before=one)
+
+
+@pytest.fixture(scope="module")
+def three_again(directory: Path, three: Recording) -> Recording:
+    """The first one left, and came back."""
+    two, stack = _stack(directory), _stack(directory)
+    _without_node1(two)
+    _with_three_control_planes(stack)
+    return record(stack, preview=False, before=record(two, preview=False, before=three))
+
+
+def last_update(request: pytest.FixtureRequest, edit: Callable[[Stack], None], page: str) -> LastUpdate:
+    """The state before an edit of a page."""
+    if edit is _lab or (edit is _new and "upgrade" not in page):
+        return LastUpdate()
+    return state_of(request.getfixturevalue(BEFORE.get(edit, "one")))
 
 
 @pytest.mark.parametrize(("page", "number"), CASES)
-def test_the_program_says_what_the_page_shows(directory: Path, last: LastUpdate, page: str, number: int) -> None:
+def test_the_program_says_what_the_page_shows(
+    directory: Path, request: pytest.FixtureRequest, page: str, number: int
+) -> None:
     """In the same order; a page may leave lines out. Versions are those of the pages, where hosts come."""
     shown = blocks(page)[number]
-    stack = stack_of(directory, "node2", "node3", version="1.35.4")
+    stack = _stack(directory)
     edit = EDITS[page][number]
     edit(stack)
-    is_first = edit is _new and "upgrade" not in page
-    if is_first:
-        del stack["backup"]
-    said = planned(stack, LastUpdate() if is_first else last, "fish-sword" if edit is _nothing else PASSWORD)
+    last = last_update(request, edit, page)
+    if not last.steps:
+        stack.pop("backup", None)
+    said = planned(stack, last, "fish-sword" if edit is _nothing else PASSWORD)
     said = [line.replace("Kubernetes 1.35.4", "Kubernetes 1.36.3") for line in said]
     assert [line for line in said if line in shown] == shown, said
 
