@@ -33,7 +33,7 @@ leave the links of the pod network alone.
 The picture has one control plane, two workers and the default add-ons; there is one of [three control
 planes](tutorials/three-control-planes.md#1-the-endpoint), too.
 
-[![Who connects to which port: from where Pulumi runs, from people, and between hosts](pictures/network.svg)](pictures/network.svg)
+[![Who connects to which port, from elsewhere and between hosts](pictures/network.svg)](pictures/network.svg)
 """
 LOCAL_TEXT = """\
 On the machine itself these have to be free; no firewall has to open them:

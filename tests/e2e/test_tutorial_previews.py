@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, clone: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, clone: Path) -> Shell:
     """A shell in the clone, of a person who has never used Pulumi here; what this host has built is reused."""
     variables = {
         "PATH": os.pathsep.join([str(REPOSITORY / ".venv" / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]]),
@@ -67,8 +67,8 @@ def shell(tmp_path: Path, clone: Path) -> Iterator[Shell]:
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 
-    run(["pulumi login --local"])
-    yield run
+    run(['pulumi login "file://$HOME"'])  # --local would be the home of the user database, with a person's own state
+    return run
 
 
 def write(file: Path, settings: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ def test_the_stack_of_private_mirrors_is_previewed_as_the_page_says(clone: Path,
     assert "hub.example.com/gcr/google_containers/pause:3.7" in printed
     assert "hub.example.com/dockerhub/calico/node:" in printed
     assert "node1: is prepared and becomes the control plane, Kubernetes 1.24.3" in printed
-    assert "hub.example.com/registry-credentials" in printed or "shop/registry-credentials" in printed
+    assert "shop/registry-credentials" in printed
     assert PASSWORD not in printed
 
 
