@@ -22,8 +22,11 @@ RUN = (OWN_MACHINES, ETCD)
 
 PAGES = ("README.md", *(f"docs/tutorials/{path.name}" for path in sorted((REPOSITORY / "docs/tutorials").glob("*.md"))))
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-OUTPUT = "Plan for cluster "
-"""Begin of a block that shows what a command prints."""
+NODES = "NAME    STATUS "
+"""Begin of a block with the output of `kubectl get nodes`, in which … stands for what differs."""
+
+OUTPUTS = ("Plan for cluster ", NODES)
+"""Begins of blocks that show what a command prints."""
 
 
 class Block(NamedTuple):
@@ -130,7 +133,7 @@ def shell_blocks() -> Iterator[Block]:
 def shell_blocks_of(page: str) -> Iterator[Block]:
     """The shell blocks of a page: fenced, without a language, and no output."""
     for language, text in FENCED.findall((REPOSITORY / page).read_text()):
-        if not language and not text.startswith(OUTPUT):
+        if not language and not text.startswith(OUTPUTS):
             yield Block(page, text)
 
 
@@ -163,6 +166,13 @@ def examples_of(page: str) -> Iterator[dict[str, Any]]:
     for language, text in FENCED.findall((REPOSITORY / page).read_text()):
         if language == "yaml":
             yield yaml.safe_load(text)["config"]
+
+
+def rows_of_nodes(page: str) -> list[re.Pattern[str]]:
+    """Expressions for the rows that a page shows as output of `kubectl get nodes`."""
+    (text,) = (text for _, text in FENCED.findall((REPOSITORY / page).read_text()) if text.startswith(NODES))
+    rows = (r" +".join(r"\S+" if word == "…" else re.escape(word) for word in row.split()) for row in text.splitlines())
+    return [re.compile(f"^{row} *$", re.MULTILINE) for row in rows]
 
 
 NEEDS_MACHINES = ("make mirror ", "pulumi up ", "make status ")
