@@ -120,10 +120,16 @@ def _found(details: ErrorDetails) -> str:
 
 def unknown_key(name: str, known: Collection[str]) -> str:
     """The text for an unknown key, with the nearest known key."""
+    near = nearest(name, known)
+    hint = f"did you mean `{near}`?" if near else f"known are {', '.join(sorted(known)) or 'none'}"
+    return f"unknown key; {hint}"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known key that a misspelt one is most like, whatever the case of its letters; None where none is like it."""
     folded = {key.lower(): key for key in known}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
-    hint = f"did you mean `{folded[close[0]]}`?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
-    return f"unknown key; {hint}"
+    return folded[close[0]] if close else None
 
 
 @cache

@@ -231,6 +231,15 @@ def test_a_misspelt_section_is_refused() -> None:
     assert error.value.problems == ["calcio: unknown key; did you mean `calico`?"]
 
 
+def test_a_misspelt_section_is_named_beside_what_is_missing_without_it() -> None:
+    """As the engine hands it over; a secret may have any name."""
+    stack = smallest()
+    del stack["cluster"]
+    with pytest.raises(SettingsError) as error:
+        parse_settings(stack, others={"clutser", "hostsKey"}, secrets={"hostsKey"})
+    assert error.value.problems == ["cluster: missing", "clutser: unknown key; did you mean `cluster`?"]
+
+
 @pytest.mark.parametrize(
     ("others", "secrets", "problem"),
     [
