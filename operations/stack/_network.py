@@ -207,9 +207,9 @@ def _arrows_from_elsewhere(settings: Settings, top: float, every_host: _Frame, p
         (PEOPLE, CONTROL_PLANES, x_of_api, y_of_api),
         (PEOPLE, EVERY_HOST, 704.0, every_host.y),
     )
-    for name, x in ((OPERATOR, MARGIN), (PEOPLE, 480)):
-        yield f'<rect class="box" x="{x}" y="{top:g}" width="380" height="{1.5 * LINE:g}" rx="4"/>'
-        yield _text(x + 190, top + LINE, [name], "lane", anchor="middle")
+    for name, left in ((OPERATOR, MARGIN), (PEOPLE, 480)):
+        yield f'<rect class="box" x="{left}" y="{top:g}" width="380" height="{1.5 * LINE:g}" rx="4"/>'
+        yield _text(left + 190, top + LINE, [name], "lane", anchor="middle")
     for source, target, x, end in places:
         yield _arrow(x, bottom, x, end)
         yield _text(x + 6, bottom + LINE, _lines(settings, source, target, NARROW))

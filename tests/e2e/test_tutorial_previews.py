@@ -108,7 +108,7 @@ def test_the_stacks_of_shop_are_previewed_as_the_pages_have_them(clone: Path, sh
     assert commands_without_machines(THREE) == [PREVIEW]
     file = clone / "Pulumi.shop.yaml"
     settings: dict[str, Any] = {}
-    plans = []
+    plans: list[str] = []
     for example in [*examples_of(OWN_MACHINES), *examples_of(THREE)]:
         settings = merged(example, settings)
         write(file, settings)

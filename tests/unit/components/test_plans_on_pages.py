@@ -92,7 +92,7 @@ EDITS: dict[str, list[Callable[[Stack], None]]] = {
 }
 """Edits of the stack of a control plane and two workers, by page and block."""
 
-BEFORE = {_without_node1: "three", _without_a_dead_one: "three_again"}
+BEFORE: dict[Callable[[Stack], None], str] = {_without_node1: "three", _without_a_dead_one: "three_again"}
 """Clusters that edits change, where it is not the one of a control plane and two workers."""
 
 ELSEWHERE = {
