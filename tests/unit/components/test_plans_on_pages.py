@@ -50,6 +50,10 @@ def _without_a_dead_one(stack: Stack) -> None:
     stack["hosts"]["node5"]["gone"] = True
 
 
+def _with_recipient(stack: Stack) -> None:
+    stack["backup"] |= {"everyHours": 4, "keep": 12}  # the recipient is there already
+
+
 def _lab(stack: Stack) -> None:
     config = yaml.safe_load((REPOSITORY / "Pulumi.lab.yaml").read_text())["config"]
     calico = stack["calico"]  # a manifest that is at hand
@@ -81,6 +85,7 @@ EDITS: dict[str, list[Callable[[Stack], None]]] = {
     "docs/tutorials/private-mirrors.md": [_lab],
     "docs/tutorials/private-mirrors.zh-CN.md": [_lab],
     "docs/tutorials/three-control-planes.md": [_with_three_control_planes, _without_node1, _without_a_dead_one],
+    "docs/tutorials/etcd.md": [_with_recipient],
     "docs/how-to/add-worker.md": [_with_node4],
     "docs/how-to/remove-worker.md": [_without_node3],
     "docs/how-to/dead-machine.md": [_gone],
@@ -92,7 +97,11 @@ EDITS: dict[str, list[Callable[[Stack], None]]] = {
 }
 """Edits of the stack of a control plane and two workers, by page and block."""
 
-BEFORE: dict[Callable[[Stack], None], str] = {_without_node1: "three", _without_a_dead_one: "three_again"}
+BEFORE: dict[Callable[[Stack], None], str] = {
+    _without_node1: "three",
+    _without_a_dead_one: "three_again",
+    _with_recipient: "without_recipient",
+}
 """Clusters that edits change, where it is not the one of a control plane and two workers."""
 
 ELSEWHERE = {
@@ -116,6 +125,14 @@ def _stack(directory: Path) -> Stack:
 def one(directory: Path) -> Recording:
     """One control plane and two workers of 1.35.4, up."""
     return record(_stack(directory), preview=False)
+
+
+@pytest.fixture(scope="module")
+def without_recipient(directory: Path) -> Recording:
+    """The same, whose bundles are in the clear."""
+    stack = _stack(directory)
+    del stack["backup"]
+    return record(stack, preview=False)
 
 
 @pytest.fixture(scope="module")
