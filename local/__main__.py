@@ -17,6 +17,12 @@ def clean_cache() -> None:
         shutil.rmtree(CACHE, ignore_errors=True)
 
 
+def tools() -> None:
+    """Install the tool chain, and say how to type its commands."""
+    toolchain.install()
+    toolchain.say_path()
+
+
 COMMANDS = {
     "up": cluster.up,
     "refresh": cluster.refresh,
@@ -25,7 +31,7 @@ COMMANDS = {
     "status": cluster.status,
     "preview": cluster.preview,
     "public": cluster.public,
-    "tools": toolchain.install,
+    "tools": tools,
     "site": site.build,
     "clean-cache": clean_cache,
 }

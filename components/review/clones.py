@@ -51,6 +51,6 @@ def clone_warning(what: str, values: Mapping[str, str]) -> str | None:
         "hosts",
         expected=f"each machine to have its own {what}",
         seen=seen,
-        next_command=f"on {copies}: {RENEW[what]}",
+        next_command=f"on {copies}, as root: {RENEW[what]}",
     )
     return str(problem)

@@ -84,7 +84,7 @@ WORDS = {
     SHA256: "64 hexadecimal digits",
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, with spaces or without",
     SYSCTL_VALUE: "one line of text, words with one space or tab between them",
-    HOST_KEY: "a public key as known_hosts or a .pub file has it, such as `ssh-ed25519 AAAA...`",
+    HOST_KEY: "a whole public key as a .pub file has it: a type such as `ssh-ed25519`, and the key in base64",
     ENDPOINT: "a host name in lower case or an address, with a port if it has one, and without `https://`",
     NAME_OR_ADDRESS: "a host name or an address",
     PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",

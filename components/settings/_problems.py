@@ -51,7 +51,7 @@ def problems_of(error: ValidationError, raw: Mapping[str, Any]) -> list[str]:
         if details["type"] == "extra_forbidden":
             text = unknown_key(str(path[-1]), known_keys(path[:-1]))
         else:
-            text = _wanted(details)
+            text = _wanted(details, path)
         texts.setdefault(place, {})[text] = None
         shown[place] = _found(details)
     # The name of a host is its key in the file, and the problem of the key is listed already.
@@ -90,14 +90,25 @@ def _path(details: ErrorDetails, raw: Mapping[str, Any]) -> list[int | str]:
     return path
 
 
-def _wanted(details: ErrorDetails) -> str:
+def _wanted(details: ErrorDetails, path: Sequence[int | str]) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == "missing":
         return "missing"
     if kind == WORDS_OF_OUR_OWN:
         return details["msg"].removeprefix("Value error, ")
     words = WORDS.get(context.get("pattern", "")) or WANTED.get(kind, details["msg"]).format(**context)
-    return f"expected {words}"
+    is_number = kind == "string_type" and isinstance(details["input"], int | float)
+    of_text = _words_of(path) if is_number else None
+    return f"expected {f'{of_text}, as {words}' if of_text else words}"
+
+
+def _words_of(path: Sequence[int | str]) -> str | None:
+    """Words of the pattern of a text, so that the text that a number becomes in quotes is not refused once more."""
+    node = _schema()
+    for part in path:
+        node = _inner(node, part)
+    patterns = [each.get("pattern", "") for each in (node, *node.get("anyOf", ()))]
+    return next((WORDS[pattern] for pattern in patterns if pattern in WORDS), None)
 
 
 def _found(details: ErrorDetails) -> str:
@@ -109,10 +120,16 @@ def _found(details: ErrorDetails) -> str:
 
 def unknown_key(name: str, known: Collection[str]) -> str:
     """The text for an unknown key, with the nearest known key."""
+    near = nearest(name, known)
+    hint = f"did you mean `{near}`?" if near else f"known are {', '.join(sorted(known)) or 'none'}"
+    return f"unknown key; {hint}"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known key that a misspelt one is most like, whatever the case of its letters; None where none is like it."""
     folded = {key.lower(): key for key in known}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
-    hint = f"did you mean `{folded[close[0]]}`?" if close else f"known are {', '.join(sorted(known)) or 'none'}"
-    return f"unknown key; {hint}"
+    return folded[close[0]] if close else None
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.settings import Dashboard
+from components.settings import Dashboard, Settings
 from components.settings.stack import API_PORT
 
 EVERY_HOST, CONTROL_PLANES, WORKERS = "every host", "control planes", "workers"
@@ -14,6 +16,14 @@ OUTSIDE = "sources of packages and images"
 ETCD_CLIENT_PORT, ETCD_PEER_PORT, KUBELET_PORT, VXLAN_PORT = 2379, 2380, 10250, 4789
 NODE_PORTS = range(30000, 32768)
 """The API server's default of `service-node-port-range`."""
+
+
+def _always(_: Settings) -> bool:
+    return True
+
+
+def _has_several_control_planes(settings: Settings) -> bool:
+    return len(settings.living_control_planes) > 1
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Port:
         target: what listens.
         purpose: what does not work without it, and when it is needed.
         is_checked: `make status` connects to it, from hosts to hosts.
+        is_used: true for a stack that needs it.
     """
 
     protocol: str
@@ -34,6 +45,12 @@ class Port:
     target: str
     purpose: str
     is_checked: bool = False
+    is_used: Callable[[Settings], bool] = _always
+
+    @property
+    def program(self) -> str:
+        """The first words of the purpose: what listens, or the protocol that it speaks."""
+        return re.split("[:;,]", self.purpose)[0]
 
     @property
     def is_needed_by_workers(self) -> bool:
@@ -46,16 +63,74 @@ PORTS = (
     Port("TCP", f"{API_PORT}", OPERATOR, CONTROL_PLANES, "API server: objects of the stack, `make status`"),
     Port("TCP", f"{API_PORT}", PEOPLE, CONTROL_PLANES, "API server: kubectl; `cluster.vip.address` where it is set"),
     Port("TCP", f"{API_PORT}", EVERY_HOST, CONTROL_PLANES, "API server: kubelets, kube-proxies, pods", is_checked=True),
-    Port("TCP", f"{ETCD_CLIENT_PORT}", CONTROL_PLANES, CONTROL_PLANES, "etcd: members that join", is_checked=True),
-    Port("TCP", f"{ETCD_PEER_PORT}", CONTROL_PLANES, CONTROL_PLANES, "etcd: its members", is_checked=True),
+    Port(
+        "TCP",
+        f"{ETCD_CLIENT_PORT}",
+        CONTROL_PLANES,
+        CONTROL_PLANES,
+        "etcd: members that join",
+        is_checked=True,
+        is_used=_has_several_control_planes,
+    ),
+    Port(
+        "TCP",
+        f"{ETCD_PEER_PORT}",
+        CONTROL_PLANES,
+        CONTROL_PLANES,
+        "etcd: its members",
+        is_checked=True,
+        is_used=_has_several_control_planes,
+    ),
     Port("TCP", f"{KUBELET_PORT}", CONTROL_PLANES, EVERY_HOST, "kubelet: logs, exec, metrics", is_checked=True),
-    Port("TCP", f"{KUBELET_PORT}", EVERY_HOST, EVERY_HOST, "kubelet: metrics-server, from whichever node it runs on"),
-    Port("TCP", "4443", CONTROL_PLANES, EVERY_HOST, "metrics-server, where `metricsServer.hostNetwork` is set"),
-    Port("TCP", "8000", EVERY_HOST, EVERY_HOST, "metrics scraper, where `dashboard.metricsScraperHostNetwork` is set"),
+    Port(
+        "TCP",
+        f"{KUBELET_PORT}",
+        EVERY_HOST,
+        EVERY_HOST,
+        "kubelet: metrics-server, from whichever node it runs on",
+        is_used=lambda settings: settings.metrics_server.enabled,
+    ),
+    Port(
+        "TCP",
+        "4443",
+        CONTROL_PLANES,
+        EVERY_HOST,
+        "metrics-server, where `metricsServer.hostNetwork` is set",
+        is_used=lambda settings: settings.metrics_server.enabled and settings.metrics_server.host_network,
+    ),
+    Port(
+        "TCP",
+        "8000",
+        EVERY_HOST,
+        EVERY_HOST,
+        "metrics scraper, where `dashboard.metricsScraperHostNetwork` is set",
+        is_used=lambda settings: settings.dashboard.has_node_port and settings.dashboard.metrics_scraper_host_network,
+    ),
     Port("UDP", f"{VXLAN_PORT}", EVERY_HOST, EVERY_HOST, "VXLAN of Calico: pods of one host reach those of another"),
-    Port("TCP, UDP", "7946", EVERY_HOST, EVERY_HOST, "MetalLB: which nodes live, where `metallb.addresses` is set"),
-    Port("IP protocol", "112", CONTROL_PLANES, CONTROL_PLANES, "VRRP of keepalived, where `cluster.vip` is set"),
-    Port("TCP", f"{Dashboard().node_port}", PEOPLE, EVERY_HOST, "dashboard; `dashboard.nodePort`"),
+    Port(
+        "TCP, UDP",
+        "7946",
+        EVERY_HOST,
+        EVERY_HOST,
+        "MetalLB: which nodes live, where `metallb.addresses` is set",
+        is_used=lambda settings: bool(settings.metallb.addresses),
+    ),
+    Port(
+        "IP protocol",
+        "112",
+        CONTROL_PLANES,
+        CONTROL_PLANES,
+        "VRRP of keepalived, where `cluster.vip` is set",
+        is_used=lambda settings: settings.cluster.vip is not None,
+    ),
+    Port(
+        "TCP",
+        f"{Dashboard().node_port}",
+        PEOPLE,
+        EVERY_HOST,
+        "dashboard; `dashboard.nodePort`",
+        is_used=lambda settings: settings.dashboard.has_node_port,
+    ),
     Port(
         "TCP, UDP",
         f"{NODE_PORTS[0]}-{NODE_PORTS[-1]}",
@@ -67,7 +142,14 @@ PORTS = (
 )
 
 LOCAL_PORTS = (
-    Port("TCP", f"{API_PORT}", WORKERS, "127.0.0.1", "haproxy, where the cluster has several control planes"),
+    Port(
+        "TCP",
+        f"{API_PORT}",
+        WORKERS,
+        "127.0.0.1",
+        "haproxy, where the cluster has several control planes",
+        is_used=lambda settings: settings.has_local_load_balancer,
+    ),
     Port("TCP", f"{ETCD_CLIENT_PORT}, 2381", CONTROL_PLANES, "127.0.0.1", "etcd: API server, metrics"),
     Port("TCP", "10248", EVERY_HOST, "127.0.0.1", "health of the kubelet"),
     Port("TCP", "10249, 10256", EVERY_HOST, "127.0.0.1", "kube-proxy: metrics, and health, which all addresses have"),

@@ -10,7 +10,7 @@ from pulumi.runtime import config as runtime_config
 from pydantic import ValidationError
 
 from components.settings import Settings
-from components.settings._problems import problems_of, unknown_key
+from components.settings._problems import nearest, problems_of, unknown_key
 from components.settings.contradictions import contradictions
 from components.settings.encryption import problem_of_key
 
@@ -119,8 +119,9 @@ def _problems_of_other_settings(
 ) -> Iterator[str]:
     """Problems of settings beside the sections: passwords must be secrets, any other name is a misspelt section."""
     known = dict(_secrets_of(settings)) if settings else {}
-    if settings:
-        for name in sorted(set(others) - set(known)):
+    for name in sorted(set(others) - set(known)):
+        # Without settings the names of secrets are not known, and a name in plain text that is like a section is one.
+        if settings or (name not in (secrets or ()) and nearest(name, SECTIONS)):
             yield f"{name}: {unknown_key(name, [*SECTIONS, *known])}"
     if secrets is None:
         return

@@ -52,9 +52,13 @@ def advice_by_sign(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """For keys that are not accepted, on either side."""
     user, port = host.user or ssh.user, host.port or ssh.port
+    # ssh by hand takes a key file of its own accord, where steps without ssh.privateKeyFile have the agent only.
+    source, look = "ssh.privateKeyFile", ""
+    if not ssh.private_key_file:
+        source, look = "the SSH agent", "ssh-add -l lists its keys, ssh-add adds one; "
     key_is_refused = (
-        f"user {user} to be let in with the key of ssh.privateKeyFile or the SSH agent",
-        f"{login_command(host, ssh)}; add the public key to ~{user}/.ssh/authorized_keys",
+        f"user {user} to be let in with a key of {source}",
+        f"{look}{login_command(host, ssh)}; add the public key to ~{user}/.ssh/authorized_keys",
     )
     other_host_key = (
         "the SSH host key that the stack pins",
@@ -80,11 +84,10 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         "the scripts of this project on the machine, which prepare brings",
         f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
     )
-    no_sudo = (f"sudo for {user}", f"add {user} to the group sudo on the machine")
-    no_password = (
-        f"sudo without a password for {user}",
-        f"echo '{user} ALL=(ALL) NOPASSWD:ALL' in /etc/sudoers.d/{user} on the machine",
-    )
+    file = f"/etc/sudoers.d/{user.replace('.', '_')}"  # sudo reads no file with a dot in its name
+    permit = f"on the machine, as root: echo '{user} ALL=(ALL) NOPASSWD:ALL' >{file}"
+    no_sudo = (f"sudo for {user}", permit)
+    no_password = (f"sudo without a password for {user}", permit)
     return {
         "pulumi-kubeadm/run.sh: No such file": no_scripts,
         "run_step: command not found": no_scripts,
@@ -94,7 +97,7 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
             f"{login_command(host, ssh)}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
         "a password is required": no_password,
-        "sudo: command not found": ("sudo", "apt-get install sudo on the machine"),
+        "sudo: command not found": ("sudo", "on the machine, as root: apt-get install sudo"),
         "may not run sudo": no_sudo,
         "is not in the sudoers": no_sudo,
         # sudo-rs, which Ubuntu has from 25.10 on: src/common/error.rs.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from local.paths import STATE, TOOL_CHAIN_BIN, VIRTUAL_ENVIRONMENT
+from local.report import say
 from local.toolchain.pulumi import HAS_PLUGINS, has_substitute, install_pulumi
 from local.toolchain.python import install_python_packages
 
-__all__ = ["environment", "has_substitute", "install", "install_python_packages"]
+__all__ = ["environment", "has_substitute", "install", "install_python_packages", "say_path"]
 
 OPERATIONS_AT_A_TIME = "100"
 
@@ -23,6 +25,14 @@ def install() -> None:
     _make_private(STATE)
     install_python_packages()
     install_pulumi()
+
+
+def say_path() -> None:
+    """Print what puts Pulumi into PATH, where it is in the directory of the tool chain only."""
+    if shutil.which("pulumi") is None:
+        # The language host of a built tool chain does not look for the packages in .venv itself.
+        path = os.pathsep.join([str(VIRTUAL_ENVIRONMENT / "bin"), str(TOOL_CHAIN_BIN), "$PATH"])
+        say(f'  pulumi is not in PATH. To type its commands: export PATH="{path}"')
 
 
 def environment() -> dict[str, str]:

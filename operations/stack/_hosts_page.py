@@ -29,6 +29,11 @@ uses `address`. `make status` connects to each port of a checked row, from the h
 closed. Calico's manifests in `manifests/sources.yaml` run without BGP and Typha; one of `calico.manifestUrl` may need
 TCP 179 or 5473. No update opens a port: ufw or firewalld is yours. Where a machine has NetworkManager, it is told to
 leave the links of the pod network alone.
+
+The picture has one control plane, two workers and the default add-ons; there is one of [three control
+planes](tutorials/three-control-planes.md#1-the-endpoint), too.
+
+[![Who connects to which port, from elsewhere and between hosts](pictures/network.svg)](pictures/network.svg)
 """
 LOCAL_TEXT = """\
 On the machine itself these have to be free; no firewall has to open them:

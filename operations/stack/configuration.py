@@ -12,6 +12,7 @@ from operations.stack._diagram import diagram
 from operations.stack._errors_page import errors_page
 from operations.stack._graphs import graph_of, imports
 from operations.stack._hosts_page import hosts_page
+from operations.stack._network import networks
 from operations.stack._picture import picture
 from operations.stack._reference import reference
 from operations.stack._versions_page import versions_page
@@ -53,6 +54,7 @@ def generated() -> dict[Path, str]:
         REPOSITORY / "docs" / "versions.md": versions_page(),
         pictures / "order.svg": diagram(order, "The first update of a control plane and a worker, from top to bottom"),
         pictures / "imports.svg": diagram(imports(REPOSITORY), "Arrows lead to what is imported"),
+        **{pictures / f"{name}.svg": drawn for name, drawn in networks().items()},
         **{
             log.with_suffix(".svg"): picture(log.read_text(), f"pulumi {log.stem}")
             for log in sorted(pictures.glob("*.log"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shutil
@@ -220,13 +221,13 @@ def selected_stack(name: str) -> SelectedStack:
             raise StepError(Problem(step, expected=expected, seen=seen, next_command=commands_of(name).up))
         return SelectedStack(name, generated, local_environment())
     if not file.exists():
-        raise StepError(
-            Problem(
-                step,
-                expected=f"a file {file.name}",
-                seen=", ".join(sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))) or "none",
-                next_command=f"make new-stack NAME={short_name(name)}",
-            )
-        )
+        files = sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))
+        names = [each.removeprefix("Pulumi.").removesuffix(".yaml") for each in files]
+        near = difflib.get_close_matches(short_name(name), names, n=1)
+        next_command = f"make new-stack NAME={short_name(name)}"
+        if near:
+            next_command = f"the same command with STACK={near[0]}, or for a new stack: {next_command}"
+        seen = ", ".join(files) or "none"
+        raise StepError(Problem(step, expected=f"a file {file.name}", seen=seen, next_command=next_command))
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]])
     return SelectedStack(name, file, {**os.environ, "PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "true"})

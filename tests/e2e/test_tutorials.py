@@ -18,7 +18,7 @@ from local.mirror import MirrorAccess
 from local.paths import CACHE, REPOSITORY, TOOL_CHAIN_BIN
 from local.toolchain.pulumi import HAS_PLUGINS
 from tests.e2e.conftest import E2E, EVIDENCE, STACK, machine_names
-from tests.e2e.tutorials import ETCD, script, settings_of
+from tests.e2e.tutorials import ETCD, OWN_MACHINES, rows_of_nodes, script, settings_of
 
 TUTORIAL_MACHINES = ("192.0.2.11", "192.0.2.12", "192.0.2.13")
 LIMIT_SECONDS = 1800
@@ -111,3 +111,4 @@ def test_the_commands_of_the_tutorials_work_as_they_are_written(tmp_path: Path, 
     text = log.read_text(errors="replace")
     assert status == 0, f"{log}, its end:\n{text[-4000:]}"
     assert "node1: is prepared and becomes the control plane" in text, "the plan that the page shows"
+    assert [row.pattern for row in rows_of_nodes(OWN_MACHINES) if not row.search(text)] == []

@@ -16,13 +16,17 @@ import yaml
 from local.paths import REPOSITORY
 
 OWN_MACHINES, ETCD = "docs/tutorials/own-machines.md", "docs/tutorials/etcd.md"
+PRIVATE_MIRRORS, THREE = "docs/tutorials/private-mirrors.md", "docs/tutorials/three-control-planes.md"
 RUN = (OWN_MACHINES, ETCD)
 """Pages whose blocks run one after the other, on one cluster."""
 
 PAGES = ("README.md", *(f"docs/tutorials/{path.name}" for path in sorted((REPOSITORY / "docs/tutorials").glob("*.md"))))
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-OUTPUT = "Plan for cluster "
-"""Begin of a block that shows what a command prints."""
+NODES = "NAME    STATUS "
+"""Begin of a block with the output of `kubectl get nodes`, in which … stands for what differs."""
+
+OUTPUTS = ("Plan for cluster ", NODES)
+"""Begins of blocks that show what a command prints."""
 
 
 class Block(NamedTuple):
@@ -43,6 +47,7 @@ class Block(NamedTuple):
         return [command.strip() for line in lines for command in line.split(" && ")]
 
 
+IN_PREVIEWS = "test_tutorial_previews.py runs it"
 NOT_RUN = {
     (OWN_MACHINES, "sudo rm /etc/ssh/ssh_host_*"): (
         "typed on clones; local machines are none, and their keys are in known_hosts already"
@@ -54,16 +59,12 @@ NOT_RUN = {
         "the same commands as in own-machines.md, which a unit test compares"
     ),
     (
-        "docs/tutorials/private-mirrors.md",
+        PRIVATE_MIRRORS,
         "make images STACK=lab",
-    ): ("copies from public registries; tests/e2e/test_mirror.py copies from the local one"),
-    ("docs/tutorials/private-mirrors.md", "pulumi stack init lab --secrets-provider passphrase"): (
-        "asks for a password; the script makes its stack shop, and sets the same secret from a file"
-    ),
-    ("docs/tutorials/private-mirrors.md", "pulumi preview --stack lab"): "the commands of own-machines.md",
-    ("docs/tutorials/three-control-planes.md", "pulumi preview --stack shop"): (
-        "the commands of own-machines.md, with five machines; tests/ha has them"
-    ),
+    ): f"{IN_PREVIEWS} but the copying; test_mirror.py copies from a local one",
+    (PRIVATE_MIRRORS, "pulumi stack init lab --secrets-provider passphrase"): IN_PREVIEWS,
+    (PRIVATE_MIRRORS, "pulumi preview --stack lab"): f"{IN_PREVIEWS} but the update, which has no machines",
+    (THREE, "pulumi preview --stack shop"): f"{IN_PREVIEWS} but the update, which tests/ha has on machines",
 }
 """Blocks that do not run here, by page and first command, and the reason."""
 
@@ -132,7 +133,7 @@ def shell_blocks() -> Iterator[Block]:
 def shell_blocks_of(page: str) -> Iterator[Block]:
     """The shell blocks of a page: fenced, without a language, and no output."""
     for language, text in FENCED.findall((REPOSITORY / page).read_text()):
-        if not language and not text.startswith(OUTPUT):
+        if not language and not text.startswith(OUTPUTS):
             yield Block(page, text)
 
 
@@ -157,9 +158,31 @@ def script(addresses: dict[str, str]) -> str:
 
 def settings_of(page: str) -> dict[str, Any]:
     """The settings of the first example of a stack file on a page."""
-    text = next(text for language, text in FENCED.findall((REPOSITORY / page).read_text()) if language == "yaml")
-    settings: dict[str, Any] = yaml.safe_load(text)["config"]
-    return settings
+    return next(examples_of(page))
+
+
+def examples_of(page: str) -> Iterator[dict[str, Any]]:
+    """The settings of each example of a stack file on a page."""
+    for language, text in FENCED.findall((REPOSITORY / page).read_text()):
+        if language == "yaml":
+            yield yaml.safe_load(text)["config"]
+
+
+def rows_of_nodes(page: str) -> list[re.Pattern[str]]:
+    """Expressions for the rows that a page shows as output of `kubectl get nodes`."""
+    (text,) = (text for _, text in FENCED.findall((REPOSITORY / page).read_text()) if text.startswith(NODES))
+    rows = (r" +".join(r"\S+" if word == "…" else re.escape(word) for word in row.split()) for row in text.splitlines())
+    return [re.compile(f"^{row} *$", re.MULTILINE) for row in rows]
+
+
+NEEDS_MACHINES = ("make mirror ", "pulumi up ", "make status ")
+"""Begin of commands that connect to a registry or to machines."""
+
+
+def commands_without_machines(page: str) -> list[str]:
+    """Commands of a page that make a stack, configure and preview it, in the order of a reader."""
+    commands = [command for block in shell_blocks_of(page) for command in block.commands]
+    return [command for command in commands if not command.startswith(NEEDS_MACHINES)]
 
 
 def merged(config: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:

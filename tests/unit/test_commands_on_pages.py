@@ -41,6 +41,7 @@ COMMANDS = {
     "stack rm": {"--force", "--preserve-config"},
     "state delete": {"--all", "--force", "--stack", "--yes"},
     "up": {"--parallel", "--refresh", "--replace", "--stack"},
+    "whoami": {"--verbose"},
 }
 """Commands of Pulumi on pages, with their options there."""
 

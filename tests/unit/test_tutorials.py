@@ -14,12 +14,14 @@ from local.paths import REPOSITORY
 from tests.e2e.tutorials import (
     ETCD,
     NOT_RUN,
+    OWN_MACHINES,
     PAGES,
     RUN,
     SUBSTITUTIONS,
     blocks_to_run,
     main,
     merged,
+    rows_of_nodes,
     script,
     settings_of,
     shell_blocks,
@@ -99,3 +101,29 @@ def test_settings_are_merged_into_a_stack_file_and_its_own_stay(tmp_path: Path) 
 def test_the_files_of_the_tutorials_are_of_this_repository() -> None:
     """Pages that were renamed are missed."""
     assert [page for page in PAGES if not (REPOSITORY / page).is_file()] == []
+
+
+def test_the_nodes_on_a_page_are_found_in_the_output_of_kubectl() -> None:
+    """Whatever their age; README and translations show the same ones."""
+    printed = (
+        "NAME    STATUS   ROLES           AGE     VERSION\n"
+        "node1   Ready    control-plane   4m12s   v1.36.3\n"
+        "node2   Ready    <none>          3m2s    v1.36.3\n"
+    )
+    rows = rows_of_nodes(OWN_MACHINES)
+    assert [row.search(printed) is not None for row in rows] == [True, True, True, False], "the third is not there"
+    pages = ("README.md", "README.zh-CN.md", OWN_MACHINES.replace(".md", ".zh-CN.md"))
+    assert [page for page in pages if rows_of_nodes(page) != rows] == []
+
+
+def test_the_durations_in_the_readme_are_those_of_the_picture() -> None:
+    """In words, beside the picture and in its description."""
+    log = re.sub(r"\x1b\[[0-9;]*m", "", (REPOSITORY / "docs/pictures/up.log").read_text())
+    prepared = max(int(seconds) for seconds in re.findall(r"/prepare created \((\d+)s\)", log))
+    (init,) = re.findall(r"/init created \((\d+)s\)", log)
+    (minutes, seconds), (resources,) = *re.findall(r"Duration: (\d+)m(\d+)s", log), re.findall(r"\+ (\d+) created", log)
+    page = " ".join((REPOSITORY / "README.md").read_text().split())
+    assert f"prepared in {prepared} s, kubeadm init takes {init} s, {resources} resources" in page
+    assert f"{minutes} min {seconds} s](" in page
+    assert f"took {minutes} minutes {seconds} seconds, of which {prepared} seconds" in page
+    assert f"and {init} seconds `kubeadm init`" in page

@@ -27,7 +27,7 @@ def test_hosts_with_one_machine_id_are_warned_of_by_name(tmp_path: Path, monkeyp
     monkeypatch.setattr(recording._Machines, "_printed", staticmethod(lambda name: shared.get(name) or printed(name)))
     (warning,) = warnings_of(stack_of(tmp_path, "node2", "node3"), monkeypatch)
     assert "its own machine-id,\n  saw the same machine-id on node2 and node3" in warning
-    assert "Next: on node3: rm /etc/machine-id" in warning
+    assert "Next: on node3, as root: rm /etc/machine-id" in warning
 
 
 def test_hosts_with_one_ssh_host_key_are_warned_of_in_the_preview(

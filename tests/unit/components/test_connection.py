@@ -111,6 +111,27 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     assert "\n  Next: " in message
 
 
+@pytest.mark.parametrize("has_key_file", [False, True])
+def test_a_login_that_is_refused_is_answered_with_the_place_of_the_key(tmp_path: Path, has_key_file: bool) -> None:
+    """Without a key file the agent's keys are listed first: ssh by hand takes a file, and lets its user in."""
+    (tmp_path / "key").touch(mode=0o600)
+    stack = smallest() | {"ssh": {"privateKeyFile": str(tmp_path / "key")} if has_key_file else {}}
+    settings = parse_settings(stack)
+    expected, advice = explain.advice_by_sign(settings.control_planes[0], settings.ssh)["unable to authenticate"]
+    assert expected.endswith("a key of ssh.privateKeyFile" if has_key_file else "a key of the SSH agent")
+    assert advice.startswith(
+        "ssh -p 22 " if has_key_file else "ssh-add -l lists its keys, ssh-add adds one; ssh -p 22 "
+    )
+
+
+def test_the_advice_for_sudo_is_a_command_whose_file_sudo_reads() -> None:
+    """The user of a directory service may have a dot in its name."""
+    settings = parse_settings(smallest() | {"ssh": {"user": "ada.l"}})
+    advice = explain.advice_by_sign(settings.control_planes[0], settings.ssh)
+    command = "on the machine, as root: echo 'ada.l ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/ada_l"
+    assert {advice[sign][1] for sign in ("a password is required", "is not in the sudoers")} == {command}
+
+
 def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others fail for the same reason, and Pulumi lists them."""
     said: list[str] = []

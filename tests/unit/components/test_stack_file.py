@@ -9,11 +9,13 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 
 from components.settings import Settings
 from components.settings._patterns import WORDS
 from components.settings.known_hosts import known_host_key
-from components.settings.stack_file import SettingsError, load_settings, parse_settings
+from components.settings.stack_file import SECTIONS, SettingsError, load_settings, parse_settings
+from local.paths import REPOSITORY
 from tests.unit.support.stacks import KEY, full, only_problem, problems, smallest, with_workers
 
 
@@ -197,11 +199,45 @@ def test_a_key_like_no_other_is_answered_with_the_known_ones() -> None:
     assert only_problem(stack) == "images.zzz: unknown key; known are pullSecretNamespaces, rewrite"
 
 
+def test_a_number_in_place_of_a_text_is_answered_with_the_form_of_the_text() -> None:
+    """In quotes alone it would be refused again."""
+    stack = smallest()
+    stack["cluster"]["kubernetesVersion"] = 1.36
+    assert only_problem(stack) == (
+        "cluster.kubernetesVersion: expected a version such as 1.36.3, without a leading v, as text; a number or a word"
+        " such as yes becomes text in quotes, found 1.36"
+    )
+
+
+def test_a_host_key_that_a_page_cut_short_is_answered_with_its_form() -> None:
+    """As the tutorials print it."""
+    stack = smallest()
+    stack["hosts"]["node1"]["hostKey"] = "ssh-ed25519 AAAA..."
+    assert only_problem(stack).startswith("hosts.node1.hostKey: expected a whole public key")
+
+
+def test_the_project_leaves_each_section_to_the_program() -> None:
+    """The engine would stop at a missing one, and say nothing of its misspelt name."""
+    declared = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]
+    sections = {name: value for name, value in declared.items() if ":" not in name}
+    assert sections.keys() == set(SECTIONS)
+    assert {name for name, value in sections.items() if value["type"] != "object" or value["default"] != {}} == set()
+
+
 def test_a_misspelt_section_is_refused() -> None:
     """As the engine hands it over: by name only."""
     with pytest.raises(SettingsError) as error:
         parse_settings(smallest(), others={"calcio"})
     assert error.value.problems == ["calcio: unknown key; did you mean `calico`?"]
+
+
+def test_a_misspelt_section_is_named_beside_what_is_missing_without_it() -> None:
+    """As the engine hands it over; a secret may have any name."""
+    stack = smallest()
+    del stack["cluster"]
+    with pytest.raises(SettingsError) as error:
+        parse_settings(stack, others={"clutser", "hostsKey"}, secrets={"hostsKey"})
+    assert error.value.problems == ["cluster: missing", "clutser: unknown key; did you mean `cluster`?"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -48,6 +49,16 @@ def test_a_program_that_runs_to_its_end_is_not_in_the_terminals_session(
     monkeypatch.setattr(commands, "LOGS", tmp_path)
     program = "import os; print(os.getsid(0) == os.getpid())"
     assert run([sys.executable, "-c", program], step="look", log="look", to_its_end=True) == "True\n"
+
+
+def test_an_older_python_ends_with_the_version_that_is_needed() -> None:
+    """Before it installs anything that another module would fail with."""
+    program = "import sys; sys.version_info = (3, 10, 12, 'final', 0); import local"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 1
+    assert "expected Python 3.11 or newer" in finished.stderr
+    assert "PYTHON=python3.11" in finished.stderr
+    assert "Traceback" not in finished.stderr
 
 
 @pytest.mark.parametrize(("status", "answer"), [(0, True), (1, False)])

@@ -317,3 +317,17 @@ def test_only_a_living_ssh_agent_is_handed_on(monkeypatch: pytest.MonkeyPatch, t
     assert "SSH_AUTH_SOCK" not in toolchain.environment()
     monkeypatch.setenv("SSH_AUTH_SOCK", "")
     assert "SSH_AUTH_SOCK" not in toolchain.environment()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_path_of_pulumi_is_printed_where_nobody_could_type_it(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the packages of .venv, without which the language host of a built tool chain runs no program."""
+    if is_there:
+        (tmp_path / "pulumi").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    toolchain.say_path()
+    printed = capsys.readouterr().out
+    line = f'export PATH="{paths.VIRTUAL_ENVIRONMENT}/bin:{paths.TOOL_CHAIN_BIN}:$PATH"'
+    assert (line in printed) is not is_there

@@ -73,6 +73,14 @@ def test_a_stack_of_local_machines_has_no_organisation(project: Path, name: str,
     assert (stack.environment.get("PULUMI_BACKEND_URL") == "of this checkout") == is_of_this_checkout
 
 
+def test_a_misspelt_stack_is_answered_with_the_nearest_one(project: Path) -> None:
+    """A new one would be another cluster."""
+    with pytest.raises(StepError) as error:
+        selected_stack("shp")
+    expected = "the same command with STACK=shop, or for a new stack: make new-stack NAME=shp"
+    assert error.value.problem.next_command == expected
+
+
 @pytest.mark.parametrize(("name", "next_command"), [("acme/zoo", "make new-stack NAME=zoo"), ("dev", "make up")])
 def test_a_stack_that_is_not_there_is_made_by_what_the_advice_says(project: Path, name: str, next_command: str) -> None:
     """Local machines have none before the first `make up`, although their part of a stack file is committed."""
