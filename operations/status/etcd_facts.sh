@@ -11,7 +11,7 @@ newest_bundle() {
   directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
   whose="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/owner")-$(first_line_of "$STATE/host-name")"
   # One whose time is to come is of a clock that was wrong.
-  find "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
+  find -H "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
     tail --lines 1 | cut --delimiter ' ' --fields 2-
 }
 

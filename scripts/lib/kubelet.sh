@@ -4,7 +4,7 @@
 
 KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
-kubelet_is_healthy() { curl --silent --fail --max-time 5 http://127.0.0.1:10248/healthz; }
+kubelet_is_healthy() { curl_directly --silent --fail --max-time 5 http://127.0.0.1:10248/healthz; }
 
 # put_back_kubelet_configuration: put the configuration back that a change found, where it was cut short or failed.
 put_back_kubelet_configuration() {

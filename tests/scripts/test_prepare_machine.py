@@ -65,6 +65,43 @@ def test_modules_and_sysctls_that_hold_are_left_alone(kernel: Machine) -> None:
     assert (finished.stderr, kernel.calls()) == ("", [])
 
 
+LATER = "/etc/sysctl.d/99-sysctl.conf"
+LAST = "/etc/sysctl.d/zz-pulumi-kubeadm.conf"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "differs"),
+    [
+        (LATER, "#vm.swappiness=10\nvm.max_map_count=262144\n", False),
+        (LATER, "; x\nvm.swappiness=0\nnet.ipv4.tcp_rmem=4096\t131072  6291456\n", False),
+        (LATER, "net.ipv4.ip_forward=0\n", True),
+        (LATER, " -net/ipv4/ip_forward = 0 \n", True),
+        ("/run/sysctl.d/99-z.conf", "vm.swappiness = 60\n", True),
+        ("/etc/sysctl.d/10-early.conf", "vm.swappiness = 60\n", False),
+    ],
+)
+def test_sysctls_hold_after_a_reboot_where_a_later_file_has_others(
+    kernel: Machine, path: str, content: str, differs: bool
+) -> None:
+    """Images that were hardened turn forwarding off in /etc/sysctl.conf, to which 99-sysctl.conf is a link."""
+    kernel.script(
+        "both",
+        '. "$LIBRARY/lib/lib.sh"\n. "$LIBRARY/parts/prepare/leftovers.sh"\n. "$LIBRARY/parts/prepare/kernel.sh"',
+    )
+    values = {"MODULES": "", "KEYRINGS": ""}
+    kernel.write(path, content)
+    for _ in range(2):
+        finished = kernel.run("both", values, KERNEL_FILES)
+        assert finished.status == 0, finished.stderr
+        assert kernel.path(LAST).exists() == differs
+    assert finished.stderr == "", "the second run changes nothing"
+    if differs:
+        assert kernel.path(LAST).read_text() == SYSCTLS
+    kernel.path(path).unlink()
+    assert kernel.run("both", values, KERNEL_FILES).status == 0
+    assert not kernel.path(LAST).exists()
+
+
 def test_a_sysctl_that_does_not_take_is_an_error(kernel: Machine) -> None:
     """A container may not set every one of them."""
     kernel.stub("sysctl", 'echo "vm.swappiness = 60"')

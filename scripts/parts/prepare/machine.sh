@@ -72,7 +72,7 @@ measured=" "
 check_room() {
   local directory device free inodes
   directory=$(nearest "$1")
-  device=$(stat --format %d "$directory")
+  device=$(stat --dereference --format %d "$directory")
   [[ $measured != *" $device "* ]] || return 0
   measured+="$device "
   free=$(free_disk_mib "$directory")
