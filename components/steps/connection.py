@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,7 +81,35 @@ def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
             next_command=f"ssh-keygen -t ed25519 -f {ssh.private_key_file}, or remove the setting to use the SSH agent",
         )
         raise pulumi.RunError(str(problem))
-    return pulumi.Output.secret(ssh.private_key_file.read_text())
+    content = ssh.private_key_file.read_text(errors="replace")
+    seen = _unusable(content)
+    if seen:
+        problem = Problem(
+            "ssh.privateKeyFile",
+            expected=f"a private key in {ssh.private_key_file} that OpenSSH wrote, without a passphrase",
+            seen=seen,
+            next_command=f"ssh-add {str(ssh.private_key_file).removesuffix('.pub')}, and remove the setting: the SSH agent"
+            " signs; or a key of its own, without a passphrase: ssh-keygen -t ed25519 -N '' -f NEW",
+        )
+        raise pulumi.RunError(str(problem))
+    return pulumi.Output.secret(content)
+
+
+def _unusable(key: str) -> str | None:
+    """Words for a file that the command provider cannot sign with, and of which OpenSSH would say less; else None."""
+    if key.startswith("PuTTY-User-Key-File"):
+        return "a key of PuTTY: puttygen exports it for OpenSSH"
+    if key.startswith(("ssh-", "ecdsa-")):
+        return "a public key; the private one has the same name without .pub"
+    body = "".join(line for line in key.splitlines() if not line.startswith("-----"))
+    is_encrypted = "ENCRYPTED" in key
+    if "BEGIN OPENSSH PRIVATE KEY" in key:
+        try:
+            # PROTOCOL.key of OpenSSH: the name of the cipher follows the magic as a string with its length.
+            is_encrypted = not base64.b64decode(body).startswith(b"openssh-key-v1\0\0\0\0\x04none")
+        except binascii.Error:
+            return "a key that was cut short, or altered"
+    return "a key with a passphrase, for which nobody can be asked" if is_encrypted else None
 
 
 def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:

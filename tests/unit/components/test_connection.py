@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
+import subprocess
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,6 +64,38 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     stack["ssh"] = {"knownHostsFile": str(known_hosts), "port": port}
     settings = parse_settings(stack)
     assert connection.host_key_of(settings.control_planes[0], settings.ssh) == f"{KEY}22"
+
+
+def key_of_openssh(directory: Path, *options: str) -> Path:
+    """A new key pair."""
+    path = directory / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-f", path, *options], check=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix", "seen"),
+    [
+        (("-N", ""), "", None),
+        (("-N", "", "-m", "PEM"), "", None),
+        (("-N", "", "-m", "PKCS8"), "", None),
+        (("-N", "secret"), "", "a key with a passphrase, for which nobody can be asked"),
+        (("-N", "secret", "-m", "PEM"), "", "a key with a passphrase, for which nobody can be asked"),
+        (("-N", "secret", "-m", "PKCS8"), "", "a key with a passphrase, for which nobody can be asked"),
+        (("-N", ""), ".pub", "a public key; the private one has the same name without .pub"),
+    ],
+)
+def test_a_private_key_that_the_provider_cannot_use_is_refused_before_anything_is_touched(
+    tmp_path: Path, options: tuple[str, ...], suffix: str, seen: str | None
+) -> None:
+    """Most people have a passphrase. OpenSSH says only that the login was denied, and the advice would be wrong."""
+    key = key_of_openssh(tmp_path, *options)
+    settings = parse_settings(smallest() | {"ssh": {"privateKeyFile": f"{key}{suffix}"}})
+    if seen is None:
+        connection.connection_of(settings.control_planes[0], settings.ssh)
+        return
+    with pytest.raises(pulumi.RunError, match=re.escape(f"saw {seen}\n  Next: ssh-add {key}, and remove")):
+        connection.connection_of(settings.control_planes[0], settings.ssh)
 
 
 def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
