@@ -88,8 +88,8 @@ def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
             "ssh.privateKeyFile",
             expected=f"a private key in {ssh.private_key_file} that OpenSSH wrote, without a passphrase",
             seen=seen,
-            next_command=f"ssh-add {str(ssh.private_key_file).removesuffix('.pub')}, and remove the setting: the SSH agent"
-            " signs; or a key of its own, without a passphrase: ssh-keygen -t ed25519 -N '' -f NEW",
+            next_command=f"ssh-add {str(ssh.private_key_file).removesuffix('.pub')}, and remove the setting: the SSH"
+            " agent signs; or a key of its own, without a passphrase: ssh-keygen -t ed25519 -N '' -f NEW",
         )
         raise pulumi.RunError(str(problem))
     return pulumi.Output.secret(content)
