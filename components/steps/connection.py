@@ -11,7 +11,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.settings import Bastion, Host, Ssh
-from components.settings.known_hosts import known_host_key, without_comment
+from components.settings.known_hosts import known_host_key, known_host_keys, without_comment
 from problem import Problem
 
 
@@ -45,15 +45,14 @@ def host_key_of(host: Host, ssh: Ssh) -> str:
 
 def is_same_machine(recorded: Mapping[str, Any], host: Host, ssh: Ssh) -> bool:
     """True where a recorded connection leads to the same machine, whatever the private key."""
-    now = {
-        "host": str(host.address),
-        "user": host.user or ssh.user,
-        "port": host.port or ssh.port,
-        # A line of known_hosts may have a comment.
-        "hostKey": without_comment(host_key_of(host, ssh)),
-    }
-    there = {**recorded, "hostKey": without_comment(str(recorded.get("hostKey")))}
-    return all(there.get(name) == value for name, value in now.items())
+    port = host.port or ssh.port
+    now = {"host": str(host.address), "user": host.user or ssh.user, "port": port}
+    keys = [host_key_of(host, ssh)]
+    if not host.host_key and ssh.known_hosts_file:
+        keys += known_host_keys(ssh.known_hosts_file, str(host.address), port)
+    # A line of known_hosts may have a comment.
+    is_known = without_comment(str(recorded.get("hostKey"))) in {without_comment(key) for key in keys}
+    return is_known and all(recorded.get(name) == value for name, value in now.items())
 
 
 def changed_ssh_settings(recorded: Mapping[str, Any], ssh: Ssh) -> list[str]:

@@ -68,6 +68,10 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         "bad permissions": ("a private key that only its owner may read", f"chmod 600 {ssh.private_key_file}"),
         "unable to authenticate": key_is_refused,
         "Permission denied": key_is_refused,
+        "no common algorithm for host key": (
+            "a host key of type Ed25519 or ECDSA: with one of RSA the command provider speaks to old servers alone",
+            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin it",
+        ),
         "host key mismatch": other_host_key,
         "Host key verification failed": other_host_key,
     }

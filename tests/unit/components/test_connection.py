@@ -98,6 +98,32 @@ def test_a_private_key_that_the_provider_cannot_use_is_refused_before_anything_i
         connection.connection_of(settings.control_planes[0], settings.ssh)
 
 
+RSA = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ"
+
+
+@pytest.mark.parametrize(
+    ("keys", "taken"),
+    [
+        ([RSA, f"{KEY}22"], f"{KEY}22"),
+        ([f"{KEY}22", RSA], f"{KEY}22"),
+        ([RSA, RSA], RSA),
+        ([f"{KEY}1", f"{KEY}2"], f"{KEY}1"),
+    ],
+)
+def test_a_key_of_rsa_is_the_last_choice_of_a_known_hosts_file(tmp_path: Path, keys: list[str], taken: str) -> None:
+    """ssh-keyscan prints it first, and no server of today signs with it as the command provider wants."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text("".join(f"192.0.2.11 {key}\n" for key in keys))
+    stack = smallest() | {"ssh": {"knownHostsFile": str(known_hosts)}}
+    del stack["hosts"]["node1"]["hostKey"]
+    settings = parse_settings(stack)
+    host = settings.control_planes[0]
+    assert connection.host_key_of(host, settings.ssh) == taken
+    for key in keys:
+        recorded = {"host": "192.0.2.11", "user": "root", "port": 22, "hostKey": key}
+        assert connection.is_same_machine(recorded, host, settings.ssh), "an earlier version recorded the first one"
+
+
 def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
     """One step of a host."""
     step = Step(name, host.name, host)
@@ -116,6 +142,10 @@ def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
         ("after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.2:22: i/o timeout", "expected an answer"),
         ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
         ("wait: remote command exited without exit status or exit signal", "expected the SSH session to last"),
+        (
+            "ssh: handshake failed: ssh: no common algorithm for host key; we offered: [ssh-rsa], peer offered: [x]",
+            "expected a host key of type Ed25519 or ECDSA",
+        ),
         ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
         ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
         ("sudo: a password is required", "expected sudo without a password for admin"),
