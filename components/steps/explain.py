@@ -66,6 +66,10 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
             "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
         ),
         "bad permissions": ("a private key that only its owner may read", f"chmod 600 {ssh.private_key_file}"),
+        "Too many authentication failures": (
+            "the key of the stack among the first that the SSH agent offers: a server refuses after six",
+            "ssh-add -l; ssh-add -D, then ssh-add the one key; or ssh.privateKeyFile",
+        ),
         "unable to authenticate": key_is_refused,
         "Permission denied": key_is_refused,
         "no common algorithm for host key": (

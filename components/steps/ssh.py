@@ -22,7 +22,10 @@ from components.steps.result import result_of
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
 CONNECTION_FAILED = 255
 """Exit status of ssh itself."""
-REFUSALS = ("Permission denied", "Host key verification failed", "bad permissions")
+REFUSALS = (
+    *("Permission denied", "Host key verification failed", "bad permissions"),
+    "Too many authentication failures",
+)
 """Words of OpenSSH for failures that another attempt would repeat."""
 PAUSE_SECONDS = 2
 NO_SSH = 127

@@ -136,6 +136,10 @@ def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
         ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
         ("dial unix /tmp/ssh-x/agent.1: connect: connection refused", "expected the SSH agent to answer"),
         (
+            "ssh: handshake failed: ssh: disconnect, reason 2: Too many authentication failures",
+            "expected the key of the stack among the first that the SSH agent offers",
+        ),
+        (
             "after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.1:5->192.0.2.2:22: connection reset",
             "expected its SSH server to talk to this address",
         ),
