@@ -24,7 +24,7 @@ def test_the_proxy_that_curl_has_of_root_is_not_asked_for_the_machine_itself(
     monkeypatch.setenv("HOME", str(machine.path("/home")))
     machine.script("look", '. "$LIBRARY/lib/lib.sh"\n. "$LIBRARY/lib/kubelet.sh"\nkubelet_is_healthy\n')
     with listening(answer) as (port, _):
-        machine.replace("lib/kubelet", "127.0.0.1:10248", f"127.0.0.1:{port}")
+        machine.write("/var/lib/kubelet/config.yaml", f"healthzBindAddress: 127.0.0.1\nhealthzPort: {port}\n")
         finished = machine.run("look")
     assert finished.status == 0, finished.stderr
 
