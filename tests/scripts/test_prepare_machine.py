@@ -536,3 +536,24 @@ def test_a_machine_without_a_release_is_refused_where_a_repository_needs_it(soun
     assert sound.run_part("machine", MACHINE_VALUES).status == 0
     sound.write("/etc/os-release", "ID=debian\nVERSION_CODENAME=trixie\n")
     assert sound.run_part("machine", needs_release).status == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "is_fine"),
+    [
+        ("05-cilium.conflist", False),
+        ("87-podman-bridge.conflist", False),
+        ("10-calico.conflist", True),
+        ("x.bak", True),
+    ],
+)
+def test_the_pod_network_of_another_cluster_is_found_before_anything_is_changed(
+    sound: Machine, name: str, is_fine: bool
+) -> None:
+    """`kubeadm reset` leaves it: each node would be Ready with it, and no pod would start."""
+    path = sound.write(f"/etc/cni/net.d/{name}", "{}")
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert (finished.status == 0) == is_fine, finished.stderr
+    assert is_fine or f"saw {path}\n  Next: rm {path}, of a cluster that was there before" in finished.stderr
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node may have another one beside Calico's"

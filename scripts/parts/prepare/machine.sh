@@ -2,8 +2,9 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
-#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/release.sh lib/resolver.sh
+#   ROLE VIP; lib/cni.sh lib/containerd_package.sh lib/kubeadm.sh lib/release.sh lib/resolver.sh
 
+. "$LIBRARY/lib/cni.sh"
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/release.sh"
@@ -203,6 +204,14 @@ check_name_servers() {
     "resolvectl status; tell systemd-resolved the servers of /etc/resolv.conf, or: systemctl disable --now systemd-resolved"
 }
 
+check_pod_networks() {
+  local others
+  [[ ! -e $KUBELET_CONF ]] && ! is_marked "$PREPARED_MARK" || return 0
+  others=$(other_pod_networks | paste --serial --delimiters ' ')
+  [[ -z $others ]] || find_wrong "no pod network in $CNI but Calico, which the cluster gets" "$others" \
+    "rm $others, of a cluster that was there before; a container engine that needs its own: move it to another directory"
+}
+
 check_memory
 check_cpus
 check_mounts
@@ -217,6 +226,7 @@ check_vip
 check_containerd
 check_release
 check_name_servers
+check_pod_networks
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR
