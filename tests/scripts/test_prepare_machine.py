@@ -557,3 +557,26 @@ def test_the_pod_network_of_another_cluster_is_found_before_anything_is_changed(
     assert is_fine or f"saw {path}\n  Next: rm {path}, of a cluster that was there before" in finished.stderr
     sound.write("/etc/kubernetes/kubelet.conf", "")
     assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node may have another one beside Calico's"
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        ('KUBELET_EXTRA_ARGS="--node-ip=192.168.56.109"\n', "--node-ip=192.168.56.109"),
+        ("KUBELET_EXTRA_ARGS=--v=4 --node-ip 192.168.56.109 --max-pods=9\n", "--node-ip=192.168.56.109"),
+        ("KUBELET_EXTRA_ARGS='--hostname-override=template'\n", "--hostname-override=template"),
+        ("# KUBELET_EXTRA_ARGS=--node-ip=192.168.56.109\nKUBELET_EXTRA_ARGS=\n", None),
+        ('KUBELET_EXTRA_ARGS="--node-ip=192.0.2.11 --hostname-override node1 --v 4"\n', None),
+    ],
+)
+def test_arguments_of_the_kubelet_that_the_guide_wrote_are_found_on_a_clone(
+    sound: Machine, content: str, seen: str | None
+) -> None:
+    """They override the address that the stack gives to the node; where the two agree they stay."""
+    path = sound.write("/etc/default/kubelet", content)
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert (finished.status == 0) == (seen is None), finished.stderr
+    if seen:
+        assert f"expected no arguments in {path} that override those of the stack,\n  saw {seen}\n" in finished.stderr
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node runs with them: drift names them"

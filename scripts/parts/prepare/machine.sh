@@ -2,11 +2,13 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
-#   ROLE VIP; lib/cni.sh lib/containerd_package.sh lib/kubeadm.sh lib/release.sh lib/resolver.sh
+#   ROLE VIP; lib/cni.sh lib/containerd_package.sh lib/kubeadm.sh lib/kubelet_arguments.sh lib/release.sh
+#   lib/resolver.sh
 
 . "$LIBRARY/lib/cni.sh"
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/kubelet_arguments.sh"
 . "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/resolver.sh"
 
@@ -212,6 +214,14 @@ check_pod_networks() {
     "rm $others, of a cluster that was there before; a container engine that needs its own: move it to another directory"
 }
 
+check_kubelet_arguments() {
+  local others
+  [[ ! -e $KUBELET_CONF ]] || return 0
+  others=$(overriding_arguments)
+  [[ -z $others ]] || find_wrong "no arguments in $KUBELET_DEFAULTS that override those of the stack" "${others//$'\n'/ }" \
+    "take them out of KUBELET_EXTRA_ARGS in $KUBELET_DEFAULTS"
+}
+
 check_memory
 check_cpus
 check_mounts
@@ -227,6 +237,7 @@ check_containerd
 check_release
 check_name_servers
 check_pod_networks
+check_kubelet_arguments
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR
