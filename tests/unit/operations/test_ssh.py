@@ -97,7 +97,7 @@ def test_output_of_the_login_is_no_output_of_the_script(programs: Path) -> None:
 def test_sudo_speaks_english(programs: Path) -> None:
     """Its errors are known by their words, and machines are installed in many languages."""
     program(
-        programs, "sudo", '[ "$LC_ALL" = C ] && echo "sudo: a password is required" || echo "sudo：需要密码"; exit 1'
+        programs, "sudo", '[ "$LC_ALL" = C ] && echo "sudo: a password is required" || echo "sudo: 需要密码"; exit 1'
     )
     (programs / "ssh").write_text(
         '#!/bin/sh\nexport LC_ALL=zh_CN.UTF-8\nfor last; do :; done\nexec sh -c "$last" >&2\n'
