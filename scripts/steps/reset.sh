@@ -82,15 +82,15 @@ mounts_below() {
   printf '%b' "$mounts"
 }
 
-# unmount_volumes: kubeadm leaves what it cannot unmount. Below such a directory are the data of somebody's volume.
-unmount_volumes() {
+# unmount_below DIRECTORY: what is mounted there is not what a reset deletes.
+unmount_below() {
   local directory mounts mount
-  directory=$(realpath --canonicalize-missing /var/lib/kubelet)
+  directory=$(realpath --canonicalize-missing "$1")
   mounts=$(mounts_below "$directory")
   while read -r mount; do
     [[ -n $mount ]] || continue
     umount "$mount" 2>"$STAGING/umount" ||
-      fail "no volume of a pod to be mounted any more, whose data a reset would delete" "$(<"$STAGING/umount")" \
+      fail "nothing to be mounted below $1 any more, where a reset would delete it" "$(<"$STAGING/umount")" \
         "on $HOST_NAME: fuser --mount --verbose '$mount'; umount '$mount'; then pulumi up"
   done <<<"$mounts"
 }
@@ -112,7 +112,10 @@ empty() {
   find "$directory" -mindepth 1 "${stays[@]}" -delete
 }
 
-unmount_volumes
+# Volumes of pods, which kubeadm leaves where it cannot unmount them, have data of others. Calico mounts the cgroups of the
+# machine at /run/calico/cgroup, whatever its mode: its container ebpf-bootstrap. No file there can be deleted.
+unmount_below /var/lib/kubelet
+unmount_below /var/run/calico
 for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico \
   /var/log/{calico,kubernetes}; do
   empty "$directory"

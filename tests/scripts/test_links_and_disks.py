@@ -132,6 +132,19 @@ def test_a_reset_deletes_no_data_of_a_volume_that_is_still_mounted(owned: Machin
     assert list(owned.path("/var/lib/kubelet").iterdir()) == []
 
 
+def test_a_reset_unmounts_the_cgroups_that_calico_mounted(owned: Machine) -> None:
+    """Nobody can delete a file of theirs: no host would ever leave its stack without a reboot."""
+    cgroups = owned.path("/var/run/calico/cgroup")
+    cgroups.mkdir(parents=True)
+    (cgroups / "cgroup.procs").touch()
+    owned.write("/proc/mounts", f"none {cgroups} cgroup2 rw,relatime 0 0\n")
+    owned.stub("umount", ': >"$ROOT/proc/mounts"; rm "$1/cgroup.procs"')
+    owned.stub("find", f'[[ ! -e {cgroups}/cgroup.procs ]] || exit 1; exec {shutil.which("find")} "$@"')
+    finished = owned.run("reset", RESET)
+    assert finished.status == 0, finished.stderr
+    assert not cgroups.exists()
+
+
 @pytest.mark.parametrize("point", ["/var/log/kubernetes/audit", "/var/lib/etcd/wal/disk", SNAPSHOTS])
 def test_a_reset_empties_a_disk_below_its_directories_and_leaves_the_mount_point(owned: Machine, point: str) -> None:
     """No program deletes a directory on which a disk is mounted."""
