@@ -438,8 +438,8 @@ def test_a_load_balancer_that_is_not_there_is_missed_before_anything_is_changed(
 
 ESSENTIAL = {
     "base": "awk bash cmp dpkg dpkg-query find flock getent grep hostname mountpoint sed xargs",
-    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc printf"
-    " readlink realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
+    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc paste"
+    " printf readlink realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
     "apt": "apt-cache apt-get",
 }
 """Programs that every Debian has: of packages that are essential, or needed by these, and of apt."""
@@ -455,6 +455,7 @@ def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(so
     parts = "".join(f'. "$LIBRARY/parts/prepare/{name}.sh"\n' for name in PARTS_BEFORE_PROGRAMS)
     sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
     values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}
+    values["API_HOST"] = ""
     sound.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
     finished = sound.run("parts", values)
     assert (finished.status, finished.stderr) == (0, "")
@@ -580,3 +581,26 @@ def test_arguments_of_the_kubelet_that_the_guide_wrote_are_found_on_a_clone(
         assert f"expected no arguments in {path} that override those of the stack,\n  saw {seen}\n" in finished.stderr
     sound.write("/etc/kubernetes/kubelet.conf", "")
     assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node runs with them: drift names them"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_fine"),
+    [
+        ("192.0.2.11 api.dev.internal", False),
+        ("192.0.2.11\tx api.dev.internal # of the old cluster", False),
+        ("127.0.0.1 api.dev.internal", True),
+        ("#192.0.2.11 api.dev.internal", True),
+        ("192.0.2.11 node1 # api.dev.internal", True),
+        ("192.0.2.11 old.api.dev.internal", True),
+    ],
+)
+def test_a_line_that_leads_the_api_elsewhere_is_found_before_anything_is_changed(
+    machine: Machine, line: str, is_fine: bool
+) -> None:
+    """Of a worker with a load balancer, past which it would ask one control plane for ever."""
+    files = [File("/etc/hosts", "192.0.2.11\tnode1\n127.0.0.1\tapi.dev.internal\n")]
+    block = "# begin pulumi-kubeadm\n192.0.2.11\tapi.dev.internal\n# end pulumi-kubeadm\n"
+    machine.write("/etc/hosts", f"127.0.0.1 localhost\n{line}\n{block}")
+    finished = machine.run_part("endpoint_lines", {"API_HOST": "api.dev.internal"}, files)
+    assert (finished.status == 0) == is_fine, finished.stderr
+    assert is_fine or f"but that of the stack,\n  saw {line}\n" in finished.stderr

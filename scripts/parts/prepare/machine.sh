@@ -2,13 +2,11 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
-#   ROLE VIP; lib/cni.sh lib/containerd_package.sh lib/kubeadm.sh lib/kubelet_arguments.sh lib/release.sh
-#   lib/resolver.sh
+#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/left_by_others.sh lib/release.sh lib/resolver.sh
 
-. "$LIBRARY/lib/cni.sh"
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
-. "$LIBRARY/lib/kubelet_arguments.sh"
+. "$LIBRARY/lib/left_by_others.sh"
 . "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/resolver.sh"
 
@@ -204,22 +202,6 @@ check_name_servers() {
   is_of_resolved "$file" && ! has_name_servers "$file" && has_name_servers /etc/resolv.conf || return 0
   find_wrong "name servers in $file, from which pods get theirs" "none: systemd-resolved knows none" \
     "resolvectl status; tell systemd-resolved the servers of /etc/resolv.conf, or: systemctl disable --now systemd-resolved"
-}
-
-check_pod_networks() {
-  local others
-  [[ ! -e $KUBELET_CONF ]] && ! is_marked "$PREPARED_MARK" || return 0
-  others=$(other_pod_networks | paste --serial --delimiters ' ')
-  [[ -z $others ]] || find_wrong "no pod network in $CNI but Calico, which the cluster gets" "$others" \
-    "rm $others, of a cluster that was there before; a container engine that needs its own: move it to another directory"
-}
-
-check_kubelet_arguments() {
-  local others
-  [[ ! -e $KUBELET_CONF ]] || return 0
-  others=$(overriding_arguments)
-  [[ -z $others ]] || find_wrong "no arguments in $KUBELET_DEFAULTS that override those of the stack" "${others//$'\n'/ }" \
-    "take them out of KUBELET_EXTRA_ARGS in $KUBELET_DEFAULTS"
 }
 
 check_memory

@@ -52,8 +52,8 @@ refuse_other_entries() {
       "on $HOST_NAME: rm ${others[*]}, or take the entry out of it; this stack writes its own, with the key that it names"
 }
 
-# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file, in either of its two formats: an entry is a line,
-# or the lines up to an empty one.
+# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file, in either of its two formats: an entry is a
+# line, or the lines up to an empty one.
 has_entry() {
   awk -v address="${2#*://}" -v suite="$3" '
     function end_entry() {
