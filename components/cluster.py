@@ -23,6 +23,7 @@ from components.objects.pull_secrets import RegistrySecrets
 from components.review.addons import refuse_wrong_addons, warn_of_hooks
 from components.review.clones import warn_of_clones
 from components.review.departures import warn_of_votes
+from components.review.direct_way import warn_of_proxy
 from components.review.eviction import warn_of_eviction
 from components.review.expiry import expiry_dates, warn_of_expiry
 from components.review.parallelism import warn_of_few_slots
@@ -102,6 +103,7 @@ class Cluster(pulumi.ComponentResource):
         warn_of_eviction(settings)
         warn_of_expiry(wanted)
         warn_of_few_slots(wanted)
+        warn_of_proxy(settings)
         refuse_silent_machines(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)

@@ -24,6 +24,16 @@ UNSUPPORTED = {
 }
 """Settings that kubeadm accepts, but that would break a later upgrade, renewal or reset; and the reason."""
 
+UNSUPPORTED_FLAGS = {
+    "apiServer": {"secure-port": "nodes and programs find each API server at port 6443"},
+    "etcd.local": {
+        "data-dir": "kubeadm mounts no other directory for etcd: its data would be gone with its container",
+        "initial-cluster-state": "the program sets it, so that no etcd begins an empty cluster",
+        "force-new-cluster": "etcd would forget its other members at each start",
+    },
+}
+"""Arguments that would break the cluster, by the part whose they are; and the reason."""
+
 OF_SECURITY = {
     "encryption": {"encryption-provider-config", "experimental-encryption-provider-config"},
     "audit": {"audit-policy-file", *(f"audit-log-{name}" for name in ("path", "maxage", "maxbackup", "maxsize"))},
@@ -139,7 +149,7 @@ def _versions(settings: Settings) -> Iterator[str]:
 def _extra_arguments(settings: Settings) -> Iterator[str]:
     """kubeadm reads a list of names and values from v1beta4 on, and a mapping before; each value is a string."""
     is_list = kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta4")
-    for part, content in settings.cluster.cluster_configuration.items():
+    for part, content in _parts(settings.cluster.cluster_configuration):
         arguments = content.get("extraArgs") if isinstance(content, dict) else None
         if arguments is None:
             continue
@@ -153,6 +163,16 @@ def _extra_arguments(settings: Settings) -> Iterator[str]:
             yield f'{path}: values are strings, such as `v: "4"`, found {arguments!r}'
         else:
             yield from _removed_flags(part, flags_of(content), settings.cluster.kubernetes_version)
+            for flag in set(flags_of(content)) & UNSUPPORTED_FLAGS.get(part, {}).keys():
+                yield f"{path}: remove {flag}: {UNSUPPORTED_FLAGS[part][flag]}"
+
+
+def _parts(configuration: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Parts of a ClusterConfiguration that may have arguments, by path."""
+    yield from configuration.items()
+    etcd = configuration.get("etcd")
+    if isinstance(etcd, dict):
+        yield "etcd.local", etcd.get("local")
 
 
 def _removed_flags(part: str, flags: list[str], version: str) -> Iterator[str]:

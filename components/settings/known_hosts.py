@@ -8,18 +8,27 @@ import hashlib
 import hmac
 from pathlib import Path
 
+SIGNS_WITH_SHA_1 = "ssh-rsa "
+"""Beginning of an RSA key: the command provider lets it sign with SHA-1 alone, which OpenSSH refuses since 8.8."""
+
 
 def known_host_key(file: Path, address: str, port: int) -> str | None:
-    """Type and key of the first line for an address whose key is not revoked; None without such a line."""
+    """Type and key of the first line for an address, of an RSA key only where it has no other; None without a line."""
+    keys = known_host_keys(file, address, port)
+    return next((key for key in keys if not key.startswith(SIGNS_WITH_SHA_1)), keys[0] if keys else None)
+
+
+def known_host_keys(file: Path, address: str, port: int) -> list[str]:
+    """Type and key of each line for an address whose key is not revoked: a machine has several keys."""
     wanted = address if port == 22 else f"[{address}]:{port}"
-    revoked = revoked_keys(file)
+    revoked, found = revoked_keys(file), list[str]()
     for line in file.read_text(errors="replace").splitlines():
         names, _, key = line.strip().partition(" ")
         if names.startswith(("#", "@")) or without_comment(key) in revoked:
             continue
         if any(_matches(name, wanted) for name in names.split(",")):
-            return key.strip()
-    return None
+            found.append(key.strip())
+    return found
 
 
 def revoked_keys(file: Path) -> set[str]:

@@ -11,7 +11,14 @@ from components.settings._types import LARGEST, Model
 
 Sysctls = dict[
     Annotated[str, StringConstraints(pattern=_patterns.SYSCTL)],
-    int | Annotated[str, StringConstraints(pattern=_patterns.SYSCTL_VALUE)] | None,
+    int
+    | Annotated[
+        str,
+        StringConstraints(pattern=_patterns.SYSCTL_VALUE),
+        # The kernel shows a tab between numbers, as `sysctl` does, and hosts compare with a space.
+        AfterValidator(lambda value: value.replace("\t", " ")),
+    ]
+    | None,
 ]
 Module = Annotated[
     str, StringConstraints(pattern=_patterns.MODULE), AfterValidator(lambda name: name.replace("-", "_"))

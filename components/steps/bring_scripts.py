@@ -6,6 +6,8 @@ The state is rewritten at each step, so text in the state costs time: with the s
 
 from __future__ import annotations
 
+import time
+
 import pulumi
 
 from components.settings import Ssh
@@ -17,6 +19,10 @@ from components.steps.wanted import Wanted
 from components.steps.watch import Watch
 from problem import Problem
 
+CLOCK_TOLERANCE_SECONDS = 300
+SAY_CLOCK = "[[ -e /etc/kubernetes/kubelet.conf ]] || date +%s\n"
+"""A machine that is no node yet prints its time, before it may wait for another run."""
+
 
 def bring_scripts(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
     """A hook before `prepare` that installs this version of the scripts on the host, and its shared files, verified.
@@ -27,12 +33,35 @@ def bring_scripts(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
     async def bring(arguments: pulumi.ResourceHookArgs) -> None:
         step, ssh = wanted.step_of(arguments.name), wanted.settings.ssh
         text = install_scripts(identity=wanted.identity, files=step.shared_files)
+        if step.host.role == "control-plane":
+            text = f"{SAY_CLOCK}{text}"
+        began = time.time()
         answer = await run_as_root(step.host, ssh, text, attempts=ssh.dial_error_limit)
-        if answer.status != 0:
-            raise pulumi.RunError(str(_problem(step, ssh, answer.log)))
+        problem = _problem(step, ssh, answer.log) if answer.status != 0 else _clock_problem(step, answer.output, began)
+        if problem:
+            raise pulumi.RunError(str(problem))
         watch.begins(step)
 
     return pulumi.ResourceHook(wanted.resource_name("scripts"), bring)
+
+
+def _clock_problem(step: Step, output: str, began: float) -> Problem | None:
+    """The problem of a control plane whose clock is wrong: by it the certificates of a new cluster are not valid yet.
+
+    Args:
+        step: the first step of the host.
+        output: its time, in seconds; nothing of a node.
+        began: the time here before it was asked.
+    """
+    said = output.strip()
+    if not said.isdecimal() or began - CLOCK_TOLERANCE_SECONDS <= int(said) <= time.time() + CLOCK_TOLERANCE_SECONDS:
+        return None
+    return Problem(
+        f"{step.host.name}: {step.name}",
+        expected=f"a clock within {CLOCK_TOLERANCE_SECONDS} s of the one where Pulumi runs",
+        seen=f"{int(said) - int(began)} s of difference",
+        next_command=f"date -u, on {step.host.name} and here; timedatectl set-ntp true on the one that is wrong",
+    )
 
 
 def _problem(step: Step, ssh: Ssh, log: str) -> Problem:

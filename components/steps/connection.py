@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +11,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.settings import Bastion, Host, Ssh
-from components.settings.known_hosts import known_host_key, without_comment
+from components.settings.known_hosts import known_host_key, known_host_keys, without_comment
 from problem import Problem
 
 
@@ -43,15 +45,14 @@ def host_key_of(host: Host, ssh: Ssh) -> str:
 
 def is_same_machine(recorded: Mapping[str, Any], host: Host, ssh: Ssh) -> bool:
     """True where a recorded connection leads to the same machine, whatever the private key."""
-    now = {
-        "host": str(host.address),
-        "user": host.user or ssh.user,
-        "port": host.port or ssh.port,
-        # A line of known_hosts may have a comment.
-        "hostKey": without_comment(host_key_of(host, ssh)),
-    }
-    there = {**recorded, "hostKey": without_comment(str(recorded.get("hostKey")))}
-    return all(there.get(name) == value for name, value in now.items())
+    port = host.port or ssh.port
+    now = {"host": str(host.address), "user": host.user or ssh.user, "port": port}
+    keys = [host_key_of(host, ssh)]
+    if not host.host_key and ssh.known_hosts_file:
+        keys += known_host_keys(ssh.known_hosts_file, str(host.address), port)
+    # A line of known_hosts may have a comment.
+    is_known = without_comment(str(recorded.get("hostKey"))) in {without_comment(key) for key in keys}
+    return is_known and all(recorded.get(name) == value for name, value in now.items())
 
 
 def changed_ssh_settings(recorded: Mapping[str, Any], ssh: Ssh) -> list[str]:
@@ -79,7 +80,35 @@ def _private_key(ssh: Ssh) -> pulumi.Output[str] | None:
             next_command=f"ssh-keygen -t ed25519 -f {ssh.private_key_file}, or remove the setting to use the SSH agent",
         )
         raise pulumi.RunError(str(problem))
-    return pulumi.Output.secret(ssh.private_key_file.read_text())
+    content = ssh.private_key_file.read_text(errors="replace")
+    seen = _unusable(content)
+    if seen:
+        problem = Problem(
+            "ssh.privateKeyFile",
+            expected=f"a private key in {ssh.private_key_file} that OpenSSH wrote, without a passphrase",
+            seen=seen,
+            next_command=f"ssh-add {str(ssh.private_key_file).removesuffix('.pub')}, and remove the setting: the SSH"
+            " agent signs; or a key of its own, without a passphrase: ssh-keygen -t ed25519 -N '' -f NEW",
+        )
+        raise pulumi.RunError(str(problem))
+    return pulumi.Output.secret(content)
+
+
+def _unusable(key: str) -> str | None:
+    """Words for a file that the command provider cannot sign with, and of which OpenSSH would say less; else None."""
+    if key.startswith("PuTTY-User-Key-File"):
+        return "a key of PuTTY: puttygen exports it for OpenSSH"
+    if key.startswith(("ssh-", "ecdsa-")):
+        return "a public key; the private one has the same name without .pub"
+    body = "".join(line for line in key.splitlines() if not line.startswith("-----"))
+    is_encrypted = "ENCRYPTED" in key
+    if "BEGIN OPENSSH PRIVATE KEY" in key:
+        try:
+            # PROTOCOL.key of OpenSSH: the name of the cipher follows the magic as a string with its length.
+            is_encrypted = not base64.b64decode(body).startswith(b"openssh-key-v1\0\0\0\0\x04none")
+        except binascii.Error:
+            return "a key that was cut short, or altered"
+    return "a key with a passphrase, for which nobody can be asked" if is_encrypted else None
 
 
 def _proxy(bastion: Bastion, ssh: Ssh) -> remote.ProxyConnectionArgs:

@@ -70,8 +70,16 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
             "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
         ),
         "bad permissions": ("a private key that only its owner may read", f"chmod 600 {ssh.private_key_file}"),
+        "Too many authentication failures": (
+            "the key of the stack among the first that the SSH agent offers: a server refuses after six",
+            "ssh-add -l; ssh-add -D, then ssh-add the one key; or ssh.privateKeyFile",
+        ),
         "unable to authenticate": key_is_refused,
         "Permission denied": key_is_refused,
+        "no common algorithm for host key": (
+            "a host key of type Ed25519 or ECDSA: with one of RSA the command provider speaks to old servers alone",
+            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin it",
+        ),
         "host key mismatch": other_host_key,
         "Host key verification failed": other_host_key,
     }

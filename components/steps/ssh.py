@@ -20,9 +20,14 @@ from components.steps.connection import host_key_of
 from components.steps.result import result_of
 
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
+IN_ENGLISH = "env LC_ALL=C"
+"""Begins a command whose errors `explain.py` knows: sudo speaks the language of the machine."""
 CONNECTION_FAILED = 255
 """Exit status of ssh itself."""
-REFUSALS = ("Permission denied", "Host key verification failed", "bad permissions")
+REFUSALS = (
+    *("Permission denied", "Host key verification failed", "bad permissions"),
+    "Too many authentication failures",
+)
 """Words of OpenSSH for failures that another attempt would repeat."""
 PAUSE_SECONDS = 2
 NO_SSH = 127
@@ -158,7 +163,7 @@ async def _run(command: list[str], text: str) -> Answer:
 @contextmanager
 def _command(host: Host, ssh: Ssh) -> Iterator[list[str]]:
     with _known_hosts_file(host, ssh) as known_hosts:
-        yield ["ssh", *_options(ssh, known_hosts), *_destination(host, ssh, known_hosts), RUN_AS_ROOT]
+        yield ["ssh", *_options(ssh, known_hosts), *_destination(host, ssh, known_hosts), f"{IN_ENGLISH} {RUN_AS_ROOT}"]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from components.host_files import File
+from components.host_files import File, api_server
 from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
@@ -17,6 +17,13 @@ from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
 CONNECTIONS_AT_ONCE = 16
+OTHER_FILES = {
+    StepName.REPOSITORIES: "/",
+    StepName.IMAGES: "/",
+    StepName.INIT: f"{api_server.FILES}/",
+    StepName.JOIN: f"{api_server.FILES}/",
+}
+"""Steps beside `prepare` that leave files on a host, all for root alone, and the directory of these files."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +54,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _check(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | Problem:
     """The differences of a host, or the problem that keeps it from being checked."""
-    steps = [recorded.get((host.name, name), "") for name in (StepName.REPOSITORIES, StepName.IMAGES)]
-    with_passwords = [each for step in steps for each in inputs_of(step).files.items()]
-    secret_files = [File(path, content, mode="0600") for path, content in with_passwords]
-    text = rerun(recorded[host.name, StepName.PREPARE], "drift", secret_files)
+    files = [
+        File(path, content, mode="0600")
+        for step, below in OTHER_FILES.items()
+        for path, content in inputs_of(recorded.get((host.name, step), "")).files.items()
+        if path.startswith(below)
+    ]
+    text = rerun(recorded[host.name, StepName.PREPARE], "drift", files)
     try:
         return run_as_root(host, settings.ssh, text).output
     except StepError as error:

@@ -15,6 +15,8 @@ from components.settings import Settings
 from problem import Problem, StepError
 
 LOOPBACK_NAMES = {"localhost"}
+RUN = Path("/run/containers")
+"""Directory of a directory with logins for each user without a session."""
 
 
 class Skopeo:
@@ -121,18 +123,24 @@ def is_loopback(registry: str) -> bool:
 
 def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str, str]]:
     """Logins that `skopeo login`, `podman login` or `docker login` keep in a file; the stack's logins override them."""
-    run_time = os.environ.get("XDG_RUNTIME_DIR", f"/run/containers/{os.getuid()}")
-    files = [
-        Path.home() / ".docker" / "config.json",
-        Path(os.environ.get("REGISTRY_AUTH_FILE", f"{run_time}/containers/auth.json")),
-    ]
     found: dict[str, dict[str, str]] = {}
-    for file in files:
+    for file in _login_files():
         found |= _kept_in(file)
     for name, password in passwords.items():
         pair = f"{settings.containerd.registries[name].username}:{password}"
         found[name] = {"auth": base64.b64encode(pair.encode()).decode()}
     return found
+
+
+def _login_files() -> list[Path]:
+    """The files of logins, the one that counts most last: getAuthFilePaths in containers/image, pkg/docker/config."""
+    variables = os.environ
+    docker = Path(variables.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    lasting = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers" / "auth.json"
+    # A root without a session of systemd has no such variable, as in a job of CI.
+    session = variables.get("XDG_RUNTIME_DIR")
+    of_session = Path(session, "containers") if session else RUN / str(os.getuid())
+    return [docker, lasting, Path(variables.get("REGISTRY_AUTH_FILE") or of_session / "auth.json")]
 
 
 def _kept_in(file: Path) -> dict[str, dict[str, str]]:

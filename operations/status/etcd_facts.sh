@@ -10,12 +10,13 @@ newest_bundle() {
   local directory whose day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
   directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
   whose="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/owner")-$(first_line_of "$STATE/host-name")"
-  # One whose time is to come is of a clock that was wrong.
-  find "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
+  # One whose time is to come is of a clock that was wrong. A file server that is down never answers.
+  timeout "$ANSWER_SECONDS" find -H "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
     tail --lines 1 | cut --delimiter ' ' --fields 2-
 }
 
-BUNDLE=$(newest_bundle) || true # a directory that was deleted has none
+LOOKED=0
+BUNDLE=$(newest_bundle) || LOOKED=$? # a directory that was deleted has none
 
 ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true # then no members are listed, which is said
 
@@ -48,7 +49,11 @@ members() {
 
 if [[ -e $STATE/initialized ]]; then
   fact initialized_age "$(age_of "$STATE/initialized")"
-  if [[ -f $BUNDLE ]]; then fact bundle_age "$(age_of "$BUNDLE")"; fi
+  if ((LOOKED == 124)); then
+    fact bundle_failure "no answer of the directory of bundles within $ANSWER_SECONDS s"
+  elif [[ -f $BUNDLE ]]; then
+    fact bundle_age "$(age_of "$BUNDLE")"
+  fi
   if systemctl --quiet is-failed kubernetes-backup.service; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi

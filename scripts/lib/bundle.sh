@@ -119,9 +119,11 @@ seal() {
   fi
 }
 
+# pack: others may write in the directory of the bundles. A file or a link of theirs does not get the keys of the cluster.
 pack() {
+  rm -f "$BUNDLE.new"
   tar --create --gzip --directory "$ETCD_DATA" "${ETCD_SNAPSHOT##*/}" \
-    --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | seal >"$BUNDLE.new"
+    --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | (set -o noclobber && seal >"$BUNDLE.new")
 }
 
 # whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity
@@ -138,7 +140,7 @@ whose_bundle() {
 own_bundles() {
   local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]' whose
   whose=$(whose_bundle)
-  find "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$whose-${day}T${time}Z$1" | sort --reverse |
+  find -H "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$whose-${day}T${time}Z$1" | sort --reverse |
     awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }
 
@@ -186,7 +188,7 @@ make_bundle() {
   said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
   snapshot_is_whole "$ETCD_SNAPSHOT" || refuse_snapshot
   { write_sums && pack && sync "$BUNDLE.new"; } 2>"$STAGING/etcdctl" || refuse_snapshot
-  mv "$BUNDLE.new" "$BUNDLE"
+  mv --no-target-directory "$BUNDLE.new" "$BUNDLE"
   sync "$directory"
   rm "$ETCD_SNAPSHOT"
   changed "etcd is saved: $BUNDLE"

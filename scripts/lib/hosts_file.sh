@@ -13,6 +13,21 @@ CLOUD_HOSTS=/etc/cloud/templates/hosts.debian.tmpl
 CLOUD_NAME=/etc/cloud/cloud.cfg.d/99-pulumi-kubeadm.cfg
 CLOUD_COMMENT="#pulumi-kubeadm#" # begins the lines that prepare comments out
 
+# other_endpoints NAME WANTED: lines of /etc/hosts outside of the block that lead the name elsewhere than the file WANTED does.
+# They come first, and programs may try each address.
+other_endpoints() {
+  awk -v name="$1" -v begin="$HOSTS_BEGIN" -v end="$HOSTS_END" '
+    NR == FNR { if ($2 == name) wanted = $1; next }
+    $0 == begin { is_ours = 1 }
+    $0 == end { is_ours = 0 }
+    !is_ours && wanted != "" && $1 != wanted {
+      line = $0
+      sub(/#.*/, "")
+      for (i = 2; i <= NF; i++) if ($i == name) print line
+    }
+  ' "$2" /etc/hosts
+}
+
 # replace FILE CONTENT: as a whole, also after a power cut.
 replace() {
   cp --preserve "$1" "$1.new"

@@ -25,7 +25,7 @@ of_this_cluster() {
 check_clock() {
   local there clock_there seconds
   # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
-  there=$(curl --silent --insecure --head --max-time 20 "$API_SERVER/livez" |
+  there=$(curl_directly --silent --insecure --head --max-time 20 "$API_SERVER/livez" |
     sed --quiet --regexp-extended 's/^date: (.*[^\r])\r?$/\1/Ip') || return 0
   [[ -n $there ]] || return 0
   clock_there=$(date --date "$there" +%s)
@@ -40,7 +40,7 @@ check_clock() {
 # with_token METHOD PATH: HTTP status of a request with the join token; the body of the answer is in $STAGING/answer.
 with_token() {
   printf 'Authorization: Bearer %s\n' "$INVITED_TOKEN" >"$STAGING/header"
-  curl --silent --show-error --max-time 20 --output "$STAGING/answer" --write-out '%{http_code}' --request "$1" \
+  curl_directly --silent --show-error --max-time 20 --output "$STAGING/answer" --write-out '%{http_code}' --request "$1" \
     --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
 }
 

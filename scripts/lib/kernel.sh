@@ -22,5 +22,47 @@ sysctl_value() {
   tr --squeeze-repeats '[:space:]' ' ' <"$file" | sed 's/ $//'
 }
 
+SYSCTLS=/etc/sysctl.d/99-kubernetes.conf
+# A boot reads the files of all directories by the order of their names, and the last one counts.
+LAST_SYSCTLS=/etc/sysctl.d/zz-pulumi-kubeadm.conf
+
 # wanted_sysctls: NAME=VALUE, one a line, of the staged file.
-wanted_sysctls() { sed --quiet 's/ = /=/p' "$STAGING/files/etc/sysctl.d/99-kubernetes.conf"; }
+wanted_sysctls() { sed --quiet 's/ = /=/p' "$STAGING/files$SYSCTLS"; }
+
+# stage_last_sysctls: lay a file ready that a boot reads last, where a file of others comes after that of the stack and has
+# another value, such as /etc/sysctl.conf: Debian has a link 99-sysctl.conf to it.
+stage_last_sysctls() {
+  local file name later=()
+  is_staged "$SYSCTLS" || return 0
+  for file in /etc/sysctl.d/*.conf /run/sysctl.d/*.conf /usr/lib/sysctl.d/*.conf; do
+    name=${file##*/}
+    if [[ -f $file && $name > ${SYSCTLS##*/} && $name != "${LAST_SYSCTLS##*/}" ]]; then later+=("$file"); fi
+  done
+  if ((${#later[@]} > 0)) && differ_in_sysctls "$STAGING/files$SYSCTLS" "${later[@]}"; then
+    cp --preserve "$STAGING/files$SYSCTLS" "$STAGING/files$LAST_SYSCTLS"
+  fi
+}
+
+# differ_in_sysctls FILE OTHER...: whether one of the others has another value for a setting of the file. In a name the first of
+# `.` and `/` separates, and the other one stands for a dot.
+differ_in_sysctls() {
+  awk '
+    /^[[:space:]]*[#;]/ || !/=/ {next}
+    {
+      name = value = $0
+      sub(/=.*/, "", name)
+      gsub(/[[:space:]]|^[[:space:]]*-/, "", name)
+      if (match(name, /[.\/]/) && substr(name, RSTART, 1) == ".") {
+        gsub("/", " ", name)
+        gsub(/[.]/, "/", name)
+        gsub(" ", ".", name)
+      }
+      sub(/^[^=]*=[[:space:]]*/, "", value)
+      gsub(/[[:space:]]+/, " ", value)
+      sub(/ $/, "", value)
+      if (NR == FNR) wanted[name] = value
+      else if (name in wanted && wanted[name] != value) is_other = 1
+    }
+    END {exit !is_other}
+  ' "$@"
+}

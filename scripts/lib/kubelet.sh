@@ -4,7 +4,12 @@
 
 KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
-kubelet_is_healthy() { curl --silent --fail --max-time 5 http://127.0.0.1:10248/healthz; }
+kubelet_is_healthy() {
+  local address port
+  address=$(sed --quiet 's/^healthzBindAddress: *//p' "$KUBELET_CONFIG")
+  port=$(sed --quiet 's/^healthzPort: *//p' "$KUBELET_CONFIG")
+  curl_directly --silent --fail --max-time 5 "http://${address:-127.0.0.1}:${port:-10248}/healthz"
+}
 
 # put_back_kubelet_configuration: put the configuration back that a change found, where it was cut short or failed.
 put_back_kubelet_configuration() {

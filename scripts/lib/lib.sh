@@ -96,6 +96,9 @@ remove_leftovers() {
 REQUEST_TIMEOUT=20s
 kubectl() { command kubectl "$@" --request-timeout="$REQUEST_TIMEOUT"; }
 
+# curl_directly ARGUMENT...: without the options in ~/.curlrc, by which root may reach other networks through a proxy.
+curl_directly() { curl --disable "$@"; }
+
 # free_disk_mib DIRECTORY: of its file system.
 free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 

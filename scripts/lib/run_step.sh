@@ -3,6 +3,8 @@
 # Needs: DRAIN_TIMEOUT_SECONDS; lib/owner.sh
 
 export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
+# Preferences of root for kubectl, in ~/.kube/kuberc, may let it ask before it deletes: nobody answers, and kubectl succeeds.
+export KUBERC=off
 # sudo hands on the proxy of /etc/environment: kubeadm would give it to the pods of the control plane, and requests to the API
 # would go there. Only what fetches packages and keys gets it.
 MACHINE_PROXY=$(env | grep --ignore-case --extended-regexp '^(https?|ftp|all|no)_proxy=') || true # none is the rule

@@ -7,8 +7,8 @@
 keep_unsynced() {
   local files
   files=$(
-    find "$MANIFESTS" "$PKI" /etc/kubernetes/*.conf -type f
-    find "$(dirname "$KUBELET_CONFIG")" -maxdepth 1 -type f -regex '.*\.\(yaml\|env\)'
+    find -H "$MANIFESTS" "$PKI" /etc/kubernetes/*.conf -type f
+    find -H "$(dirname "$KUBELET_CONFIG")" -maxdepth 1 -type f -regex '.*\.\(yaml\|env\)'
   )
   rm -rf "$UNSYNCED_BEFORE.new"
   mkdir "$UNSYNCED_BEFORE.new"

@@ -2,13 +2,15 @@
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
 # Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
-#   lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
+#   lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh
+#   lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/keyrings.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kernel.sh"
+. "$LIBRARY/lib/kubelet_arguments.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/vip.sh"
@@ -111,6 +113,12 @@ look_at_packages() {
   done
 }
 
+look_at_kubelet_arguments() {
+  local seen
+  seen=$(overriding_arguments)
+  [[ -z $seen ]] || differs "$KUBELET_DEFAULTS" "no argument that overrides those of the stack" "${seen//$'\n'/ }"
+}
+
 look_at_services() {
   local service name services=(containerd kubelet)
   ! is_staged "$LOAD_BALANCER_CONFIG" || services+=("$LOAD_BALANCER_UNIT")
@@ -132,5 +140,6 @@ look_at_files
 look_at_keyrings
 look_at_kernel
 look_at_packages
+look_at_kubelet_arguments
 look_at_services
 step_is_done

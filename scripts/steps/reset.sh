@@ -75,10 +75,50 @@ links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(
 for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
-# Some of these may be mount points, which stay.
+# mounts_below DIRECTORY: one a line, those that were mounted last first. The kernel writes a blank as `\040`.
+mounts_below() {
+  local mounts
+  mounts=$(awk -v below="$1/" 'index($2, below) == 1 {print $2}' /proc/mounts | tac)
+  printf '%b' "$mounts"
+}
+
+# unmount_below DIRECTORY: what is mounted there is not what a reset deletes.
+unmount_below() {
+  local directory mounts mount
+  directory=$(realpath --canonicalize-missing "$1")
+  mounts=$(mounts_below "$directory")
+  while read -r mount; do
+    [[ -n $mount ]] || continue
+    umount "$mount" 2>"$STAGING/umount" ||
+      fail "nothing to be mounted below $1 any more, where a reset would delete it" "$(<"$STAGING/umount")" \
+        "on $HOST_NAME: fuser --mount --verbose '$mount'; umount '$mount'; then pulumi up"
+  done <<<"$mounts"
+}
+
+# empty DIRECTORY [NAME]: its content goes, but for the file of this name. The directory may be a mount point, or a link to one
+# elsewhere, and stays; so does a mount point below it, without its content.
+empty() {
+  local directory mounts path stays=()
+  [[ -d $1 ]] || return 0
+  directory=$(realpath "$1")
+  [[ -z ${2:-} ]] || stays=(! -path "$directory/$2")
+  mounts=$(mounts_below "$directory")
+  while read -r path; do
+    until [[ -z $path || $path == "$directory" ]]; do
+      stays+=(! -path "$path")
+      path=${path%/*}
+    done
+  done <<<"$mounts"
+  find "$directory" -mindepth 1 "${stays[@]}" -delete
+}
+
+# Volumes of pods, which kubeadm leaves where it cannot unmount them, have data of others. Calico mounts the cgroups of the
+# machine at /run/calico/cgroup, whatever its mode: its container ebpf-bootstrap. No file there can be deleted.
+unmount_below /var/lib/kubelet
+unmount_below /var/run/calico
 for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico \
   /var/log/{calico,kubernetes}; do
-  [[ ! -d $directory ]] || find "$directory" -mindepth 1 -delete
+  empty "$directory"
 done
 
 for package in kubeadm kubelet kubectl; do
@@ -103,8 +143,10 @@ systemctl --quiet unmask swap.target
 systemctl daemon-reload
 rm -rf "$LOGS"
 # The mark of the owner goes last: without it a reset that was cut short would find nothing to do.
-find "$STATE" -mindepth 1 ! -path "$STATE/$OWNER_MARK" -delete
+empty "$STATE" "$OWNER_MARK"
 sync "$STATE"
-rm -rf "$STATE"
+# Bundles may lie on a disk of their own.
+mounts=$(mounts_below "$STATE")
+if [[ -z $mounts ]]; then rm -rf "$STATE"; else forget "$OWNER_MARK"; fi
 changed "the machine is reset"
 step_is_done

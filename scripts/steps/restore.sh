@@ -10,7 +10,7 @@ there=() next="kubeadm reset --force; rm -rf /etc/cni/net.d /var/lib/etcd/* /etc
 for path in "$ADMIN_CONF" "$KUBELET_CONF" "$MANIFESTS" "$PKI" /var/lib/etcd "$STATE/$INITIALIZED_MARK"; do
   [[ -e $path || -L $path ]] || continue
   # Directories may be those of a package, or of a disk.
-  file=$(find "$path" ! -type d -print -quit 2>"$STAGING/find") ||
+  file=$(find -H "$path" ! -type d -print -quit 2>"$STAGING/find") ||
     fail "$path to be legible" "$(<"$STAGING/find")" "ls -lR $path"
   [[ -z $file ]] || there+=("$file")
 done

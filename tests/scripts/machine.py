@@ -49,7 +49,8 @@ class Machine:
         self._stubs.mkdir()
         (root / "etc").mkdir()
         (root / "proc").mkdir()
-        (root / "proc" / "uptime").symlink_to("/proc/uptime")
+        for name in ("mounts", "uptime"):
+            (root / "proc" / name).symlink_to(f"/proc/{name}")
         # Never that of the host of the tests: a rule of a test would refuse its clients.
         self.stub("iptables-save", 'if [[ -e $ROOT/detour ]]; then sed "s/^-I/-A/" "$ROOT/detour"; fi')
         self.stub(

@@ -48,6 +48,9 @@ def test_a_worker_joins_once(worker: Machine) -> None:
     assert first.status == 0, first.stderr
     calls = worker.calls()
     assert len([call for call in calls if call.startswith("kubeadm join --config ")]) == 1
+    assert all(call.startswith("curl --disable ") for call in calls if call.startswith("curl ")), (
+        "root may have a .curlrc"
+    )
     assert "0123456789abcdef" not in "".join(calls)
     assert not worker.path("/etc/kubernetes/kubeadm/discovery.conf").exists()
     worker.write("/etc/kubernetes/kubeadm/discovery.conf", "token: left by a power cut")

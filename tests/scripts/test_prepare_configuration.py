@@ -176,6 +176,16 @@ def test_the_hosts_of_the_stack_are_added_to_etc_hosts(named: Machine) -> None:
     )
 
 
+def test_a_machine_without_d_bus_gets_its_name(named: Machine) -> None:
+    """Now, and for the next boot; hostnamectl cannot ask there."""
+    named.stub("hostnamectl", 'echo "Failed to connect to bus: No such file or directory" >&2; exit 1')
+    named.stub("hostname", '[[ $# == 0 ]] || echo "$1" >"$ROOT/name"; cat "$ROOT/name"')
+    finished = named.run_part_twice("host_names", NO_NAME, hosts_file("192.0.2.11\tnode1\n"))
+    assert finished.stderr == ""
+    assert named.path("/etc/hostname").read_text() == "node1\n"
+    assert named.path("/name").read_text() == "node1\n"
+
+
 def test_the_block_in_etc_hosts_is_replaced_and_not_repeated(named: Machine) -> None:
     """What someone added below it stays too."""
     assert named.run_part("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n")).status == 0

@@ -66,6 +66,43 @@ def test_modules_and_sysctls_that_hold_are_left_alone(kernel: Machine) -> None:
     assert (finished.stderr, kernel.calls()) == ("", [])
 
 
+LATER = "/etc/sysctl.d/99-sysctl.conf"
+LAST = "/etc/sysctl.d/zz-pulumi-kubeadm.conf"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "differs"),
+    [
+        (LATER, "#vm.swappiness=10\nvm.max_map_count=262144\n", False),
+        (LATER, "; x\nvm.swappiness=0\nnet.ipv4.tcp_rmem=4096\t131072  6291456\n", False),
+        (LATER, "net.ipv4.ip_forward=0\n", True),
+        (LATER, " -net/ipv4/ip_forward = 0 \n", True),
+        ("/run/sysctl.d/99-z.conf", "vm.swappiness = 60\n", True),
+        ("/etc/sysctl.d/10-early.conf", "vm.swappiness = 60\n", False),
+    ],
+)
+def test_sysctls_hold_after_a_reboot_where_a_later_file_has_others(
+    kernel: Machine, path: str, content: str, differs: bool
+) -> None:
+    """Images that were hardened turn forwarding off in /etc/sysctl.conf, to which 99-sysctl.conf is a link."""
+    kernel.script(
+        "both",
+        '. "$LIBRARY/lib/lib.sh"\n. "$LIBRARY/parts/prepare/leftovers.sh"\n. "$LIBRARY/parts/prepare/kernel.sh"',
+    )
+    values = {"MODULES": "", "KEYRINGS": ""}
+    kernel.write(path, content)
+    for _ in range(2):
+        finished = kernel.run("both", values, KERNEL_FILES)
+        assert finished.status == 0, finished.stderr
+        assert kernel.path(LAST).exists() == differs
+    assert finished.stderr == "", "the second run changes nothing"
+    if differs:
+        assert kernel.path(LAST).read_text() == SYSCTLS
+    kernel.path(path).unlink()
+    assert kernel.run("both", values, KERNEL_FILES).status == 0
+    assert not kernel.path(LAST).exists()
+
+
 def test_a_sysctl_that_does_not_take_is_an_error(kernel: Machine) -> None:
     """A container may not set every one of them."""
     kernel.stub("sysctl", 'echo "vm.swappiness = 60"')
@@ -398,8 +435,8 @@ def test_a_load_balancer_that_is_not_there_is_missed_before_anything_is_changed(
 
 ESSENTIAL = {
     "base": "awk bash cmp dpkg dpkg-query find flock getent grep hostname mountpoint sed xargs",
-    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc printf"
-    " readlink realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
+    "coreutils": "basename cat chmod comm cp cut df dirname env head install ln ls mkdir mktemp mv nproc paste"
+    " printf readlink realpath rm sha256sum sleep sort stat sync tail timeout touch tr true uname wc",
     "apt": "apt-cache apt-get",
 }
 """Programs that every Debian has: of packages that are essential, or needed by these, and of apt."""
@@ -415,6 +452,7 @@ def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(so
     parts = "".join(f'. "$LIBRARY/parts/prepare/{name}.sh"\n' for name in PARTS_BEFORE_PROGRAMS)
     sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
     values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}
+    values["API_HOST"] = ""
     sound.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
     finished = sound.run("parts", values)
     assert (finished.status, finished.stderr) == (0, "")
@@ -496,3 +534,70 @@ def test_a_machine_without_a_release_is_refused_where_a_repository_needs_it(soun
     assert sound.run_part("machine", MACHINE_VALUES).status == 0
     sound.write("/etc/os-release", "ID=debian\nVERSION_CODENAME=trixie\n")
     assert sound.run_part("machine", needs_release).status == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "is_fine"),
+    [
+        ("05-cilium.conflist", False),
+        ("87-podman-bridge.conflist", False),
+        ("10-calico.conflist", True),
+        ("x.bak", True),
+    ],
+)
+def test_the_pod_network_of_another_cluster_is_found_before_anything_is_changed(
+    sound: Machine, name: str, is_fine: bool
+) -> None:
+    """`kubeadm reset` leaves it: each node would be Ready with it, and no pod would start."""
+    path = sound.write(f"/etc/cni/net.d/{name}", "{}")
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert (finished.status == 0) == is_fine, finished.stderr
+    assert is_fine or f"saw {path}\n  Next: rm {path}, of a cluster that was there before" in finished.stderr
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node may have another one beside Calico's"
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        ('KUBELET_EXTRA_ARGS="--node-ip=192.168.56.109"\n', "--node-ip=192.168.56.109"),
+        ("KUBELET_EXTRA_ARGS=--v=4 --node-ip 192.168.56.109 --max-pods=9\n", "--node-ip=192.168.56.109"),
+        ("KUBELET_EXTRA_ARGS='--hostname-override=template'\n", "--hostname-override=template"),
+        ("# KUBELET_EXTRA_ARGS=--node-ip=192.168.56.109\nKUBELET_EXTRA_ARGS=\n", None),
+        ('KUBELET_EXTRA_ARGS="--node-ip=192.0.2.11 --hostname-override node1 --v 4"\n', None),
+    ],
+)
+def test_arguments_of_the_kubelet_that_the_guide_wrote_are_found_on_a_clone(
+    sound: Machine, content: str, seen: str | None
+) -> None:
+    """They override the address that the stack gives to the node; where the two agree they stay."""
+    path = sound.write("/etc/default/kubelet", content)
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert (finished.status == 0) == (seen is None), finished.stderr
+    if seen:
+        assert f"expected no arguments in {path} that override those of the stack,\n  saw {seen}\n" in finished.stderr
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node runs with them: drift names them"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_fine"),
+    [
+        ("192.0.2.11 api.dev.internal", False),
+        ("192.0.2.11\tx api.dev.internal # of the old cluster", False),
+        ("127.0.0.1 api.dev.internal", True),
+        ("#192.0.2.11 api.dev.internal", True),
+        ("192.0.2.11 node1 # api.dev.internal", True),
+        ("192.0.2.11 old.api.dev.internal", True),
+    ],
+)
+def test_a_line_that_leads_the_api_elsewhere_is_found_before_anything_is_changed(
+    machine: Machine, line: str, is_fine: bool
+) -> None:
+    """Of a worker with a load balancer, past which it would ask one control plane for ever."""
+    files = [File("/etc/hosts", "192.0.2.11\tnode1\n127.0.0.1\tapi.dev.internal\n")]
+    block = "# begin pulumi-kubeadm\n192.0.2.11\tapi.dev.internal\n# end pulumi-kubeadm\n"
+    machine.write("/etc/hosts", f"127.0.0.1 localhost\n{line}\n{block}")
+    finished = machine.run_part("endpoint_lines", {"API_HOST": "api.dev.internal"}, files)
+    assert (finished.status == 0) == is_fine, finished.stderr
+    assert is_fine or f"but that of the stack,\n  saw {line}\n" in finished.stderr

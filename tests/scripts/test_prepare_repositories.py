@@ -227,6 +227,10 @@ OURS = f"deb [signed-by=/etc/apt/keyrings/containerd.asc] {ADDRESS} bookworm sta
         ("docker.list", f"deb {ADDRESS} bullseye stable\n", False),
         ("docker.list", f"deb {ADDRESS}-security bookworm stable\n", False),
         ("docker.list.save", f"deb {ADDRESS} bookworm stable\n", False),
+        ("two.sources", f"URIs: http://x\nSuites: y\nEnabled: no\n\nURIs: {ADDRESS}\nSuites: bookworm\n", True),
+        ("two.sources", f"Enabled: False\nURIs: {ADDRESS}\nSuites: bookworm\n\nURIs: http://x\nSuites: y\n", False),
+        ("two.sources", f"URIs: {ADDRESS}\nSuites: bullseye\n\nURIs: http://x\nSuites: bookworm\n", False),
+        ("two.list", f"deb {ADDRESS} bullseye stable\ndeb http://x bookworm main\n", False),
     ],
 )
 def test_a_repository_that_another_file_has_is_named_before_anything_is_written(

@@ -293,3 +293,12 @@ def test_drift_shows_swap_that_the_next_boot_turns_on(looked_at: Machine) -> Non
     looked_at.write("/etc/fstab", "")
     looked_at.write("/off", "swap.target\n")
     assert drift(looked_at) == "unit swap.target: expected masked, saw static\n"
+
+
+def test_drift_shows_arguments_that_override_those_of_the_stack(looked_at: Machine) -> None:
+    """The kubelet has another name or address from its next start on."""
+    looked_at.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--v=4"\n')
+    assert drift(looked_at) == ""
+    looked_at.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--hostname-override=other --v=4"\n')
+    expected = "no argument that overrides those of the stack"
+    assert drift(looked_at) == f"/etc/default/kubelet: expected {expected}, saw --hostname-override=other\n"

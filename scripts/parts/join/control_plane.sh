@@ -25,7 +25,7 @@ JOIN_CONFIGURATION=$STAGING/config.yaml # with the key of the certificates, and 
 # node may have been deleted by hand: it registers again.
 control_plane_is_complete() {
   local members empty
-  empty=$(find "$MANIFESTS" "$PKI" /etc/kubernetes/*.conf -type f -empty) && [[ -z $empty ]] || return 1
+  empty=$(find -H "$MANIFESTS" "$PKI" /etc/kubernetes/*.conf -type f -empty) && [[ -z $empty ]] || return 1
   members=$(etcd_members) || return 1
   awk -v address="$NODE_IP" '$2 == address && $3 != "-" && $4 == "false" {found = 1} END {exit !found}' <<<"$members" &&
     has_all_of_kubeadm
@@ -51,7 +51,7 @@ write_join_configuration() {
 clean_up_half_done() {
   rm -f "$ADMIN_CONF"
   run_kubeadm "kubeadm reset --force" reset --force
-  [[ ! -d /var/lib/etcd ]] || find /var/lib/etcd -mindepth 1 -delete
+  [[ ! -d /var/lib/etcd ]] || find -H /var/lib/etcd -mindepth 1 -delete
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"
   forget "$INITIALIZED_MARK"

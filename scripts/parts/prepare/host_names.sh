@@ -7,9 +7,20 @@
 . "$LIBRARY/lib/kube_proxy.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 
+# set_host_name: hostnamectl needs D-Bus, which a small installation lacks.
+set_host_name() {
+  hostnamectl set-hostname "$HOST_NAME" 2>/dev/null && return
+  printf '%s\n' "$HOST_NAME" >/etc/hostname.new
+  chmod 0644 /etc/hostname.new
+  sync /etc/hostname.new
+  mv /etc/hostname.new /etc/hostname
+  sync /etc
+  hostname "$HOST_NAME"
+}
+
 name=$(hostname)
 if [[ $name != "$HOST_NAME" ]]; then
-  hostnamectl set-hostname "$HOST_NAME"
+  set_host_name
   changed "host name is $HOST_NAME"
 fi
 

@@ -30,10 +30,11 @@ done <<<"$sysctls"
 [[ -z $unknown ]] ||
   fail "a kernel that has the sysctls of the stack" "none of the name ${unknown% }" \
     "name the module that has it in system.modules of the stack file, or set it to null in system.sysctl"
-put /etc/sysctl.d/99-kubernetes.conf
+put "$SYSCTLS"
+if is_staged "$LAST_SYSCTLS"; then put "$LAST_SYSCTLS"; fi
 if ! sysctls_hold; then
   # Only this file: a sysctl of the distribution that this kernel lacks must not end the step.
-  sysctl --quiet --load /etc/sysctl.d/99-kubernetes.conf >&2
+  sysctl --quiet --load "$SYSCTLS" >&2
   changed "sysctls are set"
 fi
 seen_sysctls() {

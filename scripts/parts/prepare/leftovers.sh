@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Files that prepare put earlier and no longer stages are deleted.
-# Needs: KEYRINGS; lib/network_manager.sh
+# Needs: KEYRINGS; lib/kernel.sh lib/network_manager.sh
 
 # A keyring that is fetched later is among the files of this step, too.
 while read -r path _ url; do
   if [[ $url == http* ]]; then install -D /dev/null "$STAGING/files$path"; fi
 done <<<"$KEYRINGS"
 . "$LIBRARY/lib/network_manager.sh"
+. "$LIBRARY/lib/kernel.sh"
 stage_network_manager
+stage_last_sysctls
 remove_leftovers

@@ -2,10 +2,12 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
-#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/name_servers.sh lib/release.sh lib/resolver.sh
+#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/left_by_others.sh lib/name_servers.sh lib/release.sh
+#   lib/resolver.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/left_by_others.sh"
 . "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/name_servers.sh"
 . "$LIBRARY/lib/resolver.sh"
@@ -73,7 +75,7 @@ measured=" "
 check_room() {
   local directory device free inodes
   directory=$(nearest "$1")
-  device=$(stat --format %d "$directory")
+  device=$(stat --dereference --format %d "$directory")
   [[ $measured != *" $device "* ]] || return 0
   measured+="$device "
   free=$(free_disk_mib "$directory")
@@ -224,6 +226,8 @@ check_vip
 check_containerd
 check_release
 check_name_servers
+check_pod_networks
+check_kubelet_arguments
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2
   trap - ERR

@@ -9,7 +9,7 @@ owner=$(mark "$OWNER_MARK")
 found=
 for directory in /etc/kubernetes /var/lib/etcd; do
   [[ -z $found && -d $directory ]] || continue
-  found=$(find "$directory" -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit)
+  found=$(find -H "$directory" -mindepth 1 \( -name '*.conf' -o -name '*.yaml' -o -name member \) -print -quit)
 done
 if [[ -z $owner && -n $found ]]; then
   fail "a machine without Kubernetes" "a file of another cluster: $found" \

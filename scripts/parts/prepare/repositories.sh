@@ -52,11 +52,18 @@ refuse_other_entries() {
       "on $HOST_NAME: rm ${others[*]}, or take the entry out of it; this stack writes its own, with the key that it names"
 }
 
-# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file, in either of its two formats.
+# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file, in either of its two formats: an entry is a
+# line, or the lines up to an empty one.
 has_entry() {
   awk -v address="${2#*://}" -v suite="$3" '
+    function end_entry() {
+      if (has_address && has_suite && !is_off) found = 1
+      has_address = has_suite = is_off = 0
+    }
+    BEGIN { wanted = address; sub(/[/]+$/, "", wanted) }
     /^[[:space:]]*#/ { next }
-    /^Enabled:[[:space:]]*no/ { is_off = 1 }
+    /^[[:space:]]*$/ { end_entry() }
+    tolower($0) ~ /^enabled:[[:space:]]*(no|false|without|off|disable|0)[[:space:]]*$/ { is_off = 1 }
     {
       for (i = 1; i <= NF; i++) {
         word = $i
@@ -66,8 +73,8 @@ has_entry() {
         if ($i == suite) has_suite = 1
       }
     }
-    BEGIN { wanted = address; sub(/[/]+$/, "", wanted) }
-    END { exit !(has_address && has_suite && !is_off) }
+    FILENAME ~ /[.]list$/ { end_entry() }
+    END { end_entry(); exit !found }
   ' "$1"
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -75,7 +76,20 @@ def test_the_hook_installs_the_scripts_for_this_cluster(monkeypatch: pytest.Monk
     """A connection that is dropped is tried as often as the stack file says."""
     host = parse_settings(smallest()).control_planes[0]
     text = install_scripts(identity="0123456789abcdef", files=files_of(host, parse_settings(smallest())).shared)
-    assert bring(monkeypatch, Answer(0, "", "")) == [("node1", text, 8)]
+    assert bring(monkeypatch, Answer(0, "", "")) == [("node1", f"{bring_scripts.SAY_CLOCK}{text}", 8)]
+
+
+@pytest.mark.parametrize(("seconds", "is_fine"), [(-240, True), (240, True), (-360, False), (7200, False)])
+def test_the_clock_of_a_new_control_plane_is_that_of_here(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, is_fine: bool
+) -> None:
+    """It signs the authority of the cluster: nobody would trust that before the clock of the machine has come."""
+    answer = Answer(0, f"{int(time.time()) + seconds}\n", "")
+    if is_fine:
+        bring(monkeypatch, answer)
+        return
+    with pytest.raises(pulumi.RunError, match=r"node1: prepare: expected a clock within 300 s of the one where Pulumi"):
+        bring(monkeypatch, answer)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
+import subprocess
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,6 +66,64 @@ def test_a_host_key_is_found_in_the_known_hosts_file(tmp_path: Path, port: int, 
     assert connection.host_key_of(settings.control_planes[0], settings.ssh) == f"{KEY}22"
 
 
+def key_of_openssh(directory: Path, *options: str) -> Path:
+    """A new key pair."""
+    path = directory / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-f", path, *options], check=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix", "seen"),
+    [
+        (("-N", ""), "", None),
+        (("-N", "", "-m", "PEM"), "", None),
+        (("-N", "", "-m", "PKCS8"), "", None),
+        (("-N", "secret"), "", "a key with a passphrase, for which nobody can be asked"),
+        (("-N", "secret", "-m", "PEM"), "", "a key with a passphrase, for which nobody can be asked"),
+        (("-N", "secret", "-m", "PKCS8"), "", "a key with a passphrase, for which nobody can be asked"),
+        (("-N", ""), ".pub", "a public key; the private one has the same name without .pub"),
+    ],
+)
+def test_a_private_key_that_the_provider_cannot_use_is_refused_before_anything_is_touched(
+    tmp_path: Path, options: tuple[str, ...], suffix: str, seen: str | None
+) -> None:
+    """Most people have a passphrase. OpenSSH says only that the login was denied, and the advice would be wrong."""
+    key = key_of_openssh(tmp_path, *options)
+    settings = parse_settings(smallest() | {"ssh": {"privateKeyFile": f"{key}{suffix}"}})
+    if seen is None:
+        connection.connection_of(settings.control_planes[0], settings.ssh)
+        return
+    with pytest.raises(pulumi.RunError, match=re.escape(f"saw {seen}\n  Next: ssh-add {key}, and remove")):
+        connection.connection_of(settings.control_planes[0], settings.ssh)
+
+
+RSA = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ"
+
+
+@pytest.mark.parametrize(
+    ("keys", "taken"),
+    [
+        ([RSA, f"{KEY}22"], f"{KEY}22"),
+        ([f"{KEY}22", RSA], f"{KEY}22"),
+        ([RSA, RSA], RSA),
+        ([f"{KEY}1", f"{KEY}2"], f"{KEY}1"),
+    ],
+)
+def test_a_key_of_rsa_is_the_last_choice_of_a_known_hosts_file(tmp_path: Path, keys: list[str], taken: str) -> None:
+    """ssh-keyscan prints it first, and no server of today signs with it as the command provider wants."""
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.write_text("".join(f"192.0.2.11 {key}\n" for key in keys))
+    stack = smallest() | {"ssh": {"knownHostsFile": str(known_hosts)}}
+    del stack["hosts"]["node1"]["hostKey"]
+    settings = parse_settings(stack)
+    host = settings.control_planes[0]
+    assert connection.host_key_of(host, settings.ssh) == taken
+    for key in keys:
+        recorded = {"host": "192.0.2.11", "user": "root", "port": 22, "hostKey": key}
+        assert connection.is_same_machine(recorded, host, settings.ssh), "an earlier version recorded the first one"
+
+
 def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
     """One step of a host."""
     step = Step(name, host.name, host)
@@ -76,12 +136,20 @@ def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
         ("ssh: handshake failed: ssh: unable to authenticate", "expected user admin to be let in"),
         ("dial unix /tmp/ssh-x/agent.1: connect: connection refused", "expected the SSH agent to answer"),
         (
+            "ssh: handshake failed: ssh: disconnect, reason 2: Too many authentication failures",
+            "expected the key of the stack among the first that the SSH agent offers",
+        ),
+        (
             "after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.1:5->192.0.2.2:22: connection reset",
             "expected its SSH server to talk to this address",
         ),
         ("after 8 failed attempts: ssh: handshake failed: read tcp 192.0.2.2:22: i/o timeout", "expected an answer"),
         ("ssh: handshake failed: knownhosts: host key mismatch", "expected the SSH host key that the stack pins"),
         ("wait: remote command exited without exit status or exit signal", "expected the SSH session to last"),
+        (
+            "ssh: handshake failed: ssh: no common algorithm for host key; we offered: [ssh-rsa], peer offered: [x]",
+            "expected a host key of type Ed25519 or ECDSA",
+        ),
         ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
         ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
         ("sudo: a password is required", "expected sudo without a password for admin"),

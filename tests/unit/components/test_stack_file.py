@@ -16,7 +16,7 @@ from components.settings._patterns import WORDS
 from components.settings.known_hosts import known_host_key
 from components.settings.stack_file import SECTIONS, SettingsError, load_settings, parse_settings
 from local.paths import REPOSITORY
-from tests.unit.support.stacks import KEY, full, only_problem, problems, smallest, with_workers
+from tests.unit.support.stacks import KEY, Stack, full, only_problem, problems, smallest, with_workers
 
 
 def test_the_smallest_stack_needs_a_name_and_one_control_plane() -> None:
@@ -368,6 +368,39 @@ def test_a_flag_that_kubernetes_no_longer_knows_is_refused(part: str, flag: str,
         found = problems(stack)
         assert bool(found) == refused, found
         assert not refused or f"{part}.extraArgs: Kubernetes has no --{flag} since 1.{last_minor + 1}" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("part", "flag", "reason"),
+    [
+        ("apiServer", "secure-port", "at port 6443"),
+        ("etcd.local", "data-dir", "its data would be gone with its container"),
+        ("etcd.local", "initial-cluster-state", "the program sets it"),
+        ("etcd.local", "force-new-cluster", "forget its other members"),
+    ],
+)
+def test_a_flag_that_leads_away_from_what_scripts_rely_on_is_refused(part: str, flag: str, reason: str) -> None:
+    """In place of the setting of kubeadm, which is refused, too."""
+    content: Any = {"extraArgs": [{"name": flag, "value": "x"}]}
+    for name in reversed(part.split(".")):
+        content = {name: content}
+    (problem,) = problems(with_clusters_configuration(content))
+    assert problem.startswith(f"cluster.clusterConfiguration.{part}.extraArgs: remove {flag}: ")
+    assert reason in problem
+
+
+@pytest.mark.parametrize("arguments", [{"quota-backend-bytes": "9"}, [{"name": "quota-backend-bytes", "value": 9}]])
+def test_arguments_of_etcd_have_the_form_that_kubeadm_reads(arguments: Any) -> None:
+    """It would say so on the machine, where packages are installed already."""
+    (problem,) = problems(with_clusters_configuration({"etcd": {"local": {"extraArgs": arguments}}}))
+    assert problem.startswith("cluster.clusterConfiguration.etcd.local.extraArgs: ")
+
+
+def with_clusters_configuration(content: dict[str, Any]) -> Stack:
+    """A stack with a part of kubeadm's ClusterConfiguration."""
+    stack = smallest()
+    stack["cluster"]["clusterConfiguration"] = content
+    return stack
 
 
 def test_what_upgrades_and_resets_could_not_follow_is_refused() -> None:

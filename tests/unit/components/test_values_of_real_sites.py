@@ -268,6 +268,13 @@ def test_a_sysctl_of_the_stack_comes_to_those_of_the_guide() -> None:
     assert files_of(stack, "node2")[path].splitlines() == [*told[:3], told[4], "vm.overcommit_memory = 1"]
 
 
+def test_numbers_of_a_sysctl_may_have_the_tabs_that_the_kernel_prints() -> None:
+    """As copied from `sysctl --all`: hosts compare the value with one that has spaces, and would never find it set."""
+    stack = with_setting("system", sysctl={"net.ipv4.tcp_rmem": "4096\t131072\t6291456"})
+    content = files_of(stack, "node1")["/etc/sysctl.d/99-kubernetes.conf"]
+    assert "net.ipv4.tcp_rmem = 4096 131072 6291456\n" in content
+
+
 def test_modules_of_the_stack_come_to_those_of_the_guide_and_of_what_needs_them() -> None:
     """A sysctl of a module that is not loaded would end the preparation, at each boot too."""
     path = "/etc/modules-load.d/kubernetes.conf"

@@ -9,6 +9,7 @@ import pytest
 from components.settings import Host, Ssh
 from components.settings.stack_file import parse_settings
 from components.steps.ssh import Answer
+from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations import __main__
 from operations.hosts import _machine, drift, repair
@@ -43,10 +44,12 @@ class Hosts:
             (name, StepName.PREPARE): "export A=1\nrun_step prepare\n" for name in ("node1", "node2", "node4")
         }
         self.asked: list[str] = []
+        self.texts: dict[str, str] = {}
 
-    def run(self, host: Host, _: Ssh, __: str) -> Answer:
+    def run(self, host: Host, _: Ssh, text: str) -> Answer:
         """As run_as_root."""
         self.asked.append(host.name)
+        self.texts[host.name] = text
         answer = self.answers[host.name]
         if isinstance(answer, StepError):
             raise answer
@@ -69,6 +72,16 @@ def test_a_host_that_was_never_prepared_is_no_drift(hosts: Hosts, capsys: pytest
     assert __main__.main(["drift", "shop"]) == 0
     expected = "node1: as it should be\nnode2: as it should be\nnode3: not prepared yet: pulumi up --stack shop\n"
     assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize("step", [StepName.INIT, StepName.JOIN])
+def test_an_audit_policy_is_looked_at(hosts: Hosts, step: StepName) -> None:
+    """Without it the API server goes on, until it restarts. What a join leaves nowhere is not looked for."""
+    policy, invitation = "/etc/kubernetes/api-server/audit-policy-1.yaml", "/etc/kubernetes/kubeadm/invitation"
+    files = "".join(f"stage 0600 {path} x\n" for path in (policy, invitation))
+    hosts.recorded["node1", step] = f"export A=1\n{files}run_step {step}\n"
+    assert __main__.main(["drift", "shop"]) == 0
+    assert dict(inputs_of(hosts.texts["node1"]).files) == {policy: "x"}
 
 
 @pytest.mark.parametrize(

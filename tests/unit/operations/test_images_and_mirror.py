@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from components.addons import fetching
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from operations import __main__
-from operations.images import images, mirror
+from operations.images import _skopeo, images, mirror
 from operations.images._image_list import StackImage, mirrored_to, stack_images
 from operations.images._skopeo import Skopeo, is_loopback
 from problem import StepError
@@ -251,6 +252,30 @@ def test_an_image_with_tag_and_digest_is_read_by_the_digest_and_written_by_the_t
     skopeo.why_not(image)
     skopeo.copy(image, image)
     assert (tmp_path / "names").read_text().split() == [f"docker://{each}" for each in (read, read, read, written)]
+
+
+@pytest.mark.parametrize(
+    "file", ["session/containers/auth.json", f"run/{os.getuid()}/auth.json", ".config/containers/auth.json"]
+)
+def test_a_login_is_found_where_skopeo_and_podman_keep_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """Of a session, of root in a job of CI, which has none, and one that lasts: "log in, then again" has to help."""
+    monkeypatch.setattr(_skopeo, "RUN", tmp_path / "run")
+    for name in ("DOCKER_CONFIG", "XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    if "session" in file:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "session"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program(tmp_path, "skopeo", "exit 1")
+    logins = {"auths": {"hub.example.com": {"auth": "YTpi"}}}
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(json.dumps(logins))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    Skopeo(parse_settings(smallest()), {}, scratch)
+    assert json.loads((scratch / "auth.json").read_text()) == logins
 
 
 def test_a_rewrite_that_leads_to_the_target_already_stays(skopeo: type[FakeSkopeo], tmp_path: Path) -> None:

@@ -94,6 +94,20 @@ def test_output_of_the_login_is_no_output_of_the_script(programs: Path) -> None:
     assert run_as_root(stack.hosts["node1"], stack.ssh, "echo node\necho more\n").output == "node\nmore\n"
 
 
+def test_sudo_speaks_english(programs: Path) -> None:
+    """Its errors are known by their words, and machines are installed in many languages."""
+    program(
+        programs, "sudo", '[ "$LC_ALL" = C ] && echo "sudo: a password is required" || echo "sudo: 需要密码"; exit 1'
+    )
+    (programs / "ssh").write_text(
+        '#!/bin/sh\nexport LC_ALL=zh_CN.UTF-8\nfor last; do :; done\nexec sh -c "$last" >&2\n'
+    )
+    (programs / "ssh").chmod(0o755)
+    stack = settings()
+    with pytest.raises(StepError, match="sudo: a password is required"):
+        run_as_root(stack.hosts["node1"], stack.ssh, "")
+
+
 def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))

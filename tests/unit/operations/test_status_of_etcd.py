@@ -129,7 +129,7 @@ def facts_with(directory: Path, crictl: str) -> dict[str, str]:
     fact = """fact() { printf '%s=%s\\n' "$1" "${2//$'\\n'/ }"; }"""
     script = ETCD_FACTS.read_text().replace("/etc/kubernetes/backup/settings", f"{directory}/settings")
     script = script.replace("/etc/kubernetes/manifests", str(directory))
-    text = f"export PATH={directory}:$PATH STATE={directory}\n{fact}\n{script}"
+    text = f"export PATH={directory}:$PATH STATE={directory} ANSWER_SECONDS=1\n{fact}\n{script}"
     command = ["bash", "-euo", "pipefail"]
     printed = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
     return dict(line.split("=", 1) for line in printed.splitlines())
@@ -142,6 +142,28 @@ def test_an_etcd_that_does_not_answer_has_no_alarm_and_no_size(tmp_path: Path, s
     facts = facts_with(tmp_path, crictl)
     assert facts["etcd_failure"] == f"no answer to {silent}"
     assert not {"etcd_members", "etcd_status", "etcd_alarms"} & facts.keys()
+
+
+def test_bundles_on_a_file_server_that_is_down_are_not_waited_for(tmp_path: Path) -> None:
+    """Nor are they taken for none."""
+    (tmp_path / "settings").write_text("directory=/nas/bundles\n")
+    find = tmp_path / "find"
+    find.write_text("#!/bin/bash\nexec sleep 20\n")
+    find.chmod(0o755)
+    facts = facts_with(tmp_path, PRINTED)
+    assert facts["bundle_failure"] == "no answer of the directory of bundles within 1 s"
+    assert "bundle_age" not in facts
+
+
+def test_bundles_are_found_in_a_directory_that_is_a_link(tmp_path: Path) -> None:
+    """To a larger disk."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "bundles").symlink_to(tmp_path / "disk")
+    (tmp_path / "settings").write_text(f"directory={tmp_path}/bundles\n")
+    for mark, value in {"cluster-name": "shop", "owner": "0", "host-name": "node1"}.items():
+        (tmp_path / mark).write_text(value)
+    (tmp_path / "bundles" / "shop-0-node1-20260101T000000Z.bundle").touch()
+    assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) < 60
 
 
 def test_secrets_of_which_etcd_does_not_tell_are_no_answer(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""A warning where the way to the API server leads through a proxy of the shell that runs Pulumi."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network
+from urllib.parse import urlsplit
+
+import pulumi
+
+from components.host_files.kubeadm import api_server_from_outside
+from components.settings import Settings
+from problem import Problem
+
+
+def warn_of_proxy(settings: Settings) -> None:
+    """A proxy of the shell is in the log of every preview and update: the Kubernetes provider asks it for the API.
+
+    Nothing in a kubeconfig keeps the provider from it, and the proxies of most networks know no machine of a stack.
+    """
+    warning = proxy_warning(settings, os.environ)
+    if warning:
+        pulumi.log.warn(str(warning))
+
+
+def proxy_warning(settings: Settings, variables: Mapping[str, str]) -> Problem | None:
+    """The warning; None without a proxy, and where the API server is reached directly.
+
+    Args:
+        settings: the settings of the stack.
+        variables: the environment of Pulumi.
+    """
+    proxy = variables.get("HTTPS_PROXY") or variables.get("https_proxy")
+    excepted = variables.get("NO_PROXY") or variables.get("no_proxy") or ""
+    server = urlsplit(api_server_from_outside(settings.living_control_planes[0], settings)).hostname or ""
+    if not proxy or any(_covers(entry.strip(), server) for entry in excepted.split(",")):
+        return None
+    return Problem(
+        "HTTPS_PROXY",
+        expected=f"the API server at {server} to be reached directly",
+        seen="a proxy in the environment of Pulumi, which NO_PROXY takes for it, too",
+        next_command=f"export NO_PROXY=$NO_PROXY,{server}; a proxy that reaches the machine may stay",
+    )
+
+
+def _covers(entry: str, server: str) -> bool:
+    """True where an entry of NO_PROXY has the server in it, as Go reads it: golang.org/x/net/http/httpproxy."""
+    name = entry.partition(":")[0].lower()
+    try:
+        return IPv4Address(server) in IPv4Network(entry, strict=False)
+    except ValueError:
+        domain = name.removeprefix("*")
+        return name == "*" or server == domain.removeprefix(".") or server.endswith(f".{domain.removeprefix('.')}")

@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# What others left on a machine, and what would lead a node elsewhere than the stack says: findings of parts/prepare/machine.sh.
+# Needs: lib/cni.sh lib/kubeadm.sh lib/kubelet_arguments.sh
+. "$LIBRARY/lib/cni.sh"
+. "$LIBRARY/lib/kubelet_arguments.sh"
+
+check_pod_networks() {
+  local others
+  [[ ! -e $KUBELET_CONF ]] && ! is_marked "$PREPARED_MARK" || return 0
+  others=$(other_pod_networks | paste --serial --delimiters ' ')
+  [[ -z $others ]] || find_wrong "no pod network in $CNI but Calico, which the cluster gets" "$others" \
+    "rm $others, of a cluster that was there before; a container engine that needs its own: move it to another directory"
+}
+
+check_kubelet_arguments() {
+  local others
+  [[ ! -e $KUBELET_CONF ]] || return 0
+  others=$(overriding_arguments)
+  [[ -z $others ]] || find_wrong "no arguments in $KUBELET_DEFAULTS that override those of the stack" "${others//$'\n'/ }" \
+    "take them out of KUBELET_EXTRA_ARGS in $KUBELET_DEFAULTS"
+}

@@ -1,0 +1,56 @@
+"""A proxy of the shell that runs Pulumi, which the API server is asked through, is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.review.direct_way import proxy_warning
+from components.settings.stack_file import parse_settings
+from tests.unit.support.recording import record, stack_of
+from tests.unit.support.stacks import smallest
+
+PROXY = "http://proxy.example.com:3128"
+
+
+@pytest.mark.parametrize(
+    "excepted", ["*", "192.0.2.11", "a,192.0.2.0/24", "192.0.2.11:6443", " 192.0.2.11 ,x", "192.0.2.11/32"]
+)
+def test_no_proxy_may_except_the_api_server(excepted: str) -> None:
+    """By its address, or by a network."""
+    settings = parse_settings(smallest())
+    assert proxy_warning(settings, {"HTTPS_PROXY": PROXY, "NO_PROXY": excepted}) is None
+    assert proxy_warning(settings, {"https_proxy": PROXY, "no_proxy": excepted}) is None
+
+
+@pytest.mark.parametrize("excepted", ["", "localhost,127.0.0.1", "192.0.2.1", "198.51.100.0/24", ".example.com"])
+def test_a_proxy_that_the_api_server_is_asked_through_is_told(excepted: str) -> None:
+    """Most know no machine of a stack. The address of the proxy may have a password, and is not shown."""
+    settings = parse_settings(smallest())
+    secret = PROXY.replace("//", "//me:canary@")
+    warning = str(proxy_warning(settings, {"HTTPS_PROXY": secret, "NO_PROXY": excepted}))
+    assert "expected the API server at 192.0.2.11 to be reached directly" in warning
+    assert "Next: export NO_PROXY=$NO_PROXY,192.0.2.11;" in warning
+    assert "canary" not in warning
+    assert proxy_warning(settings, {"HTTP_PROXY": PROXY}) is None, "the API is asked by https"
+
+
+@pytest.mark.parametrize(("excepted", "is_fine"), [(".example.com", True), ("example.com", True), ("ample.com", False)])
+def test_a_load_balancer_is_excepted_by_its_domain(excepted: str, is_fine: bool) -> None:
+    """And not by the end of its name."""
+    stack = smallest()
+    stack["cluster"]["controlPlaneEndpoint"] = "k8s.example.com:6443"
+    found = proxy_warning(parse_settings(stack), {"HTTPS_PROXY": PROXY, "NO_PROXY": excepted})
+    assert (found is None) == is_fine
+
+
+def test_each_preview_says_it(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the update has made a cluster that it does not reach."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    monkeypatch.setenv("HTTPS_PROXY", PROXY)
+    monkeypatch.setenv("NO_PROXY", "")
+    record(stack_of(directory), preview=True)
+    assert [text for text in said if text.startswith("HTTPS_PROXY: ")]
