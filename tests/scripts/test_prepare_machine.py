@@ -435,7 +435,7 @@ def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(so
     sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
     values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}
     card = 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"'
-    sound.stub("ip", f'[[ $* == *broadcast* ]] || {card}')
+    sound.stub("ip", f"[[ $* == *broadcast* ]] || {card}")
     finished = sound.run("parts", values)
     assert (finished.status, finished.stderr) == (0, "")
     (sound.root / "stubs" / "ip").unlink()
