@@ -67,7 +67,7 @@ def _several(settings: Settings) -> Iterator[str]:
 
 
 def _single_machine(settings: Settings) -> str | None:
-    """What an endpoint is that leads to one machine alone; None for the name or the address of a load balancer."""
+    """The words for an endpoint that leads to one machine alone; None for that of a load balancer."""
     name = settings.endpoint_host
     if name in settings.hosts:
         return f"the name of host {name}"

@@ -135,8 +135,8 @@ found_before() {
 }
 
 # Where no name server knows the load balancer of the stack, or nothing is at its address, kubeadm would wait for four minutes
-# for an API of its own; and a node that is led there would lose the API. A new machine may be refused a connection: there may be
-# no API server yet.
+# for an API of its own; and a node that is led there would lose the API. A new machine may be refused a connection, because
+# there may be no API server yet.
 check_load_balancer() {
   local name=${OWN_LOAD_BALANCER%:*} port=6443 status=0 seen
   [[ -n $OWN_LOAD_BALANCER ]] || return 0
