@@ -62,7 +62,7 @@ def keep_membership(
     """
     wanted = commands.wanted
     step = wanted.steps.get((host.name, StepName.MEMBERSHIP))
-    if step is None or (host.gone and wanted.last.step(host.name, StepName.MEMBERSHIP) is None):
+    if step is None or (host.gone and not wanted.last.may_have_node(host.name)):
         commands.keep(host.name, StepName.MEMBERSHIP, opts=pulumi.ResourceOptions(parent=parent))
         return None
     options = pulumi.ResourceOptions(parent=parent, depends_on=list(after), deleted_with=lives_in)

@@ -45,6 +45,19 @@ def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
             )
 
 
+def virtual_address_of_leaving(wanted: Wanted) -> Iterator[str]:
+    """A line where the virtual address is that of a host which leaves the stack: it runs until the update ends."""
+    last, vip = wanted.last, wanted.settings.cluster.vip
+    for name in last.hosts_with(StepName.PREPARE) if vip else ():
+        prepared = last.step(name, StepName.PREPARE)
+        addresses = {prepared.connection["host"], prepared.inputs.values.get("NODE_IP")} if prepared else set()
+        if vip and name not in wanted.settings.hosts and str(vip.address) in addresses:
+            yield (
+                f"cluster.vip.address: {vip.address} is the address of {name}, which leaves the stack in this update;"
+                " that takes two updates: set the address after the `pulumi up` that takes the host away"
+            )
+
+
 def warn_of_votes(wanted: Wanted) -> None:
     """Log a number of control planes that is no better than one less, and a majority that is gone."""
     for warning in vote_warnings(wanted):

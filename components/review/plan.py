@@ -148,7 +148,7 @@ def _sponsors(wanted: Wanted) -> Iterator[str]:
 
 
 def _gone(host: Host, wanted: Wanted, what: str) -> Iterator[str]:
-    if wanted.last.step(host.name, StepName.MEMBERSHIP) and wanted.last.is_member(host.name):
+    if wanted.departs(host):
         yield f"{host.name}: is gone: {what}; nothing connects to the machine"
 
 

@@ -8,17 +8,24 @@ from typing import Any
 import yaml
 
 from components.host_files import kubeadm
-from components.review.departures import departures_without_sponsor, roles_that_change
+from components.review.departures import departures_without_sponsor, roles_that_change, virtual_address_of_leaving
 from components.review.encryption import lost_keys
+from components.review.endpoint import ENDPOINT, gets_name, impossible_endpoints
 from components.review.moved_objects import moved_objects
 from components.settings import Host
-from components.settings.stack import is_address
 from components.settings.stack_file import SettingsError
-from components.settings.versions import argument_of, etcd_can_follow, flags_of, minor_of, numbers_of, removed_flag
+from components.settings.versions import (
+    argument_of,
+    etcd_and_coredns_tags,
+    etcd_can_follow,
+    flags_of,
+    minor_of,
+    numbers_of,
+    removed_flag,
+)
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 
-ENDPOINT = "controlPlaneEndpoint"
 FIXED = {
     "clusterName": "cluster.name",
     ENDPOINT: "cluster.controlPlaneEndpoint",
@@ -56,11 +63,7 @@ def _problems(wanted: Wanted) -> Iterator[str]:
         return
     yield from roles_that_change(wanted)
     yield from departures_without_sponsor(wanted)
-    if wanted.moves_endpoint and len(settings.control_planes) > len(control_planes):
-        yield (
-            "hosts: further control planes join when every node finds the API by its name; that takes two updates:"
-            " write them after the `pulumi up` that changes cluster.controlPlaneEndpoint"
-        )
+    yield from virtual_address_of_leaving(wanted)
     yield from _fixed(wanted)
     yield from lost_keys(wanted)
     yield from moved_objects(wanted)
@@ -74,17 +77,12 @@ def _fixed(wanted: Wanted) -> Iterator[str]:
     before = _cluster_configuration(wanted.last.file(*step.key, kubeadm.PATH))
     after = _cluster_configuration(next(file.content for file in step.files if file.path == kubeadm.PATH))
     for key, path in FIXED.items():
-        if before and before.get(key) != after.get(key) and not (key == ENDPOINT and _gets_name(before, after)):
+        if before and before.get(key) != after.get(key) and not (key == ENDPOINT and gets_name(before, after)):
             yield (
                 f"{path}: cannot be changed once the cluster exists, found {_short(after.get(key))}, the cluster has"
                 f" {_short(before.get(key))}; set it back, or {DESTROY}"
             )
-
-
-def _gets_name(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """True where an endpoint that was an address becomes a name: kubeadm's certificates keep the address, too."""
-    old, new = (str(each.get(ENDPOINT, "")).partition(":")[0] for each in (before, after))
-    return is_address(old) and not is_address(new)
+    yield from impossible_endpoints(wanted, before, after)
 
 
 def _addresses(wanted: Wanted) -> Iterator[str]:
@@ -107,7 +105,7 @@ def _addresses(wanted: Wanted) -> Iterator[str]:
 
 def _names(wanted: Wanted) -> Iterator[str]:
     """Renamed nodes. An update would join the machine under the new name, and then reset it under the old name."""
-    members = wanted.last.hosts_with(StepName.MEMBERSHIP)
+    members = [name for name in wanted.last.hosts_with(StepName.MEMBERSHIP) if not wanted.last.has_departed(name)]
     prepared = {name: wanted.last.step(name, StepName.PREPARE) for name in members}
     nodes = {recorded.connection["host"]: name for name, recorded in prepared.items() if recorded}
     for host in wanted.settings.hosts.values():
@@ -139,11 +137,30 @@ def _versions(wanted: Wanted) -> Iterator[str]:
             f"cluster.kubernetesVersion: kubeadm upgrades one minor version at a time, found {version}, the cluster has"
             f" {oldest}; go to {steps}, then to {version}, with `pulumi up` after each"
         )
-    elif len(last.control_planes()) > 1 and not etcd_can_follow(oldest, version):
+    elif len(last.control_planes()) > 1:
+        yield from _etcd(wanted, oldest)
+
+
+def _etcd(wanted: Wanted, running: str) -> Iterator[str]:
+    """An etcd that several members cannot go to, by the tags of the images, which a stack may set."""
+    version = wanted.settings.cluster.kubernetes_version
+    _, recorded = _of_leader(wanted)
+    before = _etcd_tag(recorded, running)
+    after = _etcd_tag(wanted.settings.cluster.cluster_configuration, version)
+    if not etcd_can_follow(before, after):
         yield (
-            f"cluster.kubernetesVersion: etcd of {oldest} is older than 3.5.24, from which a cluster of several members"
-            f" cannot go to etcd 3.6 of {version}; go to the newest patch of 1.{minor_of(oldest)} first"
+            f"cluster.kubernetesVersion: etcd {before} of {running} is older than 3.5.24, from which a cluster of"
+            f" several members cannot go to etcd {after} of {version}; go to the newest patch of 1.{minor_of(running)},"
+            " or to an imageTag of etcd.local from 3.5.24 on, first"
         )
+
+
+def _etcd_tag(configuration: Mapping[str, Any], version: str) -> str:
+    """The tag of the image of etcd in a ClusterConfiguration; without one, that of the Kubernetes version."""
+    etcd = configuration.get("etcd")
+    local = etcd.get("local") if isinstance(etcd, Mapping) else None
+    tag = local.get("imageTag") if isinstance(local, Mapping) else None
+    return str(tag or etcd_and_coredns_tags(version)[0])
 
 
 def _flags(wanted: Wanted) -> Iterator[str]:

@@ -58,15 +58,23 @@ def _several(settings: Settings) -> Iterator[str]:
             f"hosts: several control planes need Kubernetes 1.{FIRST_MINOR_WITH_ETCD_LEARNERS} or newer, where a new"
             f" member of etcd has no vote before it is complete; {found} with {version}"
         )
-    is_said = settings.cluster.load_balancer == "external"
-    if is_address(settings.endpoint_host) and settings.load_balancer == "external":
-        owner = next((each.name for each in settings.hosts.values() if _has(settings.endpoint_host, each)), None)
-        if owner or not is_said:
-            what = f"the address of {owner}" if owner else "an address"
-            yield (
-                f"cluster.controlPlaneEndpoint: {what} with several control planes, found {settings.endpoint};"
-                " remove it for a name, or name your load balancer and set `loadBalancer: external`"
-            )
+    single = _single_machine(settings) if settings.load_balancer == "external" else None
+    if single:
+        yield (
+            f"cluster.controlPlaneEndpoint: {single} with several control planes, found {settings.endpoint};"
+            " remove it for a name, or name your load balancer and set `loadBalancer: external`"
+        )
+
+
+def _single_machine(settings: Settings) -> str | None:
+    """The words for an endpoint that leads to one machine alone; None for that of a load balancer."""
+    name = settings.endpoint_host
+    if name in settings.hosts:
+        return f"the name of host {name}"
+    owner = next((each.name for each in settings.hosts.values() if _has(name, each)), None)
+    if owner:
+        return f"the address of {owner}"
+    return "an address" if is_address(name) and settings.cluster.load_balancer != "external" else None
 
 
 def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
@@ -78,6 +86,8 @@ def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
     if address.is_reserved:  # the broadcast address, too
         yield f"{path}: an address that is not reserved, found {address}"
     owner = next((each.name for each in settings.hosts.values() if _has(str(address), each)), None)
+    if owner is None and settings.ssh.bastion and settings.ssh.bastion.address == str(address):
+        owner = "ssh.bastion"
     if owner:
         yield f"{path}: an address of its own, found {address}, the address of {owner}"
     for name, network in {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}.items():

@@ -85,7 +85,7 @@ WORDS = {
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, with spaces or without",
     SYSCTL_VALUE: "one line of text, words with one space or tab between them",
     HOST_KEY: "a whole public key as a .pub file has it: a type such as `ssh-ed25519`, and the key in base64",
-    ENDPOINT: "a host name in lower case or an address, with a port if it has one, and without `https://`",
+    ENDPOINT: "a host name in lower case or an IPv4 address, with a port if it has one, and without `https://`",
     NAME_OR_ADDRESS: "a host name or an address",
     PROXY: "an address such as `http://proxy.example.com:3128`, without user and password",
     DESTINATION: "a host name, a `.domain` or a network",

@@ -17,7 +17,8 @@ DnsLabel = Annotated[str, StringConstraints(pattern=_patterns.DNS_LABEL)]
 HostName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=253)]
 
 
-def _no_address(value: str) -> str:
+def no_address(value: str) -> str:
+    """The name, unless a machine would find something else by it."""
     labels = value.split(".")
     if all(re.fullmatch("[0-9]+|0x[0-9a-f]*", label) for label in labels):
         raise ValueError("inet_aton(3) reads this name as an address")
@@ -26,7 +27,7 @@ def _no_address(value: str) -> str:
     return value
 
 
-MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=64), AfterValidator(_no_address)]
+MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=64), AfterValidator(no_address)]
 """HOST_NAME_MAX of Linux is 64."""
 LARGEST = 2**31 - 1
 """The largest whole number that bash, systemd, kubeadm and Go's `int32` all take."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from components.settings import _patterns
-from components.settings._types import LARGEST, DnsLabel, HostName, LabelKey, LabelValue, Model, Network
+from components.settings._types import LARGEST, DnsLabel, HostName, LabelKey, LabelValue, Model, Network, no_address
 from components.settings.audit import Audit
 from components.settings.encryption import Encryption
 from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
@@ -73,6 +73,21 @@ KubernetesVersion = Annotated[
 ]
 
 
+def _found_by_each_node(value: str) -> str:
+    name = value.partition(":")[0]
+    try:
+        address = IPv4Address(name)
+    except AddressValueError:
+        no_address(name)
+        return value
+    if address.is_loopback or address.is_unspecified or address.is_multicast or address.is_reserved:
+        raise ValueError("other machines find nobody by this address")
+    return value
+
+
+Endpoint = Annotated[str, StringConstraints(pattern=_patterns.ENDPOINT), AfterValidator(_found_by_each_node)]
+
+
 class Taint(Model):
     """A node taint, as Kubernetes writes it."""
 
@@ -125,9 +140,8 @@ class Cluster(Model):
     kubernetes_version: KubernetesVersion = Field(
         "1.36.3", description="Version without a leading v; a change is an upgrade"
     )
-    control_plane_endpoint: str | None = Field(
+    control_plane_endpoint: Endpoint | None = Field(
         None,
-        pattern=_patterns.ENDPOINT,
         description="Stable name or address of the API, with port; by default `api.NAME.internal:6443`, NAME being"
         " the name of the cluster",
     )

@@ -45,6 +45,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     """A line for each contradiction of a stack file: path in the file, the problem, the found value."""
     yield from contradictions_of_control_planes(settings)
     yield from _names_and_addresses(settings)
+    yield from _bastion(settings)
     yield from _network_overlaps(settings)
     yield from _host_keys(settings)
     yield from _versions(settings)
@@ -204,6 +205,17 @@ def _names_and_addresses(settings: Settings) -> Iterator[str]:
         owners += [each.name for each in hosts[:number] if host.node_ip and each.node_ip == host.node_ip]
         if owners:
             yield f"hosts.{host.name}.nodeIp: {host.node_ip} is the address of {' and '.join(owners)}"
+
+
+def _bastion(settings: Settings) -> Iterator[str]:
+    """A bastion is asked for each connection, also for those by which a machine that is gone leaves the cluster."""
+    bastion = settings.ssh.bastion
+    for host in settings.hosts.values() if bastion else ():
+        if host.gone and bastion and bastion.address in {host.name, str(host.address), str(host.internal_ip)}:
+            yield (
+                f"ssh.bastion: all connections go through it, and hosts.{host.name} is gone, found {bastion.address};"
+                " name another bastion, or none"
+            )
 
 
 def _network_overlaps(settings: Settings) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,12 +103,14 @@ def etcd_and_coredns_tags_are_known(version: str) -> bool:
 
 
 def etcd_can_follow(old: str, new: str) -> bool:
-    """True where the etcd of several control planes can go from one Kubernetes version to another.
+    """True where several members of etcd can go from the image with one tag, such as 3.5.24-0, to that with another.
 
-    etcd 3.5 before 3.5.24 may leave members without a vote that 3.6 then refuses: etcd issues 19557 and 20793.
+    etcd 3.5 before 3.5.24 may leave members without a vote that 3.6 then refuses: etcd issues 19557 and 20793. Of a tag
+    without a version nothing is known.
     """
-    before, after = (numbers_of(etcd_and_coredns_tags(version)[0].partition("-")[0]) for version in (old, new))
-    return not (before < (3, 5, 24) and after >= (3, 6, 0))
+    found = [re.match(r"v?(\d+)\.(\d+)\.(\d+)", tag) for tag in (old, new)]
+    before, after = (tuple(map(int, each.groups())) if each else None for each in found)
+    return before is None or after is None or before >= (3, 5, 24) or after < (3, 6, 0)
 
 
 def oldest_containerd(version: str) -> tuple[int, int]:

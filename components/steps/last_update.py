@@ -105,11 +105,22 @@ class LastUpdate:
 
     def is_member(self, host: str) -> bool:
         """True where an earlier update made the host a node, and no update took the node away since."""
-        if self.value(host, StepName.MEMBERSHIP, "IS_GONE") == "true":
+        if self.has_departed(host):
             return False
         if self.step(host, StepName.INIT):
             return True
         return all(self.step(host, name) for name in (StepName.MEMBERSHIP, StepName.JOIN))
+
+    def has_departed(self, host: str) -> bool:
+        """True where an update took the node of a machine that is gone out of the cluster."""
+        return self.value(host, StepName.MEMBERSHIP, "IS_GONE") == "true"
+
+    def may_have_node(self, host: str) -> bool:
+        """True where an update made the host a node, or began to.
+
+        The first control plane has no membership before the others have joined; a join may have been cut short.
+        """
+        return self.is_member(host) or self.step(host, StepName.MEMBERSHIP) is not None
 
     def control_planes(self) -> list[str]:
         """Names of the hosts that earlier updates left as control planes, sorted."""

@@ -138,7 +138,7 @@ def _containerd_package_there(host: Host, last: LastUpdate) -> str | None:
 
     A node keeps it: apt would take containerd away below the pods, and an update of this project changes no runtime.
     """
-    if _has_left(host, last):
+    if last.has_departed(host.name):
         return None
     return last.value(host.name, StepName.PREPARE, "CONTAINERD_PACKAGE")
 
@@ -167,9 +167,4 @@ def images_step(host: Host, control_planes: ControlPlanes, images: list[str]) ->
 def returns(host: Host, last: LastUpdate) -> int:
     """Number of times that the host came back after its node had left, perhaps as a new machine with the same key."""
     times = int(last.value(host.name, StepName.PREPARE, "RETURNS") or 0)
-    return times + 1 if _has_left(host, last) and not host.gone else times
-
-
-def _has_left(host: Host, last: LastUpdate) -> bool:
-    """True where an update took the node of a machine that is gone out of the cluster."""
-    return last.value(host.name, StepName.MEMBERSHIP, "IS_GONE") == "true"
+    return times + 1 if last.has_departed(host.name) and not host.gone else times

@@ -64,6 +64,10 @@ class Wanted:
         """The step that makes a host a node: `init` or `join`."""
         return StepName.INIT if (host.name, StepName.INIT) in self.steps else StepName.JOIN
 
+    def departs(self, host: Host) -> bool:
+        """True where a machine that is gone may still have a node or a member of etcd, which this update takes away."""
+        return host.gone and self.last.may_have_node(host.name) and not self.last.has_departed(host.name)
+
     @property
     def moves_endpoint(self) -> bool:
         """True where the endpoint of a running cluster changes: kubeadm wrote it on each node."""

@@ -59,7 +59,8 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
   # An update made this cluster. Where it runs, only its mark was lost; where it does not, nothing is initialised or reset.
   { [[ -f $KUBECONFIG ]] && comes_true 60 has_all_of_kubeadm; } ||
     fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK, and no cluster that answers" \
-      "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost: docs/how-to/lost-control-plane.md"
+      "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost, beside other control planes: \
+docs/how-to/lost-etcd-data.md; the only one: docs/how-to/lost-control-plane.md"
   restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK"; then

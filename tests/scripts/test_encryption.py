@@ -196,6 +196,20 @@ def test_a_change_of_keys_that_fails_lets_clients_in_again(server: Machine) -> N
     assert order(server) == ["identity", "k1"]
 
 
+def test_no_api_server_gets_other_keys_while_another_control_plane_is_not_well(server: Machine) -> None:
+    """It restarts for them, and the other one would have to serve."""
+    learn(server, "k1", "identity")
+    server.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    server.write("/sick-192.0.2.12", "")
+    server.replace("lib/etcd", "wait_for 120", "wait_for 1")
+    server.calls()
+    finished = server.run("encryption", STEP | {"WRITER": "k1"})
+    assert finished.status == 1
+    assert "expected all other control planes to be well within 1 s" in finished.stderr
+    assert not [call for call in server.calls() if call.startswith("crictl stop") or call == "detour begins"]
+    assert order(server) == ["identity", "k1"]
+
+
 def test_a_secret_that_cannot_be_written_anew_ends_the_step(server: Machine) -> None:
     """Its old key may not be removed."""
     learn(server, "k1", "identity")

@@ -41,7 +41,7 @@ def test_etcd_gets_the_argument_once_its_cluster_exists(unguarded: Machine) -> N
     """By a patch of kubeadm, so that etcd's other arguments are kubeadm's; once."""
     first = unguarded.run("init", VALUES)
     assert first.status == 0, first.stderr
-    assert "node1: etcd begins no new cluster where its data are missing\n" in first.stderr
+    assert "node1: etcd does not start where its data are missing\n" in first.stderr
     assert json.loads(unguarded.path("/patch").read_text()) == [
         {"op": "add", "path": "/spec/containers/0/command/-", "value": "--initial-cluster-state=existing"}
     ]
@@ -69,3 +69,34 @@ def test_an_argument_by_which_etcd_forgets_its_members_goes(unguarded: Machine) 
     finished = unguarded.run("init", VALUES)
     assert finished.status == 0, finished.stderr
     assert "force-new-cluster" not in unguarded.path(ETCD_MANIFEST).read_text()
+
+
+URLS = [f"node{number}=https://192.0.2.1{number}:2380" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("names", "restarts"), [(1, 0), (2, 0), (3, 1)])
+def test_an_etcd_that_could_vote_without_its_data_gets_its_own_name_alone(
+    unguarded: Machine, names: int, restarts: int
+) -> None:
+    """As kubeadm joined it: with the list of all members it starts without data. One of two stops nobody for it."""
+    manifest = f"- --initial-cluster={','.join(URLS[:names])}\n- --initial-cluster-state=existing\n"
+    unguarded.write(ETCD_MANIFEST, manifest)
+    own = f"- --initial-cluster={URLS[0]}\n- --initial-cluster-state=existing\n"
+    unguarded.write("/own-manifest", own)
+    unguarded.stub(
+        "kubeadm",
+        PATCHED.replace('cp "$ROOT/patch" manifests', 'touch "$ROOT/again"; cp "$ROOT/own-manifest" manifests'),
+    )
+    works = (unguarded.root / "stubs" / "crictl").read_text()
+    (unguarded.root / "stubs" / "crictl").write_text(
+        works.replace(
+            "*existing*) echo etcd2", "*existing*) if [[ -e $ROOT/again ]]; then echo etcd3; else echo etcd2; fi"
+        )
+    )
+    finished = unguarded.run("init", VALUES)
+    assert finished.status == 0, finished.stderr
+    assert finished.stderr.count("etcd does not start where its data are missing") == restarts
+    assert (unguarded.path(ETCD_MANIFEST).read_text() == own) == (restarts == 1 or names == 1)
+    unguarded.calls()
+    assert unguarded.run("init", VALUES).stderr == ""
+    assert not [call for call in unguarded.calls() if "etcd local" in call]

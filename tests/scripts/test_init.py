@@ -47,6 +47,10 @@ def test_a_changed_init_of_a_machine_without_its_cluster_is_refused(control_plan
     finished = control_plane.send(control_plane.text("init", MAY_RESET), "verify")
     assert finished.status == 1
     assert "expected the control plane that this stack made" in finished.stderr
+    assert (
+        "beside other control planes: docs/how-to/lost-etcd-data.md; the only one: docs/how-to/lost-c"
+        in finished.stderr
+    )
     assert kubeadm_calls(control_plane) == []
 
 

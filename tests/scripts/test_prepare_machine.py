@@ -429,7 +429,23 @@ def test_a_load_balancer_that_is_not_there_is_missed_before_anything_is_changed(
     assert "timeout 5 bash" in "".join(sound.calls())
     expected = "expected an answer at port 8443 of lb.example.com, the load balancer of the API"
     assert not missing or f"{expected},\n  saw {missing}" in finished.stderr
-    sound.write("/etc/kubernetes/kubelet.conf", "")
+    for kubeconfig in ("kubelet", "admin"):
+        path = sound.write(f"/etc/kubernetes/{kubeconfig}.conf", "    server: https://lb.example.com:8443\n")
+        assert sound.run_part("machine", values).status == 0
+        path.unlink()
+
+
+@pytest.mark.parametrize("server", ["192.0.2.11:6443", "lb.example.com:6443", "lb-example.com:8443"])
+def test_a_node_is_led_to_no_load_balancer_that_is_not_there(sound: Machine, server: str) -> None:
+    """Its cluster serves: a connection that is refused says that nobody would find the API."""
+    sound.stub("getent")
+    sound.stub("timeout", f'[[ $1 == 5 ]] || exec {shutil.which("timeout")} "$@"\necho Connection refused; exit 1')
+    sound.write("/etc/kubernetes/kubelet.conf", f"    server: https://{server}\n")
+    values = MACHINE_VALUES | {"OWN_LOAD_BALANCER": "lb.example.com:8443"}
+    finished = sound.run_part("machine", values)
+    assert finished.status == 1
+    assert "expected an answer at port 8443 of lb.example.com" in finished.stderr
+    sound.stub("timeout", f'[[ $1 == 5 ]] || exec {shutil.which("timeout")} "$@"')
     assert sound.run_part("machine", values).status == 0
 
 
@@ -453,7 +469,8 @@ def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(so
     sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
     values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}
     values["API_HOST"] = ""
-    sound.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
+    card = 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"'
+    sound.stub("ip", f"[[ $* == *broadcast* ]] || {card}")
     finished = sound.run("parts", values)
     assert (finished.status, finished.stderr) == (0, "")
     (sound.root / "stubs" / "ip").unlink()
@@ -487,6 +504,21 @@ def test_a_virtual_address_of_another_network_is_refused_before_anything_is_chan
         "  saw 192.0.2.0/24 proto kernel src 192.0.2.11\n"
         "  Next: ip -4 route show dev eth1; correct cluster.vip.address in the stack file\n"
     ) in finished.stderr
+
+
+def test_a_virtual_address_that_no_machine_can_have_is_refused(two_cards: Machine) -> None:
+    """Others would send to all machines of the network, or to none."""
+    values = MACHINE_VALUES | {"VIP": "192.0.2.100"}
+    works = (two_cards.root / "stubs" / "ip").read_text()
+    of_all = '*"table local exact 192.0.2.100/32 dev eth1 type broadcast") echo "broadcast 192.0.2.100" ;;\n'
+    two_cards.path("/stubs/ip").write_text(works.replace("in\n", f"in\n{of_all}", 1))
+    finished = two_cards.run_part("machine", values)
+    assert finished.status == 1
+    assert "expected a virtual address that one machine can have,\n  saw broadcast 192.0.2.100\n" in finished.stderr
+    two_cards.path("/stubs/ip").write_text(works.replace("192.0.2.0/24 proto", "192.0.2.100/24 proto"))
+    finished = two_cards.run_part("machine", values)
+    assert finished.status == 1
+    assert "saw the address of the network 192.0.2.100/24 proto kernel" in finished.stderr
 
 
 def test_a_recorded_step_knows_no_virtual_address(sound: Machine) -> None:

@@ -132,13 +132,20 @@ check_node_ip() {
       "correct nodeIp of the host in the stack file"
 }
 
+# found_before NAME PORT: this machine is a node, whose kubelet or whose people find the API there.
+found_before() {
+  grep --quiet --no-messages --extended-regexp "^ *server: https://${1//./\\.}:$2\$" "$ADMIN_CONF" "$KUBELET_CONF"
+}
+
 # Where no name server knows the load balancer of the stack, or nothing is at its address, kubeadm would wait for four minutes
-# for an API of its own. It may refuse connections: there is no API server yet. A node has found it before.
+# for an API of its own; and a node that is led there would lose the API. A new machine may be refused a connection, because
+# there may be no API server yet.
 check_load_balancer() {
   local name port=6443 status=0 seen
-  [[ -n ${OWN_LOAD_BALANCER:-} && ! -e $KUBELET_CONF ]] || return 0
+  [[ -n ${OWN_LOAD_BALANCER:-} ]] || return 0 # a step of an older version has none
   name=${OWN_LOAD_BALANCER%:*}
-  [[ $OWN_LOAD_BALANCER != *:* ]] || port=${OWN_LOAD_BALANCER##*:} # a step of an older version has none
+  [[ $OWN_LOAD_BALANCER != *:* ]] || port=${OWN_LOAD_BALANCER##*:}
+  if found_before "$name" "$port"; then return; fi
   if ! getent ahostsv4 "$name" >/dev/null; then
     find_wrong "an address of $name, the load balancer of the API" "none" \
       "getent ahostsv4 $name; name it in your DNS, or mend cluster.controlPlaneEndpoint in the stack file"
@@ -146,21 +153,26 @@ check_load_balancer() {
   fi
   # shellcheck disable=SC2016 # the inner shell expands them
   seen=$(timeout 5 bash -c ': <"/dev/tcp/$0/$1"' "$name" "$port" 2>&1) || status=$?
-  ((status == 0)) || [[ $seen == *"Connection refused"* ]] ||
+  ((status == 0)) || [[ $seen == *"Connection refused"* && ! -e $KUBELET_CONF ]] ||
     find_wrong "an answer at port $port of $name, the load balancer of the API" "${seen:-none within 5 s}" \
       "curl --insecure https://$name:$port; start it, open the port, or mend cluster.controlPlaneEndpoint in the stack file"
 }
 
-# A machine outside of its network holds the virtual address, and nobody finds it there.
+# A machine outside of its network holds the virtual address, and nobody finds it there; nor by the address of the network
+# itself, or by that for all of its machines.
 check_vip() {
-  local card route
+  local card route broadcast next
   # A step of an older version has none.
   [[ -n ${VIP:-} ]] && command -v ip >/dev/null || return 0
   card=$(ip -4 -oneline address show to "$NODE_IP/32" | awk 'NR == 1 {print $2}')
   [[ -n $card ]] || return 0 # check_node_ip says it
   route=$(ip -4 route show match "$VIP/32" dev "$card" scope link)
+  next="ip -4 route show dev $card; correct cluster.vip.address in the stack file"
   [[ -n $route ]] || find_wrong "the virtual address $VIP in a network of $card, which has the node's address $NODE_IP" \
-    "$(ip -4 route show dev "$card" scope link)" "ip -4 route show dev $card; correct cluster.vip.address in the stack file"
+    "$(ip -4 route show dev "$card" scope link)" "$next"
+  broadcast=$(ip -4 route show table local exact "$VIP/32" dev "$card" type broadcast)
+  [[ -z $broadcast && $route != "$VIP/"* ]] ||
+    find_wrong "a virtual address that one machine can have" "${broadcast:-the address of the network $route}" "$next"
 }
 
 # Only where no repository of the stack may have another one. A machine that never read its package lists knows no version:

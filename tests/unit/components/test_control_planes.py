@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.support.planning import ADDRESSES, planned, state_of
+from tests.unit.support.planning import ADDRESSES, impossible, planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.several import host_line, several, steps_of
 from tests.unit.support.stacks import KEY
@@ -221,6 +221,50 @@ def test_one_that_is_gone_leaves_over_another_and_is_never_visited(
     assert planned(stack, state_of(without_first)) == ["nothing is done to any node"]
 
 
+def test_a_first_that_is_gone_before_it_has_a_membership_leaves(directory: Path, three: Recording) -> None:
+    """The update that would have given it one ended early: another one takes it out, and its line may be deleted."""
+    early = Recording([each for each in three.resources if each.name != "node1/membership"], {})
+    stack = several(directory, THREE)
+    stack["hosts"]["node1"]["gone"] = True
+    line = "node1: is gone: its member of etcd is removed and its node deleted; nothing connects to the machine"
+    assert line in planned(stack, state_of(early))
+    gone = record(stack, preview=False, before=early)
+    assert "IS_GONE=true" in gone.commands["node1/membership"].inputs["stdin"]
+    assert sponsors(gone)["node1"] == "node2"
+    for later in ("node2/join", "node3/join", "node8/membership"):
+        assert waits_for(gone, later, "node1/membership")
+    assert record(stack, preview=False, before=gone).changed_since(gone) == set()
+    assert planned(stack, state_of(gone)) == ["nothing is done to any node"]
+    assert impossible(several(directory, "node2 node3"), state_of(gone)) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "what"),
+    [("node3", "its member of etcd is removed and its node deleted"), ("node9", "its node is deleted")],
+)
+def test_a_machine_that_is_gone_in_the_middle_of_its_join_is_planned(
+    host: str, what: str, directory: Path, three: Recording
+) -> None:
+    """Its half of a member, or its node, may be there: the same command takes it away."""
+    early = Recording([each for each in three.resources if each.name != f"{host}/join"], {})
+    stack = several(directory, THREE)
+    stack["hosts"][host]["gone"] = True
+    assert f"{host}: is gone: {what}; nothing connects to the machine" in planned(stack, state_of(early))
+    gone = record(stack, preview=False, before=early)
+    assert "IS_GONE=true" in gone.commands[f"{host}/membership"].inputs["stdin"]
+    assert planned(stack, state_of(gone)) == ["nothing is done to any node"]
+
+
+def test_a_machine_that_never_was_there_is_gone_without_a_change(directory: Path, three: Recording) -> None:
+    """No command is about it, and nothing connects to it."""
+    stack = several(directory, f"{THREE} node4")
+    stack["hosts"]["node4"]["gone"] = True
+    assert planned(stack, state_of(three)) == ["nothing is done to any node"]
+    gone = record(stack, preview=False, before=three)
+    assert gone.changed_since(three) == {"node4"}
+    assert not [name for name in gone.commands if name.startswith("node4/")]
+
+
 def test_members_that_are_gone_leave_before_anything_else_changes(without_first: Recording) -> None:
     """The votes of the others are a majority again."""
     for later in ("node2/join", "node3/join", "node8/membership"):
@@ -269,6 +313,18 @@ def test_an_upgrade_goes_from_the_leader_to_the_others_and_then_to_workers(direc
     lines = [line for line in planned(stack, state_of(before)) if "upgraded" in line]
     assert len(lines) == 5
     assert all(line.endswith("the other control planes serve the API") for line in lines[:3])
+
+
+def test_a_control_plane_joins_in_the_new_version_after_an_upgrade(directory: Path) -> None:
+    """One edit may do both: it joins a cluster whose members have the version that it has."""
+    before = record(several(directory, THREE, version="1.35.4"), preview=False)
+    stack = several(directory, f"{THREE} node4")
+    both = record(stack, preview=False, before=before)
+    order = ["node1/init", "node2/join", "node3/join", "node4/membership", "node4/join", "node8/join"]
+    assert all(waits_for(both, later, earlier) for earlier, later in itertools.pairwise(order))
+    lines = planned(stack, state_of(before))
+    assert "node4: is prepared and joins as a control plane, Kubernetes 1.36.3" in lines
+    assert len([line for line in lines if "upgraded from 1.35.4 to 1.36.3" in line]) == 5
 
 
 def test_a_hundred_hosts_have_three_control_planes(directory: Path) -> None:

@@ -21,7 +21,7 @@ from components.steps.step import StepName
 from tests.unit.support.planning import impossible, planned, state_of, wanted_by
 from tests.unit.support.recording import record
 from tests.unit.support.several import host_line, several
-from tests.unit.support.stacks import Stack, only_problem, problems, smallest
+from tests.unit.support.stacks import KEY, Stack, only_problem, problems, smallest
 
 THREE = "node1 node2 node3"
 
@@ -58,6 +58,11 @@ def small(roles: str = "ccc", **cluster: Any) -> Stack:
         ({"controlPlaneEndpoint": "node3:6443", "loadBalancer": "local"}, "found the name of host node3"),
         ({"controlPlaneEndpoint": "api.test", "loadBalancer": "local"}, None),
         ({"controlPlaneEndpoint": "api.test:8443"}, None),
+        ({"controlPlaneEndpoint": "node3:6443"}, "the name of host node3 with several control planes"),
+        (
+            {"controlPlaneEndpoint": "node3:6443", "loadBalancer": "external"},
+            "the name of host node3 with several control planes",
+        ),
         ({"loadBalancer": "external"}, "missing; `loadBalancer: external` needs"),
         ({}, None),
     ],
@@ -71,9 +76,45 @@ def test_an_endpoint_that_cannot_lead_to_several_control_planes_is_refused(
     assert all(problem in each for each in found if problem)
 
 
-def test_one_control_plane_may_have_an_address_as_its_endpoint() -> None:
-    """As clusters of kubeadm have it by default."""
-    assert problems(small("cww", controlPlaneEndpoint="192.0.2.11:6443")) == []
+@pytest.mark.parametrize("endpoint", ["192.0.2.11:6443", "node1:6443"])
+def test_one_control_plane_may_have_an_address_as_its_endpoint(endpoint: str) -> None:
+    """As clusters of kubeadm have it by default, or its name."""
+    assert problems(small("cww", controlPlaneEndpoint=endpoint)) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "problem"),
+    [
+        ("[2001:db8::1]:6443", "expected a host name in lower case or an IPv4 address"),
+        ("2001:db8::1", "expected a host name in lower case or an IPv4 address"),
+        ("192.0.2.999:6443", "inet_aton(3) reads this name as an address"),
+        ("10.1", "inet_aton(3) reads this name as an address"),
+        ("localhost:6443", "each machine takes this name for itself"),
+        ("127.0.0.1:6443", "other machines find nobody by this address"),
+        ("0.0.0.0:6443", "other machines find nobody by this address"),
+        ("224.0.0.18", "other machines find nobody by this address"),
+        ("255.255.255.255", "other machines find nobody by this address"),
+    ],
+)
+@pytest.mark.parametrize("balancer", ["local", "external"])
+@pytest.mark.parametrize("roles", ["ccc", "cww"])
+def test_an_endpoint_by_which_nodes_find_nobody_is_refused(
+    endpoint: str, problem: str, balancer: str, roles: str
+) -> None:
+    """Each node would look for the API on itself, or nowhere."""
+    found = only_problem(small(roles, controlPlaneEndpoint=endpoint, loadBalancer=balancer))
+    assert found.startswith(f"cluster.controlPlaneEndpoint: {problem}")
+
+
+@pytest.mark.parametrize("bastion", ["192.0.2.13", "10.0.0.13", "node3"])
+def test_a_bastion_that_is_gone_is_refused(bastion: str) -> None:
+    """Nothing could be done on any other machine, nor the dead one be taken out of the cluster."""
+    stack = small()
+    stack["hosts"]["node3"]["nodeIp"] = "10.0.0.13"
+    stack["ssh"] = {"bastion": {"address": bastion, "hostKey": KEY}}
+    assert problems(stack) == []
+    stack["hosts"]["node3"]["gone"] = True
+    assert only_problem(stack).startswith("ssh.bastion: all connections go through it, and hosts.node3 is gone")
 
 
 @pytest.mark.parametrize(("roles", "refused"), [("ccc", True), ("cww", False)])
@@ -103,6 +144,48 @@ def test_a_role_does_not_change_in_place(directory: Path, last: LastUpdate) -> N
     found = impossible(stack, last)
     assert [each.partition(":")[0] for each in found] == ["hosts.node3.role", "hosts.node8.role"]
     assert "found worker, the host is a control-plane; delete the line of node3, `pulumi up`" in found[0]
+
+
+@pytest.mark.parametrize(("host", "role"), [("node3", "worker"), ("node8", "control-plane")])
+def test_a_role_does_not_change_in_the_update_that_declares_its_machine_gone(
+    directory: Path, last: LastUpdate, host: str, role: str
+) -> None:
+    """What is there to be taken away follows from the role."""
+    stack = several(directory, THREE)
+    stack["hosts"][host] |= {"gone": True, "role": role}
+    (problem,) = impossible(stack, last)
+    assert problem.startswith(f"hosts.{host}.role: a host keeps its role, found {role}")
+
+
+def test_a_node_is_not_renamed(directory: Path, last: LastUpdate) -> None:
+    """The machine would join under the new name, and then be reset under the old one."""
+    stack = several(directory, THREE)
+    stack["hosts"]["node7"] = stack["hosts"].pop("node3")
+    (problem,) = impossible(stack, last)
+    assert problem.startswith("hosts.node7.address: 192.0.2.13 is node node3 of this cluster; to rename it delete")
+
+
+def test_an_address_of_a_machine_that_left_the_cluster_may_have_another_name(directory: Path) -> None:
+    """A new machine at the address of one that was gone is no node of the cluster; one edit is enough."""
+    before, stack = record(several(directory, THREE), preview=False), several(directory, THREE)
+    stack["hosts"]["node3"]["gone"] = True
+    known = state_of(record(stack, preview=False, before=before))
+    stack["hosts"]["node7"] = stack["hosts"].pop("node3") | {"gone": False}
+    assert impossible(stack, known) == []
+    lines = planned(stack, known)
+    assert "node3: leaves the stack; the machine is reset, unless it was declared gone" in lines
+    assert "node7: is prepared and joins as a control plane, Kubernetes 1.36.3" in lines
+
+
+@pytest.mark.parametrize("leaving", ["node2", "node9"])
+def test_the_virtual_address_is_not_that_of_a_host_that_leaves(directory: Path, last: LastUpdate, leaving: str) -> None:
+    """Both would have it, and the reset would find a control plane there."""
+    stack = several(directory, THREE)
+    address = stack["hosts"].pop(leaving)["address"]
+    stack["cluster"]["vip"] = {"address": address}
+    (problem,) = impossible(stack, last)
+    assert problem.startswith(f"cluster.vip.address: {address} is the address of {leaving}, which leaves the stack in")
+    assert impossible(stack | {"cluster": {"name": "dev"}}, last) == []
 
 
 def test_a_host_whose_sponsor_leaves_with_it_is_refused(directory: Path, last: LastUpdate) -> None:
@@ -169,7 +252,37 @@ def test_an_etcd_that_may_lose_votes_is_not_upgraded(
     after = "1.34.4" if before.startswith("1.33") else "1.35.4"
     found = impossible(several(directory, control_planes, version=after), known)
     assert bool(found) == refused
-    assert all("etcd of 1.33.5 is older than 3.5.24" in each for each in found)
+    assert all("etcd 3.5.21-0 of 1.33.5 is older than 3.5.24" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        ("3.5.21-0", "3.5.21-0", False),
+        ("3.5.21-0", "3.6.5-0", True),
+        ("3.5.24-0", "3.6.5-0", False),
+        ("v3.5.15", "v3.6.5-0", True),
+        ("ours", "3.6.5-0", False),
+        (None, "3.5.24-0", False),
+        ("3.5.24-0", None, False),
+    ],
+)
+@pytest.mark.parametrize("version", ["1.33.5", "1.34.4"])
+def test_an_etcd_whose_image_the_stack_names_is_compared_by_its_tag(
+    directory: Path, before: str | None, after: str | None, refused: bool, version: str
+) -> None:
+    """It comes by an edit of the tag, too, without another version of Kubernetes."""
+    first = several(directory, THREE, version="1.33.5")
+    first["cluster"]["clusterConfiguration"] = with_etcd(before)
+    known = state_of(record(first, preview=False))
+    second = several(directory, THREE, version=version)
+    second["cluster"]["clusterConfiguration"] = with_etcd(after)
+    assert bool(impossible(second, known)) == refused
+
+
+def with_etcd(tag: str | None) -> dict[str, Any]:
+    """A ClusterConfiguration with this tag of etcd, or kubeadm's own."""
+    return {"etcd": {"local": {"imageTag": tag}}} if tag else {}
 
 
 @pytest.mark.parametrize(("number", "warned"), [(1, False), (2, True), (3, False), (4, True)])

@@ -14,10 +14,18 @@ from tests.unit.support.stacks import Stack
 ADDRESS = "192.0.2.11:6443"
 
 
-def stack_with(directory: Path, endpoint: str | None, control_planes: str = "node1") -> Stack:
-    """One control plane and two workers, or more."""
+OF_OWNER = "192.0.2.99:6443"
+THREE = "node1 node2 node3"
+
+
+def stack_with(
+    directory: Path, endpoint: str | None, control_planes: str = "node1", *names: str, balancer: str | None = None
+) -> Stack:
+    """One control plane and two workers, or more; the certificates of the API servers have further names."""
     stack = several(directory, control_planes)
     stack["cluster"] |= {"controlPlaneEndpoint": endpoint} if endpoint else {}
+    stack["cluster"] |= {"loadBalancer": balancer} if balancer else {}
+    stack["cluster"] |= {"clusterConfiguration": {"apiServer": {"certSANs": list(names)}}} if names else {}
     return stack
 
 
@@ -62,3 +70,56 @@ def test_an_address_does_not_become_another(directory: Path, addressed: Recordin
     """Certificates have the old one."""
     (problem,) = impossible(stack_with(directory, "192.0.2.99:6443"), state_of(addressed))
     assert problem.startswith("cluster.controlPlaneEndpoint: cannot be changed once the cluster exists")
+
+
+def test_an_address_of_a_load_balancer_stays_in_the_certificate_until_every_node_has_the_name(directory: Path) -> None:
+    """kubeadm gives a certificate the endpoint and the own address alone: half of the nodes would trust nobody."""
+    known = state_of(record(stack_with(directory, OF_OWNER), preview=False))
+    (problem,) = impossible(stack_with(directory, None), known)
+    assert "nodes find the API at 192.0.2.99 until they change" in problem
+    assert problem.endswith("add it to cluster.clusterConfiguration.apiServer.certSANs")
+    assert impossible(stack_with(directory, None, "node1", "192.0.2.99"), known) == []
+
+
+def test_several_control_planes_have_both_ends_of_a_move_in_their_certificates_before_it(directory: Path) -> None:
+    """Those that change later would serve nodes that find them by the name already."""
+    before = record(stack_with(directory, OF_OWNER, THREE, balancer="external"), preview=False)
+    names = ("192.0.2.99", "api.dev.internal")
+    (problem,) = impossible(stack_with(directory, None, THREE, *names), state_of(before))
+    assert "until then nodes need 192.0.2.99 and api.dev.internal in every certificate" in problem
+    named = record(stack_with(directory, OF_OWNER, THREE, *names, balancer="external"), preview=False, before=before)
+    assert impossible(stack_with(directory, None, THREE, *names), state_of(named)) == []
+    (problem,) = impossible(stack_with(directory, None, THREE), state_of(named))
+    assert "until then nodes need 192.0.2.99" in problem
+
+
+def test_no_control_plane_comes_in_the_place_of_another_while_the_endpoint_changes(directory: Path) -> None:
+    """It joins as any other."""
+    names = ("192.0.2.99", "api.dev.internal")
+    known = state_of(record(stack_with(directory, OF_OWNER, THREE, *names, balancer="external"), preview=False))
+    (problem,) = impossible(stack_with(directory, None, "node1 node2 node4", *names), known)
+    assert problem.startswith("hosts: further control planes join when every node finds the API by its name")
+
+
+@pytest.mark.parametrize("control_planes", ["node1", THREE])
+def test_a_name_in_the_files_of_hosts_is_not_left_to_name_servers(directory: Path, control_planes: str) -> None:
+    """kube-proxy has the /etc/hosts of its start, which leads to an haproxy that stops."""
+    known = state_of(record(stack_with(directory, None, control_planes), preview=False))
+    other = stack_with(directory, "api.dev.internal:6443", control_planes, balancer="external")
+    (problem,) = impossible(other, known)
+    assert problem.startswith("cluster.loadBalancer: nodes find api.dev.internal in /etc/hosts")
+    assert problem.endswith("set it back to local")
+
+
+def test_a_name_of_name_servers_may_come_into_the_files_of_hosts(directory: Path) -> None:
+    """Each worker gets an haproxy before the name leads there, and kube-proxy restarts; no kubelet does."""
+    name = "api.example.com:6443"
+    before = record(stack_with(directory, name, THREE, balancer="external"), preview=False)
+    stack = stack_with(directory, name, THREE, balancer="local")
+    assert impossible(stack, state_of(before)) == []
+    lines = planned(stack, state_of(before))
+    way = "the name of the API leads to haproxy; kube-proxy restarts, the kubelet does not"
+    assert f"node8: /etc/haproxy/kubernetes-api.cfg comes: {way}" in lines
+    restarts = "kube-proxy restarts where the address of the API server changes, otherwise nothing"
+    assert f"node1: /etc/hosts changes: {restarts}" in lines
+    assert not [line for line in lines if "kubelet restarts" in line]

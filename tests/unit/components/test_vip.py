@@ -21,7 +21,7 @@ from tests.unit.support.golden import as_text, assert_golden
 from tests.unit.support.planning import planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.several import host_line, several, steps_of
-from tests.unit.support.stacks import Stack, only_problem, problems, smallest
+from tests.unit.support.stacks import KEY, Stack, only_problem, problems, smallest
 
 VIP = "192.0.2.100"
 FILES = "host-files"
@@ -64,6 +64,12 @@ def test_an_address_that_cannot_be_virtual_is_refused(address: str, problem: str
     stack = with_vip(smallest(), address)
     stack["hosts"]["node1"]["nodeIp"] = "10.0.0.11"
     assert only_problem(stack) == f"cluster.vip.address: {problem}"
+
+
+def test_a_virtual_address_is_not_that_of_the_bastion() -> None:
+    """Connections to the bastion would reach a control plane."""
+    stack = with_vip(smallest()) | {"ssh": {"bastion": {"address": VIP, "hostKey": KEY}}}
+    assert only_problem(stack) == f"cluster.vip.address: an address of its own, found {VIP}, the address of ssh.bastion"
 
 
 @pytest.mark.parametrize("said", [{"loadBalancer": "external"}, {}])

@@ -177,7 +177,7 @@ def clusters() -> st.SearchStrategy[Stack]:
         "certSANs": st.lists(_following(_patterns.HOST_NAME), max_size=2),
     }
     rest = {
-        "controlPlaneEndpoint": like(_patterns.ENDPOINT),
+        "controlPlaneEndpoint": like(_patterns.ENDPOINT).filter(lambda found: not re.match("[0-9.x]+(:|$)", found)),
         "controlPlaneTaints": taints(),
         "certificateGeneration": st.integers(0, LARGEST),
         "ignorePreflightErrors": st.lists(like(_patterns.PREFLIGHT), max_size=2),
