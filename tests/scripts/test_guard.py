@@ -33,7 +33,8 @@ def unguarded(running: Machine) -> Machine:
         " *force-new-cluster*) echo etcd3 ;; *existing*) echo etcd2 ;; *) echo etcd1 ;; esac"
     )
     of_either = ETCD.replace("echo etcd1", f"[[ ! -e $ROOT/fails ]] || exit 0; {container}")
-    running.stub("crictl", of_either.replace('"exec etcd1 etcdctl "', '"exec etcd"?" etcdctl "'))
+    of_api = '[[ "$*" != "ps --quiet --name ^kube-apiserver$" ]] || echo api1'
+    running.stub("crictl", of_either.replace('"exec etcd1 etcdctl "', '"exec etcd"?" etcdctl "') + of_api)
     return running
 
 
@@ -51,6 +52,21 @@ def test_etcd_gets_the_argument_once_its_cluster_exists(unguarded: Machine) -> N
     unguarded.calls()
     assert unguarded.run("init", VALUES).stderr == ""
     assert not [call for call in unguarded.calls() if "etcd local" in call]
+
+
+@pytest.mark.parametrize("stops", ["true", "false"])
+def test_the_api_server_ends_with_its_etcd(unguarded: Machine, stops: str) -> None:
+    """It would hold the request of the kubelet that comes before the new etcd. It may have ended already."""
+    crictl = unguarded.path("/stubs/crictl").read_text()
+    unguarded.path("/stubs/crictl").write_text(f'{crictl}\n[[ "$*" != "stop "* ]] || {stops}\n')
+    finished = unguarded.run("init", VALUES)
+    assert finished.status == 0, finished.stderr
+    calls = unguarded.calls()
+    assert calls.count("crictl stop --timeout 1 api1") == 1
+    changed = next(number for number, call in enumerate(calls) if "etcd local" in call)
+    assert calls.index("crictl stop --timeout 1 api1") > changed
+    unguarded.run("init", VALUES)
+    assert not [call for call in unguarded.calls() if call.startswith("crictl stop")]
 
 
 def test_an_etcd_that_does_not_run_with_the_argument_gets_its_manifest_back(unguarded: Machine) -> None:
