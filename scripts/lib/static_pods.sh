@@ -63,17 +63,18 @@ make_api_certificate() {
     init phase certs apiserver --config "$KUBEADM_CONFIG"
 }
 
-# end_api_server CONTAINER: while etcd is away an API server holds requests until their time is over. Before the kubelet starts the
-# new etcd it asks for the deletion of the pod of the old one, and waits half a minute; an API server that does not run refuses.
-# The kubelet starts it again. One that ended by itself is as good.
+# end_api_server CONTAINER: while etcd is away an API server holds requests until their time is over. Before the kubelet starts
+# the new etcd it asks for the deletion of the pod of the old one, and waits half a minute; an API server that does not run
+# refuses, and the kubelet starts it again.
 end_api_server() {
+  # One that ended by itself is as good.
   [[ -z $1 ]] || crictl stop --timeout 1 "$1" &>"$STAGING/crictl" || true
 }
 
 # change_static_pods COMMAND...: run the command, which writes manifests, and wait until each changed component runs. Where one
 # does not, all get their old manifests back, and the step ends.
 change_static_pods() {
-  local manifest name changed_components=()
+  local manifest name changed_components=() server=kube-apiserver
   declare -A before
   keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
   for manifest in "$MANIFESTS"/*; do
@@ -84,8 +85,8 @@ change_static_pods() {
   for manifest in "$MANIFESTS"/*; do
     cmp --silent "$manifest" "$MANIFESTS_BEFORE/${manifest##*/}" || changed_components+=("$(basename "$manifest" .yaml)")
   done
-  if [[ " ${changed_components[*]} " == *" etcd "* && " ${changed_components[*]} " != *" kube-apiserver "* ]]; then
-    end_api_server "${before[kube - apiserver]}"
+  if [[ " ${changed_components[*]} " == *" etcd "* && " ${changed_components[*]} " != *" $server "* ]]; then
+    end_api_server "${before[$server]}"
   fi
   for name in "${changed_components[@]}"; do
     comes_true 180 is_another "$name" "${before[$name]}" || refuse_arguments "$name"
