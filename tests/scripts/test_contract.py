@@ -143,9 +143,9 @@ def test_a_new_file_of_a_recorded_preparation_is_put_where_it_is_staged() -> Non
     assert always_put("prepare") == {
         "/etc/crictl.yaml",
         "/etc/modules-load.d/kubernetes.conf",
-        "/etc/sysctl.d/99-kubernetes.conf",
         "/etc/systemd/system.conf.d/kubernetes.conf",
         "$KUBEADM_CONFIG",
+        "$SYSCTLS",
     }, "put it behind `if is_staged`"
 
 

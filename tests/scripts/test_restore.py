@@ -155,7 +155,7 @@ def test_a_directory_that_cannot_be_read_is_no_empty_one(empty: Machine) -> None
     """A disk with errors may hold a cluster."""
     empty.path("/var/lib/etcd").mkdir(parents=True)
     real = shutil.which("find")
-    broken = "[[ $1 != */etcd ]] || { echo Input/output error >&2; exit 1; }"
+    broken = "[[ $2 != */etcd ]] || { echo Input/output error >&2; exit 1; }"
     empty.stub("find", f'{broken}\nexec {real} "$@"')
     finished = lay(empty)
     assert finished.status == 1
