@@ -40,8 +40,9 @@ GIVEN_BESIDE = {
     "pod_network": {"CALICO_ANNOTATIONS", "NODE_NAME"},
     "recover": {"OTHER_ADDRESSES"},
     "membership": {"RESULT_IS_PLAIN"},
+    "leave": {"WORKER_NAME"},
 }
-"""Beside the recorded values: operations/hosts/_machine.py and _node.py, operations/etcd/recover.py."""
+"""Beside the recorded values: operations/hosts/_machine.py and _node.py, operations/etcd/recover.py; by a version of the past."""
 WITHOUT_A_STEP = {"steps/restore.sh"}
 """For machines of which nothing is recorded: tests/scripts/test_restore.py."""
 

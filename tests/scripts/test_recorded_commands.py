@@ -24,6 +24,15 @@ export ATTEMPT=1
 . /usr/local/lib/pulumi-kubeadm/run.sh membership "$@"
 run_step membership leave
 """
+MEMBERSHIP_OF_0_2_0 = """\
+export HOST_NAME=node1
+export WORKER_NAME=node2
+export KUBERNETES_VERSION=1.36.3
+export TAINTS=''
+export ATTEMPT=1
+. /usr/local/lib/pulumi-kubeadm/run.sh membership "$@"
+run_step membership leave
+"""
 STAGED = """\
 export HOST_NAME=node1
 export OLD_NAME=old
@@ -42,11 +51,12 @@ def host(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_worker_that_joined_once_leaves_by_its_recorded_command(host: Machine) -> None:
+@pytest.mark.parametrize("recorded", [MEMBERSHIP, MEMBERSHIP_OF_0_2_0])
+def test_a_worker_that_joined_once_leaves_by_its_recorded_command(host: Machine, recorded: str) -> None:
     """Whatever the scripts are by then."""
     host.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo True ;; esac')
     host.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "5")
-    finished = host.send(host.relocated(MEMBERSHIP), "delete")
+    finished = host.send(host.relocated(recorded), "delete")
     assert finished.status == 0, finished.stderr
     assert "kubectl delete node node2" in "\n".join(host.calls())
 
