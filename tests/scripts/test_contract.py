@@ -42,7 +42,7 @@ GIVEN_BESIDE = {
     "membership": {"RESULT_IS_PLAIN"},
     "leave": {"WORKER_NAME"},
 }
-"""Beside the recorded values: operations/hosts/_machine.py and _node.py, operations/etcd/recover.py; by a version of the past."""
+"""Beside the values: operations/hosts/_machine.py and _node.py, operations/etcd/recover.py; by an older version."""
 WITHOUT_A_STEP = {"steps/restore.sh"}
 """For machines of which nothing is recorded: tests/scripts/test_restore.py."""
 
