@@ -2,13 +2,14 @@
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
 # Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh
-#   lib/load_balancer.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
+#   lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/load_balancer.sh"
+. "$LIBRARY/lib/mounts.sh"
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/vip.sh"
@@ -75,43 +76,6 @@ links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(
 for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
-# mounts_below DIRECTORY: one a line, those that were mounted last first. The kernel writes a blank as `\040`.
-mounts_below() {
-  local mounts
-  mounts=$(awk -v below="$1/" 'index($2, below) == 1 {print $2}' /proc/mounts | tac)
-  printf '%b' "$mounts"
-}
-
-# unmount_below DIRECTORY: what is mounted there is not what a reset deletes.
-unmount_below() {
-  local directory mounts mount
-  directory=$(realpath --canonicalize-missing "$1")
-  mounts=$(mounts_below "$directory")
-  while read -r mount; do
-    [[ -n $mount ]] || continue
-    umount "$mount" 2>"$STAGING/umount" ||
-      fail "nothing to be mounted below $1 any more, where a reset would delete it" "$(<"$STAGING/umount")" \
-        "on $HOST_NAME: fuser --mount --verbose '$mount'; umount '$mount'; then pulumi up"
-  done <<<"$mounts"
-}
-
-# empty DIRECTORY [NAME]: its content goes, but for the file of this name. The directory may be a mount point, or a link to one
-# elsewhere, and stays; so does a mount point below it, without its content.
-empty() {
-  local directory mounts path stays=()
-  [[ -d $1 ]] || return 0
-  directory=$(realpath "$1")
-  [[ -z ${2:-} ]] || stays=(! -path "$directory/$2")
-  mounts=$(mounts_below "$directory")
-  while read -r path; do
-    until [[ -z $path || $path == "$directory" ]]; do
-      stays+=(! -path "$path")
-      path=${path%/*}
-    done
-  done <<<"$mounts"
-  find "$directory" -mindepth 1 "${stays[@]}" -delete
-}
-
 # Volumes of pods, which kubeadm leaves where it cannot unmount them, have data of others. Calico mounts the cgroups of the
 # machine at /run/calico/cgroup, whatever its mode: its container ebpf-bootstrap. No file there can be deleted.
 unmount_below /var/lib/kubelet
