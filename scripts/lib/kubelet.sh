@@ -6,7 +6,8 @@ KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
 kubelet_is_healthy() {
   local address port
-  address=$(sed --quiet 's/^healthzBindAddress: *//p' "$KUBELET_CONFIG")
+  address=$(sed --quiet 's/^healthzBindAddress: *//p' "$KUBELET_CONFIG" | tr -d "\"'")
+  [[ $address != *:* ]] || address="[$address]" # IPv6, which YAML has in quotes
   port=$(sed --quiet 's/^healthzPort: *//p' "$KUBELET_CONFIG")
   curl_directly --silent --fail --max-time 5 "http://${address:-127.0.0.1}:${port:-10248}/healthz"
 }
