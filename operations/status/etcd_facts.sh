@@ -10,9 +10,10 @@ newest_bundle() {
   local directory whose day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
   directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
   whose="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/owner")-$(first_line_of "$STATE/host-name")"
-  # One whose time is to come is of a clock that was wrong. A file server that is down never answers.
-  timeout "$ANSWER_SECONDS" find -H "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort |
-    tail --lines 1 | cut --delimiter ' ' --fields 2-
+  # One whose time is to come is of a clock that was wrong. A file server that is down never answers. What find says is of a
+  # directory that is missing: the first bundle makes it.
+  timeout "$ANSWER_SECONDS" find -H "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now \
+    -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort | tail --lines 1 | cut --delimiter ' ' --fields 2-
 }
 
 LOOKED=0

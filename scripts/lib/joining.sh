@@ -58,7 +58,8 @@ if the machine was made anew: set gone: true for $HOST_NAME in the stack file, p
 }
 
 # resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where
-# each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038).
+# each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038). Without an answer it
+# is nothing, too: kubeadm join reads the same ConfigMap, and ends with the reason where it gets none.
 resolver_of_cluster() {
   local status
   status=$(with_token GET /api/v1/namespaces/kube-system/configmaps/kubelet-config) && [[ $status == 200 ]] || return 0
@@ -69,9 +70,9 @@ resolver_of_cluster() {
   fi
 }
 
-# check_name_servers: without that file no pod starts on the node, and with a stub of systemd-resolved in it CoreDNS
+# check_name_servers_of_cluster: without that file no pod starts on the node, and with a stub of systemd-resolved in it CoreDNS
 # asks itself.
-check_name_servers() {
+check_name_servers_of_cluster() {
   local file seen='no such file'
   file=$(resolver_of_cluster)
   [[ -n $file ]] || return 0
@@ -120,7 +121,7 @@ delete_token() {
 
 # join_with CONFIGURATION: run kubeadm join, whose own checks come before anything is changed.
 join_with() {
-  check_name_servers
+  check_name_servers_of_cluster
   write_discovery
   check_before join "$IGNORE_PREFLIGHT_ERRORS" "$1"
   remember "$JOIN_STARTED_MARK" yes

@@ -67,7 +67,7 @@ make_api_certificate() {
 # the new etcd it asks for the deletion of the pod of the old one, and waits half a minute; an API server that does not run
 # refuses, and the kubelet starts it again.
 end_api_server() {
-  # One that ended by itself is as good.
+  # One that ended by itself is as good. If this fails the kubelet waits that half a minute, for which the caller has time.
   [[ -z $1 ]] || crictl stop --timeout 1 "$1" &>"$STAGING/crictl" || true
 }
 
