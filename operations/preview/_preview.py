@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pulumi.automation import CommandError, EngineEvent, OpType, Stack
 
 from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
-from operations.stack.automation import explained, message, workspace
+from operations.stack.automation import command_after, explained, message, workspace
 from operations.stack.stacks import commands_of, project_copy, selected_stack, short_name, stack_file_name
 from problem import Problem, StepError
 
@@ -36,6 +36,7 @@ class Preview:
         before: inputs of each resource that the state has, by URN.
         after: inputs of each resource that the program has, by URN.
         touched: URNs of those that are not left as they are.
+        next_command: the command that removes the cause of a failure, where it is known.
     """
 
     plan: str
@@ -45,6 +46,7 @@ class Preview:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     touched: frozenset[str]
+    next_command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
 def preview(selection: Selection) -> Preview:
     """Run a preview. It connects to no host."""
     events, diff = list[EngineEvent](), list[str]()
-    failure = ""
+    failure, next_command = "", None
     # GITHUB_TOKEN is for the comment, and no business of the program's.
     environment = {name: value for name, value in selection.environment.items() if name != "GITHUB_TOKEN"}
     with workspace(selection.project, environment) as found:
@@ -106,7 +108,8 @@ def preview(selection: Selection) -> Preview:
             )
         except CommandError as error:
             failure = message(error)
-    return _preview_of(events, "\n".join(diff), failure)
+            next_command = command_after(error, found, commands_of(selection.stack))
+    return replace(_preview_of(events, "\n".join(diff), failure), next_command=next_command)
 
 
 def _preview_of(events: list[EngineEvent], diff: str, failure: str) -> Preview:

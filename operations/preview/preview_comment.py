@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
                 f"preview {arguments.stack}",
                 expected="the preview to succeed",
                 seen="\n".join(found.errors),
-                next_command="remove the cause named above; `make preview-comment` takes the same arguments here",
+                next_command=found.next_command
+                or "remove the cause named above; `make preview-comment` takes the same arguments here",
             )
         )
 

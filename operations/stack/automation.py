@@ -65,16 +65,26 @@ def explained(step: str, found: Workspace, commands: StackCommands) -> Iterator[
         expected = f"the stack {commands.stack} in the backend"
         raise StepError(Problem(step, expected=expected, seen=message(error), next_command=commands.create)) from error
     except CommandError as error:
-        next_command = "remove the cause named above, then run the same command again"
-        if not _is_logged_in(found):
-            next_command = "pulumi login"
-        elif "PULUMI_CONFIG_PASSPHRASE" in message(error):
-            next_command = (
-                "export PULUMI_CONFIG_PASSPHRASE=..., the passphrase of the stack, then the same command again"
-            )
         raise StepError(
-            Problem(step, expected="Pulumi to succeed", seen=message(error), next_command=next_command)
+            Problem(
+                step,
+                expected="Pulumi to succeed",
+                seen=message(error),
+                next_command=command_after(error, found, commands)
+                or "remove the cause named above, then run the same command again",
+            )
         ) from error
+
+
+def command_after(error: CommandError, found: Workspace, commands: StackCommands) -> str | None:
+    """The command that removes the cause of an error of Pulumi; None for a cause that only its text names."""
+    if isinstance(error, StackNotFoundError):
+        return commands.create
+    if not _is_logged_in(found):
+        return "pulumi login"
+    if "PULUMI_CONFIG_PASSPHRASE" in message(error):
+        return "export PULUMI_CONFIG_PASSPHRASE=..., the passphrase of the stack, then the same command again"
+    return None
 
 
 def message(error: CommandError) -> str:

@@ -102,9 +102,12 @@ def test_a_failed_preview_is_a_comment_too_and_fails_the_job(
 
 
 def test_pulumi_that_fails_without_an_event_is_quoted(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
-    """As when nobody is logged in."""
-    pulumi.says([], errors="error: no stack named 'shop' found", status=255)
-    assert "no stack named 'shop' found" in printed(capsys, status=1)
+    """Such a message names no command; the advice does, here for a user who is not logged in."""
+    pulumi.says([], errors="error: PULUMI_ACCESS_TOKEN must be set", status=255)
+    assert operations.main(["preview-comment", "shop"]) == 1
+    shown = capsys.readouterr()
+    assert "PULUMI_ACCESS_TOKEN must be set" in shown.out
+    assert "Next: pulumi login" in shown.err
 
 
 def test_no_text_ends_its_block_early(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,7 @@ class FakePulumi:
     ) -> None:
         """What `pulumi preview` says and how it ends; any other command succeeds in silence.
 
-        With `where`, it is said in directories of this name only.
+        `pulumi whoami` fails where the errors are about an access token. With `where`, it is said in directories of this name only.
         """
         answer = {"events": list(events), "text": text, "errors": errors, "status": status}
         (self.directory / f"answer{where}.json").write_text(json.dumps(answer))
@@ -69,10 +69,13 @@ def _main(program: str, arguments: list[str]) -> int:
     arguments.remove("--non-interactive")
     with (directory / "calls").open("a") as calls:
         calls.write(json.dumps({"arguments": arguments, "environment": dict(os.environ)}) + "\n")
-    if arguments[0] != "preview":
+    if arguments[0] not in {"preview", "whoami"}:
         return 0
     special = directory / f"answer{Path.cwd().name}.json"
     answer = json.loads((special if special.exists() else directory / "answer.json").read_text())
+    if arguments[0] == "whoami":
+        print('{"user": "jo"}')
+        return int("PULUMI_ACCESS_TOKEN" in answer["errors"])
     log = Path(arguments[arguments.index("--event-log") + 1])
     events = [*answer["events"], {"cancelEvent": {}}]  # the last one: nobody waits for another
     log.write_text("".join(json.dumps({"sequence": 0, "timestamp": 0, **event}) + "\n" for event in events))
