@@ -46,7 +46,8 @@ class FakePulumi:
     ) -> None:
         """What `pulumi preview` says and how it ends; any other command succeeds in silence.
 
-        `pulumi whoami` fails where the errors are about an access token. With `where`, it is said in directories of this name only.
+        `pulumi whoami` fails where the errors are about an access token. With `where`, it is said in directories of
+        this name only.
         """
         answer = {"events": list(events), "text": text, "errors": errors, "status": status}
         (self.directory / f"answer{where}.json").write_text(json.dumps(answer))
