@@ -71,17 +71,6 @@ end_api_server() {
   [[ -z $1 ]] || crictl stop --timeout 1 "$1" &>"$STAGING/crictl" || true
 }
 
-# end_api_server_with_etcd: beside a kubeadm that writes the manifest of etcd by itself. Where etcd stays as it is nothing ends:
-# the unit is gone after its time, and a container that was replaced cannot be stopped.
-end_api_server_with_etcd() {
-  local etcd server process
-  etcd=$(container_of etcd)
-  server=$(container_of kube-apiserver)
-  process=$(crictl inspect --output go-template --template '{{.info.pid}}' "$etcd")
-  systemd-run --quiet --collect --property RuntimeMaxSec=900 \
-    /bin/sh -c "tail --pid=$process --follow /dev/null && crictl stop --timeout 1 $server"
-}
-
 # change_static_pods COMMAND...: run the command, which writes manifests, and wait until each changed component runs. Where one
 # does not, all get their old manifests back, and the step ends.
 change_static_pods() {

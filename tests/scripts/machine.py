@@ -51,8 +51,7 @@ class Machine:
         (root / "proc").mkdir()
         for name in ("mounts", "uptime"):
             (root / "proc" / name).symlink_to(f"/proc/{name}")
-        # Never those of the host of the tests: a rule of a test would refuse its clients.
-        self.stub("systemd-run")
+        # Never that of the host of the tests: a rule of a test would refuse its clients.
         self.stub("iptables-save", 'if [[ -e $ROOT/detour ]]; then sed "s/^-I/-A/" "$ROOT/detour"; fi')
         self.stub(
             "iptables-restore",

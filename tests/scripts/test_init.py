@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 import pytest
@@ -15,7 +14,6 @@ from tests.scripts.cluster import (
     NODE_IS_READY,
     OWN_MEMBER,
     SAMPLES,
-    SAVES,
     STATE,
     VALUES,
     bundles,
@@ -456,20 +454,6 @@ def test_an_upgrade_gives_the_kubelet_the_configuration_of_the_stack(
     calls = [call for call in upgrading.calls() if call.startswith("kubeadm ")]
     assert calls[-1].startswith("kubeadm upgrade ")
     assert len([call for call in calls if call.startswith("kubeadm init phase upload-config kubelet")]) == uploads
-
-
-def test_the_api_server_ends_with_the_etcd_that_an_upgrade_replaces(upgrading: Machine) -> None:
-    """It would hold the kubelet's request that comes before the new etcd; while etcd runs it stays."""
-    finds = '[[ $1 != inspect ]] || cat "$ROOT/process"\n[[ $1 != ps || $* != *apiserver* ]] || echo api1'
-    upgrading.stub("crictl", f"{finds}\n{SAVES}")
-    upgrading.stub("systemd-run", 'timeout 1 "${@: -3}" || true')
-    with subprocess.Popen(["sleep", "60"]) as etcd:
-        upgrading.write("/process", str(etcd.pid))
-        upgrade(upgrading)
-        assert "crictl stop --timeout 1 api1" not in upgrading.calls()
-        etcd.kill()
-    upgrade(upgrading)
-    assert calls_in_order(upgrading, "crictl stop --timeout 1 api1", "kubeadm upgrade")
 
 
 def test_an_upgrade_waits_for_a_leader_of_etcd(upgrading: Machine) -> None:

@@ -2,7 +2,7 @@
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh
-#   lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/static_pods.sh lib/unsynced.sh
+#   lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
 
 runs_in_version() {
   local condition version
@@ -22,7 +22,6 @@ upgrade_control_plane() {
   write_patches
   # A feature gate that the new version does not know ends its kubelet: one that the stack has no more goes first.
   [[ $LEADS != true ]] || upload_kubelet_configuration
-  end_api_server_with_etcd
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $BUNDLE" \
     upgrade "${how[@]}" --patches "$PATCHES" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
