@@ -185,9 +185,13 @@ def api_server_from_outside(host: Host, settings: Settings) -> str:
 
 
 def api_server(settings: Settings) -> str:
-    """The URL of the API. An endpoint without a port has kubeadm's own."""
-    found = settings.endpoint
-    return f"https://{found}" if re.search(r":\d+$", found) else f"https://{found}:{API_PORT}"
+    """The URL of the API by which nodes find it."""
+    return api_server_at(settings.endpoint)
+
+
+def api_server_at(endpoint: str) -> str:
+    """The URL of the API at an endpoint. An endpoint without a port has kubeadm's own."""
+    return f"https://{endpoint}" if re.search(r":\d+$", endpoint) else f"https://{endpoint}:{API_PORT}"
 
 
 def _join_configuration(host: Host, settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any
 import pulumi
 
 from components.host_files import File
+from components.host_files.kubeadm import api_server_at
 from components.steps.result import result_of
 from components.steps.sealing import SealedForAnotherKeyError, SealingKey
 from components.steps.stdin import Inputs, inputs_of
@@ -92,6 +94,13 @@ class LastUpdate:
         """The value of a variable of a recorded step; None without such a step or variable."""
         recorded = self.step(host, name)
         return recorded.inputs.values.get(variable) if recorded else None
+
+    def api_server(self, host: str, name: StepName) -> str | None:
+        """The URL at which a node finds the API; None without such a step. 0.2.0 has it in the identity alone."""
+        if recorded := self.value(host, name, "API_SERVER"):
+            return recorded
+        endpoint = re.search(r" endpoint ([^,]+),", self.value(host, name, "CLUSTER_IDENTITY") or "")
+        return api_server_at(endpoint[1]) if endpoint else None
 
     def file(self, host: str, name: StepName, path: str) -> str | None:
         """The content of a file of a recorded step; None without such a step or file, or where it is not recorded.

@@ -72,7 +72,7 @@ class Wanted:
     def moves_endpoint(self) -> bool:
         """True where the endpoint of a running cluster changes: kubeadm wrote it on each node."""
         steps = [(host.name, self.node_step(host)) for host in self.settings.hosts.values()]
-        before = {self.last.value(*step, "API_SERVER") for step in steps if self.last.is_member(step[0])}
+        before = {self.last.api_server(*step) for step in steps if self.last.is_member(step[0])}
         return not before <= {None, kubeadm.api_server(self.settings)}
 
     def step_of(self, resource_name: str) -> Step:

@@ -11,6 +11,7 @@ OLD, NEW = "https://192.0.2.11:6443", "https://api.dev.internal:6443"
 BEFORE = "name dev, endpoint 192.0.2.11:6443, pods 10.244.0.0/16"  # as in VALUES, with an endpoint
 AFTER = BEFORE.replace("192.0.2.11", "api.dev.internal")
 MARK = "/var/lib/pulumi-kubeadm/cluster-identity"
+ADDRESS_MARK = "/var/lib/pulumi-kubeadm/node-address"
 CLUSTER_INFO = (
     f'there=$(cat "$ROOT/info" 2>/dev/null || echo {OLD})\n'
     'case "$*" in *cluster-info*jsonpath*) printf "    server: %s\\n" "$there" ;;'
@@ -44,6 +45,17 @@ def test_an_address_becomes_a_name_everywhere_and_once(addressed: Machine) -> No
     assert len([call for call in addressed.calls() if "apply --server-side" in call]) == 1
     assert verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER) == ""
     assert not [call for call in addressed.calls() if "apply --server-side" in call]
+
+
+@pytest.mark.parametrize(("wanted", "url"), [(BEFORE, OLD), (AFTER, NEW)])
+def test_a_cluster_of_an_earlier_version_is_known_again(addressed: Machine, wanted: str, url: str) -> None:
+    """0.2.0 wrote the address of the machine into the identity; it still holds for the machine."""
+    addressed.write(MARK, BEFORE.replace(", pods", ", node 192.0.2.11, pods"))
+    addressed.path(ADDRESS_MARK).unlink(missing_ok=True)
+    text = addressed.text("init", VALUES | {"API_SERVER": url, "CLUSTER_IDENTITY": wanted, "NODE_IP": "192.0.2.12"})
+    assert "its certificates and etcd have 192.0.2.11" in addressed.send(text, "verify").stderr
+    verify(addressed, API_SERVER=url, CLUSTER_IDENTITY=wanted)
+    assert addressed.path(MARK).read_text() == wanted
 
 
 def test_only_the_leader_changes_what_belongs_to_the_cluster(addressed: Machine) -> None:

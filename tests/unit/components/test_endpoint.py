@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,25 @@ def test_an_address_becomes_a_name_on_every_node(directory: Path, addressed: Rec
     assert {f"cluster/{host}/prepare" for host in ("node1", "node8", "node9")} <= awaited
     line = "every node: finds the API at api.dev.internal:6443; kube-proxy restarts everywhere, the kubelet of each"
     assert any(each.startswith(line) for each in planned(stack, state_of(addressed)))
+
+
+@pytest.mark.parametrize(("endpoint", "number"), [(None, 1), (ADDRESS, 0)])
+def test_the_address_that_an_earlier_version_recorded_in_the_identity_becomes_a_name(
+    directory: Path, addressed: Recording, endpoint: str | None, number: int
+) -> None:
+    """0.2.0 had no other record of it, and the address of the machine beside it."""
+    last = state_of(addressed)
+    steps = {
+        key: dataclasses.replace(
+            step,
+            stdin=re.sub("export API_SERVER=.*\n", "", step.stdin).replace(
+                f"endpoint {ADDRESS},", f"endpoint {ADDRESS}, node 192.0.2.11,"
+            ),
+        )
+        for key, step in last.steps.items()
+    }
+    plan = planned(stack_with(directory, endpoint), dataclasses.replace(last, steps=steps))
+    assert len([line for line in plan if line.startswith("every node: finds the API at")]) == number
 
 
 def test_a_cluster_with_an_address_grows_in_the_next_update(directory: Path, addressed: Recording) -> None:
