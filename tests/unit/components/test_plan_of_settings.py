@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +225,15 @@ def test_every_setting_is_edited() -> None:
 def test_a_stack_file_that_stays_has_no_line(directory: Path, last: LastUpdate) -> None:
     """Otherwise the lines of the edits would prove nothing."""
     assert planned(stack_with_every_section(directory, MANIFEST), last) == NOTHING
+
+
+def test_what_an_earlier_version_did_not_record_is_no_edit(directory: Path, last: LastUpdate) -> None:
+    """Such as the checks that the stack ignores, which 0.2.0 sent to the control plane alone."""
+    text = "export IGNORE_PREFLIGHT_ERRORS="
+    steps = {key: replace(step, stdin=re.sub(f"{text}.*\n", "", step.stdin)) for key, step in last.steps.items()}
+    assert steps != last.steps
+    plan = planned(stack_with_every_section(directory, MANIFEST), replace(last, steps=steps))
+    assert not [line for line in plan if "cluster.ignorePreflightErrors" in line]
 
 
 @pytest.mark.parametrize("path", paths(EDITS))
