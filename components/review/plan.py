@@ -84,7 +84,7 @@ def _control_plane(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator
         yield _taints(host, wanted, step, "CONTROL_PLANE_TAINTS")
     if changed == {"LEADS"}:
         yield f"{host.name}: makes the changes of the whole cluster from now on; it is verified, nothing restarts"
-    yield from _policies(host, changed)
+    yield from _policies(host, wanted)
 
 
 def _control_plane_restarts(host: Host, wanted: Wanted, changed: Collection[str]) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _worker(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator[str]:
         yield f"{host.name}: is drained, {_upgraded(host, wanted)}, and uncordoned; {turn}"
     elif "KUBELET_CONFIGURATION_SHA256" in changed:
         yield f"{host.name}: kubelet restarts, pods keep running"
-    yield from _policies(host, changed)
+    yield from _policies(host, wanted)
     if "TAINTS" in wanted.changed_variables(host.name, StepName.MEMBERSHIP):
         yield _taints(host, wanted, StepName.MEMBERSHIP, "TAINTS")
 
@@ -179,9 +179,10 @@ def _taints(host: Host, wanted: Wanted, name: StepName, variable: str) -> str:
     return f"{host.name}: taints change to {', '.join(taints) or 'none'}; nothing restarts"
 
 
-def _policies(host: Host, changed: Collection[str]) -> Iterator[str]:
+def _policies(host: Host, wanted: Wanted) -> Iterator[str]:
     """Settings that hold from the next time on that a step needs them."""
-    settings = [setting for variable, setting in POLICIES.items() if variable in changed]
+    edited = wanted.edited_variables(host.name, wanted.node_step(host))
+    settings = [setting for variable, setting in POLICIES.items() if variable in edited]
     if settings:
         yield f"{host.name}: {', '.join(settings)} change{'s' if len(settings) == 1 else ''}: the node is verified"
 

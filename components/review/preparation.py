@@ -36,8 +36,8 @@ def preparation_changes(host: Host, wanted: Wanted) -> Iterator[str]:
         changed = wanted.changed_variables(*step.key)
         if "CONTAINERD_PACKAGE" in changed:
             yield _containerd_package(host, wanted)
-        # A variable that an earlier version did not send is no setting that somebody changed.
-        settings = [SETTINGS[name] for name in SETTINGS if name in changed and name in recorded.inputs.values]
+        edited = wanted.edited_variables(*step.key)
+        settings = [setting for variable, setting in SETTINGS.items() if variable in edited]
         if settings:
             yield f"{host.name}: {_change(settings)}: preparation runs again"
         # The plan has a single line about new scripts, for all hosts.

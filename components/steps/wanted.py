@@ -111,6 +111,12 @@ class Wanted:
         recorded = before.inputs.values if before else {}
         return frozenset(each for each in {*recorded, *after} if recorded.get(each) != after.get(each))
 
+    def edited_variables(self, host: str, name: StepName) -> frozenset[str]:
+        """Variables of a step whose recorded values differ; an earlier version may have recorded fewer of them."""
+        return frozenset(
+            each for each in self.changed_variables(host, name) if self.last.value(host, name, each) is not None
+        )
+
     def changes_node(self, host: Host) -> bool:
         """True where the variables of a member's init or join differ from the last update; the token is no variable."""
         return self.last.is_member(host.name) and bool(self.changed_variables(host.name, self.node_step(host)))
