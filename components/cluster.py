@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from components.addons import AppliedAddon, addons_of
+from components.addons import addons_of, apply_addons
 from components.addons.calico import calico_images
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
@@ -20,7 +20,7 @@ from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
 from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import RegistrySecrets
-from components.review.addons import refuse_wrong_addons, warn_of_hooks
+from components.review.addons import refuse_wrong_addons, warn_of_hooks, warn_of_missing
 from components.review.clones import warn_of_clones
 from components.review.departures import warn_of_votes
 from components.review.direct_way import warn_of_proxy
@@ -99,6 +99,7 @@ class Cluster(pulumi.ComponentResource):
         warn_of_votes(wanted)
         warn_of_support(wanted)
         warn_of_hooks(settings)
+        warn_of_missing(wanted)
         warn_of_other_registries(settings)
         warn_of_eviction(settings)
         warn_of_expiry(wanted)
@@ -145,7 +146,7 @@ class Cluster(pulumi.ComponentResource):
 
         node_addresses(settings).register(access, access.options(self))
         addons = addons_of(settings)
-        networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
+        networks = apply_addons((each for each in addons if each.is_network), access, settings, opts=child)
         settled = [each.settled for each in control_planes if each.settled]
         ready: list[pulumi.Resource] = [*settled, *(network.configured for network in networks)]
         workers = join_workers(hosts, commands, authority=access.authority, after=ready, lives_in=lifetime, opts=child)
@@ -155,9 +156,8 @@ class Cluster(pulumi.ComponentResource):
         NodeLabels(access, settings, nodes, child)
 
         namespaces = Namespaces(access, settings, after=networks, opts=child)
-        for addon in addons:
-            if not addon.is_network:
-                AppliedAddon(addon, access, settings, after=[namespaces, joined], opts=child)
+        others = (each for each in addons if not each.is_network)
+        apply_addons(others, access, settings, after=[namespaces, joined], opts=child)
         AccessRules(access, settings, after=[namespaces], opts=child)
         RegistrySecrets(access, settings, passwords=passwords, after=[namespaces], opts=child)
         return access, control_planes

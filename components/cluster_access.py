@@ -24,6 +24,20 @@ TAKES_OVER: dict[str, Any] = (
 )
 """Objects that are there already are taken over: those that stayed, those of a restored snapshot or of a lost state,
 and those of a killed update. SDKs before 4.29 do that without the argument: pulumi-kubernetes pull request 4278."""
+CHANGES_IN_PLACE: dict[str, Any] = {"enable_config_map_mutable": True, "enable_secret_mutable": True}
+"""Else the provider deletes a ConfigMap or a Secret whose content changes, and makes another one: a pod that starts
+meanwhile does not start, and a controller that watches the object acts as if it were gone."""
+
+
+REFUSALS = {
+    "Apply failed with": "leave the field to its owner: out of the manifest, or of the values of the chart; with the"
+    ' annotation pulumi.com/patchForce: "true" the object takes it',
+    r'namespaces "[^"]+" not found': "an object Namespace in a manifest of the stack, or its level in"
+    " access.podSecurity; then pulumi up",
+    "no matches for kind": "an add-on with the definition of this kind and version; then pulumi up",
+    "failed calling webhook": "pulumi up, once the pod behind the webhook is Ready",
+}
+"""Remedies where the API refuses an object, by the beginning of its error: the provider has a long text before it."""
 
 
 class ClusterAccess(pulumi.ComponentResource):
@@ -73,6 +87,7 @@ class ClusterAccess(pulumi.ComponentResource):
             # Else a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
             cluster_identifier=wanted.identity,
             **TAKES_OVER,
+            **CHANGES_IN_PLACE,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._hooks = explain_failures(wanted.resource_name("explain"))
@@ -82,9 +97,9 @@ class ClusterAccess(pulumi.ComponentResource):
         """Resource options of an object in this cluster."""
         return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
 
-    def recorded_api_version(self, kind: str, name: str) -> str | None:
+    def recorded_api_version(self, group: str, kind: str, name: str) -> str | None:
         """The API version with which the last update recorded an object; None for one that it has not."""
-        found = self._recorded.get((kind, name), {}).get("apiVersion")
+        found = self._recorded.get((group, kind, name), {}).get("apiVersion")
         return str(found) if found else None
 
 
@@ -101,16 +116,22 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
     def explain(arguments: pulumi.ErrorHookArgs) -> bool:
         if not reported:
             reported.append(arguments.name)
-            problem = Problem(
-                arguments.name,
-                expected="the cluster to take and run it",
-                seen=arguments.errors[-1][:400],
-                next_command=f"make status STACK={pulumi.get_stack()}, which names what is wrong and what to do",
-            )
+            seen, next_command = _seen_and_next(arguments.errors[-1])
+            expected = "the cluster to take and run it"
+            problem = Problem(arguments.name, expected=expected, seen=seen[:400], next_command=next_command)
             pulumi.log.error(str(problem))
         return False
 
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(name, explain)])
+
+
+def _seen_and_next(error: str) -> tuple[str, str]:
+    """The error of the API in an error of the provider, and the next command."""
+    for beginning, mended in REFUSALS.items():
+        found = re.search(beginning, error)
+        if found:
+            return error[found.start() :], mended
+    return error, f"make status STACK={pulumi.get_stack()}, which names what is wrong and what to do"
 
 
 def with_server(kubeconfig: str, server: str) -> str:

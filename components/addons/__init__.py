@@ -1,7 +1,7 @@
 """Add-ons: manifests that are applied to a cluster. A new built-in add-on is a new object in ADDONS."""
 
 from components.addons.addon import Addon
-from components.addons.applied import AppliedAddon
+from components.addons.applied import apply_addons
 from components.addons.calico import CALICO
 from components.addons.dashboard import DASHBOARD
 from components.addons.headlamp import HEADLAMP
@@ -11,7 +11,7 @@ from components.addons.metrics_server import METRICS_SERVER
 from components.addons.of_stack import stack_addons
 from components.settings import Settings
 
-__all__ = ["ADDONS", "Addon", "AppliedAddon", "addons_of", "known_addons"]
+__all__ = ["ADDONS", "Addon", "addons_of", "apply_addons", "known_addons"]
 
 ADDONS = (CALICO, METRICS_SERVER, LOCAL_PATH, METALLB, DASHBOARD, HEADLAMP)
 """Built-in add-ons in the order in which a cluster applies them."""

@@ -62,11 +62,6 @@ def left_out_hooks(name: str, settings: Settings) -> list[str]:
     return [_hook(each) for each in _rendered(name, settings)[1] if _events(each)]
 
 
-def chart_namespace(name: str, addon: StackAddon) -> str | None:
-    """The namespace of a chart; None for an add-on that is a manifest."""
-    return (addon.chart.namespace or name) if addon.chart else None
-
-
 def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
     """Name of the chart in errors, and its objects and hooks."""
     addon = settings.addons[name]
@@ -74,7 +69,7 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
     source = f"chart {addon.chart.archive or f'{addon.chart.name} {addon.chart.version}'}"
     options = {
         "release_name": name,
-        "namespace": chart_namespace(name, addon),
+        "namespace": addon.namespace_of(name),
         "kube_version": settings.cluster.kubernetes_version,
         "values": addon.chart.values,
     }

@@ -16,6 +16,8 @@ from problem import Problem
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
 FETCH_TIMEOUT_SECONDS = 20
+USER_AGENT = "pulumi-kubeadm"
+"""The name of urllib is answered with 403 by networks in front of repositories, which take it for a robot."""
 
 
 def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
@@ -53,7 +55,8 @@ def answer_of(url: str) -> bytes:
     """
     try:
         # The settings allow https, http and file, nothing else.
-        with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
             return bytes(answer.read())
     except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
         problem = Problem(

@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 from components.addons.addon import Addon
-from components.addons.charts import chart_namespace, chart_objects
+from components.addons.charts import chart_objects
 from components.addons.fetching import check_sum
 from components.addons.manifests import Manifest, fetched_objects, objects_of
+from components.addons.scopes import in_namespace
 from components.settings import Settings
 
 
@@ -38,25 +39,25 @@ def objects_of_addon(name: str, settings: Settings) -> list[Manifest]:
         return chart_objects(name, settings)
     if isinstance(addon.manifest, str):
         assert addon.sha256 is not None, "the settings hold it"
-        return fetched_objects(addon.manifest, addon.sha256)
+        return in_namespace(fetched_objects(addon.manifest, addon.sha256), addon.namespace)
     assert addon.manifest is not None, "the settings hold it"
     content = addon.manifest.read_bytes()
     if addon.sha256:
         check_sum(content, addon.sha256, str(addon.manifest))
-    return objects_of(content, str(addon.manifest))
+    return in_namespace(objects_of(content, str(addon.manifest)), addon.namespace)
 
 
 def namespaces_of_addons(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Metadata by name of the namespaces of charts, and of those in the objects of add-ons.
+    """Metadata by name of the namespaces of add-ons, and of those among their objects.
 
     The stack makes these as its other namespaces: with a Pod Security level, before what is in them, and to stay.
 
     Raises:
         pulumi.RunError: as `objects_of_addon`.
     """
-    of_charts = (chart_namespace(name, addon) for name, addon in settings.addons.items())
+    named = (addon.namespace_of(name) for name, addon in settings.addons.items())
     objects = [each for name in settings.addons for each in objects_of_addon(name, settings)]
-    found: dict[str, dict[str, Any]] = {name: {"name": name} for name in of_charts if name}
+    found: dict[str, dict[str, Any]] = {name: {"name": name} for name in named if name}
     return found | {each["metadata"]["name"]: each["metadata"] for each in objects if each["kind"] == "Namespace"}
 
 

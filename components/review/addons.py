@@ -6,18 +6,21 @@ from collections.abc import Iterator
 
 import pulumi
 
-from components.addons import ADDONS
-from components.addons.charts import chart_namespace, left_out_hooks
-from components.addons.manifests import Manifest, object_name, with_replaced
+from components.addons import ADDONS, addons_of
+from components.addons.charts import left_out_hooks
+from components.addons.manifests import Manifest, defined_kinds, group_and_kind, object_name, with_replaced
 from components.addons.of_stack import objects_of_addon
-from components.objects.namespaces import ENFORCE
+from components.objects.namespaces import ENFORCE, namespaces
 from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
+from components.review.pod_security import OPEN, refused_pods
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.stack_file import SettingsError
+from components.steps.wanted import Wanted
 from problem import Problem
 
-OPEN = "privileged"
+OWN_GROUPS = ".k8s.io"
+"""End of the groups of Kubernetes itself, but for those without a dot; groups of definitions may have it, too."""
 
 
 def refuse_wrong_addons(settings: Settings) -> None:
@@ -26,7 +29,7 @@ def refuse_wrong_addons(settings: Settings) -> None:
     Raises:
         SettingsError: with every problem of every add-on.
     """
-    problems = [*_closed_namespaces(settings), *_problems(settings)]
+    problems = [*_closed_namespaces(settings), *_problems(settings)] or list(refused_pods(settings))
     if problems:
         raise SettingsError(problems)
 
@@ -45,6 +48,33 @@ def warn_of_hooks(settings: Settings) -> None:
             pulumi.log.warn(str(problem))
 
 
+def warn_of_missing(wanted: Wanted) -> None:
+    """Log, before the first update of a cluster, what objects of add-ons need and nothing in the stack makes."""
+    settings = wanted.settings
+    if wanted.last.objects:
+        return  # others may have made it since
+    found = {addon.name: addon.objects(settings) for addon in addons_of(settings)}
+    kinds = {kind for objects in found.values() for kind in defined_kinds(objects)}
+    there = {each.name for each in namespaces(settings)} | OF_KUBERNETES | {""}
+    for name in settings.addons:
+        missing = []
+        for each in found[name]:
+            group, namespace = group_and_kind(each)[0], each["metadata"].get("namespace") or ""
+            if "." in group and not group.endswith(OWN_GROUPS) and group_and_kind(each) not in kinds:
+                missing.append(f"{each['kind']} of {group}")
+            if namespace not in there:
+                missing.append(f"the namespace {namespace}")
+        if missing:
+            problem = Problem(
+                f"add-on {name}",
+                expected="the kinds and namespaces of its objects in a new cluster",
+                seen=f"nothing in the stack that makes {', '.join(dict.fromkeys(missing))}",
+                next_command="an add-on with the definitions; for a namespace an object in a manifest, or its level in"
+                " access.podSecurity",
+            )
+            pulumi.log.warn(str(problem))
+
+
 def _closed_namespaces(settings: Settings) -> Iterator[str]:
     """Namespaces of built-in add-ons whose pods need their machine, and would not be taken there."""
     for addon in ADDONS:
@@ -59,7 +89,7 @@ def _closed_namespaces(settings: Settings) -> Iterator[str]:
 def _problems(settings: Settings) -> Iterator[str]:
     of_others = owners_beside_addons(settings) if settings.addons else {}
     owners, built_in = dict(of_others), {addon.name for addon in ADDONS}
-    groups = {key[1:]: key.group for key in owners}
+    shared: dict[ObjectKey, Manifest] = {}
     for name, addon in settings.addons.items():
         path = f"addons.{name}"
         if name in built_in:
@@ -71,21 +101,17 @@ def _problems(settings: Settings) -> Iterator[str]:
             continue
         place = f"{path}.{'chart' if addon.chart else 'manifest'}"
         # Add-ons of the stack may share one, which stays; a built-in add-on deletes its own.
-        owner = of_others.get(ObjectKey("", "Namespace", "", chart_namespace(name, addon) or ""))
+        owner = of_others.get(ObjectKey("", "Namespace", "", addon.namespace_of(name) or ""))
         if owner:
-            yield f"{place}.namespace: {owner} has the same namespace; take another one"
+            yield f"{place.removesuffix('.manifest')}.namespace: {owner} has the same namespace; take another one"
         for manifest in objects:
             key = key_of(manifest)
-            problem = _problem(manifest, owners)
+            # The stack makes a namespace once, and it stays.
+            problem = None if shared.get(key) == manifest else _problem(manifest, owners)
             if problem:
                 yield f"{place}: {problem}, found {object_name(manifest)}"
-            elif groups.setdefault(key[1:], key.group) != key.group:
-                # The state and the plan know an object by its kind and its name.
-                yield (
-                    f"{place}: a kind and a name that an object of {groups[key[1:]] or 'v1'} has, too; give it another"
-                    f" name, found {object_name(manifest)} of {manifest['apiVersion']}"
-                )
             owners.setdefault(key, f"add-on {name}")
+            shared |= {key: manifest} if key[:2] == ("", "Namespace") else {}
         for image in addon.images:
             if with_replaced(objects, {image: ""}) == objects:
                 yield f"{path}.images: an image that the objects name, found {image}, which is nowhere in them"
@@ -99,7 +125,10 @@ def _problem(manifest: Manifest, owners: dict[ObjectKey, str]) -> str | None:
     if key in owners:
         return f"{owners[key]} has the same object; remove one of them"
     if key[:2] == ("", "Secret") and any(_has_content(manifest.get(field)) for field in ("data", "stringData")):
-        return "a secret with content, which state and previews would show; leave it out, and make it with kubectl"
+        return (
+            "a secret with content, which state and previews would show; leave it out, of a chart by a value such as"
+            " `existingSecret`, and make it with kubectl"
+        )
     for field in ("labels", "annotations"):
         if not all(isinstance(value, str) for value in (metadata.get(field) or {}).values()):
             return f"{field} whose values are not all texts; write them in quotes"

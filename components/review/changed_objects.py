@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.addons import ADDONS, Addon, known_addons
-from components.addons.manifests import object_inputs, object_name, stays
+from components.addons.manifests import group_and_kind, object_name, stays
+from components.addons.sent import object_inputs
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces
@@ -16,6 +17,8 @@ from components.settings import Registry, Settings
 from components.steps.wanted import Wanted
 
 Inputs = Mapping[str, Any]
+Key = tuple[str, str, str]
+"""API group, kind and name of a resource, as the last update records it."""
 
 LABELS, ADDRESSES = "NodePatch", "ConfigMap"
 """Kinds of the labels and of the addresses of nodes, which the lines of the nodes tell."""
@@ -30,6 +33,14 @@ KINDS = {
     "ClusterRoleBinding": "binding in the whole cluster",
 }
 """Words for the kinds of objects that follow from settings, but for LABELS and ADDRESSES."""
+CLAIM = "PersistentVolumeClaim"
+REPLACING = {
+    CLAIM: ("accessModes", "selector", "storageClassName", "volumeName"),
+    "StatefulSet": ("podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates"),
+    "Deployment": ("selector",),
+    "DaemonSet": ("selector",),
+}
+"""Fields of a spec that the API does not change: the provider (4.25, forceNew) replaces the object."""
 FIELDS = {"roleRef": "role", "data": "content"}
 """Words for fields of an object, where these differ from the name of the field."""
 
@@ -41,7 +52,7 @@ def object_changes(wanted: Wanted, passwords: Mapping[Registry, str]) -> Iterato
     after = {each.key: each.sent for each in _objects(wanted.settings, passwords)}
     before = {
         (kind, name): _inputs(each)
-        for (kind, name), each in wanted.last.objects.items()
+        for (_, kind, name), each in wanted.last.objects.items()
         if kind not in {LABELS, ADDRESSES} and not _is_of_addon(kind, name)
     }
     for key in [*after, *sorted(before.keys() - after.keys())]:
@@ -94,7 +105,7 @@ def _end(kind: str, name: str, wanted: Wanted) -> str:
 def label_changes(wanted: Wanted) -> Iterator[str]:
     """A line for each node whose labels change; no node restarts."""
     for host in wanted.settings.hosts.values():
-        before = _labels_of(wanted.last.objects.get((LABELS, host.name), {}))
+        before = _labels_of(wanted.last.objects.get(("", LABELS, host.name), {}))
         after = {} if host.gone else dict(host.labels)
         changes = [
             *(f"{name}={value}" for name, value in after.items() if before.get(name) != value),
@@ -108,7 +119,7 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
     """A line for each add-on that comes, changes or goes."""
     if not wanted.last.objects:
         return
-    known: set[str] = set()
+    known: set[Key] = set()
     for addon in known_addons(wanted.settings):
         if not addon.is_wanted(wanted.settings):
             left = _left_by(addon, wanted)
@@ -117,22 +128,32 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
                 yield f"add-on {addon.name}: is removed"
             continue
         rendered = _rendered(addon, wanted)
-        recorded = _recorded(rendered, wanted)
+        recorded = {key: _inputs(each) for key, each in wanted.last.objects.items() if key in rendered}
         known |= rendered.keys()
         if not recorded:
             yield f"add-on {addon.name}: is applied"
         else:
             changed = [
-                name
-                for name, inputs in rendered.items()
-                if name not in recorded or _comparable(recorded[name]) != _comparable(inputs)
+                _with_end(key, recorded, inputs)
+                for key, inputs in rendered.items()
+                if key not in recorded or _comparable(recorded[key]) != _comparable(inputs)
             ]
             if changed:
                 yield f"add-on {addon.name}: {', '.join(changed)} change{'s' if len(changed) == 1 else ''}"
-    for (kind, name), inputs in sorted(wanted.last.objects.items()):
-        if _is_of_addon(kind, name) and name not in known:
+    for key, inputs in sorted(wanted.last.objects.items(), key=lambda found: found[0][1:]):
+        _, kind, name = key
+        if _is_of_addon(kind, name) and key not in known:
             end = "stays" if stays(kind, _inputs(inputs)) else "is deleted"
             yield f"{name}: no add-on has it any more; it {end}"
+
+
+def _with_end(key: Key, recorded: Mapping[Key, Inputs], inputs: Inputs) -> str:
+    """The name of an object that changes, and whether the provider deletes it for that, and makes another one."""
+    _, kind, name = key
+    old, new = (_comparable(each.get("spec") or {}) for each in (recorded.get(key, inputs), inputs))
+    if all(old.get(field) == new.get(field) for field in REPLACING.get(kind, ())):
+        return name
+    return f"{name} (deleted, and made anew{', without its data' if kind == CLAIM else ''})"
 
 
 def _is_of_addon(kind: str, name: str) -> bool:
@@ -140,19 +161,14 @@ def _is_of_addon(kind: str, name: str) -> bool:
     return name.startswith(f"{kind}:")
 
 
-def _left_by(addon: Addon, wanted: Wanted) -> set[str]:
-    """Names of the objects that the last update left of an add-on, without its manifest, which may be out of reach."""
+def _left_by(addon: Addon, wanted: Wanted) -> set[Key]:
+    """The objects that the last update left of an add-on, without its manifest, which may be out of reach."""
     component = f"kubeadm:index:{addon.type}"
-    return {name for (_, name), of in wanted.last.components.items() if of == component}
+    return {key for key, of in wanted.last.components.items() if of == component}
 
 
-def _rendered(addon: Addon, wanted: Wanted) -> dict[str, Inputs]:
-    return {object_name(each): object_inputs(each) for each in addon.objects(wanted.settings)}
-
-
-def _recorded(rendered: Mapping[str, Inputs], wanted: Wanted) -> dict[str, Inputs]:
-    """Inputs that the last update left of the same objects, by name."""
-    return {name: _inputs(each) for (_, name), each in wanted.last.objects.items() if name in rendered}
+def _rendered(addon: Addon, wanted: Wanted) -> dict[Key, Inputs]:
+    return {(*group_and_kind(each), object_name(each)): object_inputs(each) for each in addon.objects(wanted.settings)}
 
 
 def _comparable(inputs: Inputs, *, with_data: bool = False) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from components.addons import addons_of
-from components.addons.manifests import object_name, stays
+from components.addons.manifests import group_and_kind, object_name, stays
 from components.objects.access_rules import access_objects
 from components.review.owners import ObjectKey, key_of
 from components.settings import Settings
@@ -16,9 +16,10 @@ ACCESS = "kubeadm:index:AccessRules"
 
 
 class _Resource(NamedTuple):
-    """A resource of an object: its component, by type, and its kind and name there."""
+    """A resource of an object: its component, by type, and its group, kind and name there."""
 
     component: str
+    group: str
     kind: str
     name: str
 
@@ -57,10 +58,10 @@ def _line(owner: str, name: str, before: str) -> str:
 def _wanted(settings: Settings) -> Iterator[tuple[str, _Resource, Mapping[str, Any]]]:
     for addon in addons_of(settings):
         for manifest in addon.objects(settings):
-            resource = _Resource(f"kubeadm:index:{addon.type}", manifest["kind"], object_name(manifest))
+            resource = _Resource(f"kubeadm:index:{addon.type}", *group_and_kind(manifest), object_name(manifest))
             yield f"add-on {addon.name}", resource, manifest
     for each in access_objects(settings):
-        yield "access", _Resource(ACCESS, each.kind, each.name), each.inputs
+        yield "access", _Resource(ACCESS, key_of(each.inputs).group, each.kind, each.name), each.inputs
 
 
 def _leaving(wanted: Wanted, kept: set[_Resource]) -> dict[ObjectKey, str]:
@@ -69,8 +70,9 @@ def _leaving(wanted: Wanted, kept: set[_Resource]) -> dict[ObjectKey, str]:
     The answer of the cluster has the namespace of each object, `default` too, but for kinds of the whole cluster.
     """
     found = {}
-    for (kind, name), recorded in wanted.last.objects.items():
-        resource = _Resource(wanted.last.components[kind, name], kind, name)
+    for key, recorded in wanted.last.objects.items():
+        resource = _Resource(wanted.last.components[key], *key)
+        _, kind, name = key
         is_deleted = kind != "Namespace" and not kind.endswith("Patch") and not stays(kind, recorded)
         if is_deleted and resource not in kept:
             namespace = recorded["metadata"].get("namespace") or ""

@@ -198,7 +198,7 @@ def _images(host: Host, wanted: Wanted) -> Iterator[str]:
 
 
 def _pod_network(wanted: Wanted) -> Iterator[str]:
-    before = wanted.last.objects.get(("DaemonSet", NODE))
+    before = wanted.last.objects.get(("apps", "DaemonSet", NODE))
     if before is None:
         return
     after = next(each for each in CALICO.objects(wanted.settings) if object_name(each) == NODE)

@@ -1,10 +1,16 @@
-"""A warning of images that hosts pull past the registries of a stack with rules for others."""
+"""Warnings of images that hosts pull past the registries of a stack with rules for others."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pulumi
 
 from components.addons import addons_of
+from components.addons.manifests import DEFINITION, containers, object_name
+from components.addons.of_stack import stack_addons
 from components.settings import Settings
 from components.settings.kubeadm_images import kubeadm_images
 from components.settings.packages import registry_and_path
@@ -16,9 +22,9 @@ def warn_of_other_registries(settings: Settings) -> None:
 
     A newer Calico may have its images in another registry than the one before.
     """
-    warning = registry_warning(settings)
-    if warning:
-        pulumi.log.warn(str(warning))
+    for warning in (registry_warning(settings), *unnamed_images(settings)):
+        if warning:
+            pulumi.log.warn(str(warning))
 
 
 def registry_warning(settings: Settings) -> Problem | None:
@@ -40,3 +46,30 @@ def registry_warning(settings: Settings) -> Problem | None:
         + ", ".join(f"`{registry}: {registry}`" for registry in others)
         + " goes on as it is",
     )
+
+
+def unnamed_images(settings: Settings) -> Iterator[Problem]:
+    """A warning for each add-on whose objects still name images of a registry that has a rule, as in an argument."""
+    rules = "|".join(re.escape(registry) for registry, to in settings.images.rewrite.items() if to != registry)
+    image = re.compile(rf"(?<![\w./:@-])(?:{rules})/[a-z0-9][\w./-]*(?::\w[\w.-]*|@sha256:[0-9a-f]{{64}})")
+    for addon in stack_addons(settings) if rules else ():
+        objects = [each for each in addon.objects(settings) if each["kind"] != DEFINITION]
+        known = {container["image"] for container in containers(objects)}
+        found = {text: object_name(each) for each in objects for text in _found(each, image) if text not in known}
+        if found:
+            yield Problem(
+                f"addons.{addon.name}.images",
+                expected="the images that its objects name outside of containers, which `images.rewrite` is for, too",
+                seen=", ".join(f"{name} in {where}" for name, where in found.items()),
+                next_command=f"list them there; then make mirror STACK={pulumi.get_stack()} TO=REGISTRY copies them",
+            )
+
+
+def _found(node: Any, image: re.Pattern[str]) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _found(each, image)
+    elif isinstance(node, str):
+        yield from image.findall(node)

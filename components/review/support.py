@@ -76,7 +76,7 @@ def _upgrade(minor: int, today: dt.date) -> str:
 def _calico(wanted: Wanted) -> Iterator[Problem]:
     """A Calico that has to move before an upgrade of Kubernetes, or else one that is not tested with the version."""
     version, running = wanted.settings.cluster.kubernetes_version, wanted.running_versions
-    recorded = wanted.last.objects.get(("DaemonSet", NODE))
+    recorded = wanted.last.objects.get(("apps", "DaemonSet", NODE))
     before = version_of(dict(recorded)) if recorded else None
     if before and running and minor_of(running[0]) < minor_of(version) and not _is_tested(before, version):
         yield _moves_first(before, running[0], wanted.settings)

@@ -196,6 +196,11 @@ class StackAddon(Model):
     sha256: Sha256 | None = Field(
         None, description="SHA-256 of the manifest, or of the archive of the chart; what is no file needs one"
     )
+    namespace: DnsLabel | None = Field(
+        None,
+        description="Namespace of the objects for which the manifest names none, as for `kubectl apply --namespace`;"
+        " made if it is missing. For a chart it is `chart.namespace`",
+    )
     images: tuple[ImageName, ...] = Field(
         (),
         description="Images that the objects name outside of containers, as in an argument or a ConfigMap; rewritten"
@@ -206,7 +211,13 @@ class StackAddon(Model):
     def _has_one_source_with_a_checksum(self) -> Self:
         if (self.manifest is None) == (self.chart is None):
             raise ValueError("set either manifest or chart")
+        if self.chart and self.namespace:
+            raise ValueError("set chart.namespace: the namespace beside it is that of a manifest")
         where = "the manifest" if self.manifest else "the archive of a chart"
         if not self.sha256 and not isinstance(self.manifest or (self.chart and self.chart.archive), Path):
             raise ValueError(f"{where} at a URL may change; set sha256 to what `curl URL | sha256sum` prints")
         return self
+
+    def namespace_of(self, name: str) -> str | None:
+        """The namespace of objects that name none; None where the manifest says what it is about."""
+        return (self.chart.namespace or name) if self.chart else self.namespace

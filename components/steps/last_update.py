@@ -58,15 +58,15 @@ class LastUpdate:
         identity: the identity of the cluster; None before it was minted.
         sealing_key: the key for which steps seal a secret that they return; None before it was minted.
         steps: recorded steps by host name and step name.
-        objects: Kubernetes objects by kind and resource name, as the cluster accepted them.
+        objects: Kubernetes objects by API group, kind and resource name, as the cluster accepted them.
         components: type of the component of each of these objects, likewise.
         contents: content of the files that hosts share, by digest.
     """
 
     identity: str | None = None
     steps: Mapping[tuple[str, StepName], RecordedStep] = field(default_factory=dict)
-    objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
-    components: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    objects: Mapping[tuple[str, str, str], Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    components: Mapping[tuple[str, str, str], str] = field(default_factory=dict, repr=False)
     contents: Mapping[str, str] = field(default_factory=dict, repr=False)
     sealing_key: SealingKey | None = None
 
@@ -168,7 +168,9 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
             # The output of a Stash keeps its first value; the input is the value of the last update.
             contents = {File(path, content).digest: content for path, content in outputs["input"].items()}
         elif kind.startswith("kubernetes:"):
-            key = kind.rpartition(":")[2], name
+            _, api_version, of_object = kind.split(":")
+            group = api_version.rpartition("/")[0]
+            key = "" if group == "core" else group, of_object, name
             objects[key], components[key] = outputs, parent
     return LastUpdate(identity, steps, objects, components, contents, sealing_key)
 

@@ -24,6 +24,7 @@ from operations.status._host_checks import facts_of, host_problems
 from operations.status._pod_checks import pod_problems
 from operations.status._pod_network_checks import pod_network_problems
 from operations.status._port_checks import port_problems
+from operations.status._workload_checks import workload_problems
 from problem import Problem, StepError, printable
 
 CONNECTIONS_AT_ONCE = 16
@@ -84,6 +85,7 @@ def _cluster(
         *cluster_problems(state, settings, stack.commands, were_nodes),
         *addon_problems(state, settings, stack.commands),
         *pod_network_problems(state, stack.commands),
+        *workload_problems(state, stack.commands),
         *pod_problems(state, settings, stack.commands),
         *dashboard_problems(state, settings, stack.commands),
         *api_service_problems(state, settings, stack.commands),

@@ -200,6 +200,31 @@ def test_the_advice_for_sudo_is_a_command_whose_file_sudo_reads() -> None:
     assert {advice[sign][1] for sign in ("a password is required", "is not in the sudoers")} == {command}
 
 
+LONG = f"resource urn:pulumi:{'x' * 300} was not successfully created by the Kubernetes API server: "
+
+
+@pytest.mark.parametrize(
+    ("seen", "mended"),
+    [
+        ('Apply failed with 1 conflict: conflict with "operator" using v1: .spec.a', "leave the field to its owner"),
+        ('namespaces "web" not found', "its level in access.podSecurity"),
+        ('no matches for kind "Issuer" in version "cert-manager.io/v1"', "an add-on with the definition"),
+        ('failed calling webhook "a.example.com": connection refused', "once the pod behind the webhook is Ready"),
+    ],
+)
+def test_what_the_api_refuses_is_told_with_its_end(monkeypatch: pytest.MonkeyPatch, seen: str, mended: str) -> None:
+    """The text of the provider before it is longer than what is shown, and status knows nothing of an absent object."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    hooks: list[Any] = []
+    monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
+    cluster_access.explain_failures("x")
+    hooks[0](SimpleNamespace(name="Issuer:web/a", errors=[f"{LONG}{seen}"]))
+    (message,) = said
+    assert f"saw {seen}\n" in message
+    assert mended in message
+
+
 def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others fail for the same reason, and Pulumi lists them."""
     said: list[str] = []
@@ -227,7 +252,7 @@ def test_a_kubeconfig_that_is_none_is_refused_without_its_text(content: str) -> 
 def test_what_may_hold_a_secret_is_not_in_a_traceback() -> None:
     """A debugger, a log and an assertion show the repr of objects."""
     recorded = RecordedStep("stage 0600 /x canary", {"privateKey": "canary"}, "canary")
-    objects = {("Secret", "x"): {"data": "canary"}}
+    objects = {("", "Secret", "x"): {"data": "canary"}}
     shown = [
         LastUpdate("x", {("node1", StepName.JOIN): recorded}, objects),
         inputs_of("export A=1\nstage 0600 /x canary\n"),

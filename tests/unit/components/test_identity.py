@@ -110,7 +110,7 @@ def test_resources_of_one_name_are_told_apart_by_their_types(directory: Path) ->
     found = last_update_of("cluster", state)
     assert found.identity == identity(run)
     assert found.is_member("node2")
-    assert found.objects["NodePatch", "identity"]["metadata"]["labels"] == {"zone": "a"}
+    assert found.objects["", "NodePatch", "identity"]["metadata"]["labels"] == {"zone": "a"}
     for order in (sorted(state), sorted(state, reverse=True)):
         assert last_update_of("cluster", {urn: state[urn] for urn in order}) == found
 

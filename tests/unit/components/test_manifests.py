@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import urllib.request
 from http.client import BadStatusLine, IncompleteRead
 from pathlib import Path
@@ -79,6 +80,19 @@ def test_a_manifest_without_objects_is_refused(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "empty.yaml").write_bytes(content)
     with pytest.raises(pulumi.RunError, match="expected Kubernetes objects"):
         manifests.fetched_objects((tmp_path / "empty.yaml").as_uri(), hashlib.sha256(content).hexdigest())
+
+
+def test_a_server_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks in front of repositories refuse the name that urllib has by itself."""
+    seen: list[urllib.request.Request] = []
+
+    def answers(request: urllib.request.Request, **_: object) -> io.BytesIO:
+        seen.append(request)
+        return io.BytesIO(b"x")
+
+    monkeypatch.setattr(urllib.request, "urlopen", answers)
+    assert fetching.answer_of("https://example.com/x") == b"x"
+    assert [each.get_header("User-agent") for each in seen] == ["pulumi-kubeadm"]
 
 
 @pytest.mark.parametrize("error", [IncompleteRead(b"half"), BadStatusLine("SSH-2.0"), TimeoutError("timed out")])

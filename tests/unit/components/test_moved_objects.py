@@ -31,7 +31,7 @@ def up(stack: Stack) -> LastUpdate:
     return replace(last, objects={key: _answer(*key, each) for key, each in last.objects.items()})
 
 
-def _answer(kind: str, name: str, recorded: Any) -> dict[str, Any]:
+def _answer(_: str, kind: str, name: str, recorded: Any) -> dict[str, Any]:
     metadata = dict(recorded["metadata"])
     if kind.startswith("Cluster"):
         metadata.pop("namespace", None)

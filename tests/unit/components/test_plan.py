@@ -190,14 +190,14 @@ def test_an_add_on_that_comes_later_is_in_the_plan(directory: Path) -> None:
 
 def test_values_that_say_nothing_are_no_change_of_an_add_on(stack: Stack, last: LastUpdate) -> None:
     """As the provider records an object of a real cluster: without some values that are false, null or empty."""
-    name = ("Deployment", "Deployment:kubernetes-dashboard/dashboard-metrics-scraper")
+    name = ("apps", "Deployment", "Deployment:kubernetes-dashboard/dashboard-metrics-scraper")
     recorded = copy.deepcopy(dict(last.objects[name]))
     assert recorded["spec"]["template"]["spec"].pop("hostNetwork") is False
     as_real = dataclasses.replace(last, objects={**last.objects, name: {"__inputs": recorded, "status": {"x": 1}}})
     assert planned(stack, as_real) == ["nothing is done to any node"]
     stack["dashboard"] = {"metricsScraperHostNetwork": True}
     assert planned(stack, as_real) == [
-        f"add-on dashboard: {name[1]} changes",
+        f"add-on dashboard: {name[-1]} changes",
         "namespace kubernetes-dashboard: Pod Security level privileged, baseline before; for new pods only",
     ]
 
@@ -406,8 +406,8 @@ def test_a_pod_security_level_that_changes_is_in_the_plan(stack: Stack, last: La
     stack["access"] = {"podSecurity": {"shop": "restricted", "new": "baseline"}}
     line = "namespace shop: Pod Security level restricted, baseline before; for new pods only"
     assert planned(stack, last) == ["namespace new: is created", line]
-    shop = last.objects["Namespace", "shop"]
-    unlabelled = {**last.objects, ("Namespace", "shop"): {**shop, "metadata": {"name": "shop"}}}
+    shop = last.objects["", "Namespace", "shop"]
+    unlabelled = {**last.objects, ("", "Namespace", "shop"): {**shop, "metadata": {"name": "shop"}}}
     del stack["access"]
     line = "namespace shop: Pod Security level baseline, none before; for new pods only"
     assert planned(stack, dataclasses.replace(last, objects=unlabelled)) == [line]

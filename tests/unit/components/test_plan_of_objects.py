@@ -20,9 +20,9 @@ from tests.unit.support.stacks import Stack
 
 NOTHING = ["nothing is done to any node"]
 ROLE: dict[str, Any] = {"name": "deployer", "namespace": "shop", "rules": [{"resources": ["pods"], "verbs": ["get"]}]}
-ADDRESSES_OF_NODES = (ADDRESSES, "kube-system/pulumi-kubeadm-nodes")
+ADDRESSES_OF_NODES = ("", ADDRESSES, "kube-system/pulumi-kubeadm-nodes")
 """Changes with the hosts, each of which has a line of its own."""
-PULL_SECRET = ("Secret", "shop/registry-credentials")
+PULL_SECRET = ("", "Secret", "shop/registry-credentials")
 
 
 def stack_with_every_kind(directory: Path) -> Stack:
@@ -48,7 +48,7 @@ def stack(directory: Path) -> Stack:
     return stack_with_every_kind(directory)
 
 
-def with_object(last: LastUpdate, key: tuple[str, str], inputs: Mapping[str, Any] | None) -> LastUpdate:
+def with_object(last: LastUpdate, key: tuple[str, str, str], inputs: Mapping[str, Any] | None) -> LastUpdate:
     """The last update with another object of this kind and name, or without the object."""
     others = {each: value for each, value in last.objects.items() if each != key}
     return dataclasses.replace(last, objects=others if inputs is None else {**others, key: inputs})
@@ -61,7 +61,7 @@ def is_of_addon(kind: str, name: str) -> bool:
 
 def test_every_kind_of_object_has_a_word(last: LastUpdate) -> None:
     """A kind that a component begins to make needs an entry of the table, or is an object of an add-on."""
-    assert {kind for kind, name in last.objects if not is_of_addon(kind, name)} == {*KINDS, LABELS, ADDRESSES}
+    assert {kind for _, kind, name in last.objects if not is_of_addon(kind, name)} == {*KINDS, LABELS, ADDRESSES}
 
 
 def test_no_object_that_stays_as_it_is_has_a_line(stack: Stack, last: LastUpdate) -> None:
@@ -71,35 +71,35 @@ def test_no_object_that_stays_as_it_is_has_a_line(stack: Stack, last: LastUpdate
 
 def test_every_object_that_is_missing_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
     """An object that a user deleted, or that an update did not reach, is created."""
-    for kind, name in last.objects.keys() - {ADDRESSES_OF_NODES}:
-        (line,) = planned(stack, with_object(last, (kind, name), None))
+    for group, kind, name in last.objects.keys() - {ADDRESSES_OF_NODES}:
+        (line,) = planned(stack, with_object(last, (group, kind, name), None))
         assert name in line, (kind, name)
         assert (": is created" in line) == (kind != LABELS and not is_of_addon(kind, name))
 
 
 def test_every_object_that_changes_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
     """A field that the stack file no longer has is the smallest change."""
-    for kind, name in last.objects.keys() - {ADDRESSES_OF_NODES}:
-        before = copy.deepcopy(dict(last.objects[kind, name]))
+    for group, kind, name in last.objects.keys() - {ADDRESSES_OF_NODES}:
+        before = copy.deepcopy(dict(last.objects[group, kind, name]))
         before["metadata"].setdefault("labels", {})["former"] = "yes"
-        (line,) = planned(stack, with_object(last, (kind, name), before))
+        (line,) = planned(stack, with_object(last, (group, kind, name), before))
         assert name in line, (kind, name)
         assert (": changes in metadata" in line) == (kind != LABELS and not is_of_addon(kind, name))
 
 
 def test_every_object_that_no_setting_wants_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
     """Labels go with their node, which has a line of its own; objects of others stay where deletion would take data."""
-    for (kind, name), inputs in last.objects.items():
+    for (group, kind, name), inputs in last.objects.items():
         if kind not in {LABELS, ADDRESSES}:
-            (line,) = planned(stack, with_object(last, (kind, f"{name}-former"), inputs))
+            (line,) = planned(stack, with_object(last, (group, kind, f"{name}-former"), inputs))
             assert f"{name}-former: " in line, (kind, name)
             assert line.endswith("stays, with every object in it" if kind == "Namespace" else "is deleted")
 
 
 def test_definitions_of_objects_stay(stack: Stack, last: LastUpdate) -> None:
     """As the component registers them: deleting a definition would delete every object of its kind."""
-    key = ("CustomResourceDefinition", "CustomResourceDefinition:ippools.example.com")
-    assert planned(stack, with_object(last, key, {})) == [f"{key[1]}: no add-on has it any more; it stays"]
+    key = ("apiextensions.k8s.io", "CustomResourceDefinition", "CustomResourceDefinition:ippools.example.com")
+    assert planned(stack, with_object(last, key, {})) == [f"{key[-1]}: no add-on has it any more; it stays"]
 
 
 @pytest.mark.parametrize(("change", "changed"), CHANGES.values(), ids=CHANGES)
@@ -168,6 +168,7 @@ def test_each_object_has_an_owner_that_is_the_same_in_each_state(last: LastUpdat
     """In a restored cluster the API refuses a field that another owner applied with another value."""
     owners = {key: inputs["metadata"].get("annotations", {}) for key, inputs in last.objects.items()}
     kept = [key for key, each in owners.items() if "pulumi.com/patchFieldManager" not in each]
-    assert {*owners} - {*kept} >= {ADDRESSES_OF_NODES, ("ServiceAccount", "ci/robot"), ("Role", "shop/deployer")}
-    assert [key for key in kept if not key[0].endswith("Patch")] == []
+    owned = {("", "ServiceAccount", "ci/robot"), ("rbac.authorization.k8s.io", "Role", "shop/deployer")}
+    assert {*owners} - {*kept} >= {ADDRESSES_OF_NODES, *owned}
+    assert [key for key in kept if not key[1].endswith("Patch")] == []
     assert [key for key, each in owners.items() if "pulumi.com/patchForce" in each] == []

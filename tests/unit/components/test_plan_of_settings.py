@@ -111,6 +111,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "metallb": {"addresses": ["192.0.2.200-192.0.2.221"]},
     "addons": {
         "own/manifest": Path("other-own.yaml"),
+        "own/namespace": "other",
         "db/chart/namespace": "other",
         "db/chart/values": {"replicas": 2},
         "db/images": [],

@@ -227,11 +227,6 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "that is privileged or baseline or restricted, not open, found Namespace:a",
     ),
-    "kinds of two groups with one name": (
-        "\n---\n".join(f"apiVersion: {each}/v1\nkind: Gateway\nmetadata: {{name: a}}" for each in ("a.com", "b.com")),
-        {},
-        "a kind and a name that an object of a.com has, too; give it another name, found Gateway:a of b.com/v1",
-    ),
     "an image that is not in it": (config_map(), {"images": [HELPER]}, f"found {HELPER}, which is nowhere in them"),
 }
 
@@ -253,6 +248,20 @@ def test_a_kind_of_others_may_have_the_name_of_one_of_kubernetes(directory: Path
     """A Node of a storage system is no node."""
     text = "apiVersion: longhorn.io/v1beta2\nkind: Node\nmetadata: {name: node1, namespace: shop}\n"
     refuse_wrong_addons(parse_settings(with_manifest(full(directory), directory, text)))
+
+
+def test_objects_of_two_groups_may_have_one_kind_and_name(directory: Path) -> None:
+    """As network policies of Kubernetes and of Calico: each has a change of its own, and an end."""
+    one, other = (f"apiVersion: {each}/v1\nkind: Gateway\nmetadata: {{name: a}}\n" for each in ("a.com", "b.com"))
+    stack = with_manifest(stack_of(directory), directory, f"{one}---\n{other}")
+    run = record(stack, preview=False)
+    gateways = [each.request.type for each in run.resources if each.name == "Gateway:a"]
+    assert gateways == ["kubernetes:a.com/v1:Gateway", "kubernetes:b.com/v1:Gateway"]
+    assert planned(stack, state_of(run)) == ["nothing is done to any node"]
+    changed = with_manifest(stack_of(directory), directory, f"{one}spec: {{a: b}}\n---\n{other}")
+    assert planned(changed, state_of(run)) == ["add-on db: Gateway:a changes"]
+    gone = with_manifest(stack_of(directory), directory, one)
+    assert planned(gone, state_of(run)) == ["Gateway:a: no add-on has it any more; it is deleted"]
 
 
 def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
@@ -298,3 +307,46 @@ def test_status_looks_for_a_workload_that_names_no_namespace_in_default(look: Lo
     text = WELL.replace("name: db, namespace: shop-db", "name: db")
     look.settings = settings(**with_manifest({}, directory, text))
     assert "add-on db: expected the StatefulSet default/db" in look.printed()
+
+
+@pytest.mark.parametrize("text", [WELL, WELL.replace("{team: shop, ", "{team: web, ")], ids=["alike", "another"])
+def test_two_add_ons_may_have_one_namespace(directory: Path, text: str) -> None:
+    """Where they say the same of it: the stack makes it once, and it stays."""
+    namespace, others = text.split("---", 1)[0], config_map("own", "shop-db")
+    (directory / "second.yaml").write_text(f"{namespace}---\n{others}")
+    stack = with_manifest(full(directory), directory)
+    stack["addons"]["second"] = {"manifest": str(directory / "second.yaml")}
+    if text == WELL:
+        refuse_wrong_addons(parse_settings(stack))
+        return
+    with pytest.raises(SettingsError, match=r"addons\.second\.manifest: add-on db has the same object"):
+        refuse_wrong_addons(parse_settings(stack))
+
+
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: shop-db}
+spec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: shop-db}
+spec: {serviceName: db, replicas: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("1Gi", "2Gi", "PersistentVolumeClaim:shop-db/data changes"),
+        ("fast", "slow", "PersistentVolumeClaim:shop-db/data (deleted, and made anew, without its data) changes"),
+        ("serviceName: db", "serviceName: other", "StatefulSet:shop-db/db (deleted, and made anew) changes"),
+        ("replicas: 1", "replicas: 2", "StatefulSet:shop-db/db changes"),
+    ],
+)
+def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: str, after: str, said: str) -> None:
+    """The API does not change these fields, and the provider replaces the object."""
+    last = state_of(record(with_manifest(stack_of(directory), directory, CLAIM), preview=False))
+    changed = with_manifest(stack_of(directory), directory, CLAIM.replace(before, after))
+    assert planned(changed, last) == [f"add-on db: {said}"]

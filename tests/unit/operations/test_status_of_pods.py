@@ -199,3 +199,50 @@ def test_a_pod_that_is_going_away_is_no_problem(look: Look) -> None:
     ending["metadata"]["deletionTimestamp"] = LONG_AGO
     look.items("/api/v1/pods")[0] = ending
     look.assert_well()
+
+
+VIOLATION = 'Error creating: pods "x" is forbidden: violates PodSecurity "baseline:latest": hostPath volumes'
+
+
+def refusal(kind: str, message: str = VIOLATION) -> dict[str, Any]:
+    """What a controller says when the API server refuses its pod."""
+    involved = {"kind": kind, "namespace": "shop", "name": "db"}
+    return {"involvedObject": involved, "reason": "FailedCreate", "message": message}
+
+
+WORKLOADS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "DaemonSet": ({}, {"desiredNumberScheduled": 2, "currentNumberScheduled": 0}),
+    "StatefulSet": ({"replicas": 1}, {"replicas": 0}),
+    "Deployment": ({}, {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": VIOLATION}]}),
+}
+
+
+@pytest.mark.parametrize("kind", WORKLOADS)
+def test_a_workload_whose_pods_are_refused(look: Look, kind: str) -> None:
+    """No pod exists that would say so."""
+    spec, status = WORKLOADS[kind]
+    workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status}
+    look.items(f"/apis/apps/v1/{kind.lower()}s").append(workload)
+    look.items("/api/v1/events").append(refusal(kind))
+    printed = look.printed()
+    assert f"{kind} shop/db: expected the API server to take its pods,\n  saw {VIOLATION}\n" in printed
+    assert "Next: `shop: privileged` in access.podSecurity of the stack file" in printed
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
+def test_a_workload_whose_pods_are_there_by_now(look: Look, kind: str) -> None:
+    """The event stays for an hour."""
+    status = {"desiredNumberScheduled": 2, "currentNumberScheduled": 2} if kind == "DaemonSet" else {"replicas": 1}
+    workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": {"replicas": 1}, "status": status}
+    look.items(f"/apis/apps/v1/{kind.lower()}s").append(workload)
+    look.items("/api/v1/events").append(refusal(kind))
+    look.assert_well()
+
+
+def test_a_workload_whose_pods_exceed_a_quota(look: Look) -> None:
+    """A level of its namespace does not help it."""
+    spec, status = WORKLOADS["StatefulSet"]
+    workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status}
+    look.items("/apis/apps/v1/statefulsets").append(workload)
+    look.items("/api/v1/events").append(refusal("StatefulSet", "exceeded quota: pods"))
+    assert "Next: kubectl --namespace shop describe statefulset db" in look.printed()
