@@ -22,7 +22,7 @@ OF_OTHERS = {
     "couldn't validate the identity of the API Server": "kubeadm",
     "401 Unauthorized": "a registry",
     "Unauthorized": "kubectl",
-    "certificate signed by unknown authority": "containerd",
+    "x509: certificate signed by unknown authority": "containerd",
     "not found": "a registry",
     "node-role.kubernetes.io/control-plane": "the scheduler",
     "the stack is currently locked": "Pulumi",
