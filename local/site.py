@@ -65,7 +65,7 @@ def copy_pages(repository: Path, target: Path) -> None:
 
 
 def rank_last(pages: Path) -> None:
-    """Have a search list the pages about the project last, by front matter: Material gives words of titles a weight of 1000."""
+    """Have a search list the pages about the project last: Material gives words of titles a weight of 1000."""
     for name in BACKGROUND:
         page = pages / name
         page.write_text(f"---\nsearch: {{boost: 0.001}}\n---\n{page.read_text()}")
