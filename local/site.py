@@ -25,6 +25,9 @@ CONFIGURATION = STATE / "site.yml"
 MAP = PurePosixPath("docs/index.md")
 """The list of all pages by purpose. The navigation has its order and its headings."""
 
+BACKGROUND = ("CHANGELOG.md", "docs/decisions.md", "docs/met-elsewhere.md", "docs/reliability.md")
+"""Pages about the project, which a search lists below those about a cluster."""
+
 PAGE_LINK = re.compile(r"\]\(([^()\s#:]+\.md)(?:#[^()\s]*)?\)")
 
 Navigation = list[dict[str, "str | Navigation"]]
@@ -42,6 +45,7 @@ def build() -> None:
     with step("The site is built"):
         copy_pages(REPOSITORY, PAGES)
         CONFIGURATION.write_text(configuration(PAGES))
+        rank_last(PAGES)
         mkdocs: list[str | Path] = [PROGRAMS / "bin" / "mkdocs", "build", "--strict", "--config-file", CONFIGURATION]
         # Material ends in May 2027 and says so at each run: docs/decisions.md, "A site from the same pages".
         environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
@@ -58,6 +62,13 @@ def copy_pages(repository: Path, target: Path) -> None:
     for page in target.rglob("*.zh-CN.md"):
         # Its first line is a comment for the test of translations; MkDocs takes a title from the first line only.
         page.write_text(page.read_text().partition("\n")[2].lstrip())
+
+
+def rank_last(pages: Path) -> None:
+    """Have a search list the pages about the project last: Material gives words of titles a weight of 1000."""
+    for name in BACKGROUND:
+        page = pages / name
+        page.write_text(f"---\nsearch: {{boost: 0.001}}\n---\n{page.read_text()}")
 
 
 def configuration(pages: Path) -> str:

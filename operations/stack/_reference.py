@@ -34,17 +34,17 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Row:
-    """One field: its path below the section, and its description. Texts are Markdown."""
+    """One field: its path below the section, and its cells in the order of the table. Texts are Markdown."""
 
     path: str
+    description: str
     type: str
     default: str
     allowed: str
-    description: str
 
     def __str__(self) -> str:
         """A row of a Markdown table."""
-        cells = (f"`{self.path}`", self.type, self.default, self.allowed, self.description)
+        cells = (f"`{self.path}`", self.description, self.type, self.default, self.allowed)
         return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
@@ -61,7 +61,7 @@ def reference(schema: Schema, example: str) -> str:
     for key, section in config["properties"].items():
         needed = "Required." if key in config["required"] else "May be left out."
         parts.append(f"## `{PREFIX}{key.removeprefix(PREFIX)}`\n\n{section['description']}. {needed}\n")
-        parts.append("| Path | Type | Default | Allowed | What it is |\n| --- | --- | --- | --- | --- |")
+        parts.append("| Path | What it is | Type | Default | Allowed |\n| --- | --- | --- | --- | --- |")
         rows = _Rows(schema["$defs"]).below(section, "", section.get("default", REQUIRED))
         parts.append("\n".join(str(row) for row in rows) + "\n")
         parts.append(f"```yaml\n{examples[key]}```\n")
@@ -105,7 +105,7 @@ class _Rows:
         inner = list(self.below(field, path, default))
         is_model = any("properties" in each for each in self._alternatives(field))
         shown = "see below" if is_model and isinstance(default, dict) else _default(default)
-        yield Row(path, self._type(field), shown, self._allowed_of(field), field["description"])
+        yield Row(path, field["description"], self._type(field), shown, self._allowed_of(field))
         yield from inner
 
     def _alternatives(self, node: Schema) -> list[Schema]:

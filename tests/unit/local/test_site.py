@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.paths import REPOSITORY
-from local.site import PAGES, REQUIREMENTS, SITE, Navigation, configuration, copy_pages, navigation
+from local.site import (
+    BACKGROUND,
+    PAGES,
+    REQUIREMENTS,
+    SITE,
+    Navigation,
+    configuration,
+    copy_pages,
+    navigation,
+    rank_last,
+)
 
 
 def test_each_page_is_copied_to_its_place(tmp_path: Path) -> None:
@@ -86,6 +96,22 @@ def test_the_site_is_built_of_the_copies_with_this_navigation(tmp_path: Path) ->
     }
     assert not re.search(r"^(nav|docs_dir|site_dir):", (REPOSITORY / "mkdocs.yml").read_text(), re.MULTILINE)
     assert PAGES.parent == SITE.parent == REPOSITORY / ".local"  # which git ignores
+
+
+def test_a_search_lists_pages_about_the_project_last(tmp_path: Path) -> None:
+    """A title in the changelog or in the decisions would stand above the page that says what to do."""
+    copy_pages(REPOSITORY, tmp_path)
+    rank_last(tmp_path)
+    for name in BACKGROUND:
+        assert (tmp_path / name).read_text().startswith("---\nsearch: {boost: 0.001}\n---\n# ")
+
+
+def test_a_search_has_words_of_chinese_and_parts_of_settings() -> None:
+    """The index begins a word at each character of Chinese, which stands without spaces; a version is one word."""
+    (separator,) = re.findall(r"^ +separator: '(.+)'$", (REPOSITORY / "mkdocs.yml").read_text(), re.MULTILINE)
+    words = re.split(separator, "用crictl拉镜像 backup.recipient: kubernetes-dashboard 1.36.3")
+    expected = ["用", "crictl", *"拉镜像", "backup", "recipient", "kubernetes", "dashboard", "1.36.3"]
+    assert [word for word in words if word] == expected
 
 
 def test_each_package_of_the_site_has_hashes_and_no_address() -> None:

@@ -91,11 +91,12 @@ def systems_of_the_public_workflow() -> set[str]:
 
 
 def test_the_public_sources_are_tried_on_each_system_that_the_front_page_names() -> None:
-    """The row of the front page and the matrix say the same."""
-    (row,) = (line for line in (REPOSITORY / "README.md").read_text().splitlines() if "workflow `public`" in line)
-    named = {f"{name} {version}" for name, version in SYSTEM.findall(row)}
+    """The item of the front page and the matrix say the same."""
+    items = (REPOSITORY / "README.md").read_text().split("\n- ")
+    (text,) = (" ".join(item.split()) for item in items if "workflow `public`" in item)
+    named = {f"{name} {version}" for name, version in SYSTEM.findall(text)}
     assert len(named) == 3
-    assert all(architecture in row for architecture in ARCHITECTURES.values())
+    assert all(architecture in text for architecture in ARCHITECTURES.values())
     both = {f"{system} on {architecture}" for system in named for architecture in ARCHITECTURES.values()}
     assert systems_of_the_public_workflow() == both
 

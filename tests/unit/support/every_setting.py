@@ -94,7 +94,7 @@ def settings_of_the_reference() -> Iterator[str]:
     for line in (REPOSITORY / "docs" / "configuration.md").read_text().splitlines():
         if line.startswith("## `kubeadm:"):
             section = line.removeprefix("## `kubeadm:").rstrip("`")
-        row = re.match(r"\| `([^`]+)` \| ([^|]+) \|", line)
+        row = re.match(r"\| `([^`]+)` \| (?:[^|\\]|\\.)+ \| ([^|]+) \|", line)
         if row and "section" not in row[2]:
             yield f"{section}/{row[1].replace('.', '/').replace('[]', '/[]')}"
 
