@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     hosts = [host for host in named if (host.name, StepName.PREPARE) in recorded]
     if not hosts:
         expected = "hosts of an earlier update in its state"
-        raise StepError(Problem("look for drift", expected=expected, seen="none", next_command=stack.commands.up))
+        raise StepError("look for drift", expected=expected, seen="none", next_command=stack.commands.up)
     with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
         checks = pool.map(lambda host: _check(host, settings, recorded), hosts)
         found = {host.name: seen for host, seen in zip(hosts, checks, strict=True)}
@@ -88,5 +88,5 @@ def _refuse_differences(found: Mapping[str, str | Problem], commands: StackComma
     if seen:
         expected = "every host as the last update left it"
         raise StepError(
-            Problem("look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands))
+            "look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands)
         )

@@ -31,7 +31,7 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
     """
     answer = _finished(connection.run_as_root(host, _once(ssh), text))
     if answer.status != 0:
-        raise StepError(_problem(host, ssh, answer))
+        raise StepError.of(_problem(host, ssh, answer))
     return answer
 
 

@@ -52,12 +52,10 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"\n{problem}")
     if problems:
         raise StepError(
-            Problem(
-                f"status of {stack.name}",
-                expected="no problem",
-                seen=f"{len(problems)} problem(s), all of them above",
-                next_command=f"start with the first one, then {stack.commands.status}",
-            )
+            f"status of {stack.name}",
+            expected="no problem",
+            seen=f"{len(problems)} problem(s), all of them above",
+            next_command=f"start with the first one, then {stack.commands.status}",
         )
     print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
 
@@ -71,12 +69,7 @@ def _cluster(
         state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.has_node_port)
     except (OSError, UnicodeDecodeError) as error:
         raise StepError(
-            Problem(
-                "read the kubeconfig",
-                expected=f"the file {kubeconfig}",
-                seen=str(error),
-                next_command="KUBECONFIG=FILE",
-            )
+            "read the kubeconfig", expected=f"the file {kubeconfig}", seen=str(error), next_command="KUBECONFIG=FILE"
         ) from error
     except StepError as error:
         return ClusterState(), [error.problem]
