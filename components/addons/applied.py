@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pulumi
 
 from components.addons.addon import Addon
-from components.addons.manifests import API_SERVICE, WAITS, defined_kinds, group_and_kind, register
+from components.addons.manifests import defined_kinds, group_and_kind
+from components.addons.registered import WAITS, register
 from components.cluster_access import ClusterAccess
 from components.gate import gate
 from components.settings import Settings
@@ -46,7 +47,7 @@ class AppliedAddon(pulumi.ComponentResource):
         super().__init__(f"kubeadm:index:{addon.type}", cluster.resource_name(addon.name), None, opts)
         objects = addon.objects(settings)
         defined = defined_kinds(objects)
-        last = [each for each in objects if each["kind"] == API_SERVICE or group_and_kind(each) in defined]
+        last = [each for each in objects if each["kind"] == "APIService" or group_and_kind(each) in defined]
         workloads = [each for each in objects if each["kind"] in WAITS and each not in last]
         first = [each for each in objects if each not in workloads and each not in last]
         made: list[pulumi.Resource] = [register(each, cluster, self, after=list(after)) for each in first]

@@ -1,8 +1,4 @@
-"""Manifests: images rewritten, each object a resource of its own.
-
-This module registers every object, instead of a YAML component of the provider, so that the preview of an empty stack
-shows every object.
-"""
+"""Manifests: objects that are read and checked, and their images rewritten."""
 
 from __future__ import annotations
 
@@ -17,32 +13,13 @@ import yaml
 
 from components.addons.documents import documents_of
 from components.addons.fetching import fetched
-from components.cluster_access import ClusterAccess, resource_type
 from components.settings import Settings
 from problem import Problem
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-FIELD_MANAGER = "pulumi-kubeadm"
-"""A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
-objects for ever, and the next update would end in conflicts."""
-
-WAITS = {"DaemonSet": "4m", "Deployment": "5m", "StatefulSet": "5m", "Job": "5m"}
-"""Time in which a workload must run, or a job end. The provider would wait ten minutes before it reports the cause: a
-machine that died while it joined, or an image that cannot be pulled. Nodes have the images of DaemonSets before."""
-
 Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
-API_SERVICE = "APIService"
-SETTLES_LATER = {
-    "Service": "endpoints, while the Deployment already proves that pods run",
-    "Ingress": "an address, which a controller writes, if there is one: a workload, which may be of the same add-on",
-    "PersistentVolumeClaim": "a volume, which is made for a pod; and at an update for none, in a class that waits for"
-    " the first pod (untilCoreV1PersistentVolumeClaimReady of pulumi-kubernetes 4.25)",
-}
-"""Kinds on which the provider would wait for what comes after them, and what for: workloads are applied later."""
-KEPT_BY_HELM = "helm.sh/resource-policy"
-"""Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
 
 
 def own_objects(name: str) -> list[Manifest]:
@@ -195,10 +172,11 @@ def defined_kinds(objects: list[Manifest], *scopes: str) -> set[tuple[str, str]]
 
 def group_and_kind(manifest: Manifest) -> tuple[str, str]:
     """Group and kind of an object; the group is empty for kinds such as Pod."""
-    return _group(manifest["apiVersion"]), manifest["kind"]
+    return group_of(manifest["apiVersion"]), manifest["kind"]
 
 
-def _group(api_version: str) -> str:
+def group_of(api_version: str) -> str:
+    """The group of an API version; empty for `v1`."""
     return api_version.rpartition("/")[0]
 
 
@@ -207,42 +185,3 @@ def object_name(manifest: Manifest) -> str:
     metadata = manifest["metadata"]
     scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     return f"{manifest['kind']}:{scope}{metadata['name']}"
-
-
-def stays(kind: str, inputs: Mapping[str, Any]) -> bool:
-    """True for an object that stays in the cluster when its add-on goes: a definition, or what a chart says so of."""
-    annotations = (inputs.get("metadata") or {}).get("annotations") or {}
-    return kind == DEFINITION or annotations.get(KEPT_BY_HELM) == "keep"
-
-
-def object_inputs(manifest: Manifest) -> Manifest:
-    """The inputs that the provider gets of an object."""
-    metadata = manifest["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
-    if manifest["kind"] in SETTLES_LATER:
-        annotations["pulumi.com/skipAwait"] = "true"
-    return {
-        **{key: value for key, value in manifest.items() if key != "status"},
-        "metadata": {**metadata, "annotations": annotations},
-    }
-
-
-def register(
-    manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
-) -> pulumi.CustomResource:
-    """Register an object of any kind under the type of its class in the SDK."""
-    kind, named = manifest["kind"], object_name(manifest)
-    options = cluster.options(parent, after=after)
-    if kind == "Secret":
-        # The program that uses the secret owns its data.
-        options.ignore_changes = ["data"]
-    # When a newer manifest lacks a definition, deleting it would delete every object of its kind.
-    options.retain_on_delete = stays(kind, manifest)
-    if kind in WAITS:
-        options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
-    api_version, before = manifest["apiVersion"], cluster.recorded_api_version(kind, named)
-    if before and before != api_version and _group(before) == _group(api_version):
-        # Else the engine would create the object that is there, and then delete it under its other version.
-        options.aliases = [pulumi.Alias(type_=resource_type(before, kind))]
-    of_sdk = resource_type(api_version, kind)
-    return pulumi.CustomResource(of_sdk, cluster.resource_name(named), object_inputs(manifest), options)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.addons import ADDONS, Addon, known_addons
-from components.addons.manifests import object_inputs, object_name, stays
+from components.addons.manifests import object_name
+from components.addons.registered import object_inputs, stays
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import POD_SECURITY, namespaces

@@ -1,0 +1,75 @@
+"""Objects as resources of their own, and what the provider gets of each.
+
+Objects are registered from Python, instead of by a YAML component of the provider, so that the preview of an empty
+stack shows every object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from components.addons.manifests import DEFINITION, Manifest, group_of, object_name
+from components.cluster_access import ClusterAccess, resource_type
+
+FIELD_MANAGER = "pulumi-kubeadm"
+"""A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
+objects for ever, and the next update would end in conflicts."""
+
+WAITS = {"DaemonSet": "4m", "Deployment": "5m", "StatefulSet": "5m", "Job": "5m"}
+"""Time in which a workload must run, or a job end. The provider would wait ten minutes before it reports the cause: a
+machine that died while it joined, or an image that cannot be pulled. Nodes have the images of DaemonSets before."""
+
+SETTLES_LATER = {
+    "Service": "endpoints, while the Deployment already proves that pods run",
+    "Ingress": "an address, which a controller writes, if there is one: a workload, which may be of the same add-on",
+    "PersistentVolumeClaim": "a volume, which is made for a pod; and at an update for none, in a class that waits for"
+    " the first pod (untilCoreV1PersistentVolumeClaimReady of pulumi-kubernetes 4.25)",
+}
+"""Kinds on which the provider would wait for what comes after them, and what for: workloads are applied later."""
+KEPT_BY_HELM = "helm.sh/resource-policy"
+"""Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
+
+
+def with_field_manager(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of an object whose fields have this project as their owner."""
+    metadata = inputs["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
+    return {**inputs, "metadata": {**metadata, "annotations": annotations}}
+
+
+def stays(kind: str, inputs: Mapping[str, Any]) -> bool:
+    """True for an object that stays in the cluster when its add-on goes: a definition, or what a chart says so of."""
+    annotations = (inputs.get("metadata") or {}).get("annotations") or {}
+    return kind == DEFINITION or annotations.get(KEPT_BY_HELM) == "keep"
+
+
+def object_inputs(manifest: Manifest) -> Manifest:
+    """The inputs that the provider gets of an object."""
+    sent = with_field_manager({key: value for key, value in manifest.items() if key != "status"})
+    if manifest["kind"] in SETTLES_LATER:
+        sent["metadata"]["annotations"]["pulumi.com/skipAwait"] = "true"
+    return sent
+
+
+def register(
+    manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
+) -> pulumi.CustomResource:
+    """Register an object of any kind under the type of its class in the SDK."""
+    kind, named = manifest["kind"], object_name(manifest)
+    options = cluster.options(parent, after=after)
+    if kind == "Secret":
+        # The program that uses the secret owns its data.
+        options.ignore_changes = ["data"]
+    # When a newer manifest lacks a definition, deleting it would delete every object of its kind.
+    options.retain_on_delete = stays(kind, manifest)
+    if kind in WAITS:
+        options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
+    api_version, before = manifest["apiVersion"], cluster.recorded_api_version(kind, named)
+    if before and before != api_version and group_of(before) == group_of(api_version):
+        # Else the engine would create the object that is there, and then delete it under its other version.
+        options.aliases = [pulumi.Alias(type_=resource_type(before, kind))]
+    of_sdk = resource_type(api_version, kind)
+    return pulumi.CustomResource(of_sdk, cluster.resource_name(named), object_inputs(manifest), options)
