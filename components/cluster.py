@@ -20,18 +20,13 @@ from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
 from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import RegistrySecrets
-from components.review.addons import refuse_wrong_addons, warn_of_hooks
+from components.review.addons import refuse_wrong_addons
 from components.review.clones import warn_of_clones
-from components.review.departures import warn_of_votes
-from components.review.direct_way import warn_of_proxy
-from components.review.eviction import warn_of_eviction
-from components.review.expiry import expiry_dates, warn_of_expiry
-from components.review.parallelism import warn_of_few_slots
+from components.review.expiry import expiry_dates
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
-from components.review.registries import warn_of_other_registries
 from components.review.silence import refuse_silent_machines, watch_departures
-from components.review.support import warn_of_support
+from components.review.warnings import warn
 from components.settings import Registry, Settings
 from components.settings.passwords import secrets_of
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -96,14 +91,7 @@ class Cluster(pulumi.ComponentResource):
         wanted = Wanted(name, settings, last, identity, key, steps)
         refuse_impossible_changes(wanted)
         announce_plan(wanted, passwords, of_repositories)
-        warn_of_votes(wanted)
-        warn_of_support(wanted)
-        warn_of_hooks(settings)
-        warn_of_other_registries(settings)
-        warn_of_eviction(settings)
-        warn_of_expiry(wanted)
-        warn_of_few_slots(wanted)
-        warn_of_proxy(settings)
+        warn(wanted)
         refuse_silent_machines(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)

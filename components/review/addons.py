@@ -31,18 +31,17 @@ def refuse_wrong_addons(settings: Settings) -> None:
         raise SettingsError(problems)
 
 
-def warn_of_hooks(settings: Settings) -> None:
-    """Log, in every preview and update, hooks of charts that nothing runs."""
+def hook_warnings(settings: Settings) -> Iterator[Problem]:
+    """A warning of hooks of charts that nothing runs."""
     for name, addon in settings.addons.items():
         hooks = left_out_hooks(name, settings) if addon.chart else []
         if hooks:
-            problem = Problem(
+            yield Problem(
                 f"add-on {name}",
                 expected="a chart without hooks of a removal or a rollback, which only Helm runs",
                 seen=", ".join(hooks),
                 next_command="read in the chart what they clean up, and do it by hand before you remove the add-on",
             )
-            pulumi.log.warn(str(problem))
 
 
 def _closed_namespaces(settings: Settings) -> Iterator[str]:

@@ -10,10 +10,10 @@ from components.engine_traffic import leave_out_traces_and_debug_messages
 from components.host import PreparedHost
 from components.lifetime import Lifetime, identity_of, sealing_key_of
 from components.review.clones import warn_of_clones
-from components.review.expiry import warn_of_expiry
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
 from components.review.silence import watch_departures
+from components.review.warnings import warn
 from components.settings import Settings
 from components.settings.stack_file import load_settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
@@ -36,7 +36,7 @@ class HostsOnly(pulumi.ComponentResource):
         refuse_impossible_changes(wanted)
         keys = pulumi.Output.from_input(dict[str, str]())
         announce_plan(wanted, passwords, keys)
-        warn_of_expiry(wanted)
+        warn(wanted)
         super().__init__(CLUSTER_TYPE, name)
         child, commands = pulumi.ResourceOptions(parent=self), StepCommands(wanted)
         watch_departures(wanted, commands.watch)

@@ -335,8 +335,8 @@ def test_certificates_that_expire_within_sixty_days_are_warned_of(
     today = dt.date.fromisoformat(day)
     warning = expiry_warning(wanted_by(stack, last), today)
     assert (warning is not None) == warned
-    assert warning is None or "apiserver on 2100-01-01\n" in warning
-    assert warning is None or "cluster.certificateGeneration from 0 to 1" in warning
+    assert warning is None or "apiserver on 2100-01-01\n" in str(warning)
+    assert warning is None or "cluster.certificateGeneration from 0 to 1" in str(warning)
     stack["cluster"]["certificateGeneration"] = 1
     assert expiry_warning(wanted_by(stack, last), today) is None
 
@@ -345,7 +345,7 @@ def test_a_kubeconfig_that_expires_before_what_an_upgrade_renewed_is_warned_of(s
     """The state keeps the old one, which opens the API no longer."""
     warning = expiry_warning(wanted_by(stack, last), dt.date(2100, 12, 1))
     assert warning is not None
-    assert "the stack's kubeconfig on 2101-01-01" in warning
+    assert "the stack's kubeconfig on 2101-01-01" in str(warning)
 
 
 def test_a_renewal_replaces_the_kubeconfig(stack: Stack, last: LastUpdate) -> None:
