@@ -17,9 +17,6 @@ from components.steps.step import StepName
 def make_control_planes(
     hosts: Mapping[str, PreparedHost],
     commands: StepCommands,
-    *,
-    encryption_keys: pulumi.Output[dict[str, str]],
-    lives_in: pulumi.Resource,
     opts: pulumi.ResourceOptions,
 ) -> tuple[ClusterAccess, list[ControlPlane]]:
     """The access to the cluster, and its control planes, which change one at a time.
@@ -40,9 +37,7 @@ def make_control_planes(
             hosts[host.name],
             commands,
             authority=authority,
-            encryption_keys=encryption_keys,
             after=[*named, *settled[-1:]],
-            lives_in=lives_in,
             opts=opts,
         )
         made.append(control_plane)
@@ -52,7 +47,7 @@ def make_control_planes(
             authority = access.authority
     for control_plane in made:
         if control_plane.host == roles.initialiser and not control_plane.host.gone:
-            control_plane.become_member(commands, after=settled, lives_in=lives_in)
+            control_plane.become_member(commands, after=settled)
     written = list[pulumi.Resource]()
     for control_plane in made:
         if not control_plane.host.gone and wanted.settings.cluster.encryption:

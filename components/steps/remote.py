@@ -10,6 +10,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_files import File
+from components.settings.passwords import Secrets
 from components.steps.answers import demand_answer
 from components.steps.bring_scripts import bring_scripts
 from components.steps.connection import connection_of
@@ -31,14 +32,18 @@ class StepCommands:
 
     Attributes:
         wanted: the steps of the cluster, and the last update.
+        secrets: passwords and keys that hosts get.
+        lifetime: exists for as long as the cluster: `pulumi destroy` forgets what is deleted with it.
         watch: ends an update whose machines freeze.
     """
 
     wanted: Wanted
+    secrets: Secrets
+    lifetime: pulumi.Resource
     watch: Watch
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
+    def __init__(self, wanted: Wanted, secrets: Secrets, lifetime: pulumi.Resource) -> None:
+        self.wanted, self.secrets, self.lifetime = wanted, secrets, lifetime
         # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
         # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
         self.watch = watch = Watch(wanted.settings.ssh)
