@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
+from local.locks import exclusive
 from local.mirror import MirrorAccess
-from local.paths import LINUX_ON_AMD64, PLATFORM, REPOSITORY, STATE
+from local.paths import LINUX_ON_AMD64, PLATFORM, REPOSITORY
 from local.report import elapsed, say, step
 from local.stack import LocalStack
 from problem import StepError
@@ -177,21 +175,8 @@ def status(environment: Environment = LARGEST.environment) -> None:
         say(line)
     kubeconfig = environment.directory / "kubeconfig"
     if kubeconfig.exists():
-        say(
-            run(
-                [
-                    kubectl(environment),
-                    "--kubeconfig",
-                    kubeconfig,
-                    "--request-timeout=10s",
-                    "get",
-                    "nodes",
-                    "--output=wide",
-                ],
-                step="list the nodes",
-                log="kubectl",
-            )
-        )
+        client = [kubectl(environment), "--kubeconfig", kubeconfig, "--request-timeout=10s"]
+        say(run([*client, "get", "nodes", "--output=wide"], step="list the nodes", log="kubectl"))
 
 
 def preview(stack: LocalStack = DEV_STACK) -> None:
@@ -210,23 +195,6 @@ def preview(stack: LocalStack = DEV_STACK) -> None:
     toolchain.install()
     stack.configure(None if machines.has_way_out(stack.environment) else mirror.access(stack.environment))
     say(stack.preview())
-
-
-@contextmanager
-def exclusive() -> Iterator[None]:
-    """Lock this checkout: a single `make` at a time changes its machines."""
-    STATE.mkdir(exist_ok=True, mode=0o700)
-    with (STATE / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StepError(
-                "start",
-                expected="no other make in this checkout",
-                seen="another make that runs",
-                next_command=f"wait for the other make; fuser -v {STATE / 'lock'} shows it",
-            ) from error
-        yield
 
 
 def _summary(stack: LocalStack, started: float) -> None:
