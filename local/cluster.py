@@ -175,7 +175,7 @@ def status(environment: Environment = LARGEST.environment) -> None:
         say(line)
     kubeconfig = environment.directory / "kubeconfig"
     if kubeconfig.exists():
-        client = [kubectl(environment), "--kubeconfig", kubeconfig, "--request-timeout=10s"]
+        client: list[str | Path] = [kubectl(environment), "--kubeconfig", kubeconfig, "--request-timeout=10s"]
         say(run([*client, "get", "nodes", "--output=wide"], step="list the nodes", log="kubectl"))
 
 
