@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripts.cluster import (
-    ETCD,
-    NODE_IS_READY,
-    OWN_MEMBER,
-    STATE,
-    VALUES,
-    kubeadm_calls,
-)
+from tests.scripts.cluster import ETCD, NODE_IS_READY, OWN_MEMBER, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Finished, Machine
 
 

@@ -8,12 +8,7 @@ import pytest
 import yaml
 
 from components.settings import Policy
-from tests.scripts.cluster import (
-    CA,
-    NODE_IS_READY,
-    STATE,
-    WORKER_MEMBERSHIP,
-)
+from tests.scripts.cluster import CA, NODE_IS_READY, STATE, WORKER_MEMBERSHIP
 from tests.scripts.machine import Machine
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripts.cluster import (
-    NODE_IS_READY,
-    STATE,
-    VALUES,
-)
+from tests.scripts.cluster import NODE_IS_READY, STATE, VALUES
 from tests.scripts.machine import Machine
 
 CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}

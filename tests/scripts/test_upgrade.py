@@ -6,12 +6,7 @@ import time
 
 import pytest
 
-from tests.scripts.cluster import (
-    DETOUR,
-    OWN_MEMBER,
-    VALUES,
-    bundles,
-)
+from tests.scripts.cluster import DETOUR, OWN_MEMBER, VALUES, bundles
 from tests.scripts.machine import Machine
 
 UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
