@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -78,10 +77,6 @@ def docker_config(settings: Settings, namespace: str, passwords: Mapping[str, st
     entries = {}
     for name, access in settings.containerd.registries.items():
         if access.username and (wanted is None or name in wanted):
-            pair = f"{access.username}:{passwords[name]}"
-            entries[name] = {
-                "username": access.username,
-                "password": passwords[name],
-                "auth": base64.b64encode(pair.encode()).decode(),
-            }
+            login = {"username": access.username, "password": passwords[name]}
+            entries[name] = login | {"auth": access.basic_auth(passwords[name])}
     return json.dumps({"auths": entries})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import ipaddress
 import json
@@ -120,8 +119,7 @@ def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str
     for file in _login_files():
         found |= _kept_in(file)
     for name, password in passwords.items():
-        pair = f"{settings.containerd.registries[name].username}:{password}"
-        found[name] = {"auth": base64.b64encode(pair.encode()).decode()}
+        found[name] = {"auth": settings.containerd.registries[name].basic_auth(password)}
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.settings import Host, Settings
@@ -13,6 +12,7 @@ from components.steps.step import StepName
 from operations.access.api import Api
 from operations.access.kubeconfig_file import path_of
 from operations.access.servers import answering_kubeconfig
+from operations.hosts.ssh import on_each
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import SelectedStack, selected_stack
 from operations.status._addon_checks import addon_problems
@@ -25,8 +25,6 @@ from operations.status._pod_checks import pod_problems
 from operations.status._pod_network_checks import pod_network_problems
 from operations.status._port_checks import port_problems
 from problem import Problem, StepError, printable
-
-CONNECTIONS_AT_ONCE = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,23 +106,14 @@ def _hosts(
     """Problems of each host, and last those between hosts, which need the facts of all."""
     names = None if state.nodes is None else {node["metadata"]["name"] for node in state.nodes}
     facts = {}
-    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        found = pool.map(lambda host: _facts(host, settings, were_nodes), hosts)
-        for host, answer in zip(hosts, found, strict=True):
-            if isinstance(answer, Problem):
-                yield answer
-                continue
-            facts[host.name] = answer
-            is_node = None if names is None else host.name in names
-            yield from host_problems(host, settings, answer, commands, is_node=is_node, were_nodes=were_nodes)
+    for host, answer in on_each(hosts, lambda host: facts_of(host, settings, were_nodes)):
+        if isinstance(answer, Problem):
+            yield answer
+            continue
+        facts[host.name] = answer
+        is_node = None if names is None else host.name in names
+        yield from host_problems(host, settings, answer, commands, is_node=is_node, were_nodes=were_nodes)
     yield from port_problems(settings, facts, commands)
-
-
-def _facts(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> dict[str, str] | Problem:
-    try:
-        return facts_of(host, settings, were_nodes)
-    except StepError as error:
-        return error.problem
 
 
 def _summary(state: ClusterState) -> str:
