@@ -53,13 +53,8 @@ class ClusterAccess(pulumi.ComponentResource):
         self.resource_name = wanted.resource_name
         changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
         step = wanted.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
-        fetched = commands.run(
-            step,
-            keeps_input=changed <= {"HOST_NAME"},
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[control_plane.settled] if control_plane.settled else []
-            ),
-        )
+        before = [control_plane.settled] if control_plane.settled else []
+        fetched = commands.run(step, self, after=before, keeps_input=changed <= {"HOST_NAME"})
         host, settings = control_plane.host, wanted.settings
         # An update does not need the virtual address, which no machine may have yet.
         for_updates = kubeadm.api_server_from_outside(host, settings)

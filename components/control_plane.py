@@ -52,11 +52,11 @@ class ControlPlane(pulumi.ComponentResource):
             opts: options of the component, at least the parent.
         """
         self.host, wanted = prepared.host, commands.wanted
-        name, child = self.host.name, pulumi.ResourceOptions(parent=self)
-        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(name), None, opts)
+        step = wanted.node_step(self.host)
+        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(self.host.name), None, opts)
         self.settled = self.certificates = None
         if self.host.gone:
-            commands.keep(name, wanted.node_step(self.host), opts=child)
+            commands.keep(self.host.name, step, self)
             self.settled = keep_membership(self, self.host, commands, after=after)
             self.register_outputs({})
             return
@@ -64,22 +64,18 @@ class ControlPlane(pulumi.ComponentResource):
         # Without such a file the standard input is no secret, and a preview shows its lines.
         keys = commands.secrets.encryption_keys.apply(lambda known: encryption_files(settings, known))
         secret_files = keys if settings.cluster.encryption else None
-        if wanted.node_step(self.host) is StepName.JOIN:
+        if step is StepName.JOIN:
             done = join(self, prepared, commands, authority=authority, more_files=secret_files, after=after)
         else:
-            options = pulumi.ResourceOptions(depends_on=[prepared, *after])
-            done = commands.run(
-                wanted.step(name, StepName.INIT),
-                secret_files=secret_files,
-                opts=pulumi.ResourceOptions.merge(child, options),
-            )
+            init = wanted.step(self.host.name, StepName.INIT)
+            done = commands.run(init, self, after=[prepared, *after], secret_files=secret_files)
         self.settled, self.certificates = done, done.stdout.apply(result_of)
         self.register_outputs({})
 
     def write_secrets(self, commands: StepCommands, *, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         """The command after which Secrets are written with the first key, by this API server."""
         step = commands.wanted.step(self.host.name, StepName.ENCRYPTION)
-        return commands.run(step, opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)))
+        return commands.run(step, self, after=after)
 
     def become_member(self, commands: StepCommands, *, after: Sequence[pulumi.Resource]) -> None:
         """Give the host that kubeadm initialised a membership, on a control plane that joined it."""

@@ -15,9 +15,7 @@ from components.steps.step import StepName
 
 
 def make_control_planes(
-    hosts: Mapping[str, PreparedHost],
-    commands: StepCommands,
-    opts: pulumi.ResourceOptions,
+    hosts: Mapping[str, PreparedHost], commands: StepCommands, opts: pulumi.ResourceOptions
 ) -> tuple[ClusterAccess, list[ControlPlane]]:
     """The access to the cluster, and its control planes, which change one at a time.
 
@@ -33,13 +31,8 @@ def make_control_planes(
     named = list(hosts.values()) if wanted.moves_endpoint else []
     access, made, settled = None, list[ControlPlane](), list[pulumi.Resource]()
     for host in [*gone, *roles.in_turn]:
-        control_plane = ControlPlane(
-            hosts[host.name],
-            commands,
-            authority=authority,
-            after=[*named, *settled[-1:]],
-            opts=opts,
-        )
+        before = [*named, *settled[-1:]]
+        control_plane = ControlPlane(hosts[host.name], commands, authority=authority, after=before, opts=opts)
         made.append(control_plane)
         settled += [control_plane.settled] if control_plane.settled else []
         if host == roles.leader:

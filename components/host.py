@@ -36,22 +36,22 @@ class PreparedHost(pulumi.ComponentResource):
         prepare, pull = (commands.wanted.step(host.name, name) for name in (StepName.PREPARE, StepName.IMAGES))
         if host.gone:
             for name in (StepName.REPOSITORIES, StepName.PREPARE, StepName.IMAGES):
-                commands.keep(host.name, name, opts=pulumi.ResourceOptions(parent=self))
+                commands.keep(host.name, name, self)
             return
         settings = commands.wanted.settings
         before: list[pulumi.Resource] = [commands.lifetime]
         if settings.repository_logins:
             logins = commands.secrets.repository_passwords.apply(lambda known: apt.login_files(settings, known))
             step = commands.wanted.step(host.name, StepName.REPOSITORIES)
-            options = pulumi.ResourceOptions(parent=self, depends_on=[commands.lifetime])
-            before.append(commands.run(step, secret_files=logins, opts=options))
+            before.append(commands.run(step, self, after=before, secret_files=logins))
         end = None if settings.policy.reset_on_destroy else commands.lifetime
-        prepared = commands.run(prepare, opts=pulumi.ResourceOptions(parent=self, depends_on=before, deleted_with=end))
+        prepared = commands.run(prepare, self, after=before, deleted_with=end)
         self.machine_id = prepared.stdout.apply(result_of)
         passwords = commands.secrets.registry_passwords
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         commands.run(
             pull,
+            self,
+            after=[prepared],
             secret_files=credentials if containerd.registries_with_password(settings) else None,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )

@@ -38,11 +38,12 @@ def join(
         invitation = pulumi.Output.secret(membership.stdout.apply(secret_in))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
+        parent,
+        after=before if membership is None else [membership],
         secret_files=pulumi.Output.all(invitation, authority, more_files or []).apply(
             lambda all_: [*kubeadm.join_files(*all_[:2]), *all_[2]]
         ),
         keeps_input=wanted.last.is_member(host.name) and not wanted.changes_node(host),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=before if membership is None else [membership]),
     )
 
 
@@ -61,7 +62,6 @@ def keep_membership(
     wanted = commands.wanted
     step = wanted.steps.get((host.name, StepName.MEMBERSHIP))
     if step is None or (host.gone and not wanted.last.may_have_node(host.name)):
-        commands.keep(host.name, StepName.MEMBERSHIP, opts=pulumi.ResourceOptions(parent=parent))
+        commands.keep(host.name, StepName.MEMBERSHIP, parent)
         return None
-    options = pulumi.ResourceOptions(parent=parent, depends_on=list(after), deleted_with=commands.lifetime)
-    return commands.run(step, opts=options)
+    return commands.run(step, parent, after=after, deleted_with=commands.lifetime)

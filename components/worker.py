@@ -51,7 +51,7 @@ class Worker(pulumi.ComponentResource):
         super().__init__("kubeadm:index:Worker", commands.wanted.resource_name(self.host.name), None, opts)
         self.joined = None
         if self.host.gone:
-            commands.keep(self.host.name, StepName.JOIN, opts=pulumi.ResourceOptions(parent=self))
+            commands.keep(self.host.name, StepName.JOIN, self)
             keep_membership(self, self.host, commands, after=after)
             return
         self.joined = join(self, prepared, commands, authority=authority, after=after)

@@ -6,6 +6,8 @@ value quoted, and last the names of scripts in `scripts/steps`. docs/decisions.m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 from pulumi_command import remote
 
@@ -53,18 +55,22 @@ class StepCommands:
     def run(
         self,
         step: Step,
+        parent: pulumi.Resource,
         *,
+        after: Sequence[pulumi.Resource],
         secret_files: pulumi.Input[list[File]] | None = None,
         keeps_input: bool = False,
-        opts: pulumi.ResourceOptions,
+        deleted_with: pulumi.Resource | None = None,
     ) -> remote.Command:
         """A command that runs a step on its host as root.
 
         Args:
             step: the step.
+            parent: the component of the command.
+            after: what is there before the step runs.
             secret_files: secret files for the step; a preview shows a change, but no content.
             keeps_input: the recorded standard input stays, even if the program would render another.
-            opts: options of the command, at least the parent.
+            deleted_with: the command is forgotten with this resource, and its `undo` does not run then.
         """
         if secret_files is None:
             stdin: pulumi.Input[str] = step.text()
@@ -79,20 +85,20 @@ class StepCommands:
             stdin=stdin,
             logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(
-                    delete_before_replace=True,
-                    additional_secret_outputs=["stdout"] if step.returns_secret else [],
-                    hooks=self._hooks(step),
-                    ignore_changes=self._ignored(step, is_secret=secret_files is not None, keeps_input=keeps_input),
-                ),
-                opts,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=list(after),
+                deleted_with=deleted_with,
+                delete_before_replace=True,
+                additional_secret_outputs=["stdout"] if step.returns_secret else [],
+                hooks=self._hooks(step),
+                ignore_changes=self._ignored(step, is_secret=secret_files is not None, keeps_input=keeps_input),
             ),
         )
         command.id.apply(lambda _: self.watch.ends(step))
         return command
 
-    def keep(self, subject: str, name: StepName, *, opts: pulumi.ResourceOptions) -> None:
+    def keep(self, subject: str, name: StepName, parent: pulumi.Resource) -> None:
         """Keep a recorded command, of a machine that is gone for one: nothing runs, now or when its host leaves."""
         recorded = self.wanted.last.step(subject, name)
         if recorded is None:
@@ -101,12 +107,10 @@ class StepCommands:
             self.wanted.resource_name(subject, name),
             connection=remote.ConnectionArgs(host=recorded.connection["host"]),
             create=CREATE,
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(
-                    retain_on_delete=True,
-                    ignore_changes=["connection", "stdin", "update", "delete", "logging", "addPreviousOutputInEnv"],
-                ),
-                opts,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                retain_on_delete=True,
+                ignore_changes=["connection", "stdin", "update", "delete", "logging", "addPreviousOutputInEnv"],
             ),
         )
 
