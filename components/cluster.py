@@ -8,13 +8,12 @@ from typing import Any
 import pulumi
 
 from components.addons import AppliedAddon, addons_of
-from components.addons.calico import calico_images
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.control_planes import make_control_planes
 from components.gate import gate
 from components.host import PreparedHost
-from components.lifetime import Lifetime, identity_of, sealing_key_of
+from components.lifetime import Lifetime, wanted_of
 from components.objects.access_rules import AccessRules
 from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
@@ -31,7 +30,6 @@ from components.settings import Registry, Settings
 from components.settings.passwords import Secrets
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
-from components.steps.wanted import Wanted, wanted_steps
 from components.worker import join_workers
 
 
@@ -88,10 +86,7 @@ class Cluster(pulumi.ComponentResource):
             encryption_keys=encryption_keys,
         )
         refuse_wrong_addons(settings)
-        last = load_last_update(name)
-        identity, key = identity_of(settings, last), sealing_key_of(last)
-        steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
-        wanted = Wanted(name, settings, last, identity, key, steps)
+        wanted = wanted_of(name, settings, load_last_update(name))
         refuse_impossible_changes(wanted)
         announce_plan(wanted, secrets)
         warn(wanted)

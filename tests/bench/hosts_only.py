@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.addons.calico import calico_images
 from components.control_planes import make_control_planes
 from components.engine_traffic import leave_out_traces_and_debug_messages
 from components.host import PreparedHost
-from components.lifetime import Lifetime, identity_of, sealing_key_of
+from components.lifetime import Lifetime, wanted_of
 from components.review.clones import warn_of_clones
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
@@ -19,7 +18,6 @@ from components.settings.passwords import Secrets
 from components.settings.stack_file import load_settings
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
-from components.steps.wanted import Wanted, wanted_steps
 from components.worker import join_workers
 
 
@@ -29,10 +27,7 @@ class HostsOnly(pulumi.ComponentResource):
     def __init__(
         self, name: str, settings: Settings, registry_passwords: Mapping[str, pulumi.Input[str]] | None = None
     ) -> None:
-        last = load_last_update(name)
-        identity, key = identity_of(settings, last), sealing_key_of(last)
-        steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
-        wanted = Wanted(name, settings, last, identity, key, steps)
+        wanted = wanted_of(name, settings, load_last_update(name))
         secrets = Secrets.of(
             settings, registry_passwords=registry_passwords, repository_passwords=None, encryption_keys=None
         )
