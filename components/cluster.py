@@ -112,11 +112,10 @@ class Cluster(pulumi.ComponentResource):
         node_addresses(settings).register(access, access.options(self))
         addons = addons_of(settings)
         networks = [AppliedAddon(addon, access, settings, opts=child) for addon in addons if addon.is_network]
-        settled = [each.settled for each in control_planes if each.settled]
-        ready: list[pulumi.Resource] = [*settled, *(network.configured for network in networks)]
+        nodes = {each.host.name: each.settled for each in control_planes if each.settled}
+        ready: list[pulumi.Resource] = [*nodes.values(), *(network.configured for network in networks)]
         workers = join_workers(hosts, commands, authority=access.authority, after=ready, opts=child)
         joined = gate(wanted.resource_name("joined"), after=workers, parent=self)
-        nodes = {each.host.name: each.settled for each in control_planes if each.settled}
         nodes |= {worker.host.name: worker.joined for worker in workers if worker.joined}
         NodeLabels(access, settings, nodes, child)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -73,9 +73,9 @@ class ClusterAccess(pulumi.ComponentResource):
         self._hooks = explain_failures(wanted.resource_name("explain"))
         self.register_outputs({})
 
-    def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
+    def options(self, parent: pulumi.Resource, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Resource options of an object in this cluster."""
-        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
+        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=list(after), hooks=self._hooks)
 
     def recorded_api_version(self, kind: str, name: str) -> str | None:
         """The API version with which the last update recorded an object; None for one that it has not."""

@@ -50,7 +50,7 @@ class AppliedAddon(pulumi.ComponentResource):
         last = [each for each in objects if each["kind"] == "APIService" or group_and_kind(each) in defined]
         workloads = [each for each in objects if each["kind"] in WAITS and each not in last]
         first = [each for each in objects if each not in workloads and each not in last]
-        made: list[pulumi.Resource] = [register(each, cluster, self, after=list(after)) for each in first]
+        made: list[pulumi.Resource] = [register(each, cluster, self, after=after) for each in first]
         self.configured = gate(cluster.resource_name(addon.name, "configured"), after=made, parent=self)
         running = [register(each, cluster, self, after=[*after, self.configured]) for each in workloads]
         for manifest in last:

@@ -6,7 +6,7 @@ stack shows every object.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -55,7 +55,7 @@ def object_inputs(manifest: Manifest) -> Manifest:
 
 
 def register(
-    manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
+    manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: Sequence[pulumi.Resource]
 ) -> pulumi.CustomResource:
     """Register an object of any kind under the type of its class in the SDK."""
     kind, named = manifest["kind"], object_name(manifest)

@@ -36,7 +36,7 @@ class RegistrySecrets(pulumi.ComponentResource):
         super().__init__("kubeadm:index:RegistrySecrets", cluster.resource_name("registry-secrets"), None, opts)
         for namespace in settings.images.pull_secret_namespaces:
             content = passwords.apply(partial(docker_config, settings, namespace))
-            made = pull_secret(namespace, content).register(cluster, cluster.options(self, after=list(after)))
+            made = pull_secret(namespace, content).register(cluster, cluster.options(self, after=after))
             use_of_pull_secret(namespace).register(cluster, cluster.options(self, after=[made]))
         self.register_outputs({})
 
