@@ -98,8 +98,8 @@ def github() -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def job(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> GitHub:
-    """The stand-in, in the environment of a job."""
+def job(github: GitHub, pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> GitHub:
+    """The stand-in, in the environment of a job; that of the fake of Pulumi has no variable of one."""
     monkeypatch.setenv("GITHUB_API_URL", github.address)
     monkeypatch.delenv("GITHUB_GRAPHQL_URL", raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
