@@ -56,6 +56,11 @@ class StepError(Exception):
         problem: is printed in place of a traceback.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    def __init__(self, where: str, *, expected: str, seen: str, next_command: str) -> None:
+        self.problem = Problem(where, expected=expected, seen=seen, next_command=next_command)
+        super().__init__(self.problem)
+
+    @classmethod
+    def of(cls, problem: Problem) -> StepError:
+        """The error of a problem that was found before."""
+        return cls(problem.where, expected=problem.expected, seen=problem.seen, next_command=problem.next_command)

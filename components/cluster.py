@@ -8,35 +8,28 @@ from typing import Any
 import pulumi
 
 from components.addons import addons_of, apply_addons
-from components.addons.calico import calico_images
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.control_planes import make_control_planes
 from components.gate import gate
 from components.host import PreparedHost
-from components.lifetime import Lifetime, identity_of, sealing_key_of
+from components.lifetime import Lifetime, wanted_of
 from components.objects.access_rules import AccessRules
 from components.objects.labels import NodeLabels
 from components.objects.namespaces import Namespaces
 from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import RegistrySecrets
-from components.review.addons import refuse_wrong_addons, warn_of_hooks, warn_of_missing
+from components.review.addons import refuse_wrong_addons
 from components.review.clones import warn_of_clones
-from components.review.departures import warn_of_votes
-from components.review.direct_way import warn_of_proxy
-from components.review.eviction import warn_of_eviction
-from components.review.expiry import expiry_dates, warn_of_expiry
-from components.review.parallelism import warn_of_few_slots
+from components.review.expiry import expiry_dates
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
-from components.review.registries import warn_of_other_registries
 from components.review.silence import refuse_silent_machines, watch_departures
-from components.review.support import warn_of_support
+from components.review.warnings import warn
 from components.settings import Registry, Settings
-from components.settings.passwords import secrets_of
+from components.settings.passwords import Secrets
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
-from components.steps.wanted import Wanted, wanted_steps
 from components.worker import join_workers
 
 
@@ -86,72 +79,43 @@ class Cluster(pulumi.ComponentResource):
             raise ValueError(
                 f"a cluster's name has no `/`, which ends it in the names of its resources; found {name!r}"
             )
-        given = (registry_passwords or {}, repository_passwords or {}, encryption_keys or {})
-        _refuse_missing(settings, *given)
+        secrets = Secrets.of(
+            settings,
+            registry_passwords=registry_passwords,
+            repository_passwords=repository_passwords,
+            encryption_keys=encryption_keys,
+        )
         refuse_wrong_addons(settings)
-        passwords, of_repositories, keys = map(_secrets, given)
-        last = load_last_update(name)
-        identity, key = identity_of(settings, last), sealing_key_of(last)
-        steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
-        wanted = Wanted(name, settings, last, identity, key, steps)
+        wanted = wanted_of(name, settings, load_last_update(name))
         refuse_impossible_changes(wanted)
-        announce_plan(wanted, passwords, of_repositories)
-        warn_of_votes(wanted)
-        warn_of_support(wanted)
-        warn_of_hooks(settings)
-        warn_of_missing(wanted)
-        warn_of_other_registries(settings)
-        warn_of_eviction(settings)
-        warn_of_expiry(wanted)
-        warn_of_few_slots(wanted)
-        warn_of_proxy(settings)
+        announce_plan(wanted, secrets)
+        warn(wanted)
         refuse_silent_machines(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
-        self._child = pulumi.ResourceOptions(parent=self)
-        commands = StepCommands(wanted)
+        commands = StepCommands(wanted, secrets, Lifetime(wanted, pulumi.ResourceOptions(parent=self)))
         watch_departures(wanted, commands.watch)
-        access, control_planes = self._make(commands, passwords, of_repositories, keys)
+        access, control_planes = self._make(commands)
         self.kubeconfig = access.kubeconfig
         self.outputs = _outputs(access, control_planes, settings)
         self.register_outputs(self.outputs)
 
-    def _make(
-        self,
-        commands: StepCommands,
-        passwords: pulumi.Output[dict[str, str]],
-        repository_passwords: pulumi.Output[dict[str, str]],
-        encryption_keys: pulumi.Output[dict[str, str]],
-    ) -> tuple[ClusterAccess, list[ControlPlane]]:
+    def _make(self, commands: StepCommands) -> tuple[ClusterAccess, list[ControlPlane]]:
         """Make every resource below the cluster, in the order of creation."""
-        wanted, child = commands.wanted, self._child
+        wanted, child = commands.wanted, pulumi.ResourceOptions(parent=self)
         settings = wanted.settings
-        lifetime = Lifetime(wanted, child)
-        hosts = {
-            name: PreparedHost(
-                host,
-                commands,
-                passwords=passwords,
-                repository_passwords=repository_passwords,
-                lives_in=lifetime,
-                opts=child,
-            )
-            for name, host in settings.hosts.items()
-        }
+        hosts = {name: PreparedHost(host, commands, child) for name, host in settings.hosts.items()}
         warn_of_clones(hosts, settings)
 
-        access, control_planes = make_control_planes(
-            hosts, commands, encryption_keys=encryption_keys, lives_in=lifetime, opts=child
-        )
+        access, control_planes = make_control_planes(hosts, commands, child)
 
         node_addresses(settings).register(access, access.options(self))
         addons = addons_of(settings)
         networks = apply_addons((each for each in addons if each.is_network), access, settings, opts=child)
-        settled = [each.settled for each in control_planes if each.settled]
-        ready: list[pulumi.Resource] = [*settled, *(network.configured for network in networks)]
-        workers = join_workers(hosts, commands, authority=access.authority, after=ready, lives_in=lifetime, opts=child)
-        joined = gate(wanted.resource_name("joined"), after=workers, parent=self)
         nodes = {each.host.name: each.settled for each in control_planes if each.settled}
+        ready: list[pulumi.Resource] = [*nodes.values(), *(network.configured for network in networks)]
+        workers = join_workers(hosts, commands, authority=access.authority, after=ready, opts=child)
+        joined = gate(wanted.resource_name("joined"), after=workers, parent=self)
         nodes |= {worker.host.name: worker.joined for worker in workers if worker.joined}
         NodeLabels(access, settings, nodes, child)
 
@@ -159,21 +123,8 @@ class Cluster(pulumi.ComponentResource):
         others = (each for each in addons if not each.is_network)
         apply_addons(others, access, settings, after=[namespaces, joined], opts=child)
         AccessRules(access, settings, after=[namespaces], opts=child)
-        RegistrySecrets(access, settings, passwords=passwords, after=[namespaces], opts=child)
+        RegistrySecrets(access, settings, passwords=commands.secrets.registry_passwords, after=[namespaces], opts=child)
         return access, control_planes
-
-
-def _refuse_missing(settings: Settings, *given: Mapping[str, object]) -> None:
-    """Refuse a program that leaves out a secret: an Output would end in the middle of an update for want of it."""
-    for (argument, wanted), there in zip(secrets_of(settings).items(), given, strict=True):
-        missing = sorted(wanted.keys() - there.keys())
-        if missing:
-            raise ValueError(f"{argument} of the cluster {settings.cluster.name} lacks {', '.join(missing)}")
-
-
-def _secrets(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[dict[str, str]]:
-    found: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**values))
-    return found
 
 
 def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], settings: Settings) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -67,13 +67,8 @@ class ClusterAccess(pulumi.ComponentResource):
         self.resource_name = wanted.resource_name
         changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
         step = wanted.step(KUBECONFIG_OWNER, StepName.KUBECONFIG)
-        fetched = commands.run(
-            step,
-            keeps_input=changed <= {"HOST_NAME"},
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[control_plane.settled] if control_plane.settled else []
-            ),
-        )
+        before = [control_plane.settled] if control_plane.settled else []
+        fetched = commands.run(step, self, after=before, keeps_input=changed <= {"HOST_NAME"})
         host, settings = control_plane.host, wanted.settings
         # An update does not need the virtual address, which no machine may have yet.
         for_updates = kubeadm.api_server_from_outside(host, settings)
@@ -93,9 +88,9 @@ class ClusterAccess(pulumi.ComponentResource):
         self._hooks = explain_failures(wanted.resource_name("explain"))
         self.register_outputs({})
 
-    def options(self, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None) -> pulumi.ResourceOptions:
+    def options(self, parent: pulumi.Resource, *, after: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
         """Resource options of an object in this cluster."""
-        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=after or [], hooks=self._hooks)
+        return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=list(after), hooks=self._hooks)
 
     def recorded_api_version(self, group: str, kind: str, name: str) -> str | None:
         """The API version with which the last update recorded an object; None for one that it has not."""

@@ -39,9 +39,7 @@ class ControlPlane(pulumi.ComponentResource):
         commands: StepCommands,
         *,
         authority: pulumi.Input[str] | None,
-        encryption_keys: pulumi.Output[dict[str, str]],
         after: Sequence[pulumi.Resource],
-        lives_in: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Initialise or join a prepared host.
@@ -50,45 +48,35 @@ class ControlPlane(pulumi.ComponentResource):
             prepared: the machine.
             commands: makes the commands of the cluster.
             authority: certificate of the cluster's authority, in PEM; None before there is a cluster.
-            encryption_keys: keys of Secrets by name; secrets.
             after: what changes before this control plane.
-            lives_in: the lifetime of the cluster. `pulumi destroy` removes no member of etcd.
             opts: options of the component, at least the parent.
         """
         self.host, wanted = prepared.host, commands.wanted
-        name, child = self.host.name, pulumi.ResourceOptions(parent=self)
-        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(name), None, opts)
+        step = wanted.node_step(self.host)
+        super().__init__("kubeadm:index:ControlPlane", wanted.resource_name(self.host.name), None, opts)
         self.settled = self.certificates = None
         if self.host.gone:
-            commands.keep(name, wanted.node_step(self.host), opts=child)
-            self.settled = keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
+            commands.keep(self.host.name, step, self)
+            self.settled = keep_membership(self, self.host, commands, after=after)
             self.register_outputs({})
             return
         settings = wanted.settings
         # Without such a file the standard input is no secret, and a preview shows its lines.
-        keys = encryption_keys.apply(lambda known: encryption_files(settings, known))
+        keys = commands.secrets.encryption_keys.apply(lambda known: encryption_files(settings, known))
         secret_files = keys if settings.cluster.encryption else None
-        if wanted.node_step(self.host) is StepName.JOIN:
-            done = join(
-                self, prepared, commands, authority=authority, more_files=secret_files, after=after, lives_in=lives_in
-            )
+        if step is StepName.JOIN:
+            done = join(self, prepared, commands, authority=authority, more_files=secret_files, after=after)
         else:
-            options = pulumi.ResourceOptions(depends_on=[prepared, *after])
-            done = commands.run(
-                wanted.step(name, StepName.INIT),
-                secret_files=secret_files,
-                opts=pulumi.ResourceOptions.merge(child, options),
-            )
+            init = wanted.step(self.host.name, StepName.INIT)
+            done = commands.run(init, self, after=[prepared, *after], secret_files=secret_files)
         self.settled, self.certificates = done, done.stdout.apply(result_of)
         self.register_outputs({})
 
     def write_secrets(self, commands: StepCommands, *, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         """The command after which Secrets are written with the first key, by this API server."""
         step = commands.wanted.step(self.host.name, StepName.ENCRYPTION)
-        return commands.run(step, opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)))
+        return commands.run(step, self, after=after)
 
-    def become_member(
-        self, commands: StepCommands, *, after: Sequence[pulumi.Resource], lives_in: pulumi.Resource
-    ) -> None:
+    def become_member(self, commands: StepCommands, *, after: Sequence[pulumi.Resource]) -> None:
         """Give the host that kubeadm initialised a membership, on a control plane that joined it."""
-        keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
+        keep_membership(self, self.host, commands, after=after)

@@ -15,12 +15,7 @@ from components.steps.step import StepName
 
 
 def make_control_planes(
-    hosts: Mapping[str, PreparedHost],
-    commands: StepCommands,
-    *,
-    encryption_keys: pulumi.Output[dict[str, str]],
-    lives_in: pulumi.Resource,
-    opts: pulumi.ResourceOptions,
+    hosts: Mapping[str, PreparedHost], commands: StepCommands, opts: pulumi.ResourceOptions
 ) -> tuple[ClusterAccess, list[ControlPlane]]:
     """The access to the cluster, and its control planes, which change one at a time.
 
@@ -36,15 +31,8 @@ def make_control_planes(
     named = list(hosts.values()) if wanted.moves_endpoint else []
     access, made, settled = None, list[ControlPlane](), list[pulumi.Resource]()
     for host in [*gone, *roles.in_turn]:
-        control_plane = ControlPlane(
-            hosts[host.name],
-            commands,
-            authority=authority,
-            encryption_keys=encryption_keys,
-            after=[*named, *settled[-1:]],
-            lives_in=lives_in,
-            opts=opts,
-        )
+        before = [*named, *settled[-1:]]
+        control_plane = ControlPlane(hosts[host.name], commands, authority=authority, after=before, opts=opts)
         made.append(control_plane)
         settled += [control_plane.settled] if control_plane.settled else []
         if host == roles.leader:
@@ -52,7 +40,7 @@ def make_control_planes(
             authority = access.authority
     for control_plane in made:
         if control_plane.host == roles.initialiser and not control_plane.host.gone:
-            control_plane.become_member(commands, after=settled, lives_in=lives_in)
+            control_plane.become_member(commands, after=settled)
     written = list[pulumi.Resource]()
     for control_plane in made:
         if not control_plane.host.gone and wanted.settings.cluster.encryption:

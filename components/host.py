@@ -20,7 +20,7 @@ class PreparedHost(pulumi.ComponentResource):
 
     A host has two commands: the first has no secret, so that a preview shows each changed line of each file; the second
     has the passwords of the registries. Where a package repository has a login, a command before both has its password.
-    A host that leaves the stack is reset.
+    A host that leaves the stack is reset; `pulumi destroy` resets one with `policy.resetOnDestroy` only.
 
     Attributes:
         host: the host in the settings.
@@ -30,47 +30,28 @@ class PreparedHost(pulumi.ComponentResource):
     host: Host
     machine_id: pulumi.Output[str] | None
 
-    def __init__(
-        self,
-        host: Host,
-        commands: StepCommands,
-        *,
-        passwords: pulumi.Output[dict[str, str]],
-        repository_passwords: pulumi.Output[dict[str, str]],
-        lives_in: pulumi.Resource,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Prepare a machine.
-
-        Args:
-            host: the machine.
-            commands: makes the commands of the cluster.
-            passwords: passwords of the image registries, by registry.
-            repository_passwords: passwords of the package repositories, by server.
-            lives_in: the lifetime of the cluster. `pulumi destroy` resets no host, unless `policy.resetOnDestroy` is
-                set.
-            opts: options of the component, at least the parent.
-        """
+    def __init__(self, host: Host, commands: StepCommands, opts: pulumi.ResourceOptions) -> None:
         super().__init__("kubeadm:index:PreparedHost", commands.wanted.resource_name(host.name), None, opts)
         self.host, self.machine_id = host, None
         prepare, pull = (commands.wanted.step(host.name, name) for name in (StepName.PREPARE, StepName.IMAGES))
         if host.gone:
             for name in (StepName.REPOSITORIES, StepName.PREPARE, StepName.IMAGES):
-                commands.keep(host.name, name, opts=pulumi.ResourceOptions(parent=self))
+                commands.keep(host.name, name, self)
             return
         settings = commands.wanted.settings
-        before: list[pulumi.Resource] = [lives_in]
+        before: list[pulumi.Resource] = [commands.lifetime]
         if settings.repository_logins:
-            logins = repository_passwords.apply(lambda known: apt.login_files(settings, known))
+            logins = commands.secrets.repository_passwords.apply(lambda known: apt.login_files(settings, known))
             step = commands.wanted.step(host.name, StepName.REPOSITORIES)
-            options = pulumi.ResourceOptions(parent=self, depends_on=[lives_in])
-            before.append(commands.run(step, secret_files=logins, opts=options))
-        end = None if settings.policy.reset_on_destroy else lives_in
-        prepared = commands.run(prepare, opts=pulumi.ResourceOptions(parent=self, depends_on=before, deleted_with=end))
+            before.append(commands.run(step, self, after=before, secret_files=logins))
+        end = None if settings.policy.reset_on_destroy else commands.lifetime
+        prepared = commands.run(prepare, self, after=before, deleted_with=end)
         self.machine_id = prepared.stdout.apply(result_of)
+        passwords = commands.secrets.registry_passwords
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         commands.run(
             pull,
+            self,
+            after=[prepared],
             secret_files=credentials if containerd.registries_with_password(settings) else None,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[prepared]),
         )

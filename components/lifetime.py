@@ -7,10 +7,11 @@ import secrets
 
 import pulumi
 
+from components.addons.calico import calico_images
 from components.settings import Settings
 from components.steps.last_update import IDENTITY, SEALING_KEY, SHARED_FILES, LastUpdate
 from components.steps.sealing import SealingKey
-from components.steps.wanted import Wanted, shared_contents
+from components.steps.wanted import Wanted, shared_contents, wanted_steps
 
 NOT_MINTED = "minted-by-the-first-update"
 """Placeholder of the identity, and of the sealing key's certificate, in previews before the first update."""
@@ -34,6 +35,13 @@ class Lifetime(pulumi.ComponentResource):
         pulumi.Stash(wanted.resource_name(SEALING_KEY), input=sealing_key, opts=child)
         pulumi.Stash(wanted.resource_name(SHARED_FILES), input=shared_contents(wanted.steps.values()), opts=child)
         self.register_outputs({})
+
+
+def wanted_of(cluster: str, settings: Settings, last: LastUpdate) -> Wanted:
+    """The wanted steps of a cluster, which is known by the identity and the key that it has, or gets now."""
+    identity, key = identity_of(settings, last), sealing_key_of(last)
+    steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
+    return Wanted(cluster, settings, last, identity, key, steps)
 
 
 def identity_of(settings: Settings, last: LastUpdate) -> str:

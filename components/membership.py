@@ -23,7 +23,6 @@ def join(
     authority: pulumi.Input[str] | None,
     more_files: pulumi.Output[list[File]] | None = None,
     after: Sequence[pulumi.Resource],
-    lives_in: pulumi.Resource,
 ) -> remote.Command:
     """The command after which a prepared host is a Ready node.
 
@@ -31,7 +30,7 @@ def join(
     """
     host, wanted = prepared.host, commands.wanted
     before: list[pulumi.Resource] = [prepared, *after]
-    membership = keep_membership(parent, host, commands, after=before, lives_in=lives_in)
+    membership = keep_membership(parent, host, commands, after=before)
     assert authority is not None, "only the host that initialises has no authority yet"
     invitation: pulumi.Output[str] = pulumi.Output.secret("")
     if membership is not None:
@@ -39,11 +38,12 @@ def join(
         invitation = pulumi.Output.secret(membership.stdout.apply(secret_in))
     return commands.run(
         wanted.step(host.name, StepName.JOIN),
+        parent,
+        after=before if membership is None else [membership],
         secret_files=pulumi.Output.all(invitation, authority, more_files or []).apply(
             lambda all_: [*kubeadm.join_files(*all_[:2]), *all_[2]]
         ),
         keeps_input=wanted.last.is_member(host.name) and not wanted.changes_node(host),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=before if membership is None else [membership]),
     )
 
 
@@ -53,7 +53,6 @@ def keep_membership(
     commands: StepCommands,
     *,
     after: Sequence[pulumi.Resource],
-    lives_in: pulumi.Resource,
 ) -> remote.Command | None:
     """The membership of a host: its deletion, and the update of a host that is gone, take the node out of the cluster.
 
@@ -63,7 +62,6 @@ def keep_membership(
     wanted = commands.wanted
     step = wanted.steps.get((host.name, StepName.MEMBERSHIP))
     if step is None or (host.gone and not wanted.last.may_have_node(host.name)):
-        commands.keep(host.name, StepName.MEMBERSHIP, opts=pulumi.ResourceOptions(parent=parent))
+        commands.keep(host.name, StepName.MEMBERSHIP, parent)
         return None
-    options = pulumi.ResourceOptions(parent=parent, depends_on=list(after), deleted_with=lives_in)
-    return commands.run(step, opts=options)
+    return commands.run(step, parent, after=after, deleted_with=commands.lifetime)

@@ -36,7 +36,6 @@ class Worker(pulumi.ComponentResource):
         *,
         authority: pulumi.Output[str],
         after: Sequence[pulumi.Resource],
-        lives_in: pulumi.Resource,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Join a prepared host.
@@ -46,17 +45,16 @@ class Worker(pulumi.ComponentResource):
             commands: makes the commands of the cluster.
             authority: certificate of the cluster's authority, in PEM.
             after: resources that must exist before nodes join, and the joins of nodes that change before this node.
-            lives_in: the lifetime of the cluster. `pulumi destroy` drains no node.
             opts: options of the component, at least the parent.
         """
         self.host = prepared.host
         super().__init__("kubeadm:index:Worker", commands.wanted.resource_name(self.host.name), None, opts)
         self.joined = None
         if self.host.gone:
-            commands.keep(self.host.name, StepName.JOIN, opts=pulumi.ResourceOptions(parent=self))
-            keep_membership(self, self.host, commands, after=after, lives_in=lives_in)
+            commands.keep(self.host.name, StepName.JOIN, self)
+            keep_membership(self, self.host, commands, after=after)
             return
-        self.joined = join(self, prepared, commands, authority=authority, after=after, lives_in=lives_in)
+        self.joined = join(self, prepared, commands, authority=authority, after=after)
 
 
 def join_workers(
@@ -65,7 +63,6 @@ def join_workers(
     *,
     authority: pulumi.Output[str],
     after: Sequence[pulumi.Resource],
-    lives_in: pulumi.Resource,
     opts: pulumi.ResourceOptions,
 ) -> list[Worker]:
     """All workers. New workers join in parallel; running workers change in turn, `maxUnavailable` at a time."""
@@ -75,9 +72,7 @@ def join_workers(
     for host in wanted.settings.workers:
         waits_its_turn = wanted.changes_node(host) and not host.gone
         turn = changing[-at_once:][:1] if waits_its_turn and len(changing) >= at_once else []
-        worker = Worker(
-            hosts[host.name], commands, authority=authority, after=[*after, *turn], lives_in=lives_in, opts=opts
-        )
+        worker = Worker(hosts[host.name], commands, authority=authority, after=[*after, *turn], opts=opts)
         workers.append(worker)
         if waits_its_turn and worker.joined:
             changing.append(worker.joined)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
+from local.locks import exclusive
 from local.mirror import MirrorAccess
-from local.paths import LINUX_ON_AMD64, PLATFORM, REPOSITORY, STATE
+from local.paths import LINUX_ON_AMD64, PLATFORM, REPOSITORY
 from local.report import elapsed, say, step
 from local.stack import LocalStack
-from problem import Problem, StepError
+from problem import StepError
 
 DEV_STACK = LocalStack(DEV, REPOSITORY / "Pulumi.dev.yaml")
 CONTROL_PLANES = (1, 3)
@@ -72,12 +70,10 @@ def prepare_machines(environment: Environment, kubernetes: str) -> MirrorAccess:
     """
     if PLATFORM != LINUX_ON_AMD64:
         raise StepError(
-            Problem(
-                "build the local mirror",
-                expected="Linux on amd64, for which its packages and images are built",
-                seen=PLATFORM,
-                next_command="give this host a way to the public sources, then make up",
-            )
+            "build the local mirror",
+            expected="Linux on amd64, for which its packages and images are built",
+            seen=PLATFORM,
+            next_command="give this host a way to the public sources, then make up",
         )
     machines.ensure_engine()
     environment.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -121,7 +117,7 @@ def public(stack: LocalStack = DEV_STACK) -> None:
 
 def _not_public(expected: str, seen: str) -> StepError:
     next_command = "curl --head on this host, without a proxy; make clean-cache takes what was built away"
-    return StepError(Problem("use the public sources", expected=expected, seen=seen, next_command=next_command))
+    return StepError("use the public sources", expected=expected, seen=seen, next_command=next_command)
 
 
 def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
@@ -179,21 +175,8 @@ def status(environment: Environment = LARGEST.environment) -> None:
         say(line)
     kubeconfig = environment.directory / "kubeconfig"
     if kubeconfig.exists():
-        say(
-            run(
-                [
-                    kubectl(environment),
-                    "--kubeconfig",
-                    kubeconfig,
-                    "--request-timeout=10s",
-                    "get",
-                    "nodes",
-                    "--output=wide",
-                ],
-                step="list the nodes",
-                log="kubectl",
-            )
-        )
+        client: list[str | Path] = [kubectl(environment), "--kubeconfig", kubeconfig, "--request-timeout=10s"]
+        say(run([*client, "get", "nodes", "--output=wide"], step="list the nodes", log="kubectl"))
 
 
 def preview(stack: LocalStack = DEV_STACK) -> None:
@@ -204,35 +187,14 @@ def preview(stack: LocalStack = DEV_STACK) -> None:
     """
     if not stack.exists():
         raise StepError(
-            Problem(
-                "preview",
-                expected=f"the stack {DEV.name} that `make up` makes",
-                seen="no such stack in this checkout",
-                next_command="make up; or, for a preview without machines: make preview-comment STACK=ci",
-            )
+            "preview",
+            expected=f"the stack {DEV.name} that `make up` makes",
+            seen="no such stack in this checkout",
+            next_command="make up; or, for a preview without machines: make preview-comment STACK=ci",
         )
     toolchain.install()
     stack.configure(None if machines.has_way_out(stack.environment) else mirror.access(stack.environment))
     say(stack.preview())
-
-
-@contextmanager
-def exclusive() -> Iterator[None]:
-    """Lock this checkout: a single `make` at a time changes its machines."""
-    STATE.mkdir(exist_ok=True, mode=0o700)
-    with (STATE / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StepError(
-                Problem(
-                    "start",
-                    expected="no other make in this checkout",
-                    seen="another make that runs",
-                    next_command=f"wait for the other make; fuser -v {STATE / 'lock'} shows it",
-                )
-            ) from error
-        yield
 
 
 def _summary(stack: LocalStack, started: float) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from local.paths import LOGS
-from problem import Problem, StepError
+from problem import StepError
 
 TAIL_LINES = 15
 
@@ -59,22 +59,20 @@ def run(
             )
             finished = _waited_for(start) if to_its_end else start()
         except FileNotFoundError as error:
-            raise StepError(
-                Problem(
-                    step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it"
-                )
-            ) from error
+            raise _missing(arguments[0], step, error) from error
     if finished.returncode != 0:
         tail = "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
         raise StepError(
-            Problem(
-                step,
-                expected=f"`{command[:200]}` to succeed",
-                seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),
-                next_command=f"less {path}",
-            )
+            step,
+            expected=f"`{command[:200]}` to succeed",
+            seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),
+            next_command=f"less {path}",
         )
     return finished.stdout
+
+
+def _missing(program: str | Path, step: str, error: FileNotFoundError) -> StepError:
+    return StepError(step, expected=f"the program {program}", seen=str(error), next_command="make up installs it")
 
 
 def _waited_for(start: Callable[[], subprocess.CompletedProcess[str]]) -> subprocess.CompletedProcess[str]:
@@ -98,13 +96,9 @@ def holds(arguments: Sequence[str | Path], *, step: str) -> bool:
         finished = subprocess.run([str(each) for each in arguments], capture_output=True, check=False, text=True)
         seen = f"exit status {finished.returncode}: {finished.stderr[-2000:].strip()}"
     except FileNotFoundError as error:
-        raise StepError(
-            Problem(step, expected=f"the program {arguments[0]}", seen=str(error), next_command="make up installs it")
-        ) from error
+        raise _missing(arguments[0], step, error) from error
     if finished.returncode not in {0, 1}:
-        raise StepError(
-            Problem(step, expected=f"`{command}` to end with status 0 or 1", seen=seen, next_command=command)
-        )
+        raise StepError(step, expected=f"`{command}` to end with status 0 or 1", seen=seen, next_command=command)
     return finished.returncode == 0
 
 

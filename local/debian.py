@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from local.commands import holds, run
 from local.report import say
-from problem import Problem, StepError
+from problem import StepError
 
 LOCK_SECONDS = 300
 
@@ -26,15 +26,13 @@ def install_packages(packages: Sequence[str], *, why: str) -> None:
     step = f"install {' '.join(missing)}"
     if not shutil.which("apt-get"):
         raise StepError(
-            Problem(
-                step,
-                expected=f"{' '.join(missing)} {why}",
-                seen="no apt-get on this host",
-                next_command="install the packages by hand",
-            )
+            step,
+            expected=f"{' '.join(missing)} {why}",
+            seen="no apt-get on this host",
+            next_command="install the packages by hand",
         )
     if os.geteuid() != 0:
-        raise StepError(Problem(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up"))
+        raise StepError(step, expected="root", seen=f"user id {os.geteuid()}", next_command="sudo make up")
     say(f"  Installing from Debian {why}: {' '.join(missing)}")
     apt_get = ["apt-get", "--quiet", "--yes", "--option", f"DPkg::Lock::Timeout={LOCK_SECONDS}"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from local.paths import REPOSITORY
-from problem import Problem, StepError
+from problem import StepError
 
 RECORDED = REPOSITORY / "docs" / "pictures" / "up.log"
 UPDATE = re.compile(r"^Updating \([\w-]+\):\n.*?^Duration: .*?\n", re.MULTILINE | re.DOTALL)
@@ -38,12 +38,10 @@ def first_update(log: str) -> str:
     found = [update for update in UPDATE.findall(log) if ONLY_CREATED.search(update)]
     if not found:
         raise StepError(
-            Problem(
-                "record an update",
-                expected="a log with an update that created a cluster",
-                seen="none that ended with resources that were created, and no others",
-                next_command="make down && make up && make picture LOG=.local/logs/pulumi-dev.log",
-            )
+            "record an update",
+            expected="a log with an update that created a cluster",
+            seen="none that ended with resources that were created, and no others",
+            next_command="make down && make up && make picture LOG=.local/logs/pulumi-dev.log",
         )
     lines = [line for line in found[-1].splitlines() if not LEFT_OUT.search(line)]
     return "\n".join(_coloured(line.rstrip()) for line in lines) + "\n"

@@ -19,7 +19,7 @@ from local.processes import runs
 from local.report import Progress, say
 from local.streamed import Streamed
 from local.toolchain import environment as tool_environment
-from problem import Problem, StepError
+from problem import StepError
 
 PROJECT = "kubeadm"
 DONE_LINE = re.compile(r"^ [+~-]+ .* (created|updated|deleted)\b")
@@ -195,12 +195,10 @@ class LocalStack:
         text = "\n".join(printed)
         if status != 0:
             raise StepError(
-                Problem(
-                    f"pulumi {command}",
-                    expected=f"stack {self.environment.name} to converge",
-                    seen=text[text.find("Diagnostics:") :] if "Diagnostics:" in text else text[-3000:],
-                    next_command="remove the cause named above, then run the same command again",
-                )
+                f"pulumi {command}",
+                expected=f"stack {self.environment.name} to converge",
+                seen=text[text.find("Diagnostics:") :] if "Diagnostics:" in text else text[-3000:],
+                next_command="remove the cause named above, then run the same command again",
             )
         return text
 

@@ -8,7 +8,7 @@ import pulumi
 
 from components.addons.addon import Addon
 from components.addons.manifests import API_SERVICE, Manifest, defined_kinds, group_and_kind
-from components.addons.sent import is_workload, register
+from components.addons.registered import is_workload, register
 from components.cluster_access import ClusterAccess
 from components.gate import gate
 from components.settings import Settings

@@ -1,4 +1,4 @@
-"""Manifests: the objects in them, checked, and with rewritten images."""
+"""Manifests: objects that are read and checked, and their images rewritten."""
 
 from __future__ import annotations
 
@@ -17,16 +17,10 @@ from components.settings import Settings
 from problem import Problem
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-FIELD_MANAGER = "pulumi-kubeadm"
-"""A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
-objects for ever, and the next update would end in conflicts."""
-
 Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
 API_SERVICE = "APIService"
-KEPT_BY_HELM = "helm.sh/resource-policy"
-"""Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
 
 
 def own_objects(name: str) -> list[Manifest]:
@@ -179,7 +173,12 @@ def defined_kinds(objects: list[Manifest], *scopes: str) -> set[tuple[str, str]]
 
 def group_and_kind(manifest: Manifest) -> tuple[str, str]:
     """Group and kind of an object; the group is empty for kinds such as Pod."""
-    return manifest["apiVersion"].rpartition("/")[0], manifest["kind"]
+    return group_of(manifest["apiVersion"]), manifest["kind"]
+
+
+def group_of(api_version: str) -> str:
+    """The group of an API version; empty for `v1`."""
+    return api_version.rpartition("/")[0]
 
 
 def object_name(manifest: Manifest) -> str:
@@ -187,9 +186,3 @@ def object_name(manifest: Manifest) -> str:
     metadata = manifest["metadata"]
     scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     return f"{manifest['kind']}:{scope}{metadata['name']}"
-
-
-def stays(kind: str, inputs: Mapping[str, Any]) -> bool:
-    """True for an object that stays in the cluster when its add-on goes: a definition, or what a chart says so of."""
-    annotations = (inputs.get("metadata") or {}).get("annotations") or {}
-    return kind == DEFINITION or annotations.get(KEPT_BY_HELM) == "keep"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 
 from components.host_files import containerd_1_4
@@ -174,6 +173,6 @@ def _hosts_toml(registry: Registry, settings: Settings, passwords: Mapping[Regis
         if access.ca_file:
             lines.append(f'  ca = "{_ca_path(owner or registry)}"')
         if owner and access.username and owner in passwords:
-            credentials = base64.b64encode(f"{access.username}:{passwords[owner]}".encode()).decode()
-            lines += [f'  [host."{url}".header]', f'    Authorization = ["Basic {credentials}"]']
+            header = f'    Authorization = ["Basic {access.basic_auth(passwords[owner])}"]'
+            lines += [f'  [host."{url}".header]', header]
     return "\n".join(lines) + "\n"

@@ -12,8 +12,9 @@ from components.host_files.containerd import SOCKET
 from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Host, Settings, Taint
+from components.settings.kubeadm_documents import flags_of
 from components.settings.stack import API_PORT, is_address
-from components.settings.versions import flags_of, has_seccomp_default, kubeadm_api_version
+from components.settings.versions import has_seccomp_default, kubeadm_api_version
 from components.yaml_text import yaml_text
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"

@@ -87,12 +87,12 @@ class AccessRules(pulumi.ComponentResource):
         accounts = {}
         for account in settings.access.service_accounts:
             made = service_account(account)
-            accounts[account.namespace, account.name] = made.register(cluster, cluster.options(self, after=list(after)))
+            accounts[account.namespace, account.name] = made.register(cluster, cluster.options(self, after=after))
         for role in settings.access.roles:
-            role_object(role).register(cluster, cluster.options(self, after=list(after)))
+            role_object(role).register(cluster, cluster.options(self, after=after))
         for binding in bindings(settings):
             # The role of a binding cannot be changed, and the name of the binding is fixed.
-            options = cluster.options(self, after=list(after))
+            options = cluster.options(self, after=after)
             options.delete_before_replace = True
             binding.object.register(cluster, options)
         for account in _with_long_lived_token(settings):

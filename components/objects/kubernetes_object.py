@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.addons.manifests import FIELD_MANAGER
+from components.addons.registered import with_field_manager
 from components.cluster_access import ClusterAccess, resource_type
 
 
@@ -43,11 +43,7 @@ class KubernetesObject:
         The owner of the fields has one name, as for objects of add-ons. The provider's own name differs in each state:
         in a cluster that was restored, or whose state was lost, the API would refuse a changed field as a conflict.
         """
-        if self.is_patch:
-            return dict(self.inputs)
-        metadata = self.inputs["metadata"]
-        annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
-        return {**self.inputs, "metadata": {**metadata, "annotations": annotations}}
+        return dict(self.inputs) if self.is_patch else with_field_manager(self.inputs)
 
     def register(self, cluster: ClusterAccess, options: pulumi.ResourceOptions) -> pulumi.Resource:
         """Register the object under the type of its class in the SDK."""

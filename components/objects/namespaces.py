@@ -41,7 +41,7 @@ class Namespaces(pulumi.ComponentResource):
         super().__init__("kubeadm:index:Namespaces", cluster.resource_name("namespaces"), None, opts)
         of_addons = {addon.namespace for addon in addons_of(settings)}
         for each in namespaces(settings):
-            options = cluster.options(self, after=list(after))
+            options = cluster.options(self, after=after)
             # A later update takes over a namespace that stayed: TAKES_OVER in cluster_access.py.
             options.retain_on_delete = each.name not in of_addons
             each.register(cluster, options)

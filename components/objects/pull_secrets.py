@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -37,7 +36,7 @@ class RegistrySecrets(pulumi.ComponentResource):
         super().__init__("kubeadm:index:RegistrySecrets", cluster.resource_name("registry-secrets"), None, opts)
         for namespace in settings.images.pull_secret_namespaces:
             content = passwords.apply(partial(docker_config, settings, namespace))
-            made = pull_secret(namespace, content).register(cluster, cluster.options(self, after=list(after)))
+            made = pull_secret(namespace, content).register(cluster, cluster.options(self, after=after))
             use_of_pull_secret(namespace).register(cluster, cluster.options(self, after=[made]))
         self.register_outputs({})
 
@@ -78,10 +77,6 @@ def docker_config(settings: Settings, namespace: str, passwords: Mapping[str, st
     entries = {}
     for name, access in settings.containerd.registries.items():
         if access.username and (wanted is None or name in wanted):
-            pair = f"{access.username}:{passwords[name]}"
-            entries[name] = {
-                "username": access.username,
-                "password": passwords[name],
-                "auth": base64.b64encode(pair.encode()).decode(),
-            }
+            login = {"username": access.username, "password": passwords[name]}
+            entries[name] = login | {"auth": access.basic_auth(passwords[name])}
     return json.dumps({"auths": entries})

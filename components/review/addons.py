@@ -34,22 +34,21 @@ def refuse_wrong_addons(settings: Settings) -> None:
         raise SettingsError(problems)
 
 
-def warn_of_hooks(settings: Settings) -> None:
-    """Log, in every preview and update, hooks of charts that nothing runs."""
+def hook_warnings(settings: Settings) -> Iterator[Problem]:
+    """A warning of hooks of charts that nothing runs."""
     for name, addon in settings.addons.items():
         hooks = left_out_hooks(name, settings) if addon.chart else []
         if hooks:
-            problem = Problem(
+            yield Problem(
                 f"add-on {name}",
                 expected="a chart without hooks of a removal or a rollback, which only Helm runs",
                 seen=", ".join(hooks),
                 next_command="read in the chart what they clean up, and do it by hand before you remove the add-on",
             )
-            pulumi.log.warn(str(problem))
 
 
-def warn_of_missing(wanted: Wanted) -> None:
-    """Log, before the first update of a cluster, what objects of add-ons need and nothing in the stack makes."""
+def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
+    """Warnings, before the first update, of what objects of add-ons need and nothing in the stack makes."""
     settings = wanted.settings
     if wanted.last.objects:
         return  # others may have made it since
@@ -65,14 +64,13 @@ def warn_of_missing(wanted: Wanted) -> None:
             if namespace not in there:
                 missing.append(f"the namespace {namespace}")
         if missing:
-            problem = Problem(
+            yield Problem(
                 f"add-on {name}",
                 expected="the kinds and namespaces of its objects in a new cluster",
                 seen=f"nothing in the stack that makes {', '.join(dict.fromkeys(missing))}",
                 next_command="an add-on with the definitions; for a namespace an object in a manifest, or its level in"
                 " access.podSecurity",
             )
-            pulumi.log.warn(str(problem))
 
 
 def _closed_namespaces(settings: Settings) -> Iterator[str]:

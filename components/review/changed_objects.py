@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.addons import ADDONS, Addon, known_addons
-from components.addons.manifests import group_and_kind, object_name, stays
-from components.addons.sent import object_inputs
+from components.addons.manifests import group_and_kind, object_name
+from components.addons.registered import object_inputs, stays
 from components.objects.access_rules import Subject, access_objects
 from components.objects.kubernetes_object import KubernetesObject
-from components.objects.namespaces import POD_SECURITY, namespaces
+from components.objects.namespaces import ENFORCE, namespaces
 from components.objects.pull_secrets import pull_secret_objects
 from components.settings import Registry, Settings
 from components.steps.wanted import Wanted
@@ -82,7 +82,7 @@ def _change(before: Inputs | None, after: Inputs) -> str:
 
 def _level_change(before: Inputs, after: Inputs) -> str:
     """The change of a namespace's Pod Security level; empty where it has the same one, and for other objects."""
-    old, new = (_labels_of(each).get(f"{POD_SECURITY}/enforce") for each in (before, after))
+    old, new = (_labels_of(each).get(ENFORCE) for each in (before, after))
     return f"Pod Security level {new}, {old or 'none'} before; for new pods only" if old != new else ""
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pulumi
-
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from problem import Problem
@@ -58,14 +56,8 @@ def virtual_address_of_leaving(wanted: Wanted) -> Iterator[str]:
             )
 
 
-def warn_of_votes(wanted: Wanted) -> None:
-    """Log a number of control planes that is no better than one less, and a majority that is gone."""
-    for warning in vote_warnings(wanted):
-        pulumi.log.warn(str(warning))
-
-
 def vote_warnings(wanted: Wanted) -> Iterator[Problem]:
-    """The warnings about the votes of etcd."""
+    """A number of control planes that is no better than one less, and a majority that is gone."""
     count = len(wanted.settings.living_control_planes)
     if count % 2 == 0:
         yield Problem(

@@ -1,27 +1,18 @@
-"""A warning where the way to the API server leads through a proxy of the shell that runs Pulumi."""
+"""A warning where the way to the API server leads through a proxy of the shell that runs Pulumi.
+
+Nothing in a kubeconfig keeps the Kubernetes provider from it, and the proxies of most networks know no machine of a
+stack.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from urllib.parse import urlsplit
 
-import pulumi
-
 from components.host_files.kubeadm import api_server_from_outside
 from components.settings import Settings
 from problem import Problem
-
-
-def warn_of_proxy(settings: Settings) -> None:
-    """A proxy of the shell is in the log of every preview and update: the Kubernetes provider asks it for the API.
-
-    Nothing in a kubeconfig keeps the provider from it, and the proxies of most networks know no machine of a stack.
-    """
-    warning = proxy_warning(settings, os.environ)
-    if warning:
-        pulumi.log.warn(str(warning))
 
 
 def proxy_warning(settings: Settings, variables: Mapping[str, str]) -> Problem | None:

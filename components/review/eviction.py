@@ -1,8 +1,6 @@
-"""A warning of thresholds of eviction that a stack switches off by naming another one."""
+"""A warning of thresholds of eviction that a stack switches off by naming another one: a node then fills its disk."""
 
 from __future__ import annotations
-
-import pulumi
 
 from components.settings import Settings
 from problem import Problem
@@ -15,13 +13,6 @@ DEFAULTS = {
 }
 """Hard thresholds of the kubelet on Linux, in every version that a stack may have. It takes them where a configuration
 has none at all; where it has one, the others are 0: "Hard eviction thresholds" of Kubernetes' page on node pressure."""
-
-
-def warn_of_eviction(settings: Settings) -> None:
-    """Log, in every preview and update, thresholds that hold no more: a node fills its disk, and nothing is evicted."""
-    warning = eviction_warning(settings)
-    if warning:
-        pulumi.log.warn(str(warning))
 
 
 def eviction_warning(settings: Settings) -> Problem | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-import pulumi
-
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -33,15 +31,7 @@ def expiry_dates(printed: Sequence[str], kubeconfig: str) -> dict[str, str]:
     return dates | ({KUBECONFIG: first_line.split()[2]} if first_line.startswith("# expires ") else {})
 
 
-def warn_of_expiry(wanted: Wanted) -> None:
-    """Log the certificates that expire within 60 days, in every preview and update."""
-    today = dt.datetime.now(tz=dt.UTC).date()
-    warning = expiry_warning(wanted, today)
-    if warning:
-        pulumi.log.warn(warning)
-
-
-def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
+def expiry_warning(wanted: Wanted, today: dt.date) -> Problem | None:
     """The warning of certificates that expire soon, from the last update; None if this update renews them."""
     members = wanted.control_planes.members
     steps = [(host.name, wanted.node_step(host)) for host in members]
@@ -55,10 +45,9 @@ def expiry_warning(wanted: Wanted, today: dt.date) -> str | None:
         return None
     listed = ", ".join(f"{name} on {day}" for name, day in sorted(soon.items(), key=lambda each: each[1]))
     generation = wanted.settings.cluster.certificate_generation
-    problem = Problem(
+    return Problem(
         "certificates",
         expected=f"no certificate to expire within {WARN_DAYS} days",
         seen=listed,
         next_command=f"raise cluster.certificateGeneration from {generation} to {generation + 1}, then pulumi up",
     )
-    return str(problem)

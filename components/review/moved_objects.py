@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from components.addons import addons_of
-from components.addons.manifests import group_and_kind, object_name, stays
+from components.addons.manifests import group_and_kind, object_name
+from components.addons.registered import stays
 from components.objects.access_rules import access_objects
 from components.review.owners import ObjectKey, key_of
 from components.settings import Settings

@@ -1,24 +1,14 @@
-"""A warning where the engine runs fewer commands at a time than there are hosts to change."""
+"""A warning where the engine runs fewer commands at a time than there are hosts to change.
+
+The engine alone chooses how many operations run at a time: --parallel, PULUMI_PARALLEL, or four for each core
+(pulumi pkg/cmd/pulumi/operations/up.go 3.259). A project or a program cannot.
+"""
 
 from __future__ import annotations
-
-import pulumi
 
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from problem import Problem
-
-
-def warn_of_few_slots(wanted: Wanted) -> None:
-    """A stack whose hosts wait for each other is in the log of every preview and update that changes them.
-
-    The engine alone chooses how many operations run at a time: --parallel, PULUMI_PARALLEL, or four for each core
-    (pulumi pkg/cmd/pulumi/operations/up.go 3.259). A project or a program cannot.
-    """
-    slots = pulumi.runtime.settings.SETTINGS.parallel
-    warning = slot_warning(wanted, int(slots) if slots else None)
-    if warning:
-        pulumi.log.warn(str(warning))
 
 
 def slot_warning(wanted: Wanted, slots: int | None) -> Problem | None:

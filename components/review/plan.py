@@ -14,6 +14,7 @@ from components.review.encryption import key_changes
 from components.review.passwords import Passwords, password_changes
 from components.review.preparation import connection_changes, preparation_changes
 from components.settings import Host
+from components.settings.passwords import Secrets
 from components.steps.of_control_plane import KUBECONFIG_OWNER
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -26,16 +27,14 @@ POLICIES = {
 """Settings that change nothing on a node, by the variable that carries them."""
 
 
-def announce_plan(
-    wanted: Wanted, passwords: pulumi.Output[dict[str, str]], repository_passwords: pulumi.Output[dict[str, str]]
-) -> None:
+def announce_plan(wanted: Wanted, secrets: Secrets) -> None:
     """Log the plan in the preview and in the update, above the diff."""
 
     def announce(known: list[dict[str, str]]) -> None:
         lines = plan(wanted, Passwords(*known))
         pulumi.log.info("\n".join([f"Plan for cluster {wanted.settings.cluster.name}:", *lines]))
 
-    pulumi.Output.all(passwords, repository_passwords).apply(announce)
+    pulumi.Output.all(secrets.registry_passwords, secrets.repository_passwords).apply(announce)
 
 
 def plan(wanted: Wanted, passwords: Passwords) -> list[str]:

@@ -13,12 +13,11 @@ from components.review.encryption import lost_keys
 from components.review.endpoint import ENDPOINT, gets_name, impossible_endpoints
 from components.review.moved_objects import moved_objects
 from components.settings import Host
+from components.settings.kubeadm_documents import argument_of, flags_of
 from components.settings.stack_file import SettingsError
 from components.settings.versions import (
-    argument_of,
     etcd_and_coredns_tags,
     etcd_can_follow,
-    flags_of,
     minor_of,
     numbers_of,
     removed_flag,

@@ -1,4 +1,8 @@
-"""Warnings of images that hosts pull past the registries of a stack with rules for others."""
+"""Warnings of images that hosts pull past the registries of a stack with rules for others.
+
+A network without a way out does not reach them. A newer Calico may have its images in another registry than the one
+before.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +19,6 @@ from components.settings import Settings
 from components.settings.kubeadm_images import kubeadm_images
 from components.settings.packages import registry_and_path
 from problem import Problem
-
-
-def warn_of_other_registries(settings: Settings) -> None:
-    """Log registries without a rule, in every preview and update: a network without a way out does not reach them.
-
-    A newer Calico may have its images in another registry than the one before.
-    """
-    for warning in (registry_warning(settings), *unnamed_images(settings)):
-        if warning:
-            pulumi.log.warn(str(warning))
 
 
 def registry_warning(settings: Settings) -> Problem | None:

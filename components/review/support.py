@@ -6,8 +6,6 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 
-import pulumi
-
 from components.addons.calico import NODE, calico_version, version_of
 from components.settings import Settings
 from components.settings.manifest_sources import manifest_sources
@@ -25,12 +23,6 @@ from components.steps.wanted import Wanted
 from problem import Problem
 
 NOTICE = dt.timedelta(days=60)
-
-
-def warn_of_support(wanted: Wanted) -> None:
-    """Log, in every preview and update, versions near their end and pairs that nobody tests."""
-    for warning in support_warnings(wanted, dt.datetime.now(tz=dt.UTC).date()):
-        pulumi.log.warn(str(warning))
 
 
 def support_warnings(wanted: Wanted, today: dt.date) -> Iterator[Problem]:

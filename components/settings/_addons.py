@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import Any
 
 from components.settings import Settings
-from components.settings.addons import addresses_of
+from components.settings.addons import Calico, Metallb, addresses_of
+from components.settings.kubeadm_documents import value_at
+from components.settings.manifest_sources import manifest_sources
 from components.settings.stack import is_address
 
 NEEDED_BY_METRICS = {
@@ -23,17 +24,32 @@ metrics-server. A field that the stack does not set has it."""
 
 def contradictions_of_addons(settings: Settings) -> Iterator[str]:
     """A line for each contradiction: path in the file, the problem, the found value."""
+    yield from _calico(settings)
     yield from _metrics_server(settings)
     yield from _metallb(settings)
+
+
+def _calico(settings: Settings) -> Iterator[str]:
+    calico = settings.calico
+    yield from _half_of_a_manifest("calico", calico)
+    if calico.manifest_url is None and settings.listed_calico not in manifest_sources("calico"):
+        listed = " or ".join(manifest_sources("calico"))
+        yield (
+            f"calico.version: expected {listed}, found {calico.version!r}; for another version set manifestUrl"
+            " and manifestSha256 in its place, or add the version to manifests/sources.yaml"
+        )
+
+
+def _half_of_a_manifest(section: str, addon: Calico | Metallb) -> Iterator[str]:
+    if (addon.manifest_url is None) != (addon.manifest_sha256 is None):
+        yield f"{section}: manifestUrl and manifestSha256 go together"
 
 
 def _metrics_server(settings: Settings) -> Iterator[str]:
     if not settings.metrics_server.enabled:
         return
     for path, needed in NEEDED_BY_METRICS.items():
-        found: Any = settings.cluster.kubelet_configuration
-        for key in path.split("."):
-            found = found.get(key) if isinstance(found, dict) else None
+        found = value_at(settings.cluster.kubelet_configuration, path)
         if found not in (None, "", needed):
             yield (
                 f"cluster.kubeletConfiguration.{path}: metrics-server takes only certificates that the authority of the"
@@ -43,8 +59,7 @@ def _metrics_server(settings: Settings) -> Iterator[str]:
 
 def _metallb(settings: Settings) -> Iterator[str]:
     metallb = settings.metallb
-    if (metallb.manifest_url is None) != (metallb.manifest_sha256 is None):
-        yield "metallb: manifestUrl and manifestSha256 go together"
+    yield from _half_of_a_manifest("metallb", metallb)
     taken = dict(_taken_addresses(settings))
     for text in metallb.addresses:
         first, last = addresses_of(text)
@@ -53,19 +68,16 @@ def _metallb(settings: Settings) -> Iterator[str]:
                 yield f"metallb.addresses: addresses that nothing else has, found {text}, in which {what} is"
         taken[f"{text}, which is listed too,"] = first, last
     proxy = settings.cluster.kube_proxy_configuration
-    ipvs = proxy.get("ipvs")
-    has_strict_arp = isinstance(ipvs, dict) and ipvs.get("strictARP") is True
-    if metallb.addresses and proxy.get("mode") == "ipvs" and not has_strict_arp:
+    if metallb.addresses and proxy.get("mode") == "ipvs" and value_at(proxy, "ipvs.strictARP") is not True:
         yield (
             "cluster.kubeProxyConfiguration.ipvs.strictARP: true, or each node answers for the addresses of MetalLB,"
-            f" found {ipvs!r} with mode ipvs"
+            f" found {proxy.get('ipvs')!r} with mode ipvs"
         )
 
 
 def _taken_addresses(settings: Settings) -> Iterator[tuple[str, tuple[IPv4Address, IPv4Address]]]:
     """Owners of addresses, and the first and the last address of each."""
-    networking = settings.cluster.networking
-    for name, network in {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}.items():
+    for name, network in settings.cluster.networking.subnets.items():
         yield f"a part of cluster.networking.{name} {network}", (network[0], network[-1])
     for host in settings.hosts.values():
         for address in {str(host.internal_ip): host.internal_ip, str(host.address): host.address}.values():

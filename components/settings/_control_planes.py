@@ -78,7 +78,7 @@ def _single_machine(settings: Settings) -> str | None:
 
 
 def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
-    path, address, networking = "cluster.vip.address", vip.address, settings.cluster.networking
+    path, address = "cluster.vip.address", vip.address
     if settings.load_balancer == "external":
         yield f"cluster.vip: needs `loadBalancer: local`; your own load balancer is {settings.endpoint}; remove either"
     if any((address.is_multicast, address.is_loopback, address.is_link_local, address.is_unspecified)):
@@ -90,7 +90,7 @@ def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
         owner = "ssh.bastion"
     if owner:
         yield f"{path}: an address of its own, found {address}, the address of {owner}"
-    for name, network in {"podSubnet": networking.pod_subnet, "serviceSubnet": networking.service_subnet}.items():
+    for name, network in settings.cluster.networking.subnets.items():
         if address in network:
             yield f"{path}: {address} lies in cluster.networking.{name} {network}"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.settings import Settings
+from components.settings.backup import STATE
 
-STATE = "/var/lib/pulumi-kubeadm"
 NOT_FOR_DATA = {
     **dict.fromkeys(("/dev", "/proc", "/run", "/sys", "/tmp", "/var/run"), "a boot empties it"),
     **dict.fromkeys(("/boot", "/etc", "/usr"), "it belongs to the system"),

@@ -11,6 +11,9 @@ from pydantic import AfterValidator, Field
 
 from components.settings._types import Directory, Model, TextFile
 
+STATE = "/var/lib/pulumi-kubeadm"
+"""Directory of this project on a host: marks, and by default bundles."""
+
 _NEW = "openssl req -x509 -newkey rsa:4096 -nodes -days 3650 -subj /CN=backup -keyout backup.key -out backup.crt"
 _OF_A_KEY = "openssl req -x509 -key backup.key -days 3650 -subj /CN=backup -out backup.crt"
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -49,7 +52,7 @@ class Backup(Model):
         description="Number of bundles of each control plane that stay, while a new one has room beside them",
     )
     directory: Directory = Field(
-        "/var/lib/pulumi-kubeadm/etcd-snapshots",
+        f"{STATE}/etcd-snapshots",
         description="Directory of the bundles on a control plane, which machines and clusters may share; a reset"
         " deletes the default one",
     )

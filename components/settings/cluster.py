@@ -107,6 +107,11 @@ class Networking(Model):
     service_subnet: Network = Field(IPv4Network("10.96.0.0/12"), description="Addresses of services")
     dns_domain: HostName = Field("cluster.local", description="DNS domain of services")
 
+    @property
+    def subnets(self) -> dict[str, IPv4Network]:
+        """The networks by the names of their settings."""
+        return {"podSubnet": self.pod_subnet, "serviceSubnet": self.service_subnet}
+
 
 class Vip(Model):
     """A virtual address of the API, which one control plane has at a time; for people, and never for nodes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Self
 from urllib.parse import unquote, urlsplit
 
@@ -153,6 +154,10 @@ class RegistryAccess(Model):
         description="Mirrors, tried in this order. A mirror whose host is one of `registries` gets the authority and"
         " the password of that one, and no other mirror gets a password; a path with `/v2/` in it is taken as it is",
     )
+
+    def basic_auth(self, password: str) -> str:
+        """User and password as a header of HTTP has them, and files of logins."""
+        return base64.b64encode(f"{self.username}:{password}".encode()).decode()
 
 
 def server_of(registry: Registry) -> str:

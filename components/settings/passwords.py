@@ -1,37 +1,90 @@
-"""Passwords of image registries and package repositories, and keys of Secrets in etcd, from the stack's secrets."""
+"""Passwords of image registries and package repositories, and keys of Secrets in etcd: the secrets of a stack."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 
 from components.settings import Registry, Settings
 
 
-def secrets_of(settings: Settings) -> dict[str, dict[str, str]]:
-    """Names of the stack's secrets, by argument of `Cluster` and by what each is for."""
-    registries, encryption = settings.containerd.registries, settings.cluster.encryption
-    return {
-        "registry_passwords": {name: each.password_key for name, each in registries.items() if each.username},
-        "repository_passwords": {server: each.password_key for server, each in settings.repository_logins.items()},
-        "encryption_keys": {key.name: key.secret for key in encryption.keys} if encryption else {},
-    }
+class StackSecret(NamedTuple):
+    """A secret setting of a stack.
+
+    Attributes:
+        argument: argument of `Cluster` that has it.
+        name: the registry, the server or the key that it is for.
+        key: name of the setting.
+        words: it, in words.
+    """
+
+    argument: str
+    name: str
+    key: str
+    words: str
+
+
+def stack_secrets(settings: Settings) -> Iterator[StackSecret]:
+    """Every secret that the sections of a stack file name."""
+    for registry, access in settings.containerd.registries.items():
+        if access.username:
+            words = f"password of image registry {registry}"
+            yield StackSecret("registry_passwords", registry, access.password_key, words)
+    for server, repository in settings.repository_logins.items():
+        words = f"password of the package repository at {server}"
+        yield StackSecret("repository_passwords", server, repository.password_key, words)
+    for key in settings.cluster.encryption.keys if settings.cluster.encryption else ():
+        words = f"key {key.name} of cluster.encryption, 32 random bytes in base64"
+        yield StackSecret("encryption_keys", key.name, key.secret, words)
 
 
 def registry_passwords(settings: Settings) -> dict[Registry, pulumi.Output[str]]:
     """Password by registry, for every registry with a user: secrets."""
-    return _secrets(settings, "registry_passwords")
+    return _required(settings, "registry_passwords")
 
 
 def repository_passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
     """Password by server, for every package repository with a user: secrets."""
-    return _secrets(settings, "repository_passwords")
+    return _required(settings, "repository_passwords")
 
 
 def encryption_keys(settings: Settings) -> dict[str, pulumi.Output[str]]:
     """Key by name, in base64, for every key of `cluster.encryption`: secrets."""
-    return _secrets(settings, "encryption_keys")
+    return _required(settings, "encryption_keys")
 
 
-def _secrets(settings: Settings, argument: str) -> dict[str, pulumi.Output[str]]:
+def _required(settings: Settings, argument: str) -> dict[str, pulumi.Output[str]]:
     config = pulumi.Config()
-    return {name: config.require_secret(key) for name, key in secrets_of(settings)[argument].items()}
+    wanted = (each for each in stack_secrets(settings) if each.argument == argument)
+    return {each.name: config.require_secret(each.key) for each in wanted}
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secrets of a cluster, by the names of registries, servers and keys."""
+
+    registry_passwords: pulumi.Output[dict[str, str]]
+    repository_passwords: pulumi.Output[dict[str, str]]
+    encryption_keys: pulumi.Output[dict[str, str]]
+
+    @classmethod
+    def of(cls, settings: Settings, **given: Mapping[str, pulumi.Input[str]] | None) -> Secrets:
+        """The arguments of a cluster, marked as secrets.
+
+        Raises:
+            ValueError: one that the settings name is not given. An Output would end in the middle of an update.
+        """
+        for argument, values in given.items():
+            wanted = {each.name for each in stack_secrets(settings) if each.argument == argument}
+            missing = sorted(wanted - (values or {}).keys())
+            if missing:
+                raise ValueError(f"{argument} of the cluster {settings.cluster.name} lacks {', '.join(missing)}")
+        return cls(**{argument: _secret(values or {}) for argument, values in given.items()})
+
+
+def _secret(values: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[dict[str, str]]:
+    found: pulumi.Output[dict[str, str]] = pulumi.Output.secret(pulumi.Output.all(**values))
+    return found

@@ -13,6 +13,7 @@ from components.settings import Settings
 from components.settings._problems import nearest, problems_of, unknown_key
 from components.settings.contradictions import contradictions
 from components.settings.encryption import problem_of_key
+from components.settings.passwords import stack_secrets
 
 CLUSTER = "cluster"
 """Name of the component of a stack file: never changed, and independent of the name of the cluster."""
@@ -118,7 +119,7 @@ def _problems_of_other_settings(
     settings: Settings | None, others: Collection[str], secrets: Collection[str] | None
 ) -> Iterator[str]:
     """Problems of settings beside the sections: passwords must be secrets, any other name is a misspelt section."""
-    known = dict(_secrets_of(settings)) if settings else {}
+    known = {each.key: each.words for each in stack_secrets(settings)} if settings else {}
     for name in sorted(set(others) - set(known)):
         # Without settings the names of secrets are not known, and a name in plain text that is like a section is one.
         if settings or (name not in (secrets or ()) and nearest(name, SECTIONS)):
@@ -132,17 +133,6 @@ def _problems_of_other_settings(
         elif name not in secrets:
             word = what.partition(" ")[0]
             yield f"{name}: in plain text; encrypt it: {command}, and change the {word}, which was readable"
-
-
-def _secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Name of each secret that the sections name, and what it is."""
-    for registry, access in settings.containerd.registries.items():
-        if access.username:
-            yield access.password_key, f"password of image registry {registry}"
-    for server, repository in settings.repository_logins.items():
-        yield repository.password_key, f"password of the package repository at {server}"
-    for key in settings.cluster.encryption.keys if settings.cluster.encryption else ():
-        yield key.secret, f"key {key.name} of cluster.encryption, 32 random bytes in base64"
 
 
 def _problems_of_logins(settings: Settings | None, values: Mapping[str, str]) -> Iterator[str]:

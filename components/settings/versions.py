@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from components.settings.manifest_sources import manifest_sources
 from components.settings.support import CALICO, KUBERNETES, METRICS_SERVER, CalicoLine
@@ -178,21 +176,3 @@ def kube_proxy_modes(version: str) -> tuple[str, ...]:
 def calico_has_nftables(calico: str) -> bool:
     """True where Calico works beside a kube-proxy of mode nftables."""
     return numbers_of(calico)[:2] >= FIRST_CALICO_WITH_NFTABLES
-
-
-def flags_of(content: Any) -> list[str]:
-    """Names of the `extraArgs` of a part of the ClusterConfiguration, in the form of either API version."""
-    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
-    return [each["name"] if isinstance(each, Mapping) else each for each in arguments]
-
-
-def argument_of(content: Any, name: str) -> str | None:
-    """The value of one of the `extraArgs` of a part of the ClusterConfiguration; None without it, or without a text."""
-    arguments = content.get("extraArgs") or () if isinstance(content, Mapping) else ()
-    if isinstance(arguments, Mapping):
-        found = arguments.get(name)
-    else:
-        found = next(
-            (each.get("value") for each in arguments if isinstance(each, Mapping) and each.get("name") == name), None
-        )
-    return found if isinstance(found, str) else None

@@ -6,10 +6,13 @@ value quoted, and last the names of scripts in `scripts/steps`. docs/decisions.m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 from pulumi_command import remote
 
 from components.host_files import File
+from components.settings.passwords import Secrets
 from components.steps.answers import demand_answer
 from components.steps.bring_scripts import bring_scripts
 from components.steps.connection import connection_of
@@ -31,14 +34,18 @@ class StepCommands:
 
     Attributes:
         wanted: the steps of the cluster, and the last update.
+        secrets: passwords and keys that hosts get.
+        lifetime: exists for as long as the cluster: `pulumi destroy` forgets what is deleted with it.
         watch: ends an update whose machines freeze.
     """
 
     wanted: Wanted
+    secrets: Secrets
+    lifetime: pulumi.Resource
     watch: Watch
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
+    def __init__(self, wanted: Wanted, secrets: Secrets, lifetime: pulumi.Resource) -> None:
+        self.wanted, self.secrets, self.lifetime = wanted, secrets, lifetime
         # All commands share a hook: the SDK may start a server for each hook (_get_callbacks in
         # pulumi/runtime/settings.py 3.272), which would be hundreds of servers for a hundred hosts.
         self.watch = watch = Watch(wanted.settings.ssh)
@@ -48,18 +55,22 @@ class StepCommands:
     def run(
         self,
         step: Step,
+        parent: pulumi.Resource,
         *,
+        after: Sequence[pulumi.Resource],
         secret_files: pulumi.Input[list[File]] | None = None,
         keeps_input: bool = False,
-        opts: pulumi.ResourceOptions,
+        deleted_with: pulumi.Resource | None = None,
     ) -> remote.Command:
         """A command that runs a step on its host as root.
 
         Args:
             step: the step.
+            parent: the component of the command.
+            after: what is there before the step runs.
             secret_files: secret files for the step; a preview shows a change, but no content.
             keeps_input: the recorded standard input stays, even if the program would render another.
-            opts: options of the command, at least the parent.
+            deleted_with: the command is forgotten with this resource, and its `undo` does not run then.
         """
         if secret_files is None:
             stdin: pulumi.Input[str] = step.text()
@@ -74,20 +85,20 @@ class StepCommands:
             stdin=stdin,
             logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(
-                    delete_before_replace=True,
-                    additional_secret_outputs=["stdout"] if step.returns_secret else [],
-                    hooks=self._hooks(step),
-                    ignore_changes=self._ignored(step, is_secret=secret_files is not None, keeps_input=keeps_input),
-                ),
-                opts,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=list(after),
+                deleted_with=deleted_with,
+                delete_before_replace=True,
+                additional_secret_outputs=["stdout"] if step.returns_secret else [],
+                hooks=self._hooks(step),
+                ignore_changes=self._ignored(step, is_secret=secret_files is not None, keeps_input=keeps_input),
             ),
         )
         command.id.apply(lambda _: self.watch.ends(step))
         return command
 
-    def keep(self, subject: str, name: StepName, *, opts: pulumi.ResourceOptions) -> None:
+    def keep(self, subject: str, name: StepName, parent: pulumi.Resource) -> None:
         """Keep a recorded command, of a machine that is gone for one: nothing runs, now or when its host leaves."""
         recorded = self.wanted.last.step(subject, name)
         if recorded is None:
@@ -96,12 +107,10 @@ class StepCommands:
             self.wanted.resource_name(subject, name),
             connection=remote.ConnectionArgs(host=recorded.connection["host"]),
             create=CREATE,
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(
-                    retain_on_delete=True,
-                    ignore_changes=["connection", "stdin", "update", "delete", "logging", "addPreviousOutputInEnv"],
-                ),
-                opts,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                retain_on_delete=True,
+                ignore_changes=["connection", "stdin", "update", "delete", "logging", "addPreviousOutputInEnv"],
             ),
         )
 

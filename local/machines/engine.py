@@ -12,7 +12,7 @@ from local.commands import holds, run
 from local.debian import install_packages
 from local.environment import Environment
 from local.paths import REPOSITORY
-from problem import Problem, StepError
+from problem import StepError
 
 PACKAGES = {
     "podman": "podman",
@@ -36,12 +36,10 @@ def ensure_engine() -> None:
     step = "find a container engine"
     if os.geteuid() != 0:
         raise StepError(
-            Problem(
-                step,
-                expected="root, because local machines run systemd and mount file systems",
-                seen=f"user id {os.geteuid()}",
-                next_command="sudo make up",
-            )
+            step,
+            expected="root, because local machines run systemd and mount file systems",
+            seen=f"user id {os.geteuid()}",
+            next_command="sudo make up",
         )
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if "podman" in missing:
@@ -51,12 +49,10 @@ def ensure_engine() -> None:
     backend = podman("info", "--format", "{{.Host.NetworkBackend}}", step=step).strip()
     if backend != "netavark":
         raise StepError(
-            Problem(
-                step,
-                expected="podman 4 or newer with the network backend netavark",
-                seen=f"network backend {backend or 'unknown'}",
-                next_command="install netavark and set network_backend in containers.conf; podman info",
-            )
+            step,
+            expected="podman 4 or newer with the network backend netavark",
+            seen=f"network backend {backend or 'unknown'}",
+            next_command="install netavark and set network_backend in containers.conf; podman info",
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from local.commands import run
 from local.debian import install_packages
 from local.report import say
-from problem import Problem, StepError
+from problem import StepError
 
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 NEEDED_INSTANCES = 512
@@ -43,11 +43,9 @@ def _ensure_limit() -> None:
         INOTIFY_INSTANCES.write_text(f"{NEEDED_INSTANCES}\n")
     except OSError as error:
         raise StepError(
-            Problem(
-                "check the limits of this host",
-                expected=f"fs.inotify.max_user_instances of at least {NEEDED_INSTANCES}",
-                seen=f"{seen}, and the limit cannot be raised from here: {error.strerror}",
-                next_command=f"sysctl fs.inotify.max_user_instances={NEEDED_INSTANCES}, outside of this container",
-            )
+            "check the limits of this host",
+            expected=f"fs.inotify.max_user_instances of at least {NEEDED_INSTANCES}",
+            seen=f"{seen}, and the limit cannot be raised from here: {error.strerror}",
+            next_command=f"sysctl fs.inotify.max_user_instances={NEEDED_INSTANCES}, outside of this container",
         ) from error
     say(f"  fs.inotify.max_user_instances of this host is raised from {seen} to {NEEDED_INSTANCES}, until a reboot.")

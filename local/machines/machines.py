@@ -14,7 +14,7 @@ from local.machines.host_kernel import ensure_host_kernel
 from local.machines.network import ensure_network, remove_network
 from local.machines.root_file_system import ensure_image
 from local.machines.unfriendly import UNFRIENDLY
-from problem import Problem, StepError
+from problem import StepError
 
 VOLUMES = ("containerd", "kubelet", "etcd")
 GIVEN = "/var/log/unfriendly"
@@ -133,12 +133,10 @@ def _ensure_machine(environment: Environment, machine: str, image: str, way_out:
     found = inspected("container", name, step=step)
     if found and not _is_ours(environment, found):
         raise StepError(
-            Problem(
-                step,
-                expected=f"the name {name} to be free among podman's containers",
-                seen="a container of that name that belongs to something else",
-                next_command=f"podman rm --force {name}, if it is not needed",
-            )
+            step,
+            expected=f"the name {name} to be free among podman's containers",
+            seen="a container of that name that belongs to something else",
+            next_command=f"podman rm --force {name}, if it is not needed",
         )
     if not found or found["State"]["Status"] == "created":
         # An earlier run ended before the machine's files were in place, or the container alone was removed.
@@ -206,11 +204,9 @@ def _wait_for_boot(environment: Environment, machine: str) -> None:
     while not succeeds(up):
         if time.monotonic() > deadline:
             raise StepError(
-                Problem(
-                    f"boot {machine}",
-                    expected=f"an SSH server and multi-user.target within {BOOT_SECONDS} s",
-                    seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),
-                    next_command=f"podman exec -it {name} systemctl --failed",
-                )
+                f"boot {machine}",
+                expected=f"an SSH server and multi-user.target within {BOOT_SECONDS} s",
+                seen=podman("logs", "--tail", "20", name, step=f"boot {machine}"),
+                next_command=f"podman exec -it {name} systemctl --failed",
             )
         time.sleep(POLL_SECONDS)  # systemd sends no signal outside when it is up

@@ -13,7 +13,7 @@ from local.locks import locked
 from local.machines.engine import LABEL, ensure_engine, inspected, owner, podman
 from local.machines.leftovers import remove_leftovers
 from local.paths import STATE
-from problem import Problem, StepError
+from problem import StepError
 
 LOCK = "network.lock"
 """Name of the lock file: mirror and machines may create the network at the same time."""
@@ -84,13 +84,11 @@ def _check_is_ours(environment: Environment, network: dict[str, Any], step: str)
     subnets = [subnet["subnet"] for subnet in network.get("subnets") or []]
     if _owner_of(network) != owner(environment) or subnets != [environment.subnet]:
         raise StepError(
-            Problem(
-                step,
-                expected=f"the name {environment.name} to be free among podman's networks",
-                seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
-                f" made by {_owner_of(network) or 'somebody else'}",
-                next_command=f"podman network inspect {environment.name}; podman network rm {environment.name}",
-            )
+            step,
+            expected=f"the name {environment.name} to be free among podman's networks",
+            seen=f"a network of that name with {', '.join(subnets) or 'no subnet'},"
+            f" made by {_owner_of(network) or 'somebody else'}",
+            next_command=f"podman network inspect {environment.name}; podman network rm {environment.name}",
         )
 
 
@@ -107,12 +105,10 @@ def _check_is_unused(environment: Environment, network: dict[str, Any], step: st
     members = _members(environment, step)
     if members:
         raise StepError(
-            Problem(
-                step,
-                expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
-                seen=f"a network {'with' if _leads_out(network) else 'without'} a way out, of {', '.join(members)}",
-                next_command="make down, if these machines are not needed",
-            )
+            step,
+            expected=f"a network {'without' if _leads_out(network) else 'with'} a way out, or none",
+            seen=f"a network {'with' if _leads_out(network) else 'without'} a way out, of {', '.join(members)}",
+            next_command="make down, if these machines are not needed",
         )
 
 
@@ -125,12 +121,10 @@ def _check_is_free(environment: Environment, step: str) -> None:
     }
     if users:
         raise StepError(
-            Problem(
-                step,
-                expected="no other user of these addresses",
-                seen="\n".join(users),
-                next_command="remove that user, such as VirtualBox's host-only network, or change local/environment.py",
-            )
+            step,
+            expected="no other user of these addresses",
+            seen="\n".join(users),
+            next_command="remove that user, such as VirtualBox's host-only network, or change local/environment.py",
         )
 
 

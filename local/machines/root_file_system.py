@@ -15,7 +15,7 @@ from local.machines.debian_sources import CODENAMES, host_sources
 from local.machines.engine import inspected, podman
 from local.paths import MACHINE_IMAGES
 from local.report import step as reported
-from problem import Problem, StepError
+from problem import StepError
 
 REPOSITORY_NAME = "localhost/pulumi-kubeadm/machine"
 SHELL_FILES = Path(__file__).parent / "image"
@@ -47,12 +47,10 @@ def ensure_image(debian: int) -> str:
     """
     if debian not in CODENAMES:
         raise StepError(
-            Problem(
-                f"build Debian {debian}",
-                expected=f"one of the Debian releases {', '.join(map(str, CODENAMES))}",
-                seen=str(debian),
-                next_command="choose one of these releases in local/environment.py",
-            )
+            f"build Debian {debian}",
+            expected=f"one of the Debian releases {', '.join(map(str, CODENAMES))}",
+            seen=str(debian),
+            next_command="choose one of these releases in local/environment.py",
         )
     name = image_name(debian)
     # All checkouts of a user share the archives: a second run waits, and finds the image.

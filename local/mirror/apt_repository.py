@@ -11,7 +11,7 @@ from local.commands import run
 from local.mirror.content import combined_key
 from local.mirror.packages import Package
 from local.paths import MIRROR
-from problem import Problem, StepError
+from problem import StepError
 
 KEYS = MIRROR / "keys"
 """GNUPGHOME of the signing key, mode 0700."""
@@ -107,11 +107,6 @@ def _first_fingerprint(listing: str) -> str:
     found = re.search(r"^fpr:+([0-9A-F]{40}):", listing, re.MULTILINE)
     if not found:
         raise StepError(
-            Problem(
-                "read the signing key",
-                expected=f"a key in {KEYRING}",
-                seen=listing,
-                next_command=f"rm -r {KEYS} {KEYRING}",
-            )
+            "read the signing key", expected=f"a key in {KEYRING}", seen=listing, next_command=f"rm -r {KEYS} {KEYRING}"
         )
     return found[1]

@@ -19,7 +19,7 @@ from local.mirror.serve import ensure_image
 from local.mirror.versions import RELEASES, release
 from local.paths import CACHE, GO_BUILD, GO_MODULES, MIRROR
 from local.report import say, step
-from problem import Problem, StepError
+from problem import StepError
 
 COLD_BYTES = 30 * 10**9
 """Go's caches grow to 26 GB, and the kept content to 2 GB."""
@@ -130,21 +130,17 @@ def _check_host(needed_bytes: int) -> None:
     )
     if free < needed_bytes:
         raise StepError(
-            Problem(
-                "check the free disk space",
-                expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
-                seen=f"{free / 1e9:.0f} GB",
-                next_command="free disk space, or set XDG_CACHE_HOME to a directory on a larger disk",
-            )
+            "check the free disk space",
+            expected=f"{needed_bytes / 1e9:.0f} GB free at {CACHE}",
+            seen=f"{free / 1e9:.0f} GB",
+            next_command="free disk space, or set XDG_CACHE_HOME to a directory on a larger disk",
         )
     if memory < MEMORY_BYTES * MEMORY_TOLERANCE:
         raise StepError(
-            Problem(
-                "check the memory of this host",
-                expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
-                seen=f"{memory / 2**30:.1f} GiB",
-                next_command="build on a larger host and copy its cache directory",
-            )
+            "check the memory of this host",
+            expected=f"{MEMORY_BYTES / 2**30:.0f} GiB",
+            seen=f"{memory / 2**30:.1f} GiB",
+            next_command="build on a larger host and copy its cache directory",
         )
 
 

@@ -10,7 +10,7 @@ from local.mirror.packages import WEB
 from local.mirror.programs import METALLB_PATH, metallb_module
 from local.mirror.versions import METALLB, Calico
 from local.toolchain.go import module_directory
-from problem import Problem, StepError
+from problem import StepError
 
 
 def web_path(calico: Calico) -> str:
@@ -39,12 +39,10 @@ def publish_manifest(calico: Calico) -> None:
     seen = hashlib.sha256(content).hexdigest()
     if seen != calico.sha256:
         raise StepError(
-            Problem(
-                f"publish the manifest of Calico {calico.version}",
-                expected=f"sha256 {calico.sha256}",
-                seen=seen,
-                next_command="compare module and sha256 of this Calico in local/mirror/versions.py",
-            )
+            f"publish the manifest of Calico {calico.version}",
+            expected=f"sha256 {calico.sha256}",
+            seen=seen,
+            next_command="compare module and sha256 of this Calico in local/mirror/versions.py",
         )
     _write(manifest_file(calico), content)
 

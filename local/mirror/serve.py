@@ -25,7 +25,7 @@ from local.mirror.manifest import web_path
 from local.mirror.packages import WEB
 from local.mirror.registry import STORAGE
 from local.paths import MIRROR
-from problem import Problem, StepError
+from problem import StepError
 
 PACKAGES = ("bash", "nginx-light", "docker-registry")
 IMAGE = f"localhost/pulumi-kubeadm/mirror:{combined_key(RELEASE, *PACKAGES)[:12]}"
@@ -184,12 +184,10 @@ def _wait_until_it_answers(environment: Environment, found: MirrorAccess) -> Non
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:
                 name = _container(environment)
                 raise StepError(
-                    Problem(
-                        f"start {name}",
-                        expected=f"web server and image registry at {environment.mirror_address}",
-                        seen=str(error) or type(error).__name__,
-                        next_command=f"podman logs {name}",
-                    )
+                    f"start {name}",
+                    expected=f"web server and image registry at {environment.mirror_address}",
+                    seen=str(error) or type(error).__name__,
+                    next_command=f"podman logs {name}",
                 ) from error
             time.sleep(POLL_SECONDS)  # two servers in a container send no signal that they listen
         else:

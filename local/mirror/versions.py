@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from problem import Problem, StepError
+from problem import StepError
 
 KUBERNETES = "1.36.3"
 """The default version of local machines."""
@@ -109,11 +109,9 @@ def release(kubernetes: str) -> Release:
     """
     if kubernetes not in RELEASES:
         raise StepError(
-            Problem(
-                f"build Kubernetes {kubernetes}",
-                expected=f"one of {', '.join(RELEASES)}",
-                seen=kubernetes,
-                next_command="choose one of these, or add the version and its modules in local/mirror/versions.py",
-            )
+            f"build Kubernetes {kubernetes}",
+            expected=f"one of {', '.join(RELEASES)}",
+            seen=kubernetes,
+            next_command="choose one of these, or add the version and its modules in local/mirror/versions.py",
         )
     return RELEASES[kubernetes]

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from problem import Problem, StepError
+from problem import StepError
 
 TIMEOUT_SECONDS = 5
 """Time limit of a connection, and of each wait for data."""
@@ -52,12 +52,10 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
     if seen != published:
         target.unlink()
         raise StepError(
-            Problem(
-                f"download {name}",
-                expected=f"the checksum {published} of {checksums}",
-                seen=seen,
-                next_command=f"curl --remote-name {archive}; a proxy on the way may answer in the publisher's place",
-            )
+            f"download {name}",
+            expected=f"the checksum {published} of {checksums}",
+            seen=seen,
+            next_command=f"curl --remote-name {archive}; a proxy on the way may answer in the publisher's place",
         )
     return target
 

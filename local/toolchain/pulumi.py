@@ -17,7 +17,7 @@ from local.paths import LINUX_ON_AMD64, PLATFORM, TOOL_CHAIN_BIN
 from local.report import say, step
 from local.toolchain.download import downloaded, unpack
 from local.toolchain.go import GoProgram, module_directory
-from problem import Problem, StepError
+from problem import StepError
 
 MODULES = Path(__file__).parent / "modules"
 PULUMI_VERSION = "3.259.0"
@@ -224,12 +224,10 @@ def _take(tool: Tool, directory: Path, origin: str) -> None:
 def _check(tool: Tool, found: list[str]) -> None:
     if set(found) != set(tool.programs):
         raise StepError(
-            Problem(
-                f"unpack {tool.name}",
-                expected=f"{', '.join(tool.programs)} in {tool.archive}",
-                seen=", ".join(found) or "none of these programs",
-                next_command="report it: the publisher changed the archive",
-            )
+            f"unpack {tool.name}",
+            expected=f"{', '.join(tool.programs)} in {tool.archive}",
+            seen=", ".join(found) or "none of these programs",
+            next_command="report it: the publisher changed the archive",
         )
 
 

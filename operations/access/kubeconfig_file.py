@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from components.yaml_text import yaml_text
-from problem import Problem, StepError
+from problem import StepError
 
 Kubeconfig = dict[str, Any]
 
@@ -49,7 +49,7 @@ def merge_into(file: Path, entries: Kubeconfig) -> None:
             _write(target, _merged(_read(target), entries))
     except (OSError, RuntimeError) as error:  # of links that lead in a circle
         expected, next_command = f"a file that can be written, {file}", "choose another one with FILE="
-        raise StepError(Problem(STEP, expected=expected, seen=str(error), next_command=next_command)) from error
+        raise StepError(STEP, expected=expected, seen=str(error), next_command=next_command) from error
 
 
 def _write(target: Path, content: Kubeconfig) -> None:
@@ -85,13 +85,11 @@ def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig) -> None:
         name, leads = each["name"], each.get("context") or {}
         if leads.get("user") != name and (name in contexts or leads.get("cluster") in changed):
             raise StepError(
-                Problem(
-                    STEP,
-                    expected=f"{', '.join([*contexts, *clusters])} to be names of ours",
-                    seen=f"a context {name} of another program that uses one of them; nothing was changed",
-                    next_command="choose another file with FILE=; or, if nobody needs it,"
-                    f" kubectl config delete-context {name}",
-                )
+                STEP,
+                expected=f"{', '.join([*contexts, *clusters])} to be names of ours",
+                seen=f"a context {name} of another program that uses one of them; nothing was changed",
+                next_command="choose another file with FILE=; or, if nobody needs it,"
+                f" kubectl config delete-context {name}",
             )
 
 
@@ -107,12 +105,10 @@ def _read(file: Path) -> Kubeconfig:
         is_kubeconfig = False
     if not is_kubeconfig:
         raise StepError(
-            Problem(
-                STEP,
-                expected=f"{file} to be a kubeconfig",
-                seen="another file; it is left as it is",
-                next_command="choose another one with FILE=",
-            )
+            STEP,
+            expected=f"{file} to be a kubeconfig",
+            seen="another file; it is left as it is",
+            next_command="choose another one with FILE=",
         )
     return dict(content)
 
@@ -125,12 +121,10 @@ def _locked(file: Path) -> Iterator[None]:
         os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
         raise StepError(
-            Problem(
-                STEP,
-                expected="no other program to write to it",
-                seen=f"the lock {lock}",
-                next_command=f"wait for that program; if there is none, rm {lock}",
-            )
+            STEP,
+            expected="no other program to write to it",
+            seen=f"the lock {lock}",
+            next_command=f"wait for that program; if there is none, rm {lock}",
         ) from error
     try:
         yield

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from operations.stack.commands import StackCommands
-from problem import Problem, StepError
+from problem import StepError
 
 
 @dataclass(frozen=True)
@@ -31,4 +31,4 @@ class Bundle:
     def refusal(self, expected: str, seen: str, next_command: str = "") -> StepError:
         """The error that ends the command; by default another bundle is wanted."""
         step = f"read the bundle {self.path}"
-        return StepError(Problem(step, expected=expected, seen=seen, next_command=next_command or self.another))
+        return StepError(step, expected=expected, seen=seen, next_command=next_command or self.another)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from components.settings import Settings
-from components.settings.versions import argument_of
+from components.settings.kubeadm_documents import argument_of
 
 FILE = "pki/encryption.yaml"
 """The API server's EncryptionConfiguration in a bundle."""

@@ -13,7 +13,7 @@ from operations.etcd._members import members_of
 from operations.hosts.ssh import run_as_root, silence_of
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
-from problem import Problem, StepError, printable
+from problem import StepError, printable
 
 PEER_PORT = 2380
 SERVES, DOWN = "answers", "down"
@@ -58,7 +58,7 @@ def _chosen(name: str, members: list[Host], commands: StackCommands) -> Host:
         else:
             expected, seen = "a control plane that an update made", "none"
             next_command = f"{commands.up}; where the machines have a cluster of the stack: docs/how-to/lost-state.md"
-        raise StepError(Problem(f"recover {name}", expected=expected, seen=seen, next_command=next_command))
+        raise StepError(f"recover {name}", expected=expected, seen=seen, next_command=next_command)
     return host
 
 
@@ -74,25 +74,21 @@ def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> N
             print(f"{other.name}: cannot be asked: {silence}")
             return
         raise StepError(
-            Problem(
-                f"{host.name}: recover",
-                expected=f"{other.name}, whose SSH server answers, to say whether its member of etcd runs",
-                seen=error.problem.seen,
-                next_command=f"{error.problem.next_command}; {alone}",
-            )
+            f"{host.name}: recover",
+            expected=f"{other.name}, whose SSH server answers, to say whether its member of etcd runs",
+            seen=error.problem.seen,
+            next_command=f"{error.problem.next_command}; {alone}",
         ) from error
     if seen == DOWN:
         return
     answers = seen == SERVES
     raise StepError(
-        Problem(
-            f"{host.name}: recover",
-            expected="no other member of etcd that answers"
-            if answers
-            else f"the member of etcd on {other.name} to answer, or to refuse a connection because it is down",
-            seen=f"one on {other.name}" if answers else seen or "nothing",
-            next_command=f"{status}; {alone}",
-        )
+        f"{host.name}: recover",
+        expected="no other member of etcd that answers"
+        if answers
+        else f"the member of etcd on {other.name} to answer, or to refuse a connection because it is down",
+        seen=f"one on {other.name}" if answers else seen or "nothing",
+        next_command=f"{status}; {alone}",
     )
 
 

@@ -26,7 +26,7 @@ from operations.etcd._bundle import Bundle
 from operations.etcd._keys_of_secrets import FILE, names_of_keys, own_configuration
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
-from problem import Problem, StepError, printable
+from problem import StepError, printable
 
 GZIP = b"\x1f\x8b"
 SEQUENCE = b"\x30"
@@ -210,13 +210,11 @@ def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
     if members:
         name = stack.name
         raise StepError(
-            Problem(
-                f"restore {name}",
-                expected="a stack without machines",
-                seen=f"its state has those of the lost cluster: {', '.join(members)}",
-                next_command=f"pulumi stack export --stack {name} --file lost.json, which keeps it; pulumi state delete"
-                f" --all --force --yes --stack {name}; then again",
-            )
+            f"restore {name}",
+            expected="a stack without machines",
+            seen=f"its state has those of the lost cluster: {', '.join(members)}",
+            next_command=f"pulumi stack export --stack {name} --file lost.json, which keeps it; pulumi state delete"
+            f" --all --force --yes --stack {name}; then again",
         )
     return recorded
 

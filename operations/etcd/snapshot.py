@@ -15,7 +15,7 @@ from operations.etcd._members import members_of
 from operations.etcd.restore import GZIP
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
-from problem import Problem, StepError, printable
+from problem import StepError, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +40,10 @@ def run(arguments: argparse.Namespace) -> None:
     content = base64.b64decode(run_as_root(host, settings.ssh, text).output)
     if content.startswith(GZIP):
         raise StepError(
-            Problem(
-                f"{host.name}: fetch the bundle",
-                expected=f"a bundle that is encrypted for {settings.backup.recipient}",
-                seen="one in the clear: the machine has no certificate yet",
-                next_command=f"{stack.commands.up}; then again",
-            )
+            f"{host.name}: fetch the bundle",
+            expected=f"a bundle that is encrypted for {settings.backup.recipient}",
+            seen="one in the clear: the machine has no certificate yet",
+            next_command=f"{stack.commands.up}; then again",
         )
     written = _written(arguments.directory / Path(path).name, content, stack.commands.snapshot)
     print(f"{written}: encrypted for {settings.backup.recipient}")
@@ -56,7 +54,7 @@ def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str
     are_members = [host for host in members_of(settings, recorded) if not host.gone]
     if not are_members:
         expected, seen = "a control plane that an update made", "none"
-        raise StepError(Problem("save etcd", expected=expected, seen=seen, next_command=stack.commands.up))
+        raise StepError("save etcd", expected=expected, seen=seen, next_command=stack.commands.up)
     failure: StepError | None = None
     for host in are_members:
         try:
@@ -69,20 +67,15 @@ def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str
         path, *behind = answer.output.split() or [""]
         if path and not behind:
             return host, path
+        if path:
+            expected = "etcd with a majority of its members"
+            next_command = f"{stack.commands.status}; docs/how-to/lost-majority.md"
+            seen = f"a member that hears none: {path}, which stays there, may be old"
+        else:
+            expected, seen = "a control plane", "a machine without the mark of one"
+            next_command = stack.commands.up
         failure = failure or StepError(
-            Problem(
-                f"{host.name}: snapshot",
-                expected="etcd with a majority of its members",
-                seen=f"a member that hears none: {path}, which stays there, may be old",
-                next_command=f"{stack.commands.status}; docs/how-to/lost-majority.md",
-            )
-            if path
-            else Problem(
-                f"{host.name}: snapshot",
-                expected="a control plane",
-                seen="a machine without the mark of one",
-                next_command=stack.commands.up,
-            )
+            f"{host.name}: snapshot", expected=expected, seen=seen, next_command=next_command
         )
     raise failure or AssertionError
 
@@ -97,11 +90,9 @@ def _written(target: Path, content: bytes, command: str) -> Path:
         unfinished.rename(target)
     except OSError as error:
         raise StepError(
-            Problem(
-                f"write {target}",
-                expected="a directory that takes the bundle",
-                seen=str(error.strerror),
-                next_command=f"{command} DIRECTORY=..., which you may write to",
-            )
+            f"write {target}",
+            expected="a directory that takes the bundle",
+            seen=str(error.strerror),
+            next_command=f"{command} DIRECTORY=..., which you may write to",
         ) from error
     return target

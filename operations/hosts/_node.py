@@ -15,7 +15,7 @@ from components.steps.step import StepName
 from operations.access.api import Api, ApiError, Json
 from operations.hosts._machine import Machine
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
-from problem import Problem, StepError
+from problem import StepError
 
 UNREADY_SECONDS = 150
 """Time in which the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, more when it is busy."""
@@ -51,12 +51,10 @@ class Node:
         for program, seen in versions:
             if seen != wanted:
                 raise StepError(
-                    Problem(
-                        f"repair {self.host.name}",
-                        expected=f"{program} of version {wanted}, which the last update left",
-                        seen=f"{seen}, left by an interrupted update",
-                        next_command=self.api.commands.up,
-                    )
+                    f"repair {self.host.name}",
+                    expected=f"{program} of version {wanted}, which the last update left",
+                    seen=f"{seen}, left by an interrupted update",
+                    next_command=self.api.commands.up,
                 )
 
     def _versions(self) -> Iterator[tuple[str, str]]:
@@ -130,14 +128,12 @@ class Node:
         while _is_ready(self._node()):
             if time.monotonic() > deadline:
                 raise StepError(
-                    Problem(
-                        f"repair {self.host.name}",
-                        expected="the node not to be Ready, because its machine has no /etc/kubernetes/kubelet.conf",
-                        seen=f"Ready for {UNREADY_SECONDS} s: a kubelet still reports for it",
-                        next_command=f"systemctl stop kubelet on {self.host.name}, then"
-                        f" {self.api.commands.repair(self.host.name)}; if the node stays Ready: kubectl describe node"
-                        f" {self.host.name} shows the address of the machine that reports",
-                    )
+                    f"repair {self.host.name}",
+                    expected="the node not to be Ready, because its machine has no /etc/kubernetes/kubelet.conf",
+                    seen=f"Ready for {UNREADY_SECONDS} s: a kubelet still reports for it",
+                    next_command=f"systemctl stop kubelet on {self.host.name}, then"
+                    f" {self.api.commands.repair(self.host.name)}; if the node stays Ready: kubectl describe node"
+                    f" {self.host.name} shows the address of the machine that reports",
                 )
             time.sleep(2)  # the control plane notices in its own time
 

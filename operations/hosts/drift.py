@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from components.host_files import File, api_server
 from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
-from operations.hosts.ssh import run_as_root
+from operations.hosts.ssh import on_each, run_as_root
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
 from problem import Problem, StepError, printable
 
-CONNECTIONS_AT_ONCE = 16
 OTHER_FILES = {
     StepName.REPOSITORIES: "/",
     StepName.IMAGES: "/",
@@ -43,17 +41,15 @@ def run(arguments: argparse.Namespace) -> None:
     hosts = [host for host in named if (host.name, StepName.PREPARE) in recorded]
     if not hosts:
         expected = "hosts of an earlier update in its state"
-        raise StepError(Problem("look for drift", expected=expected, seen="none", next_command=stack.commands.up))
-    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        checks = pool.map(lambda host: _check(host, settings, recorded), hosts)
-        found = {host.name: seen for host, seen in zip(hosts, checks, strict=True)}
+        raise StepError("look for drift", expected=expected, seen="none", next_command=stack.commands.up)
+    found = {host.name: seen for host, seen in on_each(hosts, lambda host: _drift(host, settings, recorded))}
     for host in named:
         print(_described(host.name, found.get(host.name), stack.commands.up))
     _refuse_differences(found, stack.commands)
 
 
-def _check(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str | Problem:
-    """The differences of a host, or the problem that keeps it from being checked."""
+def _drift(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> str:
+    """The differences of a host, as lines."""
     files = [
         File(path, content, mode="0600")
         for step, below in OTHER_FILES.items()
@@ -61,10 +57,7 @@ def _check(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName
         if path.startswith(below)
     ]
     text = rerun(recorded[host.name, StepName.PREPARE], "drift", files)
-    try:
-        return run_as_root(host, settings.ssh, text).output
-    except StepError as error:
-        return error.problem
+    return run_as_root(host, settings.ssh, text).output
 
 
 def _described(name: str, found: str | Problem | None, up: str) -> str:
@@ -88,5 +81,5 @@ def _refuse_differences(found: Mapping[str, str | Problem], commands: StackComma
     if seen:
         expected = "every host as the last update left it"
         raise StepError(
-            Problem("look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands))
+            "look for drift", expected=expected, seen="; ".join(seen), next_command="; ".join(next_commands)
         )

@@ -13,7 +13,7 @@ from operations.hosts._machine import Machine
 from operations.hosts._node import Node
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack
-from problem import Problem, StepError
+from problem import StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,20 +50,16 @@ def _repairable(
     if host is None or host not in prepared:
         there = [each.name for each in prepared if not each.gone]
         raise StepError(
-            Problem(
-                f"repair {name}",
-                expected=f"a host of stack {commands.stack} that an update prepared",
-                seen=", ".join(there) or "none",
-                next_command=commands.repair("...") if there and not host else commands.up,
-            )
+            f"repair {name}",
+            expected=f"a host of stack {commands.stack} that an update prepared",
+            seen=", ".join(there) or "none",
+            next_command=commands.repair("...") if there and not host else commands.up,
         )
     if host.gone:
         raise StepError(
-            Problem(
-                f"repair {name}",
-                expected="a host whose machine is there",
-                seen="gone: true in the stack file",
-                next_command=f"if the machine is back: remove `gone: true`, write its hostKey, then {commands.up}",
-            )
+            f"repair {name}",
+            expected="a host whose machine is there",
+            seen="gone: true in the stack file",
+            next_command=f"if the machine is back: remove `gone: true`, write its hostKey, then {commands.up}",
         )
     return host

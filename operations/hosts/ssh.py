@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from components.settings import Host, Ssh
@@ -15,6 +16,7 @@ from problem import Problem, StepError
 T = TypeVar("T")
 
 CONNECT_SECONDS = 10
+CONNECTIONS_AT_ONCE = 16
 
 EXPLAINED = re.compile(
     r"^(?P<where>\S+: \w+): expected (?P<expected>.+?),\n  saw (?P<seen>.*?)\n  Next: (?P<next_command>[^\n]*)",
@@ -31,8 +33,21 @@ def run_as_root(host: Host, ssh: Ssh, text: str) -> Answer:
     """
     answer = _finished(connection.run_as_root(host, _once(ssh), text))
     if answer.status != 0:
-        raise StepError(_problem(host, ssh, answer))
+        raise StepError.of(_problem(host, ssh, answer))
     return answer
+
+
+def on_each(hosts: Sequence[Host], work: Callable[[Host], T]) -> Iterator[tuple[Host, T | Problem]]:
+    """The result of work on each host, in their order, or the problem that ended it; on many hosts at once."""
+
+    def result(host: Host) -> T | Problem:
+        try:
+            return work(host)
+        except StepError as error:
+            return error.problem
+
+    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
+        yield from zip(hosts, pool.map(result, hosts), strict=True)
 
 
 def silence_of(host: Host, ssh: Ssh) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import ipaddress
 import json
@@ -12,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from components.settings import Settings
-from problem import Problem, StepError
+from problem import StepError
 
 LOOPBACK_NAMES = {"localhost"}
 RUN = Path("/run/containers")
@@ -35,12 +34,7 @@ class Skopeo:
         program = shutil.which("skopeo")
         if program is None:
             raise StepError(
-                Problem(
-                    "copy images",
-                    expected="the program skopeo",
-                    seen="none in PATH",
-                    next_command="apt-get install skopeo",
-                )
+                "copy images", expected="the program skopeo", seen="none in PATH", next_command="apt-get install skopeo"
             )
         self._program, self._scratch = program, scratch
         self._registries = settings.containerd.registries
@@ -71,12 +65,10 @@ class Skopeo:
         finished = self._run("copy", *options, *tls, _source(source), _target(target))
         if finished.returncode != 0:
             raise StepError(
-                Problem(
-                    f"copy {source}",
-                    expected=f"skopeo to write {target}",
-                    seen=_last_lines(finished.stderr),
-                    next_command=f"skopeo login {target.partition('/')[0]}, then the same command again: it goes on",
-                )
+                f"copy {source}",
+                expected=f"skopeo to write {target}",
+                seen=_last_lines(finished.stderr),
+                next_command=f"skopeo login {target.partition('/')[0]}, then the same command again: it goes on",
             )
 
     def why_not(self, image: str) -> str:
@@ -127,8 +119,7 @@ def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str
     for file in _login_files():
         found |= _kept_in(file)
     for name, password in passwords.items():
-        pair = f"{settings.containerd.registries[name].username}:{password}"
-        found[name] = {"auth": base64.b64encode(pair.encode()).decode()}
+        found[name] = {"auth": settings.containerd.registries[name].basic_auth(password)}
     return found
 
 
@@ -154,12 +145,10 @@ def _kept_in(file: Path) -> dict[str, dict[str, str]]:
         return dict((json.loads(text or "{}") or {}).get("auths") or {})
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise StepError(
-            Problem(
-                "read the logins of registries",
-                expected=f"{file} as `skopeo login` or `docker login` writes it",
-                seen=f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else type(error).__name__,
-                next_command=f"mend {file}, or move it away and log in again",
-            )
+            "read the logins of registries",
+            expected=f"{file} as `skopeo login` or `docker login` writes it",
+            seen=f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else type(error).__name__,
+            next_command=f"mend {file}, or move it away and log in again",
         ) from None  # it holds passwords
 
 

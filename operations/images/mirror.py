@@ -12,7 +12,7 @@ from components.settings import Settings
 from operations.images._image_list import StackImage, mirrored_to, stack_images, warn_of_guessed_tags
 from operations.images._skopeo import Skopeo
 from operations.stack.stacks import SelectedStack, selected_stack
-from problem import Problem, StepError
+from problem import StepError
 
 TARGET = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9._/-]*[a-z0-9])?")
 
@@ -32,12 +32,10 @@ def run(arguments: argparse.Namespace) -> None:
     target = arguments.target
     if not TARGET.fullmatch(target):
         raise StepError(
-            Problem(
-                "read the target",
-                expected="registry or registry/prefix",
-                seen=target,
-                next_command="TO=hub.example.com/mirror",
-            )
+            "read the target",
+            expected="registry or registry/prefix",
+            seen=target,
+            next_command="TO=hub.example.com/mirror",
         )
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
@@ -56,12 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
                 failures.append(error)
     if failures:
         raise StepError(
-            Problem(
-                f"mirror to {target}",
-                expected="every image to be copied",
-                seen="\n".join(str(error) for error in failures),
-                next_command="remove the causes, then the same command again: it goes on where it was",
-            )
+            f"mirror to {target}",
+            expected="every image to be copied",
+            seen="\n".join(str(error) for error in failures),
+            next_command="remove the causes, then the same command again: it goes on where it was",
         )
     print("\nIn the stack file:\n  kubeadm:images:\n    rewrite:")
     for source, to in sorted(mirrored.images.rewrite.items()):
@@ -78,12 +74,10 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
         if there and today == image.pulled:
             return "there  "
         raise StepError(
-            Problem(
-                f"read {image.public}",
-                expected=f"one of {', '.join(sources)} to be readable",
-                seen=skopeo.why_not(sources[0]) if sources else "no other name",
-                next_command="the same command where the source can be reached; skopeo login for one with a password",
-            )
+            f"read {image.public}",
+            expected=f"one of {', '.join(sources)} to be readable",
+            seen=skopeo.why_not(sources[0]) if sources else "no other name",
+            next_command="the same command where the source can be reached; skopeo login for one with a password",
         )
     if there == digest:
         return "there  "
@@ -91,12 +85,10 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
     seen = skopeo.digest(image.pulled)
     if seen != digest:
         raise StepError(
-            Problem(
-                f"copy {source}",
-                expected=f"{image.pulled} with digest {digest}",
-                seen=str(seen),
-                next_command="the registry changes what is pushed to it: use another one, or another prefix",
-            )
+            f"copy {source}",
+            expected=f"{image.pulled} with digest {digest}",
+            seen=str(seen),
+            next_command="the registry changes what is pushed to it: use another one, or another prefix",
         )
     return "copied "
 

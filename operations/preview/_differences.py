@@ -8,8 +8,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105
-"""Key by which Pulumi knows a secret in a mapping: its SDKs' `_special_sig_key`."""
+from operations.stack.stacks import SIGNATURE
 
 LONGEST_LINE = 160
 """Characters of a line that are shown; the archive of scripts is one line of a hundred times as many."""
@@ -60,7 +59,7 @@ def _rendered(node: Any, indent: str) -> Iterator[str]:
 
 
 def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
-    if isinstance(value, dict) and SECRET_MARK in value:
+    if isinstance(value, dict) and SIGNATURE in value:
         yield f"{start} [secret]"
     elif isinstance(value, dict | list) and value:
         yield start

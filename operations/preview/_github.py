@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
-from problem import Problem, StepError
+from problem import StepError
 
 PAGE = 100
 """Comments per request, the most that the API gives."""
@@ -109,7 +109,7 @@ class PullRequest:
 
     def _error(self, seen: str, next_command: str) -> StepError:
         step = f"comment on pull request {self.number} of {self.repository}"
-        return StepError(Problem(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command))
+        return StepError(step, expected=f"{self.api} to take it", seen=seen, next_command=next_command)
 
 
 def _is_by(login: str, comment: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from local.paths import REPOSITORY
 from local.toolchain import environment as own_environment
 from operations.stack.automation import command_after, explained, message, workspace
 from operations.stack.stacks import commands_of, project_copy, selected_stack, short_name, stack_file_name
-from problem import Problem, StepError
+from problem import StepError
 
 PLAN = "Plan"
 """First word of the message with the plan."""
@@ -81,7 +81,7 @@ def of_empty_state(stack: str, project: Path = REPOSITORY) -> Iterator[Selection
     step = f"preview {stack}"
     if not source.exists():
         next_command = f"make new-stack NAME={name}"
-        raise StepError(Problem(step, expected=f"a file {source.name}", seen="none", next_command=next_command))
+        raise StepError(step, expected=f"a file {source.name}", seen="none", next_command=next_command)
     with tempfile.TemporaryDirectory() as state, project_copy(source, project) as copies:
         environment = {**own_environment(), "PULUMI_BACKEND_URL": Path(state).as_uri(), "PULUMI_CONFIG_PASSPHRASE": ""}
         del environment["PULUMI_CONFIG_PASSPHRASE_FILE"]

@@ -17,7 +17,7 @@ from operations.preview._differences import differences
 from operations.preview._github import PullRequest
 from operations.preview._preview import Preview
 from operations.stack.stacks import stack_file_name
-from problem import Problem, StepError
+from problem import StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,13 +46,11 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"Written to {address}", file=sys.stderr)
     if found.errors:
         raise StepError(
-            Problem(
-                f"preview {arguments.stack}",
-                expected="the preview to succeed",
-                seen="\n".join(found.errors),
-                next_command=found.next_command
-                or "remove the cause named above; `make preview-comment` takes the same arguments here",
-            )
+            f"preview {arguments.stack}",
+            expected="the preview to succeed",
+            seen="\n".join(found.errors),
+            next_command=found.next_command
+            or "remove the cause named above; `make preview-comment` takes the same arguments here",
         )
 
 
@@ -102,12 +100,10 @@ def _git(*arguments: str) -> None:
     finished = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
         raise StepError(
-            Problem(
-                f"git {' '.join(arguments[:2])}",
-                expected="git to succeed",
-                seen=finished.stderr,
-                next_command="git fetch origin, and give a commit that is there",
-            )
+            f"git {' '.join(arguments[:2])}",
+            expected="git to succeed",
+            seen=finished.stderr,
+            next_command="git fetch origin, and give a commit that is there",
         )
 
 
@@ -116,12 +112,10 @@ def _pull_request(number: int) -> PullRequest:
     missing = [name for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY") if not os.environ.get(name)]
     if missing:
         raise StepError(
-            Problem(
-                f"comment on pull request {number}",
-                expected="$GITHUB_TOKEN and $GITHUB_REPOSITORY",
-                seen=f"nothing in {' and '.join(missing)}",
-                next_command="set them, or leave --post out",
-            )
+            f"comment on pull request {number}",
+            expected="$GITHUB_TOKEN and $GITHUB_REPOSITORY",
+            seen=f"nothing in {' and '.join(missing)}",
+            next_command="set them, or leave --post out",
         )
     api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     graphql = os.environ.get("GITHUB_GRAPHQL_URL", f"{api}/graphql")

@@ -7,23 +7,16 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 
+from operations.stack._svg import MARGIN, drawing, text
+
 Graph = Mapping[str, frozenset[str]]
 """Names of all nodes, and the nodes that each of them needs. A name is `LANE/TEXT`."""
 
-COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT, MARGIN, HEAD = 124, 54, 116, 26, 12, 60
+COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT, HEAD = 124, 54, 116, 26, 60
 """In pixels; the head has the title, and the names of the lanes."""
 
 CHARACTER = 7.3
 """Width of a character in pixels, at most, so that no text is wider than its box."""
-
-STYLE = (
-    "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2328}"
-    ".lane{font-weight:bold}.box{fill:#fff;stroke:#57606a}.edge{fill:none;stroke:#8c959f;marker-end:url(#arrow)}"
-)
-ARROW = (
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-    '<path d="M0 0L8 4L0 8z" fill="#8c959f"/></marker></defs>'
-)
 
 
 @dataclass(frozen=True)
@@ -59,17 +52,14 @@ def diagram(graph: Graph, title: str) -> str:
     places, widths = _places(direct, lanes)
     width = 2 * MARGIN + sum(widths.values()) * COLUMN
     height = HEAD + MARGIN + (1 + max(each.rank for each in places.values())) * ROW
-    return "\n".join(
+    return drawing(
+        title,
+        (width, height),
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
-            f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n{ARROW}",
-            f'<rect width="{width}" height="{height}" rx="8" fill="#f6f8fa"/>',
             *_bands(widths, height),
-            f'<text x="{MARGIN}" y="20">{escape(title)}</text>',
             *(_edge(places[needed], places[name]) for name in sorted(direct) for needed in sorted(direct[name])),
             *(_box(places[name], name.partition("/")[2]) for name in sorted(direct)),
-            "</svg>\n",
-        ]
+        ],
     )
 
 
@@ -135,7 +125,7 @@ def _bands(widths: Mapping[str, int], height: float) -> Iterator[str]:
         width = columns * COLUMN
         if number % 2 == 0:
             yield f'<rect x="{left}" y="{HEAD - 28}" width="{width}" height="{height - HEAD + 28}" fill="#eaeef2"/>'
-        yield f'<text class="lane" x="{left + width / 2:g}" y="{HEAD - 8}" text-anchor="middle">{escape(lane)}</text>'
+        yield text(left + width / 2, HEAD - 8, [lane], "lane", "middle")
         left += width
 
 

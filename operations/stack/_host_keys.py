@@ -7,7 +7,7 @@ import hashlib
 import subprocess
 from dataclasses import dataclass
 
-from problem import Problem, StepError
+from problem import StepError
 
 KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 """Types of keys in order of preference. `ssh-rsa` would ask for signatures with SHA-1, which servers refuse."""
@@ -56,9 +56,7 @@ def read_host_key(host: str, address: str, port: int) -> HostKey:
         )
     except FileNotFoundError as error:
         raise StepError(
-            Problem(
-                step, expected="the program ssh-keyscan", seen=str(error), next_command="apt-get install openssh-client"
-            )
+            step, expected="the program ssh-keyscan", seen=str(error), next_command="apt-get install openssh-client"
         ) from error
     lines = [line.split() for line in found.stdout.splitlines() if not line.startswith("#")]
     keys = {words[1]: HostKey(words[1], words[2]) for words in lines if len(words) == 3}
@@ -66,13 +64,11 @@ def read_host_key(host: str, address: str, port: int) -> HostKey:
         if key_type in keys:
             return keys[key_type]
     raise StepError(
-        Problem(
-            step,
-            expected=f"an SSH server with an Ed25519 or ECDSA key at {address}, port {port}",
-            # What a server says of itself, and not of its keys, stands behind a "#".
-            seen="\n".join(line for line in found.stderr.splitlines() if not line.startswith("#"))
-            or f"no answer within {ANSWER_SECONDS} seconds",
-            next_command=f"see whether `ssh -p {port} {address}` answers; for machines behind a bastion, run"
-            " ssh-keyscan there and write the stack file as Pulumi.staging.yaml is",
-        )
+        step,
+        expected=f"an SSH server with an Ed25519 or ECDSA key at {address}, port {port}",
+        # What a server says of itself, and not of its keys, stands behind a "#".
+        seen="\n".join(line for line in found.stderr.splitlines() if not line.startswith("#"))
+        or f"no answer within {ANSWER_SECONDS} seconds",
+        next_command=f"see whether `ssh -p {port} {address}` answers; for machines behind a bastion, run"
+        " ssh-keyscan there and write the stack file as Pulumi.staging.yaml is",
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Iterator
 from typing import Any
 
 from components.settings import Host, Settings
@@ -21,18 +19,14 @@ from components.settings.ports import (
     Port,
 )
 from components.settings.stack_file import parse_settings
-from operations.stack._diagram import STYLE
+from operations.stack._svg import LINE, MARGIN, Frame, arrow, drawing, text
 
-WIDTH, MARGIN, LINE, BOX_WIDTH, BOX_GAP = 880, 20, 16, 130, 12
-"""In pixels; a line is one of text."""
+WIDTH, BOX_WIDTH, BOX_GAP = 880, 130, 12
+"""In pixels."""
 
 NARROW, MEDIUM, WIDE = 20, 40, 95
 """In characters: between two arrows, in a half of the picture, from one edge to the other."""
 
-MARKER = (
-    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-    'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" fill="#8c959f"/></marker></defs>'
-)
 LOOKS = ".frame{fill:#eaeef2;stroke:#8c959f;stroke-dasharray:4 3}.inner{fill:#f6f8fa}.both{marker-start:url(#arrow)}"
 WAYS = {
     (OPERATOR, EVERY_HOST),
@@ -73,28 +67,6 @@ THREE: dict[str, Any] = {
 """The stack of docs/tutorials/three-control-planes.md."""
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """A rectangle with a title; what is in it is drawn after it."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    title: str
-    look: str = "box"
-
-    @property
-    def bottom(self) -> float:
-        """The lower edge."""
-        return self.y + self.height
-
-    def drawn(self) -> str:
-        """The rectangle and its title."""
-        size = f'x="{self.x:g}" y="{self.y:g}" width="{self.width:g}" height="{self.height:g}" rx="5"'
-        return f'<rect class="{self.look}" {size}/>{_text(self.x + 10, self.y + LINE, [self.title], "lane")}'
-
-
 def networks() -> dict[str, str]:
     """The pictures of the documentation, by name."""
     return {
@@ -117,18 +89,16 @@ def network(settings: Settings, title: str) -> str:
     workers = _workers_frame(settings, planes.bottom + 4 * LINE)
     every_host = _every_host_frame(settings, hosts, workers.bottom)
     height = every_host.bottom + 7 * LINE
-    return "\n".join(
+    return drawing(
+        title,
+        (WIDTH, height),
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img">',
-            f"<title>{escape(title)}</title>\n<style>{STYLE}{LOOKS}</style>\n{MARKER}",
-            f'<rect width="{WIDTH}" height="{height:g}" rx="8" fill="#f6f8fa"/>',
-            _text(MARGIN, MARGIN, [title]),
             *(frame.drawn() for frame in (every_host, planes, workers)),
             *_machines(settings, planes, workers),
             *_arrows_from_elsewhere(settings, top, every_host, planes),
             *_arrows_of_hosts(settings, every_host, planes, workers),
-            "</svg>\n",
-        ]
+        ],
+        LOOKS,
     )
 
 
@@ -148,20 +118,20 @@ def _among(settings: Settings, group: str) -> list[str]:
     return textwrap.wrap(", ".join(map(_words, used)), WIDE)
 
 
-def _planes_frame(settings: Settings, y: float) -> _Frame:
+def _planes_frame(settings: Settings, y: float) -> Frame:
     among = len(_among(settings, CONTROL_PLANES))
     height = LINE * (5 + (among + 1 if among else 0))
-    return _Frame(2 * MARGIN, y, WIDTH - 4 * MARGIN, height, CONTROL_PLANES, "frame inner")
+    return Frame(2 * MARGIN, y, WIDTH - 4 * MARGIN, height, CONTROL_PLANES, "frame inner")
 
 
-def _workers_frame(settings: Settings, y: float) -> _Frame:
+def _workers_frame(settings: Settings, y: float) -> Frame:
     height = LINE * (5 + len(_of_each_worker(settings)))
-    return _Frame(2 * MARGIN, y, WIDTH - 4 * MARGIN, height, WORKERS, "frame inner")
+    return Frame(2 * MARGIN, y, WIDTH - 4 * MARGIN, height, WORKERS, "frame inner")
 
 
-def _every_host_frame(settings: Settings, y: float, last: float) -> _Frame:
+def _every_host_frame(settings: Settings, y: float, last: float) -> Frame:
     height = last - y + LINE * (2.5 + len(_among(settings, EVERY_HOST)))
-    return _Frame(MARGIN, y, WIDTH - 2 * MARGIN, height, EVERY_HOST, "frame")
+    return Frame(MARGIN, y, WIDTH - 2 * MARGIN, height, EVERY_HOST, "frame")
 
 
 def _of_each_worker(settings: Settings) -> list[str]:
@@ -170,7 +140,7 @@ def _of_each_worker(settings: Settings) -> list[str]:
     return [line for port in used for line in (port.program, f"{port.target}:{port.number}")]
 
 
-def _machines(settings: Settings, planes: _Frame, workers: _Frame) -> Iterator[str]:
+def _machines(settings: Settings, planes: Frame, workers: Frame) -> Iterator[str]:
     for number, host in enumerate(settings.control_planes):
         yield _machine(host, planes, number, [])
     for number, host in enumerate(settings.workers):
@@ -180,22 +150,22 @@ def _machines(settings: Settings, planes: _Frame, workers: _Frame) -> Iterator[s
         yield _box(planes, number, ["cluster.vip", str(settings.cluster.vip.address), "on one of them"])
 
 
-def _machine(host: Host, frame: _Frame, number: int, more: list[str]) -> str:
+def _machine(host: Host, frame: Frame, number: int, more: list[str]) -> str:
     return _box(frame, number, [host.name, str(host.internal_ip), *more])
 
 
-def _middle(frame: _Frame, number: int) -> float:
+def _middle(frame: Frame, number: int) -> float:
     """The middle of a box in a frame."""
     return frame.x + BOX_GAP + number * (BOX_WIDTH + BOX_GAP) + BOX_WIDTH / 2
 
 
-def _box(frame: _Frame, number: int, lines: list[str]) -> str:
+def _box(frame: Frame, number: int, lines: list[str]) -> str:
     x, y = _middle(frame, number), frame.y + 1.5 * LINE
     size = f'x="{x - BOX_WIDTH / 2:g}" y="{y:g}" width="{BOX_WIDTH}" height="{(len(lines) + 0.5) * LINE:g}" rx="4"'
-    return f'<rect class="box" {size}/>{_text(x, y + LINE, lines, anchor="middle")}'
+    return f'<rect class="box" {size}/>{text(x, y + LINE, lines, anchor="middle")}'
 
 
-def _arrows_from_elsewhere(settings: Settings, top: float, every_host: _Frame, planes: _Frame) -> Iterator[str]:
+def _arrows_from_elsewhere(settings: Settings, top: float, every_host: Frame, planes: Frame) -> Iterator[str]:
     """Arrows of operators and people, down to the frame of the hosts that they reach."""
     bottom = top + 1.5 * LINE
     x_of_api, y_of_api = 520.0, planes.y
@@ -209,40 +179,27 @@ def _arrows_from_elsewhere(settings: Settings, top: float, every_host: _Frame, p
     )
     for name, left in ((OPERATOR, MARGIN), (PEOPLE, 480)):
         yield f'<rect class="box" x="{left}" y="{top:g}" width="380" height="{1.5 * LINE:g}" rx="4"/>'
-        yield _text(left + 190, top + LINE, [name], "lane", anchor="middle")
+        yield text(left + 190, top + LINE, [name], "lane", anchor="middle")
     for source, target, x, end in places:
-        yield _arrow(x, bottom, x, end)
-        yield _text(x + 6, bottom + LINE, _lines(settings, source, target, NARROW))
+        yield arrow(x, bottom, x, end)
+        yield text(x + 6, bottom + LINE, _lines(settings, source, target, NARROW))
 
 
-def _arrows_of_hosts(settings: Settings, every_host: _Frame, planes: _Frame, workers: _Frame) -> Iterator[str]:
+def _arrows_of_hosts(settings: Settings, every_host: Frame, planes: Frame, workers: Frame) -> Iterator[str]:
     """Arrows between control planes and workers, within each group, and to the sources."""
     between = planes.bottom + 1.5 * LINE
-    yield _arrow(180, workers.y, 180, planes.bottom)
-    yield _text(186, between, _lines(settings, EVERY_HOST, CONTROL_PLANES, MEDIUM))
-    yield _arrow(520, planes.bottom, 520, workers.y)
-    yield _text(526, between, _lines(settings, CONTROL_PLANES, EVERY_HOST, MEDIUM))
+    yield arrow(180, workers.y, 180, planes.bottom)
+    yield text(186, between, _lines(settings, EVERY_HOST, CONTROL_PLANES, MEDIUM))
+    yield arrow(520, planes.bottom, 520, workers.y)
+    yield text(526, between, _lines(settings, CONTROL_PLANES, EVERY_HOST, MEDIUM))
     for frame, group in ((planes, CONTROL_PLANES), (every_host, EVERY_HOST)):
         among = _among(settings, group)
         y = frame.bottom - LINE * (len(among) + 0.75)
         if among:
-            yield _arrow(frame.x + BOX_GAP, y, frame.x + frame.width - BOX_GAP, y, both=True)
-            yield _text(WIDTH / 2, y + LINE, among, anchor="middle")
+            yield arrow(frame.x + BOX_GAP, y, frame.x + frame.width - BOX_GAP, y, both=True)
+            yield text(WIDTH / 2, y + LINE, among, anchor="middle")
     below = every_host.bottom + 4 * LINE
-    yield _arrow(WIDTH / 2, every_host.bottom, WIDTH / 2, below)
-    yield _text(WIDTH / 2 + 6, every_host.bottom + 2 * LINE, _lines(settings, EVERY_HOST, OUTSIDE, MEDIUM))
+    yield arrow(WIDTH / 2, every_host.bottom, WIDTH / 2, below)
+    yield text(WIDTH / 2 + 6, every_host.bottom + 2 * LINE, _lines(settings, EVERY_HOST, OUTSIDE, MEDIUM))
     yield f'<rect class="box" x="{WIDTH / 2 - 190:g}" y="{below:g}" width="380" height="{1.5 * LINE:g}" rx="4"/>'
-    yield _text(WIDTH / 2, below + LINE, [OUTSIDE], "lane", anchor="middle")
-
-
-def _arrow(x: float, y: float, to_x: float, to_y: float, *, both: bool = False) -> str:
-    return f'<path class="edge{" both" * both}" d="M{x:g} {y:g}L{to_x:g} {to_y:g}"/>'
-
-
-def _text(x: float, y: float, lines: Iterable[str], look: str = "", anchor: str = "start") -> str:
-    """Lines below one another."""
-    kind = f' class="{look}"' if look else ""
-    return "".join(
-        f'<text{kind} x="{x:g}" y="{y + number * LINE:g}" text-anchor="{anchor}">{escape(line)}</text>'
-        for number, line in enumerate(lines)
-    )
+    yield text(WIDTH / 2, below + LINE, [OUTSIDE], "lane", anchor="middle")

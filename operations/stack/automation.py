@@ -14,7 +14,7 @@ from pulumi.automation import CommandError, LocalWorkspace, PulumiCommand, Stack
 from semver import VersionInfo
 
 from operations.stack.commands import StackCommands
-from problem import Problem, StepError
+from problem import StepError
 
 
 class _Program(PulumiCommand):
@@ -46,9 +46,7 @@ def workspace(directory: Path, environment: Mapping[str, str]) -> Iterator[Works
     with _only(environment):
         if not shutil.which("pulumi"):
             next_command = "make tools installs it"
-            raise StepError(
-                Problem("run pulumi", expected="the program pulumi", seen="none in PATH", next_command=next_command)
-            )
+            raise StepError("run pulumi", expected="the program pulumi", seen="none in PATH", next_command=next_command)
         yield Workspace(work_dir=str(directory), env_vars=dict(environment), pulumi_command=_Program())
 
 
@@ -63,17 +61,11 @@ def explained(step: str, found: Workspace, commands: StackCommands) -> Iterator[
         yield
     except StackNotFoundError as error:
         expected = f"the stack {commands.stack} in the backend"
-        raise StepError(Problem(step, expected=expected, seen=message(error), next_command=commands.create)) from error
+        raise StepError(step, expected=expected, seen=message(error), next_command=commands.create) from error
     except CommandError as error:
-        raise StepError(
-            Problem(
-                step,
-                expected="Pulumi to succeed",
-                seen=message(error),
-                next_command=command_after(error, found, commands)
-                or "remove the cause named above, then run the same command again",
-            )
-        ) from error
+        next_command = command_after(error, found, commands)
+        next_command = next_command or "remove the cause named above, then run the same command again"
+        raise StepError(step, expected="Pulumi to succeed", seen=message(error), next_command=next_command) from error
 
 
 def command_after(error: CommandError, found: Workspace, commands: StackCommands) -> str | None:

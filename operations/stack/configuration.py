@@ -17,7 +17,7 @@ from operations.stack._picture import picture
 from operations.stack._reference import reference
 from operations.stack._versions_page import versions_page
 from operations.stack.stack_schema import stack_schema
-from problem import Problem, StepError
+from problem import StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +67,8 @@ def _check(path: Path, text: str) -> None:
         return
     name = path.relative_to(REPOSITORY)
     raise StepError(
-        Problem(
-            f"check {name}",
-            expected="the text that follows from Makefile, components, operations and scripts",
-            seen="another one" if path.exists() else "no such file",
-            next_command=f"make configuration, and commit {name} with the change of the code",
-        )
+        f"check {name}",
+        expected="the text that follows from Makefile, components, operations and scripts",
+        seen="another one" if path.exists() else "no such file",
+        next_command=f"make configuration, and commit {name} with the change of the code",
     )

@@ -16,7 +16,7 @@ from components.yaml_text import yaml_text
 from local.paths import REPOSITORY
 from operations.stack._host_keys import HostKey, read_host_key
 from operations.stack.stack_schema import PREFIX
-from problem import Problem, StepError
+from problem import StepError
 
 STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not re.fullmatch(STACK_NAME, arguments.name):
         seen = "another character, or more than a hundred"
         expected = "a name of letters, digits, `-`, `_` and `.`"
-        raise StepError(Problem(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2"))
+        raise StepError(step, expected=expected, seen=seen, next_command="make new-stack NAME=staging2")
     _of_stack_init(path, step)
     print(INTRODUCTION)
     text = stack_file(answers(arguments.name))
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         parse_settings({key.removeprefix(PREFIX): value for key, value in config.items()})
     except SettingsError as error:
         next_command = "answer again: the same command"
-        raise StepError(Problem(step, expected="a valid stack", seen=str(error), next_command=next_command)) from error
+        raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
     kept = _of_stack_init(path, step)  # again: a person may have made the stack while the questions were answered
     _write(path, text + kept)
     print(f"\nWrote {path.name}. Next:")
@@ -71,7 +71,7 @@ def _of_stack_init(path: Path, step: str) -> str:
     text = path.read_text().rstrip("\n") + "\n" if path.exists() else ""
     if text and not LINES_OF_STACK_INIT.fullmatch(text):
         seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"
-        raise StepError(Problem(step, expected="a name that is free", seen=seen, next_command=next_command))
+        raise StepError(step, expected="a name that is free", seen=seen, next_command=next_command)
     return text
 
 
@@ -147,12 +147,10 @@ def _ask(question: str, default: str = "") -> str:
     except EOFError as error:
         next_command = "an empty line after the last host; nothing was written"
         raise StepError(
-            Problem(
-                "read the answers",
-                expected=f"an answer to `{question.strip()}`",
-                seen="the end of the input",
-                next_command=next_command,
-            )
+            "read the answers",
+            expected=f"an answer to `{question.strip()}`",
+            seen="the end of the input",
+            next_command=next_command,
         ) from error
     if not sys.stdin.isatty():
         print(answer)
@@ -204,10 +202,8 @@ def _refuse_if(problems: list[str], answer: str) -> None:
     if problems:
         next_command = "answer again; nothing was written"
         raise StepError(
-            Problem(
-                f"take `{answer}`",
-                expected="an answer that can be used",
-                seen="\n".join(problems),
-                next_command=next_command,
-            )
+            f"take `{answer}`",
+            expected="an answer that can be used",
+            seen="\n".join(problems),
+            next_command=next_command,
         )

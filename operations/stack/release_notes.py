@@ -7,7 +7,7 @@ import re
 import tomllib
 
 from local.paths import REPOSITORY
-from problem import Problem, StepError
+from problem import StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +24,10 @@ def run(arguments: argparse.Namespace) -> None:
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     if arguments.tag != f"v{version}":
         raise StepError(
-            Problem(
-                f"release {arguments.tag}",
-                expected=f"the tag v{version}, as pyproject.toml has the version",
-                seen=arguments.tag,
-                next_command=f"set version in pyproject.toml, or delete the tag: git tag --delete {arguments.tag}",
-            )
+            f"release {arguments.tag}",
+            expected=f"the tag v{version}, as pyproject.toml has the version",
+            seen=arguments.tag,
+            next_command=f"set version in pyproject.toml, or delete the tag: git tag --delete {arguments.tag}",
         )
     print(_notes(version))
 
@@ -43,10 +41,8 @@ def _notes(version: str) -> str:
     if section and section[1].strip():
         return section[1].strip()
     raise StepError(
-        Problem(
-            f"release v{version}",
-            expected=f"a section `## {version} - YYYY-MM-DD` of CHANGELOG.md that says something",
-            seen=", ".join(re.findall(r"^## (.+)", changelog, re.MULTILINE)),
-            next_command="rename the section Unreleased, and begin a new one above it",
-        )
+        f"release v{version}",
+        expected=f"a section `## {version} - YYYY-MM-DD` of CHANGELOG.md that says something",
+        seen=", ".join(re.findall(r"^## (.+)", changelog, re.MULTILINE)),
+        next_command="rename the section Unreleased, and begin a new one above it",
     )

@@ -28,7 +28,7 @@ from local.toolchain import environment as local_environment
 from operations.stack.automation import Workspace, explained, workspace
 from operations.stack.commands import StackCommands
 from operations.stack.stack_schema import PREFIX
-from problem import Problem, StepError
+from problem import StepError
 
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """Key and value by which an exported state marks a secret: pulumi/sdk go/common/resource/sig."""
@@ -67,9 +67,7 @@ class SelectedStack:
             return parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
         except (SettingsError, yaml.YAMLError, ValueError, OSError) as error:
             step, next_command = f"read {self.file.name}", "mend the stack file"
-            raise StepError(
-                Problem(step, expected="a valid stack", seen=str(error), next_command=next_command)
-            ) from error
+            raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
 
     def _config(self) -> dict[str, Any]:
         content = yaml.safe_load(self.file.read_text())
@@ -110,7 +108,7 @@ class SelectedStack:
                 f"read the output {name}",
                 f"{', '.join(outputs) or 'none'}, as the last update left them",
             )
-            raise StepError(Problem(step, expected=f"an output {name}", seen=seen, next_command=self.commands.up))
+            raise StepError(step, expected=f"an output {name}", seen=seen, next_command=self.commands.up)
         return outputs[name]
 
     def outputs(self) -> dict[str, Any]:
@@ -139,9 +137,7 @@ class SelectedStack:
             config = found.get_all_config(self.name)
         if PREFIX + name not in config:
             next_command = self.commands.set_secret(name)
-            raise StepError(
-                Problem(step, expected=f"{name} in {self.file.name}", seen="none", next_command=next_command)
-            )
+            raise StepError(step, expected=f"{name} in {self.file.name}", seen="none", next_command=next_command)
         return config[PREFIX + name].value
 
     @contextmanager
@@ -218,7 +214,7 @@ def selected_stack(name: str) -> SelectedStack:
     if is_local(name):
         if not generated.exists():
             expected, seen = "the stack of local machines", "none in this checkout"
-            raise StepError(Problem(step, expected=expected, seen=seen, next_command=commands_of(name).up))
+            raise StepError(step, expected=expected, seen=seen, next_command=commands_of(name).up)
         return SelectedStack(name, generated, local_environment())
     if not file.exists():
         files = sorted(path.name for path in REPOSITORY.glob("Pulumi.*.yaml"))
@@ -228,6 +224,6 @@ def selected_stack(name: str) -> SelectedStack:
         if near:
             next_command = f"the same command with STACK={near[0]}, or for a new stack: {next_command}"
         seen = ", ".join(files) or "none"
-        raise StepError(Problem(step, expected=f"a file {file.name}", seen=seen, next_command=next_command))
+        raise StepError(step, expected=f"a file {file.name}", seen=seen, next_command=next_command)
     path = os.pathsep.join([str(Path(sys.prefix) / "bin"), str(TOOL_CHAIN_BIN), os.environ["PATH"]])
     return SelectedStack(name, file, {**os.environ, "PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "true"})

@@ -7,7 +7,7 @@ import datetime as dt
 
 from components.review.support import NOTICE, near_end
 from components.settings.cluster import Cluster
-from problem import Problem, StepError
+from problem import StepError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,9 @@ def run(arguments: argparse.Namespace) -> None:
     end = near_end(version, arguments.today or dt.datetime.now(tz=dt.UTC).date())
     if end:
         raise StepError(
-            Problem(
-                f"default version {version}",
-                expected=f"patches for more than {NOTICE.days} days",
-                seen=end,
-                next_command="make e2e with a newer version, and raise the default in components/settings/cluster.py",
-            )
+            f"default version {version}",
+            expected=f"patches for more than {NOTICE.days} days",
+            seen=end,
+            next_command="make e2e with a newer version, and raise the default in components/settings/cluster.py",
         )
     print(f"The default version {version} has patches for more than {NOTICE.days} days.")

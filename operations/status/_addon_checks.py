@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pulumi
 
 from components.addons import Addon, addons_of
-from components.addons.sent import WAITS
+from components.addons.registered import WAITS
 from components.settings import Settings
 from operations.stack.commands import StackCommands
 from operations.status._cluster_state import ClusterState

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.addons.dashboard import METRICS_SCRAPER
 from components.addons.dashboard import NAMESPACE as DASHBOARD
 from operations.access.api import Api, ApiError, Json, RevokedError
 from problem import Problem, StepError
@@ -21,7 +20,6 @@ class ClusterState:
 
     Attributes:
         scraper_failure: what the API server says when it cannot reach the dashboard's metrics scraper.
-        scraper_node: where the scraper runs.
         dns_failures: errors of the API server for Ready pods of CoreDNS, by their nodes; empty for a pod that answers.
         kube_proxy: its configuration; empty where its ConfigMap holds none.
         refusals: requests that were refused or not answered, as problems.
@@ -38,7 +36,6 @@ class ClusterState:
     bindings: list[Json] | None = None
     kube_proxy: str | None = None
     scraper_failure: str = ""
-    scraper_node: str = ""
     dns_failures: Mapping[str, list[str]] = field(default_factory=dict)
     refusals: list[Problem] = field(default_factory=list)
 
@@ -77,7 +74,6 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         bindings=items(f"{rbac}/rolebindings"),
         kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,
         scraper_failure=scraper_failure,
-        scraper_node=next((pod["spec"]["nodeName"] for pod in _running(pods, "app", METRICS_SCRAPER)), ""),
         dns_failures=_dns_failures(api, pods),
         refusals=refusals,
     )
@@ -85,23 +81,16 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
 
 def _dns_failures(api: Api, pods: list[Json] | None) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    ready = [pod for pod in _running(pods, "k8s-app", "kube-dns") if _is_ready(pod)]
-    for pod in ready:
+    for pod in filter(_is_ready_dns, pods or []):
         path = f"/api/v1/namespaces/kube-system/pods/http:{pod['metadata']['name']}:8080/proxy/health"
         found.setdefault(pod["spec"]["nodeName"], []).append(_failure(api, path))
     return found
 
 
-def _running(pods: list[Json] | None, label: str, value: str) -> list[Json]:
-    return [
-        pod
-        for pod in pods or []
-        if (pod["metadata"].get("labels") or {}).get(label) == value and pod["status"].get("phase") == "Running"
-    ]
-
-
-def _is_ready(pod: Json) -> bool:
-    return all(each.get("ready") for each in pod["status"].get("containerStatuses") or [{}])
+def _is_ready_dns(pod: Json) -> bool:
+    is_dns = (pod["metadata"].get("labels") or {}).get("k8s-app") == "kube-dns"
+    containers = pod["status"].get("containerStatuses") or [{}]
+    return is_dns and pod["status"].get("phase") == "Running" and all(each.get("ready") for each in containers)
 
 
 def _failure(api: Api, path: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from components.host_files import api_server, load_balancer, vip
 from components.settings import Host, Settings
+from components.settings.backup import STATE
 from operations.stack.commands import StackCommands
 from problem import Problem
-
-STATE = "/var/lib/pulumi-kubeadm"
 
 MARKS_OF_EVERY_NODE = (
     "owner",
@@ -35,10 +35,10 @@ MARKS_OF_CONTROL_PLANE = (
     "drain-timeout-seconds",
 )
 MARKS_BESIDE_FILES = {
-    "load-balancer-runs-with": "/etc/haproxy/kubernetes-api.cfg",
-    "vip-runs-with": "/etc/keepalived/kubernetes-vip.conf",
+    "load-balancer-runs-with": load_balancer.CONFIGURATION,
+    "vip-runs-with": vip.CONFIGURATION,
     "network-manager-reads": "/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf",
-    "encryption": "/etc/kubernetes/api-server/encryption.yaml",
+    "encryption": api_server.ENCRYPTION,
 }
 """Marks of what some hosts have, by the settings of the last update, and the file that each host has which has that."""
 EXCUSED_MARKS = {

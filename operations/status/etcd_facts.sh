@@ -4,8 +4,8 @@
 
 first_line_of() { head --lines 1 "$1" 2>/dev/null || true; } # a mark that is gone is a fact of the host
 
-# newest_bundle: of this machine: others, also of clusters with the same name, may share the directory. Before the first bundle,
-# and on a machine that no update with bundles was on, there is none. lib/bundle.sh gives the names.
+# newest_bundle: of this machine: others, also of clusters with the same name, may share the directory. Before the first
+# bundle, and on a machine that no update with bundles was on, there is none. lib/bundle.sh gives the names.
 newest_bundle() {
   local directory whose day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
   directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
@@ -19,7 +19,8 @@ newest_bundle() {
 LOOKED=0
 BUNDLE=$(newest_bundle) || LOOKED=$? # a directory that was deleted has none
 
-ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true # then no members are listed, which is said
+# Without its container no members are listed, which is said.
+ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true
 
 etcdctl() {
   local pki=/etc/kubernetes/pki/etcd
@@ -27,8 +28,8 @@ etcdctl() {
     --key "$pki/server.key" --endpoints https://127.0.0.1:2379 "$@" 2>&1
 }
 
-# secret_writers: NAME=COUNT of each key that Secrets are written with, as lib/encryption.sh of the scripts has them; where the stack
-# encrypts, or did. Their values are in a pipe only.
+# secret_writers: NAME=COUNT of each key that Secrets are written with, as lib/encryption.sh of the scripts has them; where the
+# stack encrypts, or did. Their values are in a pipe only.
 secret_writers() {
   [[ -e /etc/kubernetes/api-server/encryption.yaml || -e $STATE/encryption ]] || return 0
   etcdctl get /registry/secrets/ --prefix --write-out fields |
@@ -59,7 +60,8 @@ if [[ -e $STATE/initialized ]]; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
   if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
-  if MEMBERS=$(etcdctl member list) && STATUS=$(etcdctl endpoint status --write-out fields) && ALARMS=$(etcdctl alarm list); then
+  if MEMBERS=$(etcdctl member list) && STATUS=$(etcdctl endpoint status --write-out fields) &&
+    ALARMS=$(etcdctl alarm list); then
     fact etcd_members "$(members "$MEMBERS")"
     fact etcd_status "$(sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p' <<<"$STATUS")"
     fact etcd_alarms "$(grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' <<<"$ALARMS" | sort --unique)"

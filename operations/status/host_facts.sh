@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Prints what `make status` wants to know of a host, one fact a line: name, tab, value. Changes nothing.
-# The caller sets PAUSE_IMAGE; MARKS to the names of the marks of a node of this role, and PORTS to ADDRESS:PORT of what this host
-# has to reach, between blanks.
+# The caller sets PAUSE_IMAGE; MARKS to the names of the marks of a node of this role, and PORTS to ADDRESS:PORT of what this
+# host has to reach, between blanks.
 
 RECENT='15 minutes ago'
 ANSWER_SECONDS=10
@@ -79,17 +79,21 @@ fact containerd "$(output_of systemctl is-active containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(output_of systemctl is-active kubelet)"
 fact cri "$(said_by serves crictl info)"
-fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages /etc/containerd/config.toml || true)" # no such line, or no file, is well
-fact pause_configured "$(output_of containerd config dump | sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
+fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages \
+  /etc/containerd/config.toml || true)" # no such line, or no file, is well
+fact pause_configured "$(output_of containerd config dump |
+  sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
 fact pause_present "$(said_by yes crictl inspecti --quiet "$PAUSE_IMAGE")"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
-fact stop_timeout "$(output_of busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
+fact stop_timeout "$(output_of busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+  org.freedesktop.systemd1.Manager DefaultTimeoutStopUSec)"
 fact conntrack_max "$(output_of sysctl --values net.netfilter.nf_conntrack_max)"
 fact joined "$(is_there /etc/kubernetes/kubelet.conf)"
 fact marks_gone "$(gone_marks)"
 fact cluster_data "$(is_there /var/lib/etcd/member)"
 fact files_gone "$(gone_files)"
-fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp 'unauthorized|expired|invalid for this cluster' \
+fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp \
+  'unauthorized|expired|invalid for this cluster' \
   /var/log/pulumi-kubeadm/*join* | tail --lines 1 || true)" # a host that never tried has no log
 wait

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components.settings import Host, Settings
@@ -13,6 +12,7 @@ from components.steps.step import StepName
 from operations.access.api import Api
 from operations.access.kubeconfig_file import path_of
 from operations.access.servers import answering_kubeconfig
+from operations.hosts.ssh import on_each
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import SelectedStack, selected_stack
 from operations.status._addon_checks import addon_problems
@@ -26,8 +26,6 @@ from operations.status._pod_network_checks import pod_network_problems
 from operations.status._port_checks import port_problems
 from operations.status._workload_checks import workload_problems
 from problem import Problem, StepError, printable
-
-CONNECTIONS_AT_ONCE = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,12 +51,10 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"\n{problem}")
     if problems:
         raise StepError(
-            Problem(
-                f"status of {stack.name}",
-                expected="no problem",
-                seen=f"{len(problems)} problem(s), all of them above",
-                next_command=f"start with the first one, then {stack.commands.status}",
-            )
+            f"status of {stack.name}",
+            expected="no problem",
+            seen=f"{len(problems)} problem(s), all of them above",
+            next_command=f"start with the first one, then {stack.commands.status}",
         )
     print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
 
@@ -72,12 +68,7 @@ def _cluster(
         state = cluster_state(Api.of(content, stack.commands), with_dashboard=settings.dashboard.has_node_port)
     except (OSError, UnicodeDecodeError) as error:
         raise StepError(
-            Problem(
-                "read the kubeconfig",
-                expected=f"the file {kubeconfig}",
-                seen=str(error),
-                next_command="KUBECONFIG=FILE",
-            )
+            "read the kubeconfig", expected=f"the file {kubeconfig}", seen=str(error), next_command="KUBECONFIG=FILE"
         ) from error
     except StepError as error:
         return ClusterState(), [error.problem]
@@ -117,23 +108,14 @@ def _hosts(
     """Problems of each host, and last those between hosts, which need the facts of all."""
     names = None if state.nodes is None else {node["metadata"]["name"] for node in state.nodes}
     facts = {}
-    with ThreadPoolExecutor(CONNECTIONS_AT_ONCE) as pool:
-        found = pool.map(lambda host: _facts(host, settings, were_nodes), hosts)
-        for host, answer in zip(hosts, found, strict=True):
-            if isinstance(answer, Problem):
-                yield answer
-                continue
-            facts[host.name] = answer
-            is_node = None if names is None else host.name in names
-            yield from host_problems(host, settings, answer, commands, is_node=is_node, were_nodes=were_nodes)
+    for host, answer in on_each(hosts, lambda host: facts_of(host, settings, were_nodes)):
+        if isinstance(answer, Problem):
+            yield answer
+            continue
+        facts[host.name] = answer
+        is_node = None if names is None else host.name in names
+        yield from host_problems(host, settings, answer, commands, is_node=is_node, were_nodes=were_nodes)
     yield from port_problems(settings, facts, commands)
-
-
-def _facts(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> dict[str, str] | Problem:
-    try:
-        return facts_of(host, settings, were_nodes)
-    except StepError as error:
-        return error.problem
 
 
 def _summary(state: ClusterState) -> str:

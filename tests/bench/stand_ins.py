@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.debian import install_packages
+from tests.unit.support.listening import wait_until_listening
 
 NETWORK = "10.200.0.0/16"
 SSHD = "/usr/sbin/sshd"
@@ -71,7 +72,7 @@ def stand_ins(*, step_seconds: float = 0) -> Iterator[StandIns]:
         configuration.write_text(_server_configuration(directory, step_seconds))
         with subprocess.Popen([*inside, SSHD, "-D", "-f", configuration, "-E", log]) as process:
             try:
-                _wait_until_listening(process, log)
+                wait_until_listening(process, log)
                 host_key = " ".join((directory / "host.pub").read_text().split()[:2])
                 with _agent(directory / "agent", directory / "login") as agent:
                     yield StandIns(inside, directory / "login", agent, host_key, log)
@@ -131,15 +132,6 @@ def _server_configuration(directory: Path, step_seconds: float) -> str:
         "UsePAM no",
     )
     return "".join(f"{line}\n" for line in lines)
-
-
-def _wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not (log.exists() and "Server listening" in log.read_text()):
-        logged = log.read_text() if log.exists() else ""
-        assert process.poll() is None, logged
-        assert time.monotonic() < deadline, logged
-        time.sleep(0.05)
 
 
 def _write_answers(directory: Path) -> None:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.unit.support.listening import listening
+from tests.unit.support.listening import listening, wait_until_listening
 
 SSHD = "/usr/sbin/sshd"
-START_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -83,19 +82,11 @@ def machine(directory: Path) -> Iterator[Machine]:
         Path("/run/sshd").mkdir(exist_ok=True)
     with subprocess.Popen([SSHD, "-D", "-f", configuration, "-E", log]) as process:
         try:
-            _wait_until_listening(process, log)
+            wait_until_listening(process, log)
             host_key = " ".join((directory / "host.pub").read_text().split()[:2])
             yield Machine(port, process.pid, (directory / "login").read_text(), host_key)
         finally:
             process.terminate()
-
-
-def _wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not (log.exists() and "Server listening" in log.read_text()):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def closed_port() -> int:

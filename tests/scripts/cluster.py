@@ -92,6 +92,9 @@ esac
 
 SNAPSHOTS = f"{STATE}/etcd-snapshots"
 OWNER = "0123456789abcdef"
+KEY = "c0ffee" + 58 * "0"
+TOKEN = "abcdef.0123456789abcdef"  # noqa: S105 (of no cluster)
+"""The key of the certificates, and the token, with which a control plane is invited."""
 SAVES = (
     f'{ETCD}case "$*" in\n*"snapshot save"*) [[ ! -e $ROOT/silent ]] || exit 1\necho "snapshot" >"${{!#}}" ;;\n'
     '*"etcdutl snapshot status"*) [[ ! -e $ROOT/corrupt ]] ;;\nesac'
@@ -119,3 +122,18 @@ def calls_in_order(machine: Machine, *beginnings: str) -> bool:
 def let_seal(machine: Machine) -> None:
     """Give a machine the certificate of SEALING_KEY, as `prepare` does."""
     machine.write(RECIPIENT, SEALING_KEY.certificate)
+
+
+def member(number: int, *, learns: bool = False, is_started: bool = True) -> str:
+    """A line of `etcdctl member list`: of node2, for one, whose ID is b2."""
+    identity, address = f"{'abcd'[number - 1]}{number}", f"192.0.2.{10 + number}"
+    name, state, client = (
+        (f"node{number}", "started", f"https://{address}:2379") if is_started else ("", "unstarted", "")
+    )
+    return f"{identity}, {state}, {name}, https://{address}:2380, {client}, {str(learns).lower()}\n"
+
+
+def position(calls: list[str], part: str) -> int:
+    """Where the only call with this part stands."""
+    (found,) = [number for number, call in enumerate(calls) if part in call]
+    return found

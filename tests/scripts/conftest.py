@@ -71,3 +71,40 @@ def saved(running: Machine) -> Machine:
     running.write(f"{STATE}/owner", OWNER)
     running.stub("crictl", SAVES)
     return running
+
+
+@pytest.fixture
+def sound(machine: Machine) -> Machine:
+    """A machine on which everything is as it has to be."""
+    machine.write("/proc/meminfo", "MemTotal:        2097152 kB\nMemFree: 1 kB\n")
+    machine.path("/var").mkdir(exist_ok=True)
+    machine.path("/run/systemd/system").mkdir(parents=True)
+    machine.write("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n")
+    machine.stub("nproc", "echo 2")
+    machine.stub(
+        "df", 'case "$*" in\n*avail\\ --block*) printf "Avail\\n 9000\\n" ;;\n*) printf "I F\\n 1 60000\\n" ;;\nesac'
+    )
+    machine.stub("stat", "echo cgroup2fs")
+    machine.stub("apt-get")
+    machine.stub("hostname", "echo 192.0.2.11")
+    machine.stub("dpkg-query", "exit 1")
+    machine.stub("apt-cache", 'echo "  Candidate: 1.7.24~ds1-6"')
+    machine.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
+    machine.stub("systemctl", "exit 3")
+    machine.write("/etc/resolv.conf", "search example.com\nnameserver 192.0.2.53\n")
+    return machine
+
+
+@pytest.fixture
+def worker(machine: Machine) -> Machine:
+    """A prepared host whose kubeadm works, and a control plane that lets it in."""
+    machine.stub(
+        "kubeadm",
+        'case "$1 $2" in\n"join --config") touch "$ROOT/etc/kubernetes/kubelet.conf" "$ROOT/joined" ;;\n'
+        'reset*) rm -f "$ROOT/joined" "$ROOT/etc/kubernetes/kubelet.conf" ;;\nesac',
+    )
+    machine.stub("kubectl", f"[[ -e $ROOT/joined ]] || exit 1\n{NODE_IS_READY}")
+    machine.stub("curl", "printf 200")
+    machine.stub("crictl")
+    machine.stub("systemctl")
+    return machine

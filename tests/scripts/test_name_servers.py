@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.scripts.machine import Machine
-from tests.scripts.test_prepare_machine import MACHINE_VALUES, sound
-
-__all__ = ["sound"]
+from tests.scripts.preparation import MACHINE_VALUES
 
 RESOLVED = "/run/systemd/resolve/resolv.conf"
 OWN = "/etc/pods/resolv.conf"

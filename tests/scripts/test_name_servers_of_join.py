@@ -8,9 +8,6 @@ import pytest
 
 from tests.scripts.cluster import DISCOVERY, STATE, VALUES, kubeadm_calls
 from tests.scripts.machine import Machine
-from tests.scripts.test_cluster_steps import worker
-
-__all__ = ["worker"]
 
 RESOLVED = "/run/systemd/resolve/resolv.conf"
 NAMES_NONE = "expected name servers for pods in"

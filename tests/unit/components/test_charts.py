@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 
 from components.addons import charts, fetching, helm, manifests
 from components.objects.namespaces import namespaces
-from components.review.addons import refuse_wrong_addons, warn_of_hooks
+from components.review.addons import hook_warnings, refuse_wrong_addons
 from components.settings import Settings
 from components.settings.stack_file import SettingsError, parse_settings
 from operations.images._image_list import StackImage, stack_images
@@ -182,15 +181,12 @@ def test_a_chart_may_be_in_the_namespace_of_a_manifest(directory: Path, names: t
     refuse_wrong_addons(parse_settings(stack | {"addons": {name: addons[name] for name in names}}))
 
 
-def test_hooks_of_a_removal_are_left_out_with_a_warning(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hooks_of_a_removal_are_left_out_with_a_warning(directory: Path) -> None:
     """What they clean up a person has to."""
-    warnings: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     parsed = parse_settings(with_chart(full(directory), directory, hooks=["pre-delete"]))
     refuse_wrong_addons(parsed)
-    warn_of_hooks(parsed)
-    (warning,) = warnings
-    assert "Job:db/hook (pre-delete)" in warning
+    (warning,) = hook_warnings(parsed)
+    assert "Job:db/hook (pre-delete)" in str(warning)
     assert "Job:db/hook" not in {manifests.object_name(each) for each in charts.chart_objects("db", parsed)}
 
 

@@ -1,37 +1,21 @@
-"""The plan in words, and changes that a running cluster cannot follow."""
+"""The plan in words."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import datetime as dt
-import re
 from pathlib import Path
 
 import pytest
 
-from components.review.expiry import expiry_warning
-from components.review.parallelism import slot_warning
 from components.steps import of_every_host
 from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import KUBECONFIG_OWNER, PROVIDER
 from components.steps.step import StepName
 from tests.unit.support import recording
-from tests.unit.support.planning import impossible, planned, state_of, wanted_by
+from tests.unit.support.planning import planned, state_of
 from tests.unit.support.recording import record, stack_of
 from tests.unit.support.stacks import KEY, Stack
-
-
-@pytest.fixture(scope="module")
-def last(directory: Path) -> LastUpdate:
-    """One control plane and two workers of 1.35.4."""
-    return state_of(record(stack_of(directory, "node2", "node3", version="1.35.4"), preview=False))
-
-
-@pytest.fixture
-def stack(directory: Path) -> Stack:
-    """The same stack file."""
-    return stack_of(directory, "node2", "node3", version="1.35.4")
 
 
 def test_a_new_cluster_is_told_host_by_host(stack: Stack) -> None:
@@ -212,140 +196,11 @@ def test_settings_that_only_verify_a_node_are_in_the_plan(stack: Stack, last: La
     ]
 
 
-@pytest.mark.parametrize(
-    ("version", "problem"),
-    [
-        ("1.35.5", None),
-        ("1.36.3", None),
-        ("1.37.0", "one minor version at a time, found 1.37.0, the cluster has 1.35.4; go to 1.36.x, then to 1.37.0"),
-        ("1.34.9", "kubeadm cannot go back from 1.35.4 to 1.34.9"),
-        ("1.35.3", "kubeadm cannot go back from 1.35.4 to 1.35.3"),
-    ],
-)
-def test_a_version_that_kubeadm_cannot_reach_is_refused(
-    stack: Stack, last: LastUpdate, version: str, problem: str | None
-) -> None:
-    """With the steps that lead there."""
-    stack["cluster"]["kubernetesVersion"] = version
-    found = impossible(stack, last)
-    assert (problem is None) == (found == [])
-    assert all(problem in each for each in found if problem)
-    assert impossible(stack, LastUpdate()) == []
-
-
-def test_an_upgrade_past_a_flag_that_the_cluster_still_has_is_refused(directory: Path) -> None:
-    """kubeadm would start the new API server with it, whatever the stack file says."""
-    stack = stack_of(directory, version="1.32.9")
-    flag = [{"name": "cloud-config", "value": "/etc/cloud"}]
-    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": flag}}
-    before = state_of(record(stack, preview=False))
-    assert impossible(stack, before) == []
-    stack["cluster"] |= {"kubernetesVersion": "1.33.5", "clusterConfiguration": {}}
-    (problem,) = impossible(stack, before)
-    assert "still has --cloud-config in apiServer.extraArgs, which 1.33.5 does not know" in problem
-    assert "remove the flag with version 1.32.9" in problem
-
-
-@pytest.mark.parametrize(
-    ("configuration", "path"),
-    [
-        ({"featureGates": {"Old": True}}, "featureGates"),
-        (
-            {"scheduler": {"extraArgs": [{"name": "feature-gates", "value": "Kept=true,Old=false"}]}},
-            "scheduler.extraArgs",
-        ),
-    ],
-)
-def test_an_upgrade_past_a_feature_gate_that_goes_with_it_is_refused(
-    directory: Path, configuration: Stack, path: str
-) -> None:
-    """The edit would come after the program of the next minor, which may not know the gate."""
-    stack = stack_of(directory, version="1.35.4")
-    stack["cluster"]["clusterConfiguration"] = configuration
-    before = state_of(record(stack, preview=False))
-    kept = [{"name": "feature-gates", "value": "Kept=true"}]
-    stack["cluster"]["clusterConfiguration"] = (
-        {"scheduler": {"extraArgs": kept}} if "scheduler" in configuration else {}
-    )
-    assert impossible(stack, before) == []
-    stack["cluster"]["kubernetesVersion"] = "1.36.3"
-    (problem,) = impossible(stack, before)
-    assert f"still has the feature gate Old in {path}, with which kubeadm upgrades; remove the gate with" in problem
-    stack["cluster"]["clusterConfiguration"] = configuration
-    assert impossible(stack, before) == [], "a gate that stays may be one that the next version knows"
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "paths"),
-    [
-        ("controlPlaneEndpoint", "api.example.com:6443", ["cluster.controlPlaneEndpoint"]),
-        ("networking", {"podSubnet": "10.1.0.0/16"}, ["cluster.networking"]),
-        ("name", "other", ["cluster.name", "cluster.controlPlaneEndpoint"]),
-    ],
-)
-def test_what_kubeadm_writes_once_cannot_be_changed(
-    stack: Stack, last: LastUpdate, key: str, value: object, paths: list[str]
-) -> None:
-    """Said in the preview, and not by a cluster that fell apart. An endpoint by default has the cluster's name."""
-    stack["cluster"][key] = value
-    found = impossible(stack, last)
-    assert [re.split("[: ]", problem)[0] for problem in found] == paths
-    assert all("cannot be changed once the cluster exists" in problem for problem in found)
-
-
-def test_a_node_keeps_its_address(stack: Stack, last: LastUpdate) -> None:
-    """What kubelet, certificates and etcd were told, nobody tells them again; where SSH answers is no part of it."""
-    stack["hosts"]["node2"]["nodeIp"] = "10.0.0.2"
-    stack["hosts"]["node3"] |= {"address": "192.0.2.99", "nodeIp": stack["hosts"]["node3"]["address"]}
-    (problem,) = impossible(stack, last)
-    assert problem.startswith(
-        "hosts.node2.nodeIp: a node keeps its address in the cluster, found 10.0.0.2, the node has"
-    )
-    assert "delete the line of node2" in problem
-    stack["hosts"]["node1"]["address"] = "192.0.2.98"
-    assert impossible(stack, last)[0].startswith("hosts.node1.address: a node keeps its address")
-    del stack["hosts"]["node2"]["nodeIp"]
-    stack["hosts"]["node2"] |= {"gone": True, "address": "192.0.2.97"}
-    assert len(impossible(stack, last)) == 1, "a machine that is gone has no address any more"
-
-
-def test_a_node_is_not_renamed(stack: Stack, last: LastUpdate) -> None:
-    """It would be joined under its new name and then reset under the old one."""
-    stack["hosts"]["node9"] = stack["hosts"].pop("node2")
-    (problem,) = impossible(stack, last)
-    assert problem.startswith("hosts.node9.address: 192.0.2.12 is node node2 of this cluster")
-    gone = dataclasses.replace(
-        last, steps={key: each for key, each in last.steps.items() if key != ("node2", StepName.MEMBERSHIP)}
-    )
-    assert impossible(stack, gone) == [], "the machine of a node that was declared gone is free"
-
-
 def test_no_secret_is_in_the_plan(stack: Stack, last: LastUpdate) -> None:
     """What the state holds of the join is not repeated."""
     stack["cluster"]["kubernetesVersion"] = "1.36.3"
     assert recording.TOKEN not in "\n".join(planned(stack, last))
     assert recording.TOKEN in last.steps["node2", StepName.JOIN].stdin
-
-
-@pytest.mark.parametrize(("day", "warned"), [("2099-11-02", False), ("2099-11-03", True), ("2100-06-01", True)])
-def test_certificates_that_expire_within_sixty_days_are_warned_of(
-    stack: Stack, last: LastUpdate, day: str, warned: bool
-) -> None:
-    """With the setting that renews them; the update that renews them warns no more."""
-    today = dt.date.fromisoformat(day)
-    warning = expiry_warning(wanted_by(stack, last), today)
-    assert (warning is not None) == warned
-    assert warning is None or "apiserver on 2100-01-01\n" in warning
-    assert warning is None or "cluster.certificateGeneration from 0 to 1" in warning
-    stack["cluster"]["certificateGeneration"] = 1
-    assert expiry_warning(wanted_by(stack, last), today) is None
-
-
-def test_a_kubeconfig_that_expires_before_what_an_upgrade_renewed_is_warned_of(stack: Stack, last: LastUpdate) -> None:
-    """The state keeps the old one, which opens the API no longer."""
-    warning = expiry_warning(wanted_by(stack, last), dt.date(2100, 12, 1))
-    assert warning is not None
-    assert "the stack's kubeconfig on 2101-01-01" in warning
 
 
 def test_a_renewal_replaces_the_kubeconfig(stack: Stack, last: LastUpdate) -> None:
@@ -374,19 +229,6 @@ def test_another_version_of_the_scripts_is_announced_once_for_all_hosts(
     assert planned(stack, last) == [
         "node1, node2, node3: get the scripts of another version of this project; preparation runs again"
     ]
-
-
-@pytest.mark.parametrize(("slots", "warned"), [(None, False), (3, False), (2, True)])
-def test_more_hosts_than_the_engine_has_slots_are_warned_of(stack: Stack, slots: int | None, warned: bool) -> None:
-    """With the option that gives each host one; an update that changes no host warns of nothing."""
-    warning = slot_warning(wanted_by(stack, LastUpdate()), slots)
-    assert (warning is not None) == warned
-    assert warning is None or "Next: pulumi up --parallel 3, or PULUMI_PARALLEL=3" in str(warning)
-
-
-def test_hosts_that_do_not_change_need_no_slots(stack: Stack, last: LastUpdate) -> None:
-    """A stack of a hundred hosts has its plan alone in a preview that changes one."""
-    assert slot_warning(wanted_by(stack, last), 1) is None
 
 
 def test_labels_that_change_are_in_the_plan(stack: Stack, last: LastUpdate) -> None:

@@ -13,10 +13,9 @@ import yaml
 
 from components.settings import Settings
 from components.settings._patterns import WORDS
-from components.settings.known_hosts import known_host_key
 from components.settings.stack_file import SECTIONS, SettingsError, load_settings, parse_settings
 from local.paths import REPOSITORY
-from tests.unit.support.stacks import KEY, Stack, full, only_problem, problems, smallest, with_workers
+from tests.unit.support.stacks import full, only_problem, problems, smallest, with_workers
 
 
 def test_the_smallest_stack_needs_a_name_and_one_control_plane() -> None:
@@ -66,67 +65,6 @@ def test_contradictions_are_reported_at_once_too() -> None:
 def test_no_hosts_at_all_are_refused() -> None:
     """An empty mapping is not the same as a missing one."""
     assert "found none" in only_problem({**smallest(), "hosts": {}})
-
-
-def test_two_hosts_with_the_same_node_ip_are_refused() -> None:
-    """Their SSH addresses may differ all the same."""
-    stack = with_workers("node2", "node3")
-    for name in ("node2", "node3"):
-        stack["hosts"][name]["nodeIp"] = "198.51.100.7"
-    assert only_problem(stack) == "hosts.node3.nodeIp: 198.51.100.7 is the address of node2"
-
-
-def test_pod_and_service_networks_that_overlap_are_refused() -> None:
-    """The first address of each is not all there is."""
-    stack = smallest()
-    stack["cluster"]["networking"] = {"podSubnet": "10.96.0.0/16", "serviceSubnet": "10.96.128.0/20"}
-    assert only_problem(stack).endswith("podSubnet 10.96.0.0/16 overlaps serviceSubnet 10.96.128.0/20")
-
-
-@pytest.mark.parametrize(("network", "subnet"), [("podSubnet", "192.0.2.0/24"), ("serviceSubnet", "192.0.0.0/16")])
-def test_a_host_in_the_pod_or_service_network_is_refused(network: str, subnet: str) -> None:
-    """Its packets would never leave the node."""
-    stack = smallest()
-    stack["cluster"]["networking"] = {network: subnet}
-    expected = f"hosts.node1: its address 192.0.2.11 lies in cluster.networking.{network} {subnet}"
-    assert only_problem(stack) == expected
-
-
-def test_a_host_without_a_host_key_is_refused_with_the_command_that_reads_it() -> None:
-    """No machine is trusted on first use."""
-    stack = with_workers("node2")
-    del stack["hosts"]["node2"]["hostKey"]
-    problem = only_problem(stack)
-    assert problem.startswith("hosts.node2.hostKey: missing")
-    assert "ssh-keyscan -t ed25519 -p 22 192.0.2.12" in problem
-
-
-def test_a_known_hosts_file_stands_for_a_missing_host_key(tmp_path: Path) -> None:
-    """Only for a host that it has a line for."""
-    known_hosts = tmp_path / "known_hosts"
-    known_hosts.write_text(f"192.0.2.12 {KEY}12\n")
-    stack = with_workers("node2")
-    del stack["hosts"]["node2"]["hostKey"]
-    stack["ssh"] = {"knownHostsFile": str(tmp_path / "known_hosts")}
-    assert problems(stack) == []
-    known_hosts.write_text(f"192.0.2.1 {KEY}12\n")
-    assert only_problem(stack).startswith(f"hosts.node2.hostKey: missing, and {known_hosts} has no line for 192.0.2.12")
-
-
-@pytest.mark.parametrize("names", ["192.0.2.12", "*", "|1|c2FsdA==|aGFzaA==", "other.example.com"])
-def test_a_revoked_host_key_is_refused(tmp_path: Path, names: str) -> None:
-    """As sshd(8) says: never to be accepted, whichever host shows it."""
-    known_hosts = tmp_path / "known_hosts"
-    known_hosts.write_text(f"192.0.2.12 {KEY}12 old\n@revoked {names}\t{KEY}12 stolen\n")
-    stack = with_workers("node2") | {"ssh": {"knownHostsFile": str(known_hosts)}}
-    expected = f"hosts.node2.hostKey: {known_hosts} marks it as revoked, found '{KEY}12'"
-    assert only_problem(stack) == expected
-    del stack["hosts"]["node2"]["hostKey"]
-    assert only_problem(stack).startswith("hosts.node2.hostKey: missing, and ")
-    known_hosts.write_text(f"{known_hosts.read_text()}192.0.2.12 {KEY}13\n")
-    assert known_host_key(known_hosts, "192.0.2.12", 22) == f"{KEY}13"
-    stack["ssh"]["bastion"] = {"address": "192.0.2.1", "hostKey": f"{KEY}12"}
-    assert only_problem(stack).startswith("ssh.bastion.hostKey: ")
 
 
 @pytest.mark.parametrize("name", ["missing", "x" * 5000, "nul\0"])
@@ -291,131 +229,12 @@ def test_the_engine_says_which_sections_are_encrypted() -> None:
         load_settings()
 
 
-def test_what_has_a_setting_of_its_own_is_refused_in_documents_of_kubeadm() -> None:
-    """Two places for one thing would sooner or later disagree."""
-    stack = smallest()
-    stack["cluster"]["clusterConfiguration"] = {"networking": {"podSubnet": "10.1.0.0/16"}}
-    assert "networking is not set here, use cluster.networking" in only_problem(stack)
-
-
-def test_a_node_ip_that_is_the_address_of_another_host_is_refused() -> None:
-    """A slip of copying."""
-    stack = with_workers("node2")
-    stack["hosts"]["node2"]["nodeIp"] = "192.0.2.11"
-    assert "hosts.node2.nodeIp: 192.0.2.11 is the address of node1" in problems(stack)
-
-
 def test_a_password_in_the_wrong_place_is_not_repeated() -> None:
     """It is a likely mistake, and messages end up in logs."""
     stack = {**smallest(), "containerd": {"registries": {"hub.example.com": {"password": "swordfish"}}}}
     problem = only_problem(stack)
     assert problem.startswith("containerd.registries.hub.example.com.password: ")
     assert "swordfish" not in problem
-
-
-def test_a_host_cannot_have_another_name_than_its_key() -> None:
-    """Two names would make two machines of one."""
-    stack = smallest()
-    stack["hosts"]["node1"]["name"] = "node9"
-    assert only_problem(stack).startswith("hosts.node1.name: ")
-
-
-def test_a_kubelet_setting_that_the_version_does_not_know_is_refused() -> None:
-    """The kubelet would not start."""
-    stack = with_workers(version="1.24.3")
-    stack["cluster"]["kubeletConfiguration"] = {"failCgroupV1": False}
-    assert only_problem(stack).startswith("cluster.kubeletConfiguration.failCgroupV1: the kubelet of 1.24.3")
-    stack["cluster"]["kubernetesVersion"] = "1.36.3"
-    assert problems(stack) == []
-
-
-@pytest.mark.parametrize(
-    ("version", "arguments", "problem"),
-    [
-        ("1.36.3", [{"name": "v", "value": "4"}], None),
-        ("1.36.3", [{"name": "v", "value": 4}], "name and value are strings"),
-        ("1.36.3", ["v=4"], "name and value are strings"),
-        ("1.36.3", {"v": "4"}, "a list of"),
-        ("1.24.3", {"v": "4"}, None),
-        ("1.24.3", {"v": 4}, "values are strings"),
-        ("1.24.3", [{"name": "v", "value": "4"}], "a mapping of names to values"),
-        ("1.24.3", "v=4", "a mapping of names to values"),
-    ],
-)
-def test_extra_arguments_have_the_form_of_their_kubeadm(version: str, arguments: object, problem: str | None) -> None:
-    """kubeadm's own message comes when the control plane is already being changed."""
-    stack = with_workers(version=version)
-    stack["cluster"]["clusterConfiguration"] = {"apiServer": {"extraArgs": arguments}}
-    found = problems(stack)
-    assert bool(found) == (problem is not None)
-    assert problem is None or (problem in found[0] and "apiServer.extraArgs" in found[0])
-
-
-@pytest.mark.parametrize(
-    ("part", "flag", "last_minor"),
-    [
-        ("scheduler", "logtostderr", 25),
-        ("controllerManager", "pod-eviction-timeout", 26),
-        ("apiServer", "cloud-provider", 32),
-    ],
-)
-def test_a_flag_that_kubernetes_no_longer_knows_is_refused(part: str, flag: str, last_minor: int) -> None:
-    """The program would end at once, in an upgrade the one of a control plane that ran."""
-    for minor, refused in ((24, False), (last_minor, False), (last_minor + 1, True), (36, True)):
-        stack = with_workers(version=f"1.{minor}.0")
-        arguments = [{"name": flag, "value": "x"}] if minor >= 31 else {flag: "x"}
-        stack["cluster"]["clusterConfiguration"] = {part: {"extraArgs": arguments}}
-        found = problems(stack)
-        assert bool(found) == refused, found
-        assert not refused or f"{part}.extraArgs: Kubernetes has no --{flag} since 1.{last_minor + 1}" in found[0]
-
-
-@pytest.mark.parametrize(
-    ("part", "flag", "reason"),
-    [
-        ("apiServer", "secure-port", "at port 6443"),
-        ("etcd.local", "data-dir", "its data would be gone with its container"),
-        ("etcd.local", "initial-cluster-state", "the program sets it"),
-        ("etcd.local", "force-new-cluster", "forget its other members"),
-    ],
-)
-def test_a_flag_that_leads_away_from_what_scripts_rely_on_is_refused(part: str, flag: str, reason: str) -> None:
-    """In place of the setting of kubeadm, which is refused, too."""
-    content: Any = {"extraArgs": [{"name": flag, "value": "x"}]}
-    for name in reversed(part.split(".")):
-        content = {name: content}
-    (problem,) = problems(with_clusters_configuration(content))
-    assert problem.startswith(f"cluster.clusterConfiguration.{part}.extraArgs: remove {flag}: ")
-    assert reason in problem
-
-
-@pytest.mark.parametrize("arguments", [{"quota-backend-bytes": "9"}, [{"name": "quota-backend-bytes", "value": 9}]])
-def test_arguments_of_etcd_have_the_form_that_kubeadm_reads(arguments: Any) -> None:
-    """It would say so on the machine, where packages are installed already."""
-    (problem,) = problems(with_clusters_configuration({"etcd": {"local": {"extraArgs": arguments}}}))
-    assert problem.startswith("cluster.clusterConfiguration.etcd.local.extraArgs: ")
-
-
-def with_clusters_configuration(content: dict[str, Any]) -> Stack:
-    """A stack with a part of kubeadm's ClusterConfiguration."""
-    stack = smallest()
-    stack["cluster"]["clusterConfiguration"] = content
-    return stack
-
-
-def test_what_upgrades_and_resets_could_not_follow_is_refused() -> None:
-    """Such as etcd's data in a place that nobody saves."""
-    stack = smallest()
-    stack["cluster"]["clusterConfiguration"] = {
-        "certificatesDir": "/pki",
-        "etcd": {"local": {"dataDir": "/data/etcd", "extraArgs": [{"name": "quota-backend-bytes", "value": "1"}]}},
-        "dns": {"disabled": True},
-    }
-    assert [problem.partition(": ")[0].rpartition("Configuration.")[2] for problem in problems(stack)] == [
-        "certificatesDir",
-        "etcd.local.dataDir",
-        "dns.disabled",
-    ]
 
 
 def test_the_home_directory_of_nobody_is_refused() -> None:

@@ -10,21 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from components.addons.calico import calico_manifests
-from components.addons.manifests import containers
 from components.host_files import apt, containerd, effect_of
 from components.objects.access_rules import role_object
 from components.settings.stack_file import parse_settings
 from components.steps.connection import host_key_of, is_same_machine
 from tests.unit.components.test_hostile_stack_file import HOSTILE
 from tests.unit.support.files import prepared_files
-from tests.unit.support.stacks import CA, KEY, Stack, full, only_problem, problems, smallest, with_workers
-
-
-def with_setting(section: str, **settings: Any) -> Stack:
-    """A stack with settings in a section."""
-    stack = with_workers("node2")
-    return stack | {section: stack.get(section, {}) | settings}
+from tests.unit.support.stacks import CA, KEY, Stack, only_problem, problems, smallest, with_setting, with_workers
 
 
 @pytest.mark.parametrize("user", ["robot$lab+puller", "org+puller", "$oauthtoken", "<token>"])
@@ -117,133 +109,6 @@ def test_a_rule_that_the_api_would_refuse_is_one_problem(rule: Stack, namespace:
     """And no second message that counts the rules."""
     role = {"name": "a", "rules": [rule]} | ({"namespace": namespace} if namespace else {})
     assert only_problem(with_setting("access", roles=[role])).startswith(problem)
-
-
-def arguments(version: str, **flags: str) -> Any:
-    """`extraArgs` in the form of the kubeadm of a version."""
-    named = {name.replace("_", "-"): value for name, value in flags.items()}
-    if int(version.split(".")[1]) < 31:
-        return named
-    return [{"name": name, "value": value} for name, value in named.items()]
-
-
-@pytest.mark.parametrize(
-    ("version", "mode", "is_taken"),
-    [
-        ("1.36.3", "iptables", True),
-        ("1.36.3", "", True),
-        ("1.36.3", "nftable", False),
-        ("1.36.3", "IPVS", False),
-        ("1.36.3", 5, False),
-        ("1.36.3", ["ipvs"], False),
-        ("1.24.3", "userspace", True),
-        ("1.26.15", "userspace", False),
-        ("1.30.14", "nftables", False),
-    ],
-)
-def test_a_mode_of_kube_proxy_that_its_version_lacks_is_refused(version: str, mode: object, is_taken: bool) -> None:
-    """kubeadm hands it on, and kube-proxy ends on every node of a running cluster."""
-    stack = with_workers(version=version)
-    stack["cluster"]["kubeProxyConfiguration"] = {"mode": mode}
-    assert bool(problems(stack)) != is_taken
-    assert is_taken or only_problem(stack).startswith("cluster.kubeProxyConfiguration.mode: expected iptables or ipvs")
-
-
-def test_kube_proxy_and_calico_both_use_nftables_or_neither_does(tmp_path: Path) -> None:
-    """A Calico that cannot is named; one that can is told."""
-    stack = with_setting("cluster", kubeProxyConfiguration={"mode": "nftables"}, kubernetesVersion="1.35.4")
-    expected = "cluster.kubeProxyConfiguration.mode: nftables needs Calico 3.31 or newer, found calico.version 3.28.5"
-    assert only_problem(stack | {"calico": {"version": "3.28.5"}}).startswith(expected)
-    assert problems(stack) == []
-    stack = full(tmp_path)
-    for mode, wanted in (("nftables", ["Enabled"]), ("iptables", [])):
-        stack["cluster"]["kubeProxyConfiguration"] = {"mode": mode}
-        objects = calico_manifests(parse_settings(stack))
-        variables = [each for node in objects for container in containers(node) for each in container.get("env", ())]
-        assert [each["value"] for each in variables if each["name"] == "FELIX_NFTABLESMODE"] == wanted
-
-
-@pytest.mark.parametrize("behavior", ["LimitedSwap", "UnlimitedSwap"])
-def test_swap_for_pods_contradicts_a_host_without_swap(behavior: str) -> None:
-    """Every host has swap off and masked."""
-    stack = with_setting("cluster", kubeletConfiguration={"memorySwap": {"swapBehavior": behavior}})
-    assert only_problem(stack).startswith("cluster.kubeletConfiguration.memorySwap.swapBehavior: no pod gets swap")
-    stack["cluster"]["kubeletConfiguration"] = {"memorySwap": {"swapBehavior": "NoSwap"}}
-    assert problems(stack) == []
-
-
-@pytest.mark.parametrize(
-    ("subnet", "flags", "is_taken"),
-    [
-        ("10.244.0.0/30", {}, False),
-        ("10.244.0.0/25", {}, False),
-        ("10.244.0.0/24", {}, True),
-        ("10.0.0.0/7", {}, False),
-        ("10.244.0.0/25", {"node_cidr_mask_size": "26"}, True),
-        ("10.244.0.0/25", {"node_cidr_mask_size_ipv4": "26"}, True),
-        ("10.244.0.0/24", {"node_cidr_mask_size": "20"}, False),
-    ],
-)
-@pytest.mark.parametrize("version", ["1.24.3", "1.36.3"])
-def test_a_pod_subnet_that_kubeadm_refuses_is_refused_first(
-    subnet: str, flags: dict[str, str], is_taken: bool, version: str
-) -> None:
-    """By the length of the part that each node gets."""
-    stack = with_workers(version=version)
-    stack["cluster"]["networking"] = {"podSubnet": subnet, "serviceSubnet": "172.20.0.0/16"}
-    stack["cluster"]["clusterConfiguration"] = {"controllerManager": {"extraArgs": arguments(version, **flags)}}
-    assert bool(problems(stack)) != is_taken, problems(stack)
-    assert is_taken or only_problem(stack).startswith("cluster.networking.podSubnet: expected a length of ")
-
-
-@pytest.mark.parametrize("subnet", ["172.20.0.0/29", "160.0.0.0/11"])
-def test_a_service_subnet_that_kubeadm_refuses_is_refused_first(subnet: str) -> None:
-    """Too few addresses, and more than the API server can count."""
-    stack = with_setting("cluster", networking={"serviceSubnet": subnet})
-    assert only_problem(stack) == f"cluster.networking.serviceSubnet: expected a length of 12 to 28, found {subnet}"
-
-
-@pytest.mark.parametrize(
-    ("ports", "dashboard", "problem"),
-    [
-        ("20000-22767", {}, "dashboard.nodePort: expected 20000 to 22767"),
-        ("20000+10", {}, "dashboard.nodePort: expected 20000 to 20010"),
-        ("20000-22767", {"nodePort": 20009}, None),
-        ("30009", {}, None),
-        ("20000-22767", {"kind": "none"}, None),
-        ("many", {}, "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range is two ports"),
-        ("32767-30000", {}, "cluster.clusterConfiguration.apiServer.extraArgs: service-node-port-range is two ports"),
-        (None, {"nodePort": 20009}, "dashboard.nodePort: expected 30000 to 32767"),
-    ],
-)
-@pytest.mark.parametrize("version", ["1.24.3", "1.36.3"])
-def test_the_port_of_the_dashboard_lies_in_the_range_of_the_api_server(
-    ports: str | None, dashboard: Stack, problem: str | None, version: str
-) -> None:
-    """The API server would refuse the service after everything else is there."""
-    stack = with_workers(version=version) | {"dashboard": dashboard}
-    if ports:
-        server = {"extraArgs": arguments(version, service_node_port_range=ports)}
-        stack["cluster"]["clusterConfiguration"] = {"apiServer": server}
-    assert problems(stack) == [] if problem is None else only_problem(stack).startswith(problem)
-
-
-@pytest.mark.parametrize(
-    ("names", "is_taken"),
-    [
-        (["api.example.com", "*.example.com", "192.0.2.1", "2001:db8::1"], True),
-        ("api.example.com", False),
-        (["https://api.example.com"], False),
-        (["api.example.com:6443"], False),
-        (["API.example.com"], False),
-        ([7], False),
-    ],
-)
-def test_a_name_that_kubeadm_takes_into_no_certificate_is_refused_first(names: object, is_taken: bool) -> None:
-    """kubeadm reads its configuration when packages are installed already."""
-    stack = with_setting("cluster", clusterConfiguration={"apiServer": {"certSANs": names}})
-    assert bool(problems(stack)) != is_taken
-    assert is_taken or only_problem(stack).startswith("cluster.clusterConfiguration.apiServer.certSANs: ")
 
 
 def files_of(stack: Stack, name: str) -> dict[str, str]:

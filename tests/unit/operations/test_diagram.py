@@ -60,7 +60,7 @@ def test_what_needs_another_stands_below_it() -> None:
     drawn = drawing(graph_of("h/a:\ni/<b>: h/a\ni/c:\n"))
     (_, a), (_, b), (_, c) = boxes(drawn)
     assert a == c < b
-    assert [text.text for text in drawn.iter(f"{SVG}text")] == ["h", "i", "a <title>", "a", "<b>", "c"]
+    assert [text.text for text in drawn.iter(f"{SVG}text")] == ["a <title>", "h", "i", "a", "<b>", "c"]
 
 
 def test_an_import_is_an_arrow_between_folders(tmp_path: Path) -> None:

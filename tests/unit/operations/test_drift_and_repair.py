@@ -13,13 +13,11 @@ from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations import __main__
 from operations.hosts import _machine, drift, repair
-from problem import Problem, StepError
+from problem import StepError
 from tests.unit.support.stacks import SHOP, with_workers
 
 AS_IT_SHOULD_BE = Answer(0, "", "")
-NO_WAY = StepError(
-    Problem("SSH", expected="it to succeed", seen="Connection refused", next_command="ssh -p 22 root@192.0.2.12")
-)
+NO_WAY = StepError("SSH", expected="it to succeed", seen="Connection refused", next_command="ssh -p 22 root@192.0.2.12")
 
 
 class Stack:

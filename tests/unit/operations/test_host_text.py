@@ -58,7 +58,7 @@ def test_a_host_that_cannot_be_checked_is_no_line_of_another(
 ) -> None:
     """In any part of its problem."""
     problem = Problem(f"node1: {text}", expected=text, seen=text, next_command=text)
-    hosts.answers["node1"] = StepError(problem)
+    hosts.answers["node1"] = StepError.of(problem)
     assert __main__.main(["drift", "shop"]) == 1
     printed = capsys.readouterr()
     lines = lines_of(printed.out)

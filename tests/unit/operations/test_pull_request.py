@@ -97,6 +97,16 @@ def github() -> Iterator[GitHub]:
         yield server
 
 
+@pytest.fixture
+def job(github: GitHub, pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> GitHub:
+    """The stand-in, in the environment of a job; that of the fake of Pulumi has no variable of one."""
+    monkeypatch.setenv("GITHUB_API_URL", github.address)
+    monkeypatch.delenv("GITHUB_GRAPHQL_URL", raising=False)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    return github
+
+
 def others(number: int) -> list[dict[str, Any]]:
     """Comments of other people."""
     return [
@@ -218,16 +228,12 @@ def test_an_answer_that_is_none_is_told_in_words(answers: list[bytes]) -> None:
 
 
 def test_the_command_writes_what_fits_and_prints_everything(
-    github: GitHub, pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    job: GitHub, pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is cut off on the pull request is in the job's log."""
-    monkeypatch.setenv("GITHUB_API_URL", github.address)
-    monkeypatch.delenv("GITHUB_GRAPHQL_URL", raising=False)
-    monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
-    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
     pulumi.says([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
     assert operations.main(["preview-comment", "shop", "--post", "7"]) == 0
-    (comment,) = github.comments
+    (comment,) = job.comments
     assert comment["body"].startswith(MARKER)
     assert len(comment["body"]) <= LIMIT
     output = capsys.readouterr()
@@ -238,15 +244,11 @@ def test_the_command_writes_what_fits_and_prints_everything(
 
 
 def test_nothing_is_written_unless_it_is_asked_for(
-    github: GitHub, pulumi: FakePulumi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    job: GitHub, pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A token in the environment is no order."""
-    monkeypatch.setenv("GITHUB_API_URL", github.address)
-    monkeypatch.delenv("GITHUB_GRAPHQL_URL", raising=False)
-    monkeypatch.setenv("GITHUB_REPOSITORY", "example/shop")
-    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
     assert operations.main(["preview-comment", "shop"]) == 0
-    assert github.requests == []
+    assert job.requests == []
 
 
 def test_without_a_token_the_missing_variable_is_named(

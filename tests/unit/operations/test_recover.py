@@ -40,7 +40,7 @@ class Hosts:
         if "OTHER_ADDRESSES" not in text:
             assert f"/dev/tcp/{host.internal_ip}/2380" in text
             if host.name in self.unreachable:
-                raise StepError(Problem(host.name, expected="SSH", seen="Permission denied", next_command="ssh node1"))
+                raise StepError(host.name, expected="SSH", seen="Permission denied", next_command="ssh node1")
             return Answer(0, self.says.get(host.name, "answers" if host.name in self.alive else "down") + "\n", "")
         self.asked.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
         if self.refusal:
@@ -120,7 +120,7 @@ def test_where_all_are_gone_a_bundle_is_what_is_left(hosts: Hosts, capsys: pytes
 def test_a_refusal_is_the_end(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """In the words of the machine."""
     problem = Problem("node2: recover", expected="no majority", seen="one", next_command="make status")
-    hosts.refusal = StepError(problem)
+    hosts.refusal = StepError.of(problem)
     assert __main__.main(["recover", "shop", "node2"]) == 1
     captured = capsys.readouterr()
     assert "node2: recover: expected no majority" in captured.err

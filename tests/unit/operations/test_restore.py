@@ -279,7 +279,7 @@ def test_a_stack_with_members_is_refused(place: Place, capsys: pytest.CaptureFix
 def test_a_state_that_cannot_be_read_is_no_empty_state(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """But a stack that is not there has none."""
     problem = Problem("read the state", expected="Pulumi to succeed", seen="incorrect passphrase", next_command="again")
-    place.recorded = StepError(problem)
+    place.recorded = StepError.of(problem)
     assert place.restore() == 1
     assert "incorrect passphrase" in capsys.readouterr().err
     assert place.sent == []

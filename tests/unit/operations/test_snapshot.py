@@ -14,7 +14,7 @@ from components.steps.stdin import prologue
 from components.steps.step import StepName
 from operations import __main__
 from operations.etcd import snapshot
-from problem import Problem, StepError
+from problem import StepError
 from tests.unit.support.recorded_stack import RecordedStack
 from tests.unit.support.stacks import RECIPIENT, with_workers
 
@@ -39,7 +39,7 @@ class Hosts:
         last = text.splitlines()[-1]
         self.asked.append((host.name, last))
         if host.name in self.broken:
-            raise StepError(Problem(f"{host.name}: snapshot", expected="room", seen="none", next_command="df"))
+            raise StepError(f"{host.name}: snapshot", expected="room", seen="none", next_command="df")
         if host.name in self.no_members:
             return Answer(0, "", "")
         if last == "run_step snapshot":

@@ -15,7 +15,7 @@ from operations import __main__
 from operations.images import images
 from operations.stack import stacks
 from operations.stack.stacks import SelectedStack, commands_of, selected_stack
-from problem import Problem, StepError
+from problem import StepError
 from tests.unit.operations.test_ssh import program
 from tests.unit.support.stacks import smallest
 
@@ -208,9 +208,7 @@ def test_a_command_of_a_stack_names_the_stack(project: Path, name: str, up: str,
     assert (commands_of(name).up, commands_of(name).refresh) == (up.format(file=file), refresh.format(file=file))
 
 
-@pytest.mark.parametrize(
-    "error", [StepError(Problem("x", expected="", seen="", next_command="make up")), RunError("x")]
-)
+@pytest.mark.parametrize("error", [StepError("x", expected="", seen="", next_command="make up"), RunError("x")])
 def test_a_command_that_fails_says_why_without_a_traceback(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from components.settings import Host, Ssh
+from components.settings.backup import STATE
 from components.steps.scripts import SCRIPTS
 from components.steps.ssh import Answer
 from components.steps.step import StepName
@@ -19,7 +20,6 @@ from operations.status._lost_state import (
     MARKS_BESIDE_FILES,
     MARKS_OF_CONTROL_PLANE,
     MARKS_OF_EVERY_NODE,
-    STATE,
     marks_of,
 )
 from tests.unit.support.recorded_cluster import HEALTHY_HOST, PAUSE, Look, settings

@@ -55,7 +55,7 @@ def test_each_host_is_asked_for_its_ports_in_its_one_visit(monkeypatch: pytest.M
 
     def run_as_root(*arguments: object) -> object:
         asked.append(str(arguments[2]))
-        raise StepError(Problem("x", expected="x", seen="x", next_command="x"))
+        raise StepError("x", expected="x", seen="x", next_command="x")
 
     monkeypatch.setattr(_host_checks, "run_as_root", run_as_root)
     stack = several()
@@ -112,7 +112,7 @@ def test_a_host_that_nobody_can_visit_is_named_once(look: Look, monkeypatch: pyt
 
     def facts_of(host: object, *_: object) -> dict[str, str]:
         if host is look.settings.hosts["node2"]:
-            raise StepError(Problem("node2: ssh", expected="a login", seen="none", next_command="ssh"))
+            raise StepError("node2: ssh", expected="a login", seen="none", next_command="ssh")
         return look.facts["node1"] | {"port 192.0.2.12:10250": SILENT}
 
     monkeypatch.setattr(status, "facts_of", facts_of)

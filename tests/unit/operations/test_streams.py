@@ -11,7 +11,7 @@ import pytest
 from local.paths import REPOSITORY
 
 LONG = "print('line\\n' * 100000)"
-REFUSED = "raise StepError(Problem('a', expected='b', seen='c', next_command='d'))"
+REFUSED = "raise StepError('a', expected='b', seen='c', next_command='d')"
 
 
 def main_with(body: str, errors: int) -> subprocess.Popen[str]:
@@ -19,7 +19,7 @@ def main_with(body: str, errors: int) -> subprocess.Popen[str]:
     program = (
         "import sys, types\n"
         "from operations import __main__ as main\n"
-        "from problem import Problem, StepError\n"
+        "from problem import StepError\n"
         f"def run(_):\n    print('first')\n    {body}\n"
         "module = types.SimpleNamespace(__doc__='', add_arguments=lambda _: None, run=run)\n"
         "main.COMMANDS = {'one': module}\n"

@@ -1,13 +1,17 @@
-"""A listener on the loopback, in place of an SSH server."""
+"""A listener on the loopback, in place of an SSH server, and the moment when a real one listens."""
 
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 Served = Callable[[socket.socket], object]
+START_SECONDS = 20
 
 
 @contextmanager
@@ -30,3 +34,13 @@ def listening(serve: Served) -> Iterator[tuple[int, list[socket.socket]]]:
         server.shutdown(socket.SHUT_RDWR)
     for connection in accepted:
         connection.close()
+
+
+def wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the log of an sshd says that it listens."""
+    deadline = time.monotonic() + START_SECONDS
+    while not (log.exists() and "Server listening" in log.read_text()):
+        logged = log.read_text() if log.exists() else ""
+        assert process.poll() is None, logged
+        assert time.monotonic() < deadline, logged
+        time.sleep(0.05)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pulumi
 
-from components.addons.calico import calico_images
-from components.lifetime import identity_of, sealing_key_of
+from components.lifetime import wanted_of
 from components.review.passwords import Passwords
 from components.review.plan import plan
 from components.review.refusals import refuse_impossible_changes
 from components.settings.stack_file import SettingsError, parse_settings
 from components.steps.last_update import LastUpdate, last_update_of
-from components.steps.wanted import Wanted, wanted_steps
+from components.steps.wanted import Wanted
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording
 from tests.unit.support.stacks import Stack
@@ -28,10 +27,7 @@ def state_of(run: Recording) -> LastUpdate:
 def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
     """What a stack file wants after the last update."""
     pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
-    settings = parse_settings(stack)
-    identity, key = identity_of(settings, last), sealing_key_of(last)
-    steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
-    return Wanted("cluster", settings, last, identity, key, steps)
+    return wanted_of("cluster", parse_settings(stack), last)
 
 
 def planned(

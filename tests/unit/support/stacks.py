@@ -142,3 +142,9 @@ def only_problem(stack: Stack) -> str:
     found = problems(stack)
     assert len(found) == 1, found
     return found[0]
+
+
+def with_setting(section: str, **settings: Any) -> Stack:
+    """A stack with settings in a section."""
+    stack = with_workers("node2")
+    return stack | {section: stack.get(section, {}) | settings}

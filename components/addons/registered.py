@@ -1,14 +1,22 @@
-"""Objects of add-ons as the engine and the provider get them.
+"""Objects as resources of their own, and what the provider gets of each.
 
-Every object is a resource, and no YAML component of the provider, so that the preview of an empty stack shows it.
+Objects are registered from Python, instead of by a YAML component of the provider, so that the preview of an empty
+stack shows every object.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pulumi
 
-from components.addons.manifests import FIELD_MANAGER, Manifest, group_and_kind, object_name, stays
+from components.addons.manifests import DEFINITION, Manifest, group_and_kind, object_name
 from components.cluster_access import ClusterAccess, resource_type
+
+FIELD_MANAGER = "pulumi-kubeadm"
+"""A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
+objects for ever, and the next update would end in conflicts."""
 
 WAITS = {
     "DaemonSet": "4m",
@@ -28,6 +36,21 @@ SETTLES_LATER = {
 """Kinds on which the provider would wait for what comes after them, and what for: workloads are applied later."""
 OF_THE_SERVER = {"managedFields", "resourceVersion", "uid", "generation", "selfLink"}
 """Fields of metadata that `kubectl get --output yaml` prints: the API refuses an object that comes with one."""
+KEPT_BY_HELM = "helm.sh/resource-policy"
+"""Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
+
+
+def with_field_manager(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of an object whose fields have this project as their owner."""
+    metadata = inputs["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
+    return {**inputs, "metadata": {**metadata, "annotations": annotations}}
+
+
+def stays(kind: str, inputs: Mapping[str, Any]) -> bool:
+    """True for an object that stays in the cluster when its add-on goes: a definition, or what a chart says so of."""
+    annotations = (inputs.get("metadata") or {}).get("annotations") or {}
+    return kind == DEFINITION or annotations.get(KEPT_BY_HELM) == "keep"
 
 
 def is_workload(manifest: Manifest) -> bool:
@@ -40,17 +63,15 @@ def object_inputs(manifest: Manifest) -> Manifest:
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in OF_THE_SERVER}
     # The rules of a role that collects those of others are the controller's: to send some is a conflict with it.
     left_out = {"status", "rules"} if "aggregationRule" in manifest else {"status"}
-    annotations = {**(metadata.get("annotations") or {}), "pulumi.com/patchFieldManager": FIELD_MANAGER}
+    kept = {key: value for key, value in manifest.items() if key not in left_out}
+    sent = with_field_manager({**kept, "metadata": metadata})
     if manifest["kind"] in SETTLES_LATER:
-        annotations["pulumi.com/skipAwait"] = "true"
-    return {
-        **{key: value for key, value in manifest.items() if key not in left_out},
-        "metadata": {**metadata, "annotations": annotations},
-    }
+        sent["metadata"]["annotations"]["pulumi.com/skipAwait"] = "true"
+    return sent
 
 
 def register(
-    manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: list[pulumi.Resource] | None = None
+    manifest: Manifest, cluster: ClusterAccess, parent: pulumi.Resource, *, after: Sequence[pulumi.Resource]
 ) -> pulumi.CustomResource:
     """Register an object of any kind under the type of its class in the SDK."""
     kind, named = manifest["kind"], object_name(manifest)

@@ -1,0 +1,23 @@
+"""Values of a preparation, and of the cluster that a machine belongs to."""
+
+from __future__ import annotations
+
+CLUSTER = {"CLUSTER_ID": "0123456789abcdef", "CLUSTER_NAME": "dev"}
+
+MACHINE_VALUES = {
+    "ROLE": "control-plane",
+    "MINIMUM_MEMORY_MIB": "1700",
+    "MINIMUM_FREE_DISK_MIB": "4096",
+    "KUBERNETES_VERSION": "1.36.3",
+    "CGROUP_V1_IS_REFUSED": "true",
+    "NODE_IP": "192.0.2.11",
+    "OWN_LOAD_BALANCER": "",
+    "VIP": "",
+    "IGNORE_PREFLIGHT_ERRORS": "",
+    "OLDEST_KERNEL": "",
+    "CONTAINERD_PACKAGE": "containerd",
+    "CONTAINERD_IS_OF_DISTRIBUTION": "true",
+    "OLDEST_CONTAINERD": "1.6",
+    "NEED_RELEASE": "",
+    "RESOLVER_CONFIGURATION": "",
+}
