@@ -26,6 +26,11 @@ LISTS_OF_KUBEADM = {
 }
 """Arguments whose value is a list, and what kubeadm itself has in it: an argument of the stack replaces the whole list.
 Without NodeRestriction each kubelet may change all nodes and pods: get*Command of kubeadm's manifests.go."""
+TRUE = {"1", "t", "T", "true", "TRUE", "True"}
+"""What Go's `strconv.ParseBool` takes for true."""
+SYSCTLS_OF_KUBELET = {"vm.overcommit_memory": "1", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
+"""With `protectKernelDefaults` a kubelet ends where these are others, as by default: setupKernelTunables of
+pkg/kubelet/cm/container_manager_linux.go. The other ones there are the kernel's defaults."""
 NODE_MASK = 24
 LARGEST_DIFFERENCE = 16
 LARGEST_SERVICE_SUBNET = 12
@@ -38,6 +43,8 @@ def contradictions_of_documents(settings: Settings) -> Iterator[str]:
     """A line for each contradiction: path in the file, the problem, the found value."""
     yield from _kube_proxy(settings)
     yield from _swap(settings)
+    yield from _kubelet(settings)
+    yield from _health(settings)
     yield from _networks(settings)
     yield from _node_ports(settings)
     yield from _certificate_names(settings)
@@ -68,6 +75,37 @@ def _swap(settings: Settings) -> Iterator[str]:
         yield (
             "cluster.kubeletConfiguration.memorySwap.swapBehavior: no pod gets swap, which is turned off on every"
             f" host; remove the setting, found {behavior!r}"
+        )
+
+
+def _kubelet(settings: Settings) -> Iterator[str]:
+    """kubeadm warns of these, and goes on: pods find no service, no static pod starts, a certificate ends unseen."""
+    path, document = "cluster.kubeletConfiguration", settings.cluster.kubelet_configuration
+    needed = {
+        "clusterDomain": settings.cluster.networking.dns_domain,
+        "staticPodPath": "/etc/kubernetes/manifests",
+        "rotateCertificates": True,
+    }
+    for name, value in needed.items():
+        if document.get(name) not in (None, "", value):
+            yield f"{path}.{name}: the cluster has {value!r}; remove the setting, found {document[name]!r}"
+    for host in settings.hosts.values() if document.get("protectKernelDefaults") else ():
+        sysctls = settings.sysctls(host)
+        lacking = {name: value for name, value in SYSCTLS_OF_KUBELET.items() if str(sysctls.get(name)) != value}
+        if lacking:
+            listed = ", ".join(f"{name}: {value}" for name, value in lacking.items())
+            yield f"{path}.protectKernelDefaults: the kubelet ends without sysctls; add to system.sysctl: {listed}"
+            return
+
+
+def _health(settings: Settings) -> Iterator[str]:
+    """The kubelet asks with no login, and ends an API server that refuses it, after minutes: kubeadm issue 798."""
+    found = argument_of(settings.cluster.cluster_configuration.get("apiServer"), "anonymous-auth")
+    if found is not None and found not in TRUE:
+        yield (
+            "cluster.clusterConfiguration.apiServer.extraArgs: anonymous-auth: the kubelet would end each API server"
+            " again and again, as it asks for the health of one without a login; remove it: RBAC lets nobody without a"
+            f" login read more than health and version, found {found!r}"
         )
 
 
