@@ -34,7 +34,7 @@ def kernel(machine: Machine) -> Machine:
     machine.write("/proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n")
     machine.write("/proc/sys/kernel/core_pattern", "|/bin/core --signal=\n")
     machine.write("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n")
-    machine.stub("modprobe", 'printf "nodev\\t%s\\n" "$1" >>"$ROOT/proc/filesystems"')
+    machine.stub("modprobe", '[[ $1 == --* ]] || printf "nodev\\t%s\\n" "$1" >>"$ROOT/proc/filesystems"')
     machine.stub(
         "sysctl",
         'TAB=$(printf "\\t"); [[ $1 == --quiet ]] && while read -r name _ value; do\n'
@@ -57,13 +57,43 @@ def test_modules_are_loaded_and_sysctls_hold_now_and_after_a_reboot(kernel: Mach
     assert kernel.path("/proc/sys/vm/swappiness").read_text() == "0\n"
     assert kernel.path("/etc/sysctl.d/99-kubernetes.conf").read_text() == SYSCTLS
     assert kernel.path("/etc/modules-load.d/kubernetes.conf").read_text() == "overlay\nbr_netfilter\n"
-    assert kernel.calls()[0] == "modprobe overlay"
+    assert next(call for call in kernel.calls() if not call.endswith("--showconfig")) == "modprobe overlay"
 
 
 def test_modules_and_sysctls_that_hold_are_left_alone(kernel: Machine) -> None:
     """Tabs of the kernel are no difference, and a value may end as a name does, with an equals sign."""
     finished = kernel.run_part_twice("kernel", {"MODULES": "overlay br_netfilter"}, KERNEL_FILES)
-    assert (finished.stderr, kernel.calls()) == ("", [])
+    assert (finished.stderr, set(kernel.calls())) == ("", {"modprobe --showconfig"})
+
+
+@pytest.mark.parametrize(
+    ("line", "is_barred"),
+    [
+        ("install overlay /bin/true", True),
+        ("install overlay /usr/bin/false", True),
+        ("blacklist overlay", True),
+        ("install overlay /sbin/modprobe --ignore-install overlay", False),
+        ("blacklist overlayfs", False),
+        ("options overlay metacopy=on", False),
+    ],
+)
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_a_module_that_the_next_boot_does_not_load_is_named(
+    kernel: Machine, line: str, *, is_barred: bool, is_loaded: bool
+) -> None:
+    """modprobe succeeds with each of them, and no container starts, or none after a reboot, unless it is built in."""
+    if is_loaded:
+        kernel.write("/proc/filesystems", "nodev\toverlay\n")
+    loads = 'overlay) printf "nodev\\toverlay\\n" >>"$ROOT/proc/filesystems" ;;'
+    shows = f'case "$*" in --showconfig) echo "{line}" ;; {loads} *)'
+    kernel.stub("modprobe", f'{shows} echo "insmod x.ko" ;; esac')
+    finished = kernel.run_part("kernel", {"MODULES": "overlay"}, KERNEL_FILES)
+    assert (finished.status == 1) == is_barred, finished.stderr
+    if is_barred:
+        assert f"expected kernel module overlay, also after a reboot,\n  saw {line}\n" in finished.stderr
+        assert "grep -rw overlay" in finished.stderr
+    kernel.stub("modprobe", f'{shows} echo "builtin overlay" ;; esac')
+    assert kernel.run_part("kernel", {"MODULES": "overlay"}, KERNEL_FILES).status == 0
 
 
 LATER = "/etc/sysctl.d/99-sysctl.conf"
@@ -135,7 +165,7 @@ def test_a_sysctl_of_a_vlan_has_its_dot_in_the_name_of_the_card(kernel: Machine)
 
 def test_a_module_that_is_not_there_is_an_error(kernel: Machine) -> None:
     """With what modprobe said."""
-    kernel.stub("modprobe", 'echo "modprobe: FATAL: Module $1 not found" >&2; exit 1')
+    kernel.stub("modprobe", '[[ $1 != --* ]] || exit 0; echo "modprobe: FATAL: Module $1 not found" >&2; exit 1')
     finished = kernel.run_part("kernel", {"MODULES": "overlay"}, KERNEL_FILES)
     assert finished.status == 1
     expected = "node1: part: expected kernel module overlay,\n  saw modprobe: FATAL: Module overlay not found\n"
@@ -250,6 +280,21 @@ def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
     finished = sound.run_part("machine", MACHINE_VALUES)
     assert (finished.status, finished.stderr) == (0, "")
     assert "apt-get" not in " ".join(sound.calls())
+
+
+def test_the_first_boot_of_a_clouds_machine_is_waited_for(machine: Machine) -> None:
+    """Its SSH server answers while cloud-init still installs packages, and may reboot."""
+    machine.replace("parts/prepare/first_boot", "FIRST_BOOT_SECONDS=600", "FIRST_BOOT_SECONDS=1")
+    assert machine.run_part("first_boot").status == 0, "no cloud-init"
+    machine.write("/run/cloud-init/status.json", "{}")
+    finished = machine.run_part("first_boot")
+    assert finished.status == 1
+    assert "expected cloud-init to end within 1 s,\n  saw it still runs\n" in finished.stderr
+    machine.stub("sleep", 'touch "$ROOT/run/cloud-init/result.json"')
+    assert machine.run_part("first_boot").status == 0
+    machine.path("/run/cloud-init/result.json").unlink()
+    machine.write("/var/lib/pulumi-kubeadm/prepared", "yes")
+    assert machine.run_part("first_boot").status == 0, "a host that is prepared may boot"
 
 
 LOGIN = File(LOGINS, "machine apt.example.com login robot password canary\n", mode="0600")
@@ -464,7 +509,7 @@ def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(so
     every.mkdir()
     for name in " ".join(ESSENTIAL.values()).split():
         (every / name).symlink_to(shutil.which(name) or f"/nowhere/{name}")
-    sound.replace("run", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", str(every))
+    sound.replace("run", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", str(every))
     parts = "".join(f'. "$LIBRARY/parts/prepare/{name}.sh"\n' for name in PARTS_BEFORE_PROGRAMS)
     sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
     values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}
@@ -587,6 +632,23 @@ def test_the_pod_network_of_another_cluster_is_found_before_anything_is_changed(
     assert is_fine or f"saw {path}\n  Next: rm {path}, of a cluster that was there before" in finished.stderr
     sound.write("/etc/kubernetes/kubelet.conf", "")
     assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node may have another one beside Calico's"
+
+
+@pytest.mark.parametrize(
+    "unit", ["/etc/systemd/system/kubelet.service", "/usr/local/lib/systemd/system/containerd.service"]
+)
+def test_units_of_an_earlier_installation_are_found_before_anything_is_changed(sound: Machine, unit: str) -> None:
+    """Kubespray has its kubelet there, and pages of containerd its service: they run in place of the packages'."""
+    path = sound.write(unit, "[Service]\nExecStart=/usr/local/bin/kubelet\n")
+    sound.path("/etc/systemd/system/kubelet.service.d").mkdir(parents=True)
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert finished.status == 1
+    assert f"expected the unit {path.name} of its package,\n  saw {path}, which takes its place\n" in finished.stderr
+    path.unlink()
+    path.symlink_to("/dev/null")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 1, "masked"
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node runs with it"
 
 
 @pytest.mark.parametrize(
