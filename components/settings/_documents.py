@@ -27,10 +27,10 @@ LISTS_OF_KUBEADM = {
 """Arguments whose value is a list, and what kubeadm itself has in it: an argument of the stack replaces the whole list.
 Without NodeRestriction each kubelet may change all nodes and pods: get*Command of kubeadm's manifests.go."""
 TRUE = {"1", "t", "T", "true", "TRUE", "True"}
-"""What Go's `strconv.ParseBool` takes for true."""
+"""Values that Go's `strconv.ParseBool` takes for true."""
 SYSCTLS_OF_KUBELET = {"vm.overcommit_memory": "1", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
-"""With `protectKernelDefaults` a kubelet ends where these are others, as by default: setupKernelTunables of
-pkg/kubelet/cm/container_manager_linux.go. The other ones there are the kernel's defaults."""
+"""Sysctls without which a kubelet with `protectKernelDefaults` ends: setupKernelTunables of Kubernetes'
+pkg/kubelet/cm/container_manager_linux.go. The others there are the kernel's defaults."""
 NODE_MASK = 24
 LARGEST_DIFFERENCE = 16
 LARGEST_SERVICE_SUBNET = 12

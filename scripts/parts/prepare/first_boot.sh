@@ -12,4 +12,4 @@ first_boot_is_over() {
 }
 
 is_marked "$PREPARED_MARK" ||
-  wait_for "$FIRST_BOOT_SECONDS" "cloud-init to end" "on $HOST_NAME: cloud-init status --long; then pulumi up" first_boot_is_over
+  wait_for "$FIRST_BOOT_SECONDS" "cloud-init to end" "cloud-init status --long; then pulumi up" first_boot_is_over
