@@ -6,7 +6,8 @@
 export STEP=$1 MODE=${2:-create}
 PLACE=$(dirname "${BASH_SOURCE[0]}")
 export STATE=/var/lib/pulumi-kubeadm
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Programs of packages first: an earlier installation may have left a kubeadm, kubectl or crictl in /usr/local/bin.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 umask 077
 
 # Many workers that leave at once wait on the control plane for each other's drains.

@@ -13,8 +13,9 @@ from components.host_files.effect import Effect
 from components.host_files.file import File
 from components.settings import Host, Settings, Taint
 from components.settings.kubeadm_documents import flags_of
+from components.settings.kubeadm_images import REGISTRY, image_repository
 from components.settings.stack import API_PORT, is_address
-from components.settings.versions import has_seccomp_default, kubeadm_api_version
+from components.settings.versions import has_seccomp_default, knows_public_registry, kubeadm_api_version
 from components.yaml_text import yaml_text
 
 PATH = "/etc/kubernetes/kubeadm/config.yaml"
@@ -92,13 +93,16 @@ def kubelet_digest(settings: Settings) -> dict[str, str]:
 
 def _cluster_configuration(settings: Settings) -> dict[str, Any]:
     cluster = settings.cluster
+    repository = image_repository(settings)
+    names_coredns = repository == REGISTRY and not knows_public_registry(cluster.kubernetes_version)
     document = {
         "apiVersion": kubeadm_api_version(cluster.kubernetes_version),
         "kind": "ClusterConfiguration",
         "clusterName": cluster.name,
         "kubernetesVersion": f"v{cluster.kubernetes_version}",
         "controlPlaneEndpoint": settings.endpoint,
-        "imageRepository": settings.images.rewritten("registry.k8s.io/x").removesuffix("/x"),
+        "imageRepository": repository,
+        **({"dns": {"imageRepository": f"{REGISTRY}/coredns"}} if names_coredns else {}),
         "networking": {
             "podSubnet": str(cluster.networking.pod_subnet),
             "serviceSubnet": str(cluster.networking.service_subnet),

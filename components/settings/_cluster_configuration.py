@@ -44,6 +44,8 @@ LISTS_OF_KUBEADM = {
 }
 """Arguments whose value is a list, and what kubeadm itself has in it: an argument of the stack replaces the whole list.
 Without NodeRestriction each kubelet may change all nodes and pods: get*Command of kubeadm's manifests.go."""
+TRUE = {"1", "t", "T", "true", "TRUE", "True"}
+"""Values that Go's `strconv.ParseBool` takes for true."""
 
 
 def contradictions_of_cluster_configuration(settings: Settings) -> Iterator[str]:
@@ -54,6 +56,7 @@ def contradictions_of_cluster_configuration(settings: Settings) -> Iterator[str]
     yield from _node_ports(settings)
     yield from _certificate_names(settings)
     yield from _lists_of_kubeadm(settings)
+    yield from _health(settings)
 
 
 def _extra_arguments(settings: Settings) -> Iterator[str]:
@@ -179,3 +182,14 @@ def _lists_of_kubeadm(settings: Settings) -> Iterator[str]:
                 f"cluster.clusterConfiguration.{part}.extraArgs: {name} replaces the list of kubeadm; name"
                 f" {' and '.join(lacking)} too, found {argument!r}"
             )
+
+
+def _health(settings: Settings) -> Iterator[str]:
+    """The kubelet asks with no login, and ends an API server that refuses it, after minutes: kubeadm issue 798."""
+    found = argument_of(settings.cluster.cluster_configuration.get("apiServer"), "anonymous-auth")
+    if found is not None and found not in TRUE:
+        yield (
+            "cluster.clusterConfiguration.apiServer.extraArgs: anonymous-auth: the kubelet would end each API server"
+            " again and again, as it asks for the health of one without a login; remove it: RBAC lets nobody without a"
+            f" login read more than health and version, found {found!r}"
+        )

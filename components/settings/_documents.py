@@ -16,11 +16,15 @@ from components.settings.versions import (
 OF_KUBE_PROXY = {"detectLocalMode": ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")}
 """Fields of the KubeProxyConfiguration with the values that kube-proxy takes: any other one ends it on every node, and
 kubeadm checks none: pkg/proxy/apis/config/validation/validation.go of Kubernetes."""
+SYSCTLS_OF_KUBELET = {"vm.overcommit_memory": "1", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
+"""Sysctls without which a kubelet with `protectKernelDefaults` ends: setupKernelTunables of Kubernetes'
+pkg/kubelet/cm/container_manager_linux.go. The others there are the kernel's defaults."""
 
 
 def contradictions_of_documents(settings: Settings) -> Iterator[str]:
     """A line for each contradiction: path in the file, the problem, the found value."""
     yield from _kubelet(settings)
+    yield from _kubelet_of_cluster(settings)
     yield from _kube_proxy(settings)
 
 
@@ -51,3 +55,23 @@ def _kubelet(settings: Settings) -> Iterator[str]:
             "cluster.kubeletConfiguration.memorySwap.swapBehavior: no pod gets swap, which is turned off on every"
             f" host; remove the setting, found {behavior!r}"
         )
+
+
+def _kubelet_of_cluster(settings: Settings) -> Iterator[str]:
+    """kubeadm warns of these, and goes on: pods find no service, no static pod starts, a certificate ends unseen."""
+    path, document = "cluster.kubeletConfiguration", settings.cluster.kubelet_configuration
+    needed = {
+        "clusterDomain": settings.cluster.networking.dns_domain,
+        "staticPodPath": "/etc/kubernetes/manifests",
+        "rotateCertificates": True,
+    }
+    for name, value in needed.items():
+        if document.get(name) not in (None, "", value):
+            yield f"{path}.{name}: the cluster has {value!r}; remove the setting, found {document[name]!r}"
+    for host in settings.hosts.values() if document.get("protectKernelDefaults") else ():
+        sysctls = settings.sysctls(host)
+        lacking = {name: value for name, value in SYSCTLS_OF_KUBELET.items() if str(sysctls.get(name)) != value}
+        if lacking:
+            listed = ", ".join(f"{name}: {value}" for name, value in lacking.items())
+            yield f"{path}.protectKernelDefaults: the kubelet ends without sysctls; add to system.sysctl: {listed}"
+            return

@@ -57,6 +57,8 @@ SETTING = r"^[A-Za-z][A-Za-z0-9]*$"
 PREFLIGHT = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """Such as `FileContent--proc-sys-net-ipv4-ip_forward`, which has the path of a file."""
 REGISTRY_USER = r"^[!-9;-~]+$"
+REPOSITORY_USER = r"^[!$-9;-~][!-9;-~]*$"
+"""curl reads a word that begins with a double quote or `#` otherwise."""
 SUITE = r"^([A-Za-z0-9._/-]|\{codename\})+$"
 COMPONENT = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
 DETECTION = r"^[A-Za-z0-9=.,*/:^$|+?()\[\]\\_-]+$"
@@ -98,6 +100,7 @@ WORDS = {
     SETTING: "a name of letters and digits",
     PREFLIGHT: "the name of one of kubeadm's checks",
     REGISTRY_USER: "a user name in ASCII, without spaces and without the `:` that would end it",
+    REPOSITORY_USER: "a user name in ASCII, without spaces and `:`, with neither a double quote nor `#` first",
     SUITE: "a suite, such as `stable` or `{codename}`, or `/` for a flat repository",
     COMPONENT: "a component, such as `main` or `thirdparty/k8s`",
     DETECTION: "a method of Calico, such as `kubernetes-internal-ip` or `interface=eth1`",

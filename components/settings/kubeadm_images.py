@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from components.settings import Settings
 from components.settings.versions import etcd_and_coredns_tags, pause_tag
 
@@ -22,17 +25,33 @@ def kubeadm_images(settings: Settings) -> list[tuple[str, str]]:
     images = [
         *(f"{REGISTRY}/{name}:v{version}" for name in CONTROL_PLANE),
         kube_proxy_image(settings),
-        f"{REGISTRY}/etcd:{etcd}",
     ]
-    own = settings.images.rewritten(f"{REGISTRY}/x") != f"{REGISTRY}/x"
     return [
         *((image, settings.images.rewritten(image)) for image in images),
-        # kubeadm drops one `coredns` from the path in a private imageRepository: app/images/images.go.
-        (
-            f"{REGISTRY}/coredns/coredns:{coredns}",
-            settings.images.rewritten(f"{REGISTRY}/{'' if own else 'coredns/'}coredns:{coredns}"),
-        ),
+        _own_or_default(settings, "etcd.local", f"{REGISTRY}/etcd", etcd),
+        _own_or_default(settings, "dns", f"{REGISTRY}/coredns/coredns", coredns),
         # kubeadm pulls its own pause image, even if containerd starts pods with another.
         (pause, settings.images.rewritten(pause)),
         (settings.containerd.pause_image or pause, settings.pause_image),
     ]
+
+
+def image_repository(settings: Settings) -> str:
+    """kubeadm's `imageRepository`."""
+    return settings.images.rewritten(f"{REGISTRY}/x").removesuffix("/x")
+
+
+def _own_or_default(settings: Settings, part: str, public: str, tag: str) -> tuple[str, str]:
+    """Public name and pulled name of an image of which the ClusterConfiguration may set repository and tag.
+
+    Without a repository kubeadm looks for CoreDNS below the public one's `coredns`, and in a private one without that
+    part of its path: app/images/images.go.
+    """
+    node: Any = settings.cluster.cluster_configuration
+    for key in part.split("."):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    own = node if isinstance(node, Mapping) else {}
+    tag, repository = str(own.get("imageTag") or tag), str(own.get("imageRepository") or image_repository(settings))
+    if repository == REGISTRY:
+        return f"{public}:{tag}", f"{public}:{tag}"
+    return f"{public}:{tag}", f"{repository}/{public.rpartition('/')[2]}:{tag}"

@@ -51,7 +51,7 @@ class AptRepository(Model):
     )
     username: str | None = Field(
         None,
-        pattern=_patterns.REGISTRY_USER,
+        pattern=_patterns.REPOSITORY_USER,
         description="User of the login at the repository's server; none for a repository without login",
     )
     password_key: str = Field(

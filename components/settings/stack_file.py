@@ -136,11 +136,14 @@ def _problems_of_other_settings(
 
 
 def _problems_of_logins(settings: Settings | None, values: Mapping[str, str]) -> Iterator[str]:
-    """Passwords of package repositories that apt or curl would read as another one: apt_auth.conf(5) has no quotes."""
+    """Passwords of package repositories that apt or curl would read as another one: apt_auth.conf(5) has no quotes.
+
+    curl takes a word that begins with `#` for the beginning of a comment.
+    """
     for repository in settings.repository_logins.values() if settings else ():
         value = values.get(repository.password_key, "-")
-        if not value or value.startswith('"') or any(character.isspace() for character in value):
-            yield f'{repository.password_key}: apt reads no password that is empty, has a blank or begins with "'
+        if not value or value.startswith(('"', "#")) or any(character.isspace() for character in value):
+            yield f'{repository.password_key}: apt or curl reads none that is empty, has a blank or begins with " or #'
 
 
 def _problems_of_keys(settings: Settings | None, values: Mapping[str, str]) -> Iterator[str]:

@@ -16,6 +16,9 @@ FIRST_MINOR_WITH_ETCD_LEARNERS = 29
 """kubeadm joins etcd as a learner by default from 1.29 on: https://github.com/kubernetes/kubeadm/issues/1793. A joining
 machine that dies before does not stop a cluster of one member."""
 
+FIRST_WITH_REGISTRY = (1, 24, 9)
+"""Before, registry.k8s.io is a private registry for kubeadm: kubernetes pull request 113984."""
+
 FIRST_MINOR_WITH_SECCOMP_DEFAULT = 25
 """Before, kubelet's `seccompDefault` needs a feature gate: https://github.com/kubernetes/enhancements/issues/2413."""
 
@@ -127,6 +130,11 @@ def recommended_containerd(version: str) -> tuple[str, ...]:
 def needs_containerd_2(version: str) -> bool:
     """True where the makers of containerd recommend no 1.x for a Kubernetes version; kubelet may speak to it."""
     return all(numbers_of(each)[0] >= 2 for each in recommended_containerd(version))
+
+
+def knows_public_registry(version: str) -> bool:
+    """True where kubeadm takes registry.k8s.io for the registry in which CoreDNS has a path of its own."""
+    return numbers_of(version) >= FIRST_WITH_REGISTRY
 
 
 def has_seccomp_default(version: str) -> bool:

@@ -87,25 +87,34 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 
 def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """For a machine that lets the login in, and then lacks something."""
-    user = host.user or ssh.user
+    user, login = host.user or ssh.user, login_command(host, ssh)
     no_scripts = (
         "the scripts of this project on the machine, which prepare brings",
         f"make repair STACK={pulumi.get_stack()} HOST={host.name}",
     )
     file = f"/etc/sudoers.d/{user.replace('.', '_')}"  # sudo reads no file with a dot in its name
     permit = f"on the machine, as root: echo '{user} ALL=(ALL) NOPASSWD:ALL' >{file}"
+    no_terminal = f"on the machine, as root: echo 'Defaults:{user} !requiretty' >>{file}"
     no_sudo = (f"sudo for {user}", permit)
     no_password = (f"sudo without a password for {user}", permit)
+    no_program = ("sudo, also for root", "on the machine, as root: apt-get install sudo")
+    no_login = (f"a login of {user} that runs commands", f"{login} says who may; ssh.user or hosts.{host.name}.user")
     return {
+        # A command beside the key, of cloud-init for root; /usr/sbin/nologin; OpenSSH.
+        "Please login as the user": no_login,
+        "This account is currently not available": no_login,
+        "Password change required": (f"a password of {user} that has not expired", f"{login} changes it"),
         "pulumi-kubeadm/run.sh: No such file": no_scripts,
         "run_step: command not found": no_scripts,
         # x/crypto's error for a session whose machine, network or sshd went away.
         "exited without exit status": (
             "the SSH session to last as long as the step",
-            f"{login_command(host, ssh)}; once the machine answers: pulumi up, which waits for a step that still runs",
+            f"{login}; once the machine answers: pulumi up, which waits for a step that still runs",
         ),
         "a password is required": no_password,
-        "sudo: command not found": ("sudo", "on the machine, as root: apt-get install sudo"),
+        "sudo: command not found": no_program,
+        "env: 'sudo': No such file": no_program,
+        "you must have a tty": (f"sudo without a terminal for {user}", no_terminal),
         "may not run sudo": no_sudo,
         "is not in the sudoers": no_sudo,
         # sudo-rs, which Ubuntu has from 25.10 on: src/common/error.rs.

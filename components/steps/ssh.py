@@ -20,8 +20,9 @@ from components.steps.connection import host_key_of
 from components.steps.result import result_of
 
 RUN_AS_ROOT = "sudo -n bash -euo pipefail -s"
-IN_ENGLISH = "env LC_ALL=C"
-"""Begins a command whose errors `explain.py` knows: sudo speaks the language of the machine."""
+IN_ENGLISH = "env LC_ALL=C env"
+"""Begins a command whose errors `explain.py` knows: sudo speaks the language of the machine, and so does the first env
+where there is no sudo."""
 CONNECTION_FAILED = 255
 """Exit status of ssh itself."""
 REFUSALS = (
@@ -33,6 +34,8 @@ PAUSE_SECONDS = 2
 NO_SSH = 127
 """Exit status of a shell without the program ssh."""
 NO_SSH_TEXT = "no program ssh in PATH: apt-get install openssh-client"
+NO_SCRIPT = 126
+"""Exit status of a shell that cannot run a command."""
 SILENT = "Connection timed out during banner exchange"
 CLOSED = "kex_exchange_identification: Connection closed by remote host"
 
@@ -42,10 +45,10 @@ class Answer:
     """The result of a script on a host.
 
     Attributes:
-        status: exit status; 255 if ssh itself failed, 127 without a program ssh.
+        status: exit status; 255 if ssh itself failed, 127 without a program ssh; never 0 for a script that did not run.
         output: standard output of the script, without output of the login before it, such as that of a .bashrc; may be
             a secret, such as a join token.
-        log: standard error of the script and of ssh.
+        log: standard error of the script and of ssh, and all that a login printed that ran no script.
     """
 
     status: int
@@ -78,7 +81,11 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
             if is_final or attempt == attempts:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
-    return replace(answer, output=result_of(answer.output.partition(f"{marker}\n")[2]))
+    printed, began, output = answer.output.partition(f"{marker}\n")
+    if not began:
+        # A command beside the key, as images of clouds have it for root, may succeed in saying that nobody logs in.
+        return replace(answer, status=answer.status or NO_SCRIPT, output="", log=f"{printed}{answer.log}")
+    return replace(answer, output=result_of(output))
 
 
 async def silence_of(host: Host, ssh: Ssh, *, attempts: int = 1) -> str:

@@ -75,7 +75,7 @@ def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
     if found and found["where"].startswith(f"{host.name}: "):
         return Problem(**{name: text.replace("\n    ", "\n") for name, text in found.groupdict().items()})
     step = f"{host.name}: run a script over SSH"
-    if answer.status == connection.NO_SSH:
+    if answer.log == connection.NO_SSH_TEXT:  # a machine without sudo has the same exit status
         next_command = "apt-get install openssh-client"
         return Problem(step, expected="the program ssh", seen="none in PATH", next_command=next_command)
     return Problem(

@@ -81,9 +81,11 @@ class Skopeo:
 
     def _tls_options(self, side: str, image: str) -> list[str]:
         registry = image.partition("/")[0]
-        if is_loopback(registry):
-            return [f"--{side}tls-verify=false"]
         access = self._registries.get(registry)
+        # Hosts reach a registry over plain HTTP as its own mirror.
+        is_plain = access and f"http://{registry}" in {url.rstrip("/") for url in access.mirrors}
+        if is_plain or is_loopback(registry):
+            return [f"--{side}tls-verify=false"]
         return [f"--{side}cert-dir", str(self._scratch / registry)] if access and access.ca_file else []
 
 

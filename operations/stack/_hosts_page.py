@@ -27,7 +27,7 @@ PORTS_TEXT = """\
 What firewalls between machines leave open. The addresses of hosts are those of `nodeIp`, or `address` without it; SSH
 uses `address`. `make status` connects to each port of a checked row, from the hosts that need it, and names what is
 closed. Calico's manifests in `manifests/sources.yaml` run without BGP and Typha; one of `calico.manifestUrl` may need
-TCP 179 or 5473. No update opens a port: ufw or firewalld is yours. Where a machine has NetworkManager, it is told to
+TCP 179 or 5473. No update opens a port: ufw or firewalld is yours. NetworkManager and systemd-networkd are told to
 leave the links of the pod network alone.
 
 The picture has one control plane, two workers and the default add-ons; there is one of [three control

@@ -38,6 +38,7 @@ MARKS_BESIDE_FILES = {
     "load-balancer-runs-with": load_balancer.CONFIGURATION,
     "vip-runs-with": vip.CONFIGURATION,
     "network-manager-reads": "/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf",
+    "networkd-reads": "/etc/systemd/network/00-pulumi-kubeadm.network",
     "encryption": api_server.ENCRYPTION,
 }
 """Marks of what some hosts have, by the settings of the last update, and the file that each host has which has that."""
@@ -45,6 +46,7 @@ EXCUSED_MARKS = {
     "join-started": "only while a join has not ended",
     "init-started": "only while an init has not ended",
     "unfinished-hosts": "only while /etc/hosts is written",
+    "swap-units": "most machines have no unit of swap",
     "haproxy-is-ours": "a machine had haproxy before, or had not; nothing else tells which",
     "keepalived-is-ours": "a machine had keepalived before, or had not; nothing else tells which",
 }

@@ -10,6 +10,16 @@ module_is_there() {
   esac
 }
 
+# bars_of MODULE: settings of modprobe by which a boot loads nothing, as hardening guides have them: modprobe succeeds with
+# /bin/true, and loads by its name what is on the blacklist, which a boot does not. What is built in needs no loading.
+bars_of() {
+  local bars
+  bars=$(modprobe --showconfig | awk -v module="$1" '
+    $2 == module && ($1 == "blacklist" || $1 == "install" && $3 ~ "(^|/)(true|false)$")')
+  [[ -z $bars ]] || modprobe --ignore-install --show-depends "$1" 2>/dev/null | grep '^builtin ' >/dev/null ||
+    printf '%s' "$bars"
+}
+
 # sysctl_file NAME: its file. A `/` in the name stands for a dot in the name of a network card.
 sysctl_file() {
   printf /proc/sys/

@@ -12,6 +12,17 @@ check_pod_networks() {
     "rm $others, of a cluster that was there before; a container engine that needs its own: move it to another directory"
 }
 
+check_units() {
+  local unit
+  [[ ! -e $KUBELET_CONF ]] || return 0
+  for unit in {/etc,/usr/local/lib}/systemd/system/{containerd,kubelet}.service; do
+    # A unit that is masked is a link, too.
+    [[ ! -e $unit && ! -L $unit ]] ||
+      find_wrong "the unit ${unit##*/} of its package" "$unit, which takes its place" \
+        "rm $unit; systemctl daemon-reload; its programs may be in /usr/local/bin"
+  done
+}
+
 check_kubelet_arguments() {
   local others
   [[ ! -e $KUBELET_CONF ]] || return 0

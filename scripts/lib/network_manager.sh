@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# NetworkManager, where a machine has it: it leaves the links of the pod network and of kube-proxy alone. By itself it may take
-# them for its own, with their routes and addresses.
+# NetworkManager and systemd-networkd, where a machine has them: they leave the links of the pod network and of kube-proxy
+# alone. By themselves they may take them, with their routes and addresses: networkd where a file of it is for all links.
 
 NETWORK_MANAGER=/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf
+NETWORKD=/etc/systemd/network/00-pulumi-kubeadm.network # of several files for a link the first one counts
 
 # stage_network_manager: lay the file ready, where NetworkManager is installed. The section is one of its own: the list
 # `unmanaged-devices` of another file would be replaced.
@@ -13,6 +14,19 @@ stage_network_manager() {
 [device-pulumi-kubeadm]
 match-device=interface-name:cali*;interface-name:vxlan.calico;interface-name:tunl*;interface-name:kube-ipvs0
 managed=0
+FILE
+  fi
+}
+
+stage_networkd() {
+  if systemctl --quiet is-enabled systemd-networkd 2>/dev/null; then
+    install -D --mode 0644 /dev/null "$STAGING/files$NETWORKD"
+    cat >"$STAGING/files$NETWORKD" <<'FILE'
+[Match]
+Name=cali* vxlan.calico tunl* kube-ipvs0
+
+[Link]
+Unmanaged=yes
 FILE
   fi
 }

@@ -13,9 +13,9 @@ apt_get() {
   began=$(uptime_seconds)
   until with_machine_proxy apt-get --quiet --yes --no-remove --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" \
     --option Dpkg::Options::=--force-confold --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
-    # For the lock of the package lists, which apt-daily takes after a boot, apt-get does not wait by itself.
+    # For the locks of package lists and archives, which apt-daily takes after a boot, apt-get does not wait by itself.
     now=$(uptime_seconds)
-    if grep --quiet lists/lock "$STAGING/apt-get" && ((now - began < APT_LOCK_SECONDS)); then
+    if grep --quiet '\(lists\|archives\)/lock' "$STAGING/apt-get" && ((now - began < APT_LOCK_SECONDS)); then
       sleep 1
       continue
     fi

@@ -2,7 +2,8 @@
 # The environment of a step, and the functions that a recorded command calls after run.sh.
 # Needs: DRAIN_TIMEOUT_SECONDS; lib/owner.sh
 
-export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive
+# Without the second one needrestart of Ubuntu would restart services of a node behind each package, in the middle of a step.
+export STAGING=/run/pulumi-kubeadm/$STEP LC_ALL=C DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=yes
 # Preferences of root for kubectl, in ~/.kube/kuberc, may let it ask before it deletes: nobody answers, and kubectl succeeds.
 export KUBERC=off
 # sudo hands on the proxy of /etc/environment: kubeadm would give it to the pods of the control plane, and requests to the API

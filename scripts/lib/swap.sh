@@ -9,6 +9,15 @@ ACTIVE_SWAP_LINE='^[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]
 # swap_is_in_fstab: the next boot would turn it on.
 swap_is_in_fstab() { grep --quiet --extended-regexp "$ACTIVE_SWAP_LINE" /etc/fstab 2>/dev/null; }
 
+# swap_units: units that turn swap on at boot whether there is a swap.target or not, one a line: of zram-tools, of small boards,
+# and units of people, which tutorials let multi-user.target want.
+swap_units() {
+  local units
+  units=$(systemctl list-unit-files --no-legend --no-pager --state enabled '*.swap' \
+    {zramswap,zram-config,dphys-swapfile,swapspace}.service 2>/dev/null) || true # its status may say that there is none
+  awk '{print $1}' <<<"$units"
+}
+
 # edit_fstab EXPRESSION: edit /etc/fstab by sed, and keep it as it was before the first edit. After a power cut each is whole or
 # as before: a machine with an empty one does not mount its disks.
 edit_fstab() {

@@ -100,6 +100,8 @@ look_at_kernel() {
   seen=$(swapon --noheadings --show=NAME | paste --serial --delimiters ' ')
   [[ -z $seen ]] || differs swap none "$seen"
   ! swap_is_in_fstab || differs /etc/fstab "no line with swap, which a boot turns on" "one"
+  seen=$(swap_units | paste --serial --delimiters ' ')
+  [[ -z $seen ]] || differs "units of swap" "none that starts at boot" "$seen"
   seen=$(systemctl is-enabled swap.target 2>/dev/null) || true # its status is 1 for "masked"
   [[ $seen == masked ]] || differs "unit swap.target" masked "$seen"
 }

@@ -48,7 +48,13 @@ explain_pull() {
       next="give $registry TLS; or, without a login: containerd.registries[\"$registry\"] with mirrors: [\"http://$registry\"]"
       ;;
     *x509*) next="name the registry's CA in the stack file: containerd.registries[\"$registry\"].caFile; then: $next" ;;
-    *"not found"*) next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next" ;;
+    *"not found"*)
+      next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next"
+      # kubeadm leaves one `coredns` out of the path in a registry that is not the public one, and a cache has the public paths.
+      [[ $image != */coredns:* ]] ||
+        next="where $registry caches the public registry, in cluster.clusterConfiguration of the stack file: \
+dns: {imageRepository: ${image%:*}}; or $next"
+      ;;
     *"connection refused"* | *"no such host"* | *timeout* | *"no route"*) next="curl -v https://$registry/v2/; then: $next" ;;
   esac
   explain "image $image to be pullable" "$(tail -c 600 <<<"$seen")" "$next"

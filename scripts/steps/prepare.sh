@@ -4,8 +4,8 @@
 # Returns the machine-id, which clones share.
 . "$LIBRARY/lib/lib.sh"
 
-for part in machine endpoint_lines owner leftovers programs kernel swap systemd network_manager repositories load_balancer \
-  vip host_names containerd kubernetes backup results serving_certificates; do
+for part in first_boot machine endpoint_lines owner leftovers programs kernel swap systemd network_manager repositories \
+  load_balancer vip host_names containerd kubernetes backup results serving_certificates; do
   # shellcheck source=/dev/null
   . "$LIBRARY/parts/prepare/$part.sh"
 done

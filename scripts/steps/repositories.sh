@@ -6,7 +6,10 @@
 . "$LIBRARY/lib/keyrings.sh"
 
 # Nothing is changed on an unfit machine. A step of an older version has no values for it; prepare looks as well.
-if [[ -n ${NODE_IP:-} ]]; then . "$LIBRARY/parts/prepare/machine.sh"; fi
+if [[ -n ${NODE_IP:-} ]]; then
+  . "$LIBRARY/parts/prepare/first_boot.sh"
+  . "$LIBRARY/parts/prepare/machine.sh"
+fi
 . "$LIBRARY/parts/prepare/owner.sh"
 
 put "$REPOSITORY_PASSWORDS"

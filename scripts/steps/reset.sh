@@ -104,6 +104,10 @@ if grep --quiet "^$SWAP_COMMENT" /etc/fstab 2>/dev/null; then
 fi
 rm -f "$FSTAB_BEFORE" "$FSTAB_BEFORE.new" /etc/fstab.new
 systemctl --quiet unmask swap.target
+units=$(mark "$SWAP_UNITS_MARK")
+for unit in $units; do
+  systemctl --quiet enable "$unit" || true # its package may be gone
+done
 systemctl daemon-reload
 rm -rf "$LOGS"
 # The mark of the owner goes last: without it a reset that was cut short would find nothing to do.

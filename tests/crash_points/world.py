@@ -32,7 +32,7 @@ OF_MACHINE = (
         "openssl",
     ),
     *("hostnamectl", "modprobe", "sysctl", "swapon", "swapoff", "df", "stat", "ip", "iptables-save", "ip6tables-save"),
-    *("ctr", "date", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
+    *("networkctl", "ctr", "date", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
 )
 LIMIT_SECONDS = 600
 """A run that takes longer hangs: traced, on a busy machine, one takes minutes."""

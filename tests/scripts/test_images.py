@@ -106,6 +106,14 @@ def test_every_image_that_cannot_be_pulled_is_explained(pulling: Machine, error:
     assert len(pulls(pulling)) == 2 * tries
 
 
+def test_coredns_of_a_registry_that_is_a_cache_is_explained(pulling: Machine) -> None:
+    """kubeadm leaves a part of its path out, and nothing can be copied to a cache."""
+    pulling.stub("crictl", '[[ $1 == info ]] && exit 0\n[[ $1 == pull ]] && echo "manifest: not found" >&2\nexit 1')
+    finished = pulling.run("images", IMAGES | {"IMAGES": "hub.test:5000/k8s/coredns:v1.14.2\nhub.test/etcd:3"})
+    assert finished.status == 1
+    assert finished.stderr.count("dns: {imageRepository: hub.test:5000/k8s/coredns}; or copy the image") == 1
+
+
 def test_a_pull_whose_shell_is_killed_is_none(pulling: Machine) -> None:
     """By the lack of memory, for one; the parent of crictl is a substitution of that shell."""
     pulling.stub(

@@ -110,8 +110,8 @@ APT = '. "$LIBRARY/lib/lib.sh"\n. "$LIBRARY/lib/packages.sh"\n'
 
 
 def test_apt_get_waits_for_others_and_never_asks(machine: Machine) -> None:
-    """unattended-upgrades holds the lock on a fresh machine."""
-    machine.stub("apt-get", "[[ $DEBIAN_FRONTEND == noninteractive ]]")
+    """unattended-upgrades holds the lock on a fresh machine; needrestart would restart services of a node."""
+    machine.stub("apt-get", "[[ $DEBIAN_FRONTEND == noninteractive && -n $NEEDRESTART_SUSPEND ]]")
     machine.script("install", APT + "apt_get install thing\n")
     assert machine.run("install").status == 0
     (call,) = machine.calls()
@@ -129,9 +129,10 @@ def test_apt_get_shows_its_errors_and_nothing_else(machine: Machine) -> None:
     assert "Reading lists" not in finished.stderr
 
 
-def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(machine: Machine) -> None:
-    """apt-daily reads them after a boot, and apt-get gives up at once."""
-    busy = "echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)'; exit 100"
+@pytest.mark.parametrize("lock", ["/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock"])
+def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(machine: Machine, lock: str) -> None:
+    """apt-daily reads and cleans up after a boot, and apt-get gives up at once, whatever DPkg::Lock::Timeout says."""
+    busy = f"echo 'E: Could not get lock {lock}. It is held by process 1 (apt-get)'; exit 100"
     machine.stub("apt-get", f'[[ -e $ROOT/free ]] || {{ touch "$ROOT/free"; {busy}; }}')
     machine.script("install", APT + "apt_get update\n")
     assert machine.run("install").status == 0

@@ -49,6 +49,29 @@ def test_swap_goes_off_and_stays_off(swapping: Machine) -> None:
     assert {"swapoff --all", "systemctl --quiet mask swap.target"} <= set(swapping.calls())
 
 
+def test_a_unit_that_turns_swap_on_at_boot_is_turned_off_until_a_reset(swapping: Machine) -> None:
+    """zram-tools and small boards have services and tutorials units that come whether swap.target is there or not."""
+    swapping.write("/units", "zramswap.service enabled enabled\nswapfile.swap enabled enabled\n")
+    swapping.stub(
+        "systemctl",
+        'case "$*" in\n*list-unit-files*) [[ -s $ROOT/units ]] && cat "$ROOT/units" ;;\n'
+        '*disable*) : >"$ROOT/units" ;;\n"is-enabled swap.target") echo masked; exit 1 ;;\nesac',
+    )
+    finished = swapping.run_part_twice("swap")
+    assert finished.stderr == ""
+    assert not [call for call in swapping.calls() if "disable" in call]
+    swapping.write("/units", "later.swap enabled enabled\n")
+    assert "no unit turns swap on: later.swap" in swapping.run_part("swap").stderr
+    swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    swapping.write("/etc/hosts", HOSTS)
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
+        swapping.stub(program)
+    swapping.calls()
+    assert swapping.run("reset", RESET).status == 0
+    enabled = [call.split()[-1] for call in swapping.calls() if call.startswith("systemctl --quiet enable ")]
+    assert enabled == ["later.swap", "swapfile.swap", "zramswap.service"]
+
+
 def test_swap_lines_are_commented_out_once_and_only_once(swapping: Machine) -> None:
     """The second run finds nothing to do, and the file as it was is kept."""
     finished = swapping.run_part_twice("swap")
@@ -176,6 +199,25 @@ def test_the_hosts_of_the_stack_are_added_to_etc_hosts(named: Machine) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("127.0.2.1 node1 node1", ""),
+        ("127.0.0.1\tlocalhost node2 node1.example.com # x", "127.0.0.1 localhost node1.example.com # x\n"),
+        ("::1\tnode1\tlocalhost", "::1 localhost\n"),
+        ("192.0.2.11  node1  www", "192.0.2.11  node1  www\n"),
+        ("#127.0.2.1 node1", "#127.0.2.1 node1\n"),
+        ("127.0.0.1\tlocalhost\tnode11", "127.0.0.1\tlocalhost\tnode11\n"),
+    ],
+)
+def test_no_name_of_a_host_resolves_to_the_machine_itself(named: Machine, line: str, left: str) -> None:
+    """Vagrant and some images have such a line; other names of it stay."""
+    named.write("/etc/hosts", f"{line}\n")
+    block = "192.0.2.11\tnode1\n192.0.2.12\tnode2\n"
+    assert named.run_part_twice("host_names", NO_NAME, files=hosts_file(block)).stderr == ""
+    assert named.path("/etc/hosts").read_text() == f"{left}# begin pulumi-kubeadm\n{block}# end pulumi-kubeadm\n"
+
+
 def test_a_machine_without_d_bus_gets_its_name(named: Machine) -> None:
     """Now, and for the next boot; hostnamectl cannot ask there."""
     named.stub("hostnamectl", 'echo "Failed to connect to bus: No such file or directory" >&2; exit 1')
@@ -299,7 +341,9 @@ def test_the_names_of_a_host_survive_the_next_boot_of_a_cloud_s_machine(named: M
 
 
 NETWORK_MANAGER = "/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf"
+NETWORKD = "/etc/systemd/network/00-pulumi-kubeadm.network"
 NO_KEYRINGS = {"KEYRINGS": ""}
+WITHOUT_NETWORKD = '[[ "$*" != *is-enabled* ]]'
 
 
 @pytest.fixture
@@ -308,8 +352,13 @@ def managed(machine: Machine) -> Machine:
     machine.write("/etc/NetworkManager/NetworkManager.conf", "[main]\n")
     parts = "\n".join(f'. "$LIBRARY/parts/prepare/{part}.sh"' for part in ("leftovers", "network_manager"))
     machine.script("both", f'. "$LIBRARY/lib/lib.sh"\n{parts}\n')
-    machine.stub("systemctl")
+    machine.stub("systemctl", WITHOUT_NETWORKD)
     return machine
+
+
+def told(machine: Machine) -> list[str]:
+    """What services were told, since the last time that this was asked."""
+    return [call for call in machine.calls() if "is-enabled" not in call]
 
 
 def test_network_manager_leaves_the_links_of_the_pod_network_alone(managed: Machine) -> None:
@@ -317,9 +366,9 @@ def test_network_manager_leaves_the_links_of_the_pod_network_alone(managed: Mach
     assert managed.run("both", NO_KEYRINGS).status == 0
     content = managed.path(NETWORK_MANAGER).read_text()
     assert content.startswith("[device-pulumi-kubeadm]\nmatch-device=interface-name:cali*;interface-name:vxlan.calico;")
-    assert managed.calls() == ["systemctl try-reload-or-restart NetworkManager"]
+    assert told(managed) == ["systemctl try-reload-or-restart NetworkManager"]
     second = managed.run("both", NO_KEYRINGS)
-    assert (second.status, second.stderr, managed.calls()) == (0, "", [])
+    assert (second.status, second.stderr, told(managed)) == (0, "", [])
     assert NETWORK_MANAGER in managed.path("/var/lib/pulumi-kubeadm/files/both").read_text()
 
 
@@ -327,10 +376,10 @@ def test_network_manager_is_told_also_when_the_run_before_ended_too_early(manage
     """The file is in place by then, and would hide it."""
     managed.stub("systemctl", "exit 1")
     assert managed.run("both", NO_KEYRINGS).status == 1
-    managed.stub("systemctl")
+    managed.stub("systemctl", WITHOUT_NETWORKD)
     managed.calls()
     assert managed.run("both", NO_KEYRINGS).status == 0
-    assert managed.calls() == ["systemctl try-reload-or-restart NetworkManager"]
+    assert told(managed) == ["systemctl try-reload-or-restart NetworkManager"]
 
 
 def test_a_machine_without_network_manager_gets_no_file_of_it(managed: Machine) -> None:
@@ -342,7 +391,23 @@ def test_a_machine_without_network_manager_gets_no_file_of_it(managed: Machine) 
     managed.calls()
     assert managed.run("both", NO_KEYRINGS).status == 0
     assert not managed.path("/etc/NetworkManager").exists()
-    assert managed.calls() == []
+    assert told(managed) == []
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_networkd_leaves_the_links_of_the_pod_network_alone(machine: Machine, *, runs: bool) -> None:
+    """A file of the machine for all links would give each link of a pod an address of DHCP."""
+    parts = "\n".join(f'. "$LIBRARY/parts/prepare/{part}.sh"' for part in ("leftovers", "network_manager"))
+    machine.script("both", f'. "$LIBRARY/lib/lib.sh"\n{parts}\n')
+    machine.stub("systemctl", "" if runs else '[[ "$*" != *is-active* ]]')
+    machine.stub("networkctl")
+    for expected in (["networkctl reload"] if runs else [], []):
+        assert machine.run("both", NO_KEYRINGS).status == 0
+        assert [call for call in machine.calls() if call.startswith("networkctl")] == expected
+    assert "Name=cali* vxlan.calico " in machine.path(NETWORKD).read_text()
+    machine.stub("systemctl", WITHOUT_NETWORKD)
+    assert machine.run("both", NO_KEYRINGS).status == 0
+    assert not machine.path(NETWORKD).exists(), "the machine has it no more"
 
 
 def reset_with(machine: Machine, save: str) -> str:

@@ -26,6 +26,21 @@ def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
     assert "apt-get" not in " ".join(sound.calls())
 
 
+def test_the_first_boot_of_a_clouds_machine_is_waited_for(machine: Machine) -> None:
+    """Its SSH server answers while cloud-init still installs packages, and may reboot."""
+    machine.replace("parts/prepare/first_boot", "FIRST_BOOT_SECONDS=600", "FIRST_BOOT_SECONDS=1")
+    assert machine.run_part("first_boot").status == 0, "no cloud-init"
+    machine.write("/run/cloud-init/status.json", "{}")
+    finished = machine.run_part("first_boot")
+    assert finished.status == 1
+    assert "expected cloud-init to end within 1 s,\n  saw it still runs\n" in finished.stderr
+    machine.stub("sleep", 'touch "$ROOT/run/cloud-init/result.json"')
+    assert machine.run_part("first_boot").status == 0
+    machine.path("/run/cloud-init/result.json").unlink()
+    machine.write("/var/lib/pulumi-kubeadm/prepared", "yes")
+    assert machine.run_part("first_boot").status == 0, "a host that is prepared may boot"
+
+
 LOGIN = File(LOGINS, "machine apt.example.com login robot password canary\n", mode="0600")
 
 
@@ -188,7 +203,7 @@ def test_parts_before_programs_are_installed_need_those_of_every_debian_alone(so
     every.mkdir()
     for name in " ".join(ESSENTIAL.values()).split():
         (every / name).symlink_to(shutil.which(name) or f"/nowhere/{name}")
-    sound.replace("run", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", str(every))
+    sound.replace("run", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", str(every))
     parts = "".join(f'. "$LIBRARY/parts/prepare/{name}.sh"\n' for name in PARTS_BEFORE_PROGRAMS)
     sound.script("parts", f'. "$LIBRARY/lib/lib.sh"\n{parts}')
     values = MACHINE_VALUES | {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "KEYRINGS": "", "VIP": "192.0.2.100"}

@@ -150,3 +150,20 @@ def test_a_line_that_leads_the_api_elsewhere_is_found_before_anything_is_changed
     finished = machine.run_part("endpoint_lines", {"API_HOST": "api.dev.internal"}, files)
     assert (finished.status == 0) == is_fine, finished.stderr
     assert is_fine or f"but that of the stack,\n  saw {line}\n" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "unit", ["/etc/systemd/system/kubelet.service", "/usr/local/lib/systemd/system/containerd.service"]
+)
+def test_units_of_an_earlier_installation_are_found_before_anything_is_changed(sound: Machine, unit: str) -> None:
+    """Kubespray has its kubelet there, and pages of containerd its service: they run in place of the packages'."""
+    path = sound.write(unit, "[Service]\nExecStart=/usr/local/bin/kubelet\n")
+    sound.path("/etc/systemd/system/kubelet.service.d").mkdir(parents=True)
+    finished = sound.run_part("machine", MACHINE_VALUES)
+    assert finished.status == 1
+    assert f"expected the unit {path.name} of its package,\n  saw {path}, which takes its place\n" in finished.stderr
+    path.unlink()
+    path.symlink_to("/dev/null")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 1, "masked"
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert sound.run_part("machine", MACHINE_VALUES).status == 0, "a node runs with it"

@@ -257,6 +257,7 @@ def looked_at(machine: Machine) -> Machine:
     machine.stub("swapon")
     machine.stub(
         "systemctl",
+        '[[ $* != list-unit-files* ]] || { cat "$ROOT/units" 2>/dev/null; exit; }\n'
         'unit=${*: -1}; is_off=$(grep --count --line-regexp "$unit" "$ROOT/off" 2>/dev/null)\n'
         "[[ $unit != swap.target ]] || { [[ $is_off == 1 ]] && echo static || { echo masked; exit 1; }; exit; }\n"
         "[[ $is_off != 1 ]] || { [[ $* == *--quiet* ]] || echo disabled; exit 1; }",
@@ -293,6 +294,9 @@ def test_drift_shows_swap_that_the_next_boot_turns_on(looked_at: Machine) -> Non
     looked_at.write("/etc/fstab", "")
     looked_at.write("/off", "swap.target\n")
     assert drift(looked_at) == "unit swap.target: expected masked, saw static\n"
+    looked_at.write("/off", "")
+    looked_at.write("/units", "zramswap.service enabled enabled\na.swap enabled enabled\n")
+    assert drift(looked_at) == "units of swap: expected none that starts at boot, saw zramswap.service a.swap\n"
 
 
 def test_drift_shows_arguments_that_override_those_of_the_stack(looked_at: Machine) -> None:

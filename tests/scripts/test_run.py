@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from components.host_files import File
 from components.steps.remote import CREATE
 from components.steps.result import result_of
+from components.steps.scripts import SCRIPTS
 from tests.scripts.machine import VERSION, Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'
@@ -345,3 +347,10 @@ def test_what_a_login_prints_is_no_result_of_a_step(machine: Machine, noise: str
 def test_the_result_of_an_older_version_is_taken_as_it_is() -> None:
     """The state has it."""
     assert result_of("abcdef.0123456789abcdef\n") == "abcdef.0123456789abcdef\n"
+
+
+def test_programs_of_packages_come_before_those_of_an_earlier_installation() -> None:
+    """A kubectl or kubeadm in /usr/local/bin is of another version than the stack's."""
+    (path,) = re.findall(r"^export PATH=(.*)$", (SCRIPTS / "run.sh").read_text(), re.MULTILINE)
+    places = path.split(":")
+    assert max(map(places.index, ("/usr/sbin", "/usr/bin", "/sbin", "/bin"))) < places.index("/usr/local/sbin")

@@ -24,9 +24,19 @@ if [[ $name != "$HOST_NAME" ]]; then
   changed "host name is $HOST_NAME"
 fi
 
-# A clone's loop-back line carries the name of the machine it was made from; ours resolves to the node's address.
+# A clone's loop-back line carries the name of the machine it was made from, and so does that of Vagrant; names of hosts resolve
+# to the addresses of nodes.
 wanted_hosts() {
-  sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts
+  sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts | awk '
+    NR == FNR { names[$2]; next }
+    $1 ~ /^127[.]/ || $1 == "::1" {
+      line = $1
+      for (i = 2; i <= NF; i++) if (!($i in names)) line = line " " $i
+      if (line == $1) next
+      if (split(line, words) < NF) $0 = line
+    }
+    { print }
+  ' "$STAGING/files/etc/hosts" -
   stack_block
 }
 stack_block() {

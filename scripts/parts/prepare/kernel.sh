@@ -7,6 +7,10 @@
 put /etc/modules-load.d/kubernetes.conf
 
 for module in $MODULES; do
+  bars=$(bars_of "$module")
+  [[ -z $bars ]] ||
+    fail "kernel module $module, also after a reboot" "${bars//$'\n'/ and }" \
+      "take it out of the file that has it: grep -rw $module /etc/modprobe.d /usr/lib/modprobe.d; then pulumi up"
   module_is_there "$module" || modprobe "$module" ||
     fail "kernel module $module" "$(modprobe "$module" 2>&1)" \
       "cloud kernels lack modules: apt-get install linux-image-$(dpkg --print-architecture), on Ubuntu \

@@ -9,5 +9,6 @@ done <<<"$KEYRINGS"
 . "$LIBRARY/lib/network_manager.sh"
 . "$LIBRARY/lib/kernel.sh"
 stage_network_manager
+stage_networkd
 stage_last_sysctls
 remove_leftovers

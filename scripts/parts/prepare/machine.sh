@@ -239,6 +239,7 @@ check_containerd
 check_release
 check_name_servers
 check_pod_networks
+check_units
 check_kubelet_arguments
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# NetworkManager leaves the links of the pod network alone, now and after a reboot.
+# NetworkManager and systemd-networkd leave the links of the pod network alone, now and after a reboot.
 # Needs: lib/network_manager.sh
 
 . "$LIBRARY/lib/network_manager.sh"
@@ -11,5 +11,13 @@ if is_staged "$NETWORK_MANAGER"; then
   if [[ $(mark "$NETWORK_MANAGER_MARK") != "$setting" ]]; then
     systemctl try-reload-or-restart NetworkManager
     remember "$NETWORK_MANAGER_MARK" "$setting"
+  fi
+fi
+if is_staged "$NETWORKD"; then
+  put "$NETWORKD"
+  setting=$(sha256sum <"$NETWORKD")
+  if [[ $(mark "$NETWORKD_MARK") != "$setting" ]]; then
+    ! systemctl --quiet is-active systemd-networkd || networkctl reload
+    remember "$NETWORKD_MARK" "$setting"
   fi
 fi

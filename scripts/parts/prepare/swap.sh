@@ -8,11 +8,18 @@ if swap_is_in_fstab; then
   edit_fstab "/$ACTIVE_SWAP_LINE/ s/^/$SWAP_COMMENT/"
   changed "swap is commented out in /etc/fstab; the file as it was: $FSTAB_BEFORE"
 fi
-# Masked: zram and systemd units bring swap back without a line in fstab.
+# Masked: generators, such as that of zram, bring swap back without a line in fstab.
 state=$(systemctl is-enabled swap.target 2>/dev/null) || true # its status is 1 for "masked"
 if [[ $state != masked ]]; then
   systemctl --quiet mask swap.target
   changed "swap.target is masked"
+fi
+units=$(swap_units)
+if [[ -n $units ]]; then
+  remember "$SWAP_UNITS_MARK" "$(sort --unique <(mark "$SWAP_UNITS_MARK") - <<<"$units")"
+  mapfile -t units <<<"$units"
+  systemctl --quiet disable --now "${units[@]}"
+  changed "no unit turns swap on: ${units[*]}"
 fi
 active=$(swapon --noheadings --show)
 if [[ -n $active ]]; then

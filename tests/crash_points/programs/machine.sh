@@ -11,6 +11,7 @@ systemctl() {
     *mask*) state units/swap.target masked ;;
     *is-active*containerd) [[ -s $WORLD/running/containerd ]] ;;
     *is-active*systemd-resolved) return 3 ;; # Debian has none
+    *systemd-networkd | list-unit-files*) ;; # it runs, and no unit of its own turns swap on
     *"disable --now kubelet") rm -f "$WORLD/units/kubelet" "$WORLD/running/kubelet" ;;
     *enable*) state "units/${!#}" enabled ;;
     *daemon-reload)
@@ -143,7 +144,13 @@ case ${0##*/} in
   curl) ask_api_server "$@" ;;
   hostname) if [[ $# == 0 ]]; then tell hostname; else echo 192.0.2.11; fi ;;
   hostnamectl) state hostname "$2" ;;
-  modprobe) grep --quiet "$1" "$ROOT/proc/filesystems" || printf 'nodev\t%s\n' "$1" >>"$ROOT/proc/filesystems" ;;
+  networkctl)
+    content "$ROOT"/etc/systemd/network/*
+    state running/networkd "$CONTENT"
+    ;;
+  modprobe)
+    [[ $1 == --* ]] || grep --quiet "$1" "$ROOT/proc/filesystems" || printf 'nodev\t%s\n' "$1" >>"$ROOT/proc/filesystems"
+    ;;
   sysctl) [[ $1 != --quiet ]] || set_sysctls "$3" ;;
   nproc) echo 2 ;;
   swapon) tell swap ;;

@@ -153,6 +153,17 @@ def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
         ("dial tcp 192.0.2.11:22: connect: connection refused", "expected an SSH server"),
         ("dial tcp 192.0.2.11:22: i/o timeout", "expected an answer"),
         ("sudo: a password is required", "expected sudo without a password for admin"),
+        ("env: 'sudo': No such file or directory", "expected sudo, also for root"),
+        ("sudo: sorry, you must have a tty to run sudo", "expected sudo without a terminal for admin"),
+        (
+            'Please login as the user "debian" rather than the user "root".',
+            "expected a login of admin that runs commands",
+        ),
+        ("This account is currently not available.", "expected a login of admin that runs commands"),
+        (
+            "WARNING: Your password has expired.\nPassword change required but no TTY available.",
+            "expected a password of admin that has not expired",
+        ),
         ("sudo: interactive authentication is required", "expected sudo without a password for admin"),
         ("sudo: I'm sorry admin. I'm afraid I can't do that", "expected sudo for admin"),
         (

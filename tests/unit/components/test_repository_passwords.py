@@ -61,9 +61,10 @@ def test_apt_and_curl_read_the_password_of_its_server_alone() -> None:
     [
         ([], [], "", "missing, the password of the package repository at apt.example.com"),
         ([NAME], [], "", "in plain text; encrypt it"),
-        ([NAME], [NAME], "a b", "apt reads no password that"),
-        ([NAME], [NAME], '"a', "apt reads no password that"),
-        ([NAME], [NAME], "", "apt reads no password that"),
+        ([NAME], [NAME], "a b", "apt or curl reads none that"),
+        ([NAME], [NAME], '"a', "apt or curl reads none that"),
+        ([NAME], [NAME], "#a", "apt or curl reads none that"),
+        ([NAME], [NAME], "", "apt or curl reads none that"),
     ],
 )
 def test_a_password_has_to_be_there_and_encrypted(
@@ -79,7 +80,8 @@ def test_a_password_has_to_be_there_and_encrypted(
 
 
 def test_a_login_that_apt_could_not_keep_is_refused() -> None:
-    """Over plain HTTP, and two for one server."""
+    """Over plain HTTP, two for one server, and a user whom curl takes for a comment."""
+    assert only_problem(with_login(with_workers(), username="#robot")).startswith("packages.repository.username: ")
     expected = "username is for an address that begins with https://"
     assert expected in only_problem(with_login(with_workers(), url="http://apt.example.com/x"))
     stack = with_login(with_workers()) | {"containerd": {"repository": LOGIN | {"url": "https://apt.example.com/c"}}}

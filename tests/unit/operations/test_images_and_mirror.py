@@ -11,6 +11,7 @@ import pytest
 
 from components.addons import fetching
 from components.settings import Settings
+from components.settings.kubeadm_images import kubeadm_images
 from components.settings.stack_file import parse_settings
 from operations import __main__
 from operations.images import _skopeo, images, mirror
@@ -100,6 +101,20 @@ def test_in_a_private_registry_coredns_loses_a_part_of_its_path(skopeo: type[Fak
     rewritten = stack_file(tmp_path, rewrite={"registry.k8s.io": f"{HUB}/gcr"})
     found = stack_images(parse_settings(rewritten))
     assert StackImage("registry.k8s.io/coredns/coredns:v1.14.2", f"{HUB}/gcr/coredns:v1.14.2") in found
+
+
+@pytest.mark.parametrize("rewrite", [{}, {"registry.k8s.io": f"{HUB}/k8s"}])
+def test_images_of_a_cache_have_the_names_that_kubeadm_gets(tmp_path: Path, rewrite: dict[str, str]) -> None:
+    """A cache has CoreDNS under the public path, and people name another etcd."""
+    stack = stack_file(tmp_path, rewrite=rewrite)
+    stack["cluster"]["clusterConfiguration"] = {
+        "dns": {"imageRepository": f"{HUB}/k8s/coredns", "imageTag": "v1.9"},
+        "etcd": {"local": {"imageRepository": f"{HUB}/own", "imageTag": "3.5.24-0"}},
+    }
+    found = kubeadm_images(parse_settings(stack))
+    assert ("registry.k8s.io/coredns/coredns:v1.9", f"{HUB}/k8s/coredns/coredns:v1.9") in found
+    assert ("registry.k8s.io/etcd:3.5.24-0", f"{HUB}/own/etcd:3.5.24-0") in found
+    assert len(found) == len(kubeadm_images(parse_settings(smallest())))
 
 
 def test_images_are_listed_by_registry(skopeo: type[FakeSkopeo], capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,6 +267,21 @@ def test_an_image_with_tag_and_digest_is_read_by_the_digest_and_written_by_the_t
     skopeo.why_not(image)
     skopeo.copy(image, image)
     assert (tmp_path / "names").read_text().split() == [f"docker://{each}" for each in (read, read, read, written)]
+
+
+def test_a_registry_that_hosts_reach_over_plain_http_is_so_for_skopeo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry is its own mirror there; another registry keeps TLS."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program(tmp_path, "skopeo", f'echo "$@" >>{tmp_path}/options')
+    mirrors = {"hub.test:5000": {"mirrors": ["http://hub.test:5000/"]}, HUB: {"mirrors": ["http://hub.test:5000"]}}
+    skopeo = Skopeo(parse_settings(smallest() | {"containerd": {"registries": mirrors}}), {}, tmp_path)
+    skopeo.copy(f"{HUB}/a:1", "hub.test:5000/a:1")
+    options = (tmp_path / "options").read_text()
+    assert "--dest-tls-verify=false" in options
+    assert "--src-tls-verify" not in options
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,30 @@ def test_sudo_speaks_english(programs: Path) -> None:
         run_as_root(stack.hosts["node1"], stack.ssh, "")
 
 
+@pytest.mark.parametrize("status", [0, 142])
+def test_what_a_login_says_that_runs_no_script_is_heard(programs: Path, status: int) -> None:
+    """cloud-init gives such a command to the key of root; in older images it succeeds."""
+    says = 'Please login as the user "debian" rather than the user "root".'
+    (programs / "ssh").write_text(f"#!/bin/sh\necho '{says}'\nexit {status}\n")
+    (programs / "ssh").chmod(0o755)
+    with pytest.raises(StepError, match=says):
+        answer()
+
+
+@pytest.mark.parametrize("language", ["C", "C.UTF-8"])
+def test_a_machine_without_sudo_is_no_computer_without_ssh(programs: Path, language: str) -> None:
+    """Their exit status is the same; and env quotes as the language of the machine does."""
+    bare = programs / "bare"
+    bare.mkdir()
+    (bare / "env").symlink_to("/usr/bin/env")
+    (programs / "ssh").write_text(
+        f'#!/bin/sh\nexport LC_ALL={language} PATH={bare}\nfor last; do :; done\nexec /bin/sh -c "$last"\n'
+    )
+    (programs / "ssh").chmod(0o755)
+    with pytest.raises(StepError, match="expected the script to succeed,\n  saw env: 'sudo': No such file"):
+        answer()
+
+
 def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))

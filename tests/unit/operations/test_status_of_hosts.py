@@ -177,6 +177,7 @@ def test_the_file_beside_a_mark_has_the_path_that_the_scripts_give_it(mark: str,
         "load-balancer-runs-with": ("load_balancer", "LOAD_BALANCER_CONFIG"),
         "vip-runs-with": ("vip", "VIP_CONFIG"),
         "network-manager-reads": ("network_manager", "NETWORK_MANAGER"),
+        "networkd-reads": ("network_manager", "NETWORKD"),
         "encryption": ("api_server", "ENCRYPTION"),
     }
     library, variable = variables[mark]
