@@ -37,8 +37,8 @@ if ! is_marked "$OWNER_MARK"; then
   changed "the mark of the cluster that owns the machine was lost and is written again"
 fi
 
-# put_back_edited FILE: where the API server serves, the init or join that follows has kubeadm write a manifest again, and spares
-# clients; otherwise nothing is to be spared. The kubelet reads its own files when it starts, for which its mark goes.
+# put_back_edited FILE: where the API server serves, the init or join that follows has kubeadm write a manifest again and
+# spares clients; otherwise nothing is to be spared. The kubelet reads its own files when it starts, for which its mark goes.
 put_back_edited() {
   local written=$WRITTEN/${1##*/}
   if [[ ! -f $written ]] || cmp --silent "$written" "$1"; then return; fi
