@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What a worker and a further control plane have in common when they join.
-# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/name_servers.sh
+# Needs: API_SERVER IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION; lib/kubeadm.sh lib/name_servers.sh lib/written.sh
 
 CLOCK_TOLERANCE_SECONDS=60
 
@@ -124,6 +124,7 @@ join_with() {
   check_name_servers_of_cluster
   write_discovery
   check_before join "$IGNORE_PREFLIGHT_ERRORS" "$1"
+  forget_written "${WRITTEN_FILES[@]}"
   remember "$JOIN_STARTED_MARK" yes
   run_kubeadm "journalctl -u kubelet -n 50; pulumi up" join --config "$1" --skip-phases=preflight
   changed "kubeadm join is done"

@@ -57,6 +57,7 @@ LOGS=/var/log/pulumi-kubeadm              # what each step printed last
 ENCRYPTION_BEFORE=$STATE/keys-before      # the keys of Secrets before such a change
 KUBELET_BEFORE=$STATE/kubelet             # the kubelet's configuration before such a change
 KUBE_PROXY_BEFORE=$STATE/kube-proxy       # the ConfigMap of kube-proxy before such a change
+WRITTEN=$STATE/written-by-kubeadm         # files of kubeadm for the kubelet, as the last update left them
 
 # remember NAME VALUE: write a mark. It is there as a whole or not at all, also after a power cut.
 remember() {

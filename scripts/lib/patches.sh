@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Patches of kubeadm's manifests: arguments that kubeadm does not write by itself.
-# Needs: ETCD_CLUSTER_STATE; lib/kubeadm.sh
+# Needs: ETCD_CLUSTER_STATE; lib/kubeadm.sh lib/written.sh
 
 PATCHES=$STAGING/patches
 
@@ -17,5 +17,6 @@ write_etcd_manifest() {
   local configuration=$STAGING/patched.yaml
   write_patches
   sed "s|^kind: InitConfiguration\$|&\npatches:\n  directory: $PATCHES|" "$KUBEADM_CONFIG" >"$configuration"
+  forget_written "$MANIFESTS/etcd.yaml"
   run_kubeadm "kubeadm init phase etcd local --config $KUBEADM_CONFIG" init phase etcd local --config "$configuration"
 }

@@ -86,10 +86,10 @@ change_static_pods() {
     cmp --silent "$manifest" "$MANIFESTS_BEFORE/${manifest##*/}" || changed_components+=("$(basename "$manifest" .yaml)")
   done
   if [[ " ${changed_components[*]} " == *" etcd "* && " ${changed_components[*]} " != *" $server "* ]]; then
-    end_api_server "${before[$server]}"
+    end_api_server "${before[$server]:-}"
   fi
   for name in "${changed_components[@]}"; do
-    comes_true 180 is_another "$name" "${before[$name]}" || refuse_arguments "$name"
+    comes_true 180 is_another "$name" "${before[$name]:-}" || refuse_arguments "$name"
   done
   sync_kubeadm_files
   drop "$MANIFESTS_BEFORE"

@@ -3,7 +3,7 @@
 # update left.
 # Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
 #   lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh
-#   lib/vip.sh
+#   lib/vip.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/release.sh"
@@ -17,6 +17,9 @@
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/swap.sh"
+. "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/kubelet.sh"
+. "$LIBRARY/lib/written.sh"
 
 differs() { printf '%s: expected %s, saw %s\n' "$1" "$2" "${3:-nothing}"; }
 
@@ -68,6 +71,19 @@ look_at_files() {
       *) same_file "$path" "$staged" ;;
     esac
   done <<<"$paths"
+}
+
+# Of what an older version of this project had kubeadm write there is no copy.
+look_at_files_of_kubeadm() {
+  local path written
+  for path in "${WRITTEN_FILES[@]}"; do
+    written=$WRITTEN/${path##*/}
+    if [[ -f $written && -f $path ]]; then
+      show_difference "$path" "$written" "$path"
+    elif [[ -f $written ]]; then
+      differs "$path" "the file" "none"
+    fi
+  done
 }
 
 look_at_keyrings() {
@@ -139,6 +155,7 @@ look_at_services() {
 
 format=$(containerd_format)
 look_at_files
+look_at_files_of_kubeadm
 look_at_keyrings
 look_at_kernel
 look_at_packages

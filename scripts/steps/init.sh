@@ -3,13 +3,14 @@
 # objects that kubeadm makes exist, and the node is registered; then, last, the mark `initialized` is written. admin.conf proves
 # nothing: kubeadm writes it early.
 # Needs: IGNORE_PREFLIGHT_ERRORS RESET_ON_FAILURE; lib/api_server.sh lib/containerd.sh lib/control_plane.sh lib/encryption.sh
-#   lib/kubeadm.sh lib/restore.sh
+#   lib/kubeadm.sh lib/restore.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/written.sh"
 . "$LIBRARY/lib/endpoint.sh"
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/kube_proxies.sh"
@@ -45,6 +46,7 @@ run_init() {
   remember_values
   put_policies
   begin_encryption
+  forget_written "${WRITTEN_FILES[@]}"
   remember "$INIT_STARTED_MARK" yes
   if [[ -d $RESTORE ]]; then restore_data; fi
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
@@ -76,4 +78,5 @@ elif ! is_marked "$INITIALIZED_MARK"; then
 fi
 keep_control_plane
 if [[ -d $RESTORE ]]; then finish_restore; fi
+keep_written
 step_is_done

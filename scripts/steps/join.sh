@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # The host is a Ready node of the cluster, in the version and with the settings of the stack, as a worker or as a further
 # control plane.
-# Needs: ROLE; lib/containerd.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh
+# Needs: ROLE; lib/containerd.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/written.sh"
 . "$LIBRARY/lib/endpoint.sh"
 . "$LIBRARY/lib/name_servers.sh"
 . "$LIBRARY/lib/joining.sh"
@@ -23,4 +24,5 @@ if [[ ${ROLE:-worker} == control-plane ]]; then
 else
   . "$LIBRARY/parts/join/worker.sh"
 fi
+keep_written
 step_is_done

@@ -1,9 +1,15 @@
 # shellcheck shell=bash
 # A machine that is in the cluster of this stack, or in none, has the marks of its owner again where they were lost. Returns
 # whether the machine is a node: its kubelet has a kubeconfig.
-# Needs: CLUSTER_AUTHORITY CLUSTER_ID CLUSTER_NAME CONTROL_PLANE_VERSION; lib/kubeadm.sh
+# Files of kubeadm that somebody edited become what the last update left, here or in the init or join that follows.
+# Needs: CLUSTER_AUTHORITY CLUSTER_ID CLUSTER_NAME CONTROL_PLANE_VERSION; lib/kubeadm.sh lib/nodes.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/nodes.sh"
+. "$LIBRARY/lib/kubelet.sh"
+. "$LIBRARY/lib/written.sh"
+
+export KUBECONFIG=$ADMIN_CONF
 
 # An upgrade whose SSH session was lost went on: the recorded `init` would take the version back.
 refuse_other_version() {
@@ -29,6 +35,30 @@ if ! is_marked "$OWNER_MARK"; then
   remember "$HOST_NAME_MARK" "$HOST_NAME"
   remember "$OWNER_MARK" "$CLUSTER_ID"
   changed "the mark of the cluster that owns the machine was lost and is written again"
+fi
+
+# put_back_edited FILE: where the API server serves, the init or join that follows has kubeadm write a manifest again and
+# spares clients; otherwise nothing is to be spared. The kubelet reads its own files when it starts, for which its mark goes.
+put_back_edited() {
+  local written=$WRITTEN/${1##*/}
+  if [[ ! -f $written ]] || cmp --silent "$written" "$1"; then return; fi
+  changed "$1, which somebody edited or removed, becomes what the last update left"
+  if [[ $1 != "$MANIFESTS"/* ]]; then
+    forget "$KUBELET_CONFIGURATION_MARK"
+  elif [[ -f $1 ]] && api_is_ready &>/dev/null; then
+    forget "$CLUSTER_CONFIGURATION_MARK"
+    return
+  fi
+  mkdir -p "${1%/*}"
+  cp --preserve "$written" "$1" # with no file beside it meanwhile: the kubelet would start a pod of that, too
+  sync "$1"
+}
+
+# The preparation refuses a machine of another cluster, and one that was reset by hand joins anew.
+if [[ -f $KUBELET_CONF && $(mark "$OWNER_MARK") == "$CLUSTER_ID" ]]; then
+  for path in "${WRITTEN_FILES[@]}"; do
+    put_back_edited "$path"
+  done
 fi
 if [[ -f $KUBELET_CONF ]]; then echo node; fi
 step_is_done

@@ -72,6 +72,18 @@ for version in iptables ip6tables; do
   [[ -z $rules ]] ||
     sed --regexp-extended '/KUBE-|cali[-:]|PULUMI-KUBEADM-API/d' <<<"$rules" | "$version-restore"
 done
+# Their tables, where they use nftables; Calico has that for ARP in each mode.
+if command -v nft >/dev/null; then
+  tables=$(nft list tables 2>"$STAGING/said") || {
+    said=$(<"$STAGING/said")
+    changed "tables of nftables, if there are any, stay until a reboot: nft says ${said//$'\n'/ }"
+  }
+  while read -r _ family table; do
+    case "$family $table" in
+      "ip kube-proxy" | "ip6 kube-proxy" | "ip calico" | "ip6 calico" | "arp calico-arp") nft delete table "$family" "$table" ;;
+    esac
+  done <<<"$tables"
+fi
 links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}')
 for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile

@@ -51,7 +51,8 @@ class Machine:
         (root / "proc").mkdir()
         for name in ("mounts", "uptime"):
             (root / "proc" / name).symlink_to(f"/proc/{name}")
-        # Never that of the host of the tests: a rule of a test would refuse its clients.
+        # Never those of the host of the tests: a rule would refuse its clients, and a reset delete its tables.
+        self.stub("nft")
         self.stub("iptables-save", 'if [[ -e $ROOT/detour ]]; then sed "s/^-I/-A/" "$ROOT/detour"; fi')
         self.stub(
             "iptables-restore",

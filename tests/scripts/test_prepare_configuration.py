@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -438,3 +439,44 @@ def test_a_reset_says_which_rules_it_cannot_look_at(machine: Machine) -> None:
     said = reset_with(machine, 'echo "cannot lock" >&2; exit 4')
     assert "node1: rules of iptables, if there are any, stay until a reboot: iptables-save says cannot lock" in said
     assert not machine.path("/restored").exists()
+
+
+OTHER_TABLES = [
+    "table inet filter",
+    "table ip nat",
+    "table ip calico-hers",
+    "table inet kube-proxy",
+    "table arp filter",
+]
+
+
+def test_a_reset_deletes_the_tables_of_kube_proxy_and_calico_and_no_other(machine: Machine) -> None:
+    """In mode nftables they have their rules in tables of their own, which drop packets of the next cluster."""
+    of_cluster = [
+        *(f"table {family} {name}" for family in ("ip", "ip6") for name in ("kube-proxy", "calico")),
+        "table arp calico-arp",
+    ]
+    machine.write("/tables", "".join(f"{table}\n" for table in [*OTHER_TABLES, *of_cluster]))
+    machine.stub("nft", 'case $1 in list) cat "$ROOT/tables" ;; delete) sed -i "/^${*:2}$/d" "$ROOT/tables" ;; esac')
+    assert "nftables" not in reset_with(machine, "")
+    assert machine.path("/tables").read_text().splitlines() == OTHER_TABLES
+
+
+def test_a_reset_says_where_it_cannot_look_at_tables(machine: Machine) -> None:
+    """The kernel may lack nftables."""
+    machine.stub("nft", 'echo "Operation not supported" >&2; exit 1')
+    expected = "node1: tables of nftables, if there are any, stay until a reboot: nft says Operation not supported\n"
+    assert expected in reset_with(machine, "")
+
+
+def test_a_reset_needs_no_nft(machine: Machine) -> None:
+    """Then tables stay until a reboot: the programs of pods that could delete them are gone."""
+    programs = machine.path("/programs")
+    programs.mkdir()
+    for directory in ("/usr/sbin", "/usr/bin", "/sbin", "/bin"):
+        for path in Path(directory).iterdir():
+            if path.name != "nft" and not (programs / path.name).is_symlink():
+                (programs / path.name).symlink_to(path)
+    machine.replace("run", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", str(programs))
+    (machine.root / "stubs" / "nft").unlink()
+    assert "nftables" not in reset_with(machine, "")

@@ -3,11 +3,12 @@
 # concerns the whole cluster is applied by the control plane that leads, before the others.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
 #   lib/clients.sh lib/control_plane.sh lib/etcd.sh lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh
-#   lib/patches.sh lib/static_pods.sh
+#   lib/patches.sh lib/static_pods.sh lib/written.sh
 
 phase() { run_kubeadm "kubeadm init phase $* --config $KUBEADM_CONFIG" init phase "$@" --config "$KUBEADM_CONFIG"; }
 
 write_manifests() {
+  forget_written "${WRITTEN_MANIFESTS[@]}"
   phase control-plane all
   write_etcd_manifest
 }
@@ -62,6 +63,7 @@ if [[ $(mark "$CLUSTER_CONFIGURATION_MARK") != "$CLUSTER_CONFIGURATION_SHA256" ]
 fi
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   forget "$KUBELET_CONFIGURATION_MARK"
+  forget_written "$KUBELET_CONFIG" "$KUBELET_FLAGS"
   restart_kubelet kubeadm init phase kubelet-start --config "$KUBEADM_CONFIG"
   [[ $LEADS != true ]] || upload_kubelet_configuration # for the other nodes, when this one runs with it
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"

@@ -2,7 +2,8 @@
 # The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
 # was cut short.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh
-#   lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
+#   lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
+#   lib/written.sh
 
 runs_in_version() {
   local condition version
@@ -22,9 +23,12 @@ upgrade_control_plane() {
   write_patches
   # A feature gate that the new version does not know ends its kubelet: one that the stack has no more goes first.
   [[ $LEADS != true ]] || upload_kubelet_configuration
+  forget_written "${WRITTEN_MANIFESTS[@]}" "$KUBELET_CONFIG" "$KUBELET_FLAGS"
+  forget_unedited "$MANIFESTS/etcd.yaml" # kubeadm leaves an etcd alone whose version stays
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $BUNDLE" \
     upgrade "${how[@]}" --patches "$PATCHES" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
+  cmp --silent "$UNSYNCED_BEFORE$MANIFESTS/etcd.yaml" "$MANIFESTS/etcd.yaml" || forget_written "$MANIFESTS/etcd.yaml"
   drop "$UNSYNCED_BEFORE"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }

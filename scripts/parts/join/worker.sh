@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The worker is a Ready node: with the kubelet's own certificate the API of this cluster shows the node.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
-#   lib/endpoint.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh
+#   lib/endpoint.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh lib/written.sh
 
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d $STATE/$JOIN_STARTED_MARK"
 
@@ -50,6 +50,8 @@ runs_in_version() {
 }
 upgrade_node() {
   install_held kubeadm
+  # With flags of an older version the kubelet may not start: a repair does not bring them back.
+  forget_written "$KUBELET_CONFIG" "$KUBELET_FLAGS"
   run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   install_held kubelet kubectl
   systemctl daemon-reload
@@ -65,6 +67,8 @@ if ! leads_to_endpoint "$KUBELET_CONF"; then forget "$KUBELET_CONFIGURATION_MARK
 lead_to_endpoint "$KUBELET_CONF"
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then
   forget "$KUBELET_CONFIGURATION_MARK"
+  forget_written "$KUBELET_CONFIG"
+  forget_unedited "$KUBELET_FLAGS" # some versions of kubeadm take single ones away
   restart_kubelet kubeadm upgrade node phase kubelet-config
   remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 fi

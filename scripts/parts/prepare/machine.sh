@@ -2,8 +2,8 @@
 # Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
-#   ROLE VIP; lib/containerd_package.sh lib/kubeadm.sh lib/left_by_others.sh lib/name_servers.sh lib/release.sh
-#   lib/resolver.sh
+#   ROLE; lib/containerd_package.sh lib/kubeadm.sh lib/left_by_others.sh lib/name_servers.sh lib/release.sh
+#   lib/resolver.sh lib/virtual_address.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -11,6 +11,7 @@
 . "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/name_servers.sh"
 . "$LIBRARY/lib/resolver.sh"
+. "$LIBRARY/lib/virtual_address.sh"
 
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
@@ -156,23 +157,6 @@ check_load_balancer() {
   ((status == 0)) || [[ $seen == *"Connection refused"* && ! -e $KUBELET_CONF ]] ||
     find_wrong "an answer at port $port of $name, the load balancer of the API" "${seen:-none within 5 s}" \
       "curl --insecure https://$name:$port; start it, open the port, or mend cluster.controlPlaneEndpoint in the stack file"
-}
-
-# A machine outside of its network holds the virtual address, and nobody finds it there; nor by the address of the network
-# itself, or by that for all of its machines.
-check_vip() {
-  local card route broadcast next
-  # A step of an older version has none.
-  [[ -n ${VIP:-} ]] && command -v ip >/dev/null || return 0
-  card=$(ip -4 -oneline address show to "$NODE_IP/32" | awk 'NR == 1 {print $2}')
-  [[ -n $card ]] || return 0 # check_node_ip says it
-  route=$(ip -4 route show match "$VIP/32" dev "$card" scope link)
-  next="ip -4 route show dev $card; correct cluster.vip.address in the stack file"
-  [[ -n $route ]] || find_wrong "the virtual address $VIP in a network of $card, which has the node's address $NODE_IP" \
-    "$(ip -4 route show dev "$card" scope link)" "$next"
-  broadcast=$(ip -4 route show table local exact "$VIP/32" dev "$card" type broadcast)
-  [[ -z $broadcast && $route != "$VIP/"* ]] ||
-    find_wrong "a virtual address that one machine can have" "${broadcast:-the address of the network $route}" "$next"
 }
 
 # Only where no repository of the stack may have another one. A machine that never read its package lists knows no version:
