@@ -16,6 +16,8 @@ from problem import Problem
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
 FETCH_TIMEOUT_SECONDS = 20
+LARGEST_BYTES = 64 * 1024**2
+"""Several times the largest manifests and charts: a URL of something else, such as an image of a disk, ends early."""
 
 
 def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
@@ -54,16 +56,23 @@ def answer_of(url: str) -> bytes:
     try:
         # The settings allow https, http and file, nothing else.
         with urllib.request.urlopen(url, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return bytes(answer.read())
+            content = bytes(answer.read(LARGEST_BYTES + 1))
     except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
-        problem = Problem(
-            "fetch",
-            expected=f"{url} to be readable",
-            seen=str(error) or type(error).__name__,
-            next_command="copy the file to where it can be reached, and set its URL in the stack file:"
-            ' docs/pull-requests.md, "Networks without GitHub"',
-        )
-        raise pulumi.RunError(str(problem)) from error
+        raise _unreadable(url, str(error) or type(error).__name__) from error
+    if len(content) > LARGEST_BYTES:
+        raise _unreadable(url, f"more than {LARGEST_BYTES // 1024**2} MiB")
+    return content
+
+
+def _unreadable(url: str, seen: str) -> pulumi.RunError:
+    problem = Problem(
+        "fetch",
+        expected=f"{url} to be readable",
+        seen=seen,
+        next_command="copy the file to where it can be reached, and set its URL in the stack file:"
+        ' docs/pull-requests.md, "Networks without GitHub"',
+    )
+    return pulumi.RunError(str(problem))
 
 
 def check_sum(content: bytes, sha256: str, source: str) -> None:
