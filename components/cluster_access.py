@@ -39,6 +39,10 @@ REFUSALS = {
 }
 """Remedies where the API refuses an object, by the beginning of its error: the provider has a long text before it."""
 
+HELD_ENTRIES = {"server", "certificate-authority-data", "client-certificate-data", "client-key-data", "token"}
+"""Entries of cluster and user that kubeadm writes. Others, such as `exec` and `tokenFile`, are programs that run and
+files that are read on the computer where the kubeconfig is used."""
+
 
 class ClusterAccess(pulumi.ComponentResource):
     """The API access of every object that is applied to the cluster.
@@ -73,12 +77,13 @@ class ClusterAccess(pulumi.ComponentResource):
         # An update does not need the virtual address, which no machine may have yet.
         for_updates = kubeadm.api_server_from_outside(host, settings)
         for_people = kubeadm.api_server_for_people(host, settings)
-        content: pulumi.Output[str] = pulumi.Output.secret(fetched.stdout.apply(partial(wanted.secret_in, step)))
+        in_clear = fetched.stdout.apply(partial(wanted.secret_in, step))
+        content: pulumi.Output[str] = pulumi.Output.secret(in_clear.apply(checked_kubeconfig))
         self.kubeconfig = content.apply(lambda known: with_server(known, for_people))
         self.authority = self.kubeconfig.apply(authority_of)
         self.provider = kubernetes.Provider(
             wanted.resource_name("provider"),
-            kubeconfig=content.apply(lambda known: checked_kubeconfig(with_server(known, for_updates))),
+            kubeconfig=content.apply(lambda known: with_server(known, for_updates)),
             # Else a renewed kubeconfig replaces the provider and every object: pulumi-kubernetes issue 4019.
             cluster_identifier=wanted.identity,
             **TAKES_OVER,
@@ -144,17 +149,22 @@ def checked_kubeconfig(content: str) -> str:
     """The content of a kubeconfig, unchanged.
 
     Raises:
-        pulumi.RunError: the kubeconfig names no cluster. The provider would silently use the operator's kubeconfig.
+        pulumi.RunError: the kubeconfig names no cluster, and the provider would silently use the operator's kubeconfig;
+            or it names programs and files of the operator's computer, which the provider would run and send.
     """
     try:
         parsed = yaml.safe_load(content)
-    except yaml.YAMLError:
-        parsed = None  # the error would repeat lines of it, in which there is a key
-    if not isinstance(parsed, dict) or not parsed.get("clusters"):
+        entries = [each.get(kind) or {} for kind in ("cluster", "user") for each in parsed.get(f"{kind}s") or []]
+        is_kubeconfig = bool(parsed.get("clusters"))
+        foreign = sorted({str(name) for entry in entries for name in entry} - HELD_ENTRIES)
+    except (yaml.YAMLError, AttributeError, TypeError):
+        is_kubeconfig, foreign = False, []  # the error would repeat lines of it, in which there is a key
+    if not is_kubeconfig or foreign:
+        seen = f"entries of others: {', '.join(foreign)[:80]}" if foreign else "a text without clusters, or no YAML"
         problem = Problem(
             "kubeconfig",
             expected="the stack's kubeconfig, which the control plane made",
-            seen="a text without clusters, or no YAML",
+            seen=seen,
             next_command="pulumi up --replace '**/kubeconfig'",
         )
         raise pulumi.RunError(str(problem))

@@ -18,6 +18,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulu
 FETCH_TIMEOUT_SECONDS = 20
 USER_AGENT = "pulumi-kubeadm"
 """The name of urllib is answered with 403 by networks in front of repositories, which take it for a robot."""
+LARGEST_BYTES = 64 * 1024**2
+"""Several times the largest manifests and charts: a URL of something else, such as an image of a disk, ends early."""
 
 
 def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
@@ -57,16 +59,23 @@ def answer_of(url: str) -> bytes:
         # The settings allow https, http and file, nothing else.
         request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
         with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
-            return bytes(answer.read())
+            content = bytes(answer.read(LARGEST_BYTES + 1))
     except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
-        problem = Problem(
-            "fetch",
-            expected=f"{url} to be readable",
-            seen=str(error) or type(error).__name__,
-            next_command="copy the file to where it can be reached, and set its URL in the stack file:"
-            ' docs/pull-requests.md, "Networks without GitHub"',
-        )
-        raise pulumi.RunError(str(problem)) from error
+        raise _unreadable(url, str(error) or type(error).__name__) from error
+    if len(content) > LARGEST_BYTES:
+        raise _unreadable(url, f"more than {LARGEST_BYTES // 1024**2} MiB")
+    return content
+
+
+def _unreadable(url: str, seen: str) -> pulumi.RunError:
+    problem = Problem(
+        "fetch",
+        expected=f"{url} to be readable",
+        seen=seen,
+        next_command="copy the file to where it can be reached, and set its URL in the stack file:"
+        ' docs/pull-requests.md, "Networks without GitHub"',
+    )
+    return pulumi.RunError(str(problem))
 
 
 def check_sum(content: bytes, sha256: str, source: str) -> None:

@@ -140,7 +140,10 @@ async def _silence(watched: Watched) -> str:
 
 
 async def _runs_no_step(watched: Watched) -> bool:
-    answer = await run_as_root(watched.host, watched.ssh, LOOK_FOR_STEP)
+    try:
+        answer = await run_as_root(watched.host, watched.ssh, LOOK_FOR_STEP)
+    except OSError:  # this computer has no process, descriptor or room left for a moment: the watch has to go on
+        return False
     return answer.status == 0
 
 

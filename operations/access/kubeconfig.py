@@ -8,6 +8,7 @@ import sys
 
 import yaml
 
+from components.cluster_access import HELD_ENTRIES
 from operations.access._login_token import DEFAULT_DURATION, login_token
 from operations.access.api import Api
 from operations.access.kubeconfig_file import Kubeconfig, merge_into, path_of
@@ -43,7 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(token.lifetime, file=sys.stderr)
     else:
         name, (user,) = OF_STACK, yaml.safe_load(own)["users"]
-        entries = entries_of(stack.name, name, api, user["user"])
+        held = {entry: value for entry, value in user["user"].items() if entry in HELD_ENTRIES}
+        entries = entries_of(stack.name, name, api, held)
         print(
             f"{name}: may do everything, until the stack has a new kubeconfig; prefer USER= for daily work",
             file=sys.stderr,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from components.yaml_text import yaml_text
+from operations.stack.whole_file import write_whole
 from problem import StepError
 
 Kubeconfig = dict[str, Any]
@@ -46,23 +46,10 @@ def merge_into(file: Path, entries: Kubeconfig) -> None:
         target = file.resolve()  # a link stays a link
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(target):
-            _write(target, _merged(_read(target), entries))
+            write_whole(target, yaml_text(_merged(_read(target), entries)).encode())
     except (OSError, RuntimeError) as error:  # of links that lead in a circle
         expected, next_command = f"a file that can be written, {file}", "choose another one with FILE="
         raise StepError(STEP, expected=expected, seen=str(error), next_command=next_command) from error
-
-
-def _write(target: Path, content: Kubeconfig) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as unfinished:
-        try:
-            # Mode 0600 from the start: that is how temporary files are made.
-            unfinished.write(yaml_text(content))
-            unfinished.flush()
-            os.fsync(unfinished.fileno())
-            Path(unfinished.name).replace(target)
-        except BaseException:
-            Path(unfinished.name).unlink(missing_ok=True)
-            raise
 
 
 def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,13 @@ from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.step import StepName
 from operations.etcd._members import members_of
-from operations.etcd.restore import GZIP
+from operations.etcd.restore import GZIP, SEQUENCE
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
+from operations.stack.whole_file import write_whole
 from problem import StepError, printable
+
+NAME = re.compile(r"[\w-][\w.-]*\.bundle", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +42,17 @@ def run(arguments: argparse.Namespace) -> None:
         return
     text = f"base64 --wrap 0 {shlex.quote(path)}\n"
     content = base64.b64decode(run_as_root(host, settings.ssh, text).output)
-    if content.startswith(GZIP):
+    name = Path(path).name
+    # A machine in foreign hands may send anything under any name, such as that of a file of this checkout.
+    if not content.startswith(SEQUENCE) or not NAME.fullmatch(name):
+        is_clear = content.startswith(GZIP)
         raise StepError(
             f"{host.name}: fetch the bundle",
             expected=f"a bundle that is encrypted for {settings.backup.recipient}",
-            seen="one in the clear: the machine has no certificate yet",
+            seen="one in the clear: the machine has no certificate yet" if is_clear else f"something else: {name}",
             next_command=f"{stack.commands.up}; then again",
         )
-    written = _written(arguments.directory / Path(path).name, content, stack.commands.snapshot)
+    written = _written(arguments.directory / name, content, stack.commands.snapshot)
     print(f"{written}: encrypted for {settings.backup.recipient}")
 
 
@@ -81,13 +88,9 @@ def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str
 
 
 def _written(target: Path, content: bytes, command: str) -> Path:
-    """The file with the bundle: there as a whole, or not at all."""
-    unfinished = target.with_name(f"{target.name}.unfinished")
+    """The file with the bundle."""
     try:
-        unfinished.unlink(missing_ok=True)  # of a run that was cut short; perhaps legible for others
-        unfinished.touch(mode=0o600, exist_ok=False)
-        unfinished.write_bytes(content)
-        unfinished.rename(target)
+        write_whole(target, content)
     except OSError as error:
         raise StepError(
             f"write {target}",

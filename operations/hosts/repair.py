@@ -39,6 +39,13 @@ def run(arguments: argparse.Namespace) -> None:
     is_node = machine.repair(api.authority if api else "")
     if node:
         node.repair(is_node=is_node)
+    elif machine.node_step:
+        raise StepError(
+            f"repair {host.name}",
+            expected="the stack's kubeconfig, for its node",
+            seen="none: the last update did not go to its end. Files, packages and images are as it left them",
+            next_command=stack.commands.up,
+        )
     print(f"{host.name}: as the last update left it")
 
 

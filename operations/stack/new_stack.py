@@ -16,6 +16,7 @@ from components.yaml_text import yaml_text
 from local.paths import REPOSITORY
 from operations.stack._host_keys import HostKey, read_host_key
 from operations.stack.stack_schema import PREFIX
+from operations.stack.whole_file import write_whole
 from problem import StepError
 
 STACK_NAME = r"[A-Za-z0-9_.-]{1,100}"
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         next_command = "answer again: the same command"
         raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
     kept = _of_stack_init(path, step)  # again: a person may have made the stack while the questions were answered
-    _write(path, text + kept)
+    write_whole(path, (text + kept).encode(), mode=0o644)
     print(f"\nWrote {path.name}. Next:")
     if not kept:
         print(f"  pulumi stack init {arguments.name} --secrets-provider passphrase")
@@ -73,13 +74,6 @@ def _of_stack_init(path: Path, step: str) -> str:
         seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"
         raise StepError(step, expected="a name that is free", seen=seen, next_command=next_command)
     return text
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file at once: a run that ends early leaves the lines that were there."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(text)
-    unfinished.rename(path)
 
 
 def answers(name: str) -> Stack:

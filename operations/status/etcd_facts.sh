@@ -32,10 +32,19 @@ etcdctl() {
 # stack encrypts, or did. Their values are in a pipe only.
 secret_writers() {
   [[ -e /etc/kubernetes/api-server/encryption.yaml || -e $STATE/encryption ]] || return 0
-  etcdctl get /registry/secrets/ --prefix --write-out fields |
-    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t
-      s/^"Value" : "k8s:enc:.*/unknown/p; t
-      s/^"Value" : .*/identity/p' | sort | uniq --count | awk '{printf "%s=%s ", $2, $1}'
+  etcdctl get /registry/secrets/ --prefix --write-out fields | awk '
+    /^"Value" : / {
+      values++
+      writer = "identity"
+      if (sub(/^"Value" : "k8s:enc:/, "")) writer = sub(/^secretbox:v1:/, "") ? substr($0, 1, index($0, ":") - 1) : "unknown"
+      count[writer]++
+    }
+    /^"Count" : / {is_whole = $3 == values + 0}
+    END {
+      for (writer in count) printf "%s=%s ", writer, count[writer]
+      exit !is_whole
+    }
+  '
 }
 
 # age_of FILE: seconds since the file was written.
@@ -60,14 +69,17 @@ if [[ -e $STATE/initialized ]]; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
   if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
-  if MEMBERS=$(etcdctl member list) && STATUS=$(etcdctl endpoint status --write-out fields) &&
+  # An empty answer is none, but that to the last question.
+  if MEMBERS=$(etcdctl member list) && [[ $MEMBERS == *", "@(true|false)* ]] &&
+    STATUS=$(etcdctl endpoint status --write-out fields) && [[ $STATUS == *'"Leader" : '* ]] &&
     ALARMS=$(etcdctl alarm list); then
     fact etcd_members "$(members "$MEMBERS")"
     fact etcd_status "$(sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p' <<<"$STATUS")"
     fact etcd_alarms "$(grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' <<<"$ALARMS" | sort --unique)"
     if WRITERS=$(secret_writers); then fact secret_writers "$WRITERS"; fi # without an answer it is no fact
   else
-    fact etcd_failure "${ALARMS-${STATUS-$MEMBERS}}" # of the last one that was asked
+    SAID=${ALARMS-${STATUS-$MEMBERS}} # of the last one that was asked
+    fact etcd_failure "${SAID:-an empty answer of etcdctl}"
   fi
   # The last one counts, where the argument stands twice.
   fact etcd_quota "$(sed --quiet 's/.*--quota-backend-bytes=//p' /etc/kubernetes/manifests/etcd.yaml | tail --lines 1)"

@@ -43,6 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     stack = selected_stack(arguments.stack)
     settings = stack.settings()
     were_nodes = _recorded_nodes(stack, settings)
+    unseen = "" if were_nodes is not None else "; etcd, marks and ports were not looked at: the state cannot be read"
+    were_nodes = were_nodes or {}
     state, problems = _cluster(stack, settings, arguments.kubeconfig, were_nodes)
     print(_summary(state))
     hosts = [host for host in settings.hosts.values() if not host.gone]
@@ -53,10 +55,10 @@ def run(arguments: argparse.Namespace) -> None:
         raise StepError(
             f"status of {stack.name}",
             expected="no problem",
-            seen=f"{len(problems)} problem(s), all of them above",
+            seen=f"{len(problems)} problem(s), all of them above{unseen}",
             next_command=f"start with the first one, then {stack.commands.status}",
         )
-    print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster")
+    print(f"{stack.name}: all is well on {len(hosts)} host(s) and in the cluster{unseen}")
 
 
 def _cluster(
@@ -84,15 +86,15 @@ def _cluster(
     return state, found
 
 
-def _recorded_nodes(stack: SelectedStack, settings: Settings) -> dict[str, str]:
+def _recorded_nodes(stack: SelectedStack, settings: Settings) -> dict[str, str] | None:
     """Hosts that the last update left as nodes, and the sponsor of each, or nothing for the only control plane.
 
-    Where the user may not read the state there are none.
+    None where the user may not read the state.
     """
     try:
         recorded = stack.recorded_inputs()
     except StepError:
-        return {}
+        return None
     nodes = {host for host, step in recorded if step in {StepName.INIT, StepName.JOIN} and host in settings.hosts}
     memberships = {host: recorded.get((host, StepName.MEMBERSHIP)) for host in nodes}
     return {host: inputs_of(text).values.get("HOST_NAME", "") if text else "" for host, text in memberships.items()}

@@ -119,11 +119,13 @@ seal() {
   fi
 }
 
-# pack: others may write in the directory of the bundles. A file or a link of theirs does not get the keys of the cluster.
+# pack: others may write in the directory of the bundles. A file, a link or a pipe of theirs does not get the keys of the
+# cluster: the `noclobber` of bash opens a pipe.
 pack() {
   rm -f "$BUNDLE.new"
   tar --create --gzip --directory "$ETCD_DATA" "${ETCD_SNAPSHOT##*/}" \
-    --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | (set -o noclobber && seal >"$BUNDLE.new")
+    --directory "$STAGING/bundle" SHA256SUMS about config.yaml pki | seal |
+    dd of="$BUNDLE.new" bs=1M iflag=fullblock conv=excl,fsync status=none
 }
 
 # whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity
@@ -185,9 +187,9 @@ make_bundle() {
     BEHIND=true
     changed "this member of etcd hears no majority: what the others acknowledge is not in the bundle"
   fi
-  said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
+  ETCDCTL_SECONDS=660 said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
   snapshot_is_whole "$ETCD_SNAPSHOT" || refuse_snapshot
-  { write_sums && pack && sync "$BUNDLE.new"; } 2>"$STAGING/etcdctl" || refuse_snapshot
+  { write_sums && pack; } 2>"$STAGING/etcdctl" || refuse_snapshot
   mv --no-target-directory "$BUNDLE.new" "$BUNDLE"
   sync "$directory"
   rm "$ETCD_SNAPSHOT"

@@ -64,12 +64,22 @@ stage_encryption() {
 }
 
 # secret_writers: a line `COUNT NAME` for each key that Secrets in etcd are written with. A value is one line of it, escaped: no
-# Secret can look like another.
+# Secret can look like another. The number of all comes last: an answer that was cut off is none, as in lib/etcd.sh.
 secret_writers() {
-  etcdctl get /registry/secrets/ --prefix --write-out fields |
-    sed --quiet --regexp-extended 's/^"Value" : "k8s:enc:secretbox:v1:([^:"]+):.*/\1/p; t
-      s/^"Value" : "k8s:enc:.*/unknown/p; t
-      s/^"Value" : .*/identity/p' | sort | uniq --count
+  etcdctl get /registry/secrets/ --prefix --write-out fields | awk '
+    /^"Value" : / {
+      values++
+      writer = "identity"
+      if (sub(/^"Value" : "k8s:enc:/, "")) writer = sub(/^secretbox:v1:/, "") ? substr($0, 1, index($0, ":") - 1) : "unknown"
+      count[writer]++
+    }
+    /^"Count" : / {is_whole = $3 == values + 0}
+    END {
+      for (writer in count) print count[writer], writer
+      if (!is_whole) print "an answer of etcdctl that is cut off" >"/dev/stderr"
+      exit !is_whole
+    }
+  ' | sort --key 2
 }
 
 # refuse_lost_keys: what is in use stays among the wanted keys, with the same key under the same name. Nothing was changed yet.

@@ -30,6 +30,21 @@ run_kubeadm() {
     fail "${command%% --*} to succeed" "$(failure_lines "$STAGING/kubeadm")" "$next"
 }
 
+# undo_kubeadm: what kubeadm made on this machine is gone. It only warns where containerd ends no pods: an API server would
+# serve on, and etcd write on, whose files are deleted.
+undo_kubeadm() {
+  run_kubeadm "kubeadm reset --force" reset --force --cri-socket unix:///run/containerd/containerd.sock
+  wait_for 30 "every pod on the machine to end" "systemctl restart containerd, or reboot $HOST_NAME; then pulumi up" no_pod_runs
+}
+
+no_pod_runs() {
+  local cgroup processes=
+  for cgroup in /sys/fs/cgroup/{,systemd/}kubepods*; do
+    [[ ! -d $cgroup ]] || processes+=$(find "$cgroup" -name cgroup.procs -exec cat {} +) || return 1
+  done
+  [[ -z $processes ]] || { echo "processes of pods: ${processes//$'\n'/ }" && return 1; }
+}
+
 # sync_kubeadm_files: what kubeadm wrote, and did not sync, is on the disk: before a mark says that it is there.
 sync_kubeadm_files() { sync --file-system /etc /var/lib; }
 

@@ -153,6 +153,14 @@ look_at_services() {
   done
 }
 
+# look_at_clients: a step that is killed leaves them led elsewhere (lib/clients.sh); where its edit is taken back no step runs.
+look_at_clients() {
+  local rules
+  rules=$(iptables-save 2>/dev/null) || rules= # where nobody can list them nobody made any
+  [[ $rules != *PULUMI-KUBEADM-API* ]] ||
+    differs "rules of iptables" "none that lead clients of the API elsewhere" "those of a step that was cut short"
+}
+
 format=$(containerd_format)
 look_at_files
 look_at_files_of_kubeadm
@@ -161,4 +169,5 @@ look_at_kernel
 look_at_packages
 look_at_kubelet_arguments
 look_at_services
+look_at_clients
 step_is_done

@@ -32,7 +32,7 @@ reset_half_done() {
   [[ $RESET_ON_FAILURE == true ]] ||
     fail "an init that went to its end, or none" "an init of this stack that was cut short" \
       "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
-  run_kubeadm "kubeadm reset --force" reset --force
+  undo_kubeadm
   # /var/lib/etcd may be a mount point: its content goes, the directory stays.
   rm -rf /etc/cni/net.d /var/lib/etcd/*
   forget "$INIT_STARTED_MARK"

@@ -51,9 +51,7 @@ if [[ -n $ANSWER ]]; then
 fi
 
 rm -f "$ADMIN_CONF" # with it kubeadm asks the API for a member of etcd that is removed already
-if command -v kubeadm >/dev/null; then
-  run_kubeadm "kubeadm reset --force" reset --force --cri-socket unix:///run/containerd/containerd.sock
-fi
+if command -v kubeadm >/dev/null; then undo_kubeadm; fi
 systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
 stop_load_balancer
 stop_backups

@@ -50,7 +50,8 @@ def order(machine: Machine) -> list[str]:
 def secret(machine: Machine, *writers: str) -> None:
     """Secrets in etcd, as etcdctl prints them."""
     values = ["k8s" if each == "identity" else f"k8s:enc:secretbox:v1:{each}:" for each in writers]
-    machine.write("/secrets", "".join(f'"Key" : "/registry/secrets/a/b"\n"Value" : "{each}\\x00"\n' for each in values))
+    lines = [f'"Key" : "/registry/secrets/a/b"\n"Value" : "{each}\\x00"\n' for each in values]
+    machine.write("/secrets", f'{"".join(lines)}"Count" : {len(values)}\n')
 
 
 @pytest.fixture
@@ -219,14 +220,19 @@ def test_a_secret_that_cannot_be_written_anew_ends_the_step(server: Machine) -> 
     assert "expected every Secret to be written anew with k1" in finished.stderr
 
 
-def test_an_etcd_that_does_not_answer_decides_nothing(server: Machine) -> None:
-    """No answer is no answer: the key stays."""
+@pytest.mark.parametrize("answer", ["none", "an empty one", "one that is cut off"])
+def test_an_etcd_that_does_not_answer_decides_nothing(server: Machine, answer: str) -> None:
+    """No answer is no answer, and half of one, without the Secret of the old key, is none: the key stays."""
     learn(server, "k1", "identity")
     write(server, "k1")
     learn(server, "k2", "k1", "identity")
     write(server, "k2")
     server.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=0")
-    server.path("/secrets").unlink()
+    secret(server, "k2", "k1")
+    secrets = server.path("/secrets")
+    secrets.write_text(secrets.read_text().partition('"k8s:enc:secretbox:v1:k1:')[0] if "cut" in answer else "")
+    if answer == "none":
+        secrets.unlink()
     finished = server.send(server.text("init", VALUES, keys("k2", "identity")), "verify")
     assert finished.status == 1
     assert "expected etcd to say with which keys Secrets are written" in finished.stderr
@@ -235,7 +241,7 @@ def test_an_etcd_that_does_not_answer_decides_nothing(server: Machine) -> None:
 
 def test_a_configuration_of_a_person_s_own_is_not_replaced(server: Machine) -> None:
     """What its keys encrypted nobody could read any more."""
-    server.write("/secrets", '"Key" : "/registry/secrets/a/b"\n"Value" : "k8s:enc:aescbc:v1:own:\\x00"\n')
+    server.write("/secrets", '"Key" : "/registry/secrets/a/b"\n"Value" : "k8s:enc:aescbc:v1:own:\\x00"\n"Count" : 1\n')
     finished = server.send(server.text("init", VALUES, keys("k1", "identity")), "verify")
     assert finished.status == 1
     assert "expected key unknown in cluster.encryption, with which Secrets are written" in finished.stderr

@@ -130,6 +130,25 @@ def test_a_reset_deletes_no_data_of_a_volume_that_is_still_mounted(owned: Machin
     assert list(owned.path("/var/lib/kubelet").iterdir()) == []
 
 
+@pytest.mark.parametrize("cgroup", ["kubepods.slice", "systemd/kubepods"])
+def test_a_reset_deletes_nothing_below_pods_that_still_run(owned: Machine, cgroup: str) -> None:
+    """kubeadm only warns where containerd does not answer: an API server would serve on, of no cluster any more."""
+    data = owned.write("/var/lib/etcd/member/wal", "data")
+    processes = owned.write(f"/sys/fs/cgroup/{cgroup}/pod1/cgroup.procs", "4711\n")
+    owned.write("/sys/fs/cgroup/machine.slice/kind.scope/kubepods/pod1/cgroup.procs", "1\n")
+    owned.stub("kubeadm")
+    owned.replace("lib/kubeadm", "wait_for 30", "wait_for 0")
+    finished = owned.run("reset", RESET)
+    assert finished.status == 1
+    assert "expected every pod on the machine to end within 0 s,\n  saw processes of pods: 4711\n" in finished.stderr
+    assert "Next: systemctl restart containerd" in finished.stderr
+    assert data.exists()
+    assert owned.path(f"{STATE}/owner").exists(), "another reset goes on"
+    owned.stub("kubeadm", f": >{processes}")
+    assert owned.run("reset", RESET).status == 0
+    assert not data.exists()
+
+
 def test_a_reset_unmounts_the_cgroups_that_calico_mounted(owned: Machine) -> None:
     """Nobody can delete a file of theirs: no host would ever leave its stack without a reboot."""
     cgroups = owned.path("/var/run/calico/cgroup")

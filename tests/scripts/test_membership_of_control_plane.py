@@ -206,6 +206,26 @@ def test_an_etcd_that_has_lost_its_majority_is_told_with_the_page(sponsor: Machi
     assert not [call for call in sponsor.calls() if "drain" in call or "delete" in call]
 
 
+@pytest.mark.parametrize("answer", ["", member(1)[:-5], f"{member(1)}c3, started, node3"])
+def test_half_an_answer_of_etcd_says_of_no_member_that_it_is_gone(sponsor: Machine, answer: str) -> None:
+    """Its node would go, its machine would be reset, and its vote would stay."""
+    sponsor.write("/members", answer)
+    finished = sponsor.run("leave", MEMBERSHIP)
+    assert finished.status == 1
+    assert "expected etcd to list its members within 2 s" in finished.stderr
+    assert "saw an answer of etcdctl that is cut off" in " ".join(finished.stderr.split())
+    assert not [call for call in sponsor.calls() if "drain" in call or "delete" in call]
+
+
+def test_a_containerd_that_stops_to_answer_ends_the_question_to_etcd(sponsor: Machine) -> None:
+    """etcdctl ends by itself, and crictl does not."""
+    sponsor.stub("crictl", f'[[ $* != *"member list" ]] || exec sleep 60\n{ETCD}')
+    sponsor.replace("lib/etcd", "ETCDCTL_SECONDS=60", "ETCDCTL_SECONDS=1")
+    finished = sponsor.run("membership", GONE)
+    assert finished.status == 1
+    assert "expected etcd to list its members within 2 s" in finished.stderr
+
+
 def test_a_control_plane_that_is_gone_leaves_without_being_asked(sponsor: Machine) -> None:
     """Another dead machine, which leaves next, does not keep it, as long as most of the others live."""
     sponsor.write("/members", member(1) + member(2) + member(3) + member(4))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from components.host_files import File
+from components.steps.step import StepName
 from operations.status._host_checks import FACTS
+from tests.crash_points.runs import OLD, prepared, sent
+from tests.crash_points.world import Run, World
 from tests.scripts.cluster import (
     CA,
+    DETOUR,
     ETCD,
     MAY_RESET,
     NODE_IS_GONE,
@@ -17,9 +23,10 @@ from tests.scripts.cluster import (
     VALUES,
     kubeadm_calls,
 )
-from tests.scripts.machine import Machine
+from tests.scripts.machine import Finished, Machine
 
 RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": "1.36.3"}
+PREPARE, JOIN = StepName.PREPARE, StepName.JOIN
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 AUTHORITY = "/etc/kubernetes/pki/ca.crt"
 MARKS = {
@@ -306,3 +313,26 @@ def test_drift_shows_arguments_that_override_those_of_the_stack(looked_at: Machi
     looked_at.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--hostname-override=other --v=4"\n')
     expected = "no argument that overrides those of the stack"
     assert drift(looked_at) == f"/etc/default/kubelet: expected {expected}, saw --hostname-override=other\n"
+
+
+def test_drift_shows_clients_that_a_step_left_at_another_control_plane(looked_at: Machine) -> None:
+    """They would lose the API with that one, and no update has anything to do here once the edit is taken back."""
+    looked_at.write("/detour", DETOUR)
+    expected = "none that lead clients of the API elsewhere"
+    assert drift(looked_at) == f"rules of iptables: expected {expected}, saw those of a step that was cut short\n"
+
+
+def test_a_containerd_that_ended_is_started_before_it_is_asked_for_kube_proxy(tmp_path: Path) -> None:
+    """A preparation that ends there never comes to the part that starts it."""
+    world = World(tmp_path, has_cluster_elsewhere=True)
+
+    def run(sends: Run) -> Finished:
+        return world.run(Run(world.machine.relocated(sends.text), sends.mode))
+
+    for sends in (*prepared(OLD, "node2"), sent(OLD, "node2", JOIN)):
+        finished = run(sends)
+        assert finished.status == 0, finished.stderr
+    world.machine.path("/world/running/containerd").unlink()
+    finished = run(sent(OLD, "node2", PREPARE))
+    assert finished.status == 0, finished.stderr
+    assert finished.stderr == "node2: containerd is restarted\n"

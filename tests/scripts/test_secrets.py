@@ -36,7 +36,7 @@ at_a_command() {
 trap 'at_a_command "$LINENO" "$BASH_COMMAND"' DEBUG
 """
 PROGRAMS = (
-    *("awk", "base64", "cat", "chmod", "cmp", "comm", "cp", "curl", "cut", "date", "diff", "env", "find", "grep"),
+    *("awk", "base64", "cat", "chmod", "cmp", "comm", "cp", "curl", "cut", "date", "dd", "diff", "env", "find", "grep"),
     *(
         "head",
         "install",

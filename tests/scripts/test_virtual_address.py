@@ -14,9 +14,7 @@ from components.host_files import File
 from components.host_files.vip import CONFIGURATION
 from tests.scripts.cluster import STATE
 from tests.scripts.machine import Machine, until
-from tests.scripts.test_prepare_machine import MACHINE_VALUES, sound
-
-__all__ = ["sound"]
+from tests.scripts.preparation import MACHINE_VALUES
 
 VIP = "192.0.2.100"
 VALUES = MACHINE_VALUES | {"VIP": VIP, "CLUSTER_ID": "0123"}

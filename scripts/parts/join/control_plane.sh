@@ -50,7 +50,7 @@ write_join_configuration() {
 # clean_up_half_done: the sponsor has removed the member of etcd. Without admin.conf kubeadm asks no API for it.
 clean_up_half_done() {
   rm -f "$ADMIN_CONF"
-  run_kubeadm "kubeadm reset --force" reset --force
+  undo_kubeadm
   [[ ! -d /var/lib/etcd ]] || find -H /var/lib/etcd -mindepth 1 -delete
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"

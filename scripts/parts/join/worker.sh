@@ -20,7 +20,7 @@ clean_up_half_done() {
       "a join of this stack that was cut short, or whose node was deleted since" \
       "on $HOST_NAME: sudo sh -c '$RESET'; or set policy.resetOnFailure in the stack file; then pulumi up"
   fi
-  run_kubeadm "kubeadm reset --force" reset --force
+  undo_kubeadm
   rm -rf /etc/cni/net.d
   forget "$JOIN_STARTED_MARK"
   changed "the half-done join is reset"

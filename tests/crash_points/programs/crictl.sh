@@ -16,6 +16,7 @@ etcdctl() {
     *"move-leader "*) echo "${!#}" >"$OBJECTS/leader" ;;
     *"get /registry/secrets/"*)
       sed 's/^/k8s:enc:secretbox:v1:/; s/$/:/; s/.*:identity:$/k8s/; s/.*/"Key" : "x"\n"Value" : "&\\x00"/' "$OBJECTS/secrets"
+      printf '"Count" : %s\n' "$(wc -l <"$OBJECTS/secrets")"
       ;;
     *"endpoint status "*) printf '"Leader" : %d\n' "0x$(<"$OBJECTS/leader")" ;;
   esac

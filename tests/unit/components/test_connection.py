@@ -38,6 +38,26 @@ def test_a_kubeconfig_without_a_cluster_is_refused(content: str) -> None:
         checked_kubeconfig(content)
 
 
+KUBECONFIG = "clusters:\n- cluster: {server: x%s}\nusers:\n- user: {client-key-data: canary%s}\n"
+
+
+@pytest.mark.parametrize(
+    ("of_cluster", "of_user", "seen"),
+    [
+        ("", ", exec: {command: sh}", "exec"),
+        ("", ", tokenFile: /etc/shadow", "tokenFile"),
+        ("", ", <<: {auth-provider: {name: gcp}}", "auth-provider"),
+        (", proxy-url: http://192.0.2.9", "", "proxy-url"),
+    ],
+)
+def test_a_kubeconfig_that_runs_programs_here_is_refused(of_cluster: str, of_user: str, seen: str) -> None:
+    """Else a control plane in foreign hands would run them as whoever runs Pulumi."""
+    assert checked_kubeconfig(KUBECONFIG % ("", "")) == KUBECONFIG % ("", "")
+    with pytest.raises(pulumi.RunError, match=f"saw entries of others: {seen}\n") as error:
+        checked_kubeconfig(KUBECONFIG % (of_cluster, of_user))
+    assert "canary" not in str(error.value)
+
+
 def hashed(name: str) -> str:
     """As `ssh-keygen -H` writes it."""
     salt = b"20 bytes of sea salt"

@@ -95,6 +95,17 @@ def test_a_server_is_told_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [each.get_header("User-agent") for each in seen] == ["pulumi-kubeadm"]
 
 
+def test_a_url_of_something_large_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its checksum would be computed once the memory of this computer is full."""
+    monkeypatch.setattr(fetching, "LARGEST_BYTES", 9)
+    file = tmp_path / "image"
+    file.write_bytes(bytes(9))
+    assert fetching.answer_of(file.as_uri()) == bytes(9)
+    file.write_bytes(bytes(10))
+    with pytest.raises(pulumi.RunError, match="more than"):
+        fetching.answer_of(file.as_uri())
+
+
 @pytest.mark.parametrize("error", [IncompleteRead(b"half"), BadStatusLine("SSH-2.0"), TimeoutError("timed out")])
 def test_a_fetch_that_breaks_off_is_a_problem_with_a_next_command(
     monkeypatch: pytest.MonkeyPatch, error: Exception

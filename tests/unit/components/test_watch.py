@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shlex
 import shutil
@@ -211,6 +212,21 @@ def test_nobody_logs_in_where_every_machine_of_a_deletion_answers(monkeypatch: p
     watched(deletions=[FIRST, SECOND])
     assert looks.count > SILENT_LOOKS
     assert (looks.ended, looks.logins) == ([], 0)
+
+
+def test_a_look_for_which_this_computer_lacks_means_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As too many open files, with a hundred hosts: the next look is one, too."""
+    looks = Looks(monkeypatch, node1=[ANSWER], node2=[ssh.SILENT])
+
+    async def run_as_root(*arguments: Any) -> Answer:
+        if looks.logins == 0:
+            looks.logins = 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await looks.run_as_root(*arguments)
+
+    monkeypatch.setattr(watch, "run_as_root", run_as_root)
+    watched(deletions=[FIRST, SECOND])
+    assert looks.ended == [(PROVIDER, signal.SIGTERM)]
 
 
 @pytest.mark.parametrize(("holder", "status"), [("true", 1), ("", 0)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -145,6 +147,22 @@ def test_what_stack_init_left_is_kept_and_the_stack_not_made_again(
     assert list(directory.iterdir()) == [path]
     _, _, following = capsys.readouterr().out.partition("Wrote Pulumi.shop.yaml. Next:\n")
     assert following == "  pulumi preview --stack shop\n  pulumi up --stack shop\n"
+
+
+def test_the_salt_outlives_a_power_cut(
+    servers: tuple[Server, Server], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file with settings is on the disk before it takes the place of that with the salt alone."""
+    path = directory / "Pulumi.shop.yaml"
+    path.write_text(f"{SALT}\n")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        answer(monkeypatch, "", "", *host(servers[0], "node1"), "")
+    assert [each.read_text() for each in directory.iterdir()] == [f"{SALT}\n"]
 
 
 def test_a_file_that_comes_during_the_questions_is_not_overwritten(

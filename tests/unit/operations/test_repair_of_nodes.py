@@ -129,6 +129,18 @@ def test_a_control_plane_is_verified_and_never_initialised_or_reset(hosts: Hosts
     assert inputs_of(hosts.text("init")).values["RESET_ON_FAILURE"] == "false"
 
 
+def test_a_repair_without_a_kubeconfig_does_not_say_that_the_node_is_well(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A first update that failed behind the init left none: the machine is repaired, and its cluster not looked at."""
+    hosts.stack.outputs = dict
+    assert __main__.main(["repair", "shop", "node1"]) == 1
+    assert hosts.order() == [f"node1 {script}" for script in ("reclaim", "scripts", "prepare", "images")]
+    said = capsys.readouterr()
+    assert "expected the stack's kubeconfig, for its node" in said.err
+    assert "as the last update left it" not in said.out
+
+
 def with_joined_control_plane(hosts: Hosts) -> Hosts:
     """The same cluster, where node2 is a control plane that joined, and the policy allows resets."""
     stack = with_workers("node2")

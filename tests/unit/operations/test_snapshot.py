@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from problem import StepError
 from tests.unit.support.recorded_stack import RecordedStack
 from tests.unit.support.stacks import RECIPIENT, with_workers
 
-BUNDLE = b"sealed \x00 bundle"
+BUNDLE = b"0 sealed \x00 bundle"
 PATH = "/var/lib/pulumi-kubeadm/etcd-snapshots/shop-node2-20261126T000000Z.bundle"
 
 
@@ -31,7 +33,7 @@ class Hosts:
         self.broken: set[str] = set()
         self.no_members: set[str] = set()
         self.behind: set[str] = set()
-        self.bundle = BUNDLE
+        self.bundle, self.path = BUNDLE, PATH
         self.asked: list[tuple[str, str]] = []
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
@@ -44,7 +46,7 @@ class Hosts:
             return Answer(0, "", "")
         if last == "run_step snapshot":
             behind = "behind\n" if host.name in self.behind else ""
-            return Answer(0, f"{PATH}\n{behind}", f"{host.name}: etcd is saved: {PATH}\n")
+            return Answer(0, f"{self.path}\n{behind}", f"{host.name}: etcd is saved: {self.path}\n")
         return Answer(0, base64.b64encode(self.bundle).decode(), "")
 
 
@@ -118,6 +120,43 @@ def test_a_bundle_in_the_clear_is_not_written_here(
     assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 1
     assert "saw one in the clear" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["backup.crt"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [("/x/Makefile", BUNDLE), ("/x/..", BUNDLE), ("/x/.bundle", BUNDLE), (PATH, b""), (PATH, b"Not found\n")],
+)
+def test_what_is_no_bundle_is_not_written_here(
+    hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str, content: bytes
+) -> None:
+    """Under the name of a file of this checkout, a machine in foreign hands would come to run programs here."""
+    (tmp_path / "backup.crt").write_text(RECIPIENT)
+    hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
+    hosts.path, hosts.bundle = path, content
+    assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 1
+    assert f"saw something else: {Path(path).name}" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["backup.crt"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_bundle_is_on_the_disk_before_it_has_its_name(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fails: bool
+) -> None:
+    """It may be the only one when the machines are lost."""
+    (tmp_path / "backup.crt").write_text(RECIPIENT)
+    hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
+    written = []
+
+    def look(descriptor: int) -> None:
+        written.append(os.pread(descriptor, 99, 0))
+        if fails:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", look)
+    assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == int(fails)
+    assert written == [BUNDLE]
+    assert ("saw Input/output error" in capsys.readouterr().err) == fails
+    assert len(list(tmp_path.glob("*.bundle"))) == 1 - int(fails)
 
 
 def test_a_member_without_a_majority_is_no_backup(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ Pods are in test_status_of_pods.py, access rules in test_status_of_access.py, ho
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from components.addons.dashboard import METRICS_SCRAPER
 from components.steps.of_control_plane import PROVIDER
 from operations import __main__
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
+from operations.status import status
 from operations.status._cluster_state import SCRAPER_PROXY
+from problem import StepError
 from tests.unit.support.recorded_cluster import (
     API_SERVICES,
     CONTROL_PLANE_TAINT,
     Look,
+    Stack,
     api_service,
     node,
     pod,
@@ -30,6 +34,28 @@ from tests.unit.support.recorded_cluster import (
 from tests.unit.support.stacks import KEY, with_workers
 
 GONE = {"address": "192.0.2.13", "hostKey": f"{KEY}13", "gone": True}
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_what_nobody_looked_at_is_not_said_to_be_well(
+    look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_well: bool
+) -> None:
+    """Whoever has a kubeconfig and no passphrase sees what the API shows, and not the members of etcd."""
+    stack = Stack(look)
+
+    def refuse() -> dict[Any, str]:
+        raise StepError("read the state", expected="Pulumi to succeed", seen="no passphrase", next_command="x")
+
+    stack.recorded_inputs = refuse
+    monkeypatch.setattr(status, "selected_stack", lambda _: stack)
+    if not is_well:
+        look.items("/apis/apps/v1/daemonsets").clear()
+    file = tmp_path / "config"
+    file.write_text(json.dumps(look.server.kubeconfig))
+    assert __main__.main(["status", "shop", "--kubeconfig", str(file)]) == 1 - is_well
+    said = capsys.readouterr()
+    assert "; etcd, marks and ports were not looked at: the state cannot be read" in said.out + said.err
+    assert ("all is well on 2 host(s)" in said.out) == is_well
 
 
 def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys: pytest.CaptureFixture[str]) -> None:

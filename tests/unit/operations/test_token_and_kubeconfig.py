@@ -102,6 +102,14 @@ def test_without_a_user_it_is_the_stacks_own(server: ApiServer, tmp_path: Path) 
     assert server.requests == []
 
 
+def test_a_kubeconfig_of_an_older_update_brings_no_program(server: ApiServer, tmp_path: Path) -> None:
+    """kubectl would run it as whoever uses the file."""
+    file = tmp_path / "config"
+    server.kubeconfig["users"][0]["user"]["exec"] = {"command": "canary"}
+    assert __main__.main(["kubeconfig", "shop", "--file", str(file)]) == 0
+    assert "canary" not in file.read_text()
+
+
 def test_a_tilde_is_the_home_of_who_runs_it(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind make no shell replaces it."""
     monkeypatch.setenv("HOME", str(tmp_path))
