@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +12,7 @@ from typing import Any
 from local import machines
 from local.environment import Environment
 from local.machines.engine import podman
+from tests.e2e.watching import kill_group
 
 OUTAGE_SECONDS = 20
 """Longest duration of an outage: longer than a time limit of a connection, shorter than the patience of a step."""
@@ -67,7 +66,7 @@ def disk_full(environment: Environment, machine: str, update: Update) -> None:
 def run_killed(environment: Environment, machine: str, update: Update) -> None:
     """Kill the update, with everything that it started here."""
     if update.poll() is None:
-        os.killpg(update.pid, signal.SIGKILL)
+        kill_group(update.pid)
 
 
 def nothing(environment: Environment, machine: str, update: Update) -> None:

@@ -83,9 +83,14 @@ def begun(call: str) -> subprocess.Popen[bytes]:
 def kill(process: subprocess.Popen[bytes]) -> None:
     """The whole group is killed, and gone."""
     assert process.poll() is None, "it ended before it could be killed"
-    os.killpg(process.pid, signal.SIGKILL)
+    kill_group(process.pid)
     process.wait()
-    until(lambda: not _processes_of(process.pid), seconds=30)
+
+
+def kill_group(group: int) -> None:
+    """Every process of a group is killed, and gone: the lock of one that is dying is that of an update for Pulumi."""
+    os.killpg(group, signal.SIGKILL)
+    until(lambda: not _processes_of(group), seconds=30)
 
 
 def _processes_of(group: int) -> list[str]:
