@@ -30,9 +30,14 @@ said_by() {
   if timeout "$ANSWER_SECONDS" "$@" &>/dev/null; then echo "$word"; else output_of "$@"; fi
 }
 
-# Files that steps put in place and that are gone. containerd's has another name on the host than in the list.
+# Files that steps, or kubeadm for the kubelet, put in place and that are gone. containerd's has another name on the host than in
+# the list.
 gone_files() {
   local path
+  for path in /etc/kubernetes/manifests/{etcd,kube-{apiserver,controller-manager,scheduler}}.yaml \
+    /var/lib/kubelet/{config.yaml,kubeadm-flags.env}; do
+    [[ ! -e $STATE/written-by-kubeadm/${path##*/} || -e $path ]] || printf '%s ' "$path"
+  done
   while read -r path; do
     [[ $path == /etc/containerd/config.toml.* || -e $path ]] || printf '%s ' "$path"
   done < <(cat "$STATE"/files/* 2>/dev/null | sort --unique)

@@ -39,3 +39,14 @@ def test_a_program_that_does_not_answer_is_told(machine: Machine) -> None:
     assert found["pause_present"] == " (no answer of crictl within 1 s)"
     assert found["kubelet"] == " (no answer of systemctl within 1 s)"
     assert facts(machine, crictl="echo 'no such image x'; exit 1")["pause_present"] == "no such image x"
+
+
+def test_a_static_pod_whose_manifest_is_gone_is_told(machine: Machine) -> None:
+    """The cluster serves on for a while without its scheduler, and every pod that is there runs."""
+    manifests = "/etc/kubernetes/manifests"
+    for name in ("etcd", "kube-scheduler"):
+        machine.write(f"/var/lib/pulumi-kubeadm/written-by-kubeadm/{name}.yaml", "kind: Pod\n")
+        machine.write(f"{manifests}/{name}.yaml", "kind: Pod\n")
+    assert facts(machine)["files_gone"] == ""
+    machine.path(f"{manifests}/kube-scheduler.yaml").unlink()
+    assert facts(machine)["files_gone"] == f"{machine.path(manifests)}/kube-scheduler.yaml "
