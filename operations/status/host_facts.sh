@@ -30,8 +30,7 @@ said_by() {
   if timeout "$ANSWER_SECONDS" "$@" &>/dev/null; then echo "$word"; else output_of "$@"; fi
 }
 
-# Files that steps, or kubeadm for the kubelet, put in place and that are gone. containerd's has another name on the host than in
-# the list.
+# Files that steps, or kubeadm for the kubelet, put in place and that are gone. In the list, containerd's has another name.
 gone_files() {
   local path
   for path in /etc/kubernetes/manifests/{etcd,kube-{apiserver,controller-manager,scheduler}}.yaml \

@@ -91,8 +91,8 @@ FAULTS = {
         (
             (
                 "parts/join/worker",
-                '  forget "$KUBELET_CONFIGURATION_MARK"\n  restart_kubelet',
-                '  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"\n  restart_kubelet',
+                '  forget "$KUBELET_CONFIGURATION_MARK"\n  forget_written',
+                '  remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"\n  forget_written',
             ),
         ),
         "world/running/kubelet: expected",

@@ -477,6 +477,6 @@ def test_a_reset_needs_no_nft(machine: Machine) -> None:
         for path in Path(directory).iterdir():
             if path.name != "nft" and not (programs / path.name).is_symlink():
                 (programs / path.name).symlink_to(path)
-    machine.replace("run", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", str(programs))
+    machine.replace("run", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", str(programs))
     (machine.root / "stubs" / "nft").unlink()
     assert "nftables" not in reset_with(machine, "")

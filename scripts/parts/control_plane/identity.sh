@@ -10,9 +10,10 @@ without_endpoint() { sed --regexp-extended 's/ endpoint [^,]+,//' <<<"$1"; }
 ENDPOINT_IS_ADDRESS=' endpoint [0-9.]+(:[0-9]+)?,'
 identity=$(mark "$CLUSTER_IDENTITY_MARK")
 # 0.2.0 wrote the address of the only control plane into the identity, and not into a mark of its own.
-if [[ $identity =~ ' node '([0-9.]+), ]]; then
-  is_marked "$NODE_ADDRESS_MARK" || remember "$NODE_ADDRESS_MARK" "${BASH_REMATCH[1]}"
-  identity=${identity/"${BASH_REMATCH[0]}"/}
+if [[ $identity == *' node '* ]]; then
+  address=$(sed --regexp-extended 's/.* node ([^,]+),.*/\1/' <<<"$identity")
+  identity=$(sed --regexp-extended 's/ node [^,]+,//' <<<"$identity")
+  is_marked "$NODE_ADDRESS_MARK" || remember "$NODE_ADDRESS_MARK" "$address"
 fi
 there=$(without_endpoint "$identity")
 wanted=$(without_endpoint "$CLUSTER_IDENTITY")

@@ -16,7 +16,9 @@ if [[ $state != masked ]]; then
 fi
 units=$(swap_units)
 if [[ -n $units ]]; then
-  remember "$SWAP_UNITS_MARK" "$(sort --unique <(mark "$SWAP_UNITS_MARK") - <<<"$units")"
+  known=$(mark "$SWAP_UNITS_MARK")
+  known=$(sort --unique <<<"${known:+$known$'\n'}$units")
+  remember "$SWAP_UNITS_MARK" "$known"
   mapfile -t units <<<"$units"
   systemctl --quiet disable --now "${units[@]}"
   changed "no unit turns swap on: ${units[*]}"

@@ -14,7 +14,7 @@ from operations.access.servers import answering_kubeconfig
 from tests.unit.support.stacks import Stack as StackFile
 from tests.unit.support.stacks import with_workers
 
-KUBECONFIG = "clusters:\n- cluster:\n    server: https://127.0.0.1:{port}\n"
+KUBECONFIG = "clusters:\n- cluster:\n    server: https://127.83.0.1:{port}\n"
 
 
 class Stack:
@@ -31,8 +31,8 @@ class Stack:
 
 @pytest.fixture
 def living(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A port of 127.0.0.2 alone that takes connections, as the port of each API server."""
-    with socket.create_server(("127.0.0.2", 0)) as server:
+    """A port of 127.83.0.2 alone that takes connections, as the port of each API server: other tests have 127.0.0.1."""
+    with socket.create_server(("127.83.0.2", 0)) as server:
         port: int = server.getsockname()[1]
         monkeypatch.setattr("components.host_files.kubeadm.API_PORT", port)
         monkeypatch.setattr(servers, "CONNECT_SECONDS", 1)
@@ -41,11 +41,11 @@ def living(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def test_a_kubeconfig_leads_to_a_control_plane_that_answers(living: int) -> None:
     """The first is dead."""
-    found = answering_kubeconfig(Stack("127.0.0.1", "127.0.0.2", "127.0.0.3", port=living))  # type: ignore[arg-type]
-    assert found == KUBECONFIG.format(port=living).replace("127.0.0.1", "127.0.0.2")
+    found = answering_kubeconfig(Stack("127.83.0.1", "127.83.0.2", "127.83.0.3", port=living))  # type: ignore[arg-type]
+    assert found == KUBECONFIG.format(port=living).replace("127.83.0.1", "127.83.0.2")
 
 
-@pytest.mark.parametrize("addresses", [("127.0.0.1",), ("127.0.0.1", "127.0.0.3")])
+@pytest.mark.parametrize("addresses", [("127.83.0.1",), ("127.83.0.1", "127.83.0.3")])
 def test_a_kubeconfig_stays_where_nothing_better_answers(addresses: tuple[str, ...], living: int) -> None:
     """What fails then names the address of the last update."""
     stack = Stack(*addresses, port=living)
@@ -63,12 +63,12 @@ def test_a_virtual_address_is_asked_before_the_control_planes(answers: str, monk
         return server == f"https://{answers}:6443"
 
     monkeypatch.setattr(servers, "_connects", connects)
-    assert answering_kubeconfig(stack) == KUBECONFIG.format(port=6443).replace("127.0.0.1", answers)  # type: ignore[arg-type]
-    assert asked[:2] == ["https://127.0.0.1:6443", "https://192.0.2.100:6443"]
+    assert answering_kubeconfig(stack) == KUBECONFIG.format(port=6443).replace("127.83.0.1", answers)  # type: ignore[arg-type]
+    assert asked[:2] == ["https://127.83.0.1:6443", "https://192.0.2.100:6443"]
 
 
 def test_a_load_balancer_of_the_stack_is_not_passed_by(living: int) -> None:
     """It may be the only way to the API."""
     own = {"controlPlaneEndpoint": "api.example.com:6443"}
-    stack = Stack("127.0.0.1", "127.0.0.2", "127.0.0.3", port=living, **own)
+    stack = Stack("127.83.0.1", "127.83.0.2", "127.83.0.3", port=living, **own)
     assert answering_kubeconfig(stack) == KUBECONFIG.format(port=living)  # type: ignore[arg-type]
