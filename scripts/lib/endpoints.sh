@@ -2,7 +2,7 @@
 # Endpoints of the service `kubernetes`, by which programs in pods find the API servers.
 # Needs: lib/etcd.sh
 
-FOLLOW_SECONDS=2 # each kube-proxy has seen that the endpoint is gone
+FOLLOW_SECONDS=6 # each kube-proxy has seen that the endpoint is gone, also on a busy machine
 
 # withdraw_endpoint ADDRESS: no pod finds the API server there any longer, while it still serves. One whose etcd has left is an
 # endpoint until its lease ends, after 15 s, and another API server looks at the leases, each 10 s.

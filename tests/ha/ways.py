@@ -27,7 +27,8 @@ def all_ways(live: HaCluster, control_plane: str) -> Iterator[tuple[Requests, Re
 
 def check_failed(asked: Requests, moves: int) -> None:
     """No request failed, but for a write at each move of the leadership of etcd."""
-    assert [each for each in asked.failed if each not in asked.dropped] == []
+    unplanned = [each for each in asked.failed if each not in asked.dropped]
+    assert unplanned == [], "\n".join(map(str, unplanned))
     assert len(asked.dropped) <= moves, asked.dropped
 
 
