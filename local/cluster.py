@@ -101,7 +101,7 @@ def _prepare(stack: LocalStack) -> MirrorAccess | None:
     return None
 
 
-def public(stack: LocalStack = DEV_STACK) -> None:
+def public() -> None:
     """Do nothing where `make up` of new machines uses the public sources and the published plugins, and fail elsewhere.
 
     Raises:
@@ -110,7 +110,7 @@ def public(stack: LocalStack = DEV_STACK) -> None:
     toolchain.install()
     if toolchain.has_substitute():
         raise _not_public("the published plugins of Pulumi", "a substitute that was built here")
-    sources = public_sources.sources_of(stack.kubernetes, stack.environment.debian)
+    sources = public_sources.sources_of(DEV_STACK.kubernetes, DEV.debian)
     if not public_sources.are_reachable(sources):
         raise _not_public("an answer of each public source", "no answer of those that the line above names")
 

@@ -98,13 +98,13 @@ class LocalStack:
         Raises:
             StepError: with Pulumi's diagnostics.
         """
-        lines = self._run_update("preview", "--diff", progress=None).splitlines()
+        lines = self._run_update("preview", "--diff").splitlines()
         return "\n".join(line for line in lines if not line.startswith(PLUGIN_WARNING))
 
-    def destroy(self, progress: Progress | None = None) -> None:
+    def destroy(self) -> None:
         """Delete the stack's objects in the cluster, and forget the hosts."""
         self.forget_dead_update()
-        self._run_update("destroy", "--yes", "--skip-preview", progress=progress)
+        self._run_update("destroy", "--yes", "--skip-preview")
 
     def output(self, name: str) -> Any:
         """An output of the stack, in clear."""
@@ -182,7 +182,7 @@ class LocalStack:
         command = ("--cwd", str(project), "stack", "init", "--no-select", self.environment.name)
         self.pulumi(*command, step="create the stack")
 
-    def _run_update(self, command: str, *arguments: str, progress: Progress | None) -> str:
+    def _run_update(self, command: str, *arguments: str, progress: Progress | None = None) -> str:
         full = ["pulumi", command, *arguments, "--suppress-outputs", "--non-interactive", *self._selection]
         printed, finished = [], 0
         with Streamed(full, LOGS / f"pulumi-{self.environment.name}.log") as (process, lines):

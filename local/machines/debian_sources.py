@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+APT = Path("/etc/apt")
 CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -41,18 +42,14 @@ class Source:
         return f"deb [signed-by={KEYRING}] {self.uri} {CODENAMES[debian]}{self._suffix} main"
 
 
-def host_sources(debian: int, apt: Path = Path("/etc/apt")) -> list[str]:
+def host_sources(debian: int) -> list[str]:
     """Lines of sources.list for a Debian release, with the mirrors that this host itself uses.
 
     The list is empty if the host has no Debian mirror, as on Ubuntu.
-
-    Args:
-        debian: number of the release.
-        apt: apt's configuration directory.
     """
-    one_line = [apt / "sources.list", *sorted(apt.glob("sources.list.d/*.list"))]
+    one_line = [APT / "sources.list", *sorted(APT.glob("sources.list.d/*.list"))]
     entries = [source for path in one_line if path.exists() for source in _from_one_line_format(path.read_text())]
-    for path in sorted(apt.glob("sources.list.d/*.sources")):
+    for path in sorted(APT.glob("sources.list.d/*.sources")):
         entries += _from_deb822_format(path.read_text())
     return list(dict.fromkeys(source.for_release(debian) for source in entries if source.is_debian))
 

@@ -55,10 +55,10 @@ def own_file(name: str, target: str, mode: int = 0o644) -> Content:
     return Content(target, hashlib.sha256((FILES / name).read_bytes()).hexdigest(), lambda: FILES / name, mode)
 
 
-def calico_file(calico: Calico, name: str, target: str, mode: int = 0o755) -> Content:
+def calico_file(calico: Calico, name: str, target: str) -> Content:
     """A file or directory out of a Calico's module."""
     key = f"{calico.module} {name}"
-    return Content(target, key, lambda: module_directory(calico_module(calico), CALICO_PATH) / name, mode)
+    return Content(target, key, lambda: module_directory(calico_module(calico), CALICO_PATH) / name)
 
 
 def combined_key(*parts: object) -> str:

@@ -32,7 +32,7 @@ LAYOUT = "1"
 """Version of the layers; a change of this module that makes other layers of the same content changes it."""
 
 
-def files_layer(contents: tuple[Content, ...], writable: tuple[str, ...] = ("/tmp",)) -> Blob:
+def files_layer(contents: tuple[Content, ...], writable: tuple[str, ...]) -> Blob:
     """A layer with these files, owned by root, and with directories that every user may write to."""
 
     def write(writer: BlobWriter) -> None:

@@ -23,9 +23,9 @@ RESOLUTIONS = {"oldest": "lowest-direct", "newest": "highest"}
 TESTS = "tests/unit/components"
 
 
-def accepted_sdks(project: Path = REPOSITORY / "pyproject.toml") -> list[str]:
+def accepted_sdks() -> list[str]:
     """The SDKs with their bounds, as the project accepts them."""
-    dependencies = tomllib.loads(project.read_text())["project"]["dependencies"]
+    dependencies = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["dependencies"]
     return [each for each in dependencies if re.match(r"pulumi\b", each)]
 
 

@@ -7,7 +7,6 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -51,13 +50,9 @@ class _Recorder(argparse.ArgumentParser):
         return self.arguments[-1]
 
 
-def commands_page(repository: Path = REPOSITORY) -> str:
-    """The whole page.
-
-    Args:
-        repository: directory of the Makefile.
-    """
-    targets = TARGET.findall((repository / "Makefile").read_text())
+def commands_page() -> str:
+    """The whole page."""
+    targets = TARGET.findall((REPOSITORY / "Makefile").read_text())
     return "\n".join(
         [
             INTRODUCTION,

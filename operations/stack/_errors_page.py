@@ -42,12 +42,8 @@ FAIL = re.compile(r'(?:^|[|;{] ?|\s)(?:fail|wait_for (?:\w+|"\$\w+")) "((?:[^"\\
 VARIABLE = re.compile(r"\$\{#?(\w+)[^}]*\}|\$(\w+|\*)")
 
 
-def errors_page(scripts: Path = SCRIPTS) -> str:
-    """The whole page.
-
-    Args:
-        scripts: directory of the scripts that run on hosts.
-    """
+def errors_page() -> str:
+    """The whole page."""
     advice = advice_by_sign(
         Host(name="node1", address="192.0.2.11"), Ssh(user="debian", private_key_file="/home/you/.ssh/id_ed25519")
     )
@@ -58,7 +54,7 @@ def errors_page(scripts: Path = SCRIPTS) -> str:
             CONNECTIONS,
             table(("Words", "Expected", "Next"), signs),
             STEPS,
-            table(("Expected", "File"), dict.fromkeys(expected_states(scripts))),
+            table(("Expected", "File"), dict.fromkeys(expected_states(SCRIPTS))),
         ]
     )
 

@@ -160,9 +160,9 @@ def test_a_kube_proxy_setting_of_the_stack_comes_to_that_of_the_guide() -> None:
         assert found.get("mode") == own.get("mode")
 
 
-def hosts_toml(registries: Stack, name: str, version: str = "1.36.3") -> tuple[dict[str, Any], str]:
+def hosts_toml(registries: Stack, name: str) -> tuple[dict[str, Any], str]:
     """What containerd reads for a registry, and the mode of the file."""
-    settings = parse_settings(with_workers(version=version) | {"containerd": {"registries": registries}})
+    settings = parse_settings(with_workers() | {"containerd": {"registries": registries}})
     passwords = {each: f"password of {each}" for each in containerd.registries_with_password(settings)}
     files = [*containerd.registry_files(settings), *containerd.credential_files(settings, passwords)]
     (found,) = [file for file in files if file.path == f"/etc/containerd/certs.d/{name}/hosts.toml"]

@@ -43,10 +43,10 @@ UNFRIENDLY = Host(
 VERSION = "1.36.3"
 
 
-def added(host: Host, kubernetes: str = VERSION, file: dict[str, Any] | None = None) -> dict[str, Any]:
+def added(host: Host, file: dict[str, Any] | None = None) -> dict[str, Any]:
     """Sections of a stack file, with what a host adds to them."""
     read = {f"kubeadm:{key}": {"objectValue": value} for key, value in (file or {}).items()}
-    changed = changed_sections(read, exceptions(host, kubernetes), project="kubeadm")
+    changed = changed_sections(read, exceptions(host, VERSION), project="kubeadm")
     assert all(json.loads(each["value"]) == each["objectValue"] for each in changed.values())
     return {key.removeprefix("kubeadm:"): each["objectValue"] for key, each in changed.items()}
 

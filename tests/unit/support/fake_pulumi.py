@@ -18,7 +18,7 @@ def diagnostic(severity: str, message: str) -> dict[str, Any]:
     return {"diagnosticEvent": {"severity": severity, "message": f"{message}\n", "prefix": "", "color": "never"}}
 
 
-def resource(name: str, operation: str, old: Any = None, new: Any = None) -> dict[str, Any]:
+def resource(name: str, operation: str, old: Any, new: Any) -> dict[str, Any]:
     """What happens to a resource, with its inputs before and after."""
     inputs = {key: {"inputs": value} if value is not None else None for key, value in (("old", old), ("new", new))}
     return {"resourcePreEvent": {"metadata": {"op": operation, "urn": URN + name, **inputs}}}

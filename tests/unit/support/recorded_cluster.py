@@ -64,9 +64,9 @@ def pod(namespace: str, **container: Any) -> dict[str, Any]:
     }
 
 
-def event(reason: str, message: str, namespace: str = "shop") -> dict[str, Any]:
+def event(reason: str, message: str) -> dict[str, Any]:
     """What was said of that pod."""
-    involved = {"kind": "Pod", "namespace": namespace, "name": "it"}
+    involved = {"kind": "Pod", "namespace": "shop", "name": "it"}
     return {"involvedObject": involved, "reason": reason, "message": message}
 
 
