@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from local import machines, mirror, public_sources, toolchain
 from local.commands import run
 from local.environment import DEV, Environment
+from local.files import write_whole
 from local.locks import exclusive
 from local.mirror import MirrorAccess
 from local.paths import LINUX_ON_AMD64, PLATFORM, REPOSITORY
@@ -138,9 +138,7 @@ def bring_up(stack: LocalStack, access: MirrorAccess | None) -> None:
 
 def keep_kubeconfig(stack: LocalStack) -> None:
     """Write the kubeconfig of the last update beside the keys of the environment."""
-    kubeconfig = stack.environment.directory / "kubeconfig"
-    with os.fdopen(os.open(kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(stack.output("kubeconfig"))
+    write_whole(stack.environment.directory / "kubeconfig", stack.output("kubeconfig"), mode=0o600)
 
 
 def kubectl(environment: Environment) -> Path:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from local.commands import run
+from local.files import write_whole
 from local.mirror.content import combined_key
 from local.mirror.packages import Package
 from local.paths import MIRROR
@@ -53,9 +54,7 @@ def ensure_key() -> Path:
         try:
             if not _secret_key():
                 _gpg("--quick-generate-key", USER, "rsa3072", "sign", "never")
-            unfinished = KEYRING.with_suffix(".unfinished")
-            unfinished.write_text(_gpg("--armor", "--export"))
-            unfinished.rename(KEYRING)
+            write_whole(KEYRING, _gpg("--armor", "--export"))
         finally:
             _end_agent()
     return KEYRING

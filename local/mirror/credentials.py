@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from local.commands import run, succeeds
 from local.debian import install_packages
 from local.environment import MIRROR_HOST_NAME, Environment
+from local.files import write_whole
 
 USER = "puller"
 VALID_DAYS = 3650
@@ -41,10 +41,10 @@ class Credentials:
         if not (_is_valid(self.authority) and _is_valid(self._certificate)):
             self._make_certificates()
         if not self._password.exists():
-            _write_private(self._password, secrets.token_urlsafe(24))
+            write_whole(self._password, secrets.token_urlsafe(24), mode=0o600)
         hashed = self.directory / "htpasswd"
         if not hashed.exists() or hashed.stat().st_mtime_ns < self._password.stat().st_mtime_ns:
-            _write_private(hashed, _bcrypt(self.password))
+            write_whole(hashed, _bcrypt(self.password), mode=0o600)
 
     def _make_certificates(self) -> None:
         names = f"subjectAltName=DNS:{MIRROR_HOST_NAME},IP:{self._environment.mirror_address}"
@@ -84,10 +84,3 @@ def _bcrypt(password: str) -> str:
     install_packages(["apache2-utils"], why="to hash the image registry's password")
     command = ["htpasswd", "-n", "-i", "-B", USER]
     return run(command, step="hash the image registry's password", log="mirror", standard_input=password)
-
-
-def _write_private(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    unfinished.rename(path)

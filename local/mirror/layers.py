@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, cast
 
+from local.files import write_whole
 from local.mirror.content import Content, combined_key, content_key
 from local.mirror.debian_root import RELEASE, archive_root
 from local.mirror.registry import Blob, BlobWriter, new_blob
@@ -84,8 +85,5 @@ def _kept(key: str, write: Callable[[BlobWriter], None]) -> Blob:
             return blob
     with new_blob() as writer:
         write(writer)
-    KNOWN.mkdir(parents=True, exist_ok=True)
-    unfinished = known.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(asdict(writer.blob)))
-    unfinished.rename(known)
+    write_whole(known, json.dumps(asdict(writer.blob)))
     return writer.blob

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from local.files import write_whole
 from local.mirror.content import calico_file
 from local.mirror.packages import WEB
 from local.mirror.programs import METALLB_PATH, metallb_module
@@ -44,7 +45,7 @@ def publish_manifest(calico: Calico) -> None:
             seen=seen,
             next_command="compare module and sha256 of this Calico in local/mirror/versions.py",
         )
-    _write(manifest_file(calico), content)
+    write_whole(manifest_file(calico), content)
 
 
 def metallb_manifest() -> Path:
@@ -55,11 +56,4 @@ def metallb_manifest() -> Path:
 def publish_metallb() -> None:
     """Copy MetalLB's manifest to the web server; go.sum of its module is its checksum."""
     source = module_directory(metallb_module(), METALLB_PATH) / "config" / "manifests" / "metallb-native.yaml"
-    _write(metallb_manifest(), source.read_bytes())
-
-
-def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".unfinished")
-    unfinished.write_bytes(content)
-    unfinished.rename(file)
+    write_whole(metallb_manifest(), source.read_bytes())

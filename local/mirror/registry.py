@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from local.files import write_whole
 from local.paths import MIRROR
 
 STORAGE = MIRROR / "registry"
@@ -110,7 +111,7 @@ def tag_image(repository: str, tag: str, config: Blob, layers: list[Blob]) -> No
     _link(root / "_manifests" / "revisions", manifest.digest)
     tags = root / "_manifests" / "tags" / tag
     _link(tags / "index", manifest.digest)
-    _write_link(tags / "current" / "link", manifest.digest)
+    write_whole(tags / "current" / "link", manifest.digest)
 
 
 def is_complete(repository: str, tag: str) -> bool:
@@ -145,11 +146,4 @@ def _blob_directory(digest: str) -> Path:
 
 
 def _link(directory: Path, digest: str) -> None:
-    _write_link(directory / "sha256" / digest.removeprefix("sha256:") / "link", digest)
-
-
-def _write_link(link: Path, digest: str) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = link.with_name("link.unfinished")
-    unfinished.write_text(digest)
-    unfinished.replace(link)
+    write_whole(directory / "sha256" / digest.removeprefix("sha256:") / "link", digest)
