@@ -148,10 +148,9 @@ def _with_security(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
 def _with_arguments(own: dict[str, Any], more: Mapping[str, str], settings: Settings) -> dict[str, Any]:
     """A ClusterConfiguration whose API server has further arguments, in the form of its API version."""
     server = own.get("apiServer") or {}
-    there: Any = server.get("extraArgs") or ()
-    is_mapping = kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta3")
-    added = [{"name": name, "value": value} for name, value in more.items()]
-    return {**own, "apiServer": {**server, "extraArgs": {**dict(there), **more} if is_mapping else [*there, *added]}}
+    there, added = server.get("extraArgs") or (), _extra_arguments(more, settings)
+    arguments = {**dict(there), **added} if isinstance(added, Mapping) else [*there, *added]
+    return {**own, "apiServer": {**server, "extraArgs": arguments}}
 
 
 def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
@@ -226,17 +225,19 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _node_registration(host: Host, settings: Settings, taints: tuple[Taint, ...]) -> dict[str, Any]:
-    arguments = {"node-ip": str(host.internal_ip)}
     return {
         "name": host.name,
         "criSocket": SOCKET,
-        "kubeletExtraArgs": _extra_arguments(arguments, settings),
+        "kubeletExtraArgs": _extra_arguments({"node-ip": str(host.internal_ip)}, settings),
         "taints": [taint.model_dump(exclude_defaults=True) for taint in taints],
     }
 
 
-def _extra_arguments(arguments: dict[str, str], settings: Settings) -> dict[str, str] | list[dict[str, str]]:
-    """v1beta4 made a list of the mapping: kubernetes pull request 125029."""
+def _extra_arguments(arguments: Mapping[str, str], settings: Settings) -> Mapping[str, str] | list[dict[str, str]]:
+    """Arguments of a program in the form of the API version: v1beta4 made a list of the mapping.
+
+    kubernetes pull request 125029.
+    """
     if kubeadm_api_version(settings.cluster.kubernetes_version).endswith("v1beta3"):
         return arguments
     return [{"name": name, "value": value} for name, value in arguments.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.settings.kubeadm_documents import value_at
 from components.settings.stack import is_address
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
@@ -64,7 +65,7 @@ def _certificates(wanted: Wanted, before: Mapping[str, Any], after: Mapping[str,
 
 
 def _names(configuration: Mapping[str, Any]) -> list[str]:
-    return list((configuration.get("apiServer") or {}).get("certSANs") or ())
+    return list(value_at(configuration, "apiServer.certSANs") or ())
 
 
 def _host(configuration: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from components.review.encryption import lost_keys
 from components.review.endpoint import ENDPOINT, gets_name, impossible_endpoints
 from components.review.moved_objects import moved_objects
 from components.settings import Host
-from components.settings.kubeadm_documents import argument_of, flags_of
+from components.settings.kubeadm_documents import argument_of, flags_of, value_at
 from components.settings.stack_file import SettingsError
 from components.settings.versions import (
     etcd_and_coredns_tags,
@@ -156,10 +156,7 @@ def _etcd(wanted: Wanted, running: str) -> Iterator[str]:
 
 def _etcd_tag(configuration: Mapping[str, Any], version: str) -> str:
     """The tag of the image of etcd in a ClusterConfiguration; without one, that of the Kubernetes version."""
-    etcd = configuration.get("etcd")
-    local = etcd.get("local") if isinstance(etcd, Mapping) else None
-    tag = local.get("imageTag") if isinstance(local, Mapping) else None
-    return str(tag or etcd_and_coredns_tags(version)[0])
+    return str(value_at(configuration, "etcd.local.imageTag") or etcd_and_coredns_tags(version)[0])
 
 
 def _flags(wanted: Wanted) -> Iterator[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from components.settings import Settings
+from components.settings.kubeadm_documents import value_at
 from components.settings.versions import etcd_and_coredns_tags, pause_tag
 
 REGISTRY = "registry.k8s.io"
@@ -47,11 +45,10 @@ def _own_or_default(settings: Settings, part: str, public: str, tag: str) -> tup
     Without a repository kubeadm looks for CoreDNS below the public one's `coredns`, and in a private one without that
     part of its path: app/images/images.go.
     """
-    node: Any = settings.cluster.cluster_configuration
-    for key in part.split("."):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    own = node if isinstance(node, Mapping) else {}
-    tag, repository = str(own.get("imageTag") or tag), str(own.get("imageRepository") or image_repository(settings))
+    own_tag, own_repository = (
+        value_at(settings.cluster.cluster_configuration, f"{part}.{key}") for key in ("imageTag", "imageRepository")
+    )
+    tag, repository = str(own_tag or tag), str(own_repository or image_repository(settings))
     if repository == REGISTRY:
         return f"{public}:{tag}", f"{public}:{tag}"
     return f"{public}:{tag}", f"{repository}/{public.rpartition('/')[2]}:{tag}"

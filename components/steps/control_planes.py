@@ -7,7 +7,7 @@ from functools import cached_property
 
 from components.settings import Host, Settings
 from components.steps.last_update import LastUpdate
-from components.steps.step import StepName
+from components.steps.step import NODE_STEPS, StepName
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ class ControlPlanes:
     @cached_property
     def leader(self) -> Host:
         """The control plane that makes the changes of the whole cluster, such as kube-proxy's."""
-        steps = (StepName.INIT, StepName.JOIN)
-        led = [each for each in self.members if any(self.last.value(each.name, s, "LEADS") == "true" for s in steps)]
+        led = [each for each in self.members if "true" in {self.last.value(each.name, s, "LEADS") for s in NODE_STEPS}]
         first = [*led, *self.members, *([self.initialiser] if self.initialiser else [])]
         # Without a living member the update is refused, which it has to be in words.
         return next(host for host in [*first, *self.settings.living_control_planes] if not host.gone)

@@ -37,7 +37,7 @@ def membership_step(host: Host, sponsor: Host, control_planes: ControlPlanes) ->
 
 def join_step(host: Host, control_planes: ControlPlanes) -> Step:
     """The step on the machine, without the token, which is a secret file."""
-    settings = control_planes.settings
+    settings, is_control_plane = control_planes.settings, host.role == "control-plane"
     values: dict[str, Value] = {
         "ROLE": host.role,
         "API_SERVER": kubeadm.api_server(settings),
@@ -46,12 +46,8 @@ def join_step(host: Host, control_planes: ControlPlanes) -> Step:
         "IGNORE_PREFLIGHT_ERRORS": ",".join(settings.cluster.ignore_preflight_errors),
         "RESET_ON_FAILURE": settings.policy.reset_on_failure,
     }
-    if host.role == "control-plane":
-        values |= {
-            **control_plane_values(host, control_planes),
-            "API_HOST": settings.name_in_hosts_files,
-        }
-    is_control_plane = host.role == "control-plane"
+    if is_control_plane:
+        values |= {**control_plane_values(host, control_planes), "API_HOST": settings.name_in_hosts_files}
     return Step(
         StepName.JOIN,
         host.name,

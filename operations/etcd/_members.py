@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from components.settings import Host, Settings
-from components.steps.step import StepName
+from components.steps.step import NODE_STEPS, StepName
 
 
 def members_of(settings: Settings, recorded: Collection[tuple[str, StepName]]) -> list[Host]:
@@ -15,5 +15,4 @@ def members_of(settings: Settings, recorded: Collection[tuple[str, StepName]]) -
         settings: the settings of the stack.
         recorded: host and name of each step of the last update.
     """
-    steps = (StepName.INIT, StepName.JOIN)
-    return [host for host in settings.control_planes if any((host.name, step) in recorded for step in steps)]
+    return [host for host in settings.control_planes if any((host.name, step) in recorded for step in NODE_STEPS)]

@@ -21,7 +21,7 @@ from components.steps.control_planes import ControlPlanes
 from components.steps.last_update import LastUpdate, RecordedStep
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of, prologue
-from components.steps.step import StepName
+from components.steps.step import NODE_STEPS, StepName
 from operations.etcd._bundle import Bundle
 from operations.etcd._keys_of_secrets import FILE, names_of_keys, own_configuration
 from operations.hosts.ssh import run_as_root
@@ -206,7 +206,7 @@ def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
         if isinstance(error.__cause__, StackNotFoundError):
             return {}
         raise
-    members = [host for host, step in recorded if step in {StepName.INIT, StepName.JOIN}]
+    members = [host for host, step in recorded if step in NODE_STEPS]
     if members:
         name = stack.name
         raise StepError(

@@ -9,7 +9,7 @@ from components.settings import Host, Settings
 from components.steps.scripts import install_scripts, rerun
 from components.steps.ssh import Answer
 from components.steps.stdin import inputs_of
-from components.steps.step import StepName
+from components.steps.step import NODE_STEPS, StepName
 from operations.hosts.ssh import run_as_root
 from problem import printable
 
@@ -30,7 +30,7 @@ class Machine:
     @property
     def node_step(self) -> StepName | None:
         """The step that made the host a node; None where no update did."""
-        return next((step for step in (StepName.INIT, StepName.JOIN) if (self.host.name, step) in self.recorded), None)
+        return next((step for step in NODE_STEPS if (self.host.name, step) in self.recorded), None)
 
     @property
     def recorded_version(self) -> str:
