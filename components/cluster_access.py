@@ -22,11 +22,11 @@ from problem import Problem
 TAKES_OVER: dict[str, Any] = (
     {"upsert_existing_objects": True} if hasattr(kubernetes.ProviderArgs, "upsert_existing_objects") else {}
 )
-"""Objects that are there already are taken over: those that stayed, those of a restored snapshot or of a lost state,
-and those of a killed update. SDKs before 4.29 do that without the argument: pulumi-kubernetes pull request 4278."""
+"""Objects that exist already are taken over: namespaces that stayed, and objects of a restored snapshot, a lost state
+or a killed update. SDKs before 4.29 do that without the argument: pulumi-kubernetes pull request 4278."""
 CHANGES_IN_PLACE: dict[str, Any] = {"enable_config_map_mutable": True, "enable_secret_mutable": True}
-"""Else the provider deletes a ConfigMap or a Secret whose content changes, and makes another one: a pod that starts
-meanwhile does not start, and a controller that watches the object acts as if it were gone."""
+"""Without these arguments the provider replaces a ConfigMap or a Secret whose content changes: a pod that starts
+meanwhile fails, and a controller that watches the object finds it deleted."""
 
 
 REFUSALS = {
@@ -98,7 +98,7 @@ class ClusterAccess(pulumi.ComponentResource):
         return pulumi.ResourceOptions(parent=parent, provider=self.provider, depends_on=list(after), hooks=self._hooks)
 
     def recorded_api_version(self, group: str, kind: str, name: str) -> str | None:
-        """The API version with which the last update recorded an object; None for one that it has not."""
+        """The API version with which the last update recorded an object; None for an object without a record."""
         found = self._recorded.get((group, kind, name), {}).get("apiVersion")
         return str(found) if found else None
 

@@ -24,8 +24,8 @@ class ControlPlane(pulumi.ComponentResource):
 
     Attributes:
         host: the host in the settings.
-        settled: the command after which the control plane is as the stack says, or has left because its machine is
-            gone; None where nothing runs.
+        settled: the command after which the control plane is as the stack says, or, on a machine that is gone, has
+            left; None where nothing runs.
         certificates: lines `certificate NAME DAY` of the control plane; None for a host that is gone.
     """
 
@@ -48,7 +48,7 @@ class ControlPlane(pulumi.ComponentResource):
             prepared: the machine.
             commands: makes the commands of the cluster.
             authority: certificate of the cluster's authority, in PEM; None before there is a cluster.
-            after: what changes before this control plane.
+            after: resources that exist first, such as the control plane that changes before this one.
             opts: options of the component, at least the parent.
         """
         self.host, wanted = prepared.host, commands.wanted

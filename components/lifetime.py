@@ -1,4 +1,4 @@
-"""The lifetime of a cluster, and what the state remembers of it beside its steps, such as its identity."""
+"""The lifetime of a cluster, and its records in the state beside the steps: identity, sealing key, shared files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Lifetime(pulumi.ComponentResource):
 
 
 def wanted_of(cluster: str, settings: Settings, last: LastUpdate) -> Wanted:
-    """The wanted steps of a cluster, which is known by the identity and the key that it has, or gets now."""
+    """The wanted steps of a cluster, with the identity and the sealing key of the state, or with new ones."""
     identity, key = identity_of(settings, last), sealing_key_of(last)
     steps = wanted_steps(settings, last, calico_images(settings), identity, key.certificate)
     return Wanted(cluster, settings, last, identity, key, steps)

@@ -56,8 +56,8 @@ def keep_membership(
 ) -> remote.Command | None:
     """The membership of a host: its deletion, and the update of a host that is gone, take the node out of the cluster.
 
-    The only control plane has no sponsor: a membership of earlier is kept, and nothing runs. None then, and for a host
-    that is gone and never was a member.
+    The only control plane has no sponsor: a recorded membership is kept, and nothing runs. The result is None then, and
+    for a host that is gone and never was a member.
     """
     wanted = commands.wanted
     step = wanted.steps.get((host.name, StepName.MEMBERSHIP))

@@ -55,8 +55,8 @@ class Environment:
     def network_options(self, address: str) -> tuple[str, ...]:
         """Options of podman for a container at an address.
 
-        The MAC address follows from the IP address: this host and the machines remember a neighbor's for a minute, and
-        send what is meant for a new container to the one before it.
+        The MAC address follows from the IP address: the ARP caches of this host and of the machines last for a minute,
+        and would lead packets for a new container to the one before it.
         """
         mac = ":".join(["02", "00", *(f"{int(number):02x}" for number in address.split("."))])
         return ("--network", self.name, "--ip", address, "--mac-address", mac)

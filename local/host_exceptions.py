@@ -62,9 +62,9 @@ class HostException:
     """Settings that this host needs.
 
     Attributes:
-        name: by which an exception is told from others, for ever.
-        reason: what is so on this host, and what it does.
-        settings: by section of the stack file, as the file has them.
+        name: name of the exception, which never changes.
+        reason: fact of this host, and its consequence.
+        settings: settings by section, as a stack file has them.
     """
 
     name: str
@@ -103,8 +103,8 @@ def exceptions(host: Host, kubernetes: str, kept: frozenset[str] = frozenset()) 
     Args:
         host: facts of the host.
         kubernetes: version of Kubernetes of the stack.
-        kept: names of exceptions that the stack has already. It keeps them: the free share of a disk goes up and down,
-            and with it every kubelet would change.
+        kept: names of exceptions that the stack has already. An exception stays, because the free share of a disk
+            varies, and each change would restart every kubelet.
     """
     return [each for is_needed, each in _all(host, kubernetes) if is_needed or each.name in kept]
 

@@ -42,7 +42,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 1: it failed, 2: it was called wrongly, 130: it was interrupted, 141: its reader ended."""
+    """Run a command; status 1 for a problem, 2 for wrong arguments, 130 for an interrupt, 141 for a closed output."""
     parser = argparse.ArgumentParser(prog="python -m operations", description="What one runs beside `pulumi up`.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _failed(problem: str) -> int:
-    """Print a problem below what the command printed; a log of both streams has them in this order, too."""
+    """Print a problem below the output of the command, also in a log of both streams."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

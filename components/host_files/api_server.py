@@ -1,7 +1,7 @@
 """Files that the API server reads when it starts, and the arguments and volumes by which kubeadm gives them to it.
 
-The name of an audit policy has the checksum of its content: another policy is another argument, so that the API server
-restarts with it, and the former one is there for as long as the change may be taken back.
+The name of an audit policy has the checksum of its content: another policy changes the argument, so that the API server
+restarts, and the former policy stays for as long as the change may be taken back.
 """
 
 from __future__ import annotations

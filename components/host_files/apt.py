@@ -32,15 +32,15 @@ class Repository:
     keyring: File | None
     """The file of the key; None where the host fetches the key."""
     keyring_line: str
-    """A line for scripts/lib/keyrings.sh, which describes it."""
+    """A line for scripts/lib/keyrings.sh, which describes the format."""
     server: str
     """Name of the server, without a port."""
     authorities: tuple[str, ...]
-    """The certificates of the server's authorities, in PEM; none for one that every machine trusts."""
+    """The certificates of the server's authorities, in PEM; empty for a server that every machine trusts."""
 
 
 def repositories(settings: Settings, package_there: str | None = None) -> list[Repository]:
-    """The repository of Kubernetes, and the repository of containerd where a host has one and it is another one.
+    """The repository of Kubernetes, and the repository of containerd, if there is another one.
 
     Args:
         settings: the settings of the stack.

@@ -123,9 +123,9 @@ def _with_vip(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _with_shutdown_delay(own: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """A ClusterConfiguration in which the API server serves on while load balancers turn away from it.
+    """A ClusterConfiguration whose API server serves until load balancers have removed it.
 
-    A cluster of one control plane has it too: with the first further one its only API server would restart.
+    A single control plane has the delay, too: otherwise a second control plane would restart the only API server.
     """
     if is_address(settings.endpoint_host):
         return own

@@ -143,9 +143,9 @@ def vip_files(
     Args:
         host: the host.
         settings: the settings of the stack.
-        leaving: addresses by name of control planes that leave in this update. They run until its end, and would take
-            the virtual address, too, if its holder no longer told them that it has it.
-        comes: the host becomes a control plane in this update. Those that leave do not know it.
+        leaving: addresses by name of control planes that leave in this update. Their keepalived runs until the update
+            ends, and would take the virtual address, too, without the advertisements of the holder.
+        comes: the host becomes a control plane in this update; control planes that leave send it no advertisements.
     """
     vip = settings.cluster.vip
     if vip is None or host.role != "control-plane" or host.gone:

@@ -24,7 +24,7 @@ OWN_GROUPS = ".k8s.io"
 
 
 def refuse_wrong_addons(settings: Settings) -> None:
-    """Refuse add-ons whose manifest is none, whose name or objects belong to something else, or whose pods may not run.
+    """Refuse add-ons with an invalid manifest, a name or an object of another owner, or pods that may not run.
 
     Raises:
         SettingsError: with every problem of every add-on.
@@ -48,7 +48,7 @@ def hook_warnings(settings: Settings) -> Iterator[Problem]:
 
 
 def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
-    """Warnings, before the first update, of what objects of add-ons need and nothing in the stack makes."""
+    """Warnings, before the first update, of kinds and namespaces that add-ons need and the stack lacks."""
     settings = wanted.settings
     if wanted.last.objects:
         return  # others may have made it since

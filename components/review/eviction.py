@@ -1,4 +1,4 @@
-"""A warning of thresholds of eviction that a stack switches off by naming another one: a node then fills its disk."""
+"""A warning of eviction thresholds that another threshold of the stack switches off: a node then fills its disk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ DEFAULTS = {
     "nodefs.inodesFree": "5%",
     "imagefs.available": "15%",
 }
-"""Hard thresholds of the kubelet on Linux, in every version that a stack may have. It takes them where a configuration
-has none at all; where it has one, the others are 0: "Hard eviction thresholds" of Kubernetes' page on node pressure."""
+"""Hard thresholds of the kubelet on Linux, in every supported version: defaults of a configuration without thresholds.
+With a threshold of the stack the others are 0: "Hard eviction thresholds" of Kubernetes' page on node pressure."""
 
 
 def eviction_warning(settings: Settings) -> Problem | None:
-    """The warning; None where the stack names all thresholds, or none, or has the kubelet keep its own."""
+    """The warning; None where the stack names all thresholds or no threshold, or the kubelet merges its defaults."""
     document = settings.cluster.kubelet_configuration
     named = document.get("evictionHard")
     if not isinstance(named, dict) or not named or document.get("mergeDefaultEvictionSettings") is True:

@@ -1,4 +1,4 @@
-"""Objects of a cluster, however a manifest spells them, and who has each of them."""
+"""Objects of a cluster by a key that does not depend on the spelling in a manifest, and the owner of each object."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Machines on which the end of a host runs: asked before anything is touched, and watched until the update ends.
+"""Machines on which a leaving host is drained, deleted or reset: probed before the update, and watched until its end.
 
-The provider would wait without end for one that accepts a connection and is silent. No hook asks before a deletion: a
-`pulumi destroy`, which does not run the program, would fail for want of it.
+The provider waits without end for a machine that accepts a connection and is silent. No hook probes a machine before a
+deletion: a `pulumi destroy` does not run the program, and would fail without the hook.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class Departure:
 
     Attributes:
         leaving: name of the host that leaves.
-        script: what runs.
-        machine: where it runs, as the last update recorded it; a host that leaves has no settings any more.
-        ssh: how the machine is reached.
+        script: name of the script.
+        machine: machine on which the script runs, as the last update recorded it: a leaving host has no settings any
+            more.
+        ssh: SSH settings of the machine.
     """
 
     leaving: str
@@ -54,7 +55,7 @@ class Departure:
 
 
 def refuse_silent_machines(wanted: Wanted) -> None:
-    """Ask each machine on which a host that leaves is drained, deleted or reset; a preview asks none.
+    """Probe each machine on which a leaving host is drained, deleted or reset; a preview connects to no machine.
 
     Raises:
         pulumi.RunError: a machine does not answer. Nothing was registered.
@@ -70,7 +71,7 @@ def refuse_silent_machines(wanted: Wanted) -> None:
 
 
 def watch_departures(wanted: Wanted, watch: Watch) -> None:
-    """Have these machines watched: the engine deletes while the program waits for its end. A preview watches none."""
+    """Watch the same machines: the engine deletes hosts while the program waits for the end. Not in a preview."""
     if not pulumi.runtime.is_dry_run():
         watch.expects(
             Watched(each.where, each.machine, each.ssh, may_be_over=True, way_out=each.way_out)
@@ -79,7 +80,7 @@ def watch_departures(wanted: Wanted, watch: Watch) -> None:
 
 
 def _departures(wanted: Wanted) -> Iterator[Departure]:
-    """Departures of members: nobody visits one that is gone, and of others the state does not tell if they were."""
+    """Departures of members. The state does not tell whether another host was declared gone, and is visited at all."""
     last, hosts = wanted.last, wanted.settings.hosts
     for name in last.hosts_with(StepName.PREPARE):
         if name in hosts or not last.is_member(name):
@@ -104,7 +105,7 @@ def _login(connection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _silences(departures: list[Departure]) -> list[str]:
-    """Ask each machine once; return what was seen for each departure."""
+    """Probe each machine once; return the finding for each departure."""
     machines = {each.machine.name: (each.machine, each.ssh) for each in departures}
     answers = await asyncio.gather(
         *(silence_of(machine, ssh, attempts=ssh.dial_error_limit) for machine, ssh in machines.values())

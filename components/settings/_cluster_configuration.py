@@ -29,20 +29,20 @@ UNSUPPORTED_FLAGS = {
         "force-new-cluster": "etcd would forget its other members at each start",
     },
 }
-"""Arguments that would break the cluster, by the part whose they are; and the reason."""
+"""Arguments that would break the cluster, by part of the ClusterConfiguration; and the reason."""
 
 OF_SECURITY = {
     "encryption": {"encryption-provider-config", "experimental-encryption-provider-config"},
     "audit": {"audit-policy-file", *(f"audit-log-{name}" for name in ("path", "maxage", "maxbackup", "maxsize"))},
 }
-"""Arguments of the API server that a switch sets, by the switch: twice in a manifest, the last one would count."""
+"""Arguments of the API server that a setting adds, by the setting. Of two equal arguments the last one would count."""
 
 LISTS_OF_KUBEADM = {
     ("apiServer", "enable-admission-plugins"): ("NodeRestriction",),
     ("apiServer", "authorization-mode"): ("Node", "RBAC"),
     ("controllerManager", "controllers"): ("bootstrapsigner", "tokencleaner"),
 }
-"""Arguments whose value is a list, and what kubeadm itself has in it: an argument of the stack replaces the whole list.
+"""Arguments whose value is a list, and the entries of kubeadm: an argument of the stack replaces the whole list.
 Without NodeRestriction each kubelet may change all nodes and pods: get*Command of kubeadm's manifests.go."""
 TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 """Values that Go's `strconv.ParseBool` takes for true."""

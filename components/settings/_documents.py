@@ -14,8 +14,8 @@ from components.settings.versions import (
 )
 
 OF_KUBE_PROXY = {"detectLocalMode": ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")}
-"""Fields of the KubeProxyConfiguration with the values that kube-proxy takes: any other one ends it on every node, and
-kubeadm checks none: pkg/proxy/apis/config/validation/validation.go of Kubernetes."""
+"""Fields of the KubeProxyConfiguration with the values that kube-proxy takes. kubeadm accepts any other value, and
+kube-proxy then exits on every node: pkg/proxy/apis/config/validation/validation.go of Kubernetes."""
 SYSCTLS_OF_KUBELET = {"vm.overcommit_memory": "1", "kernel.panic": "10", "kernel.panic_on_oops": "1"}
 """Sysctls without which a kubelet with `protectKernelDefaults` ends: setupKernelTunables of Kubernetes'
 pkg/kubelet/cm/container_manager_linux.go. The others there are the kernel's defaults."""

@@ -126,7 +126,7 @@ def unknown_key(name: str, known: Collection[str]) -> str:
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known key that a misspelt one is most like, whatever the case of its letters; None where none is like it."""
+    """The known key that is nearest to a misspelt key, in any case of letters; None without a similar key."""
     folded = {key.lower(): key for key in known}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
     return folded[close[0]] if close else None

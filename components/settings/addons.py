@@ -219,5 +219,5 @@ class StackAddon(Model):
         return self
 
     def namespace_of(self, name: str) -> str | None:
-        """The namespace of objects that name none; None where the manifest says what it is about."""
+        """The namespace of objects that name none; None for a manifest without `namespace`."""
         return (self.chart.namespace or name) if self.chart else self.namespace

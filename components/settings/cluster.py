@@ -51,7 +51,7 @@ def _without_owned_keys(section: str) -> AfterValidator:
 
 
 def _without_control_characters(value: dict[str, Any]) -> dict[str, Any]:
-    """kubeadm cannot read what it writes of them itself: `yaml: control characters are not allowed`."""
+    """kubeadm writes such characters into files and cannot read these: `yaml: control characters are not allowed`."""
     found = sorted({character for text in _texts(value) for character in CONTROL_CHARACTER.findall(text)})
     if found:
         raise ValueError(f"kubeadm's files have no control characters, found {', '.join(map(repr, found))}")

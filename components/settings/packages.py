@@ -70,7 +70,7 @@ class AptRepository(Model):
         return self.url.replace("{minor}", kubernetes_version.rpartition(".")[0])
 
     def is_same_as(self, other: AptRepository, kubernetes_version: str) -> bool:
-        """True where apt takes both for one repository, whose key it wants to be one too: it compares no schemes."""
+        """True where apt takes both for one repository, with a single keyring: apt does not compare schemes."""
         addresses = (
             unquote(each.address(kubernetes_version), errors="surrogateescape").partition("://")[2]
             for each in (self, other)

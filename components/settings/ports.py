@@ -32,11 +32,11 @@ class Port:
 
     Attributes:
         number: port or ports, or the number of an IP protocol.
-        source: what connects.
-        target: what listens.
-        purpose: what does not work without it, and when it is needed.
-        is_checked: `make status` connects to it, from hosts to hosts.
-        is_used: true for a stack that needs it.
+        source: machines or people that connect.
+        target: machines that listen.
+        purpose: program or protocol, and the purpose or the setting that needs the port.
+        is_checked: `make status` connects to the port, from hosts to hosts.
+        is_used: true for the settings of a stack that needs the port.
     """
 
     protocol: str
@@ -49,12 +49,12 @@ class Port:
 
     @property
     def program(self) -> str:
-        """The first words of the purpose: what listens, or the protocol that it speaks."""
+        """The first words of the purpose: the program that listens, or its protocol."""
         return re.split("[:;,]", self.purpose)[0]
 
     @property
     def is_needed_by_workers(self) -> bool:
-        """True where workers connect to it, and not control planes alone."""
+        """True where workers connect to the port, and not control planes alone."""
         return self.source == EVERY_HOST
 
 

@@ -122,7 +122,7 @@ def oldest_containerd(version: str) -> tuple[int, int]:
 def recommended_containerd(version: str) -> tuple[str, ...]:
     """The oldest patch of each line of containerd that its makers recommend for a Kubernetes version.
 
-    Where nothing is published for the minor version, what is published for the newest one before it.
+    A minor version without a recommendation has that of the newest version before it.
     """
     return next(filter(None, (KUBERNETES[minor].recommended_containerd for minor in range(minor_of(version), 0, -1))))
 
@@ -164,7 +164,7 @@ def calico_line(version: str) -> CalicoLine | None:
 
 
 def default_calico(kubernetes: str) -> str:
-    """The newest listed version of Calico whose makers test it with a version of Kubernetes, or else the newest one."""
+    """The newest listed Calico that is tested with a Kubernetes version; without such a one the newest."""
     listed = sorted(manifest_sources("calico"), key=numbers_of)
     lines = {version: CALICO[version.rpartition(".")[0]] for version in listed}
     tested = [version for version in listed if lines[version].is_tested_with(minor_of(kubernetes))]

@@ -1,4 +1,4 @@
-"""Machines that answer, before the command provider waits for them without end.
+"""A check that machines answer, before the command provider waits for a silent machine without end.
 
 The provider (1.2.1) limits the time of TCP only, and the kernel of a machine accepts a connection whose SSH server is
 frozen; nothing ends the command then. docs/decisions.md, "A machine is asked for an answer before each step".
@@ -20,8 +20,8 @@ from components.steps.watch import Watch
 from problem import Problem
 
 FRESH_SECONDS = 20
-"""Time for which an answer counts. OpenSSH bars an address whose connections without a login come faster than one a
-second (PerSourcePenalties, `noauth`), and a hundred memberships may begin on one control plane at once."""
+"""Time for which an answer counts. OpenSSH bars an address that connects without a login more than once a second
+(PerSourcePenalties, `noauth`), and a hundred memberships may begin on a control plane at once."""
 
 
 class Answers:
@@ -32,7 +32,7 @@ class Answers:
         self._dials: dict[str, tuple[float, asyncio.Task[str]]] = {}
 
     async def silence(self, host: Host) -> str:
-        """Ask a machine, as often as the settings say; return what was seen in place of an answer, or nothing."""
+        """Probe a machine, with the attempts of the settings; return the error, or an empty text after an answer."""
         began, asking = self._dials.get(host.name, (0.0, None))
         is_known = asking and (not asking.done() or (not asking.result() and time.monotonic() - began < FRESH_SECONDS))
         if not asking or not is_known:
@@ -42,7 +42,7 @@ class Answers:
 
 
 def demand_answer(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
-    """A hook before a step that ends it where the machine does not answer, and has it watched. A preview runs none."""
+    """A hook before a step: fails where the machine does not answer, and watches the machine. Not in a preview."""
     answers = Answers(wanted.settings.ssh)
 
     async def demand(arguments: pulumi.ResourceHookArgs) -> None:

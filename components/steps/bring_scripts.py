@@ -50,8 +50,8 @@ def _clock_problem(step: Step, output: str, began: float) -> Problem | None:
 
     Args:
         step: the first step of the host.
-        output: its time, in seconds; nothing of a node.
-        began: the time here before it was asked.
+        output: the time of the host, in seconds; empty for a node.
+        began: the time of this computer before the host printed its time.
     """
     said = output.strip()
     if not said.isdecimal() or began - CLOCK_TOLERANCE_SECONDS <= int(said) <= time.time() + CLOCK_TOLERANCE_SECONDS:

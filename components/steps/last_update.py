@@ -87,7 +87,7 @@ class LastUpdate:
             return ""
 
     def hosts_with(self, name: StepName) -> list[str]:
-        """Names of the hosts on which a step succeeded, sorted: the state has them as they came to their end."""
+        """Names of the hosts on which a step succeeded, sorted: the state has the order in which steps ended."""
         return sorted(host for host, each in self.steps if each is name)
 
     def value(self, host: str, name: StepName, variable: str) -> str | None:
@@ -96,14 +96,14 @@ class LastUpdate:
         return recorded.inputs.values.get(variable) if recorded else None
 
     def api_server(self, host: str, name: StepName) -> str | None:
-        """The URL at which a node finds the API; None without such a step. 0.2.0 has it in the identity alone."""
+        """The URL at which a node finds the API; None without such a step. 0.2.0 recorded CLUSTER_IDENTITY only."""
         if recorded := self.value(host, name, "API_SERVER"):
             return recorded
         endpoint = re.search(r" endpoint ([^,]+),", self.value(host, name, "CLUSTER_IDENTITY") or "")
         return api_server_at(endpoint[1]) if endpoint else None
 
     def file(self, host: str, name: StepName, path: str) -> str | None:
-        """The content of a file of a recorded step; None without such a step or file, or where it is not recorded.
+        """The content of a file of a recorded step; None without a record of the step, the file or the content.
 
         Where an update ended before it reached a host, the state may have the new content of a shared file only.
         """

@@ -10,7 +10,7 @@ from components.steps.step import Step, StepName, Value
 PROVIDER = "pulumi-kubeadm:provider"
 """Name of the ClusterRoleBinding of the stack's kubeconfig, and beginning of the name of its user."""
 ETCD_CLUSTER_STATE = "existing"
-"""Argument `--initial-cluster-state` of etcd once its cluster exists: without its data it does not begin a new one."""
+"""Argument `--initial-cluster-state` of etcd once its cluster exists: an etcd without data begins no new cluster."""
 KUBECONFIG_OWNER = "access"
 """Subject of the step `kubeconfig`, which belongs to no host: the component that applies objects to the cluster."""
 

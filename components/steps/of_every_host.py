@@ -54,7 +54,7 @@ def _machine_values(host: Host, settings: Settings, package_there: str | None) -
 
 
 def _resolver_configuration(settings: Settings) -> str:
-    """The file that the stack names; for an empty text, with which a kubelet reads none, one without name servers."""
+    """The `resolvConf` of the stack, if any; /dev/null for an empty text, with which a kubelet reads no file."""
     named = settings.cluster.kubelet_configuration.get("resolvConf")
     return "" if named is None else str(named) or "/dev/null"
 
@@ -78,7 +78,7 @@ def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seali
 
 
 def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
-    """The file of the last update, where the host can do with it; else the file."""
+    """The file of the last update, where that is enough for the host; else the wanted file."""
     if file.path not in {HOSTS_FILE, vip.CONFIGURATION}:
         return file
     there = control_planes.last.file(host.name, StepName.PREPARE, file.path)

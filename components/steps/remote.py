@@ -35,7 +35,7 @@ class StepCommands:
     Attributes:
         wanted: the steps of the cluster, and the last update.
         secrets: passwords and keys that hosts get.
-        lifetime: exists for as long as the cluster: `pulumi destroy` forgets what is deleted with it.
+        lifetime: resource that is deleted with the whole cluster: `pulumi destroy` forgets the resources that name it.
         watch: ends an update whose machines freeze.
     """
 
@@ -67,7 +67,7 @@ class StepCommands:
         Args:
             step: the step.
             parent: the component of the command.
-            after: what is there before the step runs.
+            after: resources that exist before the step runs.
             secret_files: secret files for the step; a preview shows a change, but no content.
             keeps_input: the recorded standard input stays, even if the program would render another.
             deleted_with: the command is forgotten with this resource, and its `undo` does not run then.
@@ -99,7 +99,7 @@ class StepCommands:
         return command
 
     def keep(self, subject: str, name: StepName, parent: pulumi.Resource) -> None:
-        """Keep a recorded command, of a machine that is gone for one: nothing runs, now or when its host leaves."""
+        """Keep a recorded command, as of a machine that is gone: nothing runs, now or when the host leaves."""
         recorded = self.wanted.last.step(subject, name)
         if recorded is None:
             return
@@ -126,9 +126,9 @@ class StepCommands:
         return [*(["stdin"] if keeps_input else []), *(["connection"] if keeps_connection else [])]
 
     def _hooks(self, step: Step) -> pulumi.ResourceHookBinding:
-        """Hooks of a command: the first ones of a host bring scripts and files, the others demand that it answers.
+        """Hooks of a command: the first command of a host brings scripts and files, the others demand an answer.
 
-        Always the same: Pulumi writes the whole state for each resource whose hooks differ.
+        The hooks of a step never vary: Pulumi writes the whole state for each resource whose hooks differ.
         """
         before: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = [
             self._bring if step.name in {StepName.REPOSITORIES, StepName.PREPARE} else self._demand

@@ -46,8 +46,8 @@ class Answer:
 
     Attributes:
         status: exit status; 255 if ssh itself failed, 127 without a program ssh; never 0 for a script that did not run.
-        output: standard output of the script, without output of the login before it, such as that of a .bashrc; may be
-            a secret, such as a join token.
+        output: standard output of the script, without the output of a .bashrc before it; may be a secret, such as a
+            join token.
         log: standard error of the script and of ssh, and all that a login printed that ran no script.
     """
 
@@ -68,10 +68,10 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
 
     Args:
         host: the machine.
-        ssh: how it is reached.
+        ssh: the SSH settings of the stack.
         text: the standard input of bash.
-        attempts: how often a connection is tried that the machine does not answer or drops, such as a machine that
-            boots, or a bastion with too many logins at once. Each attempt ends within `perDialTimeout`.
+        attempts: number of connection attempts, for a machine that boots, or a bastion with too many logins at once.
+            Each attempt ends within `perDialTimeout`.
     """
     marker = secrets.token_hex(16)
     with _command(host, ssh) as command:
@@ -89,9 +89,9 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
 
 
 async def silence_of(host: Host, ssh: Ssh, *, attempts: int = 1) -> str:
-    """Ask the SSH server of a host for its greeting; return what was seen in its place, in words of OpenSSH, or "".
+    """Wait for the greeting of the SSH server of a host; return the error, in words of OpenSSH, or "" after a greeting.
 
-    Nobody logs in to the host. Each attempt ends within `perDialTimeout`, for a bastion and for the host.
+    The host gets no login. Each attempt ends within `perDialTimeout`, for a bastion and for the host.
     """
     for attempt in range(1, attempts + 1):
         seen = await _silence_of(host, ssh)
@@ -123,7 +123,7 @@ async def _greeting(host: Host, ssh: Ssh) -> str:
 
 
 async def _greeting_through(bastion: Bastion, host: Host, ssh: Ssh) -> str:
-    """Ask likewise, over a connection that the bastion makes."""
+    """Wait for the greeting over a connection that the bastion makes."""
     with _known_hosts_file(host, ssh) as known_hosts:
         process = await asyncio.create_subprocess_exec(
             *_through(bastion, f"{host.address}:{host.port or ssh.port}", ssh, known_hosts, level="INFO"),

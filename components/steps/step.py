@@ -48,8 +48,8 @@ class Step:
         host: where the script runs; a membership runs on the control plane.
         values: variables that the script reads.
         files: files of this host that the script may put in place; a preview shows their lines.
-        shared_files: likewise, but files that other hosts have too: the state has their content once for the cluster,
-            and a hook brings it to the host.
+        shared_files: files that several hosts have alike; the state has their content once, and a hook brings it to the
+            host.
         again_when: variables that no script reads: when one changes, the step runs again.
         undo: script that runs when the command is deleted; without it nothing runs.
         verifies_on_update: a changed input makes the script check and mend, never start over.

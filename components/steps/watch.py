@@ -1,6 +1,7 @@
-"""A watch over machines on which steps run: the provider would wait without end for one whose SSH server freezes.
+"""A watch over machines on which steps run: the provider waits without end for a machine whose SSH server freezes.
 
-A kernel that is gone ends a connection within minutes, by the keepalive of TCP. One that lives answers it for ever.
+The keepalive of TCP ends a connection to a dead machine within minutes, but the kernel of a frozen SSH server answers
+it.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Watched:
     Attributes:
         where: machine and script, as a problem names them.
         host: the machine.
-        ssh: how it is reached.
-        may_be_over: nobody says when it begins or ends, as of a deletion.
+        ssh: SSH settings of the machine.
+        may_be_over: true for a deletion, whose begin and end no hook reports.
         way_out: the next command, where the machine stays silent.
     """
 
@@ -54,12 +55,12 @@ class Watched:
 
 
 class Watch:
-    """Ends the update where all that still runs has had a silent machine for SILENT_LOOKS looks.
+    """Ends the update when the machines of everything that still runs were silent for SILENT_LOOKS looks.
 
-    Only a machine that lets the time pass is silent: one that refuses or closes a connection may bar this address, and
-    run a step meanwhile. The engine deletes what left the stack while the program waits for its end, and tells nobody:
-    a machine that answers and runs no step is not waited for there. Clusters of one program have one provider: it runs
-    until none of them waits for a machine that answers.
+    A machine is silent if its SSH server lets the time limit pass. A server that refuses or closes a connection may bar
+    this address while a step runs. No hook reports deletions, which the engine begins while the program waits for the
+    end: the watch waits for a deletion only while its machine runs a step. All clusters of a program share a provider,
+    which is ended when no cluster waits for a machine that answers.
 
     Attributes:
         waits: true while something runs on a machine that is not silent, or was not for long enough.
@@ -85,7 +86,7 @@ class Watch:
         self._begin_to_look()
 
     def ends(self, step: Step) -> None:
-        """Watch it no more; of one that never began too."""
+        """Stop watching a step; a step that never began is no error."""
         self._running.pop(step.key, None)
         if not self._running and not self._deletions and self._looking:
             self._looking.cancel()
@@ -120,9 +121,9 @@ class Watch:
 
 
 async def _seen(watched: list[Watched]) -> dict[str, str]:
-    """The word of each machine: SILENT, IDLE where no step that is watched may run there, or something else.
+    """The finding of each machine: SILENT, IDLE where it answers and runs no step, or another text.
 
-    Nobody logs in to a machine while all of them answer.
+    While all machines answer, no machine gets a login.
     """
     machines = {each.host.name: each for each in watched}
     seen = dict(zip(machines, await asyncio.gather(*map(_silence, machines.values())), strict=True))
@@ -148,7 +149,7 @@ async def _runs_no_step(watched: Watched) -> bool:
 
 
 def _give_up(stuck: Iterable[Watched]) -> None:
-    """Say which machines are waited for, and end the provider: the engine then fails the steps, and keeps its state."""
+    """Log the silent machines, and end the provider: the engine then fails the steps, and keeps its state."""
     providers = list(_providers())
     for each in stuck:
         pulumi.log.error(str(_problem(each, is_ended=bool(providers))))

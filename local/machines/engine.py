@@ -82,10 +82,10 @@ def storage() -> Path:
 
 
 def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
-    """Podman's description of the container, network, volume or image with this name; None if it does not exist.
+    """Podman's description of the container, network, volume or image with this name; None without such a one.
 
     Raises:
-        StepError: podman failed, so nobody knows whether it exists.
+        StepError: podman failed, so that the answer is not known.
     """
     if not is_installed() or not holds(["podman", kind, "exists", name], step=step):
         return None

@@ -1,4 +1,4 @@
-"""States of machines that people have, and a small Debian has not: those of the end-to-end tests have all of them."""
+"""States of real machines that a small Debian lacks; the machines of the end-to-end tests have all of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class State:
-    """A state that a machine is given once, when it is made.
+    """A state that a new machine gets once.
 
     Attributes:
-        known_from: machines that have it, and what went wrong on them.
-        script: bash of root that makes it.
-        look: bash of root that succeeds where the machine has it.
+        known_from: kinds of machines with the state, and the failure on them.
+        script: bash that root runs to make the state.
+        look: bash that root runs, and that succeeds on a machine with the state.
     """
 
     known_from: str

@@ -202,7 +202,7 @@ def _own() -> list[Image]:
 
 
 def _stand_in(name: str, *mode: str) -> Image:
-    """The stand-in for dashboards; its mode is the image whose place it takes."""
+    """The stand-in for dashboards; `mode` names the image that the stand-in replaces."""
     path = "/dashboard-stand-in"
     built = next(program(each, path) for each in programs.others() if each.name == "dashboard-stand-in")
     return Image(f"{DOCKER_PREFIX}/{name}", versions.STAND_IN, (built,), entrypoint=(path, *mode))

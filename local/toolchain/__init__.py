@@ -28,7 +28,7 @@ def install() -> None:
 
 
 def say_path() -> None:
-    """Print what puts Pulumi into PATH, where it is in the directory of the tool chain only."""
+    """Print the command that puts Pulumi into PATH, unless PATH has a Pulumi."""
     if shutil.which("pulumi") is None:
         # The language host of a built tool chain does not look for the packages in .venv itself.
         path = os.pathsep.join([str(VIRTUAL_ENVIRONMENT / "bin"), str(TOOL_CHAIN_BIN), "$PATH"])

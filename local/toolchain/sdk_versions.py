@@ -1,6 +1,6 @@
 """`python3 -m local.toolchain.sdk_versions`: the program's tests with the oldest and the newest SDKs of Pulumi.
 
-Who installs this project gets the newest SDKs that its bounds allow, and the lock has others.
+An installation without the lock gets the newest SDKs within the bounds of pyproject.toml.
 """
 
 from __future__ import annotations

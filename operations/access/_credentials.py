@@ -37,7 +37,7 @@ def credentials(kubeconfig: str, commands: StackCommands) -> tuple[str, str, Ent
     """Server, authority as PEM, and user, which has a token, or a certificate with its key, both as PEM.
 
     Raises:
-        StepError: it is no kubeconfig, or names files and programs instead of holding what is needed.
+        StepError: the text is no kubeconfig, or has files and programs in place of credentials.
     """
     try:
         cluster, user = _current(yaml.safe_load(kubeconfig))
@@ -89,7 +89,7 @@ def _server(server: str) -> str:
     """Check the URL as http.client reads it: an invalid port or host name is refused here.
 
     Raises:
-        ValueError: it is no address of an API server.
+        ValueError: the URL is no address of an API server.
     """
     url = urlsplit(server)
     if url.scheme != "https" or not url.hostname or not re.fullmatch(r"[\w.:%-]+", url.hostname):

@@ -20,12 +20,12 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class LoginToken:
-    """A token, and until when the API server accepts it.
+    """A token of a service account, and the end of its validity.
 
     Attributes:
         token: a secret.
         account: namespace and name.
-        until: may be earlier than requested; the API server decides.
+        until: end of the validity; the API server may choose an earlier one than requested.
     """
 
     token: str = field(repr=False)
@@ -34,7 +34,7 @@ class LoginToken:
 
     @property
     def lifetime(self) -> str:
-        """The token and its end of validity, for a person."""
+        """Account and validity of the token, as a line for a person; without the token."""
         seconds = round((self.until - datetime.now(UTC)).total_seconds())
         hours, minutes = divmod(round(seconds / 60), 60)
         lasts = f"{hours} h {minutes} min" if hours else f"{minutes} min"
@@ -45,7 +45,7 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
     """A new token of a service account of the stack.
 
     Raises:
-        StepError: there is no such account, or the duration is none.
+        StepError: the stack has no such account, or the duration is invalid.
     """
     account = _account(settings, api.commands, user)
     name = f"{account.namespace}/{account.name}"
@@ -72,7 +72,7 @@ def seconds_of(duration: str) -> int:
     """Seconds of a duration such as 30m, 1h or 2d.
 
     Raises:
-        StepError: it is none, or too short.
+        StepError: the duration is invalid, or too short.
     """
     found = re.fullmatch(r"([1-9][0-9]{0,6})([smhd])", duration)
     seconds = int(found[1]) * UNITS[found[2]] if found else 0

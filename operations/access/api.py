@@ -1,4 +1,4 @@
-"""Requests to a cluster's API server with what a kubeconfig holds, and nothing but Python."""
+"""Requests to the API server of a cluster with the credentials of a kubeconfig, by the standard library alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ApiError(StepError):
     """The API server answered with a refusal.
 
     Attributes:
-        status: of HTTP.
+        status: status code of HTTP.
     """
 
     def __init__(self, status: int, where: str, *, expected: str, seen: str, next_command: str) -> None:
@@ -39,7 +39,7 @@ class ApiError(StepError):
 
 
 class RevokedError(ApiError):
-    """The API server refused the user of the stack's kubeconfig, who may do everything until it is revoked."""
+    """The API server refused the user of the stack's kubeconfig, who is cluster-admin until it is revoked."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Api:
     """The API server of a cluster, and the user who sends requests to it.
 
     Attributes:
-        server: its URL.
-        tls: trusts the cluster's authority, and holds the user's certificate if it has one.
+        server: URL of the API server.
+        tls: TLS settings with the authority of the cluster, and the certificate of a user who has one.
         authority: certificate of the cluster's authority, as PEM.
-        token: of the user, for one without a certificate.
-        commands: of the stack, for advice.
+        token: token of a user without a certificate.
+        commands: commands of the stack, for problems.
     """
 
     server: str
@@ -65,7 +65,7 @@ class Api:
         """The cluster and user of a kubeconfig's current context.
 
         Raises:
-            StepError: it is no kubeconfig, or names files and programs instead of holding what is needed.
+            StepError: the text is no kubeconfig, or has files and programs in place of credentials.
         """
         server, authority, user = credentials(kubeconfig, commands)
         try:
@@ -80,8 +80,8 @@ class Api:
         """The object at a path of the API.
 
         Raises:
-            ApiError: refused.
-            StepError: no answer.
+            ApiError: the API server refused the request.
+            StepError: the API server did not answer.
         """
         return self._json("GET", path + (f"?{urlencode(query)}" if query else ""))
 
@@ -111,7 +111,7 @@ class Api:
         return answer
 
     def _other_answer(self, step: str, text: str) -> StepError:
-        """The answer of another server, such as a proxy. Its first characters are too few to hold a secret."""
+        """The error for an answer of another server, such as a proxy. It shows too few characters for a secret."""
         return StepError(
             step,
             expected=f"the answer of a Kubernetes API server from {self.server}",

@@ -1,4 +1,4 @@
-"""A kubeconfig on disk: entries are added to it, none is lost, and it is never half-written."""
+"""A kubeconfig on disk: entries are added, no entry is lost, and the file is never half-written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def path_of(text: str) -> Path:
     """A path with its `~` replaced: `make` passes the path in quotes, where no shell replaces it.
 
     Raises:
-        argparse.ArgumentTypeError: it begins with the name of a user that is none.
+        argparse.ArgumentTypeError: the path begins with `~NAME` of an unknown user.
     """
     try:
         return Path(text).expanduser()
@@ -34,13 +34,13 @@ def path_of(text: str) -> Path:
 
 
 def merge_into(file: Path, entries: Kubeconfig) -> None:
-    """The file holds the entries, in the places of those of the same names, and is readable by its owner only.
+    """Write entries into a kubeconfig, in the places of entries with the same names; only its owner may read the file.
 
-    Its other entries and keys stay, in their order; its current context too, if it has one. Comments do not.
+    Other entries and keys stay, in their order, and a current context, too. Comments are lost.
 
     Raises:
-        StepError: the file is no kubeconfig, cannot be written, or another program writes to it; or its own entries
-            have our names.
+        StepError: the file is no kubeconfig or cannot be written, another program writes to it, or contexts of other
+            programs use the names of the entries.
     """
     try:
         target = file.resolve()  # a link stays a link

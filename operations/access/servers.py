@@ -18,9 +18,9 @@ CONNECT_SECONDS = 3
 
 
 def answering_kubeconfig(stack: SelectedStack) -> str:
-    """The stack's kubeconfig, with the virtual address, or that of the first control plane, that takes connections.
+    """The stack's kubeconfig with the first server that takes connections: the virtual address, or a control plane.
 
-    Where none does, or with a load balancer of the stack's own, the kubeconfig is as the last update left it.
+    Without such a server, or with an external load balancer, the kubeconfig is that of the last update.
 
     Raises:
         StepError: the stack has no kubeconfig, or its file is not valid.
@@ -33,7 +33,7 @@ def answering_kubeconfig(stack: SelectedStack) -> str:
 
 
 def _servers(settings: Settings) -> list[str]:
-    """URLs of the API servers, a virtual address first; a load balancer has one."""
+    """URLs of the API servers, a virtual address first; one URL with an external load balancer."""
     hosts = settings.living_control_planes
     return list(
         dict.fromkeys(url(host, settings) for url in (api_server_for_people, api_server_from_outside) for host in hosts)

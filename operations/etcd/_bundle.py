@@ -1,4 +1,4 @@
-"""A bundle that a person gives, and what is told where it cannot be used."""
+"""A bundle that a person gives, and the error for a bundle that cannot be used."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Bundle:
 
     @property
     def another(self) -> str:
-        """The command with another bundle."""
+        """Advice to run the command with another bundle."""
         return f"{self.commands.restore('FILE', str(self.key) if self.key else None)}, another bundle"
 
     def refusal(self, expected: str, seen: str, next_command: str = "") -> StepError:
-        """The error that ends the command; by default another bundle is wanted."""
+        """The error for this bundle; by default the next command is that with another bundle."""
         step = f"read the bundle {self.path}"
         return StepError(step, expected=expected, seen=seen, next_command=next_command or self.another)

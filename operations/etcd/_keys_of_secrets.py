@@ -1,4 +1,4 @@
-"""Keys of Secrets in a bundle: without them nobody reads the Secrets of its snapshot."""
+"""Keys of Secrets in a bundle, without which the Secrets of its snapshot cannot be decrypted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def names_of_keys(configuration: bytes) -> list[str]:
     """Names of all keys in an EncryptionConfiguration, each once.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no EncryptionConfiguration.
     """
     try:
         content = yaml.safe_load(configuration)
@@ -36,5 +36,5 @@ def _names(provider: dict[str, Any]) -> Iterator[str]:
 
 
 def own_configuration(settings: Settings) -> str | None:
-    """Path of the EncryptionConfiguration that the stack's people put on control planes themselves, if they do."""
+    """Path of an EncryptionConfiguration that an argument of the stack names; None without `extraArgs` for it."""
     return argument_of(settings.cluster.cluster_configuration.get("apiServer"), ARGUMENT)

@@ -80,9 +80,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def with_bundle(text: str, content: bytes) -> str:
-    """The text of the step `restore` with a bundle before its last line. bash would read each of its bytes alone.
+    """The text of the step `restore` with a bundle before its last line. bash alone would read byte by byte.
 
-    The file that takes the bundle has no name before it has content: whatever ends the run, no file of it stays.
+    The file of the bundle is unlinked before it has content: whatever ends the run, no such file stays.
     """
     step, encoded, file = "run_step restore\n", base64.b64encode(content).decode(), '"$STATE/bundle.new"'
     opened = f"exec {{laid}}>{file} {{BUNDLE_DESCRIPTOR}}<{file}; rm {file}; export BUNDLE_DESCRIPTOR\n"
@@ -199,7 +199,7 @@ def _without_endpoint(text: str) -> str:
 
 
 def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
-    """Inputs of the last update, without a member of a cluster: an update would visit it."""
+    """Inputs of the last update, which has no member of a cluster: the next update would connect to a member."""
     try:
         recorded = stack.recorded_inputs()
     except StepError as error:

@@ -39,10 +39,10 @@ class Machine:
         return inputs_of(recorded).values["KUBERNETES_VERSION"] if recorded else ""
 
     def repair(self, authority: str) -> bool:
-        """Marks, files, packages and images are there.
+        """Put marks, files, packages and images back.
 
         Args:
-            authority: certificate of the cluster's authority, by which a machine without a mark is known.
+            authority: certificate of the cluster's authority, which identifies a machine without a mark.
 
         Returns:
             Whether the machine has the kubeconfig of a kubelet.

@@ -65,7 +65,7 @@ class Node:
             yield "a kubelet", node["status"]["nodeInfo"]["kubeletVersion"]
 
     def repair(self, *, is_node: bool) -> None:
-        """The node is registered and Ready, and other nodes reach its pods; where an update made it a node."""
+        """Make the node Ready, and its pods reachable; a host that no update made a node is left alone."""
         if self.machine.node_step is StepName.INIT:
             # The cluster is verified, and never initialised or reset.
             init = rerun(self._recorded(StepName.INIT), "init", values={"RESET_ON_FAILURE": "false"}, mode="verify")
@@ -80,7 +80,7 @@ class Node:
         return self.machine.recorded[self.host.name, step]
 
     def _join(self, *, is_node: bool) -> None:
-        """The node is in the cluster and Ready: where it is not, it joins with a new token."""
+        """Verify a node that is in the cluster; join a machine without a node, with a new token."""
         if not is_node:
             self._wait_until_missed()
         recorded = self._recorded(StepName.MEMBERSHIP)

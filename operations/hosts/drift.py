@@ -61,7 +61,7 @@ def _drift(host: Host, settings: Settings, recorded: Mapping[tuple[str, StepName
 
 
 def _described(name: str, found: str | Problem | None, up: str) -> str:
-    """The lines that are printed for a host. Without a result the host was never prepared."""
+    """The printed lines of a host; None stands for a host that was never prepared."""
     if found is None:
         return f"{name}: not prepared yet: {up}"
     if isinstance(found, Problem):

@@ -1,4 +1,4 @@
-"""Every image that a stack pulls: where it is public, and the name under which the stack pulls it."""
+"""Every image that a stack pulls: its name in a public registry, and the name that hosts pull."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StackImage:
     """An image of a stack.
 
     Attributes:
-        public: registry, path and tag where it comes from first.
+        public: registry, path and tag in the public registry.
         pulled: the name that hosts pull.
     """
 

@@ -15,7 +15,7 @@ from problem import StepError
 
 LOOPBACK_NAMES = {"localhost"}
 RUN = Path("/run/containers")
-"""Directory of a directory with logins for each user without a session."""
+"""Parent of the directory with the logins of each user who has no session."""
 
 
 class Skopeo:
@@ -25,11 +25,11 @@ class Skopeo:
         """Write the certificates and logins that skopeo reads.
 
         Args:
-            passwords: of the registries that want a login, by name.
+            passwords: password by registry, for registries with a login.
             scratch: a directory that only its owner may enter.
 
         Raises:
-            StepError: there is no skopeo.
+            StepError: the program skopeo is missing.
         """
         program = shutil.which("skopeo")
         if program is None:
@@ -48,7 +48,7 @@ class Skopeo:
                 shutil.copyfile(access.ca_file, certificates / "ca.crt")
 
     def digest(self, image: str) -> str | None:
-        """Digest of the manifest, or list of manifests, of an image; None where it cannot be read."""
+        """Digest of the manifest, or list of manifests, of an image; None for an image that cannot be read."""
         finished = self._run("inspect", "--raw", *self._tls_options("", image), _source(image))
         if finished.returncode != 0:
             return None
@@ -90,13 +90,13 @@ class Skopeo:
 
 
 def _source(image: str) -> str:
-    """The name by which skopeo reads an image: by its digest, where it has one: skopeo takes no tag beside it."""
+    """The name by which skopeo reads an image: without the tag beside a digest, which skopeo does not take."""
     name, _, digest = image.partition("@")
     return f"docker://{_without_tag(name)}@{digest}" if digest else f"docker://{image}"
 
 
 def _target(image: str) -> str:
-    """The name by which skopeo writes an image: by its tag, where it has one, so that a registry keeps it."""
+    """The name by which skopeo writes an image: of tag and digest the tag, so that a registry keeps the image."""
     name, _, digest = image.partition("@")
     return f"docker://{name if name != _without_tag(name) or not digest else image}"
 
@@ -137,10 +137,10 @@ def _login_files() -> list[Path]:
 
 
 def _kept_in(file: Path) -> dict[str, dict[str, str]]:
-    """The logins of a file; an empty one holds none.
+    """The logins of a file; an empty file has no logins.
 
     Raises:
-        StepError: it cannot be read.
+        StepError: the file cannot be read.
     """
     try:
         text = file.read_text() if file.exists() else ""

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
-    """Copy one image from where it can be read, the stack's present registry first; say what was done."""
+    """Copy an image from the first registry that has it, the stack's present one first; return the result in words."""
     sources = [name for name in dict.fromkeys((today, image.public)) if name != image.pulled]
     readable = ((name, skopeo.digest(name)) for name in sources)
     source, digest = next(((name, digest) for name, digest in readable if digest), ("", None))
@@ -94,7 +94,7 @@ def _mirror(skopeo: Skopeo, image: StackImage, today: str) -> str:
 
 
 def _passwords(stack: SelectedStack, settings: Settings) -> dict[str, str]:
-    """Passwords of the registries that want a login, by name."""
+    """Password by registry, for registries with a login."""
     return {
         name: stack.secret(settings.containerd.registries[name].password_key)
         for name in registries_with_password(settings)

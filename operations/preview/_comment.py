@@ -32,7 +32,8 @@ class Comparison:
     Attributes:
         base: the base, as a sentence.
         outcome: the outcome, in a few words.
-        changed: the differences, as a diff; empty without differences, and where everything would be one.
+        changed: the differences, as a diff; empty without differences, and for an empty state, of which every line
+            would be a difference.
     """
 
     base: str
@@ -58,10 +59,10 @@ def comment(stack: str, preview: Preview, comparison: Comparison, *, limit: int 
     """The whole comment, at most `limit` bytes long.
 
     Args:
-        stack: its name.
+        stack: name of the stack.
         preview: the result of the preview.
-        comparison: what it is compared with, and how it differs.
-        limit: what does not fit is left out line by line, and the comment says so.
+        comparison: base and outcome of the comparison.
+        limit: number of bytes; the comment says how many lines are left out.
     """
     outcome = "it failed" if preview.errors else comparison.outcome
     parts = [marker(stack), f"### Preview of `{stack}`: {outcome}", comparison.base]

@@ -20,7 +20,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], touched: Co
     Args:
         before: inputs by URN.
         after: likewise.
-        touched: URNs that change even where all that can be seen of them is equal.
+        touched: URNs of resources that change, also where their visible inputs are equal.
     """
     return "\n".join(line for urn in sorted({*before, *after}) for line in _of_resource(urn, before, after, touched))
 

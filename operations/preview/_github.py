@@ -38,12 +38,12 @@ class PullRequest:
     token: str = field(repr=False)
 
     def write(self, marker: str, body: str) -> str:
-        """The comment of the token's own login that begins with the marker has this body; it is made if there is none.
+        """Write the comment that begins with the marker, as the login of the token; a missing comment is created.
 
-        The author of any other comment could edit it afterwards, and the plan in it.
+        Comments of other authors are not used: their authors could edit the plan afterwards.
 
         Returns:
-            Its address for people.
+            URL of the comment.
 
         Raises:
             StepError: the API refuses, or cannot be reached.

@@ -29,13 +29,13 @@ class Preview:
     """The result of a preview. Pulumi has put `[secret]` in place of each secret.
 
     Attributes:
-        plan: the change in words, as the program says it; empty where it says nothing.
+        plan: the plan that the program printed; empty without a plan.
         diff: the change line by line, as Pulumi prints it.
         changes: number of resources by operation, such as {"create": 75}.
         errors: messages; a preview with errors is not complete.
         before: inputs of each resource that the state has, by URN.
         after: inputs of each resource that the program has, by URN.
-        touched: URNs of those that are not left as they are.
+        touched: URNs of the resources that an operation changes.
         next_command: the command that removes the cause of a failure, where it is known.
     """
 

@@ -34,7 +34,7 @@ prints, 2 when it was called wrongly, 130 when it was interrupted, and 141 when 
 ended before it, such as `head`.
 """
 TARGET = re.compile(r"^([a-z0-9-]+):.*?## (?:((?:\[?[A-Z_]+=[^:]*)): )?(.+)$", re.MULTILINE)
-"""A target of the Makefile with its help: name, arguments, what it does."""
+"""A target of the Makefile with its help: name, arguments, summary."""
 
 
 class _Recorder(argparse.ArgumentParser):
@@ -86,7 +86,7 @@ def _command(name: str, module: ModuleType) -> str:
 
 
 def _spelled(action: argparse.Action) -> str:
-    """An argument as one types it, such as `--key KEY` or `STACK`."""
+    """The spelling of an argument on the command line, such as `--key KEY` or `STACK`."""
     value = action.metavar or action.dest.upper()
     if not action.option_strings:
         return str(value)

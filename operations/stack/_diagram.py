@@ -1,4 +1,4 @@
-"""Diagrams as SVG of what comes before what: a row per rank, a band per lane, an arrow per direct dependency."""
+"""Diagrams of dependencies as SVG: a row per rank, a band per lane, an arrow per direct dependency."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Place:
 
 
 def diagram(graph: Graph, title: str) -> str:
-    """The drawing of a graph, whose arrows lead from what is needed to what needs it.
+    """The drawing of a graph; an arrow leads from a dependency to its dependent.
 
     Args:
         graph: without a circle.

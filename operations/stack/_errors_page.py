@@ -1,4 +1,4 @@
-"""The page of errors as Markdown: what steps and connections expect, from where the code says it."""
+"""The page of errors as Markdown: the states that steps and connections expect, collected from the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graphs of docs/architecture.md: the order of a first update, as a test recorded it, and who imports whom."""
+"""The graphs of docs/architecture.md: the order of a first update, which a test recorded, and the imports."""
 
 from __future__ import annotations
 

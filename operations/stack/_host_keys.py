@@ -39,15 +39,15 @@ class HostKey:
 
 
 def read_host_key(host: str, address: str, port: int) -> HostKey:
-    """The key that a machine shows to whoever connects; whether it is the right one, a person has to say.
+    """The public key that a machine presents; a person has to verify its fingerprint.
 
     Args:
-        host: its name, for the error.
-        address: where SSH answers.
-        port: of SSH.
+        host: name of the host, for the error.
+        address: address of the SSH server.
+        port: port of the SSH server.
 
     Raises:
-        StepError: nothing answers, or it has no key of a type that is supported.
+        StepError: no SSH server answers, or the server has no key of a supported type.
     """
     step, command = f"{host}: read the SSH host key", ["ssh-keyscan", "-T", str(ANSWER_SECONDS), "-p", str(port)]
     try:

@@ -1,4 +1,4 @@
-"""The page of what hosts need: ports, packages and kernel features, as Markdown, from where the code has them."""
+"""The page of requirements of hosts as Markdown: ports, packages and kernel features, collected from the code."""
 
 from __future__ import annotations
 

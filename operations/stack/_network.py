@@ -76,7 +76,7 @@ def networks() -> dict[str, str]:
 
 
 def network(settings: Settings, title: str) -> str:
-    """The drawing of a stack: those who connect from elsewhere above, hosts in their frames, and the sources below.
+    """The drawing of a stack: operators and people above, hosts in their frames, sources of packages and images below.
 
     Args:
         settings: the stack; ports that it does not use are left out.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 MARGIN, LINE = 20, 16
-"""In pixels; a line is one of text."""
+"""Width of the margin and height of a line of text, in pixels."""
 
 STYLE = (
     "text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;fill:#1f2328}"
@@ -21,7 +21,7 @@ MARKER = (
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectangle with a title; what is in it is drawn after it."""
+    """A rectangle with a title, drawn before its content."""
 
     x: float
     y: float

@@ -18,7 +18,7 @@ from problem import StepError
 
 
 class _Program(PulumiCommand):
-    """The program pulumi. Each start costs most of a second: only a caller who reads the version starts it for that."""
+    """The program pulumi. Each start costs most of a second, so the version is read on demand."""
 
     def __init__(self) -> None:
         self.command = "pulumi"  # the constructor of the API starts it for its version
@@ -82,7 +82,7 @@ def command_after(error: CommandError, found: Workspace, commands: StackCommands
 def message(error: CommandError) -> str:
     """The standard error of the command, or the exit status. Standard output may hold secrets and is never part of it.
 
-    The API has no other way to them than the text of the exception.
+    The API has both in the text of the exception only.
     """
     head, _, standard_error = str(error).rpartition("\n stderr: ")
     status = re.match(r"\n code: (-?\d+)\n", head)
@@ -104,7 +104,7 @@ def _is_logged_in(found: Workspace) -> bool:
 
 @contextmanager
 def _only(environment: Mapping[str, str]) -> Iterator[None]:
-    """The API adds variables to this process's own and cannot take one away, such as a passphrase of another stack."""
+    """Replace the environment of this process, to which the API adds variables: it cannot remove a passphrase."""
     own = dict(os.environ)
     os.environ.clear()
     os.environ.update(environment)

@@ -12,11 +12,11 @@ class StackCommands:
     """Commands that can be run as they are printed: each names the stack.
 
     Attributes:
-        stack: as Pulumi knows it.
+        stack: name of the stack in Pulumi.
         create: makes the stack in its backend.
         up: applies the stack file.
         refresh: applies it, and reads the objects of the cluster first: what was deleted there is made again.
-        configure: what `pulumi config set` needs to write into the stack file.
+        configure: options by which `pulumi config set` writes into the stack file.
     """
 
     stack: str
@@ -58,7 +58,7 @@ class StackCommands:
 
     @property
     def new_kubeconfig(self) -> str:
-        """Replaces the stack's kubeconfig by one of another user, and revokes it."""
+        """Revokes the stack's kubeconfig, and makes one for a new user."""
         return f"pulumi up {self.configure} --replace '**/kubeconfig'"
 
     def set_secret(self, key: str) -> str:

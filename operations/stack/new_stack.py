@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write a valid Pulumi.NAME.yaml where there is none, or one without settings.
+    """Write a valid Pulumi.NAME.yaml, unless the file has settings already.
 
     Raises:
-        StepError: there is one, a host does not answer, or an answer cannot be used and nobody is there to correct it.
+        StepError: the file has settings, a host does not answer, or an answer that comes from no terminal is invalid.
     """
     path = REPOSITORY / f"Pulumi.{arguments.name}.yaml"
     step = f"make the stack {arguments.name}"
@@ -125,7 +125,7 @@ def _scalar(value: str) -> str:
 
 
 def _until_taken(question: Callable[[], bool]) -> bool:
-    """Ask until the answer can be used; where nobody types, the first one has to be."""
+    """Repeat a question until the answer is valid; without a terminal an invalid answer is an error."""
     while True:
         try:
             return question()

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the section of the changelog.
 
     Raises:
-        StepError: the tag is not that of the project's version, or the changelog has no dated section of it.
+        StepError: the tag is not that of the project's version, or the changelog has no dated section of the version.
     """
     version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
     if arguments.tag != f"v{version}":

@@ -39,12 +39,12 @@ OWN_BACKEND = "organization/kubeadm/"
 
 @dataclass(frozen=True)
 class SelectedStack:
-    """A stack that a command is about.
+    """The stack that a command works on.
 
     Attributes:
-        name: as Pulumi knows it, with its organisation and project if it was given with them.
-        file: its stack file; of a stack on local machines the generated one.
-        environment: that Pulumi runs with; may hold a passphrase.
+        name: name of the stack in Pulumi, with the organisation and the project that a person gave.
+        file: the stack file; for local machines the generated stack file.
+        environment: environment of Pulumi; may hold a passphrase.
     """
 
     name: str
@@ -60,7 +60,7 @@ class SelectedStack:
         """The settings in the stack file.
 
         Raises:
-            StepError: it is not valid.
+            StepError: the stack file is not valid.
         """
         try:
             config = self._config()
@@ -77,7 +77,7 @@ class SelectedStack:
         return config
 
     def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
-        """Standard input of each step of the last update, by its host and name; in clear where a secret is in it.
+        """Standard input of each step of the last update, by host and step name; secrets are in clear.
 
         Raises:
             StepError: the state cannot be read, or decrypted.
@@ -100,7 +100,7 @@ class SelectedStack:
         """An output of the stack, in clear.
 
         Raises:
-            StepError: there is none.
+            StepError: the stack has no such output.
         """
         outputs = self.outputs()
         if name not in outputs:
@@ -115,7 +115,7 @@ class SelectedStack:
         """The outputs that the last update left, in clear.
 
         Raises:
-            StepError: they cannot be read, or decrypted.
+            StepError: the outputs cannot be read, or decrypted.
         """
         stack = next((each for each in self._resources if each["type"] == "pulumi:pulumi:Stack"), {})
         return {name: _in_clear(value) for name, value in stack.get("outputs", {}).items()}
@@ -130,7 +130,7 @@ class SelectedStack:
         """A secret of the stack file, in clear.
 
         Raises:
-            StepError: there is none, or it cannot be decrypted.
+            StepError: the stack file has no such secret, or the secret cannot be decrypted.
         """
         step = f"read the secret {name}"
         with project_copy(self.file) as directory, self._workspace(step, directory) as found:
@@ -204,7 +204,7 @@ def _generated(name: str) -> Path:
 
 
 def selected_stack(name: str) -> SelectedStack:
-    """A stack by its name: one on local machines, or one whose stack file is beside Pulumi.yaml.
+    """A stack by its name: a stack on local machines, or a stack whose file is beside Pulumi.yaml.
 
     Raises:
         StepError: there is no such stack file.

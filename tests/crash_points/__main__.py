@@ -40,7 +40,7 @@ class Row:
 
 
 def rows_of(name: str, kinds: Sequence[Kind], directory: Path, every: int) -> list[Row]:
-    """Print a scenario with each kind of disturbance, in one process: what one kind leaves, another may leave too."""
+    """Print a scenario with each kind of disturbance, in one process: equal files of two kinds are judged once."""
     scenario = next(each for each in ALL if each.name == name)
     sweep = Sweep(scenario, directory / name)
     rows = []

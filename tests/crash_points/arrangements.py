@@ -1,4 +1,4 @@
-"""What happened to a machine before a run: what others did, and what was lost or never there."""
+"""Changes of a machine before a run, by other hosts, by persons, or by a loss of files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ def as_it_is(_: World) -> None:
 
 
 def upgraded_control_plane(world: World) -> None:
-    """It goes before the workers."""
+    """Another host has upgraded the cluster's kubelet configuration, as a control plane does before its workers."""
     world.machine.write("/world/cluster/objects/kubelet-config", "configuration of 1.36.4\n")
 
 
 def edited_control_plane(world: World) -> None:
-    """The configuration of kubelets was changed there first."""
+    """A control plane has edited the cluster's kubelet configuration, before its workers."""
     world.machine.write("/world/cluster/objects/kubelet-config", "configuration with 99 pods\n")
 
 
 def lost_marks(world: World) -> None:
-    """Somebody deleted what the steps remember."""
+    """A person has deleted the marks of the steps."""
     shutil.rmtree(world.machine.path("/var/lib/pulumi-kubeadm"))
 
 
@@ -33,12 +33,12 @@ def with_worker(world: World) -> None:
 
 
 def containerd_1_4(world: World) -> None:
-    """It reads passwords when it starts."""
+    """The machine has containerd 1.4, which reads passwords when it starts."""
     world.machine.write("/world/containerd-version", "1.4.13\n")
 
 
 def unguarded(world: World) -> None:
-    """An update of an older version of this project made the control plane."""
+    """An older version of this project made the control plane, without an initial state of the etcd cluster."""
     manifest = world.machine.path("/etc/kubernetes/manifests/etcd.yaml")
     manifest.write_text(manifest.read_text().replace("--initial-cluster-state=existing", ""))
 
@@ -81,5 +81,5 @@ def by_address(world: World) -> None:
 
 
 def node_left(world: World) -> None:
-    """Its membership was deleted first."""
+    """The membership of node2 was deleted, and its node with it."""
     shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))

@@ -1,4 +1,4 @@
-"""The end state of a machine, and where two of them differ."""
+"""The end state of a machine, and the differences between two end states."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ State = dict[str, str]
 
 
 def state_of_files(files: Mapping[str, Entry]) -> State:
-    """Everything that counts."""
+    """The compared part of the files of a machine."""
     return {path: _shown(path, *entry) for path, entry in files.items() if not SKIPPED.match(path)}
 
 
 def _shown(path: str, mode: int, content: bytes) -> str:
-    """Of a bundle only whether it is whole: its bytes have the time of the run."""
+    """Mode and content; of a bundle the fact that it is whole, because its bytes depend on the time of the run."""
     if stat.S_ISREG(mode) and path.startswith(BUNDLES):
         return f"{mode:o} {'whole' if _is_whole(content) else 'not whole'}"
     return f"{mode:o} {os.fsdecode(content)}"

@@ -1,7 +1,7 @@
-"""Records one undisturbed run: what would be on the machine if the run had ended at each of its points.
+"""Recorder of an undisturbed run: the files of the machine as if the run had ended at each of its points.
 
-A process that is stopped before a call changes nothing, so the files are those of a run that was killed there. They are
-read again only after a call that changed one of them.
+A process that is stopped before a call changes nothing, so the files are those of a run that was killed there. Files
+are read again only after a call that changed a file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.crash_points.tracer import (
 )
 
 STAGING = "run/pulumi-kubeadm"
-"""Where files lay ready for a run; a power cut empties it."""
+"""Directory of files that are staged for a run; a power cut empties it."""
 
 
 @dataclass
@@ -32,12 +32,12 @@ class Recorder(Tracer):
     """A run with points.sh, whose commands write to a file at each of their points.
 
     Attributes:
-        marker: this file.
+        marker: file to which the commands write.
         killed: the machine before each command.
         torn: the machine before each change of a file, with half of a write.
         cut_off: the machine after a loss of power there: without what is not synced.
         allocations: the number of changes that need room on the disk.
-        printed: how often the run had printed before each command.
+        printed: number of writes to the pipes before each command.
     """
 
     marker: Path = Path()

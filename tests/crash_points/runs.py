@@ -1,4 +1,4 @@
-"""What the program and its operations send to a machine: the steps of a stack, before and after edits, and scripts."""
+"""Texts that the program and its operations send to a machine: steps before and after edits, and scripts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def settings(edited: bool, version: str, role: str = "worker", encryption: Encry
 def steps(
     *, edited: bool = False, version: str = "1.36.3", role: str = "worker", encryption: Encryption | None = None
 ) -> Steps:
-    """Each step as the program wants it, with the shared files among its own: nothing brings them here."""
+    """Each wanted step, with the shared files among its own files, because no hook brings shared files here."""
     images = ["docker.io/shop/web:1"]
     stack = settings(edited, version, role, encryption)
     wanted = wanted_steps(stack, LastUpdate(), images, IDENTITY, "certificate")
@@ -65,11 +65,11 @@ def steps(
 
 OLD, EDITED, NEWER = steps(), steps(edited=True), steps(version="1.36.4")
 SEVERAL = steps(role="control-plane")
-"""Of a stack in which node2 is a control plane, too."""
+"""Steps of a stack in which node2 is a control plane, too."""
 
 
 def sent(wanted: Steps, host: str, name: StepName, mode: str = "create") -> Run:
-    """What the program sends for a step."""
+    """The text that the program sends for a step."""
     files = INVITATION if wanted is SEVERAL else JOIN_FILES
     return Run(wanted[host, name].text(files if name is StepName.JOIN else ()), mode)
 
@@ -92,7 +92,7 @@ def reclaimed(host: str) -> Run:
 
 
 def repaired(host: str, *more: Run) -> tuple[Run, ...]:
-    """What `make repair` sends to the machine of a host, with the inputs that the last update recorded."""
+    """The texts that `make repair` sends to the machine of a host, with the recorded inputs of the last update."""
     return (reclaimed(host), *prepared(OLD, host), *more)
 
 
@@ -103,16 +103,16 @@ def reached(node: str) -> Run:
 
 
 LIBRARY = "/var/lib/scripts"
-"""Where ends are compared, unlike in the directory of the scripts that all scenarios run."""
+"""Directory of installed scripts that is compared, unlike that of the scripts that every scenario runs."""
 OLDER = "0" * 64
 OLDER_SCRIPTS = f"mkdir -p {LIBRARY}/{OLDER}; echo older >{LIBRARY}/run.sh; ln -s {OLDER} {LIBRARY}/current\n"
 
 
 def installed() -> Run:
-    """What brings the scripts to a host, and a shared file."""
+    """The text that brings the scripts and a shared file to a host."""
     return Run(install_scripts(LIBRARY, IDENTITY, [File("/etc/example", "shared\n")]))
 
 
 def saved() -> Run:
-    """The script of the timer."""
+    """The script that the timer of snapshots runs."""
     return Run(rerun_as(OLD["node1", StepName.PREPARE].text(), "snapshot"))

@@ -1,4 +1,4 @@
-"""The runs of each step that are disturbed: a step, what happened before, and what takes an edit back."""
+"""The runs of each step that are disturbed: a step, the runs before it, and the repair that takes an edit back."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Scenario:
     Attributes:
         name: STEP-MODE, or more where a step has several ways.
         host: the machine.
-        before: what ran on the machine before.
+        before: runs on the machine before the disturbed one.
         run: the run that is disturbed.
-        repair: what takes an edit back, where it can be.
+        repair: runs that take the edit back; empty where no edit can be taken back.
         arrange: changes the machine after `before`.
     """
 

@@ -1,4 +1,4 @@
-"""The files of a machine in memory: taken between two calls of a run, and brought back by writing what differs."""
+"""The files of a machine in memory: read between two calls of a run, and restored by writing the differences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.crash_points.compare import Entry, State, state_of_files
 
 NOT_OF_A_RUN = ("stubs", "calls", "usr/local/lib")
-"""The fake programs, what they were called with, and the scripts: no run changes them, and none reads the calls."""
+"""The fake programs, their recorded calls, and the scripts: no run changes programs and scripts, or reads the calls."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,20 @@ class Snapshot:
 
     @cached_property
     def state(self) -> State:
-        """What is compared."""
+        """The compared part of the files."""
         return state_of_files(self.files)
 
     @cached_property
     def key(self) -> str:
-        """Equal for machines that do not differ."""
+        """A text that is equal for machines without differences."""
         return repr(sorted(self.state.items()))
 
     def changed(self, changes: Mapping[str, bytes]) -> Snapshot:
-        """With another content in some files."""
+        """The snapshot with other content in some files."""
         return replace(self, files={**self.files, **{path: (self.files[path][0], changes[path]) for path in changes}})
 
     def without(self, path: str) -> Snapshot:
-        """Without a directory."""
+        """The snapshot without a directory."""
         below = f"{path}/"
         kept = {each: entry for each, entry in self.files.items() if each != path and not each.startswith(below)}
         return replace(self, files=kept)
@@ -57,7 +57,7 @@ class Snapshot:
 
 
 def taken(root: Path, before: Snapshot | None = None) -> Snapshot:
-    """What is below a root; with the contents of a snapshot before, where they are the same."""
+    """The files below a root; equal entries are shared with an earlier snapshot."""
     while True:
         try:
             return _taken(root, before)

@@ -1,4 +1,4 @@
-"""A scenario at all of its points: the run is disturbed, what follows is plain, and the ends are compared."""
+"""A scenario at all of its points: the run is disturbed, the runs after it are not, and the ends are compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POINTS = Path(__file__).parent / "points.sh"
 
 
 class Kind(StrEnum):
-    """How a run is disturbed."""
+    """Kind of disturbance of a run."""
 
     KILLED = "killed"
     TORN = "torn"
@@ -45,29 +45,29 @@ OF_API = (Kind.REFUSED, Kind.ERROR, Kind.HANGING, Kind.SILENT, Kind.LOST)
 
 @dataclass(frozen=True)
 class End:
-    """How a run ended, and what is on the machine."""
+    """Result of a run, and the files of the machine after it."""
 
     finished: Finished
     left: Snapshot
 
     def differs_from(self, expected: End) -> list[str]:
-        """Where this end is not the expected one."""
+        """Differences from the expected end."""
         if self.finished.status != expected.finished.status:
             return [f"status {self.finished.status}: {self.finished.stderr}"]
         said = [f"returned {self.finished.stdout!r}"] if self.finished.stdout != expected.finished.stdout else []
         return said + self.differs_from_state(expected.left)
 
     def differs_from_state(self, expected: Snapshot) -> list[str]:
-        """Where the machine is not as expected."""
+        """Differences of the machine from the expected one."""
         return differences(expected.state, self.left.state)
 
 
 KILLED = Finished(-signal.SIGKILL, "", "")
-"""How a run ends that is killed."""
+"""Result of a run that is killed."""
 
 
 def requests_to(machine: Snapshot) -> int:
-    """How many requests the API of a machine has met."""
+    """Number of requests to the API of a machine."""
     return len(machine.files.get(REQUESTS, (0, b""))[1])
 
 
@@ -102,7 +102,7 @@ class Sweep:
 
     @cached_property
     def undisturbed(self) -> End:
-        """The end of the run, and of another one after it."""
+        """The end of the run, which is also the end of a second run after it."""
         first = self._plain(self.scenario.run, self._before)
         again = self._plain(self.scenario.run, first.left)
         assert first.finished.status == 0, first.finished.stderr
@@ -133,7 +133,7 @@ class Sweep:
         return recorder
 
     def points(self, kind: Kind) -> list[int]:
-        """The points of a kind in an undisturbed run, counted from 1: one of those at which nothing differs."""
+        """The points of a kind in an undisturbed run, counted from 1; of equal points a single one."""
         if kind in OF_API:
             return list(range(1, self._requests + 1))
         if not IS_SUPPORTED:
@@ -169,13 +169,13 @@ class Sweep:
             (self._directory / name).unlink(missing_ok=True)
 
     def disturbed(self, kind: Kind, point: int) -> End:
-        """The end of a run that is disturbed at a point: as it was recorded, where nothing of the run goes on."""
+        """The end of a run that is disturbed at a point; the recorded one for a run that ends there at once."""
         if IS_SUPPORTED and kind in ENDS_AT_ONCE:
             return End(KILLED, self._snapshots(kind)[point - 1])
         return self.really_disturbed(kind, point)
 
     def really_disturbed(self, kind: Kind, point: int) -> End:
-        """Likewise, by a run of its own."""
+        """The end of a run that is disturbed at a point, from a real run."""
         self._begin()
         run = self._relocated(self.scenario.run)
         if kind in OF_TRACER:
@@ -215,7 +215,7 @@ class Sweep:
         return self._world.run(run, environment, close)
 
     def findings(self, kind: Kind, point: int) -> list[str]:
-        """What is wrong after a disturbance: a success with another end, or an end that is not mended afterwards."""
+        """Problems after a disturbance: a success with another end, or an end that no later run mends."""
         disturbed = self.disturbed(kind, point)
         # A state that was met before was judged before. Files that lay ready for the run are deleted by the next one,
         # before it reads any: states that differ in nothing else are one.

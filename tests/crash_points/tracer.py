@@ -1,9 +1,9 @@
 """Disturbs a run at its n-th change of a file: the kernel stops the run for its tracer before each such call.
 
-A write at that point is carried out by half. With `loses_unsynced`, files end afterwards where the first write began
-that nobody synced, as a file system leaves them that kept names and no content: a new file is empty, and of one that
-was appended to, what was there remains; /run is empty, too. With `is_full` the run goes on, and from the point on
-nothing can be written: the disk is full.
+A write at that point is carried out by half. With `loses_unsynced`, each file then ends where its first unsynced write
+began, as in a file system that kept names without content: a new file is empty, a file with appended text has its
+former length, and /run is empty, too. With `is_full` the run goes on, and every write from the point on fails: the disk
+is full.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import IO
 from tests.scripts.machine import Finished
 
 IS_SUPPORTED = platform.machine() == "x86_64"
-"""Numbers and registers below are those of this architecture."""
+"""The architecture whose numbers of calls and registers are below."""
 
 WRITE, OPEN, OPENAT, RENAME, RENAMEAT, RENAMEAT2 = 1, 2, 257, 82, 264, 316
 UNLINK, UNLINKAT, RMDIR, MKDIR, MKDIRAT = 87, 263, 84, 83, 258
@@ -77,7 +77,7 @@ def _filter() -> bytes:
 
 
 def _be_traced() -> None:
-    """Runs in the child, before the program."""
+    """Ask to be traced; runs in the child, before the program."""
     program = _filter()
     text = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(text))
@@ -95,10 +95,10 @@ class Tracer:
         root: the machine; changes below its /etc and /var are points, logs and etcd apart.
         point: the change at which the run ends.
         loses_unsynced: whether unsynced content is lost.
-        is_full: whether writes fail, in place of an end; only they are points.
+        is_full: writes fail, in place of an end of the run; only writes are points.
         points: changes and syncs so far.
         unsynced: length of the content that is on the disk, by file that was written and not synced since.
-        pipes: where the run prints.
+        pipes: pipes to which the run prints.
     """
 
     root: Path
@@ -246,7 +246,7 @@ def call_of(pid: int) -> tuple[int, list[int]]:
 
 
 def _refuse(pid: int) -> None:
-    """Let a call fail with ENOSPC. A fake program that gets it ends, as the one it stands for would."""
+    """Let a call fail with ENOSPC. A fake program then ends, as the real one would."""
     if b"/stubs/" in Path(f"/proc/{pid}/cmdline").read_bytes():
         os.kill(pid, signal.SIGKILL)
         return
@@ -288,7 +288,7 @@ def _write_half(pid: int, descriptor: int, address: int, length: int) -> None:
 
 
 def _position(pid: int, descriptor: int) -> int:
-    """Where the next write goes in a file: to its end, where that is opened for appending."""
+    """Position of the next write to a file: its end, if the file is open for appending."""
     lines = Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines()
     information = dict(line.split(":\t", 1) for line in lines)
     if int(information["flags"], 8) & os.O_APPEND:

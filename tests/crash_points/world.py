@@ -35,7 +35,7 @@ OF_MACHINE = (
     *("networkctl", "ctr", "date", "iptables-restore", "ip6tables-restore", "sleep", "journalctl", "nproc"),
 )
 LIMIT_SECONDS = 600
-"""A run that takes longer hangs: traced, on a busy machine, one takes minutes."""
+"""Time after which a run is taken for a run that hangs: a traced run on a busy machine takes minutes."""
 FSTAB = "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2 none swap sw 0 0\n"
 HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate\n192.0.2.99\thers\n"
 FACTS = {
@@ -52,7 +52,7 @@ Session = Callable[["subprocess.Popen[str]"], None]
 
 @dataclass(frozen=True)
 class Run:
-    """A text that the program or `make repair` sends, and the argument that it comes with: create, verify or delete."""
+    """A text that the program or `make repair` sends to a machine, and the argument `create`, `verify` or `delete`."""
 
     text: str
     mode: str = "create"
@@ -63,7 +63,7 @@ class World:
 
     Attributes:
         machine: the machine.
-        now: what is on it, as it was seen last.
+        now: its files, as they were read last.
     """
 
     def __init__(self, directory: Path, *, has_cluster_elsewhere: bool) -> None:
@@ -96,16 +96,16 @@ class World:
         self.now = taken(root)
 
     def look(self) -> Snapshot:
-        """What is on the machine."""
+        """The files of the machine, read now."""
         self.now = taken(self.machine.root, self.now)
         return self.now
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Bring the machine to a snapshot; what is on it now was seen after its last run."""
+        """Bring the machine to a snapshot; its files were read after its last run."""
         self.now = snapshot.written(self.machine.root, self.now)
 
     def run(self, run: Run, environment: Mapping[str, str] | None = None, during: Session | None = None) -> Finished:
-        """Send a text, and wait until nothing of it runs any more."""
+        """Send a text, and wait until all its processes have ended."""
         process = subprocess.Popen(
             self._command(run),
             stdin=subprocess.PIPE,
@@ -130,14 +130,14 @@ class World:
         return Finished(process.returncode, stdout, stderr)
 
     def run_traced(self, run: Run, tracer: Tracer, environment: Mapping[str, str] | None = None) -> Finished:
-        """Send a text, and end its run where the tracer says."""
+        """Send a text, and end its run at the point of the tracer."""
         return tracer.run(self._command(run), run.text, environment)
 
     def _command(self, run: Run) -> list[str]:
         return [*CREATE.removeprefix("sudo -n ").split(), *([] if run.mode == "create" else ["--", run.mode])]
 
     def _wait_for_lock(self) -> None:
-        """Each process of a run holds the lock of the machine."""
+        """Wait for the lock of the machine, which each process of a run holds."""
         lock = self.machine.path("/run/pulumi-kubeadm/lock")
         if lock.exists():
             with lock.open() as held:
