@@ -29,7 +29,7 @@ CHANGES_IN_PLACE: dict[str, Any] = {"enable_config_map_mutable": True, "enable_s
 meanwhile fails, and a controller that watches the object finds it deleted."""
 
 
-REFUSALS = {
+REMEDIES = {
     "Apply failed with": "leave the field to its owner: out of the manifest, or of the values of the chart; with the"
     ' annotation pulumi.com/patchForce: "true" the object takes it',
     r'namespaces "[^"]+" not found': "an object Namespace in a manifest of the stack, or its level in"
@@ -39,7 +39,7 @@ REFUSALS = {
 }
 """Remedies where the API refuses an object, by the beginning of its error: the provider has a long text before it."""
 
-HELD_ENTRIES = {"server", "certificate-authority-data", "client-certificate-data", "client-key-data", "token"}
+ENTRIES_OF_KUBEADM = {"server", "certificate-authority-data", "client-certificate-data", "client-key-data", "token"}
 """Entries of cluster and user that kubeadm writes. Others, such as `exec` and `tokenFile`, are programs that run and
 files that are read on the computer where the kubeconfig is used."""
 
@@ -127,10 +127,10 @@ def explain_failures(name: str) -> pulumi.ResourceHookBinding:
 
 def _seen_and_next(error: str) -> tuple[str, str]:
     """The error of the API in an error of the provider, and the next command."""
-    for beginning, mended in REFUSALS.items():
+    for beginning, remedy in REMEDIES.items():
         found = re.search(beginning, error)
         if found:
-            return error[found.start() :], mended
+            return error[found.start() :], remedy
     return error, f"make status STACK={pulumi.get_stack()}, which names what is wrong and what to do"
 
 
@@ -156,7 +156,7 @@ def checked_kubeconfig(content: str) -> str:
         parsed = yaml.safe_load(content)
         entries = [each.get(kind) or {} for kind in ("cluster", "user") for each in parsed.get(f"{kind}s") or []]
         is_kubeconfig = bool(parsed.get("clusters"))
-        foreign = sorted({str(name) for entry in entries for name in entry} - HELD_ENTRIES)
+        foreign = sorted({str(name) for entry in entries for name in entry} - ENTRIES_OF_KUBEADM)
     except (yaml.YAMLError, AttributeError, TypeError):
         is_kubeconfig, foreign = False, []  # the error would repeat lines of it, in which there is a key
     if not is_kubeconfig or foreign:

@@ -8,7 +8,7 @@ import pulumi
 
 from components.host import PreparedHost
 from components.host_files.encryption import encryption_files
-from components.membership import join, keep_membership
+from components.membership import join, make_membership
 from components.settings import Host
 from components.steps.remote import StepCommands
 from components.steps.result import result_of
@@ -57,7 +57,7 @@ class ControlPlane(pulumi.ComponentResource):
         self.settled = self.certificates = None
         if self.host.gone:
             commands.keep(self.host.name, step, self)
-            self.settled = keep_membership(self, self.host, commands, after=after)
+            self.settled = make_membership(self, self.host, commands, after=after)
             self.register_outputs({})
             return
         settings = wanted.settings
@@ -79,4 +79,4 @@ class ControlPlane(pulumi.ComponentResource):
 
     def become_member(self, commands: StepCommands, *, after: Sequence[pulumi.Resource]) -> None:
         """Give the host that kubeadm initialised a membership, on a control plane that joined it."""
-        keep_membership(self, self.host, commands, after=after)
+        make_membership(self, self.host, commands, after=after)

@@ -30,7 +30,7 @@ def join(
     """
     host, wanted = prepared.host, commands.wanted
     before: list[pulumi.Resource] = [prepared, *after]
-    membership = keep_membership(parent, host, commands, after=before)
+    membership = make_membership(parent, host, commands, after=before)
     assert authority is not None, "only the host that initialises has no authority yet"
     invitation: pulumi.Output[str] = pulumi.Output.secret("")
     if membership is not None:
@@ -47,7 +47,7 @@ def join(
     )
 
 
-def keep_membership(
+def make_membership(
     parent: pulumi.Resource,
     host: Host,
     commands: StepCommands,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.host import PreparedHost
-from components.membership import join, keep_membership
+from components.membership import join, make_membership
 from components.settings import Host
 from components.steps.remote import StepCommands
 from components.steps.step import StepName
@@ -52,7 +52,7 @@ class Worker(pulumi.ComponentResource):
         self.joined = None
         if self.host.gone:
             commands.keep(self.host.name, StepName.JOIN, self)
-            keep_membership(self, self.host, commands, after=after)
+            make_membership(self, self.host, commands, after=after)
             return
         self.joined = join(self, prepared, commands, authority=authority, after=after)
 

@@ -81,7 +81,7 @@ def _waited_for(start: Callable[[], subprocess.CompletedProcess[str]]) -> subpro
         return pool.submit(start).result()
 
 
-def holds(arguments: Sequence[str | Path], *, step: str) -> bool:
+def answers_yes(arguments: Sequence[str | Path], *, step: str) -> bool:
     """The answer of a program that ends with status 0 for yes and 1 for no.
 
     Args:
@@ -105,7 +105,7 @@ def holds(arguments: Sequence[str | Path], *, step: str) -> bool:
 def succeeds(arguments: Sequence[str | Path]) -> bool:
     """True where a program exists and ends with status 0; its output is dropped.
 
-    A failure has many causes: whoever decides by the answer of a program calls `holds`.
+    A failure has many causes: whoever decides by the answer of a program calls `answers_yes`.
     """
     try:
         return subprocess.run([str(a) for a in arguments], capture_output=True, check=False).returncode == 0

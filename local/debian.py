@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 
-from local.commands import holds, run
+from local.commands import answers_yes, run
 from local.report import say
 from problem import StepError
 
@@ -64,4 +64,4 @@ def is_installed(package: str) -> bool:
     if not shutil.which("dpkg-query"):
         return False
     step = f"query {package}"
-    return holds(query, step=step) and run(query, step=step, log="apt") == "installed"
+    return answers_yes(query, step=step) and run(query, step=step, log="apt") == "installed"

@@ -25,7 +25,7 @@ IN_ENGLISH = "env LC_ALL=C env"
 where there is no sudo."""
 CONNECTION_FAILED = 255
 """Exit status of ssh itself."""
-REFUSALS = (
+LASTING_FAILURES = (
     *("Permission denied", "Host key verification failed", "bad permissions"),
     "Too many authentication failures",
 )
@@ -77,7 +77,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
     with _command(host, ssh) as command:
         for attempt in range(1, attempts + 1):
             answer = await _run(command, f"echo {marker}\n{text}")
-            is_final = answer.status != CONNECTION_FAILED or any(sign in answer.log for sign in REFUSALS)
+            is_final = answer.status != CONNECTION_FAILED or any(sign in answer.log for sign in LASTING_FAILURES)
             if is_final or attempt == attempts:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
@@ -95,7 +95,7 @@ async def silence_of(host: Host, ssh: Ssh, *, attempts: int = 1) -> str:
     """
     for attempt in range(1, attempts + 1):
         seen = await _silence_of(host, ssh)
-        if not seen or attempt == attempts or any(sign in seen for sign in REFUSALS):
+        if not seen or attempt == attempts or any(sign in seen for sign in LASTING_FAILURES):
             break
         await asyncio.sleep(PAUSE_SECONDS)
     return seen

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from local.commands import holds, run
+from local.commands import answers_yes, run
 from local.debian import install_packages
 from local.environment import Environment
 from local.paths import REPOSITORY
@@ -87,7 +87,7 @@ def inspected(kind: str, name: str, *, step: str) -> dict[str, Any] | None:
     Raises:
         StepError: podman failed, so that the answer is not known.
     """
-    if not is_installed() or not holds(["podman", kind, "exists", name], step=step):
+    if not is_installed() or not answers_yes(["podman", kind, "exists", name], step=step):
         return None
     found: dict[str, Any] = json.loads(podman(kind, "inspect", name, step=step))[0]
     return found

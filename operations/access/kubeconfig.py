@@ -8,7 +8,7 @@ import sys
 
 import yaml
 
-from components.cluster_access import HELD_ENTRIES
+from components.cluster_access import ENTRIES_OF_KUBEADM
 from operations.access._login_token import DEFAULT_DURATION, login_token
 from operations.access.api import Api
 from operations.access.kubeconfig_file import Kubeconfig, merge_into, path_of
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(token.lifetime, file=sys.stderr)
     else:
         name, (user,) = OF_STACK, yaml.safe_load(own)["users"]
-        held = {entry: value for entry, value in user["user"].items() if entry in HELD_ENTRIES}
+        held = {entry: value for entry, value in user["user"].items() if entry in ENTRIES_OF_KUBEADM}
         entries = entries_of(stack.name, name, api, held)
         print(
             f"{name}: may do everything, until the stack has a new kubeconfig; prefer USER= for daily work",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local import commands
-from local.commands import holds, run
+from local.commands import answers_yes, run
 from problem import StepError
 
 
@@ -64,11 +64,11 @@ def test_an_older_python_ends_with_the_version_that_is_needed() -> None:
 @pytest.mark.parametrize(("status", "answer"), [(0, True), (1, False)])
 def test_the_answer_of_a_program_is_its_status(status: int, answer: bool) -> None:
     """Yes and no."""
-    assert holds(["sh", "-c", f"exit {status}"], step="look") is answer
+    assert answers_yes(["sh", "-c", f"exit {status}"], step="look") is answer
 
 
 @pytest.mark.parametrize("program", [["sh", "-c", "echo locked >&2; exit 125"], ["no-such-program"]])
 def test_no_answer_is_no_answer(program: list[str]) -> None:
     """A failed look ends the run and shows the error of the program."""
     with pytest.raises(StepError, match=r"locked|no-such-program"):
-        holds(program, step="look")
+        answers_yes(program, step="look")
