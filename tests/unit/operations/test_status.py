@@ -76,7 +76,7 @@ def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys
         ("kubelet says something new", "journalctl --unit kubelet on node2"),
     ],
 )
-def test_a_node_that_is_not_ready(look: Look, message: str, next_command: str) -> None:
+def test_a_node_that_is_not_ready_is_named(look: Look, message: str, next_command: str) -> None:
     """What to do depends on what kubelet says."""
     look.items("/api/v1/nodes")[1] = node("node2", "False", message)
     printed = look.printed()
@@ -111,7 +111,7 @@ def test_a_node_of_no_host_is_named(look: Look, name: str, seen: str, next_comma
     assert printed.count("Next:") == 1
 
 
-def test_a_missing_pod_network(look: Look) -> None:
+def test_a_missing_pod_network_is_named(look: Look) -> None:
     """Calico's DaemonSet was deleted."""
     look.items("/apis/apps/v1/daemonsets").clear()
     assert "pod network: expected the DaemonSet kube-system/calico-node" in look.printed()
@@ -120,7 +120,7 @@ def test_a_missing_pod_network(look: Look) -> None:
 METRICS = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "metrics", "name": "server"}}
 
 
-def test_a_workload_of_any_add_on_that_is_missing(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workload_of_any_add_on_that_is_missing_is_named(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of add-ons names it: a new add-on needs no check of its own."""
     metrics = Addon("metrics", "Metrics", lambda _: True, lambda _: [METRICS, METRICS | {"kind": "Service"}], "metrics")
     monkeypatch.setattr(addons, "ADDONS", (*addons.ADDONS, metrics))
@@ -162,7 +162,7 @@ def test_an_add_on_whose_manifest_cannot_be_read_is_named(look: Look, monkeypatc
         ),
     ],
 )
-def test_a_control_plane_taint_that_is_not_the_stacks(
+def test_a_control_plane_taint_that_is_not_the_stacks_is_named(
     look: Look, taints: list[dict[str, str]], next_command: str
 ) -> None:
     """Off or on: with the command that undoes it."""
@@ -194,7 +194,7 @@ COREDNS = "/api/v1/namespaces/kube-system/pods/http:kube-dns:8080/proxy/health"
 
 
 @pytest.mark.parametrize("missing", CALICO_ANNOTATIONS)
-def test_a_node_that_registered_again_without_calicos_addresses(look: Look, missing: str) -> None:
+def test_a_node_that_registered_again_without_calicos_addresses_is_named(look: Look, missing: str) -> None:
     """Its pods are unreachable from other nodes, the metrics scraper's among them; that is no fault of the scraper."""
     for number in (1, 2):
         look.items("/api/v1/pods").append(running("kube-system", "k8s-app", "calico-node", f"node{number}"))
@@ -280,7 +280,7 @@ def test_labels_that_a_node_has_lost_are_applied_again(look: Look) -> None:
 
 
 @pytest.mark.parametrize("code", [502, 503, 504])
-def test_a_metrics_scraper_that_the_api_server_cannot_reach(look: Look, code: int) -> None:
+def test_a_metrics_scraper_that_the_api_server_cannot_reach_is_named(look: Look, code: int) -> None:
     """Its pod runs, so it is the way to it that is missing."""
     look.server.answers[SCRAPER_PROXY] = (code, {"message": "error trying to reach service: dial tcp: i/o timeout"})
     printed = look.printed()
@@ -288,7 +288,7 @@ def test_a_metrics_scraper_that_the_api_server_cannot_reach(look: Look, code: in
     assert "it has no host network\n  Next: set dashboard.metricsScraperHostNetwork: true" in printed
 
 
-def test_a_request_that_rbac_forbids(look: Look) -> None:
+def test_a_request_that_rbac_forbids_is_named(look: Look) -> None:
     """Everything else is still looked at."""
     look.server.answers["/api/v1/pods"] = (403, {"message": 'User "jo" cannot list resource "pods"'})
     look.items("/api/v1/nodes")[1] = node("node2", "False", "something")
@@ -309,7 +309,7 @@ def test_a_kubeconfig_of_the_stack_that_was_revoked_is_one_problem(look: Look) -
 
 
 @pytest.mark.parametrize("conntrack", ["conntrack:\n  maxPerCore: 32768\n", "conntrack: null\n", "mode: ''\n"])
-def test_kube_proxy_that_overrides_nf_conntrack_max(look: Look, conntrack: str) -> None:
+def test_kube_proxy_that_overrides_nf_conntrack_max_is_named(look: Look, conntrack: str) -> None:
     """Its default does too."""
     look.items("/api/v1/namespaces/kube-system/configmaps")[0]["data"]["config.conf"] = conntrack
     assert "kube-proxy: expected conntrack.maxPerCore 0" in look.printed()
@@ -319,7 +319,7 @@ def test_kube_proxy_that_overrides_nf_conntrack_max(look: Look, conntrack: str) 
     ("config_map", "seen"),
     [({}, "none"), ({"data": None}, "none"), ({"data": {"config.conf": "a: [b"}}, "something else")],
 )
-def test_a_kube_proxy_without_its_configuration(look: Look, config_map: dict[str, Any], seen: str) -> None:
+def test_a_kube_proxy_without_its_configuration_is_named(look: Look, config_map: dict[str, Any], seen: str) -> None:
     """With what writes it anew."""
     look.items("/api/v1/namespaces/kube-system/configmaps")[0] = config_map
     printed = look.printed()

@@ -49,7 +49,7 @@ USER = {"kind": "User", "name": "secret-operator"}
         ),
     ],
 )
-def test_a_binding_that_is_not_the_stacks(
+def test_a_binding_that_is_not_the_stacks_is_named(
     look: Look, path: str, others: list[dict[str, Any]], seen: str, who: str
 ) -> None:
     """Taken away, to another role, or for others: of service accounts and of roles."""

@@ -17,7 +17,7 @@ METRICS = "v1beta1.metrics.k8s.io"
         ("FailedDiscoveryCheck", {"hostNetwork": True}, "kubectl --namespace kube-system logs"),
     ],
 )
-def test_a_metrics_server_that_does_not_answer(
+def test_a_metrics_server_that_does_not_answer_is_named(
     look: Look, reason: str, own: dict[str, bool], next_command: str
 ) -> None:
     """What to do depends on whether its pod is ready, and on its network."""
@@ -38,7 +38,7 @@ def test_a_missing_api_of_metrics_server_is_applied_again(look: Look) -> None:
     assert "pulumi up --stack shop --refresh applies it again" in printed
 
 
-def test_an_api_of_others_that_does_not_answer(look: Look) -> None:
+def test_an_api_of_others_that_does_not_answer_is_named(look: Look) -> None:
     """It keeps namespaces from being deleted, whoever made it."""
     look.items(API_SERVICES).append({"metadata": {"name": "v1.example.com"}, "status": {}})
     printed = look.printed()

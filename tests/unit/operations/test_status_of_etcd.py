@@ -79,7 +79,7 @@ def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
         ({"etcd_quota": "20000000"}, "19 MiB, of which 18 MiB are in use", "quota-backend-bytes"),
     ],
 )
-def test_what_is_wrong_with_etcd(facts: dict[str, str], seen: str, next_command: str) -> None:
+def test_what_is_wrong_with_etcd_is_named(facts: dict[str, str], seen: str, next_command: str) -> None:
     """Each by a problem of its own."""
     (problem,) = problems(**facts)
     assert seen in problem

@@ -42,7 +42,7 @@ from tests.unit.support.stacks import SHOP, with_workers
         ({"stop_timeout": "t 90000000"}, "DefaultTimeoutStopSec of systemd to be 5 s", "make repair"),
     ],
 )
-def test_what_is_wrong_on_a_host(look: Look, facts: dict[str, str], expected: str, next_command: str) -> None:
+def test_what_is_wrong_on_a_host_is_named(look: Look, facts: dict[str, str], expected: str, next_command: str) -> None:
     """Found in one visit."""
     look.facts["node2"] |= facts
     printed = look.printed()
@@ -51,7 +51,7 @@ def test_what_is_wrong_on_a_host(look: Look, facts: dict[str, str], expected: st
     assert printed.count("Next:") == 1
 
 
-def test_a_join_whose_token_expired(look: Look) -> None:
+def test_a_join_whose_token_expired_is_named(look: Look) -> None:
     """The host is there, its node is not."""
     look.items("/api/v1/nodes").pop()
     look.recorded.pop(("node2", StepName.JOIN))
@@ -187,7 +187,7 @@ def test_the_file_beside_a_mark_has_the_path_that_the_scripts_give_it(mark: str,
 
 
 @pytest.mark.parametrize(("common", "own", "wanted"), [(1000000, None, 1000000), (1000000, 2000000, 2000000)])
-def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides(
+def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides_is_named(
     common: int, own: int | None, wanted: int
 ) -> None:
     """Seen on the host itself, whose own setting counts."""

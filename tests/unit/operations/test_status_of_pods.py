@@ -43,7 +43,7 @@ def pod_in(phase: str, *conditions: dict[str, str], **metadata: Any) -> dict[str
         ("SchedulerError", "binding rejected", "binding rejected", DESCRIBE),
     ],
 )
-def test_a_pod_that_no_node_takes(look: Look, reason: str, message: str, seen: str, next_command: str) -> None:
+def test_a_pod_that_no_node_takes_is_named(look: Look, reason: str, message: str, seen: str, next_command: str) -> None:
     """With how to take a taint off, where it is one."""
     look.items("/api/v1/pods")[0] = pod_in("Pending", condition("PodScheduled", reason, message))
     printed = look.printed()
@@ -51,7 +51,7 @@ def test_a_pod_that_no_node_takes(look: Look, reason: str, message: str, seen: s
     assert next_command in printed
 
 
-def test_a_pod_that_no_scheduler_has_looked_at(look: Look) -> None:
+def test_a_pod_that_no_scheduler_has_looked_at_is_named(look: Look) -> None:
     """There is none, or none of the name that the pod asks for."""
     look.items("/api/v1/pods")[0] = pod_in("Pending")
     printed = look.printed()
@@ -70,7 +70,7 @@ def test_a_pod_that_no_scheduler_has_looked_at(look: Look) -> None:
         "SomethingNew",
     ],
 )
-def test_a_container_that_cannot_be_started(look: Look, reason: str) -> None:
+def test_a_container_that_cannot_be_started_is_named(look: Look, reason: str) -> None:
     """For whatever reason there will be."""
     waiting = {"reason": reason, "message": 'secret "x" not found'}
     look.items("/api/v1/pods")[0] = pod("shop", state={"waiting": waiting})
@@ -79,7 +79,7 @@ def test_a_container_that_cannot_be_started(look: Look, reason: str) -> None:
     assert DESCRIBE in printed
 
 
-def test_a_pod_whose_volumes_do_not_come(look: Look) -> None:
+def test_a_pod_whose_volumes_do_not_come_is_named(look: Look) -> None:
     """Its containers are being created for ever."""
     creating = pod("shop", containerID="", state={"waiting": {"reason": "ContainerCreating"}})
     creating["metadata"]["creationTimestamp"], creating["spec"] = LONG_AGO, {"nodeName": "node2"}
@@ -96,7 +96,7 @@ def test_a_pod_whose_volumes_do_not_come(look: Look) -> None:
 
 
 @pytest.mark.parametrize("phase", ["Failed", "Unknown"])
-def test_a_pod_that_ended_badly(look: Look, phase: str) -> None:
+def test_a_pod_that_ended_badly_is_named(look: Look, phase: str) -> None:
     """Such as one that was evicted; its successor does not take it away."""
     owner = {"kind": "ReplicaSet", "name": "it"}
     ended = pod_in(phase, ownerReferences=[owner])
@@ -110,7 +110,7 @@ def test_a_pod_that_ended_badly(look: Look, phase: str) -> None:
     assert ("kubectl --namespace shop delete pod it" in printed) == (phase == "Failed")
 
 
-def test_a_pod_that_runs_and_is_not_ready(look: Look) -> None:
+def test_a_pod_that_runs_and_is_not_ready_is_named(look: Look) -> None:
     """Once its node is; before, it is the node that has a problem."""
     running = pod_in("Running", condition("Ready", "ContainersNotReady", "containers with unready status: [it]"))
     running["spec"]["nodeName"] = "node2"
@@ -151,7 +151,7 @@ def test_an_event_of_nothing_is_no_problem(look: Look, said: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("why", ["401 Unauthorized", "no basic auth credentials", "authorization failed"])
-def test_an_image_without_credentials(look: Look, why: str) -> None:
+def test_an_image_without_credentials_is_named(look: Look, why: str) -> None:
     """The back-off itself does not say why; the event before it does."""
     look.items("/api/v1/pods")[0] = pod(
         "shop", state={"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}
@@ -163,7 +163,7 @@ def test_an_image_without_credentials(look: Look, why: str) -> None:
     assert "images.pullSecretNamespaces" in printed
 
 
-def test_an_image_that_is_not_there(look: Look) -> None:
+def test_an_image_that_is_not_there_is_named(look: Look) -> None:
     """It is no matter of credentials."""
     waiting = {"reason": "ErrImagePull", "message": "hub.example.com/it:1: not found"}
     look.items("/api/v1/pods")[0] = pod("shop", state={"waiting": waiting})
@@ -172,7 +172,7 @@ def test_an_image_that_is_not_there(look: Look) -> None:
     assert "images.pullSecretNamespaces" not in printed
 
 
-def test_a_pod_whose_pause_image_cannot_be_pulled(look: Look) -> None:
+def test_a_pod_whose_pause_image_cannot_be_pulled_is_named(look: Look) -> None:
     """It has no container yet: kubelet cannot make its sandbox."""
     look.items("/api/v1/pods")[0] = pod("shop", containerID="", state={"waiting": {"reason": "ContainerCreating"}})
     why = 'failed to get sandbox image "hub.example.com/pause:3.7": 401 Unauthorized'
@@ -184,7 +184,7 @@ def test_a_pod_whose_pause_image_cannot_be_pulled(look: Look) -> None:
     "state",
     [{"waiting": {"reason": "CrashLoopBackOff"}}, {"terminated": {"exitCode": 1, "reason": "Error"}}],
 )
-def test_a_crash_loop_of_the_dashboard(look: Look, state: dict[str, Any]) -> None:
+def test_a_crash_loop_of_the_dashboard_is_named(look: Look, state: dict[str, Any]) -> None:
     """Waiting for the next try, or just down."""
     last = {"terminated": {"exitCode": 2, "reason": "Error"}}
     look.items("/api/v1/pods")[0] = pod(DASHBOARD, restartCount=3, state=state, lastState=last)
@@ -218,7 +218,7 @@ WORKLOADS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", WORKLOADS)
-def test_a_workload_whose_pods_are_refused(look: Look, kind: str) -> None:
+def test_a_workload_whose_pods_are_refused_is_named(look: Look, kind: str) -> None:
     """No pod exists that would say so."""
     spec, status = WORKLOADS[kind]
     workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status}
@@ -230,7 +230,7 @@ def test_a_workload_whose_pods_are_refused(look: Look, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
-def test_a_workload_whose_pods_are_there_by_now(look: Look, kind: str) -> None:
+def test_a_workload_whose_pods_are_there_by_now_is_no_problem(look: Look, kind: str) -> None:
     """The event stays for an hour."""
     status = {"desiredNumberScheduled": 2, "currentNumberScheduled": 2} if kind == "DaemonSet" else {"replicas": 1}
     workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": {"replicas": 1}, "status": status}
@@ -239,7 +239,7 @@ def test_a_workload_whose_pods_are_there_by_now(look: Look, kind: str) -> None:
     look.assert_well()
 
 
-def test_a_workload_whose_pods_exceed_a_quota(look: Look) -> None:
+def test_a_workload_whose_pods_exceed_a_quota_is_named(look: Look) -> None:
     """A level of its namespace does not help it."""
     spec, status = WORKLOADS["StatefulSet"]
     workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status}
