@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
+from components.steps.scripts import SCRIPTS
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
 from operations.status._etcd_checks import etcd_problems
@@ -15,7 +16,7 @@ from operations.status._port_checks import ports_of
 from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
-ETCD_FACTS = Path(__file__).parent / "etcd_facts.sh"
+ETCD_FACTS = (SCRIPTS / "lib" / "etcd_answers.sh", Path(__file__).parent / "etcd_facts.sh")
 
 Facts = Mapping[str, str]
 
@@ -39,7 +40,7 @@ def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> d
     }
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     if host.role == "control-plane":
-        script += ETCD_FACTS.read_text()
+        script += "".join(path.read_text() for path in ETCD_FACTS)
     lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 
