@@ -84,6 +84,7 @@ def host_problems(
             yield from _join(host, facts, commands, is_node=is_node)
         if host.name in were_nodes:
             yield from etcd_problems(host, settings, facts, commands, were_nodes=were_nodes)
+    yield from _units(host, facts, commands)
     yield from _system(host, settings, facts, commands)
 
 
@@ -142,6 +143,18 @@ def _kubelet(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Prob
             next_command="kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
             f" --field-selector spec.nodeName={host.name}: the next one writes it; if none comes: {commands.refresh}",
         )
+
+
+def _units(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+    for name, state in facts.items():
+        kind, _, unit = name.partition(" ")
+        if kind == "unit" and state != "active":
+            yield Problem(
+                f"{host.name}: {unit}",
+                expected=f"{unit} to run",
+                seen=state,
+                next_command=f"journalctl --unit {unit} on the host says why it ended; {commands.repair(host.name)}",
+            )
 
 
 def _join(host: Host, facts: Facts, commands: StackCommands, *, is_node: bool | None) -> Iterator[Problem]:
