@@ -39,7 +39,10 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
     )
     control_plane.stub("kubeadm", 'case "$*" in\n*kubelet*) touch "$ROOT/new-kubelet" ;;\nesac')
     control_plane.stub("systemctl", 'if [[ -e $ROOT/new-kubelet ]]; then touch "$ROOT/up"; fi')
-    control_plane.stub("crictl", ETCD + 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac')
+    expired = '[[ $* != *"get majority"* ]] || exit 1'
+    control_plane.stub(
+        "crictl", f"{expired}\n{ETCD}" + 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac'
+    )
     control_plane.calls()
     finished = control_plane.send(control_plane.text("init", VALUES | {"CERTIFICATE_GENERATION": "1"}), "verify")
     assert finished.status == 0, finished.stderr
