@@ -53,6 +53,18 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
     ]
 
 
+def test_one_of_several_control_planes_with_expired_certificates_names_the_page(control_plane: Machine) -> None:
+    """It hears no majority until a second one has new certificates, too, and that one waits for its turn."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    control_plane.replace("parts/control_plane/renewal", "wait_for 180", "wait_for 1")
+    control_plane.path("/up").unlink()
+    control_plane.stub("crictl", "[[ $* != *etcdctl* ]] || exit 1")
+    finished = renew(control_plane)
+    assert finished.status == 1
+    assert "docs/how-to/renew-certificates.md" in finished.stderr
+
+
 RENEWS = (
     f'{ETCD}case "$*" in\n*"ps --quiet"*apiserver*) [[ ! -e $ROOT/stopped ]] || echo an; echo other ;;\n'
     '*"stop "*) touch "$ROOT/stopped" ;;\nesac'
