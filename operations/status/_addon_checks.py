@@ -1,4 +1,4 @@
-"""Missing workloads of add-ons, and the command that applies them again."""
+"""Missing workloads of add-ons and of kubeadm, and the command that applies them again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,25 @@ from problem import Problem
 Workload = tuple[str, str, str]
 """Kind, namespace and name."""
 
+OF_KUBEADM = (("DaemonSet", "kube-proxy"), ("Deployment", "coredns"))
+"""Kind and name; the name is that of the phase of kubeadm, too, which makes the workload."""
+
 
 def addon_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
-    """A problem for each workload of an enabled add-on that the cluster does not have.
+    """A problem for each workload of an enabled add-on, or of kubeadm, that the cluster does not have.
 
     Pods of a workload that exists are checked as every pod is.
     """
     found = _workloads(state)
+    for kind, name in OF_KUBEADM:
+        if kind in found and ("kube-system", name) not in found[kind]:
+            yield Problem(
+                name,
+                expected=f"the {kind} kube-system/{name}",
+                seen="none",
+                next_command=f"on a control plane: kubeadm init phase addon {name}"
+                " --config /etc/kubernetes/kubeadm/config.yaml",
+            )
     for addon in addons_of(settings):
         try:
             wanted = _wanted(addon, settings)

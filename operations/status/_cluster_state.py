@@ -72,11 +72,16 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         api_services=items("/apis/apiregistration.k8s.io/v1/apiservices"),
         cluster_bindings=items(f"{rbac}/clusterrolebindings"),
         bindings=items(f"{rbac}/rolebindings"),
-        kube_proxy=(kube_proxy[0].get("data") or {}).get("config.conf", "") if kube_proxy else None,
+        kube_proxy=None if kube_proxy is None else _configuration_of_kube_proxy(kube_proxy),
         scraper_failure=scraper_failure,
         dns_failures=_dns_failures(api, pods),
         refusals=refusals,
     )
+
+
+def _configuration_of_kube_proxy(found: list[Json]) -> str:
+    """The content of its ConfigMap; empty without it: kube-proxy runs on, and no node joins."""
+    return str((found[0].get("data") or {}).get("config.conf", "")) if found else ""
 
 
 def _dns_failures(api: Api, pods: list[Json] | None) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from components.settings import Host, Settings
+from components.steps.scripts import SCRIPTS
 from operations.hosts.ssh import run_as_root
 from operations.stack.commands import StackCommands
 from operations.status._etcd_checks import etcd_problems
@@ -15,7 +16,7 @@ from operations.status._port_checks import ports_of
 from problem import Problem
 
 FACTS = Path(__file__).parent / "host_facts.sh"
-ETCD_FACTS = Path(__file__).parent / "etcd_facts.sh"
+ETCD_FACTS = (SCRIPTS / "lib" / "etcd_answers.sh", Path(__file__).parent / "etcd_facts.sh")
 
 Facts = Mapping[str, str]
 
@@ -39,7 +40,7 @@ def facts_of(host: Host, settings: Settings, were_nodes: Mapping[str, str]) -> d
     }
     script = "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()) + FACTS.read_text()
     if host.role == "control-plane":
-        script += ETCD_FACTS.read_text()
+        script += "".join(path.read_text() for path in ETCD_FACTS)
     lines = run_as_root(host, settings.ssh, script).output.splitlines()
     return {name: value.strip() for name, _, value in (line.partition("\t") for line in lines)}
 
@@ -83,6 +84,7 @@ def host_problems(
             yield from _join(host, facts, commands, is_node=is_node)
         if host.name in were_nodes:
             yield from etcd_problems(host, settings, facts, commands, were_nodes=were_nodes)
+    yield from _units(host, facts, commands)
     yield from _system(host, settings, facts, commands)
 
 
@@ -141,6 +143,18 @@ def _kubelet(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Prob
             next_command="kubectl --namespace kube-system delete pod --selector k8s-app=calico-node"
             f" --field-selector spec.nodeName={host.name}: the next one writes it; if none comes: {commands.refresh}",
         )
+
+
+def _units(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
+    for name, state in facts.items():
+        kind, _, unit = name.partition(" ")
+        if kind == "unit" and state != "active":
+            yield Problem(
+                f"{host.name}: {unit}",
+                expected=f"{unit} to run",
+                seen=state,
+                next_command=f"journalctl --unit {unit} on the host says why it ended; {commands.repair(host.name)}",
+            )
 
 
 def _join(host: Host, facts: Facts, commands: StackCommands, *, is_node: bool | None) -> Iterator[Problem]:

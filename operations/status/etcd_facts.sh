@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Follows host_facts.sh on a control plane: what `make status` wants to know of etcd, and of its bundles.
-# Needs: the function fact of host_facts.sh
+# Needs: the function fact of host_facts.sh, and scripts/lib/etcd_answers.sh
 
 first_line_of() { head --lines 1 "$1" 2>/dev/null || true; } # a mark that is gone is a fact of the host
 
@@ -25,37 +25,24 @@ ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1
 etcdctl() {
   local pki=/etc/kubernetes/pki/etcd
   timeout 15 crictl exec "$ETCD" etcdctl --command-timeout 10s --cacert "$pki/ca.crt" --cert "$pki/server.crt" \
-    --key "$pki/server.key" --endpoints https://127.0.0.1:2379 "$@" 2>&1
+    --key "$pki/server.key" --endpoints https://127.0.0.1:2379 "$@"
 }
 
-# secret_writers: NAME=COUNT of each key that Secrets are written with, as lib/encryption.sh of the scripts has them; where the
-# stack encrypts, or did. Their values are in a pipe only.
-secret_writers() {
+# keys_of_secrets: NAME=COUNT of each key that Secrets are written with, where the stack encrypts, or did. Their values are in a
+# pipe only.
+keys_of_secrets() {
+  local writers
   [[ -e /etc/kubernetes/api-server/encryption.yaml || -e $STATE/encryption ]] || return 0
-  etcdctl get /registry/secrets/ --prefix --write-out fields | awk '
-    /^"Value" : / {
-      values++
-      writer = "identity"
-      if (sub(/^"Value" : "k8s:enc:/, "")) writer = sub(/^secretbox:v1:/, "") ? substr($0, 1, index($0, ":") - 1) : "unknown"
-      count[writer]++
-    }
-    /^"Count" : / {is_whole = $3 == values + 0}
-    END {
-      for (writer in count) printf "%s=%s ", writer, count[writer]
-      exit !is_whole
-    }
-  '
+  writers=$(secret_writers) || return 1
+  awk 'NF {print $2 "=" $1}' <<<"$writers"
 }
 
 # age_of FILE: seconds since the file was written.
 age_of() { echo $(($(date +%s) - $(stat --format %Y "$1"))); }
 
-# members: ADDRESS=STATE of each member; the state is voter, learner, or unstarted for one that was never there.
-members() {
-  awk -F ', ' 'NF >= 6 {
-    split($4, peer, /[:\/]+/)
-    printf "%s=%s ", peer[2], ($5 == "" ? "unstarted" : ($6 == "true" ? "learner" : "voter"))
-  }' <<<"$1"
+# states: ADDRESS=STATE of each member; the state is voter, learner, or unstarted for one that was never there.
+states() {
+  awk '$4 ~ /^(true|false)$/ {printf "%s=%s ", $2, ($3 == "-" ? "unstarted" : ($4 == "true" ? "learner" : "voter"))}' <<<"$1"
 }
 
 if [[ -e $STATE/initialized ]]; then
@@ -69,14 +56,14 @@ if [[ -e $STATE/initialized ]]; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
   if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
-  # An empty answer is none, but that to the last question.
-  if MEMBERS=$(etcdctl member list) && [[ $MEMBERS == *", "@(true|false)* ]] &&
-    STATUS=$(etcdctl endpoint status --write-out fields) && [[ $STATUS == *'"Leader" : '* ]] &&
-    ALARMS=$(etcdctl alarm list); then
-    fact etcd_members "$(members "$MEMBERS")"
+  # An answer without its end is none.
+  if MEMBERS=$(etcd_members 2>&1) &&
+    STATUS=$(etcdctl endpoint status --write-out fields 2>&1) && [[ $STATUS == *'"Leader" : '* ]] &&
+    ALARMS=$(etcdctl alarm list --write-out json 2>&1) && [[ $ALARMS == *'"header":{'*@("}}"|"}]}") ]]; then
+    fact etcd_members "$(states "$MEMBERS")"
     fact etcd_status "$(sed --quiet --regexp-extended 's/^"(Leader|DBSize|DBSizeInUse)" : ([0-9]+)$/\1=\2/p' <<<"$STATUS")"
-    fact etcd_alarms "$(grep --only-matching --extended-regexp '\b[A-Z]{5,}\b' <<<"$ALARMS" | sort --unique)"
-    if WRITERS=$(secret_writers); then fact secret_writers "$WRITERS"; fi # without an answer it is no fact
+    fact etcd_alarms "$(grep --only-matching '"alarm":[0-9]*' <<<"$ALARMS" | sed 's/.*:1$/NOSPACE/; s/.*:2$/CORRUPT/')"
+    if WRITERS=$(keys_of_secrets 2>/dev/null); then fact secret_writers "$WRITERS"; fi # without an answer it is no fact
   else
     SAID=${ALARMS-${STATUS-$MEMBERS}} # of the last one that was asked
     fact etcd_failure "${SAID:-an empty answer of etcdctl}"

@@ -6,6 +6,7 @@
 RECENT='15 minutes ago'
 ANSWER_SECONDS=10
 PORT_SECONDS=3
+A_MOMENT_SECONDS=60
 STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C.UTF-8 # English, and a character of several bytes is one
 
@@ -28,6 +29,31 @@ said_by() {
   local word=$1
   shift
   if timeout "$ANSWER_SECONDS" "$@" &>/dev/null; then echo "$word"; else output_of "$@"; fi
+}
+
+# state_of UNIT: `active`, or what systemd says. A unit that ends at once and is started again is active at some moments; its
+# number of restarts alone may be of long ago, and a service may end once, as where the API does not answer it.
+state_of() {
+  local said restarts since uptime
+  said=$(output_of systemctl is-active "$1")
+  if [[ $said == active ]]; then
+    restarts=$(output_of systemctl show --property NRestarts --value "$1")
+    since=$(output_of systemctl show --property ActiveEnterTimestampMonotonic --value "$1")
+    read -r uptime _ </proc/uptime
+    if [[ $restarts =~ ^[0-9]+$ && $since =~ ^[0-9]+$ ]] &&
+      ((restarts > 2 && ${uptime%.*} - since / 1000000 < A_MOMENT_SECONDS)); then
+      said+=", after it ended and was started again, $restarts times"
+    fi
+  fi
+  printf '%s\n' "$said"
+}
+
+# Services of ours that are there, and the timer: nothing else of the stack tells that one of them does not run.
+units() {
+  local path
+  for path in /etc/systemd/system/kubernetes-*.{service,timer}; do
+    if grep --quiet --no-messages --extended-regexp '^(Restart=always|OnCalendar=)' "$path"; then printf '%s ' "${path##*/}"; fi
+  done
 }
 
 # Files that steps, or kubeadm for the kubelet, put in place and that are gone. In the list, containerd's has another name.
@@ -79,9 +105,10 @@ last_line_with() {
 # All at once: a large cluster has hundreds. A line is written as a whole.
 for port in $PORTS; do try_port "$port" & done
 fact containerd_program "$(command -v containerd || true)" # a machine that no update was on has none
-fact containerd "$(output_of systemctl is-active containerd)"
+fact containerd "$(state_of containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
-fact kubelet "$(output_of systemctl is-active kubelet)"
+fact kubelet "$(state_of kubelet)"
+for unit in $(units); do fact "unit $unit" "$(state_of "$unit")"; done
 fact cri "$(said_by serves crictl info)"
 fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages \
   /etc/containerd/config.toml || true)" # no such line, or no file, is well

@@ -26,8 +26,8 @@ snapshot_is_whole() {
     said_by crictl exec "$etcd" etcdutl snapshot status "$1"
   elif ! grep --quiet 'executable file .*not found' "$STAGING/etcdctl"; then
     return 1 # no answer
-  elif ! said_by etcdctl snapshot status --help; then
-    return 1
+  elif ! said_by etcdctl snapshot status --help || [[ ! -s $STAGING/etcdctl ]]; then
+    return 1 # an empty help is none
   elif grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
     said_by etcdctl snapshot status "$1"
   fi

@@ -3,7 +3,8 @@
 # takes two passes: every API server learns to read with all keys, in `init` or `join`, before one writes with another, in
 # `encryption`. Keys are in staged files, in files of mode 0600 and in variables of this shell: never in arguments of a
 # program.
-# Needs: NODE_IP; lib/api_server.sh lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+# Needs: NODE_IP; lib/api_server.sh lib/clients.sh lib/etcd.sh lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh
+#   lib/static_pods.sh
 
 STAGED_KEYS=$STAGING/files/etc/kubernetes/kubeadm/encryption-keys
 NOT_ENCRYPTED=identity
@@ -61,25 +62,6 @@ stage_encryption() {
     printf 'apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n'
     printf '  - resources: [secrets]\n    providers:\n%s' "$first$others"
   } >"$STAGING/files$ENCRYPTION"
-}
-
-# secret_writers: a line `COUNT NAME` for each key that Secrets in etcd are written with. A value is one line of it, escaped: no
-# Secret can look like another. The number of all comes last: an answer that was cut off is none, as in lib/etcd.sh.
-secret_writers() {
-  etcdctl get /registry/secrets/ --prefix --write-out fields | awk '
-    /^"Value" : / {
-      values++
-      writer = "identity"
-      if (sub(/^"Value" : "k8s:enc:/, "")) writer = sub(/^secretbox:v1:/, "") ? substr($0, 1, index($0, ":") - 1) : "unknown"
-      count[writer]++
-    }
-    /^"Count" : / {is_whole = $3 == values + 0}
-    END {
-      for (writer in count) print count[writer], writer
-      if (!is_whole) print "an answer of etcdctl that is cut off" >"/dev/stderr"
-      exit !is_whole
-    }
-  ' | sort --key 2
 }
 
 # refuse_lost_keys: what is in use stays among the wanted keys, with the same key under the same name. Nothing was changed yet.

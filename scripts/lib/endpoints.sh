@@ -15,7 +15,7 @@ is_withdrawn() {
   local lease=/registry/masterleases/$1 found
   etcdctl del "$lease" && remove_endpoint "$1" || return 1
   sleep "$FOLLOW_SECONDS"
-  found=$(etcdctl get "$lease" --keys-only) && [[ -z $found ]]
+  found=$(etcdctl get "$lease" --keys-only --write-out fields) && [[ $found == *'"Count" : 0' ]] # none is no answer
 }
 
 # remove_endpoint ADDRESS: API servers do the same, by the leases, when they look.

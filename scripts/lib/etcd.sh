@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # etcd of this control plane and its other members, by the etcdctl of its own image, which fits.
-# Needs: lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+# Needs: lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+. "$LIBRARY/lib/etcd_answers.sh"
 
 # etcdctl ARGUMENT...: the time limits of etcdctl do not end a crictl that waits for a containerd which has stopped to answer.
 ETCDCTL_SECONDS=60
@@ -10,19 +11,6 @@ etcdctl() {
   [[ -n $container ]] || { echo "no container of etcd runs" >&2 && return 1; }
   timeout --foreground "$ETCDCTL_SECONDS" crictl exec "$container" etcdctl --command-timeout 10s --cacert "$PKI/etcd/ca.crt" \
     --cert "$PKI/etcd/server.crt" --key "$PKI/etcd/server.key" --endpoints https://127.0.0.1:2379 "$@"
-}
-
-# etcd_members: a line for each member: ID, address, client URL or "-" before it started, and whether it is a learner. An answer
-# that is cut off is none: `kubectl exec`, whose client crictl has, loses the end of an output and succeeds
-# (kubernetes/kubernetes 124571).
-etcd_members() {
-  local members
-  members=$(etcdctl member list) || return 1
-  awk -F ', ' '
-    $6 !~ /^(true|false)$/ {is_cut_off = 1}
-    {split($4, peer, /[:\/]+/); print $1, peer[2], ($5 == "" ? "-" : $5), $6}
-    END {if (is_cut_off) print "an answer of etcdctl that is cut off" >"/dev/stderr"; exit is_cut_off}
-  ' <<<"$members"
 }
 
 # ask_members: ANSWER has a line for each member. Without a majority etcd does not answer.

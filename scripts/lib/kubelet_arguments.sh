@@ -17,6 +17,7 @@ overriding_arguments() {
     case $argument in
       --node-ip=*) [[ -z $address || $value == "$address" || $value == "$address",* ]] || echo "$argument" ;;
       --hostname-override=*) [[ $value == "$HOST_NAME" ]] || echo "$argument" ;;
+      --config=*) [[ $value == /var/lib/kubelet/config.yaml ]] || echo "$argument" ;;
       --cgroup-driver=*) [[ $value == systemd ]] || echo "$argument" ;;
     esac
   done

@@ -24,6 +24,22 @@ forget_unedited() {
   ! cmp --silent "$WRITTEN/${1##*/}" "$1" || forget_written "$1"
 }
 
+# judge_edited_flags: after an upgrade, in which kubeadm takes away flags that the new kubelet does not know. The copy beside
+# flags that somebody edited goes on telling the edit, unless they lack a flag of it: a repair may not bring that back.
+judge_edited_flags() {
+  local copy=$WRITTEN/${KUBELET_FLAGS##*/} flags names name
+  [[ -f $copy && -f $KUBELET_FLAGS ]] || return 0
+  flags=$(tr '"=' '  ' <"$KUBELET_FLAGS")
+  names=$(grep --only-matching --extended-regexp -e '--[a-z-]+' "$copy") || names=
+  for name in $names; do
+    [[ " $flags " != *" $name "* ]] || continue
+    forget_written "$KUBELET_FLAGS"
+    changed "$KUBELET_FLAGS, which somebody edited, counts as kubeadm's from now on: it lacks $name"
+    return 0
+  done
+  changed "$KUBELET_FLAGS keeps what somebody edited: make drift STACK=... HOST=$HOST_NAME"
+}
+
 # keep_written: copy the files of which there is no copy.
 keep_written() {
   local path name

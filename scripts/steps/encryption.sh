@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Every Secret in etcd is written with the first key of the stack, or with none. Every API server reads with all keys by now.
-# Needs: NODE_IP WRITER; lib/api_server.sh lib/encryption.sh lib/kubeadm.sh lib/nodes.sh
+# Needs: NODE_IP WRITER; lib/api_server.sh lib/encryption.sh lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"

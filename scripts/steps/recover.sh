@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Makes the member of etcd on this machine a cluster of its own, where the majority of the members is lost for good. The data
 # as they were stay in a directory beside it.
-# Needs: OTHER_ADDRESSES; lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
+# Needs: OTHER_ADDRESSES; lib/etcd.sh lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"

@@ -29,10 +29,11 @@ if [[ -n $name && $name != "$HOST_NAME" ]]; then
   exit 0
 fi
 
-# look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too.
+# look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too. One whose
+# certificate has expired, by its clock or by this one, does not.
 look_for_node() {
-  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name \
-    2>"$STAGING/kubectl" || grep --quiet --extended-regexp 'Unauthorized|x509' "$STAGING/kubectl"; then return; fi
+  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name 2>"$STAGING/kubectl" ||
+    grep 'Unauthorized\|x509' "$STAGING/kubectl" | grep --quiet --invert-match 'has expired'; then return; fi
   cat "$STAGING/kubectl"
   return 1
 }

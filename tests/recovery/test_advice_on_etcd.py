@@ -45,7 +45,7 @@ class Etcd:
     def advice(self) -> list[str]:
         """Commands of the problems that the machine has."""
         fact = r"""fact() { printf '%s=%s\n' "$1" "${2//$'\n'/ }"; }; STATE=/etc/kubernetes"""
-        printed = self.shell(f"{fact}\n{ETCD_FACTS.read_text()}")
+        printed = self.shell("\n".join([fact, *(path.read_text() for path in ETCD_FACTS)]))
         facts = dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
         facts["etcd_members"] = "192.0.2.11=voter"
         settings = parse_settings(with_workers("node2"))

@@ -73,12 +73,16 @@ COMMIT
 """
 """What a run that was cut short left: the way of clients to another control plane, as the stub of iptables has it."""
 
+MEMBERS_AS_JSON = (Path(__file__).parents[1] / "crash_points/programs/members.sh").read_text()
 OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
 ETCD = r"""
+MEMBERS_AS_JSON
 case "$*" in
   "ps --quiet --name ^etcd$") echo etcd1; exit ;;
   "ps --quiet --name ^kube-proxy$") grep --count "delete pod .*kube-proxy" "$ROOT/calls" || true; exit ;;
-  "exec etcd1 etcdctl "*"member list") cat "$ROOT/members" 2>/dev/null || echo "OWN_MEMBER"; exit ;;
+  "exec etcd1 etcdctl "*"member list --write-out json")
+    { cat "$ROOT/members" 2>/dev/null || echo "OWN_MEMBER"; } | members_as_json; exit ;;
+  "exec etcd1 etcdctl "*"get /registry/masterleases/"*) [[ -e $ROOT/mute ]] || echo '"Count" : 0'; exit ;;
   "exec etcd1 etcdctl "*"member remove "*) sed -i "/^${!#},/d" "$ROOT/members"; exit ;;
   "exec etcd1 etcdctl "*"move-leader "*) echo "${!#}" >"$ROOT/leader"; exit ;;
   "exec etcd1 etcdctl "*"endpoint status --write-out fields")
@@ -87,7 +91,7 @@ case "$*" in
     all=$* endpoint=${all##*--endpoints } endpoint=${endpoint%% *} address=${endpoint#*//}
     [[ ! -e $ROOT/sick-${address%:*} ]]; exit ;;
 esac
-""".replace("OWN_MEMBER", OWN_MEMBER)
+""".replace("OWN_MEMBER", OWN_MEMBER).replace("MEMBERS_AS_JSON", MEMBERS_AS_JSON)
 """Beginning of a crictl that finds kube-proxy and etcd: a member is a line of a file, healthy unless a file says so."""
 
 SNAPSHOTS = f"{STATE}/etcd-snapshots"

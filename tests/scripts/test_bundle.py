@@ -346,9 +346,13 @@ def test_a_snapshot_that_nothing_verified_is_no_bundle(saved: Machine, said: str
 def test_a_snapshot_of_an_image_without_programs_that_verify_is_kept(saved: Machine) -> None:
     """etcd before 3.5 is verified by `snapshot save` alone."""
     missing = 'exec: "etcdutl": executable file not found in $PATH: unknown'
-    saved.stub("crictl", f"case \"$*\" in *etcdutl*) echo '{missing}' >&2; exit 1 ;; *--help*) exit ;; esac\n{SAVES}")
+    programs = f"*etcdutl*) echo '{missing}' >&2; exit 1 ;; *--help*) cat $ROOT/help ;;"
+    saved.stub("crictl", f'case "$*" in {programs} esac\n{SAVES}')
+    saved.write("/help", "snapshot - Manages etcd node snapshots\n")
     assert snapshot(saved).status == 0
     assert len(bundles(saved)) == 1
+    saved.write("/help", "")
+    assert snapshot(saved).status == 1, "a help that is cut off says nothing of what is lacking"
 
 
 def test_an_empty_certificate_of_the_recipient_leaves_no_bundle_in_the_clear(saved: Machine) -> None:

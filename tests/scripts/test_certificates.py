@@ -39,7 +39,10 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
     )
     control_plane.stub("kubeadm", 'case "$*" in\n*kubelet*) touch "$ROOT/new-kubelet" ;;\nesac')
     control_plane.stub("systemctl", 'if [[ -e $ROOT/new-kubelet ]]; then touch "$ROOT/up"; fi')
-    control_plane.stub("crictl", ETCD + 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac')
+    expired = '[[ $* != *"get majority"* ]] || exit 1'
+    control_plane.stub(
+        "crictl", f"{expired}\n{ETCD}" + 'case "$*" in *ps*apiserver*) [[ ! -e $ROOT/up ]] || echo another ;; esac'
+    )
     control_plane.calls()
     finished = control_plane.send(control_plane.text("init", VALUES | {"CERTIFICATE_GENERATION": "1"}), "verify")
     assert finished.status == 0, finished.stderr
@@ -48,6 +51,18 @@ def test_expired_certificates_are_renewed_although_the_api_does_not_answer(contr
         "node1: the expired certificate of the kubelet is replaced",
         "node1: certificates are renewed",
     ]
+
+
+def test_one_of_several_control_planes_with_expired_certificates_names_the_page(control_plane: Machine) -> None:
+    """It hears no majority until a second one has new certificates, too, and that one waits for its turn."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    control_plane.replace("parts/control_plane/renewal", "wait_for 180", "wait_for 1")
+    control_plane.path("/up").unlink()
+    control_plane.stub("crictl", "[[ $* != *etcdctl* ]] || exit 1")
+    finished = renew(control_plane)
+    assert finished.status == 1
+    assert "docs/how-to/renew-certificates.md" in finished.stderr
 
 
 RENEWS = (

@@ -78,3 +78,14 @@ def test_no_control_plane_restarts_while_another_one_is_not_well(several: Machin
     calls = several.calls()
     assert not [call for call in calls if call.startswith(CHANGES[what].begins) or "move-leader" in call]
     assert "detour begins" not in calls
+
+
+def test_an_api_server_that_is_silent_has_no_expired_certificates_where_etcd_answers(several: Machine) -> None:
+    """Its member of etcd restarts with it: beside one that is not well the majority would go."""
+    several.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    several.stub("kubectl", "exit 1")
+    several.write("/sick-192.0.2.12", "")
+    finished = CHANGES["certificates"].made(several)
+    assert finished.status == 1
+    assert "expected all other control planes to be well within 1 s" in finished.stderr
+    assert not [call for call in several.calls() if call.startswith("kubeadm certs renew")]

@@ -50,3 +50,33 @@ def test_a_static_pod_whose_manifest_is_gone_is_told(machine: Machine) -> None:
     assert facts(machine)["files_gone"] == ""
     machine.path(f"{manifests}/kube-scheduler.yaml").unlink()
     assert facts(machine)["files_gone"] == f"{machine.path(manifests)}/kube-scheduler.yaml "
+
+
+KEEPALIVED = "kubernetes-vip-keepalived.service"
+STARTED = """awk '{print int($1 - AGE) "000000"}' /proc/uptime"""
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "age", "told"),
+    [
+        ("active", 0, 1, "active"),
+        ("active", 1, 1, "active"),
+        ("active", 7, 3600, "active"),
+        ("active", 7, 1, "active, after it ended and was started again, 7 times"),
+        ("activating", 7, 3600, "activating"),
+        ("failed", 0, 3600, "failed"),
+    ],
+)
+def test_a_service_that_ends_again_and_again_is_told(
+    machine: Machine, state: str, restarts: int, age: int, told: str
+) -> None:
+    """systemd starts it again a second later: at some moments it is active, and the address of the API is nowhere."""
+    machine.write(f"/etc/systemd/system/{KEEPALIVED}", "Restart=always\n")
+    machine.write("/etc/systemd/system/kubernetes-backup.service", "Type=oneshot\n")
+    systemctl = (
+        f'case "$*" in is-active*) echo {state} ;; *NRestarts*) echo {restarts} ;;'
+        f" *Monotonic*) {STARTED.replace('AGE', str(age))} ;; esac"
+    )
+    found = facts(machine, systemctl=systemctl)
+    assert {name: value for name, value in found.items() if name.startswith("unit ")} == {f"unit {KEEPALIVED}": told}
+    assert (found["kubelet"], found["containerd"]) == (told, told)

@@ -267,6 +267,7 @@ def test_a_machine_without_a_release_is_refused_where_a_repository_needs_it(soun
         ('KUBELET_EXTRA_ARGS="--node-ip=192.168.56.109"\n', "--node-ip=192.168.56.109"),
         ("KUBELET_EXTRA_ARGS=--v=4 --node-ip 192.168.56.109 --max-pods=9\n", "--node-ip=192.168.56.109"),
         ("KUBELET_EXTRA_ARGS='--hostname-override=template'\n", "--hostname-override=template"),
+        ("KUBELET_EXTRA_ARGS='--config /etc/kubelet.yaml'\n", "--config=/etc/kubelet.yaml"),
         ("# KUBELET_EXTRA_ARGS=--node-ip=192.168.56.109\nKUBELET_EXTRA_ARGS=\n", None),
         ('KUBELET_EXTRA_ARGS="--node-ip=192.0.2.11 --hostname-override node1 --v 4"\n', None),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash_points.sweep import POINTS
-from tests.scripts.cluster import OWN_MEMBER, STATE, VALUES, WORKER_MEMBERSHIP
+from tests.scripts.cluster import MEMBERS_AS_JSON, OWN_MEMBER, STATE, VALUES, WORKER_MEMBERSHIP
 from tests.scripts.machine import Finished, Machine
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -20,7 +20,9 @@ ETCD_MANIFEST = "  containers:\n  - command:\n    - etcd\n    - --initial-cluste
 OTHERS = "".join(
     f"b{end}, started, node{end}, https://192.0.2.1{end}:2380, https://192.0.2.1{end}:2379, false\n" for end in (2, 3)
 )
-KUBELET = r"""
+KUBELET = (
+    MEMBERS_AS_JSON
+    + r"""
 manifest=$ROOT/etc/kubernetes/manifests/etcd.yaml
 if [[ -e $manifest ]] && grep --quiet force-new-cluster "$manifest" && [[ ! -e $ROOT/refuses ]]; then
   sed --in-place --quiet 1p "$ROOT/members"
@@ -29,12 +31,13 @@ fi
 case "$*" in
   "ps --quiet --name ^etcd$") if [[ -e $manifest ]]; then sha256sum <"$manifest" | cut --characters=-8; fi ;;
   *apiserver*) echo api1 ;;
-  *"member list" | *"get majority --keys-only")
+  *"member list --write-out json" | *"get majority --keys-only")
     [[ -e $manifest ]] && { [[ -e $ROOT/majority ]] || (($(wc -l <"$ROOT/members") == 1)); } || exit 1
-    [[ $* != *"member list" ]] || cat "$ROOT/members" ;;
+    [[ $* != *"member list "* ]] || members_as_json <"$ROOT/members" ;;
   *"endpoint status"*) echo '"Leader" : 161' ;;
 esac
 """
+)
 """A crictl of a machine whose etcd runs with the manifest that lies there, and answers where it has a majority."""
 
 
@@ -225,6 +228,6 @@ def test_members_are_dealt_with_once_etcd_has_its_own_arguments_again(lost: Mach
     finished = NEXT[step](lost)
     assert "node1: a change of static pods, or a recovery, that was cut short is taken back" in finished.stderr
     calls = lost.calls()
-    members = next(number for number, call in enumerate(calls) if call.endswith("member list"))
+    members = next(number for number, call in enumerate(calls) if "member list" in call)
     assert [call for call in calls[:members] if call.startswith("sleep")]
     assert lost.path(MANIFEST).read_text() == ETCD_MANIFEST

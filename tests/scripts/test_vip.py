@@ -79,6 +79,16 @@ def test_keepalived_that_does_not_start_ends_the_step(control_plane: Machine) ->
     assert f"journalctl -u {SERVICE}" in finished.stderr
 
 
+@pytest.mark.parametrize("process", ["date +%s%N", "echo 0"])
+def test_keepalived_that_ends_at_once_ends_the_step(control_plane: Machine, process: str) -> None:
+    """systemd takes it for one that runs, and starts it again and again; nobody has the address."""
+    control_plane.stub("systemctl", f'[[ "$*" != *MainPID* ]] || {process}')
+    finished = control_plane.run_part("vip", {}, files())
+    assert finished.status == 1
+    assert "expected keepalived, which holds the virtual address, to run" in finished.stderr
+    assert "not yet" in control_plane.path(MARK).read_text(), "the next run starts it anew"
+
+
 def test_keepalived_that_the_stack_no_longer_wants_stops(control_plane: Machine) -> None:
     """A host that never had it stops nothing; a reset stops it, too."""
     assert control_plane.run_part("vip").status == 0

@@ -15,11 +15,15 @@ renew_expired_kubelet_certificate() {
   changed "the expired certificate of the kubelet is replaced"
 }
 
+# answers: this API server, or etcd beside it, which has certificates of the same age.
+answers() { api_is_ready || hears_majority; }
+
 # Static pods read their certificates when they start.
 renew_certificates() {
   local before component
-  # Where the API never answers, certificates have expired: the other control planes do not answer either.
-  if comes_true "$ANSWER_SECONDS" api_is_ready; then
+  # Where neither ever answers, certificates have expired: the other control planes do not answer either, and nothing is to be
+  # spared. An API server that is silent for another reason is no such sign: without this member of etcd the majority may go.
+  if comes_true "$ANSWER_SECONDS" answers; then
     wait_for_others "$NODE_IP"
     lead_elsewhere "$NODE_IP"
     divert_clients
@@ -33,7 +37,9 @@ renew_certificates() {
   for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop --timeout "$GRACE_SECONDS" >/dev/null
   done
-  wait_for 180 "the API server to restart with its new certificate" "crictl ps -a; journalctl -u kubelet -n 50" \
+  # Beside members of etcd whose certificates have expired this one hears no majority.
+  wait_for 180 "the API server to restart with its new certificate" \
+    "crictl ps -a; journalctl -u kubelet -n 50; one of several control planes: docs/how-to/renew-certificates.md" \
     is_another kube-apiserver "$before"
   let_clients_in
   changed "certificates are renewed"

@@ -23,12 +23,14 @@ upgrade_control_plane() {
   write_patches
   # A feature gate that the new version does not know ends its kubelet: one that the stack has no more goes first.
   [[ $LEADS != true ]] || upload_kubelet_configuration
-  forget_written "${WRITTEN_MANIFESTS[@]}" "$KUBELET_CONFIG" "$KUBELET_FLAGS"
+  forget_written "${WRITTEN_MANIFESTS[@]}" "$KUBELET_CONFIG"
+  forget_unedited "$KUBELET_FLAGS"
   forget_unedited "$MANIFESTS/etcd.yaml" # kubeadm leaves an etcd alone whose version stays
   run_kubeadm "mend what it names, then pulumi up; etcd as it was: $BUNDLE" \
     upgrade "${how[@]}" --patches "$PATCHES" --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   sync_kubeadm_files
   cmp --silent "$UNSYNCED_BEFORE$MANIFESTS/etcd.yaml" "$MANIFESTS/etcd.yaml" || forget_written "$MANIFESTS/etcd.yaml"
+  judge_edited_flags
   drop "$UNSYNCED_BEFORE"
   changed "the control plane runs Kubernetes $KUBERNETES_VERSION"
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The host is a further control plane: its member of etcd has a vote, its API server is ready and its node is registered; then,
 # last, the mark `initialized` is written. A control plane joins, and never initialises.
-# Needs: API_HOST NODE_IP; lib/api_server.sh lib/containerd.sh lib/control_plane.sh lib/encryption.sh lib/etcd.sh
-#   lib/hosts_file.sh lib/joining.sh lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
+# Needs: API_HOST NODE_IP; lib/api_server.sh lib/containerd.sh lib/control_plane.sh lib/encryption.sh
+#   lib/etcd_answers.sh lib/hosts_file.sh lib/joining.sh lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/static_pods.sh"
 . "$LIBRARY/lib/kube_proxies.sh"
 . "$LIBRARY/lib/patches.sh"

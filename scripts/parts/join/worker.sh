@@ -50,11 +50,12 @@ runs_in_version() {
 }
 upgrade_node() {
   install_held kubeadm
-  # With flags of an older version the kubelet may not start: a repair does not bring them back.
-  forget_written "$KUBELET_CONFIG" "$KUBELET_FLAGS"
+  forget_written "$KUBELET_CONFIG"
+  forget_unedited "$KUBELET_FLAGS"
   run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
   # Before the node has the version: later no run would write a configuration again that a power cut left empty.
   sync_kubeadm_files
+  judge_edited_flags
   install_held kubelet kubectl
   systemctl daemon-reload
   systemctl restart kubelet

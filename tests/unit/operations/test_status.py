@@ -49,7 +49,7 @@ def test_what_nobody_looked_at_is_not_said_to_be_well(
     stack.recorded_inputs = refuse
     monkeypatch.setattr(status, "selected_stack", lambda _: stack)
     if not is_well:
-        look.items("/apis/apps/v1/daemonsets").clear()
+        look.items("/apis/apps/v1/daemonsets").pop(0)
     file = tmp_path / "config"
     file.write_text(json.dumps(look.server.kubeconfig))
     assert __main__.main(["status", "shop", "--kubeconfig", str(file)]) == 1 - is_well
@@ -113,7 +113,7 @@ def test_a_node_of_no_host_is_named(look: Look, name: str, seen: str, next_comma
 
 def test_a_missing_pod_network_is_named(look: Look) -> None:
     """Calico's DaemonSet was deleted."""
-    look.items("/apis/apps/v1/daemonsets").clear()
+    look.items("/apis/apps/v1/daemonsets").pop(0)
     assert "pod network: expected the DaemonSet kube-system/calico-node" in look.printed()
 
 
@@ -134,7 +134,7 @@ def test_a_workload_of_any_add_on_that_is_missing_is_named(look: Look, monkeypat
 def test_a_workload_of_an_add_on_that_the_stack_does_not_want_is_not_missed(look: Look) -> None:
     """The dashboard is off."""
     look.settings = settings(dashboard={"kind": "none"})
-    del look.items("/apis/apps/v1/deployments")[2:]
+    del look.items("/apis/apps/v1/deployments")[3:]
     look.assert_well()
 
 
@@ -326,6 +326,12 @@ def test_a_kube_proxy_without_its_configuration_is_named(look: Look, config_map:
     assert f"key config.conf,\n  saw {seen}\n  Next: kubeadm init phase addon kube-proxy" in printed
 
 
+def test_a_kube_proxy_whose_config_map_is_gone(look: Look) -> None:
+    """It runs on where it runs, and on no node that joins."""
+    look.items("/api/v1/namespaces/kube-system/configmaps").clear()
+    assert "key config.conf,\n  saw none\n  Next: kubeadm init phase addon kube-proxy" in look.printed()
+
+
 @pytest.mark.parametrize("configuration", [{"conntrack": None}, {"conntrack": {"maxPerCore": None}}])
 def test_a_stack_that_says_nothing_of_conntrack_takes_what_is_there(look: Look, configuration: dict[str, Any]) -> None:
     """Also where it says so with an empty value."""
@@ -362,3 +368,14 @@ def test_hosts_are_looked_at_although_the_api_server_is_down(look: Look) -> None
     printed = look.printed()
     assert "saw 500: etcd failed" in printed
     assert "node1: containerd: expected the service containerd to run" in printed
+
+
+@pytest.mark.parametrize(("kind", "name"), [("daemonsets", "kube-proxy"), ("deployments", "coredns")])
+def test_a_workload_of_kubeadm_that_is_gone(look: Look, kind: str, name: str) -> None:
+    """There is no pod of it that would not be well: services, or names, lead nowhere."""
+    items = look.items(f"/apis/apps/v1/{kind}")
+    items.remove(next(each for each in items if each["metadata"]["name"] == name))
+    printed = look.printed()
+    assert f"{name}: expected the {kind[:-1]} kube-system/{name},\n  saw none\n".lower() in printed.lower()
+    assert f"Next: on a control plane: kubeadm init phase addon {name} --config " in printed
+    assert printed.count("Next:") == 1

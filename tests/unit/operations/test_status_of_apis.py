@@ -50,5 +50,5 @@ def test_a_stack_without_metrics_server_does_not_miss_it(look: Look) -> None:
     """Nor its workload."""
     look.settings = settings(metricsServer={"enabled": False})
     look.items(API_SERVICES).pop()
-    look.items("/apis/apps/v1/deployments").pop(1)
+    look.items("/apis/apps/v1/deployments").pop(2)
     look.assert_well()

@@ -108,13 +108,14 @@ def test_a_cluster_of_yesterday_without_a_bundle_is_told(tmp_path: Path) -> None
 PRINTED = """#!/bin/bash
 case "$*" in
   ps*) echo abc ;;
-  *"member list")
-    echo "8e9e05c52164694d, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"
-    echo "91bc3c398fb3c146, unstarted, , https://192.0.2.12:2380, , true" ;;
+  *"member list --write-out json")
+    printf '{"header":{"member_id":1},"members":[{"ID":10276657743932975437,"name":"node1",' &&
+    printf '"peerURLs":["https://192.0.2.11:2380"],"clientURLs":["https://192.0.2.11:2379"]},' &&
+    echo '{"ID":10501334649042878790,"peerURLs":["https://192.0.2.12:2380"],"isLearner":true}]}' ;;
   *"endpoint status"*) printf '"%s" : %s\\n' Leader 10276657743932975437 DBSize 25153536 DBSizeInUse 9 ;;
   *"get /registry/secrets/"*) printf '"%s" : "%s"\\n' Key /registry/secrets/a/b Lease 0 \\
     Value 'k8s:enc:secretbox:v1:k1:\\x00' Key /registry/secrets/a/c Value 'k8s\\x00\\n'; echo '"Count" : 2' ;;
-  *"alarm list") echo "memberID:10276657743932975437 alarm:NOSPACE " ;;
+  *"alarm list --write-out json") echo '{"header":{"revision":1},"alarms":[{"memberID":102,"alarm":1}]}' ;;
 esac
 """
 """A crictl whose etcdctl prints as that of 3.6."""
@@ -127,7 +128,9 @@ def facts_with(directory: Path, crictl: str) -> dict[str, str]:
     stub.chmod(0o755)
     (directory / "initialized").touch()
     fact = """fact() { printf '%s=%s\\n' "$1" "${2//$'\\n'/ }"; }"""
-    script = ETCD_FACTS.read_text().replace("/etc/kubernetes/backup/settings", f"{directory}/settings")
+    script = "".join(path.read_text() for path in ETCD_FACTS).replace(
+        "/etc/kubernetes/backup/settings", f"{directory}/settings"
+    )
     script = script.replace("/etc/kubernetes/manifests", str(directory))
     text = f"export PATH={directory}:$PATH STATE={directory} ANSWER_SECONDS=1\n{fact}\n{script}"
     command = ["bash", "-euo", "pipefail"]
@@ -138,17 +141,33 @@ def facts_with(directory: Path, crictl: str) -> dict[str, str]:
 @pytest.mark.parametrize("silent", ["member list", "endpoint status", "alarm list"])
 def test_an_etcd_that_does_not_answer_has_no_alarm_and_no_size(tmp_path: Path, silent: str) -> None:
     """Each question has an answer, or the failure is named: silence is no absence of alarms."""
-    crictl = PRINTED.replace("  ps*)", f'  *"{silent}"*) echo "no answer to {silent}"; exit 1 ;;\n  ps*)')
+    crictl = PRINTED.replace("  ps*)", f'  *"{silent}"*) echo "no answer to {silent}" >&2; exit 1 ;;\n  ps*)')
     facts = facts_with(tmp_path, crictl)
     assert facts["etcd_failure"] == f"no answer to {silent}"
     assert not {"etcd_members", "etcd_status", "etcd_alarms"} & facts.keys()
 
 
-@pytest.mark.parametrize("silent", ["member list", "endpoint status"])
-def test_an_empty_answer_of_etcd_is_none(tmp_path: Path, silent: str) -> None:
-    """Not a member that is gone, with advice to take its control plane away."""
-    facts = facts_with(tmp_path, PRINTED.replace("  ps*)", f'  *"{silent}"*) ;;\n  ps*)'))
-    assert facts["etcd_failure"] == "an empty answer of etcdctl"
+CUT_OFF = "an answer of etcdctl that is cut off"
+
+
+@pytest.mark.parametrize(
+    ("silent", "answer", "told"),
+    [
+        ("member list", "", "an answer of etcdctl that is cut off"),
+        (
+            "member list",
+            '{"members":[{"ID":1,"peerURLs":["https://192.0.2.11:2380"]}',
+            "an answer of etcdctl that is cut off",
+        ),
+        ("endpoint status", "", "an empty answer of etcdctl"),
+        ("alarm list", "", "an empty answer of etcdctl"),
+        ("alarm list", '{"header":{"revision":1},', '{"header":{"revision":1},'),
+    ],
+)
+def test_an_answer_of_etcd_without_its_end_is_none(tmp_path: Path, silent: str, answer: str, told: str) -> None:
+    """Not a member that is gone, with advice to take its control plane away, and no alarm that nobody names."""
+    facts = facts_with(tmp_path, PRINTED.replace("  ps*)", f"  *\"{silent}\"*) echo '{answer}' ;;\n  ps*)"))
+    assert facts["etcd_failure"] == told
     assert not {"etcd_members", "etcd_status", "etcd_alarms"} & facts.keys()
 
 

@@ -38,6 +38,11 @@ from tests.unit.support.stacks import SHOP, with_workers
         ({"pause_configured": "registry.k8s.io/pause:3.6"}, f"containerd to start pods with {PAUSE}", "make repair"),
         ({"pause_present": "no", "pause_log": "401 Unauthorized"}, "saw 401 Unauthorized", f"crictl pull {PAUSE}"),
         ({"kubelet": "activating"}, "kubelet: expected the service kubelet to run", "journalctl --unit kubelet"),
+        (
+            {"unit kubernetes-api-haproxy.service": "activating", "unit kubernetes-backup.timer": "active"},
+            "expected kubernetes-api-haproxy.service to run,\n  saw activating\n",
+            "journalctl --unit kubernetes-api-haproxy.service",
+        ),
         ({"cni": ""}, "pod network: expected a CNI configuration", "k8s-app=calico-node"),
         ({"stop_timeout": "t 90000000"}, "DefaultTimeoutStopSec of systemd to be 5 s", "make repair"),
     ],

@@ -104,8 +104,11 @@ def healthy() -> Answers:
         "/api/v1/pods": [pod("shop", state={"running": {}})],
         "/api/v1/events": [],
         "/api/v1/namespaces/kube-system/configmaps": [kube_proxy],
-        "/apis/apps/v1/daemonsets": [{"metadata": {"namespace": "kube-system", "name": "calico-node"}}],
+        "/apis/apps/v1/daemonsets": [
+            {"metadata": {"namespace": "kube-system", "name": name}} for name in ("calico-node", "kube-proxy")
+        ],
         "/apis/apps/v1/deployments": [
+            deployment("kube-system", "coredns"),
             deployment("kube-system", "calico-kube-controllers"),
             deployment("kube-system", "metrics-server"),
             deployment(DASHBOARD, DASHBOARD),
