@@ -54,7 +54,8 @@ class Machine:
         for name in ("mounts", "uptime"):
             (root / "proc" / name).symlink_to(f"/proc/{name}")
         # Never those of the host of the tests: a rule would refuse its clients, and a reset delete its tables.
-        self.stub("nft")
+        for name in ("nft", "ipset", "ipvsadm"):
+            self.stub(name)
         self.stub("iptables-save", 'if [[ -e $ROOT/detour ]]; then sed "s/^-I/-A/" "$ROOT/detour"; fi')
         self.stub(
             "iptables-restore",
