@@ -25,6 +25,9 @@ Module = Annotated[
 ]
 """Name that the kernel has: modprobe takes `vfio-pci` for `vfio_pci`."""
 SYSCTLS_OF_THE_GUIDE: Sysctls = {
+    # The shim of each pod takes two of root's: with the 128 of Debian and Ubuntu some thirty pods fill a node, and a
+    # kubelet that restarts there does not start. https://github.com/k0sproject/k0s/issues/8113
+    "fs.inotify.max_user_instances": 8192,
     "net.bridge.bridge-nf-call-ip6tables": 1,
     "net.bridge.bridge-nf-call-iptables": 1,
     "net.ipv4.ip_forward": 1,

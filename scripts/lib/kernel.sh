@@ -54,7 +54,7 @@ stage_last_sysctls() {
 }
 
 # differ_in_sysctls FILE OTHER...: whether one of the others has another value for a setting of the file. In a name the first of
-# `.` and `/` separates, and the other one stands for a dot.
+# `.` and `/` separates, and the other one stands for a dot. The kernel has two names for forwarding.
 differ_in_sysctls() {
   awk '
     /^[[:space:]]*[#;]/ || !/=/ {next}
@@ -67,6 +67,7 @@ differ_in_sysctls() {
         gsub(/[.]/, "/", name)
         gsub(" ", ".", name)
       }
+      if (name == "net/ipv4/conf/all/forwarding") name = "net/ipv4/ip_forward"
       sub(/^[^=]*=[[:space:]]*/, "", value)
       gsub(/[[:space:]]+/, " ", value)
       sub(/ $/, "", value)

@@ -31,9 +31,20 @@ run_kubeadm() {
 }
 
 # undo_kubeadm: what kubeadm made on this machine is gone. It only warns where containerd ends no pods: an API server would
-# serve on, and etcd write on, whose files are deleted.
+# serve on, and etcd write on, whose files are deleted. At a volume whose file server is down it waits without end.
+RESET_SECONDS=600
 undo_kubeadm() {
-  run_kubeadm "kubeadm reset --force" reset --force --cri-socket unix:///run/containerd/containerd.sock
+  local status=0
+  timeout --kill-after 10 "$RESET_SECONDS" kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock \
+    >"$STAGING/kubeadm" 2>&1 || status=$?
+  case $status in
+    0) ;;
+    124 | 137)
+      fail "kubeadm reset to end within $RESET_SECONDS s" "it still running after: $(tail -n 1 "$STAGING/kubeadm")" \
+        "on $HOST_NAME: grep /var/lib/kubelet /proc/mounts; umount --force --lazy what does not answer; then pulumi up"
+      ;;
+    *) fail "kubeadm reset to succeed" "$(failure_lines "$STAGING/kubeadm")" "kubeadm reset --force" ;;
+  esac
   wait_for 30 "every pod on the machine to end" "systemctl restart containerd, or reboot $HOST_NAME; then pulumi up" no_pod_runs
 }
 

@@ -8,16 +8,50 @@ mounts_below() {
   printf '%b' "$mounts"
 }
 
-# unmount_below DIRECTORY: what is mounted there is not what a reset deletes.
-unmount_below() {
-  local directory mounts mount
+# refuse_silent_mounts DIRECTORY: whoever looks at a file system whose server does not answer waits for it without end, kubeadm
+# for one. A program that nothing ends is not waited for here.
+SERVER_SECONDS=10
+UNMOUNT_SECONDS=60
+refuse_silent_mounts() {
+  local directory mounts mount silent=
+  local -A looks=()
   directory=$(realpath --canonicalize-missing "$1")
   mounts=$(mounts_below "$directory")
   while read -r mount; do
     [[ -n $mount ]] || continue
-    umount "$mount" 2>"$STAGING/umount" ||
-      fail "nothing to be mounted below $1 any more, where a reset would delete it" "$(<"$STAGING/umount")" \
+    stat --file-system "$mount" &>/dev/null &
+    looks[$mount]=$!
+  done <<<"$mounts"
+  if comes_true "$SERVER_SECONDS" have_ended "${looks[@]}"; then return; fi
+  for mount in "${!looks[@]}"; do
+    if ! have_ended "${looks[$mount]}"; then silent+=" '$mount'"; fi
+  done
+  kill -KILL "${looks[@]}" 2>/dev/null || true # some have ended
+  fail "an answer within $SERVER_SECONDS s of each file system below $1" "none of$silent: its server may be down" \
+    "start the server; or, which loses what it was not sent yet, on $HOST_NAME: umount --force --lazy$silent; then pulumi up"
+}
+
+# have_ended PROCESS...: all of them.
+have_ended() {
+  local process
+  for process in "$@"; do
+    ! kill -0 "$process" 2>/dev/null || return 1
+  done
+}
+
+# unmount_below DIRECTORY: what is mounted there is not what a reset deletes.
+unmount_below() {
+  local directory mounts mount said
+  directory=$(realpath --canonicalize-missing "$1")
+  mounts=$(mounts_below "$directory")
+  while read -r mount; do
+    [[ -n $mount ]] || continue
+    timeout --kill-after 1 "$UNMOUNT_SECONDS" umount "$mount" 2>"$STAGING/umount" || {
+      said=$(<"$STAGING/umount")
+      fail "nothing to be mounted below $1 any more, where a reset would delete it" \
+        "${said:-umount $mount not to end within $UNMOUNT_SECONDS s}" \
         "on $HOST_NAME: fuser --mount --verbose '$mount'; umount '$mount'; then pulumi up"
+    }
   done <<<"$mounts"
 }
 

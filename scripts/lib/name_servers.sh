@@ -7,3 +7,9 @@ loop_back_name_servers() {
 }
 
 has_name_servers() { [[ -e $1 ]] && awk '$1 == "nameserver" {found = 1} END {exit !found}' "$1"; }
+
+# search_domains FILE: one a line; the last line counts. The domain of the root is none.
+search_domains() {
+  awk '$1 == "search" {domains = $0} END {n = split(domains, all); for (i = 2; i <= n; i++) print all[i]}' "$1" |
+    sed '/^[.]$/d; s/[.]$//'
+}

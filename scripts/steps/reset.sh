@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
-# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kubeadm.sh
-#   lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/ipvs.sh
+#   lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/hosts_file.sh"
+. "$LIBRARY/lib/ipvs.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/mounts.sh"
@@ -51,6 +52,7 @@ if [[ -n $ANSWER ]]; then
     "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
 fi
 
+refuse_silent_mounts /var/lib/kubelet
 rm -f "$ADMIN_CONF" # with it kubeadm asks the API for a member of etcd that is removed already
 if command -v kubeadm >/dev/null; then undo_kubeadm; fi
 systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
@@ -83,6 +85,8 @@ if command -v nft >/dev/null; then
     esac
   done <<<"$tables"
 fi
+destroy_sets
+clear_ipvs
 links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(/@.*/, "", $1); print $1}')
 for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile

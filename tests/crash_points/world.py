@@ -79,6 +79,7 @@ class World:
         for name in SYSCTLS_OF_THE_GUIDE:
             machine.write(f"/proc/sys/{name.replace('.', '/')}", "0\n")
         machine.write("/sys/fs/cgroup/cgroup.controllers", "memory\n")
+        machine.write("/dev/kmsg", "")
         for directory_there in ("/run/systemd/system", "/var/lib", "/etc/apt/sources.list.d"):
             machine.path(directory_there).mkdir(parents=True)
         for path, content in {

@@ -92,6 +92,9 @@ def sound(machine: Machine) -> Machine:
     machine.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
     machine.stub("systemctl", "exit 3")
     machine.write("/etc/resolv.conf", "search example.com\nnameserver 192.0.2.53\n")
+    machine.stub("getent", "exit 2")
+    machine.stub("modprobe")
+    machine.write("/dev/kmsg", "")
     return machine
 
 

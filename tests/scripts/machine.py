@@ -22,7 +22,9 @@ from components.steps.result import result_of
 from components.steps.scripts import SCRIPTS, SUMS
 from components.steps.stdin import prologue, staged
 
-ABSOLUTE = re.compile(r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|usr/local/lib)\b)|(?<=STAGING/files)(?=/etc/)")
+ABSOLUTE = re.compile(
+    r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|opt|usr/local/lib|lib/modules|dev/kmsg)\b)|(?<=STAGING/files)(?=/etc/)"
+)
 """Before a path that a script names. What a variable holds is relocated where the variable is set."""
 
 LIBRARY = "/usr/local/lib/pulumi-kubeadm"
@@ -52,7 +54,8 @@ class Machine:
         for name in ("mounts", "uptime"):
             (root / "proc" / name).symlink_to(f"/proc/{name}")
         # Never those of the host of the tests: a rule would refuse its clients, and a reset delete its tables.
-        self.stub("nft")
+        for name in ("nft", "ipset", "ipvsadm"):
+            self.stub(name)
         self.stub("iptables-save", 'if [[ -e $ROOT/detour ]]; then sed "s/^-I/-A/" "$ROOT/detour"; fi')
         self.stub(
             "iptables-restore",

@@ -130,6 +130,48 @@ def test_a_reset_deletes_no_data_of_a_volume_that_is_still_mounted(owned: Machin
     assert list(owned.path("/var/lib/kubelet").iterdir()) == []
 
 
+def test_a_reset_does_not_wait_for_a_file_server_that_is_down(owned: Machine) -> None:
+    """kubeadm would look at the volume without end, and the step end after 20 minutes with no reason."""
+    owned.stub("kubeadm")
+    volumes = [owned.path(f"/var/lib/kubelet/pods/{number}/volumes/nfs") for number in (1, 2)]
+    owned.write("/proc/mounts", "".join(f"server:/export {volume} nfs4 rw 0 0\n" for volume in volumes))
+    owned.stub("stat", f'[[ "$*" != *{volumes[0]} ]] || exec sleep 60; exec {shutil.which("stat")} "$@"')
+    owned.replace("lib/mounts", "SERVER_SECONDS=10", "SERVER_SECONDS=1")
+    finished = owned.run("reset", RESET)
+    assert finished.status == 1
+    assert f"saw none of '{volumes[0]}': its server may be down" in finished.stderr
+    assert f"umount --force --lazy '{volumes[0]}'; then pulumi up" in finished.stderr
+    assert not [call for call in owned.calls() if call.startswith(("kubeadm", "umount"))]
+    assert owned.path(f"{STATE}/owner").exists(), "another reset goes on"
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "said"),
+    [
+        (
+            "kubeadm",
+            ("lib/kubeadm", "RESET_SECONDS=600", "RESET_SECONDS=1"),
+            "expected kubeadm reset to end within 1 s,",
+        ),
+        ("umount", ("lib/mounts", "UNMOUNT_SECONDS=60", "UNMOUNT_SECONDS=1"), "saw umount "),
+    ],
+)
+def test_a_reset_has_a_time_limit_for_each_program_that_a_file_server_may_hold(
+    owned: Machine, name: str, limit: tuple[str, str, str], said: str
+) -> None:
+    """The server may go down at any moment."""
+    volume = owned.path("/var/lib/kubelet/pods/1/volumes/nfs")
+    volume.mkdir(parents=True)
+    owned.write("/proc/mounts", f"server:/export {volume} nfs4 rw 0 0\n")
+    owned.stub("kubeadm")
+    owned.stub(name, 'echo "[reset] Unmounting mounted directories"; exec sleep 60')
+    owned.replace(*limit)
+    finished = owned.run("reset", RESET)
+    assert finished.status == 1
+    assert said in finished.stderr
+    assert volume.exists()
+
+
 @pytest.mark.parametrize("cgroup", ["kubepods.slice", "systemd/kubepods"])
 def test_a_reset_deletes_nothing_below_pods_that_still_run(owned: Machine, cgroup: str) -> None:
     """kubeadm only warns where containerd does not answer: an API server would serve on, of no cluster any more."""

@@ -484,3 +484,41 @@ def test_a_reset_needs_no_nft(machine: Machine) -> None:
     machine.replace("run", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", str(programs))
     (machine.root / "stubs" / "nft").unlink()
     assert "nftables" not in reset_with(machine, "")
+
+
+HEADING = (
+    "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("link", "services", "clears"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+def test_a_reset_deletes_the_services_of_ipvs_where_kube_proxy_had_them(
+    machine: Machine, link: bool, services: bool, clears: bool
+) -> None:
+    """They would keep node ports; without the link of kube-proxy they are somebody's own."""
+    if link:
+        machine.path("/sys/class/net/kube-ipvs0").mkdir(parents=True)
+    machine.write("/proc/net/ip_vs", f"{HEADING}TCP  C000020B:7539 rr\n" if services else HEADING)
+    reset_with(machine, "")
+    assert ("ipvsadm --clear" in machine.calls()) == clears
+
+
+def test_a_reset_says_that_services_of_ipvs_stay_without_the_program(machine: Machine) -> None:
+    """No package of the stack brings it."""
+    machine.path("/sys/class/net/kube-ipvs0").mkdir(parents=True)
+    machine.write("/proc/net/ip_vs", f"{HEADING}TCP  C000020B:7539 rr\n")
+    (machine.root / "stubs" / "ipvsadm").unlink()
+    machine.replace("lib/ipvs", "command -v ipvsadm", "command -v no-such-program")
+    assert "services of IPVS stay until a reboot: there is no program ipvsadm" in reset_with(machine, "")
+
+
+def test_a_reset_destroys_the_sets_of_kube_proxy_and_calico_and_no_other(machine: Machine) -> None:
+    """One that a rule of others uses stays."""
+    machine.stub(
+        "ipset", 'case $1 in list) printf "%s\\n" KUBE-IP hers cali40s:1 calico-hers cali60x ;; *) exit 1 ;; esac'
+    )
+    reset_with(machine, "")
+    destroyed = [call for call in machine.calls() if call.startswith("ipset destroy")]
+    assert destroyed == [f"ipset destroy {name}" for name in ("KUBE-IP", "cali40s:1", "cali60x")]

@@ -95,6 +95,8 @@ LAST = "/etc/sysctl.d/zz-pulumi-kubeadm.conf"
         (LATER, "; x\nvm.swappiness=0\nnet.ipv4.tcp_rmem=4096\t131072  6291456\n", False),
         (LATER, "net.ipv4.ip_forward=0\n", True),
         (LATER, " -net/ipv4/ip_forward = 0 \n", True),
+        (LATER, "net.ipv4.conf.all.forwarding = 0\n", True),
+        (LATER, "net/ipv4/conf/all/forwarding = 1\n", False),
         ("/run/sysctl.d/99-z.conf", "vm.swappiness = 60\n", True),
         ("/etc/sysctl.d/10-early.conf", "vm.swappiness = 60\n", False),
     ],

@@ -3,7 +3,7 @@
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
 #   ROLE; lib/containerd_package.sh lib/kubeadm.sh lib/left_by_others.sh lib/name_servers.sh lib/release.sh
-#   lib/resolver.sh lib/virtual_address.sh
+#   lib/resolver.sh lib/unfit.sh lib/virtual_address.sh
 
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -11,6 +11,7 @@
 . "$LIBRARY/lib/release.sh"
 . "$LIBRARY/lib/name_servers.sh"
 . "$LIBRARY/lib/resolver.sh"
+. "$LIBRARY/lib/unfit.sh"
 . "$LIBRARY/lib/virtual_address.sh"
 
 findings=()
@@ -215,13 +216,17 @@ check_disks
 check_system
 check_memory_cgroup
 check_kernel
+check_vxlan
+check_kernel_log
 check_programs
+check_programs_run
 check_node_ip
 check_load_balancer
 check_vip
 check_containerd
 check_release
 check_name_servers
+check_search_domains
 check_pod_networks
 check_units
 check_kubelet_arguments

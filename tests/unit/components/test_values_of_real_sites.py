@@ -122,6 +122,7 @@ def test_a_sysctl_of_the_stack_comes_to_those_of_the_guide() -> None:
     stack = with_setting("system", sysctl={"vm.max_map_count": 262144, "user.max_user_namespaces": None})
     stack["hosts"]["node2"]["sysctl"] = {"vm.swappiness": None, "vm.overcommit_memory": 1}
     told = [
+        "fs.inotify.max_user_instances = 8192",
         "net.bridge.bridge-nf-call-ip6tables = 1",
         "net.bridge.bridge-nf-call-iptables = 1",
         "net.ipv4.ip_forward = 1",
@@ -130,7 +131,13 @@ def test_a_sysctl_of_the_stack_comes_to_those_of_the_guide() -> None:
     ]
     path = "/etc/sysctl.d/99-kubernetes.conf"
     assert files_of(stack, "node1")[path].splitlines() == told
-    assert files_of(stack, "node2")[path].splitlines() == [*told[:3], told[4], "vm.overcommit_memory = 1"]
+    assert files_of(stack, "node2")[path].splitlines() == [*told[:4], told[5], "vm.overcommit_memory = 1"]
+
+
+def test_a_node_of_many_pods_runs_into_no_limit_of_inotify() -> None:
+    """Of Debian it is 128 for all programs of root: kubelet, kube-proxy and logs then say `too many open files`."""
+    content = files_of(smallest(), "node1")["/etc/sysctl.d/99-kubernetes.conf"]
+    assert "fs.inotify.max_user_instances = 8192\n" in content
 
 
 def test_numbers_of_a_sysctl_may_have_the_tabs_that_the_kernel_prints() -> None:

@@ -1,0 +1,27 @@
+# shellcheck shell=bash
+# What kube-proxy in mode ipvs, and Calico, leave in the kernel beside rules and links.
+
+# clear_ipvs: beside its link kube-ipvs0 kube-proxy deletes every service that is not its own, so all of them are its own. A
+# node port would stay taken on the addresses of the machine.
+clear_ipvs() {
+  local services
+  [[ -d /sys/class/net/kube-ipvs0 && -e /proc/net/ip_vs ]] || return 0
+  services=$(awk 'NR > 3' /proc/net/ip_vs) # below three lines of a heading
+  [[ -n $services ]] || return 0
+  if ! command -v ipvsadm >/dev/null; then
+    changed "services of IPVS stay until a reboot: there is no program ipvsadm"
+    return 0
+  fi
+  ipvsadm --clear
+}
+
+# destroy_sets: sets of addresses, once no rule uses them. One that a rule of others uses stays.
+destroy_sets() {
+  local sets name
+  command -v ipset >/dev/null && sets=$(ipset list --name 2>/dev/null) || return 0 # the kernel may have none
+  for name in $sets; do
+    case $name in
+      KUBE-* | cali4* | cali6*) ipset destroy "$name" 2>/dev/null || true ;;
+    esac
+  done
+}

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# What the kernel, the disks or the name servers of a machine lack, by which a node would be of no use: findings of
+# parts/prepare/machine.sh.
+# Needs: lib/kernel.sh lib/name_servers.sh lib/resolver.sh
+. "$LIBRARY/lib/kernel.sh"
+
+# The kernel loads it when Calico makes its link. A machine without modules of its own has those of its host.
+check_vxlan() {
+  local bars kernel
+  kernel=$(uname --kernel-release)
+  [[ -d /lib/modules/$kernel && ! -d /sys/module/vxlan ]] && command -v modprobe >/dev/null || return 0
+  bars=$(bars_of vxlan)
+  if [[ -n $bars ]]; then
+    find_wrong "the kernel module vxlan, by which pods reach those of other nodes" "${bars//$'\n'/ and }" \
+      "take it out of the file that has it: grep -rw vxlan /etc/modprobe.d /usr/lib/modprobe.d"
+  elif ! modprobe --dry-run --quiet vxlan; then
+    find_wrong "the kernel module vxlan, by which pods reach those of other nodes" "a kernel without it, $kernel" \
+      "apt-get install linux-image-$(dpkg --print-architecture), on Ubuntu linux-modules-extra-$kernel; then reboot"
+  fi
+}
+
+# The kubelet ends without it, and kubeadm waits for four minutes: kubernetes-sigs/kind 662.
+check_kernel_log() {
+  [[ -e /dev/kmsg ]] || find_wrong "the log of the kernel at /dev/kmsg, which each kubelet reads" \
+    "no such file, as in a container of LXC" "give the container /dev/kmsg of its host, or take a virtual machine"
+}
+
+# mount_options PATH: of the file system that has the path, or will have it.
+mount_options() {
+  awk -v path="$(realpath --canonicalize-missing "$1")/" '
+    { point = $2 == "/" ? "/" : $2 "/" }
+    index(path, point) == 1 && length(point) >= longest { longest = length(point); options = $4 }
+    END { print options }
+  ' /proc/mounts
+}
+
+# Calico says nothing where its programs cannot run, and the node stays NotReady: projectcalico/cni-plugin 891.
+check_programs_run() {
+  local options
+  options=$(mount_options /opt/cni/bin)
+  [[ ,$options, != *,noexec,* ]] || find_wrong "a file system for /opt/cni/bin whose programs run" "the option noexec" \
+    "take noexec out of its line in /etc/fstab; mount -o remount,exec its mount point"
+}
+
+# A pod looks each name of less than five dots up below these domains first. Where one answers for every name, pods find its
+# address for all servers of the Internet: kubernetes/kubernetes 49113.
+check_search_domains() {
+  local file domain seen
+  is_marked "$PREPARED_MARK" && return 0
+  file=$(resolver_configuration)
+  [[ -e $file ]] || return 0 # check_name_servers says it
+  for domain in $(search_domains "$file"); do
+    seen=$(timeout 10 getent ahosts "no-host-of-pulumi-kubeadm.$domain." | awk 'NR == 1 {print $1}') || continue
+    [[ -z $seen ]] || find_wrong "no address of a name that is not there, below the search domain $domain in $file" \
+      "$seen: its name server answers for all names, and pods would ask it for those of the Internet, too" \
+      "take $domain out of the line search; or name another file: resolvConf of cluster.kubeletConfiguration"
+  done
+}
