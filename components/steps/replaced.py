@@ -1,6 +1,7 @@
 """Replacements of steps: refused before anything runs, where a machine or its cluster would be lost.
 
-Nothing in the program replaces a step. `pulumi up --replace`, a tainted state and a transform of another program do.
+Nothing in this program replaces a step. `pulumi up --replace` and a tainted state do, and so does another program that
+puts its cluster below another component without an alias, or a transform.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ LOST_BY_REPLACEMENT = {
     StepName.INIT: "would initialise a cluster where the machine has lost its own",
     StepName.JOIN: "would begin the join again",
 }
-"""What the replacement of a step would do. Its old command goes last, so a hook before the new one ends it in time."""
+"""Harm of a replacement, by step. The old command is deleted last, so a hook before the new one ends it in time."""
 
 
 def refuse_replacement(step: Step, wanted: Wanted, arguments: pulumi.ResourceHookArgs) -> None:
@@ -33,7 +34,7 @@ def refuse_replacement(step: Step, wanted: Wanted, arguments: pulumi.ResourceHoo
     problem = Problem(
         f"{step.subject}: {step.name}",
         expected="an update, which keeps what is there",
-        seen=f"a replacement, by --replace or a taint, which {harm}",
+        seen=f"a replacement, by --replace, a taint, or another name or parent in the program, which {harm}",
         next_command=f"pulumi up --stack {stack} without --replace, after pulumi state untaint --stack {stack}"
         f" '{arguments.urn}' if it is tainted; make repair STACK={stack} HOST={step.subject} runs its steps again",
     )
