@@ -121,6 +121,13 @@ def _problems_of_other_settings(
     """Problems of settings beside the sections: passwords must be secrets, any other name is a misspelt section."""
     known = {each.key: each.words for each in stack_secrets(settings)} if settings else {}
     for name in sorted(set(others) - set(known)):
+        section, dot, _ = name.partition(".")
+        if dot and section in SECTIONS:
+            yield (
+                f"{name}: unknown key; it was set without --path: pulumi config rm {name}, then pulumi config set --path"
+                f" '{name}' with its value"
+            )
+            continue
         # Without settings the names of secrets are not known, and a name in plain text that is like a section is one.
         if settings or (name not in (secrets or ()) and nearest(name, SECTIONS)):
             yield f"{name}: {unknown_key(name, [*SECTIONS, *known])}"

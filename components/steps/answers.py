@@ -13,6 +13,7 @@ import pulumi
 
 from components.settings import Host, Ssh
 from components.steps.explain import connection_problem
+from components.steps.replaced import refuse_replacement
 from components.steps.ssh import login_command, silence_of
 from components.steps.step import Step
 from components.steps.wanted import Wanted
@@ -47,6 +48,7 @@ def demand_answer(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
 
     async def demand(arguments: pulumi.ResourceHookArgs) -> None:
         step = wanted.step_of(arguments.name)
+        refuse_replacement(step, wanted, arguments)
         seen = await answers.silence(step.host)
         if seen:
             raise pulumi.RunError(str(silence_problem(step, wanted.settings.ssh, seen)))

@@ -12,6 +12,7 @@ import pulumi
 
 from components.settings import Ssh
 from components.steps.explain import connection_problem
+from components.steps.replaced import refuse_replacement
 from components.steps.scripts import install_scripts
 from components.steps.ssh import login_command, run_as_root
 from components.steps.step import Step
@@ -32,6 +33,7 @@ def bring_scripts(wanted: Wanted, watch: Watch) -> pulumi.ResourceHook:
 
     async def bring(arguments: pulumi.ResourceHookArgs) -> None:
         step, ssh = wanted.step_of(arguments.name), wanted.settings.ssh
+        refuse_replacement(step, wanted, arguments)
         text = install_scripts(identity=wanted.identity, files=step.shared_files)
         if step.host.role == "control-plane":
             text = f"{SAY_CLOCK}{text}"

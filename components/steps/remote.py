@@ -89,7 +89,6 @@ class StepCommands:
                 parent=parent,
                 depends_on=list(after),
                 deleted_with=deleted_with,
-                delete_before_replace=True,
                 additional_secret_outputs=["stdout"] if step.returns_secret else [],
                 hooks=self._hooks(step),
                 ignore_changes=self._ignored(step, is_secret=secret_files is not None, keeps_input=keeps_input),

@@ -23,7 +23,7 @@ if [[ -z $owner ]]; then
 fi
 [[ $owner == "$CLUSTER_ID" ]] ||
   fail "a machine of cluster $CLUSTER_NAME ($CLUSTER_ID)" "it belongs to cluster $(mark "$CLUSTER_NAME_MARK") ($owner)" \
-    "pulumi state delete '**/$HOST_NAME/prepare' forgets it without a reset"
+    "to forget it without a reset: write the line of $HOST_NAME back, with \`gone: true\`, pulumi up, then delete the line"
 if [[ -n $name && $name != "$HOST_NAME" ]]; then
   changed "the machine is $name of this cluster now: nothing is reset"
   step_is_done
@@ -39,12 +39,25 @@ look_for_node() {
   return 1
 }
 
-# A machine that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot: it
-# asks its own API server, whose member of etcd is out of the cluster.
+# is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd.
+is_out_of_cluster() {
+  hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name || return 0
+  printf '%s' "$ANSWER"
+  [[ -z $ANSWER ]]
+}
+
+# A worker that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot; it is
+# here with its node where the state has forgotten its membership, which takes the node away first.
 ANSWER=
-if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF && $ROLE == worker ]]; then
-  next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
-  wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
+if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
+  if [[ $ROLE == worker ]]; then
+    next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
+    wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
+  elif is_marked "$INITIALIZED_MARK"; then
+    next="write the line of $HOST_NAME back, pulumi up, then delete it; where the cluster is lost, on $HOST_NAME: rm \
+$KUBELET_CONF; then pulumi up"
+    wait_for "$ANSWER_SECONDS" "node $HOST_NAME to be out of the cluster" "$next" is_out_of_cluster
+  fi
 fi
 if [[ -n $ANSWER ]]; then
   fail "node $HOST_NAME to be out of the cluster" \

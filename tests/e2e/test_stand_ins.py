@@ -6,6 +6,8 @@ Machines are stand-ins: what these tests are about is between the program and th
 from __future__ import annotations
 
 import base64
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,27 @@ def test_a_refresh_and_a_rename_change_nothing_and_a_destroy_visits_nobody(tmp_p
     assert {name: project.resources()[name]["outputs"]["output"] for name in IDENTITIES} == minted
     project.run("destroy", "--yes")
     assert machines.logins() == before
+
+
+def test_no_replacement_resets_a_machine_or_takes_a_node_away(tmp_path: Path, machines: StandIns) -> None:
+    """It is refused before anybody logs in, all else stays recorded, and the next command does what it says."""
+    project = Project(tmp_path, machines, HOSTS_ONLY)
+    project.run("up", "--yes", "--skip-preview")
+    before = machines.logins()
+
+    def refused(*arguments: str) -> str:
+        status, printed = project.attempt("up", "--yes", "--skip-preview", *arguments)
+        assert status != 0
+        assert "saw a replacement" in printed
+        assert machines.logins() == before
+        return printed
+
+    refused("--replace", "**/prepare")
+    refused("--target-replace", "**/node2/membership", "--continue-on-error")
+    project.run("state", "taint", "--yes", project.resources()["blue/node1/prepare"]["urn"])
+    (untaint,) = re.findall(r"pulumi (state untaint .*) if it is tainted", refused())
+    project.run(*shlex.split(untaint), "--yes")
+    project.run("up", "--yes", "--skip-preview", "--expect-no-changes")
 
 
 def test_an_update_that_fails_at_its_first_machine_has_kept_the_identity(tmp_path: Path, machines: StandIns) -> None:

@@ -239,7 +239,8 @@ def test_another_cluster_on_the_machine_is_left_alone(joiner: Machine) -> None:
 @pytest.fixture
 def reset(machine: Machine) -> Callable[[], Finished]:
     """A control plane whose member is out of etcd, and a run of its reset."""
-    machine.write(f"{STATE}/owner", "0123")
+    for mark in ("owner", "initialized"):
+        machine.write(f"{STATE}/{mark}", "0123")
     machine.write("/etc/hosts", HOSTS.format("192.0.2.12"))
     machine.write("/var/lib/etcd/member/wal", "old")
     for name in ("admin", "kubelet"):
@@ -253,11 +254,24 @@ def reset(machine: Machine) -> Callable[[], Finished]:
 
 
 def test_a_control_plane_is_reset_without_its_api(machine: Machine, reset: Callable[[], Finished]) -> None:
-    """Its own API server has no etcd any more, and would be waited for; kubeadm would ask it for a member."""
+    """Its own API server has no etcd any more, and is not waited for; kubeadm would ask it for a member."""
     finished = reset()
     assert finished.status == 0, finished.stderr
     assert not machine.path("/asks-the-api").exists()
     assert list(machine.path("/var/lib/etcd").iterdir()) == []
     assert list(machine.path("/etc/kubernetes").iterdir()) == []
     assert machine.path("/etc/hosts").read_text() == "127.0.0.1\tlocalhost\n"
-    assert not [call for call in machine.calls() if call.startswith("kubectl")]
+    assert len([call for call in machine.calls() if call.startswith("kubectl")]) == 1
+
+
+def test_a_control_plane_in_the_cluster_is_not_reset(machine: Machine, reset: Callable[[], Finished]) -> None:
+    """The state may have forgotten the membership that takes it away first, and its member of etcd has a vote."""
+    machine.stub("kubectl", "echo node/node2")
+    machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    finished = reset()
+    assert finished.status == 1
+    assert "expected node node2 to be out of the cluster within 1 s,\n  saw node/node2\n" in finished.stderr
+    assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
+    assert machine.path("/var/lib/etcd/member/wal").exists()
+    machine.stub("kubectl", "exit 1")
+    assert reset().status == 0, "its API server ended since"

@@ -28,10 +28,11 @@ COMMANDS = {
     "cancel": {"--stack"},
     "config rm": set(),
     "config set": {"--secret", "--stack"},
-    "destroy": {"--stack"},
+    "destroy": {"--exclude", "--stack", "--target", "--target-dependents"},
     "login": {"--local"},
     "logs decrypt": set(),
     "preview": {"--color", "--diff", "--non-interactive", "--stack", "--suppress-outputs", "--suppress-progress"},
+    "refresh": set(),
     "stack change-secrets-provider": {"--stack"},
     "stack export": {"--file", "--stack"},
     "stack import": {"--file", "--stack"},
@@ -40,7 +41,8 @@ COMMANDS = {
     "stack rename": set(),
     "stack rm": {"--force", "--preserve-config"},
     "state delete": {"--all", "--force", "--stack", "--yes"},
-    "up": {"--parallel", "--refresh", "--replace", "--stack"},
+    "state taint": set(),
+    "up": {"--exclude", "--parallel", "--refresh", "--replace", "--stack", "--target"},
     "whoami": {"--verbose"},
 }
 """Commands of Pulumi on pages, with their options there."""

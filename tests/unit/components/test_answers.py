@@ -156,7 +156,7 @@ def demanded(settings: Settings, monkeypatch: pytest.MonkeyPatch, *names: str) -
     )
 
     async def all_of_them() -> list[Any]:
-        calls = [hooks[0](SimpleNamespace(name=f"cluster/{name}")) for name in names]
+        calls = [hooks[0](SimpleNamespace(name=f"cluster/{name}", old_inputs=None)) for name in names]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     errors = [each for each in finished(all_of_them()) if each]

@@ -67,7 +67,7 @@ def bring(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[tuple[str, st
         Wanted("cluster", settings, LastUpdate(), "0123456789abcdef", SealingKey("certificate", ""), steps),
         Watch(settings.ssh),
     )
-    finished(hooks[0](SimpleNamespace(name="cluster/node1/prepare")))
+    finished(hooks[0](SimpleNamespace(name="cluster/node1/prepare", old_inputs=None)))
     assert [step.name for step in watched] == [StepName.PREPARE]
     return runs
 

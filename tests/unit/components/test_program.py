@@ -133,11 +133,11 @@ def test_only_init_and_join_verify_on_a_change(run: Recording) -> None:
 
 
 def test_every_command_has_the_options_that_keep_secrets_and_machines_safe(run: Recording) -> None:
-    """Standard output is not logged and not handed on; a replacement never runs beside what it replaces."""
+    """Standard output is not logged and not handed on; a replacement is refused before the old command is deleted."""
     for name, each in run.commands.items():
         assert each.inputs["logging"] == "stderr", name
         assert each.inputs["addPreviousOutputInEnv"] is False, name
-        assert each.request.deleteBeforeReplace, name
+        assert not each.request.deleteBeforeReplace, name
         assert list(each.request.hooks.on_error) == ["cluster/connection"]
 
 
