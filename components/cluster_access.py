@@ -62,9 +62,7 @@ class ClusterAccess(pulumi.ComponentResource):
     provider: kubernetes.Provider
     resource_name: Callable[..., str]
 
-    def __init__(
-        self, control_plane: ControlPlane, commands: StepCommands, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, control_plane: ControlPlane, commands: StepCommands, opts: pulumi.ResourceOptions) -> None:
         wanted = commands.wanted
         self._recorded = wanted.last.objects
         super().__init__("kubeadm:index:ClusterAccess", wanted.resource_name(KUBECONFIG_OWNER), None, opts)

@@ -40,7 +40,7 @@ class ControlPlane(pulumi.ComponentResource):
         *,
         authority: pulumi.Input[str] | None,
         after: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         """Initialise or join a prepared host.
 

@@ -36,7 +36,7 @@ class Worker(pulumi.ComponentResource):
         *,
         authority: pulumi.Output[str],
         after: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         """Join a prepared host.
 

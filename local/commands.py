@@ -43,32 +43,28 @@ def run(
     with path.open("a") as error_output:
         error_output.write(f"$ {command}\n")
         error_output.flush()
+        start = partial(
+            subprocess.run,
+            [str(argument) for argument in arguments],
+            cwd=cwd,
+            env=environment,
+            input=standard_input,
+            stdin=subprocess.DEVNULL if standard_input is None else None,
+            stdout=subprocess.PIPE,
+            stderr=error_output,
+            text=True,
+            check=False,
+            start_new_session=to_its_end,
+        )
         try:
-            start = partial(
-                subprocess.run,
-                [str(argument) for argument in arguments],
-                cwd=cwd,
-                env=environment,
-                input=standard_input,
-                stdin=subprocess.DEVNULL if standard_input is None else None,
-                stdout=subprocess.PIPE,
-                stderr=error_output,
-                text=True,
-                check=False,
-                start_new_session=to_its_end,
-            )
             finished = _waited_for(start) if to_its_end else start()
         except FileNotFoundError as error:
             raise _missing(arguments[0], step, error) from error
-    if finished.returncode != 0:
-        tail = "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-        raise StepError(
-            step,
-            expected=f"`{command[:200]}` to succeed",
-            seen=f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip(),
-            next_command=f"less {path}",
-        )
-    return finished.stdout
+    if finished.returncode == 0:
+        return finished.stdout
+    tail = "\n".join(path.read_text(errors="replace").splitlines()[-TAIL_LINES:])
+    seen = f"exit status {finished.returncode}:\n{tail}\n{finished.stdout[-2000:]}".strip()
+    raise StepError(step, expected=f"`{command[:200]}` to succeed", seen=seen, next_command=f"less {path}")
 
 
 def _missing(program: str | Path, step: str, error: FileNotFoundError) -> StepError:

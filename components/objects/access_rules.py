@@ -76,7 +76,7 @@ class AccessRules(pulumi.ComponentResource):
         settings: Settings,
         *,
         after: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         """Apply the access rules.
 

@@ -22,7 +22,7 @@ class NodeLabels(pulumi.ComponentResource):
         cluster: ClusterAccess,
         settings: Settings,
         nodes: Mapping[str, pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("kubeadm:index:NodeLabels", cluster.resource_name("labels"), None, opts)
         for host in settings.hosts.values():

@@ -31,7 +31,7 @@ class Namespaces(pulumi.ComponentResource):
         settings: Settings,
         *,
         after: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         """Create the namespaces.
 

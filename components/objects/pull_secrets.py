@@ -25,7 +25,7 @@ class RegistrySecrets(pulumi.ComponentResource):
         *,
         passwords: pulumi.Output[dict[str, str]],
         after: Sequence[pulumi.Resource],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
         """Apply the secrets.
 
