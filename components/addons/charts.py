@@ -12,9 +12,10 @@ from urllib.parse import urljoin
 import pulumi
 import yaml
 
-from components.addons import helm
+from components.addons import helm, oci
 from components.addons.documents import documents_of
-from components.addons.fetching import answer_of, check_sum, fetched
+from components.addons.fetching import Source, answer_of, check_sum, fetched
+from components.addons.logins import source_of
 from components.addons.manifests import (
     Manifest,
     checked_objects,
@@ -74,7 +75,7 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
         "values": addon.chart.values,
     }
     try:
-        documents = helm.rendered(_archive(addon, addon.chart), json.dumps(options, sort_keys=True))
+        documents = helm.rendered(_archive(addon, addon.chart, settings), json.dumps(options, sort_keys=True))
     except helm.HelmError as error:
         _refuse(
             source,
@@ -117,22 +118,34 @@ def _without_namespace(objects: list[Manifest]) -> None:
             each["metadata"].pop("namespace", None)
 
 
-def _archive(addon: StackAddon, chart: Chart) -> bytes:
+def _archive(addon: StackAddon, chart: Chart, settings: Settings) -> bytes:
     if isinstance(chart.archive, Path):
         content = chart.archive.read_bytes()
         if addon.sha256:
             check_sum(content, addon.sha256, str(chart.archive))
         return content
     assert addon.sha256 is not None, "the settings hold it"
-    return fetched(addon.sha256, lambda: str(chart.archive or _address(chart)), ".tgz")
+    sha256 = addon.sha256
+    return fetched(sha256, lambda: _source(chart, sha256, settings), ".tgz")
 
 
-def _address(chart: Chart) -> str:
-    """The address of the archive of a chart, by the index of its repository."""
+def _source(chart: Chart, sha256: str, settings: Settings) -> Source:
+    """The archive of a chart, as it is asked for."""
     repository = f"{str(chart.repository).rstrip('/')}/"
+    if chart.archive:
+        address = str(chart.archive)
+    elif repository.startswith(oci.SCHEME):
+        address = f"{repository}{chart.name}:{chart.version}"
+    else:
+        address = _address(chart, repository, settings)
+    return oci.layer(address, sha256, settings) if address.startswith(oci.SCHEME) else source_of(address, settings)
+
+
+def _address(chart: Chart, repository: str, settings: Settings) -> str:
+    """The address of the archive of a chart, by the index of its repository."""
     index = f"{repository}index.yaml"
     try:
-        charts = documents_of(answer_of(index))[0]["entries"]
+        charts = documents_of(answer_of(source_of(index, settings)))[0]["entries"]
         entries = [each for each in charts.get(chart.name) or () if isinstance(each, dict) and "version" in each]
     except (yaml.YAMLError, AttributeError, IndexError, KeyError, TypeError):
         _refuse(index, "the index of a repository of charts", "something else", "correct `repository`")
@@ -149,7 +162,7 @@ def _address(chart: Chart) -> str:
         wanted = f"the address of version {chart.version} of the chart {chart.name} as first of its `urls`"
         _refuse(index, wanted, repr(found), "mend the index, or set `archive` to the file or its URL")
     address = urljoin(repository, found[0])
-    if not re.match(r"https?://|file:///", address):
+    if not re.match(r"https?://|file:///|oci://.+/.+:", address):
         _refuse(index, "an archive at http:// or https://", address, "`helm pull` it, and set `archive` to the file")
     return address
 

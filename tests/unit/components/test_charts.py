@@ -229,7 +229,7 @@ def test_a_chart_of_a_repository_is_fetched_once(directory: Path) -> None:
     [
         ({"version": "9.9.9"}, "expected version 9.9.9 of the chart shop,\n  saw versions 1.2.4, 1.2.3"),
         ({"name": "sop"}, "saw charts shop"),
-        ({"url": "oci://example.com/shop:1.2.3"}, "saw oci://example.com/shop:1.2.3\n  Next: `helm pull` it"),
+        ({"url": "s3://example/shop.tgz"}, "saw s3://example/shop.tgz\n  Next: `helm pull` it"),
         ({"url": "nowhere.tgz"}, "nowhere.tgz to be readable"),
     ],
 )
@@ -286,9 +286,9 @@ REPOSITORY = {"repository": "https://example.com/charts", "name": "shop", "versi
         ({"chart": {}}, "addons.db.chart: set either archive, or all of repository, name and version"),
         ({"chart": {**REPOSITORY, "archive": "https://example.com/db.tgz"}}, "set either archive"),
         ({"chart": {"repository": "https://example.com"}}, "all of repository, name and version"),
-        ({"chart": {**REPOSITORY, "repository": "oci://example.com/charts"}}, "`helm pull` it, and set `archive`"),
+        ({"chart": {**REPOSITORY, "repository": "oci://example.com/Charts"}}, "begins with `https://`, `http://`"),
         ({"chart": {"archive": "none.tgz"}}, "there is no such file"),
-        ({"chart": {"archive": "oci://example.com/charts/db"}}, "`helm pull` it, and set `archive`"),
+        ({"chart": {"archive": "oci://example.com/charts/db"}}, "as repository, and name and version"),
     ],
 )
 def test_a_chart_is_named_in_one_way(addon: dict[str, Any], reason: str) -> None:
