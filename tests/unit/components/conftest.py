@@ -34,6 +34,7 @@ def hub(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """A registry that anybody may read, and nothing in the cache."""
     monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(helm, "rendered", stand_in)
+    monkeypatch.setattr(helm, "rendered_once", stand_in)
     logins.use_passwords(lambda _: None)
     with serving_files(directory) as server:
         yield Hub(server, directory)
