@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components.addons import addons_of, apply_addons
+from components.addons.logins import use_passwords
 from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.control_planes import make_control_planes
@@ -63,7 +64,8 @@ class Cluster(pulumi.ComponentResource):
         Args:
             name: prefix of the name of each resource of the cluster; unique in the program, and never changed.
             settings: valid settings, from `parse_settings`.
-            registry_passwords: passwords of the image registries with a username; secrets.
+            registry_passwords: passwords of the image registries with a username; secrets. Charts are fetched from the
+                host of a registry while nothing is registered yet, so this wants its password as a text.
             repository_passwords: passwords of the package repositories with a username, by server; secrets.
             encryption_keys: keys of `cluster.encryption` by name, 32 bytes in base64; secrets.
             opts: options of the component.
@@ -85,6 +87,8 @@ class Cluster(pulumi.ComponentResource):
             repository_passwords=repository_passwords,
             encryption_keys=encryption_keys,
         )
+        texts = {name: given for name, given in (registry_passwords or {}).items() if isinstance(given, str)}
+        use_passwords(texts.get)
         refuse_wrong_addons(settings)
         wanted = wanted_of(name, settings, load_last_update(name))
         refuse_impossible_changes(wanted)

@@ -84,7 +84,7 @@ def _configuration_digest(objects: list[Manifest], settings: Settings) -> str:
 
 def _fetched(settings: Settings) -> list[Manifest]:
     """The objects of Calico's manifest for VXLAN; a manifest of the operator, or of another pod network, is refused."""
-    objects = fetched_objects(*calico_source(settings))
+    objects = fetched_objects(*calico_source(settings), settings)
     nodes = [each for each in objects if object_name(each) == NODE]
     variables = [each for node in nodes for each in containers(node) if each.get("name") == "calico-node"]
     modes = [each.get("value") for found in variables for each in found.get("env") or () if each["name"] == IPIP]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
-import re
-from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import urljoin
-
-import pulumi
-import yaml
 
 from components.addons import helm
-from components.addons.documents import documents_of
-from components.addons.fetching import answer_of, check_sum, fetched
+from components.addons.archives import archive_of
+from components.addons.definitions import known_versions, options_of
+from components.addons.dependencies import missing_dependencies
+from components.addons.fetching import refuse
 from components.addons.manifests import (
+    DEFINITION,
     Manifest,
     checked_objects,
     defined_kinds,
@@ -25,9 +20,8 @@ from components.addons.manifests import (
     object_name,
 )
 from components.addons.numbers import altered_numbers
-from components.settings import Settings, StackAddon
-from components.settings.addons import Chart
-from problem import Problem
+from components.addons.scopes import in_namespace
+from components.settings import Settings
 
 HOOK = "helm.sh/hook"
 AT_AN_UPDATE = {f"{time}-{what}" for time in ("pre", "post") for what in ("install", "upgrade")}
@@ -44,7 +38,7 @@ def chart_objects(name: str, settings: Settings) -> list[Manifest]:
     source, objects = _rendered(name, settings)
     hooks = [each for each in objects if _events(each) & AT_AN_UPDATE]
     if hooks:
-        _refuse(
+        refuse(
             source,
             "objects that can be applied as those of a manifest",
             f"hooks, which Helm runs before or after an update: {', '.join(map(_hook, hooks))}",
@@ -67,26 +61,30 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
     addon = settings.addons[name]
     assert addon.chart, "callers ask for charts only"
     source = f"chart {addon.chart.archive or f'{addon.chart.name} {addon.chart.version}'}"
-    options = {
-        "release_name": name,
-        "namespace": addon.namespace_of(name),
-        "kube_version": settings.cluster.kubernetes_version,
-        "values": addon.chart.values,
-    }
+    archive = archive_of(addon, settings)
+    missing = missing_dependencies(archive)
+    if missing:
+        refuse(
+            source,
+            "an archive with the charts that it depends on",
+            f"none of {', '.join(missing)} in its folder charts",
+            "`helm dependency build` and `helm package` make one; set `archive` to it",
+        )
     try:
-        documents = helm.rendered(_archive(addon, addon.chart), json.dumps(options, sort_keys=True))
+        documents = copy.deepcopy(helm.rendered(archive, options_of(name, settings, known_versions(settings))))
     except helm.HelmError as error:
-        _refuse(
+        refuse(
             source,
             "Helm to make objects of it, and of the values of the stack",
             str(error),
             f"correct addons.{name}.chart in the stack file",
         )
-    objects = checked_objects(copy.deepcopy(documents), source)
-    _refuse_astray(source, documents)
+    objects = _without_doubles(checked_objects(documents, source))
+    # The provider gives the namespace to a list, and Helm to the objects in it.
+    in_namespace([each for found in documents if is_list(found) for each in items_of(found)], addon.namespace_of(name))
     altered = list(altered_numbers(addon.chart.values, objects))
     if altered:
-        _refuse(
+        refuse(
             source,
             "each number of `values` as it is in the stack file",
             ", ".join(altered),
@@ -96,17 +94,9 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
     return source, objects
 
 
-def _refuse_astray(source: str, documents: list[Any]) -> None:
-    """Refuse objects of lists that name no namespace: the provider gives one to the list, and Helm to each of these."""
-    listed = (each for found in documents if is_list(found) for each in items_of(found))
-    for each in listed:
-        if not (each.get("metadata") or {}).get("namespace"):
-            _refuse(
-                source,
-                "each object to name its namespace, or not to be in a List",
-                f"{each.get('kind')} in a List, which names none: an object of a namespace would come into `default`",
-                "`helm template` it, and take it as a manifest, with a namespace for each object that needs one",
-            )
+def _without_doubles(objects: list[Manifest]) -> list[Manifest]:
+    """The objects without definitions that are there twice, as those of a chart on which another depends twice."""
+    return [each for at, each in enumerate(objects) if each["kind"] != DEFINITION or each not in objects[:at]]
 
 
 def _without_namespace(objects: list[Manifest]) -> None:
@@ -117,43 +107,6 @@ def _without_namespace(objects: list[Manifest]) -> None:
             each["metadata"].pop("namespace", None)
 
 
-def _archive(addon: StackAddon, chart: Chart) -> bytes:
-    if isinstance(chart.archive, Path):
-        content = chart.archive.read_bytes()
-        if addon.sha256:
-            check_sum(content, addon.sha256, str(chart.archive))
-        return content
-    assert addon.sha256 is not None, "the settings hold it"
-    return fetched(addon.sha256, lambda: str(chart.archive or _address(chart)), ".tgz")
-
-
-def _address(chart: Chart) -> str:
-    """The address of the archive of a chart, by the index of its repository."""
-    repository = f"{str(chart.repository).rstrip('/')}/"
-    index = f"{repository}index.yaml"
-    try:
-        charts = documents_of(answer_of(index))[0]["entries"]
-        entries = [each for each in charts.get(chart.name) or () if isinstance(each, dict) and "version" in each]
-    except (yaml.YAMLError, AttributeError, IndexError, KeyError, TypeError):
-        _refuse(index, "the index of a repository of charts", "something else", "correct `repository`")
-    versions = {str(each["version"]): each for each in entries}
-    if chart.version not in versions:
-        seen = (
-            f"versions {', '.join(list(versions)[:5])}"
-            if versions
-            else f"charts {', '.join(map(str, list(charts)[:10]))}"
-        )
-        _refuse(index, f"version {chart.version} of the chart {chart.name}", seen, "correct `name` or `version`")
-    found = versions[chart.version].get("urls")
-    if not (isinstance(found, list) and found and isinstance(found[0], str)):
-        wanted = f"the address of version {chart.version} of the chart {chart.name} as first of its `urls`"
-        _refuse(index, wanted, repr(found), "mend the index, or set `archive` to the file or its URL")
-    address = urljoin(repository, found[0])
-    if not re.match(r"https?://|file:///", address):
-        _refuse(index, "an archive at http:// or https://", address, "`helm pull` it, and set `archive` to the file")
-    return address
-
-
 def _events(manifest: Manifest) -> set[str]:
     named = str((manifest["metadata"].get("annotations") or {}).get(HOOK, ""))
     return {each.strip() for each in named.split(",")} - {""}
@@ -161,7 +114,3 @@ def _events(manifest: Manifest) -> set[str]:
 
 def _hook(manifest: Manifest) -> str:
     return f"{object_name(manifest)} ({', '.join(sorted(_events(manifest)))})"
-
-
-def _refuse(where: str, expected: str, seen: str, next_command: str) -> NoReturn:
-    raise pulumi.RunError(str(Problem(where, expected=expected, seen=seen, next_command=next_command)))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import ssl
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
+from typing import NamedTuple, NoReturn
+from urllib.error import HTTPError
 
 import pulumi
 
@@ -22,12 +25,28 @@ LARGEST_BYTES = 64 * 1024**2
 """Several times the largest manifests and charts: a URL of something else, such as an image of a disk, ends early."""
 
 
-def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
+class Source(NamedTuple):
+    """A file of others, as it is asked for.
+
+    Attributes:
+        url: its URL.
+        accept: the types of content that are of use.
+        authorization: header of a login, for the server of the URL alone, and only over TLS.
+        ca_file: certificate of an authority that is trusted beside those of this computer.
+    """
+
+    url: str
+    accept: str = "*/*"
+    authorization: str = ""
+    ca_file: Path | None = None
+
+
+def fetched(sha256: str, source: Callable[[], Source], suffix: str) -> bytes:
     """A file of others, which is fetched once, kept by its checksum, and verified at every read.
 
     Args:
         sha256: its SHA-256, in hexadecimal digits.
-        address: finds its URL where it has to be fetched.
+        source: finds it where it has to be fetched.
         suffix: end of its name in the cache.
 
     Raises:
@@ -38,9 +57,9 @@ def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
     with contextlib.suppress(OSError):  # there is none yet, or its directory is another user's
         content = cached.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        url = address()
-        content = answer_of(url)
-        check_sum(content, sha256, url)
+        found = source()
+        content = answer_of(found)
+        check_sum(content, sha256, found.url)
         with contextlib.suppress(OSError):  # a home that is read-only: the next preview fetches it again
             cached.parent.mkdir(parents=True, exist_ok=True)
             unfinished = cached.with_suffix(f".{os.getpid()}")
@@ -49,22 +68,42 @@ def fetched(sha256: str, address: Callable[[], str], suffix: str) -> bytes:
     return content
 
 
-def answer_of(url: str) -> bytes:
+def answer_of(source: Source) -> bytes:
     """The content of a file of others.
 
     Raises:
-        pulumi.RunError: it cannot be read.
+        pulumi.RunError: it cannot be read; its cause is the error of urllib.
     """
     try:
         # The settings allow https, http and file, nothing else.
-        request = urllib.request.Request(url, headers={"User-Agent": USER_AGENT})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        request = urllib.request.Request(source.url, headers={"User-Agent": USER_AGENT, "Accept": source.accept})  # noqa: S310
+        if source.authorization:
+            assert source.url.startswith("https://"), "whoever makes a login looks"
+            request.add_unredirected_header("Authorization", source.authorization)
+        trusted = ssl.create_default_context() if source.ca_file else None
+        if trusted:
+            trusted.load_verify_locations(source.ca_file)
+        with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_SECONDS, context=trusted) as answer:  # noqa: S310
             content = bytes(answer.read(LARGEST_BYTES + 1))
+            missing = getattr(answer, "length", None)  # a read with a limit takes the end of the connection for its own
+        if missing and len(content) <= LARGEST_BYTES:
+            raise IncompleteRead(content, missing)
     except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
-        raise _unreadable(url, str(error) or type(error).__name__) from error
+        if isinstance(error, HTTPError):
+            error.close()
+        raise _unreadable(source.url, str(error) or type(error).__name__) from error
     if len(content) > LARGEST_BYTES:
-        raise _unreadable(url, f"more than {LARGEST_BYTES // 1024**2} MiB")
+        raise _unreadable(source.url, f"more than {LARGEST_BYTES // 1024**2} MiB")
     return content
+
+
+def refuse(where: str, expected: str, seen: str, next_command: str) -> NoReturn:
+    """Refuse a file of others.
+
+    Raises:
+        pulumi.RunError: in any case.
+    """
+    raise pulumi.RunError(str(Problem(where, expected=expected, seen=seen, next_command=next_command)))
 
 
 def _unreadable(url: str, seen: str) -> pulumi.RunError:
@@ -89,7 +128,11 @@ def check_sum(content: bytes, sha256: str, source: str) -> None:
     Raises:
         pulumi.RunError: they differ.
     """
-    seen = hashlib.sha256(content).hexdigest()
+    check_digest(hashlib.sha256(content).hexdigest(), sha256, source)
+
+
+def check_digest(seen: str, sha256: str, source: str) -> None:
+    """Compare the checksum of a file with that in the stack file, as `check_sum`."""
     if seen != sha256:
         problem = Problem(
             source,

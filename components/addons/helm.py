@@ -50,15 +50,9 @@ def rendered(archive: bytes, options: str) -> list[Any]:
     Raises:
         HelmError: there is no provider; Helm refuses chart or values; the documents differ from run to run.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        chart = Path(scratch, "chart.tgz")
-        chart.write_bytes(archive)
-        wanted = {**json.loads(options), "path": str(chart)}
-        with _provider(Path(scratch), ZONES[0]) as provider:
-            first = _documents(provider, wanted)
-        time.sleep(1)  # what a chart makes of the time may count seconds
-        with _provider(Path(scratch), ZONES[1]) as provider:
-            second = _documents(provider, wanted)
+    first = rendered_once(archive, options)
+    time.sleep(1)  # what a chart makes of the time may count seconds
+    second = _rendered_in(ZONES[1], archive, options)
     differing = [each for each in first if each not in second]
     if differing:
         raise HelmError(
@@ -66,6 +60,24 @@ def rendered(archive: bytes, options: str) -> list[Any]:
             " the chart makes up: each update would change it"
         )
     return first
+
+
+@cache
+def rendered_once(archive: bytes, options: str) -> list[Any]:
+    """The documents as `rendered` has them; others may be among them in the next run.
+
+    Raises:
+        HelmError: there is no provider; Helm refuses chart or values.
+    """
+    return _rendered_in(ZONES[0], archive, options)
+
+
+def _rendered_in(zone: str, archive: bytes, options: str) -> list[Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        chart = Path(scratch, "chart.tgz")
+        chart.write_bytes(archive)
+        with _provider(Path(scratch), zone) as provider:
+            return _documents(provider, {**json.loads(options), "path": str(chart)})
 
 
 def _documents(provider: Any, options: Mapping[str, Any]) -> list[Any]:

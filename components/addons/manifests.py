@@ -13,6 +13,7 @@ import yaml
 
 from components.addons.documents import documents_of
 from components.addons.fetching import fetched
+from components.addons.logins import source_of
 from components.settings import Settings
 from problem import Problem
 
@@ -28,13 +29,13 @@ def own_objects(name: str) -> list[Manifest]:
     return objects_of((MANIFESTS / name).read_bytes(), name)
 
 
-def fetched_objects(url: str, sha256: str) -> list[Manifest]:
+def fetched_objects(url: str, sha256: str, settings: Settings) -> list[Manifest]:
     """Objects of an upstream manifest.
 
     Raises:
         pulumi.RunError: the manifest cannot be fetched, has another checksum, or is no manifest.
     """
-    return objects_of(fetched(sha256, lambda: url, ".yaml"), url)
+    return objects_of(fetched(sha256, lambda: source_of(url, settings), ".yaml"), url)
 
 
 def objects_of(content: bytes, source: str) -> list[Manifest]:

@@ -31,7 +31,7 @@ def metallb_manifests(settings: Settings) -> list[Manifest]:
         pulumi.RunError: the manifest cannot be fetched, has another checksum, or is not MetalLB's.
     """
     left_out = {*WITHOUT_WEBHOOK, ("Namespace", NAMESPACE)}
-    fetched = fetched_objects(*metallb_source(settings))
+    fetched = fetched_objects(*metallb_source(settings), settings)
     objects = [each for each in fetched if (each["kind"], each["metadata"]["name"]) not in left_out]
     _refuse_other(objects)
     for manifest in objects:

@@ -39,7 +39,7 @@ def objects_of_addon(name: str, settings: Settings) -> list[Manifest]:
         return chart_objects(name, settings)
     if isinstance(addon.manifest, str):
         assert addon.sha256 is not None, "the settings hold it"
-        return in_namespace(fetched_objects(addon.manifest, addon.sha256), addon.namespace)
+        return in_namespace(fetched_objects(addon.manifest, addon.sha256, settings), addon.namespace)
     assert addon.manifest is not None, "the settings hold it"
     content = addon.manifest.read_bytes()
     if addon.sha256:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pulumi
@@ -16,6 +17,7 @@ from components.review.pod_security import OPEN, refused_pods
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.stack_file import SettingsError
+from components.settings.versions import REMOVED_APIS, minor_of
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -44,6 +46,24 @@ def hook_warnings(settings: Settings) -> Iterator[Problem]:
                 expected="a chart without hooks of a removal or a rollback, which only Helm runs",
                 seen=", ".join(hooks),
                 next_command="read in the chart what they clean up, and do it by hand before you remove the add-on",
+            )
+
+
+def removed_warnings(settings: Settings) -> Iterator[Problem]:
+    """A warning of objects that no API server of this version takes; Helm makes some where a chart looks for them."""
+    version = settings.cluster.kubernetes_version
+    for name in settings.addons:
+        gone = {
+            f"{each['kind']} of {each['apiVersion']}"
+            for each in objects_of_addon(name, settings)
+            if REMOVED_APIS.get(each["apiVersion"], sys.maxsize) <= minor_of(version)
+        }
+        if gone:
+            yield Problem(
+                f"add-on {name}",
+                expected=f"API versions that Kubernetes {version} serves",
+                seen=", ".join(sorted(gone)),
+                next_command="a newer version of the add-on, or of a chart a value that names the API version",
             )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from components.review.addons import hook_warnings, missing_warnings
+from components.review.addons import hook_warnings, missing_warnings, removed_warnings
 from components.review.departures import vote_warnings
 from components.review.direct_way import proxy_warning
 from components.review.eviction import eviction_warning
@@ -32,6 +32,7 @@ def _warnings(wanted: Wanted) -> Iterator[Problem | None]:
     yield from vote_warnings(wanted)
     yield from support_warnings(wanted, today)
     yield from hook_warnings(settings)
+    yield from removed_warnings(settings)
     yield from missing_warnings(wanted)
     yield registry_warning(settings)
     yield from unnamed_images(settings)

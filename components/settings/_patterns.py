@@ -30,6 +30,7 @@ HTTP_URL = rf"^https?://{_URL_HOST}([/?]{_URL_PATH})?$"
 SERVER_URL = rf"^https?://{_URL_HOST}(/[!$-&(->@-Z^-~]*)?$"
 """An address as HTTP_URL, without a query: programs append paths."""
 HTTPS_OR_FILE_URL = rf"^(https?://{_URL_HOST}([/?]{_URL_PATH})?|file://(localhost)?/{_URL_PATH})$"
+CHART_REPOSITORY = rf"{HTTPS_OR_FILE_URL[:-2]}|oci://{_NAME}(\.{_NAME})*{_PORT}(/{_IMAGE_PATH})*/?)$"
 IDENTITY = r"^[0-9a-f]{16}$"
 SHA256 = r"^(sha256:)?[0-9A-Fa-f]{64}([ \t].*)?$"
 """A line of sha256sum, with the name of the file, or a digest as pages of releases have it."""
@@ -82,6 +83,8 @@ WORDS = {
     SERVER_URL: "an address that begins with `http://` or `https://`, without user, password and query, in ASCII",
     HTTPS_OR_FILE_URL: "an address that begins with `https://`, `http://` or `file:///`, without user and password, in"
     " ASCII",
+    CHART_REPOSITORY: "an address that begins with `https://`, `http://`, `file:///` or `oci://`, without user and"
+    " password, in ASCII",
     IDENTITY: "16 hexadecimal digits, lower case",
     SHA256: "64 hexadecimal digits",
     FINGERPRINT: "a key's fingerprint: 40 hexadecimal digits, with spaces or without",

@@ -70,6 +70,7 @@ WITH_SERVER = AfterValidator(_with_server)
 HttpUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTP_URL), WITH_SERVER]
 ServerUrl = Annotated[str, StringConstraints(pattern=_patterns.SERVER_URL), WITH_SERVER]
 HttpsOrFileUrl = Annotated[str, StringConstraints(pattern=_patterns.HTTPS_OR_FILE_URL), WITH_SERVER]
+ChartRepository = Annotated[str, StringConstraints(pattern=_patterns.CHART_REPOSITORY), WITH_SERVER]
 Fingerprint = Annotated[
     str,
     StringConstraints(pattern=_patterns.FINGERPRINT),

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from components.settings import _patterns
 from components.settings._types import (
+    ChartRepository,
     Directory,
     DnsLabel,
     ExistingFile,
@@ -158,7 +159,9 @@ class Metallb(Model):
 
 def _no_oci(value: object) -> object:
     if isinstance(value, str) and value.startswith("oci://"):
-        raise ValueError("a chart of an OCI registry is not fetched; `helm pull` it, and set `archive` to the file")
+        raise ValueError(
+            "a chart of an OCI registry has its address, without its name, as repository, and name and version"
+        )
     return value
 
 
@@ -168,8 +171,10 @@ class Chart(Model):
     archive: Annotated[HttpsOrFileUrl | ExistingFile, BeforeValidator(_no_oci)] | None = Field(
         None, description="Archive of the chart, `.tgz`: a file beside Pulumi.yaml, or a URL"
     )
-    repository: Annotated[HttpsOrFileUrl, BeforeValidator(_no_oci)] | None = Field(
-        None, description="URL below which `index.yaml` names the archive, in place of `archive`"
+    repository: ChartRepository | None = Field(
+        None,
+        description="URL below which `index.yaml` names the archive, or `oci://REGISTRY/PATH`, below which a registry"
+        " has the chart; in place of `archive`",
     )
     name: str | None = Field(None, pattern=_patterns.CHART, description="Name of the chart in the repository")
     version: str | None = Field(None, pattern=_patterns.CHART, description="Version of the chart in the repository")

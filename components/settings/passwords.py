@@ -41,9 +41,9 @@ def stack_secrets(settings: Settings) -> Iterator[StackSecret]:
         yield StackSecret("encryption_keys", key.name, key.secret, words)
 
 
-def registry_passwords(settings: Settings) -> dict[Registry, pulumi.Output[str]]:
-    """Password by registry, for every registry with a user: secrets."""
-    return _required(settings, "registry_passwords")
+def registry_passwords(settings: Settings) -> dict[Registry, str]:
+    """Password by registry, for every registry with a user: in clear, as charts are fetched with them."""
+    return {each.name: pulumi.Config().require(each.key) for each in _wanted(settings, "registry_passwords")}
 
 
 def repository_passwords(settings: Settings) -> dict[str, pulumi.Output[str]]:
@@ -57,9 +57,11 @@ def encryption_keys(settings: Settings) -> dict[str, pulumi.Output[str]]:
 
 
 def _required(settings: Settings, argument: str) -> dict[str, pulumi.Output[str]]:
-    config = pulumi.Config()
-    wanted = (each for each in stack_secrets(settings) if each.argument == argument)
-    return {each.name: config.require_secret(each.key) for each in wanted}
+    return {each.name: pulumi.Config().require_secret(each.key) for each in _wanted(settings, argument)}
+
+
+def _wanted(settings: Settings, argument: str) -> Iterator[StackSecret]:
+    return (each for each in stack_secrets(settings) if each.argument == argument)
 
 
 @dataclass(frozen=True)

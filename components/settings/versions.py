@@ -65,6 +65,19 @@ FIRST_CALICO_WITH_NFTABLES = (3, 31)
 """The nftables data plane is a preview before: release notes of Calico 3.31."""
 
 
+REMOVED_APIS = {
+    **dict.fromkeys(("apps/v1beta1", "apps/v1beta2"), 16),
+    **dict.fromkeys(("apiextensions.k8s.io/v1beta1", "extensions/v1beta1", "rbac.authorization.k8s.io/v1beta1"), 22),
+    **dict.fromkeys(("autoscaling/v2beta1", "batch/v1beta1", "discovery.k8s.io/v1beta1"), 25),
+    **dict.fromkeys(("events.k8s.io/v1beta1", "node.k8s.io/v1beta1", "policy/v1beta1"), 25),
+    **dict.fromkeys(("autoscaling/v2beta2", "flowcontrol.apiserver.k8s.io/v1beta1"), 26),
+    "flowcontrol.apiserver.k8s.io/v1beta2": 29,
+    "flowcontrol.apiserver.k8s.io/v1beta3": 32,
+}
+"""API versions that no API server serves from this minor version on, whatever the kind; those that came back for
+another kind are not among them: https://kubernetes.io/docs/reference/using-api/deprecation-guide/."""
+
+
 def numbers_of(version: str) -> tuple[int, ...]:
     """The numbers of a version such as "1.36.3", by which versions are in order."""
     return tuple(int(number) for number in version.split("."))

@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from components.addons.logins import use_passwords
 from components.settings import Settings
 from components.settings.stack_file import CLUSTER, SECTIONS, SettingsError, parse_settings
 from components.steps.last_update import last_update_of
@@ -57,17 +58,20 @@ class SelectedStack:
         return commands_of(self.name)
 
     def settings(self) -> Settings:
-        """The settings in the stack file.
+        """The settings in the stack file; what is fetched for them has the passwords of this stack.
 
         Raises:
             StepError: the stack file is not valid.
         """
         try:
             config = self._config()
-            return parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
+            found = parse_settings({name: config[PREFIX + name] for name in SECTIONS if PREFIX + name in config})
         except (SettingsError, yaml.YAMLError, ValueError, OSError) as error:
             step, next_command = f"read {self.file.name}", "mend the stack file"
             raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
+        # Only a chart that is not in the cache needs one: it may take a passphrase.
+        use_passwords(cache(lambda registry: self.secret(found.containerd.registries[registry].password_key)))
+        return found
 
     def _config(self) -> dict[str, Any]:
         content = yaml.safe_load(self.file.read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from components.review.addons import hook_warnings, refuse_wrong_addons
 from components.settings import Settings
 from components.settings.stack_file import SettingsError, parse_settings
 from operations.images._image_list import StackImage, stack_images
-from tests.unit.support.charts import HELPER, IMAGE, archive, stand_in
+from tests.unit.support.charts import DEFINITION, FILES, HELPER, IMAGE, archive, stand_in
 from tests.unit.support.planning import planned, state_of
 from tests.unit.support.recorded_cluster import Look, settings
 from tests.unit.support.recording import Recording, record, stack_of
@@ -35,6 +36,7 @@ OBJECTS = {
 def _helm() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(helm, "rendered", stand_in)
+        patch.setattr(helm, "rendered_once", stand_in)
         yield
 
 
@@ -138,16 +140,76 @@ def test_a_chart_whose_objects_are_no_plain_objects_is_refused(
     assert "canary" not in problem
 
 
-def test_a_list_in_a_chart_whose_objects_name_no_namespace_is_refused(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+def test_objects_of_a_list_get_the_namespace_of_the_release(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Helm gives it to them: the provider gives it to the list alone."""
+    named = [("v1", "ConfigMap", {}), ("v1", "Service", {"namespace": "shop"})]
+    named += [("rbac.authorization.k8s.io/v1", "ClusterRole", {}), ("shop.example.com/v1", "Pool", {})]
+    items = [{"apiVersion": each, "kind": kind, "metadata": {"name": "x"} | place} for each, kind, place in named]
+    whole = {"apiVersion": "v1", "kind": "List", "metadata": {"namespace": "db"}, "items": items}
+    definition = yaml.safe_load(DEFINITION)
+    monkeypatch.setattr(helm, "rendered", lambda *_: [definition, whole])
+    found = charts.chart_objects("db", parse_settings(with_chart(full(directory), directory)))
+    names = {manifests.object_name(each) for each in found[1:]}
+    assert names == {"ConfigMap:db/x", "Service:shop/x", "ClusterRole:x", "Pool:x"}
+
+
+def test_a_definition_that_a_chart_has_twice_is_one(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that depends twice on another has it; two that differ are refused."""
+    settings = parse_settings(with_chart(full(directory), directory))
+    both = [yaml.safe_load(DEFINITION), yaml.safe_load(DEFINITION)]
+    monkeypatch.setattr(helm, "rendered", lambda *_: both)
+    assert len(charts.chart_objects("db", settings)) == 1
+    both[1]["spec"]["scope"] = "Namespaced"
+    with pytest.raises(SettingsError, match="add-on db has the same object"):
+        refuse_wrong_addons(settings)
+
+
+@pytest.mark.parametrize(
+    ("there", "is_there"),
+    [
+        ("charts/cache/Chart.yaml", True),
+        ("charts/cache-1.0.0.tgz", True),
+        ("charts/cache-exporter-1.0.0.tgz", False),
+        ("charts/other/charts/cache/Chart.yaml", False),
+        ("charts/other/Chart.yaml", False),
+    ],
+)
+@pytest.mark.parametrize("file", ["Chart.yaml", "requirements.yaml"])
+def test_a_chart_without_those_that_it_depends_on_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, there: str, *, is_there: bool
 ) -> None:
-    """Helm would give them that of the release, and the provider gives it to the list alone."""
-    inner: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
-    whole = {"apiVersion": "v1", "kind": "List", "metadata": {"namespace": "db"}, "items": [inner]}
-    monkeypatch.setattr(helm, "rendered", lambda *_: [whole])
-    assert "ConfigMap in a List, which names none" in refused(with_chart(stack_of(directory), directory))
-    inner["metadata"]["namespace"] = "shop"
-    charts.chart_objects("db", parse_settings(with_chart(full(directory), directory)))
+    """The provider would render the rest without a word."""
+    text = FILES.get(file, "") + "dependencies: [{name: cache, version: 1.0.0, condition: cache.enabled}]\n"
+    monkeypatch.setitem(FILES, file, text)
+    monkeypatch.setitem(FILES, there, f"name: {there.split('/')[-2]}\n")
+    settings = parse_settings(with_chart(full(tmp_path), tmp_path))
+    if is_there:
+        assert charts.chart_objects("db", settings)
+    else:
+        with pytest.raises(SettingsError, match="saw none of cache in its folder charts"):
+            refuse_wrong_addons(settings)
+
+
+def test_a_chart_knows_what_add_ons_define(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own definitions, too, as `helm install` has it; not what no server answers, nor what a refused add-on has."""
+    seen: list[str] = []
+
+    def rendered(chart: bytes, options: str) -> list[Any]:
+        seen.append(options)
+        return stand_in(chart, options)
+
+    monkeypatch.setattr(helm, "rendered", rendered)
+    definition = yaml.safe_load(DEFINITION.replace("shop.example.com", "watch.example.com").replace("Pool", "Monitor"))
+    definition["spec"]["versions"].append({"name": "v1alpha1", "served": False})
+    (directory / "monitors.yaml").write_text(yaml.safe_dump(definition))
+    (directory / "broken.yaml").write_text("kind: CustomResourceDefinition\n---\nspec: {\n")
+    (directory / "odd.yaml").write_text("kind: CustomResourceDefinition\nspec: {versions: [1]}\n---\n- 1\n")
+    stack = with_chart(full(directory), directory)
+    others = {name: {"manifest": str(directory / f"{name}.yaml")} for name in ("monitors", "broken", "odd")}
+    charts.chart_objects("db", parse_settings(stack | {"addons": others | stack["addons"]}))
+    known = json.loads(seen[0])["api_versions"]
+    own = ["shop.example.com/v1", "shop.example.com/v1/Pool"]
+    assert known == [*own, "watch.example.com/v1", "watch.example.com/v1/Monitor"]
 
 
 def test_what_helm_says_is_a_problem_of_the_stack(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +291,7 @@ def test_a_chart_of_a_repository_is_fetched_once(directory: Path) -> None:
     [
         ({"version": "9.9.9"}, "expected version 9.9.9 of the chart shop,\n  saw versions 1.2.4, 1.2.3"),
         ({"name": "sop"}, "saw charts shop"),
-        ({"url": "oci://example.com/shop:1.2.3"}, "saw oci://example.com/shop:1.2.3\n  Next: `helm pull` it"),
+        ({"url": "s3://example/shop.tgz"}, "saw s3://example/shop.tgz\n  Next: `helm pull` it"),
         ({"url": "nowhere.tgz"}, "nowhere.tgz to be readable"),
     ],
 )
@@ -286,9 +348,9 @@ REPOSITORY = {"repository": "https://example.com/charts", "name": "shop", "versi
         ({"chart": {}}, "addons.db.chart: set either archive, or all of repository, name and version"),
         ({"chart": {**REPOSITORY, "archive": "https://example.com/db.tgz"}}, "set either archive"),
         ({"chart": {"repository": "https://example.com"}}, "all of repository, name and version"),
-        ({"chart": {**REPOSITORY, "repository": "oci://example.com/charts"}}, "`helm pull` it, and set `archive`"),
+        ({"chart": {**REPOSITORY, "repository": "oci://example.com/Charts"}}, "begins with `https://`, `http://`"),
         ({"chart": {"archive": "none.tgz"}}, "there is no such file"),
-        ({"chart": {"archive": "oci://example.com/charts/db"}}, "`helm pull` it, and set `archive`"),
+        ({"chart": {"archive": "oci://example.com/charts/db"}}, "as repository, and name and version"),
     ],
 )
 def test_a_chart_is_named_in_one_way(addon: dict[str, Any], reason: str) -> None:

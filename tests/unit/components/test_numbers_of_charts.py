@@ -67,6 +67,7 @@ def test_a_number_with_more_digits_than_a_float_has_is_found() -> None:
 def test_a_chart_whose_numbers_are_altered_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is touched, with what to write."""
     monkeypatch.setattr(helm, "rendered", lambda *_: [config_map("--limit=1e+06")])
+    monkeypatch.setattr(helm, "rendered_once", lambda *_: [])
     chart = {"archive": str(archive(directory)), "values": {"limit": 1000000}}
     parsed = parse_settings(full(directory) | {"addons": {"db": {"chart": chart}}})
     with pytest.raises(SettingsError) as error:

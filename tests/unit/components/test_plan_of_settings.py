@@ -192,6 +192,7 @@ def paths(edits: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def _helm() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(helm, "rendered", stand_in)
+        patch.setattr(helm, "rendered_once", stand_in)
         yield
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.addons import manifests
 from components.objects.namespaces import namespaces
-from components.review.addons import refuse_wrong_addons
+from components.review.addons import refuse_wrong_addons, removed_warnings
 from components.settings.stack_file import SettingsError, parse_settings
 from operations.images._image_list import StackImage, stack_images
 from tests.unit.support.planning import planned, state_of
@@ -350,3 +350,24 @@ def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: 
     last = state_of(record(with_manifest(stack_of(directory), directory, CLAIM), preview=False))
     changed = with_manifest(stack_of(directory), directory, CLAIM.replace(before, after))
     assert planned(changed, last) == [f"add-on db: {said}"]
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kubernetes", "is_gone"),
+    [
+        ("policy/v1beta1", "1.24.3", False),
+        ("policy/v1beta1", "1.36.3", True),
+        ("extensions/v1beta1", "1.24.3", True),
+        ("policy/v1", "1.36.3", False),
+        ("policy.example.com/v1beta1", "1.36.3", False),
+    ],
+)
+def test_an_object_of_an_api_version_that_kubernetes_removed_is_warned_of(
+    directory: Path, api_version: str, kubernetes: str, *, is_gone: bool
+) -> None:
+    """Helm says to charts that it is there; the update fails in its middle."""
+    (directory / "old.yaml").write_text(f"apiVersion: {api_version}\nkind: Budget\nmetadata: {{name: a}}\n")
+    stack = full(directory, version=kubernetes) | {"addons": {"old": {"manifest": str(directory / "old.yaml")}}}
+    found = [str(each) for each in removed_warnings(parse_settings(stack))]
+    assert len(found) == is_gone
+    assert all(f"Kubernetes {kubernetes} serves,\n  saw Budget of {api_version}" in each for each in found)

@@ -34,9 +34,8 @@ class ApiServer:
     silent: set[str] = field(default_factory=set)
 
 
-@contextmanager
-def serving(directory: Path) -> Iterator[ApiServer]:
-    """A server that lets in only whoever has its certificate, until the end of the block."""
+def certificate_of_loopback(directory: Path) -> tuple[Path, Path]:
+    """A new key and its certificate, for servers at 127.0.0.1."""
     key, certificate = directory / "key.pem", directory / "certificate.pem"
     subject = ["-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1"]
     command = [
@@ -52,6 +51,13 @@ def serving(directory: Path) -> Iterator[ApiServer]:
         "2",
     ]
     subprocess.run([*command, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return key, certificate
+
+
+@contextmanager
+def serving(directory: Path) -> Iterator[ApiServer]:
+    """A server that lets in only whoever has its certificate, until the end of the block."""
+    key, certificate = certificate_of_loopback(directory)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
     tls.verify_mode = ssl.CERT_REQUIRED
     tls.load_cert_chain(certificate, key)
