@@ -269,6 +269,20 @@ def test_an_image_with_tag_and_digest_is_read_by_the_digest_and_written_by_the_t
     assert (tmp_path / "names").read_text().split() == [f"docker://{each}" for each in (read, read, read, written)]
 
 
+def test_a_registry_that_is_silent_holds_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may accept a connection, and send nothing: `make mirror` would never end, and name no image."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for name in ("READ_SECONDS", "COPY_SECONDS"):
+        monkeypatch.setattr(_skopeo, name, 0.5)
+    program(tmp_path, "skopeo", "echo trying >&2; exec sleep 60")
+    skopeo = Skopeo(parse_settings(smallest()), {}, tmp_path)
+    assert skopeo.digest("a:1") is None
+    assert skopeo.why_not("a:1").endswith("skopeo inspect did not end within 0.5 s")
+    with pytest.raises(StepError, match=r"skopeo copy did not end within 0\.5 s"):
+        skopeo.copy("a:1", "b:1")
+
+
 def test_a_registry_that_hosts_reach_over_plain_http_is_so_for_skopeo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
