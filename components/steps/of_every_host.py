@@ -46,6 +46,7 @@ def _machine_values(host: Host, settings: Settings, package_there: str | None) -
         "CONTAINERD_PACKAGE": str(runtime.package),
         "CONTAINERD_IS_OF_DISTRIBUTION": settings.packages.are_public and runtime.repository is None,
         "OLDEST_CONTAINERD": ".".join(str(number) for number in oldest_containerd(version)),
+        "EVICTS_BY_SHARE": not settings.cluster.kubelet_configuration.get("evictionHard"),
         "MINIMUM_FREE_DISK_MIB": settings.system.minimum_free_disk_mib,
         "MINIMUM_MEMORY_MIB": settings.system.minimum_memory_mib,
         "RESOLVER_CONFIGURATION": _resolver_configuration(settings),

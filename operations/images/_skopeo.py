@@ -14,6 +14,11 @@ from components.settings import Settings
 from problem import StepError
 
 LOOPBACK_NAMES = {"localhost"}
+TIMED_OUT = 124
+"""Exit status in place of that of a program that was ended, as of timeout(1)."""
+READ_SECONDS = 120
+COPY_SECONDS = 3600
+"""Limits, for a registry that accepts a connection and is silent: the next image is tried, and no command hangs."""
 RUN = Path("/run/containers")
 """Parent of the directory with the logins of each user who has no session."""
 
@@ -62,7 +67,7 @@ class Skopeo:
         """
         tls = [*self._tls_options("src-", source), *self._tls_options("dest-", target)]
         options = ["--all", "--preserve-digests", "--retry-times", "2"]
-        finished = self._run("copy", *options, *tls, _source(source), _target(target))
+        finished = self._run("copy", *options, *tls, _source(source), _target(target), limit=COPY_SECONDS)
         if finished.returncode != 0:
             raise StepError(
                 f"copy {source}",
@@ -75,9 +80,14 @@ class Skopeo:
         """Error of skopeo for an image that cannot be read."""
         return _last_lines(self._run("inspect", "--raw", *self._tls_options("", image), _source(image)).stderr)
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, *arguments: str, limit: float | None = None) -> subprocess.CompletedProcess[bytes]:
         command = [self._program, arguments[0], "--authfile", str(self._logins), *arguments[1:]]
-        return subprocess.run(command, capture_output=True, check=False)
+        limit = limit or READ_SECONDS
+        try:
+            return subprocess.run(command, capture_output=True, check=False, timeout=limit)
+        except subprocess.TimeoutExpired as expired:
+            said = (expired.stderr or b"") + f"\nskopeo {arguments[0]} did not end within {limit:g} s".encode()
+            return subprocess.CompletedProcess(command, TIMED_OUT, b"", said)
 
     def _tls_options(self, side: str, image: str) -> list[str]:
         registry = image.partition("/")[0]

@@ -51,8 +51,8 @@ Pods with the DNS of their host, such as CoreDNS, get the name servers of the fi
 `cluster.kubeletConfiguration` names; without it kubeadm takes that of systemd-resolved where it runs, and
 /etc/resolv.conf elsewhere; up to 1.30 it takes the file of the first control plane for all nodes. Refused on a new
 host: a name server at a loop-back address, which in a pod is the pod itself, a file that is not there, without which
-no pod starts, and a search domain that answers for every name. A host whose name and /etc/hosts cloud-init writes at each boot keeps the names of the stack;
-netplan and its networks stay as they are.
+no pod starts, and a search domain that answers for every name. A host whose name and /etc/hosts cloud-init writes at
+each boot keeps the names of the stack; netplan and its networks stay as they are.
 
 ## Kernel
 

@@ -41,6 +41,9 @@ with_machine_proxy() {
   env "${variables[@]}" "$@"
 }
 
+# apt_has_proxy: in its own configuration, which no other program reads.
+apt_has_proxy() { apt-config dump 2>/dev/null | grep --ignore-case '^Acquire::https\?::Proxy.* "..*"' >/dev/null; }
+
 removed_packages() { sed --quiet '/REMOVED:$/,/^[^ ]/ s/^ \+//p' "$STAGING/apt-get" | paste --serial --delimiters ' '; }
 
 finish_packages() {

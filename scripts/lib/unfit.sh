@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the kernel, the disks or the name servers of a machine lack, by which a node would be of no use: findings of
 # parts/prepare/machine.sh.
-# Needs: lib/kernel.sh lib/name_servers.sh lib/resolver.sh
+# Needs: EVICTS_BY_SHARE; lib/kernel.sh lib/name_servers.sh lib/resolver.sh
 . "$LIBRARY/lib/kernel.sh"
 
 # The kernel loads it when Calico makes its link. A machine without modules of its own has those of its host.
@@ -40,6 +40,30 @@ check_programs_run() {
   options=$(mount_options /opt/cni/bin)
   [[ ,$options, != *,noexec,* ]] || find_wrong "a file system for /opt/cni/bin whose programs run" "the option noexec" \
     "take noexec out of its line in /etc/fstab; mount -o remount,exec its mount point"
+}
+
+# nearest PATH: the directory, or the nearest one above it that exists.
+nearest() {
+  local path=$1
+  until [[ -d $path ]]; do
+    path=${path%/*}
+  done
+  printf '%s' "$path"
+}
+
+# Below these shares the kubelet takes no pod, and ends those that run, also where gigabytes are free on a large disk: they are
+# the defaults of imagefs.available and nodefs.available.
+check_shares() {
+  local path wanted percent
+  [[ ${EVICTS_BY_SHARE:-} == true ]] && ! is_marked "$PREPARED_MARK" || return 0
+  while read -r path wanted; do
+    percent=$(df --output=size,avail --block-size=1M "$(nearest "$path")" |
+      awk 'NR == 2 && $2 != "" {print int($2 * 100 / $1)}')
+    [[ -z $percent ]] || ((percent >= wanted)) ||
+      find_wrong "at least $wanted % free for $path, below which the kubelet ends pods" "$percent %" \
+        "df -h $(nearest "$path"); make room, or set evictionHard of cluster.kubeletConfiguration in the stack file"
+  done <<<"/var/lib/containerd 15
+/var/lib/kubelet 10"
 }
 
 # A pod looks each name of less than five dots up below these domains first. Where one answers for every name, pods find its

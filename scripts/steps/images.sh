@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # The host can pull from the registries of the stack, and the first images are pulled.
-# Needs: IMAGES KUBEADM_PAUSE_IMAGE KUBERNETES_VERSION PASSWORD_KEYS ROLE; lib/containerd.sh lib/kubeadm.sh
+# Needs: IMAGES KUBEADM_PAUSE_IMAGE KUBERNETES_VERSION PASSWORD_KEYS ROLE; lib/containerd.sh lib/kubeadm.sh lib/packages.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/packages.sh"
 
 TRIES=3
 
@@ -55,7 +56,15 @@ explain_pull() {
         next="where $registry caches the public registry, in cluster.clusterConfiguration of the stack file: \
 dns: {imageRepository: ${image%:*}}; or $next"
       ;;
-    *"connection refused"* | *"no such host"* | *timeout* | *"no route"*) next="curl -v https://$registry/v2/; then: $next" ;;
+    *"connection refused"* | *"no such host"* | *timeout* | *"no route"*)
+      next="curl -v https://$registry/v2/; then: $next"
+      if apt_has_proxy && [[ ! -e $CONTAINERD_PROXY ]]; then
+        next="apt of this machine has a proxy, and containerd none: proxy.http, proxy.https in the stack file; or $next"
+      fi
+      ;;
+    *429* | *oomanyrequests*)
+      next="give it a login in the stack file, containerd.registries[\"$registry\"], or wait for some hours; then: $next"
+      ;;
   esac
   explain "image $image to be pullable" "$(tail -c 600 <<<"$seen")" "$next"
 }
@@ -65,7 +74,7 @@ pull() {
   local seen attempt
   for ((attempt = 1; attempt <= TRIES; attempt++)); do
     seen=$(crictl pull "$1" 2>&1 >/dev/null) && return 0
-    [[ $seen =~ (401|403|nauthorized|x509|not\ found|HTTP\ response\ to\ HTTPS) ]] && break
+    [[ $seen =~ (401|403|429|nauthorized|x509|not\ found|HTTP\ response\ to\ HTTPS) ]] && break
   done
   explain_pull "$1" "$seen" >"$STAGING/failed.$BASHPID"
 }

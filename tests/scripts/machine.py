@@ -54,7 +54,7 @@ class Machine:
         for name in ("mounts", "uptime"):
             (root / "proc" / name).symlink_to(f"/proc/{name}")
         # Never those of the host of the tests: a rule would refuse its clients, and a reset delete its tables.
-        for name in ("nft", "ipset", "ipvsadm"):
+        for name in ("nft", "ipset", "ipvsadm", "apt-config"):
             self.stub(name)
         self.stub("iptables-save", 'if [[ -e $ROOT/detour ]]; then sed "s/^-I/-A/" "$ROOT/detour"; fi')
         self.stub(

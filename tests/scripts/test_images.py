@@ -177,3 +177,24 @@ def test_only_containerd_1_4_has_passwords_in_its_configuration_and_restarts_for
     assert pulling.run("images", IMAGES).status == 0
     assert not pulling.path(CRI_WITH_PASSWORDS).exists()
     assert pulling.calls().count("systemctl restart containerd") == 1
+
+
+@pytest.mark.parametrize("said", ["connect: connection refused", "dial tcp 192.0.2.9:443: i/o timeout"])
+def test_a_proxy_that_apt_alone_knows_is_told_where_containerd_finds_no_way_out(pulling: Machine, said: str) -> None:
+    """Packages came through it; its address, which may have a password, is not repeated."""
+    pulling.stub("apt-config", "echo 'Acquire::http::Proxy \"http://u:p@proxy:3128\";'")
+    pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{said}' >&2; exit 1; }}; [[ $1 != inspecti ]]")
+    finished = pulling.run("images", IMAGES)
+    assert "Next: apt of this machine has a proxy, and containerd none: proxy.http, proxy.https" in finished.stderr
+    assert "u:p" not in finished.stderr
+    pulling.write("/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf", "")
+    assert "Next: curl -v https://hub.test/v2/" in pulling.run("images", IMAGES).stderr
+
+
+def test_a_registry_that_limits_pulls_is_not_asked_again_at_once(pulling: Machine) -> None:
+    """Each try counts: Docker Hub lets an address pull so often in six hours, and more with a login."""
+    said = "429 Too Many Requests - Server message: toomanyrequests: You have reached your limit"
+    pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{said}' >&2; exit 1; }}; [[ $1 != inspecti ]]")
+    finished = pulling.run("images", IMAGES)
+    assert pulls(pulling) == ["hub.test/a:1", "hub.test/b:2"]
+    assert 'Next: give it a login in the stack file, containerd.registries["hub.test"], or wait' in finished.stderr

@@ -211,6 +211,26 @@ def test_a_key_is_fetched_through_the_proxy_of_the_stack(with_apt: Machine) -> N
     assert with_apt.path("/told").read_text() == "http://proxy.example.com:3128 localhost,*.example.com"
 
 
+@pytest.mark.parametrize(
+    "setting", ['http::Proxy "http://u:p@proxy:3128"', 'https::Proxy-Auto-Detect "/usr/bin/find"', ""]
+)
+def test_a_key_is_fetched_through_a_proxy_that_apt_alone_knows(with_apt: Machine, setting: str) -> None:
+    """curl finds no way out there, and apt does; a proxy that is no way for keys is not asked before."""
+    with_apt.stub("apt-config", f"echo 'Acquire::{setting};'" if setting else "")
+    with_apt.stub("curl", "echo 'curl: (28) timed out' >&2; exit 28")
+    with_apt.write("/served", KEYS)
+    with_apt.stub("apt-helper", '[[ $1 == download-file && $2 == https://example.com/key ]] && cp "$ROOT/served" "$3"')
+    values, files = repository(with_apt, url="https://example.com/key")
+    finished = with_apt.run_part("repositories", values, files[:1])
+    if setting:
+        assert finished.status == 0, finished.stderr
+        assert primary_keys(with_apt.path(KEYRING).read_text()) == [KEY]
+    else:
+        assert "saw curl: (28) timed out" in finished.stderr
+    with_apt.stub("apt-helper", "exit 100")
+    assert "saw curl: (28) timed out" in with_apt.run_part("repositories", values, files[:1]).stderr
+
+
 DOCKER = "/etc/apt/sources.list.d/containerd.list"
 ADDRESS = "https://download.docker.com/linux/debian"
 OURS = f"deb [signed-by=/etc/apt/keyrings/containerd.asc] {ADDRESS} bookworm stable\n"

@@ -74,6 +74,33 @@ def test_a_directory_for_the_programs_of_calico_that_runs_none_is_named(
 
 
 @pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [
+        ({"containerd": "1000000 149000", "kubelet": "1000000 150000"}, 15),
+        ({"containerd": "1000000 150000", "kubelet": "1000000 90000"}, 10),
+        ({"containerd": "1000000 150000", "kubelet": "1000000 100000"}, None),
+    ],
+)
+def test_a_large_disk_that_is_nearly_full_is_named_before_the_kubelet_ends_pods(
+    sound: Machine, sizes: dict[str, str], wanted: int | None
+) -> None:
+    """Gigabytes are free, and the node has the taint of disk pressure from its first minute on."""
+    works = (sound.root / "stubs" / "df").read_text()
+    shares = "".join(f'*size*{name}) printf "Size Avail\\n {size}\\n" ;;\n' for name, size in sizes.items())
+    sound.path("/stubs/df").write_text(works.replace("in\n", f"in\n{shares}", 1))
+    for name in sizes:
+        sound.path(f"/var/lib/{name}").mkdir(parents=True)
+    finished = sound.run_part("machine", MACHINE_VALUES | {"EVICTS_BY_SHARE": "true"})
+    assert (finished.status == 0) == (wanted is None), finished.stderr
+    if wanted:
+        assert f"expected at least {wanted} % free for {sound.path('/var/lib')}/" in finished.stderr
+        assert "evictionHard of cluster.kubeletConfiguration" in finished.stderr
+    assert found(sound) == "", "thresholds of the stack's own, or a step of an older version"
+    sound.write("/var/lib/pulumi-kubeadm/prepared", "yes")
+    assert sound.run_part("machine", MACHINE_VALUES | {"EVICTS_BY_SHARE": "true"}).status == 0
+
+
+@pytest.mark.parametrize(
     ("content", "domains"),
     [
         ("search home.example.com office.example.com.\n", ["home.example.com"]),

@@ -63,15 +63,6 @@ check_kernel() {
       "upgrade the machine, or choose another mode in cluster.kubeProxyConfiguration"
 }
 
-# nearest PATH: the directory, or the nearest one above it that exists.
-nearest() {
-  local path=$1
-  until [[ -d $path ]]; do
-    path=${path%/*}
-  done
-  printf '%s' "$path"
-}
-
 # check_room PATH MIB: a file system on which another directory has been measured needs no more.
 measured=" "
 check_room() {
@@ -213,6 +204,7 @@ check_memory
 check_cpus
 check_mounts
 check_disks
+check_shares
 check_system
 check_memory_cgroup
 check_kernel

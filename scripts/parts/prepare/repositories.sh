@@ -19,7 +19,16 @@ fetch_keys() {
   [[ $url != https:* ]] || protocols=(--proto '=https' --proto-redir '=https')
   with_machine_proxy env "${proxy[@]}" curl --silent --show-error --fail --location "${protocols[@]}" \
     "${authority[@]}" "${login[@]}" --retry 2 --max-time 30 --output "$STAGING/files$path" "$url" 2>"$STAGING/curl" ||
+    fetch_as_apt "$path" "$url" ||
     fail "the repository's key at $url" "$(<"$STAGING/curl")" "curl -v $url"
+}
+
+# fetch_as_apt PATH URL: through a proxy that apt alone knows, which may be the only way out. Not before curl: such a proxy may
+# be a cache that has packages alone.
+fetch_as_apt() {
+  apt_has_proxy || return 1
+  PATH=$PATH:/usr/lib/apt timeout 120 apt-helper download-file "$2" "$STAGING/key" &>/dev/null || return 1
+  install -D --mode 0644 "$STAGING/key" "$STAGING/files$1"
 }
 
 # keep_named_keys PATH FINGERPRINTS: leave the named keys in the staged file, as gpg exports them.

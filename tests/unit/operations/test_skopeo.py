@@ -131,3 +131,17 @@ def test_a_login_is_found_where_skopeo_and_podman_keep_it(
 def test_only_a_registry_on_this_host_may_do_without_tls(registry: str, expected: bool) -> None:
     """As for Docker and containerd."""
     assert is_loopback(registry) == expected
+
+
+def test_a_registry_that_is_silent_holds_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may accept a connection, and send nothing: `make mirror` would never end, and name no image."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for name in ("READ_SECONDS", "COPY_SECONDS"):
+        monkeypatch.setattr(_skopeo, name, 0.5)
+    program(tmp_path, "skopeo", "echo trying >&2; exec sleep 60")
+    skopeo = Skopeo(parse_settings(smallest()), {}, tmp_path)
+    assert skopeo.digest("a:1") is None
+    assert skopeo.why_not("a:1").endswith("skopeo inspect did not end within 0.5 s")
+    with pytest.raises(StepError, match=r"skopeo copy did not end within 0\.5 s"):
+        skopeo.copy("a:1", "b:1")
