@@ -4,20 +4,21 @@
 
 NOT_LOADED=5 # exit status of `systemctl stop` for a unit that systemd does not know (any more)
 
-# stays UNIT: systemd takes a program that ends at once for one that runs, where it does not tell when it is ready. A second
+# stays_up UNIT: systemd takes a program that ends at once for one that runs, where it does not tell when it is ready. A second
 # later it has no process, or another one. A timer never has one.
-stays() {
-  local process
+stays_up() {
+  local process now
   process=$(systemctl show "$1" --property MainPID --value)
   [[ -n $process ]] || return 0
   sleep 1
-  [[ $process != 0 && $(systemctl show "$1" --property MainPID --value) == "$process" ]]
+  now=$(systemctl show "$1" --property MainPID --value)
+  [[ $process != 0 && $now == "$process" ]]
 }
 
 # start_service VERB UNIT SERVICE NEXT: systemd's verb by which the service runs with its configuration.
 start_service() {
   systemctl daemon-reload
-  { systemctl "$1" "$2" && stays "$2"; } ||
+  { systemctl "$1" "$2" && stays_up "$2"; } ||
     fail "$3 to run" "$(journalctl --unit "$2" --lines 5 --no-pager --output cat)" "journalctl -u $2; $4"
 }
 
