@@ -124,8 +124,8 @@ def _problems_of_other_settings(
         section, dot, _ = name.partition(".")
         if dot and section in SECTIONS:
             yield (
-                f"{name}: unknown key; it was set without --path: pulumi config rm {name}, then pulumi config set --path"
-                f" '{name}' with its value"
+                f"{name}: unknown key; it was set without --path: pulumi config rm {name}, then"
+                f" pulumi config set --path '{name}' with its value"
             )
             continue
         # Without settings the names of secrets are not known, and a name in plain text that is like a section is one.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.bench.stand_ins import StandIns, stand_ins
 from tests.e2e.stand_in_project import HOSTS, PROGRAM, Project
@@ -90,6 +91,30 @@ def test_no_replacement_resets_a_machine_or_takes_a_node_away(tmp_path: Path, ma
     (untaint,) = re.findall(r"pulumi (state untaint .*) if it is tainted", refused())
     project.run(*shlex.split(untaint), "--yes")
     project.run("up", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+def test_a_machine_that_is_not_to_be_reset_is_forgotten_with_its_line(tmp_path: Path, machines: StandIns) -> None:
+    """By what a refused reset says: `gone: true` in the line that is written back, then the line is deleted."""
+    project = Project(tmp_path, machines, HOSTS_ONLY)
+    project.run("up", "--yes", "--skip-preview")
+    project.configure(HOSTS | {"blue": (1,)})
+    fails = machines.private_key.with_name("answers") / "fails"
+    fails.write_text("prepare")
+    status, printed = project.attempt("up", "--yes", "--skip-preview")
+    fails.unlink()
+    assert status != 0
+    assert "blue/node2/prepare" in printed
+    project.configure(HOSTS)
+    file = tmp_path / "Pulumi.two.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["config"]["kubeadm:blue"]["hosts"]["node2"]["gone"] = True
+    file.write_text(yaml.safe_dump(content))
+    before = machines.logins()
+    project.run("up", "--yes", "--skip-preview")
+    project.configure(HOSTS | {"blue": (1,)})
+    project.run("up", "--yes", "--skip-preview")
+    assert machines.logins() == before
+    assert not [name for name in project.resources() if name.startswith("blue/node2/")]
 
 
 def test_an_update_that_fails_at_its_first_machine_has_kept_the_identity(tmp_path: Path, machines: StandIns) -> None:

@@ -26,6 +26,7 @@ OF_OTHERS = {
     "not found": "a registry",
     "node-role.kubernetes.io/control-plane": "the scheduler",
     "the stack is currently locked": "Pulumi",
+    "pending operations from previous deployment": "Pulumi",
     "pulumi: command not found": "a shell",
     "PULUMI_ACCESS_TOKEN must be set for login": "Pulumi",
     "no stack named 'shop' found": "Pulumi",

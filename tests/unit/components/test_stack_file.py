@@ -173,10 +173,11 @@ def test_a_path_that_was_set_as_a_name_is_answered_with_the_option() -> None:
     """Pulumi takes the dots of `pulumi config set` for a part of the name, but with `--path`."""
     with pytest.raises(SettingsError) as error:
         parse_settings(smallest(), others={"hosts.node1.labels.rack"})
-    assert error.value.problems == [
+    (problem,) = error.value.problems
+    assert problem == (
         "hosts.node1.labels.rack: unknown key; it was set without --path: pulumi config rm hosts.node1.labels.rack,"
         " then pulumi config set --path 'hosts.node1.labels.rack' with its value"
-    ]
+    )
 
 
 def test_a_misspelt_section_is_named_beside_what_is_missing_without_it() -> None:
