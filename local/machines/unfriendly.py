@@ -31,7 +31,7 @@ UNFRIENDLY = {
         "machines that greet: the greeting stood in the kubeconfig, and SFTP ended with `packet too long`",
         """sed --in-place '1i echo "Welcome to $(hostname): $(uptime --pretty)"' /home/debian/.bashrc""",
         # As sshd starts it.
-        "env --ignore-environment HOME=/home/debian SSH_CLIENT='192.0.2.1 1 22' PATH=/usr/bin bash -c true |"
+        "env --ignore-environment HOME=/home/debian SSH_CLIENT='192.0.2.1 1 22' PATH=/usr/bin:/bin bash -c true |"
         " grep '^Welcome'",
     ),
     "a proxy": State(
