@@ -22,7 +22,8 @@ def pod_network_problems(state: ClusterState, commands: StackCommands) -> Iterat
             "pod network",
             expected=f"the API server to reach the pods on {unreachable}",
             seen=f"CoreDNS, which is Ready on this node, does not answer: {state.dns_failures[unreachable][0]}",
-            next_command=f"open UDP port {VXLAN_PORT} (VXLAN) between the hosts; kubectl --namespace kube-system logs"
+            next_command=f"open UDP port {VXLAN_PORT} (VXLAN) between the hosts; where pods answer ping alone, as on"
+            " VMware, on each host: ethtool -K CARD tx-checksum-ip-generic off; kubectl --namespace kube-system logs"
             " --selector k8s-app=calico-node --prefix",
         )
 
