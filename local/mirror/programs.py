@@ -47,10 +47,14 @@ def kubernetes(version: str) -> list[GoProgram]:
 
 
 def etcd(version: str) -> list[GoProgram]:
-    """The etcd of a Kubernetes version, and the programs in its image that save and restore etcd."""
+    """The etcd of a Kubernetes version, and the programs of its image by which scripts read, save and restore etcd.
+
+    The etcdctl of 3.5.3 is the one of 3.5.0 with the packages of 3.5.3: the registry of Go modules has no newer one
+    before 3.5.5.
+    """
     chosen = release(version)
     module = MODULES / f"etcd-{chosen.etcd}"
-    programs = {"etcd": "server", "etcdutl": "etcdutl", **({"etcdctl": "etcdctl"} if chosen.has_etcdctl else {})}
+    programs = {"etcd": "server", "etcdutl": "etcdutl", "etcdctl": "etcdctl"}
     return [GoProgram(name, module, f"go.etcd.io/etcd/{path}/v3", (), chosen.go) for name, path in programs.items()]
 
 

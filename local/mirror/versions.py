@@ -56,7 +56,6 @@ class Release:
         calico: the newest Calico of the mirror that works with the version.
         go: the contemporary Go, if a newer Go changes behaviour.
         knows_cri_v1alpha2: kubelet also runs on a containerd without a newer CRI.
-        has_etcdctl: etcdctl of that etcd is available as a Go module; otherwise the etcd image lacks etcdctl.
         has_metrics_server: METRICS_SERVER supports the version. The registry of Go modules has no older one than 0.8.0,
             which needs Kubernetes 1.31.
     """
@@ -67,7 +66,6 @@ class Release:
     calico: Calico = CALICO_3_31
     go: str | None = None
     knows_cri_v1alpha2: bool = False
-    has_etcdctl: bool = True
     has_metrics_server: bool = True
 
 
@@ -80,7 +78,6 @@ RELEASES = {
         calico=CALICO_3_28,
         go="1.21.13",
         knows_cri_v1alpha2=True,
-        has_etcdctl=False,
         has_metrics_server=False,
     ),
     "1.35.4": Release(etcd="3.6.6", coredns="1.13.1", pause="3.10.1"),
