@@ -40,7 +40,7 @@ undo_kubeadm() {
   case $status in
     0) ;;
     124 | 137)
-      fail "kubeadm reset to end within $RESET_SECONDS s" "it still running after: $(tail -n 1 "$STAGING/kubeadm")" \
+      fail "kubeadm reset to end within $RESET_SECONDS s" "it still running, after: $(failure_lines "$STAGING/kubeadm")" \
         "on $HOST_NAME: grep /var/lib/kubelet /proc/mounts; umount --force --lazy what does not answer; then pulumi up"
       ;;
     *) fail "kubeadm reset to succeed" "$(failure_lines "$STAGING/kubeadm")" "kubeadm reset --force" ;;

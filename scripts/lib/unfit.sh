@@ -69,11 +69,12 @@ check_shares() {
 # A pod looks each name of less than five dots up below these domains first. Where one answers for every name, pods find its
 # address for all servers of the Internet: kubernetes/kubernetes 49113.
 check_search_domains() {
-  local file domain seen
+  local file domains domain seen
   is_marked "$PREPARED_MARK" && return 0
   file=$(resolver_configuration)
   [[ -e $file ]] || return 0 # check_name_servers says it
-  for domain in $(search_domains "$file"); do
+  domains=$(search_domains "$file")
+  for domain in $domains; do
     seen=$(timeout 10 getent ahosts "no-host-of-pulumi-kubeadm.$domain." | awk 'NR == 1 {print $1}') || continue
     [[ -z $seen ]] || find_wrong "no address of a name that is not there, below the search domain $domain in $file" \
       "$seen: its name server answers for all names, and pods would ask it for those of the Internet, too" \
