@@ -36,8 +36,9 @@ class Rendered:
 
 settings = parse_settings(config.require_object("blue"))
 passwords = pulumi.Output.secret(pulumi.Output.all(**{"hub.example.com": config.require_secret("password")}))
-RegistrySecrets(Rendered(), settings, passwords=passwords, after=[])
-AccessRules(Rendered(), settings, after=[])
+opts = pulumi.ResourceOptions()
+RegistrySecrets(Rendered(), settings, passwords=passwords, after=[], opts=opts)
+AccessRules(Rendered(), settings, after=[], opts=opts)
 """
 SECRETS = [PASSWORD, *(base64.b64encode(b" " * shift + PASSWORD.encode()).decode()[4:-4] for shift in range(3))]
 """The password, and what base64 makes of it, wherever in a text it stands."""
