@@ -55,6 +55,19 @@ def certificate_of_loopback(directory: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[None]:
+    """A server that answers in a thread of its own, until the end of the block."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
 def serving(directory: Path) -> Iterator[ApiServer]:
     """A server that lets in only whoever has its certificate, until the end of the block."""
     key, certificate = certificate_of_loopback(directory)
@@ -77,14 +90,8 @@ def serving(directory: Path) -> Iterator[ApiServer]:
         }
     )
     _Handler.api = found
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

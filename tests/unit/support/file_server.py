@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.unit.support.api_server import certificate_of_loopback
+from tests.unit.support.api_server import certificate_of_loopback, running
 
 
 @dataclass(frozen=True)
@@ -65,14 +64,8 @@ def serving_files(directory: Path, *, is_plain: bool = False) -> Iterator[FileSe
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(authority, key)
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with running(server):
         yield found
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):
