@@ -1,14 +1,17 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
-# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/ipvs.sh
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/etcd.sh lib/hosts_file.sh lib/ipvs.sh
 #   lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/ipvs.sh"
+. "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"
+. "$LIBRARY/lib/static_pods.sh"
+. "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/mounts.sh"
 . "$LIBRARY/lib/backup.sh"
@@ -39,11 +42,16 @@ look_for_node() {
   return 1
 }
 
-# is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd.
+# is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd. An API server that
+# is silent for another reason is no such sign: the member may have a vote.
 is_out_of_cluster() {
-  hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name || return 0
-  printf '%s' "$ANSWER"
-  [[ -z $ANSWER ]]
+  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; then
+    printf '%s' "$ANSWER"
+    [[ -z $ANSWER ]] || return 1
+  elif hears_majority &>/dev/null; then
+    echo "no answer of the API server, while etcd on $HOST_NAME is a member with a vote"
+    return 1
+  fi
 }
 
 # A worker that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot; it is

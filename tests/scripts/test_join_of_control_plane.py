@@ -275,3 +275,16 @@ def test_a_control_plane_in_the_cluster_is_not_reset(machine: Machine, reset: Ca
     assert machine.path("/var/lib/etcd/member/wal").exists()
     machine.stub("kubectl", "exit 1")
     assert reset().status == 0, "its API server ended since"
+
+
+def test_a_silent_api_server_is_not_taken_for_a_node_that_left(machine: Machine, reset: Callable[[], Finished]) -> None:
+    """The member of etcd beside it hears a majority: it has a vote, which the cluster would lose."""
+    machine.stub("crictl", '[[ "$*" != *"get majority"* && "$1" != ps ]] || echo 0123')
+    machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    finished = reset()
+    assert finished.status == 1
+    assert "saw no answer of the API server, while etcd on node2 is a member with a vote" in finished.stderr
+    assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
+    assert machine.path("/var/lib/etcd/member/wal").exists()
+    machine.stub("crictl", '[[ $1 == ps ]] && echo 0123')
+    assert reset().status == 0, "its member is out of etcd since"
