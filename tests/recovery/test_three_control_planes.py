@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from local import cluster, machines
-from tests.ha.machines import HA, WORKER, HaCluster, hosts, on_machine, stack
+from local.paths import REPOSITORY
+from problem import StepError
+from tests.ha.machines import HA, WORKER, HaCluster, hosts, on_machine, stack, until
 from tests.ha.requests import requests
 from tests.recovery.commands import KEY, make, name_recipient, power_off, power_on
 from tests.recovery.writer import Saved, save_while_writing
@@ -27,6 +29,9 @@ ELSEWHERE = replace(HA, machines={"node1": 21, "node2": 22, "node3": 23, WORKER:
 """New machines with the names of the lost ones, at other addresses."""
 ENCRYPTION = {"keys": [{"name": "k1", "secret": "k1Key"}]}
 CANARY = "canary-of-recovery"
+PAGE = "docs/how-to/renew-certificates.md"
+EXPIRE = REPOSITORY / "tests/e2e/test_lifecycle/expire_certificates.sh"
+READY = "kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw /readyz"
 READY_SECONDS = 300
 """Of two busy cores; 120 are the aim."""
 
@@ -81,6 +86,27 @@ def test_all_machines_that_lose_their_power_at_once_come_back_unaided(
     say(f"all machines lost their power: Ready after {time.monotonic() - began:.0f} s")
     assert "before-power-cut" in three.kubectl("get", "configmaps", "--output", "name")
     assert three.etcd_members(KEPT) == [(name, True) for name in THREE]
+
+
+def test_certificates_that_have_all_expired_are_renewed_by_the_page(
+    three: HaCluster, say: Callable[[str], None]
+) -> None:
+    """The update says which page; its commands, and the same update, end with certificates that are valid."""
+    for name in THREE:
+        on_machine(name, EXPIRE.read_text())
+    three.edit(hosts(THREE, [WORKER]), certificateGeneration=1)
+    with pytest.raises(StepError) as error:
+        three.up()
+    assert PAGE in str(error.value)
+    (commands,) = re.findall(r"```\n(kubeadm.*?)```", (REPOSITORY / PAGE).read_text(), re.DOTALL)
+    began, moment = time.monotonic(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name in THREE:
+        on_machine(name, commands)
+    until(lambda: all(on_machine(name, READY) == "ok" for name in THREE), READY_SECONDS)
+    say(f"expired certificates of three: ready {time.monotonic() - began:.0f} s after the first command")
+    three.up()
+    until(lambda: ready_since(three, moment) == {*THREE, WORKER}, READY_SECONDS)
+    three.up("--expect-no-changes")
 
 
 def test_nothing_is_recovered_while_a_majority_serves(three: HaCluster) -> None:
