@@ -15,6 +15,10 @@ class NodeLabels(pulumi.ComponentResource):
     """Each node has the labels of its host, beside the labels of other owners. Labels restart nothing.
 
     The API gets the labels, not the kubelet, which may not set labels such as node-role.kubernetes.io/worker.
+
+    The provider deletes labels by applying the node without them, which makes the node anew of a machine that is gone
+    (`Relinquish` of pulumi-kubernetes 4.24). So the resource is deleted without the provider. A host that lost its
+    labels keeps the resource, without any.
     """
 
     def __init__(
@@ -26,8 +30,12 @@ class NodeLabels(pulumi.ComponentResource):
     ) -> None:
         super().__init__("kubeadm:index:NodeLabels", cluster.resource_name("labels"), None, opts)
         for host in settings.hosts.values():
-            if host.labels and not host.gone:
-                node_labels(host).register(cluster, cluster.options(self, after=[nodes[host.name]]))
+            labels = node_labels(host)
+            had_labels = cluster.recorded_api_version("", *labels.key) is not None
+            if not host.gone and (host.labels or had_labels):
+                options = cluster.options(self, after=[nodes[host.name]])
+                options.retain_on_delete = True
+                labels.register(cluster, options)
         self.register_outputs({})
 
 

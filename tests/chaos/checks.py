@@ -44,12 +44,13 @@ def _of_nodes(model: Model, environment: Environment) -> Iterator[str]:
     }
     if nodes.keys() != set(model.nodes):
         yield f"nodes: expected {model.nodes}, saw {sorted(nodes)}"
-    for name, node in nodes.items():
+    for name in sorted(nodes.keys() & set(model.nodes)):
+        node = nodes[name]
         if not _is_ready(node):
             yield f"{name}: not Ready"
         if node["spec"].get("unschedulable"):
             yield f"{name}: cordoned"
-        zone = node["metadata"]["labels"].get("zone")
+        zone = node["metadata"].get("labels", {}).get("zone")
         if zone != model.zones.get(name):
             yield f"{name}: label zone: expected {model.zones.get(name)}, saw {zone}"
         pods = int(node["status"]["capacity"]["pods"])

@@ -20,7 +20,9 @@ FIRST, SECOND, THIRD = machine_names()
 
 
 def test_a_machine_that_is_gone_leaves_the_cluster_without_a_visit(live: Cluster) -> None:
-    """And another one comes back under its name and address."""
+    """With the labels that it had; and another one comes back under its name and address, and gets them."""
+    configure("set", "--path", f"hosts.{THIRD}.labels.zone", "west")
+    live.stack.up()
     machines.delete_machine(E2E, THIRD)
     configure("set", "--path", f"hosts.{THIRD}.gone", "true")
     live.stack.up()
@@ -30,6 +32,11 @@ def test_a_machine_that_is_gone_leaves_the_cluster_without_a_visit(live: Cluster
     configure("rm", "--path", f"hosts.{THIRD}.gone")
     live.stack.up()
     assert node_names(live) == [FIRST, SECOND, THIRD]
+    assert live.get("node", THIRD)["metadata"]["labels"]["zone"] == "west"
+    configure("rm", "--path", f"hosts.{THIRD}.labels")
+    live.stack.up()
+    assert "zone" not in live.get("node", THIRD)["metadata"]["labels"]
+    live.stack.up(None, "--expect-no-changes")
 
 
 def test_a_second_stack_on_the_same_machines_is_refused_with_the_cluster_of_the_first(live: Cluster) -> None:
