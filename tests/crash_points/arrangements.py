@@ -83,3 +83,9 @@ def by_address(world: World) -> None:
 def node_left(world: World) -> None:
     """The membership of node2 was deleted, and its node with it."""
     shutil.rmtree(world.machine.path("/world/cluster/nodes/node2"))
+
+
+def control_plane_left(world: World) -> None:
+    """The membership of node1 was deleted: its etcd hears no other member, and its API server does not answer."""
+    with_half_member(world)
+    world.machine.write("/world/others-are-lost", "")

@@ -11,6 +11,7 @@ from tests.crash_points.arrangements import (
     as_it_is,
     by_address,
     containerd_1_4,
+    control_plane_left,
     edited_control_plane,
     lost_marks,
     node_left,
@@ -77,6 +78,13 @@ SCENARIOS = [
         repair=repaired("node1", sent(OLD, "node1", INIT, VERIFY)),
     ),
     Scenario("prepare-delete", "node2", JOINED, sent(OLD, "node2", PREPARE, DELETE), arrange=node_left),
+    Scenario(
+        "prepare-delete-control-plane",
+        "node1",
+        FIRST,
+        sent(SEVERAL, "node1", PREPARE, DELETE),
+        arrange=control_plane_left,
+    ),
     Scenario("images-create", "node1", prepared(OLD, "node1")[:1], pulled(OLD, "node1")),
     Scenario("images-create-password", "node2", JOINED, pulled(OLD, "node2", "another"), repair=repaired("node2")),
     Scenario(
