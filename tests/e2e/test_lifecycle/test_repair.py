@@ -69,16 +69,16 @@ def test_labels_of_a_node_that_was_deleted(live: Cluster) -> None:
 
 def test_a_node_that_was_deleted_and_made_by_an_edit_of_its_labels(live: Cluster) -> None:
     """Its kubelet takes it for its own, while no DaemonSet has pods on a node without the labels of a kubelet."""
-    live.kubectl("delete", "node", THIRD)
-    configure("set", "--path", f"hosts.{THIRD}.labels.disk", "ssd")
+    live.kubectl("delete", "node", SECOND)
+    configure("set", "--path", f"hosts.{SECOND}.labels.disk", "ssd")
     live.stack.up()
     assert_named(
-        f"{THIRD}: node: expected a node that a kubelet registered", f"kubectl delete node {THIRD}; make repair"
+        f"{SECOND}: node: expected a node that a kubelet registered", f"kubectl delete node {SECOND}; make repair"
     )
-    live.kubectl("delete", "node", THIRD)
-    follow(f"{THIRD}: node: expected a node of the cluster")
-    follow(f"{THIRD}: labels: expected disk=ssd")
-    configure("rm", "--path", f"hosts.{THIRD}.labels")
+    live.kubectl("delete", "node", SECOND)
+    follow(f"{SECOND}: node: expected a node of the cluster")
+    follow(f"{SECOND}: labels: expected disk=ssd")
+    configure("rm", "--path", f"hosts.{SECOND}.labels")
     live.stack.up()
 
 
