@@ -84,7 +84,7 @@ SUBSTITUTIONS = (
         "export PATH=$PWD/.venv/bin:$PATH",
         "the tool chain of this checkout is in PATH; its language host, an older one, does not look for .venv itself",
     ),
-    Substitution("pulumi login --local", 'pulumi login "file://$HOME"', "a person's own state stays as it is"),
+    Substitution("pulumi login --local ", 'pulumi login "file://$HOME" ', "a person's own state stays as it is"),
     Substitution(
         "PULUMI_CONFIG_PASSPHRASE && export", 'PULUMI_CONFIG_PASSPHRASE <<<"of the tutorial" && export', "nobody types"
     ),

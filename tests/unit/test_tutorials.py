@@ -75,6 +75,7 @@ def test_the_script_is_bash_and_has_no_address_and_no_name_of_the_page() -> None
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
     assert re.findall(r"192\.0\.2\.\d+|NAME\.bundle|get\.pulumi\.com|nginx", text) == []
     assert not re.search(r"pulumi (up|destroy)(?! .*--yes)", text)
+    assert not re.search(r"pulumi login(?! .*--non-interactive)", text)  # the first one offers to make a project
     assert text.index("make new-stack") < text.index("pulumi stack init") < text.index("pulumi preview --stack shop")
 
 
