@@ -99,11 +99,6 @@ SUBSTITUTIONS = (
     Substitution("--image=nginx", '--image="$PROBE_IMAGE"', "the mirror has no nginx"),
     Substitution("--port=80 ", "--port=80 --target-port=8080 ", "the probe listens there"),
     Substitution("curl http://", "curl --fail --retry 10 --retry-connrefused --retry-delay 2 http://", "rules may lag"),
-    Substitution(
-        "ssh debian@192.0.2.11 sudo ls -l",
-        "ssh debian@192.0.2.11 sudo systemctl start kubernetes-backup.service\nssh debian@192.0.2.11 sudo ls -l",
-        "the cluster is minutes old, and the timer waits for its hour",
-    ),
     Substitution("-out backup.crt", "-out backup.crt\nadd_settings backup.yaml", "the YAML block below it is an edit"),
     Substitution("NAME.bundle", "*.bundle", "make snapshot names it"),
 )
