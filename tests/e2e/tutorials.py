@@ -84,7 +84,7 @@ SUBSTITUTIONS = (
         "export PATH=$PWD/.venv/bin:$PATH",
         "the tool chain of this checkout is in PATH; its language host, an older one, does not look for .venv itself",
     ),
-    Substitution("pulumi login --local", 'pulumi login "file://$HOME"', "a person's own state stays as it is"),
+    Substitution("pulumi login --local ", 'pulumi login "file://$HOME" ', "a person's own state stays as it is"),
     Substitution(
         "PULUMI_CONFIG_PASSPHRASE && export", 'PULUMI_CONFIG_PASSPHRASE <<<"of the tutorial" && export', "nobody types"
     ),
@@ -99,11 +99,6 @@ SUBSTITUTIONS = (
     Substitution("--image=nginx", '--image="$PROBE_IMAGE"', "the mirror has no nginx"),
     Substitution("--port=80 ", "--port=80 --target-port=8080 ", "the probe listens there"),
     Substitution("curl http://", "curl --fail --retry 10 --retry-connrefused --retry-delay 2 http://", "rules may lag"),
-    Substitution(
-        "ssh debian@192.0.2.11 sudo ls -l",
-        "ssh debian@192.0.2.11 sudo systemctl start kubernetes-backup.service\nssh debian@192.0.2.11 sudo ls -l",
-        "the cluster is minutes old, and the timer waits for its hour",
-    ),
     Substitution("-out backup.crt", "-out backup.crt\nadd_settings backup.yaml", "the YAML block below it is an edit"),
     Substitution("NAME.bundle", "*.bundle", "make snapshot names it"),
 )

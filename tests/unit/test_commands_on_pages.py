@@ -29,7 +29,7 @@ COMMANDS = {
     "config rm": set(),
     "config set": {"--secret", "--stack"},
     "destroy": {"--exclude", "--stack", "--target", "--target-dependents"},
-    "login": {"--local"},
+    "login": {"--local", "--non-interactive"},
     "logs decrypt": set(),
     "preview": {
         "--color",

@@ -62,6 +62,15 @@ def test_a_translation_has_the_same_commands(page: str) -> None:
     assert commands == [block.commands for block in shell_blocks_of(origin)]
 
 
+@pytest.mark.parametrize("page", ["README.md", OWN_MACHINES])
+def test_a_program_that_a_reader_types_is_in_the_table_of_what_is_needed(page: str) -> None:
+    """A new Debian has no curl. What bash, OpenSSH or the page itself brings is no need."""
+    (needs,) = re.findall(r"^\| your computer.*$", (REPOSITORY / page).read_text(), re.MULTILINE)
+    brought = {"read", "export", "eval", "ssh-add", "pulumi", "sudo"}
+    typed = {command.split()[0] for block in shell_blocks_of(page) for command in block.commands if command}
+    assert [program for program in sorted(typed - brought) if program not in needs] == []
+
+
 def test_each_substitution_applies_once_it_is_needed() -> None:
     """One that applies nowhere is left over from an older page."""
     text = "".join(block.text for block in blocks_to_run())
@@ -75,6 +84,7 @@ def test_the_script_is_bash_and_has_no_address_and_no_name_of_the_page() -> None
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
     assert re.findall(r"192\.0\.2\.\d+|NAME\.bundle|get\.pulumi\.com|nginx", text) == []
     assert not re.search(r"pulumi (up|destroy)(?! .*--yes)", text)
+    assert not re.search(r"pulumi login(?! .*--non-interactive)", text)  # the first one offers to make a project
     assert text.index("make new-stack") < text.index("pulumi stack init") < text.index("pulumi preview --stack shop")
 
 
