@@ -18,6 +18,8 @@
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/vip.sh"
 
+# shellcheck disable=SC2034 # lib/nodes.sh looks for this file. It is not exported: `kubeadm reset` is not to find it.
+KUBECONFIG=$KUBELET_CONF
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
   changed "the machine belongs to no cluster: nothing is reset"

@@ -286,5 +286,5 @@ def test_a_silent_api_server_is_not_taken_for_a_node_that_left(machine: Machine,
     assert "saw no answer of the API server, while etcd on node2 is a member with a vote" in finished.stderr
     assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
     assert machine.path("/var/lib/etcd/member/wal").exists()
-    machine.stub("crictl", '[[ $1 == ps ]] && echo 0123')
+    machine.stub("crictl", "[[ $1 == ps ]] && echo 0123")
     assert reset().status == 0, "its member is out of etcd since"
