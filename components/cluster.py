@@ -25,7 +25,7 @@ from components.review.clones import warn_of_clones
 from components.review.expiry import expiry_dates
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
-from components.review.silence import refuse_silent_machines, watch_departures
+from components.review.silence import announce_departures, refuse_silent_machines, watch_departures
 from components.review.warnings import warn
 from components.settings import Registry, Settings
 from components.settings.passwords import Secrets
@@ -95,6 +95,7 @@ class Cluster(pulumi.ComponentResource):
         announce_plan(wanted, secrets)
         warn(wanted)
         refuse_silent_machines(wanted)
+        announce_departures(wanted)
 
         super().__init__(CLUSTER_TYPE, name, None, opts)
         commands = StepCommands(wanted, secrets, Lifetime(wanted, pulumi.ResourceOptions(parent=self)))

@@ -75,6 +75,7 @@ def _control_plane(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator
     yield from preparation_changes(host, wanted)
     yield from password_changes(host, wanted, passwords)
     yield from _images(host, wanted)
+    yield from _forgotten(host, wanted)
     changed = wanted.changed_variables(host.name, step)
     yield from _control_plane_restarts(host, wanted, changed)
     if "KUBE_PROXY_CONFIGURATION_SHA256" in changed and host == wanted.control_planes.leader:
@@ -161,6 +162,7 @@ def _worker(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator[str]:
     yield from preparation_changes(host, wanted)
     yield from password_changes(host, wanted, passwords)
     yield from _images(host, wanted)
+    yield from _forgotten(host, wanted)
     changed = wanted.changed_variables(host.name, StepName.JOIN)
     if "KUBERNETES_VERSION" in changed:
         at_once = wanted.settings.policy.max_unavailable
@@ -194,6 +196,13 @@ def _images(host: Host, wanted: Wanted) -> Iterator[str]:
     new = set(step.variables["IMAGES"].split()) - set(recorded.inputs.values.get("IMAGES", "").split())
     if new and "KUBERNETES_VERSION" not in wanted.changed_variables(*step.key):
         yield f"{host.name}: pulls {', '.join(sorted(new))}"
+
+
+def _forgotten(host: Host, wanted: Wanted) -> Iterator[str]:
+    """A line for steps of a node that the state lacks, as after `pulumi state delete`."""
+    steps = [name for name in (StepName.PREPARE, StepName.IMAGES) if wanted.last.step(host.name, name) is None]
+    if steps:
+        yield f"{host.name}: {' and '.join(steps)} run anew, because the state lacks them"
 
 
 def _pod_network(wanted: Wanted) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """Machines on which a leaving host is drained, deleted or reset: probed before the update, and watched until its end.
 
+A control plane is told which hosts leave: it takes no other node out of the cluster.
+
 The provider waits without end for a machine that accepts a connection and is silent. No hook probes a machine before a
 deletion: a `pulumi destroy` does not run the program, and would fail without the hook.
 """
@@ -7,6 +9,7 @@ deletion: a `pulumi destroy` does not run the program, and would fail without th
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,11 +18,14 @@ from typing import Any
 import pulumi
 
 from components.settings import Bastion, Host, Ssh
-from components.steps.ssh import silence_of
+from components.steps.ssh import run_as_root, silence_of
 from components.steps.step import StepName, UndoName
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch, Watched
 from problem import Problem
+
+LEAVING = "/run/pulumi-kubeadm/leaving"
+"""Directory of a sponsor with a file for each host that leaves; `leave` looks there."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,20 @@ def refuse_silent_machines(wanted: Wanted) -> None:
         raise pulumi.RunError("\n".join(problems))
 
 
+def announce_departures(wanted: Wanted) -> None:
+    """Tell the sponsor of each host that leaves the stack; a preview connects to no machine.
+
+    `leave` refuses all others: `pulumi destroy` of a part, or an edited state, would drain nodes of hosts that stay.
+    A sponsor that cannot be reached is passed over. The command on it says why, or none runs there.
+    """
+    last = wanted.last
+    leaving = set(last.hosts_with(StepName.MEMBERSHIP)) - wanted.settings.hosts.keys()
+    found = [_leave(wanted, name) for name in sorted(leaving) if not last.has_departed(name)]
+    if found and not pulumi.runtime.is_dry_run():
+        with ThreadPoolExecutor(1) as thread:  # the program runs inside of an event loop
+            thread.submit(asyncio.run, _announce([each for each in found if each])).result()
+
+
 def watch_departures(wanted: Wanted, watch: Watch) -> None:
     """Watch the same machines: the engine deletes hosts while the program waits for the end. Not in a preview."""
     if not pulumi.runtime.is_dry_run():
@@ -85,12 +105,28 @@ def _departures(wanted: Wanted) -> Iterator[Departure]:
     for name in last.hosts_with(StepName.PREPARE):
         if name in hosts or not last.is_member(name):
             continue
-        sponsored, prepared = (last.step(name, step) for step in (StepName.MEMBERSHIP, StepName.PREPARE))
-        sponsor = last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
-        if sponsored and sponsor:
-            yield _departure(name, UndoName.LEAVE, sponsor, sponsored.connection, wanted.settings.ssh)
+        leave, prepared = _leave(wanted, name), last.step(name, StepName.PREPARE)
+        if leave:
+            yield leave
         if prepared:
             yield _departure(name, UndoName.RESET, name, prepared.connection, wanted.settings.ssh)
+
+
+def _leave(wanted: Wanted, name: str) -> Departure | None:
+    recorded = wanted.last.step(name, StepName.MEMBERSHIP)
+    sponsor = wanted.last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
+    if not recorded or not sponsor:
+        return None
+    return _departure(name, UndoName.LEAVE, sponsor, recorded.connection, wanted.settings.ssh)
+
+
+async def _announce(departures: list[Departure]) -> None:
+    """Connect once to each sponsor."""
+    sponsors = {each.machine.name: (each.machine, each.ssh) for each in departures}
+    for name, (machine, ssh) in sponsors.items():
+        leaving = [each.leaving for each in departures if each.machine.name == name]
+        text = f"mkdir -p {LEAVING}\ncd {LEAVING}\n{shlex.join(['touch', *leaving])}\n"
+        await run_as_root(machine, ssh, text, attempts=ssh.dial_error_limit)
 
 
 def _departure(leaving: str, script: UndoName, name: str, connection: Mapping[str, Any], ssh: Ssh) -> Departure:

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import shutil
 import tarfile
+import urllib.error
 import urllib.request
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -44,7 +45,9 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
             shutil.copyfileobj(answer, file)
             if answer.length:  # bytes that never came, of which copyfileobj says nothing
                 raise http.client.IncompleteRead(b"", answer.length)
-    except (OSError, http.client.HTTPException, UnicodeDecodeError):
+    except (OSError, http.client.HTTPException, UnicodeDecodeError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer of the server, too
         target.unlink(missing_ok=True)
         return None
     with target.open("rb") as file:

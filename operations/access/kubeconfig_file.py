@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,13 @@ def merge_into(file: Path, entries: Kubeconfig) -> None:
             programs use the names of the entries.
     """
     try:
+        with suppress(FileNotFoundError):
+            file.stat()  # raises for links that lead in a circle; resolve() does so up to Python 3.12
         target = file.resolve()  # a link stays a link
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(target):
             write_whole(target, yaml_text(_merged(_read(target), entries)).encode())
-    except (OSError, RuntimeError) as error:  # of links that lead in a circle
+    except OSError as error:
         expected, next_command = f"a file that can be written, {file}", "choose another one with FILE="
         raise StepError(STEP, expected=expected, seen=str(error), next_command=next_command) from error
 

@@ -2,7 +2,7 @@
 # The membership of a node, on a control plane that is not the node. Returns an invitation, sealed, while the node is no Ready
 # node: a fresh token, and for a control plane the key of the certificates and the address of this machine; otherwise nothing. A
 # worker of another version is drained, for its machine to upgrade it. The node of a machine that is gone leaves the cluster.
-# Needs: IS_GONE NODE_ROLE RESULT_IS_PLAIN; lib/kubeadm.sh lib/results.sh lib/static_pods.sh
+# Needs: IS_GONE NODE_NAME NODE_ROLE RESULT_IS_PLAIN; lib/kubeadm.sh lib/results.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -14,6 +14,7 @@
 
 export KUBECONFIG=$ADMIN_CONF
 end_half_done
+rm -f "/run/pulumi-kubeadm/leaving/$NODE_NAME" # it may have been announced before its line was written back
 
 if [[ $IS_GONE == true ]]; then
   . "$LIBRARY/parts/membership/leave.sh"

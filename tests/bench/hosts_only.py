@@ -11,7 +11,7 @@ from components.lifetime import Lifetime, wanted_of
 from components.review.clones import warn_of_clones
 from components.review.plan import announce_plan
 from components.review.refusals import refuse_impossible_changes
-from components.review.silence import watch_departures
+from components.review.silence import announce_departures, watch_departures
 from components.review.warnings import warn
 from components.settings import Settings
 from components.settings.passwords import Secrets
@@ -34,6 +34,7 @@ class HostsOnly(pulumi.ComponentResource):
         refuse_impossible_changes(wanted)
         announce_plan(wanted, secrets)
         warn(wanted)
+        announce_departures(wanted)
         super().__init__(CLUSTER_TYPE, name)
         child = pulumi.ResourceOptions(parent=self)
         commands = StepCommands(wanted, secrets, Lifetime(wanted, child))

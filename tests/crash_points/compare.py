@@ -17,7 +17,7 @@ NOT_COMPARED = {
     "calls": "what the fake programs were called with; a run that goes on calls fewer",
     "usr/local/lib": "the scripts, which no step changes",
     "var/log/pulumi-kubeadm": "the log of the last run",
-    "run/pulumi-kubeadm/lock": "empty; a reboot takes it away",
+    "run/pulumi-kubeadm/(lock|leaving)": "empty; a reboot takes it away",
     "proc/uptime": "time",
     "var/lib/pulumi-kubeadm$": "each run makes the directory; what is in it is compared",
     "etc/kubernetes/api-server$": "the first file makes the directory, and an edit that is taken back leaves it",

@@ -6,6 +6,7 @@ The texts are written out here, and not made by the program: a state keeps them 
 from __future__ import annotations
 
 import fcntl
+import os
 
 import pytest
 
@@ -44,6 +45,10 @@ run_step prepare reset
 """
 
 
+ANNOUNCED = "/run/pulumi-kubeadm/leaving/node2"
+"""The file by which an update announces to a control plane that a host leaves."""
+
+
 @pytest.fixture
 def host(machine: Machine) -> Machine:
     """A machine with this version of the scripts."""
@@ -56,9 +61,26 @@ def test_a_worker_that_joined_once_leaves_by_its_recorded_command(host: Machine,
     """Whatever the scripts are by then."""
     host.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo True ;; esac')
     host.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "5")
+    host.write(ANNOUNCED, "")
     finished = host.send(host.relocated(recorded), "delete")
     assert finished.status == 0, finished.stderr
     assert "kubectl delete node node2" in "\n".join(host.calls())
+
+
+@pytest.mark.parametrize("announced", [None, "another", "long ago", "written back"])
+def test_no_node_leaves_that_no_update_announced(host: Machine, announced: str | None) -> None:
+    """A destroy of a part deletes commands of hosts that stay, and runs no program."""
+    host.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo True ;; esac')
+    if announced:
+        file = host.write(f"{ANNOUNCED}2" if announced == "another" else ANNOUNCED, "")
+        os.utime(file, (0, 0) if announced == "long ago" else None)
+    if announced == "written back":
+        assert host.send(host.relocated(MEMBERSHIP)).status == 0
+    host.calls()
+    finished = host.send(host.relocated(MEMBERSHIP), "delete")
+    assert finished.status == 1
+    assert "node1: membership: expected an update of a stack that node2 has left" in finished.stderr
+    assert host.calls() == []
 
 
 def test_a_recorded_command_finds_its_variables_its_files_and_its_mode(host: Machine) -> None:

@@ -28,7 +28,7 @@ COMMANDS = {
     "cancel": {"--stack"},
     "config rm": set(),
     "config set": {"--secret", "--stack"},
-    "destroy": {"--exclude", "--stack", "--target", "--target-dependents"},
+    "destroy": {"--exclude", "--run-program", "--stack", "--target", "--target-dependents"},
     "login": {"--local", "--non-interactive"},
     "logs decrypt": set(),
     "preview": {
@@ -49,6 +49,8 @@ COMMANDS = {
     "stack rename": set(),
     "stack rm": {"--force", "--preserve-config"},
     "state delete": {"--all", "--force", "--stack", "--yes"},
+    "state move": set(),
+    "state rename": set(),
     "state taint": set(),
     "up": {"--exclude", "--parallel", "--refresh", "--replace", "--stack", "--target"},
     "whoami": {"--verbose"},

@@ -49,6 +49,14 @@ def test_a_stack_file_that_did_not_change_does_nothing(stack: Stack, last: LastU
     assert planned(stack, last) == ["nothing is done to any node"]
 
 
+def test_steps_of_a_node_that_the_state_has_forgotten_are_told(stack: Stack, last: LastUpdate) -> None:
+    """As after `pulumi state delete`: they run."""
+    steps = {key: step for key, step in last.steps.items() if key[0] != "node2" or key[1] is StepName.JOIN}
+    steps["node2", StepName.MEMBERSHIP] = last.steps["node2", StepName.MEMBERSHIP]
+    line = "node2: prepare and images run anew, because the state lacks them"
+    assert line in planned(stack, dataclasses.replace(last, steps=steps))
+
+
 def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last: LastUpdate) -> None:
     """Only containerd 1.4 restarts for it; it runs under Kubernetes up to 1.25."""
     assert planned(stack, last, "fish-sword") == [

@@ -10,9 +10,10 @@ import pytest
 
 from components import cluster
 from components.review import silence
-from components.review.silence import refuse_silent_machines, watch_departures
+from components.review.silence import announce_departures, refuse_silent_machines, watch_departures
 from components.settings import Host, Ssh
 from components.steps.last_update import LastUpdate
+from components.steps.ssh import Answer
 from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch, Watched
@@ -162,3 +163,52 @@ def test_a_frozen_machine_refuses_the_update(
             with pytest.raises(pulumi.RunError, match="node9: reset: expected an answer of 127"):
                 refuse_silent_machines(wanted)
         assert connections
+
+
+def announced(wanted: Wanted, monkeypatch: pytest.MonkeyPatch, *, preview: bool = False) -> dict[str, str]:
+    """What is announced, by the address of the sponsor."""
+    texts: dict[str, str] = {}
+
+    async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int) -> Answer:
+        texts[f"{host.name} {host.user}@{host.address}:{host.port}"] = text
+        return Answer(255, "", "unreachable")
+
+    monkeypatch.setattr(silence, "run_as_root", run_as_root)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    announce_departures(wanted)
+    return texts
+
+
+def test_a_sponsor_is_told_which_hosts_leave(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, also of a host whose join was cut short; its own command says why a sponsor does not answer."""
+    stack = several(directory, BOTH)
+    assert announced(wanted_by(stack, last), monkeypatch) == {}, "no host leaves"
+    never_joined = {key: step for key, step in last.steps.items() if key != ("node9", StepName.JOIN)}
+    del stack["hosts"]["node8"], stack["hosts"]["node9"]
+    wanted = wanted_by(stack, replace(last, steps=never_joined))
+    assert announced(wanted, monkeypatch, preview=True) == {}
+    told = announced(wanted, monkeypatch)
+    assert list(told) == [address(last, "node1")]
+    assert told[address(last, "node1")].splitlines()[-1] == "touch node8 node9"
+
+
+def test_nobody_is_told_of_a_machine_that_was_declared_gone(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node left before its line, and nothing runs when the line goes."""
+    recorded = last.steps["node9", StepName.MEMBERSHIP]
+    gone = replace(recorded, stdin=recorded.stdin.replace("IS_GONE=false", "IS_GONE=true"))
+    wanted = wanted_by(
+        several(directory, BOTH, "node8"), replace(last, steps={**last.steps, ("node9", StepName.MEMBERSHIP): gone})
+    )
+    assert announced(wanted, monkeypatch) == {}
+
+
+def test_the_program_tells_them(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is deleted."""
+    seen: list[Wanted] = []
+    monkeypatch.setattr(cluster, "announce_departures", seen.append)
+    record(several(directory, BOTH), preview=False)
+    assert len(seen) == 1

@@ -235,8 +235,9 @@ def record(stack: StackFile, *, preview: bool, before: Recording | None = None) 
     machines = _Machines(preview=preview, before=before)
     monitor = _Monitor(machines)
     pulumi.runtime.settings.ROOT.set(None)
+    pulumi.runtime.sync_await._ensure_event_loop()  # type: ignore[no-untyped-call] # Python 3.14 makes none by itself
     pulumi.runtime.set_mocks(machines, project=PROJECT, stack="test", preview=preview, monitor=monitor)
-    with mock.patch.object(silence, "silence_of", _answers):  # no machine is there
+    with mock.patch.multiple(silence, silence_of=_answers, run_as_root=_answers):  # no machine is there
         pulumi.runtime.sync_await._sync_await(run_pulumi_func(_run_program))
     root = pulumi.runtime.settings.get_root_resource()
     assert isinstance(root, Stack)
