@@ -57,6 +57,14 @@ check_token() {
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
+# begin_join: what kubeadm would tell late is told first, and a join that was cut short leaves no trace. Each role cleans up
+# what it has to lose.
+begin_join() {
+  check_clock
+  check_token
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
+}
+
 # resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where
 # each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038). Without an answer it
 # is nothing, too: kubeadm join reads the same ConfigMap, and ends with the reason where it gets none.
