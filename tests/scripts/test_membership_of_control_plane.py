@@ -198,9 +198,11 @@ def test_a_member_that_does_not_lead_leaves_without_an_election(sponsor: Machine
     assert not [call for call in sponsor.calls() if "move-leader" in call]
 
 
-def test_a_member_that_leaves_hands_over_to_one_that_has_a_vote(sponsor: Machine) -> None:
-    """etcd refuses a learner, which a join that was cut short left, and the step would wait for it in vain."""
-    sponsor.write("/members", member(3, learns=True) + member(1) + member(2))
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_member_that_leaves_hands_over_to_one_that_can_lead(sponsor: Machine, learns: bool) -> None:
+    """Not to a learner, which a join that was cut short left, nor to one that is dead: writes would wait in vain."""
+    sponsor.write("/members", member(3, learns=learns) + member(1) + member(2) + member(4))
+    sponsor.write("/sick-192.0.2.13", "")
     sponsor.write("/leader", "b2")
     assert sponsor.run("leave", MEMBERSHIP).status == 0
     assert sponsor.path("/leader").read_text() == "a1\n"
