@@ -83,7 +83,7 @@ lead_elsewhere() {
     leads_elsewhere "$1"
 }
 leads_elsewhere() {
-  local members leader member id address from url is_learner is_alone=true
+  local members leader member id address from url is_learner is_only=true
   members=$(etcd_members) && leader=$(leader_id) || return 1
   member=$(awk -v address="$1" '$2 == address' <<<"$members")
   read -r id _ from _ <<<"$member"
@@ -91,10 +91,10 @@ leads_elsewhere() {
   # While etcd waits for a member that is dead to lead, it drops writes.
   while read -r id address url is_learner; do
     [[ $address != "$1" && $is_learner == false ]] || continue
-    is_alone=false
+    is_only=false
     etcdctl --endpoints "$url" endpoint health || continue
     etcdctl --endpoints "$from" move-leader "$id"
     return
   done <<<"$members"
-  [[ $is_alone == true ]]
+  [[ $is_only == true ]]
 }

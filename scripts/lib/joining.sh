@@ -57,12 +57,11 @@ check_token() {
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
-# begin_join: what kubeadm would tell late is told first, and a join that was cut short leaves no trace. Each role cleans up
-# what it has to lose.
+# begin_join COMMAND: what kubeadm would tell late is told first, and the command cleans up after a join that was cut short.
 begin_join() {
   check_clock
   check_token
-  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then "$1"; fi
 }
 
 # resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where

@@ -66,7 +66,7 @@ join_control_plane() {
 anew; the only one: docs/how-to/lost-control-plane.md"
   trap 'rm -f "$DISCOVERY"; lead_api_to "$NODE_IP"' EXIT
   lead_api_to "$SPONSOR_ADDRESS"
-  begin_join
+  begin_join clean_up_half_done
   write_join_configuration
   remember_values
   put_policies
