@@ -83,12 +83,18 @@ lead_elsewhere() {
     leads_elsewhere "$1"
 }
 leads_elsewhere() {
-  local members leader member id url
+  local members leader member id address from url is_learner is_only=true
   members=$(etcd_members) && leader=$(leader_id) || return 1
   member=$(awk -v address="$1" '$2 == address' <<<"$members")
-  read -r id _ url _ <<<"$member"
+  read -r id _ from _ <<<"$member"
   [[ -n $id && $leader == "$id" ]] || return 0
-  id=$(awk -v address="$1" '$2 != address && $4 == "false" {print $1; exit}' <<<"$members")
-  [[ -n $id ]] || return 0 # the only member
-  etcdctl --endpoints "$url" move-leader "$id"
+  # While etcd waits for a member that is dead to lead, it drops writes.
+  while read -r id address url is_learner; do
+    [[ $address != "$1" && $is_learner == false ]] || continue
+    is_only=false
+    etcdctl --endpoints "$url" endpoint health || continue
+    etcdctl --endpoints "$from" move-leader "$id"
+    return
+  done <<<"$members"
+  [[ $is_only == true ]]
 }

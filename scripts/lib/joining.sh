@@ -57,6 +57,13 @@ check_token() {
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
+# begin_join COMMAND: what kubeadm would tell late is told first, and the command cleans up after a join that was cut short.
+begin_join() {
+  check_clock
+  check_token
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then "$1"; fi
+}
+
 # resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where
 # each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038). Without an answer it
 # is nothing, too: kubeadm join reads the same ConfigMap, and ends with the reason where it gets none.

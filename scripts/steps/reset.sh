@@ -38,7 +38,7 @@ fi
 # look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too. One whose
 # certificate has expired, by its clock or by this one, does not.
 look_for_node() {
-  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name 2>"$STAGING/kubectl" ||
+  if KUBECONFIG=$KUBELET_CONF hear kubectl get node "$HOST_NAME" --ignore-not-found --output name 2>"$STAGING/kubectl" ||
     grep 'Unauthorized\|x509' "$STAGING/kubectl" | grep --quiet --invert-match 'has expired'; then return; fi
   cat "$STAGING/kubectl"
   return 1
@@ -47,7 +47,7 @@ look_for_node() {
 # is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd. An API server that
 # is silent for another reason is no such sign: the member may have a vote.
 is_out_of_cluster() {
-  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name; then
+  if KUBECONFIG=$KUBELET_CONF hear kubectl get node "$HOST_NAME" --ignore-not-found --output name; then
     printf '%s' "$ANSWER"
     [[ -z $ANSWER ]] || return 1
   elif hears_majority &>/dev/null; then

@@ -36,6 +36,8 @@ def test_a_step_that_is_disturbed_comes_to_its_end(scenario: Scenario, kinds: li
         points = sweep.points(kind)
         if points:
             assert sweep.findings(kind, points[len(points) * 2 // 3]) == [], kind
+    if IS_SUPPORTED:
+        assert sweep.recorded.too_early == []
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,23 @@ def test_a_traced_run_ends_at_its_point(
     finished = Tracer(tmp_path, point, loses_unsynced=loses_unsynced).run(["bash", "-es"], SCRIPT)
     assert {path.name: path.read_text() for path in (tmp_path / "etc").iterdir()} == left
     assert finished.status == (0 if point == 99 else -9)
+
+
+@needs_tracer
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        (SCRIPT, []),
+        (SCRIPT.replace("sync b.new", "sync a"), ["etc/b"]),
+        ("cd etc; mkdir d.new; echo a >d.new/a; mv d.new d", ["etc/d/a"]),
+    ],
+)
+def test_a_file_that_has_its_name_before_its_content_is_found(tmp_path: Path, script: str, found: list[str]) -> None:
+    """Whatever point a sweep tries: each run that is recorded is looked at."""
+    (tmp_path / "etc").mkdir()
+    tracer = Tracer(tmp_path, 0)
+    assert tracer.run(["bash", "-es"], script).status == 0
+    assert tracer.too_early == [str(tmp_path / name) for name in found]
 
 
 @needs_tracer

@@ -98,6 +98,7 @@ class Tracer:
         is_full: writes fail, in place of an end of the run; only writes are points.
         points: changes and syncs so far.
         unsynced: length of the content that is on the disk, by file that was written and not synced since.
+        too_early: files that were given their name before their content was on the disk.
         pipes: pipes to which the run prints.
     """
 
@@ -107,6 +108,7 @@ class Tracer:
     is_full: bool = False
     points: int = 0
     unsynced: dict[str, int] = field(default_factory=dict)
+    too_early: list[str] = field(default_factory=list)
     pipes: set[str] = field(default_factory=set)
 
     def run(self, command: Sequence[str], text: str, environment: Mapping[str, str] | None = None) -> Finished:
@@ -220,7 +222,10 @@ class Tracer:
     def _renamed(self, old: str, new: str) -> None:
         self.unsynced.pop(new, None)
         for path in [each for each in self.unsynced if each == old or each.startswith(f"{old}/")]:
-            self.unsynced[new + path.removeprefix(old)] = self.unsynced.pop(path)
+            name = new + path.removeprefix(old)
+            self.unsynced[name] = self.unsynced.pop(path)
+            if not new.endswith(".new"):
+                self.too_early.append(name)
 
     def _lose(self) -> None:
         if not self.loses_unsynced or self.points != self.point:

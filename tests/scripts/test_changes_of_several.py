@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.scripts.cluster import OWN_MEMBER, VALUES
+from tests.scripts.cluster import NODE_IS_READY, OWN_MEMBER, VALUES
 from tests.scripts.machine import Finished, Machine
 
 OTHER_MEMBER = OWN_MEMBER.replace("a1", "b2").replace("2.11", "2.12")
@@ -89,3 +89,14 @@ def test_an_api_server_that_is_silent_has_no_expired_certificates_where_etcd_ans
     assert finished.status == 1
     assert "expected all other control planes to be well within 1 s" in finished.stderr
     assert not [call for call in several.calls() if call.startswith("kubeadm certs renew")]
+
+
+def test_an_api_server_that_is_silent_alone_gets_new_certificates(several: Machine) -> None:
+    """Its own may have expired: only the others have to be well. etcd beside it reads the new ones when it starts."""
+    several.stub(
+        "kubectl", f"[[ $* != *readyz* || $* == *192.0.2.12* || -e $ROOT/renewed ]] || exit 1\n{NODE_IS_READY}"
+    )
+    several.stub("kubeadm", '[[ $* != "certs renew all"* ]] || touch "$ROOT/renewed"')
+    CHANGES["certificates"].made(several)
+    assert several.path("/renewed").exists()
+    assert "crictl stop --timeout 30 etcd1" in several.calls()

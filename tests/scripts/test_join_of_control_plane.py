@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from components.host_files import File
+from components.host_files import File, api_server, encryption
 from tests.scripts.cluster import (
     CA,
     ETCD,
@@ -114,6 +114,32 @@ def test_the_name_of_the_api_leads_to_the_sponsor_while_it_joins_and_to_itself_a
     assert joined(joiner).status == 0
     assert joiner.path("/hosts").read_text() == HOSTS.format("192.0.2.11")
     assert joiner.path("/etc/hosts").read_text() == HOSTS.format("192.0.2.12")
+
+
+def test_kube_proxy_of_a_new_control_plane_follows_the_name_of_the_api(joiner: Machine) -> None:
+    """It began while the name led to the sponsor, and a pod keeps the hosts of its start."""
+    joiner.write("/var/lib/kubelet/pods/pod1/etc-hosts", "192.0.2.11\tapi.dev.internal\n")
+    joiner.stub(
+        "crictl",
+        "[[ -e $ROOT/joined ]] || exit 0\n"
+        f"case $* in *kube-proxy*) exec echo proxy1 ;; inspect*) exec echo pod1 ;; esac\n{ETCD}",
+    )
+    assert joined(joiner).status == 0
+    assert "crictl stop --timeout 10 proxy1" in joiner.calls()
+
+
+def test_a_further_control_plane_has_its_policy_and_its_keys_before_its_api_server(joiner: Machine) -> None:
+    """The API server has arguments that name the files, and would not start without them."""
+    files = [
+        File(f"{api_server.FILES}/audit-policy-a.yaml", "policy\n", "0600"),
+        File(encryption.KEYS, "k1 AAAA\nidentity\n", "0600"),
+    ]
+    kubeadm = joiner.root / "stubs" / "kubeadm"
+    looks = f'"join --config") ls "$ROOT{api_server.FILES}" >"$ROOT/found";'
+    kubeadm.write_text(kubeadm.read_text().replace('"join --config")', looks))
+    finished = joiner.run("join", JOIN, [*invitation(), *files])
+    assert finished.status == 0, finished.stderr
+    assert joiner.path("/found").read_text() == "audit-policy-a.yaml\nencryption.yaml\n"
 
 
 def test_a_join_that_fails_leads_the_name_back_and_leaves_no_token(joiner: Machine) -> None:

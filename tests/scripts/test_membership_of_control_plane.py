@@ -39,7 +39,8 @@ def sponsor(machine: Machine) -> Machine:
     machine.stub("crictl", ETCD)
     machine.stub(
         "kubectl",
-        'case "$*" in\n*--server*) all=$* server=${all##*https://}; [[ ! -e $ROOT/sick-${server%%:*} ]] ;;\n'
+        'case "$*" in\n*--server*) all=$* server=${all##*https://} server=${server%%:*}\n'
+        "[[ ! -e $ROOT/sick-$server && ! -e $ROOT/silent-$server ]] ;;\n"
         '*go-template*) cat "$ROOT/labels" 2>/dev/null || true ;;\n'
         '*ClusterConfiguration*) printf "apiVersion: kubeadm.k8s.io/v1beta4\\nkind: ClusterConfiguration\\n" ;;\n'
         "*InternalIP*) printf 192.0.2.11 ;;\n*uid*) printf 0-1 ;;\napply*) cat >/dev/null ;;\n"
@@ -117,12 +118,11 @@ def test_a_member_of_a_join_that_was_cut_short_is_removed_before_the_next(
     assert SEALING_KEY.opened(finished.stdout).startswith(TOKEN)
 
 
-@pytest.mark.parametrize("what", ["sick", "learner"])
+@pytest.mark.parametrize("what", ["sick", "silent", "learner"])
 def test_no_control_plane_is_invited_while_another_one_is_not_well(sponsor: Machine, what: str) -> None:
-    """One more member needs one more vote for each change."""
+    """One more member needs one more vote for each change. An API server may be silent beside an etcd that is well."""
     sponsor.write("/members", member(1) + member(3, learns=what == "learner"))
-    if what == "sick":
-        sponsor.write("/sick-192.0.2.13", "")
+    sponsor.write(f"/{what}-192.0.2.13", "")
     finished = sponsor.run("membership", MEMBERSHIP)
     assert finished.status == 1
     assert "expected all other control planes to be well within 1 s" in finished.stderr
@@ -196,6 +196,16 @@ def test_a_member_that_does_not_lead_leaves_without_an_election(sponsor: Machine
     sponsor.write("/members", member(1) + member(2))
     assert sponsor.run("leave", MEMBERSHIP).status == 0
     assert not [call for call in sponsor.calls() if "move-leader" in call]
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_member_that_leaves_hands_over_to_one_that_can_lead(sponsor: Machine, learns: bool) -> None:
+    """Not to a learner, which a join that was cut short left, nor to one that is dead: writes would wait in vain."""
+    sponsor.write("/members", member(3, learns=learns) + member(1) + member(2) + member(4))
+    sponsor.write("/sick-192.0.2.13", "")
+    sponsor.write("/leader", "b2")
+    assert sponsor.run("leave", MEMBERSHIP).status == 0
+    assert sponsor.path("/leader").read_text() == "a1\n"
 
 
 def test_a_member_is_not_removed_without_a_majority_of_the_others(sponsor: Machine) -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.scripts.cluster import DETOUR, OWN_MEMBER, VALUES, bundles
+from tests.scripts.cluster import DETOUR, NODE_IS_READY, OWN_MEMBER, STATE, VALUES, bundles, calls_in_order
 from tests.scripts.machine import Machine
 
 UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
@@ -43,6 +43,38 @@ def test_one_control_plane_applies_an_upgrade_and_the_others_follow(upgrading: M
     (diverted,) = [number for number, call in enumerate(calls) if call == "detour begins"]
     assert saved < moved < diverted < upgraded
     assert not upgrading.path("/detour").exists(), "a step that fails serves clients again"
+
+
+def test_an_upgraded_control_plane_serves_for_some_time_before_its_clients_and_pods_come_back(saved: Machine) -> None:
+    """Its pods leave before the kubelet restarts, which restarts the API server behind a node that is Ready already."""
+    saved.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    saved.stub("apt-get", 'for each; do [[ $each != *=1.36.4-* ]] || touch "$ROOT/new-${each%%=*}"; done')
+    saved.stub("dpkg-query", '[[ -e $ROOT/new-${!#} ]] && new=4 || new=3\nprintf "installed 1.36.$new-1.1"')
+    saved.stub("apt-cache", 'echo "it | 1.36.4-1.1 | there"')
+    saved.stub("apt-mark", 'printf "kubeadm\\nkubelet\\nkubectl\\n"')
+    saved.stub("systemctl", '[[ $* != "restart kubelet" ]] || touch "$ROOT/restarted"')
+    saved.stub("sleep")
+    saved.stub(
+        "kubectl",
+        "case $* in\n*kubeletVersion*) [[ -e $ROOT/restarted ]] && new=4 || new=3; printf v1.36.$new; exit ;;\n"
+        "*annotations.pulumi*) echo true; exit ;;\n*readyz*) [[ -e $ROOT/restarted ]] || exit 0\n"
+        f'echo >>"$ROOT/looks"; (($(wc --lines <"$ROOT/looks") != 10)); exit ;;\nesac\n{NODE_IS_READY}',
+    )
+    saved.stub("kubeadm")
+    saved.calls()
+    finished = saved.send(saved.text("init", UPGRADE), "verify")
+    assert finished.status == 0, finished.stderr
+    assert calls_in_order(
+        saved,
+        *("detour begins", "kubeadm upgrade apply", "kubectl drain node1", "apt-get ", "systemctl restart kubelet"),
+        *["kubectl get --raw /readyz"] * (10 + 20),
+        *(
+            "kubectl --namespace kube-system rollout status daemonset/kube-proxy",
+            "detour ends",
+            "kubectl uncordon node1",
+        ),
+    )
+    assert saved.path(f"{STATE}/control-plane-version").read_text() == "1.36.4"
 
 
 @pytest.mark.parametrize(("leads", "uploads"), [("true", 1), ("false", 0)])

@@ -66,9 +66,7 @@ join_control_plane() {
 anew; the only one: docs/how-to/lost-control-plane.md"
   trap 'rm -f "$DISCOVERY"; lead_api_to "$NODE_IP"' EXIT
   lead_api_to "$SPONSOR_ADDRESS"
-  check_clock
-  check_token
-  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
+  begin_join clean_up_half_done
   write_join_configuration
   remember_values
   put_policies

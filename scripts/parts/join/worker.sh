@@ -33,9 +33,7 @@ if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then
   registered=$ANSWER
 fi # without an answer the checks below report the cause
 if [[ -z $registered ]]; then
-  check_clock
-  check_token
-  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
+  begin_join clean_up_half_done
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
