@@ -21,7 +21,7 @@ backup_setting() { sed --quiet "s/^$1=//p" "$BACKUP_SETTINGS"; }
 # has neither, the status of `snapshot save` is all there is.
 snapshot_is_whole() {
   local etcd
-  etcd=$(container_of etcd)
+  etcd=$(container_of etcd) || return 1
   if said_by crictl exec "$etcd" etcdutl version; then
     said_by crictl exec "$etcd" etcdutl snapshot status "$1"
   elif ! grep --quiet 'executable file .*not found' "$STAGING/etcdctl"; then
@@ -141,7 +141,7 @@ whose_bundle() {
 # that of $BUNDLE is of a clock that was wrong: it counts as the oldest.
 own_bundles() {
   local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]' whose
-  whose=$(whose_bundle)
+  whose=$(whose_bundle) || return 1
   find -H "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$whose-${day}T${time}Z$1" | sort --reverse |
     awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }

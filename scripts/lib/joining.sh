@@ -115,7 +115,7 @@ KUBECONFIG
 delete_token() {
   local status
   [[ -n $INVITED_TOKEN ]] || return 0
-  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${INVITED_TOKEN%%.*}")
+  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${INVITED_TOKEN%%.*}") || return 1
   [[ $status =~ ^(200|401|404)$ ]]
 }
 
