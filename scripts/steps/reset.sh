@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
-# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/etcd.sh lib/hosts_file.sh lib/ipvs.sh
-#   lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/etcd.sh lib/hosts_file.sh
+#   lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"

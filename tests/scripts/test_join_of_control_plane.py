@@ -293,7 +293,7 @@ VOTES = '[[ "$*" != *"get majority"* && "$*" != "ps --quiet"* ]] || echo 0123'
 
 @pytest.mark.parametrize("api", ["exit 1", ""], ids=["is silent", "has no such node"])
 def test_a_member_with_a_vote_is_not_reset(machine: Machine, reset: Callable[[], Finished], api: str) -> None:
-    """The cluster would lose the vote: neither a silent API server nor a node that somebody deleted is a member that left."""
+    """The cluster would lose the vote: a silent API server, or a node that somebody deleted, is no member that left."""
     machine.stub("crictl", VOTES)
     machine.stub("kubectl", api)
     finished = reset()
