@@ -2,7 +2,8 @@
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
 # Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/etcd.sh lib/hosts_file.sh
-#   lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
+#   lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/own_service.sh lib/serving_certificates.sh lib/swap.sh
+#   lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
@@ -17,6 +18,8 @@
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/vip.sh"
+
+KUBECONFIG=$KUBELET_CONF # not exported: `kubeadm reset` would ask the API with it
 
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
