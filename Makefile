@@ -110,8 +110,8 @@ lint: ## Style, types, shell, documentation
 	@$(BIN)/mypy
 	@$(BIN)/pytest --quiet tests/unit/test_structure.py tests/unit/test_documentation.py
 	@$(BIN)/python -m operations configuration --check
-	@$(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$(git ls-files "*.sh")
-	@$(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$(git ls-files "*.sh")
+	@scripts=$$(git ls-files "*.sh") && $(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$scripts
+	@scripts=$$(git ls-files "*.sh") && $(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$scripts
 
 configuration: ## Write the pages of settings, commands, errors, hosts and versions and the editors' schema anew, from the code
 	@$(PYTHON) -m local.toolchain

@@ -16,6 +16,7 @@ from components.steps.result import result_of
 from components.steps.sealing import SealedForAnotherKeyError, SealingKey
 from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
+from problem import Problem
 
 CLUSTER_TYPE = "kubeadm:index:Cluster"
 PARENTS_OF_STEPS = {f"kubeadm:index:{name}" for name in ("PreparedHost", "ControlPlane", "Worker", "ClusterAccess")}
@@ -149,7 +150,15 @@ def load_last_update(cluster: str) -> LastUpdate:
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
-    return last_update_of(cluster, found.get("outputs", {}))
+    if "outputs" not in found:  # an empty state has them, too; without an answer each cluster would be a new one
+        problem = Problem(
+            "read the last update",
+            expected=f"the resources of stack {name}",
+            seen="an answer of Pulumi without them",
+            next_command=f"pulumi stack export --stack {pulumi.get_stack()}; then again",
+        )
+        raise pulumi.RunError(str(problem))
+    return last_update_of(cluster, found["outputs"])
 
 
 def last_update_of(cluster: str, state: State) -> LastUpdate:

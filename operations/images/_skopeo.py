@@ -55,7 +55,7 @@ class Skopeo:
     def digest(self, image: str) -> str | None:
         """Digest of the manifest, or list of manifests, of an image; None for an image that cannot be read."""
         finished = self._run("inspect", "--raw", *self._tls_options("", image), _source(image))
-        if finished.returncode != 0:
+        if finished.returncode != 0 or not _is_manifest(finished.stdout):
             return None
         return f"sha256:{hashlib.sha256(finished.stdout).hexdigest()}"
 
@@ -78,7 +78,8 @@ class Skopeo:
 
     def why_not(self, image: str) -> str:
         """Error of skopeo for an image that cannot be read."""
-        return _last_lines(self._run("inspect", "--raw", *self._tls_options("", image), _source(image)).stderr)
+        finished = self._run("inspect", "--raw", *self._tls_options("", image), _source(image))
+        return _last_lines(finished.stderr) or "an answer that is no manifest of an image"
 
     def _run(self, *arguments: str, limit: float | None = None) -> subprocess.CompletedProcess[bytes]:
         command = [self._program, arguments[0], "--authfile", str(self._logins), *arguments[1:]]
@@ -97,6 +98,14 @@ class Skopeo:
         if is_plain or is_loopback(registry):
             return [f"--{side}tls-verify=false"]
         return [f"--{side}cert-dir", str(self._scratch / registry)] if access and access.ca_file else []
+
+
+def _is_manifest(answer: bytes) -> bool:
+    """True for a manifest: a portal in front of two registries gives both one page, with one digest."""
+    try:
+        return "schemaVersion" in json.loads(answer)
+    except (ValueError, TypeError):
+        return False
 
 
 def _source(image: str) -> str:

@@ -13,6 +13,10 @@ SCRAPER_PROXY = f"/api/v1/namespaces/{DASHBOARD}/services/http:dashboard-metrics
 UNREACHABLE = {502, 503, 504}
 """Statuses of a request through the API server that found no pod behind the service, or did not reach the pod."""
 
+NOT_ALLOWED = "cannot get resource"
+"""Words of the API server for a request that it refuses itself. A pod may answer with the same status."""
+PROXY = "RBAC: requests to pods through the API server"
+
 
 @dataclass(frozen=True)
 class ClusterState:
@@ -61,7 +65,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
     rbac = "/apis/rbac.authorization.k8s.io/v1"
     kube_proxy = items("/api/v1/namespaces/kube-system/configmaps", fieldSelector="metadata.name=kube-proxy")
     pods = items("/api/v1/pods")
-    scraper_failure = _failure(api, SCRAPER_PROXY) if with_dashboard else ""
+    scraper_failure = _failure(api, SCRAPER_PROXY, refusals) if with_dashboard else ""
     return ClusterState(
         nodes=items("/api/v1/nodes"),
         pods=pods,
@@ -74,7 +78,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         bindings=items(f"{rbac}/rolebindings"),
         kube_proxy=None if kube_proxy is None else _configuration_of_kube_proxy(kube_proxy),
         scraper_failure=scraper_failure,
-        dns_failures=_dns_failures(api, pods),
+        dns_failures=_dns_failures(api, pods, refusals),
         refusals=refusals,
     )
 
@@ -84,11 +88,11 @@ def _configuration_of_kube_proxy(found: list[Json]) -> str:
     return str((found[0].get("data") or {}).get("config.conf", "")) if found else ""
 
 
-def _dns_failures(api: Api, pods: list[Json] | None) -> dict[str, list[str]]:
+def _dns_failures(api: Api, pods: list[Json] | None, refusals: list[Problem]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for pod in filter(_is_ready_dns, pods or []):
         path = f"/api/v1/namespaces/kube-system/pods/http:{pod['metadata']['name']}:8080/proxy/health"
-        found.setdefault(pod["spec"]["nodeName"], []).append(_failure(api, path))
+        found.setdefault(pod["spec"]["nodeName"], []).append(_failure(api, path, refusals))
     return found
 
 
@@ -98,15 +102,29 @@ def _is_ready_dns(pod: Json) -> bool:
     return is_dns and pod["status"].get("phase") == "Running" and all(each.get("ready") for each in containers)
 
 
-def _failure(api: Api, path: str) -> str:
-    """Error of the API server for a pod that it does not reach; empty where the pod answers, with any status."""
+def _failure(api: Api, path: str, refusals: list[Problem]) -> str:
+    """Error of the API server for a pod that it does not reach; empty where the pod answers, with any status.
+
+    The API server may refuse the request itself, which says nothing of the pod: that is a problem, told once.
+    """
     try:
         api.text(path)
     except ApiError as error:
+        if error.status == 403 and NOT_ALLOWED in error.problem.seen and PROXY not in {each.where for each in refusals}:
+            refusals.append(_of_proxy(error.problem.seen))
         return error.problem.seen if error.status in UNREACHABLE else ""
     except StepError as error:  # other requests are answered: the pod is not reached
         return error.problem.seen
     return ""
+
+
+def _of_proxy(seen: str) -> Problem:
+    return Problem(
+        PROXY,
+        expected="the user of the kubeconfig to be allowed them: nobody else says whether the pod network reaches pods",
+        seen=seen,
+        next_command="kubectl auth can-i get pods/proxy --namespace kube-system; use the kubeconfig of the stack",
+    )
 
 
 def _explained(error: StepError) -> Problem:

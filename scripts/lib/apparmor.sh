@@ -14,6 +14,6 @@ kernel_has_apparmor() {
 runc_may_end_containers() {
   local profiles=/sys/kernel/security/apparmor/profiles program
   kernel_has_apparmor && grep --quiet '^runc ' "$profiles" 2>/dev/null || return 0
-  program=$(command -v containerd)
+  program=$(command -v containerd) || return 1
   grep --quiet --text --fixed-strings 'peer=runc' "$program"
 }

@@ -21,7 +21,7 @@ backup_setting() { sed --quiet "s/^$1=//p" "$BACKUP_SETTINGS"; }
 # has neither, the status of `snapshot save` is all there is.
 snapshot_is_whole() {
   local etcd
-  etcd=$(container_of etcd)
+  etcd=$(container_of etcd) || return 1
   if said_by crictl exec "$etcd" etcdutl version; then
     said_by crictl exec "$etcd" etcdutl snapshot status "$1"
   elif ! grep --quiet 'executable file .*not found' "$STAGING/etcdctl"; then
@@ -93,12 +93,15 @@ gather() {
 
 # add_keys_of_secrets FILE: of the API server, by whatever file it has them: those of the stack, or a person's own.
 add_keys_of_secrets() {
-  local there
-  there=$(sed --quiet 's/.*encryption-provider-config=//p' "$MANIFESTS/kube-apiserver.yaml" 2>/dev/null) ||
+  local there=
+  if [[ -f $MANIFESTS/kube-apiserver.yaml ]]; then
+    there=$(sed --quiet 's/.*encryption-provider-config=//p' "$MANIFESTS/kube-apiserver.yaml")
+  elif [[ -f $ENCRYPTION ]]; then
     there=$ENCRYPTION # a person moved the manifest away, by which the API server stops
+  fi
   if [[ -f $there ]]; then
     cp "$there" "$1"
-  elif [[ -n $there && $there != "$ENCRYPTION" ]]; then
+  elif [[ -n $there ]]; then
     changed "the bundle has no keys of Secrets: no file $there, which the API server reads"
   fi
 }
@@ -141,17 +144,16 @@ whose_bundle() {
 # that of $BUNDLE is of a clock that was wrong: it counts as the oldest.
 own_bundles() {
   local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]' whose
-  whose=$(whose_bundle)
+  whose=$(whose_bundle) || return 1
   find -H "$(dirname "$BUNDLE")" -maxdepth 1 -type f -name "$whose-${day}T${time}Z$1" | sort --reverse |
     awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }
 
-# prune: the newest bundles of the timer stay, and likewise of those that were taken before upgrades.
+# prune: the KEEP newest bundles of the timer stay, and likewise of those that were taken before upgrades.
 prune() {
-  local keep end
-  keep=$(backup_setting keep)
+  local end
   for end in .bundle "-before-*.bundle"; do
-    own_bundles "$end" | tail -n "+$((keep + 1))" | xargs --no-run-if-empty --delimiter '\n' rm
+    own_bundles "$end" | tail -n "+$((KEEP + 1))" | xargs --no-run-if-empty --delimiter '\n' rm
   done
 }
 
@@ -169,6 +171,10 @@ refuse_missing_mount() {
 make_bundle() {
   local directory time whose
   directory=$(backup_setting directory)
+  KEEP=$(backup_setting keep)
+  [[ -n $directory && $KEEP == [1-9]* ]] ||
+    fail "a directory of bundles, and how many stay, in $BACKUP_SETTINGS" "$(<"$BACKUP_SETTINGS")" \
+      "make repair STACK=... HOST=$HOST_NAME; then again"
   time=$(date --utc +%Y%m%dT%H%M%SZ)
   whose=$(whose_bundle)
   BUNDLE=$directory/$whose-$time${1:+-$1}.bundle

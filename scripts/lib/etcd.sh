@@ -7,7 +7,7 @@
 ETCDCTL_SECONDS=60
 etcdctl() {
   local container
-  container=$(container_of etcd)
+  container=$(container_of etcd) || return 1
   [[ -n $container ]] || { echo "no container of etcd runs" >&2 && return 1; }
   timeout --foreground "$ETCDCTL_SECONDS" crictl exec "$container" etcdctl --command-timeout 10s --cacert "$PKI/etcd/ca.crt" \
     --cert "$PKI/etcd/server.crt" --key "$PKI/etcd/server.key" --endpoints https://127.0.0.1:2379 "$@"

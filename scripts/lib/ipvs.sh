@@ -17,8 +17,12 @@ clear_ipvs() {
 
 # destroy_sets: sets of addresses, once no rule uses them. One that a rule of others uses stays.
 destroy_sets() {
-  local sets name
-  command -v ipset >/dev/null && sets=$(ipset list --name 2>/dev/null) || return 0 # the kernel may have none
+  local sets said name
+  command -v ipset >/dev/null || return 0
+  sets=$(ipset list --name 2>"$STAGING/said") || {
+    said=$(<"$STAGING/said")
+    changed "sets of addresses, if there are any, stay until a reboot: ipset says ${said//$'\n'/ }"
+  }
   for name in $sets; do
     case $name in
       KUBE-* | cali4* | cali6*) ipset destroy "$name" 2>/dev/null || true ;;

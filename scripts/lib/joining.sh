@@ -57,13 +57,6 @@ check_token() {
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
-# begin_join COMMAND: what kubeadm would tell late is told first, and the command cleans up after a join that was cut short.
-begin_join() {
-  check_clock
-  check_token
-  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then "$1"; fi
-}
-
 # resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where
 # each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038). Without an answer it
 # is nothing, too: kubeadm join reads the same ConfigMap, and ends with the reason where it gets none.
@@ -122,7 +115,7 @@ KUBECONFIG
 delete_token() {
   local status
   [[ -n $INVITED_TOKEN ]] || return 0
-  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${INVITED_TOKEN%%.*}")
+  status=$(with_token DELETE "/api/v1/namespaces/kube-system/secrets/bootstrap-token-${INVITED_TOKEN%%.*}") || return 1
   [[ $status =~ ^(200|401|404)$ ]]
 }
 

@@ -28,7 +28,7 @@ sysctl_file() {
 
 sysctl_value() {
   local file
-  file=$(sysctl_file "$1")
+  file=$(sysctl_file "$1") || return 1
   tr --squeeze-repeats '[:space:]' ' ' <"$file" | sed 's/ $//'
 }
 

@@ -45,6 +45,10 @@ undo_kubeadm() {
       ;;
     *) fail "kubeadm reset to succeed" "$(failure_lines "$STAGING/kubeadm")" "kubeadm reset --force" ;;
   esac
+  wait_for_end_of_pods
+}
+
+wait_for_end_of_pods() {
   wait_for 30 "every pod on the machine to end" "systemctl restart containerd, or reboot $HOST_NAME; then pulumi up" no_pod_runs
 }
 

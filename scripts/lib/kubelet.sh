@@ -6,9 +6,9 @@ KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
 kubelet_is_healthy() {
   local address port
-  address=$(sed --quiet 's/^healthzBindAddress: *//p' "$KUBELET_CONFIG" | tr -d "\"'")
+  address=$(sed --quiet 's/^healthzBindAddress: *//p' "$KUBELET_CONFIG" | tr -d "\"'") || return 1
   [[ $address != *:* ]] || address="[$address]" # IPv6, which YAML has in quotes
-  port=$(sed --quiet 's/^healthzPort: *//p' "$KUBELET_CONFIG")
+  port=$(sed --quiet 's/^healthzPort: *//p' "$KUBELET_CONFIG") || return 1
   curl_directly --silent --fail --max-time 5 "http://${address:-127.0.0.1}:${port:-10248}/healthz"
 }
 

@@ -128,9 +128,9 @@ uptime_seconds() {
 comes_true() {
   local seconds=$1 began now
   shift
-  began=$(uptime_seconds)
+  began=$(uptime_seconds) || return 1
   until "$@" &>/dev/null; do
-    now=$(uptime_seconds)
+    now=$(uptime_seconds) || return 1
     ((now - began < seconds)) || return 1
     sleep 1
   done

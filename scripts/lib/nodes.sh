@@ -28,7 +28,8 @@ wait_until_ready() {
   wait_for 300 "the node to be Ready" \
     "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready "$1"
 }
-node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}'; }
+# node_version NODE: an empty one is none, by which the node would be drained and upgraded.
+node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}' | grep .; }
 
 # find_node NAME: NODE is the node, or empty where the cluster has no such node. Where the API does not answer the step ends.
 find_node() {

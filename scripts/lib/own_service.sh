@@ -8,10 +8,10 @@ NOT_LOADED=5 # exit status of `systemctl stop` for a unit that systemd does not 
 # later it has no process, or another one. A timer never has one.
 stays_up() {
   local process now
-  process=$(systemctl show "$1" --property MainPID --value)
+  process=$(systemctl show "$1" --property MainPID --value) || return 1
   [[ -n $process ]] || return 0
   sleep 1
-  now=$(systemctl show "$1" --property MainPID --value)
+  now=$(systemctl show "$1" --property MainPID --value) || return 1
   [[ $process != 0 && $now == "$process" ]]
 }
 

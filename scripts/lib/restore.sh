@@ -24,6 +24,7 @@ restore_snapshot() {
     program=etcdctl                                                           # etcdutl came with etcd 3.5
   fi
   of_etcd "$program" snapshot restore --help &>"$STAGING/etcdutl" || return 1
+  grep --quiet -e --data-dir "$STAGING/etcdutl" || return 1 # half a help is none
   if grep --quiet -e --bump-revision "$STAGING/etcdutl"; then
     later=(--bump-revision 1000000000 --mark-compacted)
   else

@@ -18,6 +18,10 @@ rm -rf "$STAGING" "$STATE"/*.new
 mkdir -p "$STAGING"
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/owner.sh"
+# Each mark would be missing: a node would count as a machine of no cluster.
+missing=$(missing_mount "$STATE")
+[[ -z $missing ]] || fail "the file system of $STATE at $missing, as /etc/fstab has it" "nothing mounted there" \
+  "mount $missing, or take the line out of /etc/fstab; then again"
 mkdir -p "$STATE" "$LOGS"
 
 # Beside its own work a step may drain a node, for as long as the policy of the stack allows.

@@ -98,7 +98,7 @@ change_static_pods() {
 # last_words NAME: what the newest container of this name said last, whether it runs or not.
 last_words() {
   local container
-  container=$(crictl ps --all --quiet --name "^$1\$" | head -n 1)
+  container=$(crictl ps --all --quiet --name "^$1\$" | head -n 1) || return 1
   crictl logs --tail 5 "$container" 2>&1 | cut --characters=-400
 }
 

@@ -50,14 +50,14 @@ vip_is_free_or_ours() {
   local seen status=0 peer peers
   seen=$(connect "$VIP") || status=$?
   if ((status != 0)) && [[ $seen != *"Connection refused"* ]]; then
-    seen=$(ip -4 neighbour show to "$VIP" dev "$1" nud reachable)
+    seen=$(ip -4 neighbour show to "$VIP" dev "$1" nud reachable) || return 1
     [[ -n $seen ]] || return 0
   fi
   if [[ -f $PKI/ca.crt && $(mark "$OWNER_MARK") == "$CLUSTER_ID" ]]; then
     timeout 10 openssl s_client -connect "$VIP:$VIP_PORT" -CAfile "$PKI/ca.crt" -partial_chain -verify_return_error </dev/null
     return
   fi
-  peers=$(sed --quiet 's/^ \{8\}\([0-9.]*\)\( # leaves\)\?$/\1/p' "$STAGING/files$VIP_CONFIG")
+  peers=$(sed --quiet 's/^ \{8\}\([0-9.]*\)\( # leaves\)\?$/\1/p' "$STAGING/files$VIP_CONFIG") || return 1
   for peer in $peers; do
     if connect "$peer"; then return 0; fi
   done

@@ -8,13 +8,17 @@
 export KUBECONFIG=$ADMIN_CONF
 OF_CALICO=(--namespace kube-system --selector k8s-app=calico-node --field-selector "spec.nodeName=$NODE_NAME")
 
-annotations_are_there() {
+missing_annotations() {
   local name value
   for name in $CALICO_ANNOTATIONS; do
     value=$(kubectl get node "$NODE_NAME" --output \
       "go-template={{with .metadata.annotations}}{{with index . \"$name\"}}{{.}}{{end}}{{end}}") || return 1
-    [[ -n $value ]] || return 1
+    [[ -n $value ]] || echo "$name"
   done
+}
+annotations_are_there() {
+  local missing
+  missing=$(missing_annotations) && [[ -z $missing ]]
 }
 calico_is_ready() {
   local ready
@@ -24,8 +28,11 @@ calico_is_ready() {
 
 # A node that has just joined gets them in a moment.
 if ! comes_true 20 annotations_are_there; then
-  kubectl delete pod "${OF_CALICO[@]}" >/dev/null
-  changed "calico-node of $NODE_NAME, which had not noticed that the node registered again, is restarted"
+  ask "the API server to show the annotations of node $NODE_NAME" missing_annotations
+  if [[ -n $ANSWER ]]; then
+    kubectl delete pod "${OF_CALICO[@]}" >/dev/null
+    changed "calico-node of $NODE_NAME, which had not noticed that the node registered again, is restarted"
+  fi
 fi
 wait_for 180 "calico-node of $NODE_NAME to be Ready" \
   "kubectl --namespace kube-system get pods --selector k8s-app=calico-node --output wide" calico_is_ready

@@ -25,11 +25,16 @@ etcd_has_ended() {
   [[ -z $container ]]
 }
 
+# refuse_majority: IS_ALONE says whether this member serves without others. One that starts, or that is busy, answers late.
 refuse_majority() {
   local address
-  if hears_majority &>/dev/null && ! is_alone &>/dev/null; then
-    fail "an etcd without a majority of its members" "a majority that serves: there is nothing to recover" \
-      "make status STACK=...; a machine that is dead: gone: true in the stack file, then pulumi up"
+  IS_ALONE=false
+  if comes_true "$ANSWER_SECONDS" hears_majority; then
+    ask_members
+    [[ $ANSWER != *$'\n'* ]] ||
+      fail "an etcd without a majority of its members" "a majority that serves: there is nothing to recover" \
+        "make status STACK=...; a machine that is dead: gone: true in the stack file, then pulumi up"
+    IS_ALONE=true
   fi
   for address in $OTHER_ADDRESSES; do
     # Its data may be newer, and with one more it may be a majority. A machine that is lost is silent, so silence is no refusal
@@ -78,7 +83,7 @@ start_alone() {
 
 refuse_majority
 if [[ -d $MANIFESTS_BEFORE ]]; then put_back_half_done; fi
-if ! is_alone &>/dev/null; then
+if [[ $IS_ALONE == false ]]; then
   refuse_without_data
   start_alone
   wait_for 180 "etcd to run with its own arguments again" "crictl logs \$(crictl ps --all --quiet --name '^etcd\$')" is_alone

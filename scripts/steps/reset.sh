@@ -2,7 +2,8 @@
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
 # Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/etcd.sh lib/hosts_file.sh
-#   lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
+#   lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/own_service.sh lib/serving_certificates.sh lib/swap.sh
+#   lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
@@ -18,8 +19,8 @@
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/vip.sh"
 
-# shellcheck disable=SC2034 # lib/nodes.sh looks for this file. It is not exported: `kubeadm reset` is not to find it.
-KUBECONFIG=$KUBELET_CONF
+KUBECONFIG=$KUBELET_CONF # not exported: `kubeadm reset` would ask the API with it
+
 owner=$(mark "$OWNER_MARK") name=$(mark "$HOST_NAME_MARK")
 if [[ -z $owner ]]; then
   changed "the machine belongs to no cluster: nothing is reset"
@@ -44,16 +45,24 @@ look_for_node() {
   return 1
 }
 
-# is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd. An API server that
-# is silent for another reason is no such sign: the member may have a vote.
+# is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd. One that is silent
+# for another reason is no such sign, and a node that somebody deleted none of the member, which may have a vote.
 is_out_of_cluster() {
-  if KUBECONFIG=$KUBELET_CONF hear kubectl get node "$HOST_NAME" --ignore-not-found --output name; then
-    printf '%s' "$ANSWER"
-    [[ -z $ANSWER ]] || return 1
-  elif hears_majority &>/dev/null; then
-    echo "no answer of the API server, while etcd on $HOST_NAME is a member with a vote"
+  if hears_majority &>/dev/null; then
+    echo "a member of etcd on $HOST_NAME that has a vote"
     return 1
   fi
+  hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name || return 0
+  printf '%s' "$ANSWER"
+  [[ -z $ANSWER ]]
+}
+
+# is_told_out: etcd tells, when it ends, that its member is out, or another API server has no such node.
+is_told_out() {
+  local etcd
+  etcd=$(crictl ps --all --quiet --name '^etcd$' | head -n 1) && [[ -n $etcd ]] &&
+    crictl logs --tail 200 "$etcd" 2>&1 | grep 'permanently removed from the cluster' && return
+  hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name && is_out_of_cluster
 }
 
 # A worker that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot; it is
@@ -66,7 +75,10 @@ if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
   elif is_marked "$INITIALIZED_MARK"; then
     next="write the line of $HOST_NAME back, pulumi up, then delete it; where the cluster is lost, on $HOST_NAME: rm \
 $KUBELET_CONF; then pulumi up"
-    wait_for "$ANSWER_SECONDS" "node $HOST_NAME to be out of the cluster" "$next" is_out_of_cluster
+    # After a boot neither etcd nor the API server answers for a while: their silence alone counts when the time is over.
+    comes_true "$ANSWER_SECONDS" is_told_out || is_out_of_cluster >"$STAGING/said" ||
+      fail "node $HOST_NAME to be out of the cluster within $ANSWER_SECONDS s" "$(<"$STAGING/said")" "$next"
+    ANSWER= # of an earlier look, before etcd told that its member is out
   fi
 fi
 if [[ -n $ANSWER ]]; then
@@ -78,7 +90,9 @@ fi
 refuse_silent_mounts /var/lib/kubelet
 rm -f "$ADMIN_CONF" # with it kubeadm asks the API for a member of etcd that is removed already
 if command -v kubeadm >/dev/null; then undo_kubeadm; fi
-systemctl --quiet disable --now kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
+pause_service kubelet "the kubelet"
+systemctl --quiet disable kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short
+wait_for_end_of_pods                                  # where somebody removed kubeadm, nothing has ended them yet
 stop_load_balancer
 stop_backups
 stop_approval
@@ -120,6 +134,8 @@ unmount_below /var/lib/kubelet
 unmount_below /var/run/calico
 for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico \
   /var/log/{calico,kubernetes}; do
+  missing=$(missing_mount "$directory")
+  [[ -z $missing ]] || changed "what a file system has for $directory stays there: none is mounted at $missing"
   empty "$directory"
 done
 

@@ -17,5 +17,8 @@ if is_marked "$INITIALIZED_MARK"; then
   make_bundle ""
   printf '%s\n' "$BUNDLE"
   if [[ $BEHIND == true ]]; then printf 'behind\n'; fi
+elif [[ -e $MANIFESTS/etcd.yaml ]]; then
+  fail "the mark $STATE/$INITIALIZED_MARK, of a control plane that is whole" "none beside an etcd, which is not saved" \
+    "make repair STACK=... HOST=$HOST_NAME; then again"
 fi
 step_is_done

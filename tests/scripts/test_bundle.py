@@ -61,6 +61,35 @@ def test_a_bundle_holds_the_keys_of_encrypted_secrets(saved: Machine) -> None:
     own.unlink()
     manifest.write_text(f"    - --encryption-provider-config={own}\n")
     assert f"the bundle has no keys of Secrets: no file {own}" in snapshot(saved).stderr
+    of_stack = saved.path(api_server.ENCRYPTION)
+    of_stack.unlink()
+    manifest.write_text(f"    - --encryption-provider-config={of_stack}\n")
+    assert f"the bundle has no keys of Secrets: no file {of_stack}" in snapshot(saved).stderr
+    manifest.write_text("    - --profiling=false\n")
+    assert "no keys of Secrets" not in snapshot(saved).stderr
+
+
+@pytest.mark.parametrize("settings", ["directory={}\n", "directory={}\nkeep=\n", "directory={}\nkeep=0\n", "keep=2\n"])
+def test_no_bundle_is_deleted_where_nothing_says_how_many_stay(saved: Machine, settings: str) -> None:
+    """All would go, before there is a new one."""
+    assert snapshot(saved).status == 0
+    there = bundles(saved)
+    saved.write("/etc/kubernetes/backup/settings", settings.format(saved.path(SNAPSHOTS)))
+    finished = snapshot(saved)
+    assert finished.status == 1
+    assert "expected a directory of bundles, and how many stay, in" in finished.stderr
+    assert bundles(saved) == there
+
+
+def test_an_etcd_without_the_mark_of_a_control_plane_is_not_passed_over(saved: Machine) -> None:
+    """The timer would succeed, and save nothing. Before there is an etcd there is nothing to save."""
+    saved.path(f"{STATE}/initialized").unlink()
+    finished = snapshot(saved)
+    assert finished.status == 1
+    assert "saw none beside an etcd, which is not saved" in finished.stderr
+    saved.path("/etc/kubernetes/manifests/etcd.yaml").unlink()
+    finished = snapshot(saved)
+    assert (finished.status, finished.stdout, finished.stderr) == (0, "", "")
 
 
 def keys_in(bundle: Path) -> str:

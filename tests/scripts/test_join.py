@@ -253,3 +253,13 @@ def test_a_join_that_was_cut_short_late_is_reset_only_where_the_stack_allows_it(
     assert kubeadm_calls(worker) == []
     assert worker.run("join", MAY_RESET, DISCOVERY).status == 0
     assert kubeadm_calls(worker) == ["kubeadm reset", "kubeadm join"]
+
+
+def test_a_node_of_which_the_api_says_something_late_is_not_reset(worker: Machine) -> None:
+    """The API server was silent for two minutes, and answers again: the member would lose its pods."""
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    worker.replace("parts/join/worker", "comes_true 120", "comes_true 0")
+    worker.stub("kubectl", ONCE % "ignore-not-found" + NODE_IS_READY)
+    worker.calls()
+    finished = worker.run("join", MAY_RESET, DISCOVERY)
+    assert (finished.status, finished.stderr, kubeadm_calls(worker)) == (0, "", [])

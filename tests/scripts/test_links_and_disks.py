@@ -191,6 +191,54 @@ def test_a_reset_deletes_nothing_below_pods_that_still_run(owned: Machine, cgrou
     assert not data.exists()
 
 
+def test_a_reset_without_kubeadm_waits_for_the_pods_too(owned: Machine) -> None:
+    """Somebody removed the package: etcd would write on, whose data are deleted."""
+    data = owned.write("/var/lib/etcd/member/wal", "data")
+    owned.write("/sys/fs/cgroup/kubepods.slice/pod1/cgroup.procs", "4711\n")
+    owned.replace("lib/kubeadm", "wait_for 30", "wait_for 0")
+    assert shutil.which("kubeadm") is None
+    finished = owned.run("reset", RESET)
+    assert finished.status == 1
+    assert "saw processes of pods: 4711\n" in finished.stderr
+    assert data.exists()
+
+
+@pytest.mark.parametrize(("status", "ends"), [(1, 1), (5, 0)])
+def test_a_kubelet_that_does_not_stop_ends_a_reset(owned: Machine, status: int, ends: int) -> None:
+    """It would start pods again, whose files are deleted. One that systemd does not know has stopped."""
+    data = owned.write("/var/lib/etcd/member/wal", "data")
+    owned.stub("systemctl", f"[[ $1 != disable && $* != stop*kubelet* ]] || {{ echo no >&2; exit {status}; }}")
+    finished = owned.run("reset", RESET)
+    assert finished.status == ends, finished.stderr
+    assert ("expected the kubelet to stop,\n  saw no" in finished.stderr) == bool(ends)
+    assert data.exists() == bool(ends)
+
+
+def test_no_step_runs_where_the_disk_of_its_marks_is_not_mounted(owned: Machine) -> None:
+    """The machine would count as one of no cluster: a reset would find nothing to do, and a join begin anew."""
+    disk = owned.path("/var/lib")
+    owned.path(f"{STATE}/owner").unlink()
+    owned.write("/etc/fstab", f"UUID=1 / ext4 defaults 0 1\nUUID=2 {disk} ext4 nofail 0 2\n")
+    owned.stub("mountpoint", "exit 32")
+    finished = owned.run("reset", RESET)
+    assert finished.status == 1
+    assert f"expected the file system of {owned.path(STATE)} at {disk}, as " in finished.stderr
+    assert "belongs to no cluster" not in finished.stderr
+    owned.stub("mountpoint")
+    owned.write(f"{STATE}/owner", RESET["CLUSTER_ID"])
+    assert owned.run("reset", RESET).status == 0
+
+
+def test_a_reset_says_what_stays_on_a_disk_that_is_not_mounted(owned: Machine) -> None:
+    """Such as every Secret of the cluster; the disk may be broken, and the reset goes on."""
+    disk = owned.path("/var/lib/etcd")
+    owned.write("/etc/fstab", f"UUID=1 / ext4 defaults 0 1\nUUID=2 {disk} ext4 nofail 0 2\n")
+    owned.stub("mountpoint", "exit 32")
+    finished = owned.run("reset", RESET)
+    assert finished.status == 0, finished.stderr
+    assert f"node1: what a file system has for {disk} stays there: none is mounted at {disk}\n" in finished.stderr
+
+
 def test_a_reset_unmounts_the_cgroups_that_calico_mounted(owned: Machine) -> None:
     """Nobody can delete a file of theirs: no host would ever leave its stack without a reboot."""
     cgroups = owned.path("/var/run/calico/cgroup")

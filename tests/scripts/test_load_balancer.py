@@ -91,6 +91,14 @@ def test_a_configuration_that_haproxy_refuses_is_not_put(worker: Machine) -> Non
     assert worker.path(CONFIGURATION).read_text() == "server node1\n"
 
 
+def test_a_service_of_which_systemd_says_nothing_does_not_count_as_one_that_runs(worker: Machine) -> None:
+    """A haproxy that ended at once would be recorded: no later run would start it."""
+    worker.stub("systemctl", '[[ $1 != show ]] || { echo "Connection timed out" >&2; exit 1; }')
+    finished = worker.run_part("load_balancer", VALUES, files())
+    assert finished.status == 1
+    assert "expected the load balancer of the API to run" in finished.stderr
+
+
 def test_a_haproxy_of_others_keeps_its_service(worker: Machine) -> None:
     """It was there before the stack."""
     worker.stub("haproxy")

@@ -53,6 +53,16 @@ def test_a_token_may_delete_itself_and_nothing_else(initialised: Machine) -> Non
         }
 
 
+def test_a_node_whose_version_is_empty_is_not_drained(machine: Machine) -> None:
+    """An empty answer is none, and would be taken for another version."""
+    machine.stub("kubectl", f"[[ $* != *kubeletVersion* ]] || exit 0\n{NODE_IS_READY}")
+    machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    finished = machine.run("membership", WORKER_MEMBERSHIP)
+    assert finished.status == 1
+    assert "expected the API server to say which version node node2 has within 1 s" in finished.stderr
+    assert not [call for call in machine.calls() if "cordon" in call or "drain" in call]
+
+
 def test_a_node_that_is_ready_gets_no_token(machine: Machine) -> None:
     """It needs none."""
     machine.stub("kubectl", NODE_IS_READY)

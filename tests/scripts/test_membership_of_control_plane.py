@@ -59,6 +59,16 @@ def sponsor(machine: Machine) -> Machine:
     return machine
 
 
+def test_a_sponsor_without_an_address_invites_nobody(sponsor: Machine) -> None:
+    """The name of the API would have no address on the machine that joins, and no later run would mend that."""
+    stub = sponsor.path("/stubs/kubectl")
+    stub.write_text(stub.read_text().replace("printf 192.0.2.11 ;;", "true ;;"))
+    finished = sponsor.run("membership", MEMBERSHIP)
+    assert finished.status == 1
+    assert "expected the API server to show the address of this control plane within 2 s" in finished.stderr
+    assert finished.stdout == ""
+
+
 def test_an_invitation_has_a_token_a_key_and_the_address_of_its_sponsor(sponsor: Machine) -> None:
     """The key is in no list of processes, and in memory only until the certificates are uploaded."""
     finished = sponsor.run("membership", MEMBERSHIP)

@@ -50,6 +50,14 @@ def test_swap_goes_off_and_stays_off(swapping: Machine) -> None:
     assert {"swapoff --all", "systemctl --quiet mask swap.target"} <= set(swapping.calls())
 
 
+def test_a_systemd_that_does_not_answer_is_not_one_without_units_of_swap(swapping: Machine) -> None:
+    """The next boot would turn swap on, and no later run would look."""
+    swapping.stub("systemctl", '[[ $1 != list-unit-files ]] || { echo "Failed to connect to bus" >&2; exit 1; }')
+    finished = swapping.run_part("swap")
+    assert finished.status == 1
+    assert "Failed to connect to bus" in finished.stderr
+
+
 def test_a_unit_that_turns_swap_on_at_boot_is_turned_off_until_a_reset(swapping: Machine) -> None:
     """zram-tools and small boards have services and tutorials units that come whether swap.target is there or not."""
     swapping.write("/units", "zramswap.service enabled enabled\nswapfile.swap enabled enabled\n")
@@ -512,6 +520,13 @@ def test_a_reset_says_that_services_of_ipvs_stay_without_the_program(machine: Ma
     (machine.root / "stubs" / "ipvsadm").unlink()
     machine.replace("lib/ipvs", "command -v ipvsadm", "command -v no-such-program")
     assert "services of IPVS stay until a reboot: there is no program ipvsadm" in reset_with(machine, "")
+
+
+def test_a_reset_says_where_it_cannot_look_at_sets(machine: Machine) -> None:
+    """They may stay, as rules may."""
+    machine.stub("ipset", 'echo "Kernel error" >&2; exit 1')
+    said = reset_with(machine, "")
+    assert "sets of addresses, if there are any, stay until a reboot: ipset says Kernel error\n" in said
 
 
 def test_a_reset_destroys_the_sets_of_kube_proxy_and_calico_and_no_other(machine: Machine) -> None:

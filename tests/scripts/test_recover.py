@@ -108,6 +108,17 @@ def test_nothing_is_recovered_while_another_member_answers(lost: Machine, port: 
     assert is_untouched(lost)
 
 
+def test_a_majority_that_answers_late_is_not_taken_for_a_lost_one(lost: Machine) -> None:
+    """An etcd that starts, or that is busy: the recovery would make a second cluster of it."""
+    lost.write("/majority", "")
+    late = 'if [[ $* == *"get majority"* && ! -e $ROOT/looked ]]; then touch "$ROOT/looked"; exit 1; fi\n'
+    lost.stub("crictl", late + KUBELET)
+    finished = recover(lost)
+    assert finished.status == 1
+    assert "saw a majority that serves" in finished.stderr
+    assert is_untouched(lost)
+
+
 @pytest.mark.parametrize("missing", ["/var/lib/etcd/member/snap/db", MANIFEST])
 def test_a_machine_without_a_member_is_refused(lost: Machine, missing: str) -> None:
     """Its kubelet starts what it started before."""
@@ -180,6 +191,7 @@ def test_a_recovery_that_is_killed_leaves_no_argument_behind(
     lost: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Another recovery ends it, or whatever comes next on this machine; the first copy has the data as they were."""
+    lost.replace("steps/recover", 'comes_true "$ANSWER_SECONDS"', "comes_true 0")  # as many commands in each run
     text = lost.text("recover", {"OTHER_ADDRESSES": ""})
     root, saved, counted = lost.root, tmp_path / "saved", tmp_path / "points"
     for name, value in {"CRASH_KIND": "killed", "CRASH_AT": "0", "CRASH_DIRECTORY": str(tmp_path)}.items():

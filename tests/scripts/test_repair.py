@@ -306,6 +306,29 @@ def test_drift_shows_swap_that_the_next_boot_turns_on(looked_at: Machine) -> Non
     assert drift(looked_at) == "units of swap: expected none that starts at boot, saw zramswap.service a.swap\n"
 
 
+def test_drift_shows_that_rules_of_iptables_cannot_be_listed(looked_at: Machine) -> None:
+    """Clients of the API may be led elsewhere by rules that nobody sees."""
+    looked_at.stub("iptables-save", 'echo "incompatible" >&2; exit 1')
+    assert drift(looked_at) == "rules of iptables: expected iptables-save to list them, saw incompatible\n"
+
+
+def test_calico_is_not_restarted_because_the_api_is_silent(machine: Machine) -> None:
+    """Its node has the annotations, as the API server says later; one that lacks them gets a new calico-node."""
+    machine.stub(
+        "kubectl",
+        '[[ -e $ROOT/up ]] || exit 1\ncase "$*" in *annotations*) cat "$ROOT/up" ;; *ready*) printf true ;; esac',
+    )
+    machine.stub("sleep", 'echo 192.0.2.12 >"$ROOT/up"')
+    machine.replace("steps/pod_network", "comes_true 20", "comes_true 0")
+    values = {"NODE_NAME": "node2", "CALICO_ANNOTATIONS": "projectcalico.org/IPv4Address"}
+    finished = machine.run("pod_network", values)
+    assert (finished.status, finished.stderr) == (0, "")
+    machine.write("/up", "")
+    machine.stub("sleep")
+    machine.replace("steps/pod_network", "wait_for 60", "wait_for 0")
+    assert "calico-node of node2, which had not noticed" in machine.run("pod_network", values).stderr
+
+
 def test_drift_shows_arguments_that_override_those_of_the_stack(looked_at: Machine) -> None:
     """The kubelet has another name or address from its next start on."""
     looked_at.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--v=4"\n')

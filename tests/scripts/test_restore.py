@@ -38,7 +38,7 @@ esac
 """
 CTR = r"""
 [[ $* != *" version" ]] || exit 0
-[[ $* != *--help ]] || { echo --bump-revision; exit; }
+[[ $* != *--help ]] || { echo --bump-revision --data-dir; exit; }
 [[ ! -e $ROOT/no-room ]] || { echo no space; exit 1; }
 while [[ $1 != restore ]]; do shift; done
 mkdir -p "$4/member"
@@ -116,12 +116,22 @@ def test_an_etcd_that_cannot_raise_its_revisions_says_so(empty: Machine) -> None
     old = CTR.replace(
         '[[ $* != *" version" ]] || exit 0', f"[[ $* != *etcdutl* ]] || {{ echo '{missing}' >&2; exit 1; }}"
     )
-    empty.stub("ctr", old.replace("echo --bump-revision", "echo help"))
+    empty.stub("ctr", old.replace("echo --bump-revision ", "echo "))
     assert lay(empty).status == 0
     finished = empty.run("init", VALUES)
     assert finished.status == 0, finished.stderr
     assert "node1: this etcd cannot raise its revisions" in finished.stderr
     assert [call for call in empty.calls() if "etcdctl snapshot restore" in call]
+
+
+def test_half_a_help_says_nothing_of_the_arguments_of_etcdutl(empty: Machine) -> None:
+    """The cluster would begin with revisions that watchers have seen."""
+    empty.stub("ctr", CTR.replace("echo --bump-revision --data-dir; exit", "exit"))
+    assert lay(empty).status == 0
+    finished = empty.run("init", VALUES)
+    assert finished.status == 1
+    assert "expected etcd to restore its snapshot" in finished.stderr
+    assert not empty.path("/inits").exists()
 
 
 def test_an_etcdutl_that_does_not_answer_is_not_one_that_the_image_lacks(empty: Machine) -> None:

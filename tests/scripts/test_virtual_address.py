@@ -169,3 +169,11 @@ def test_a_certificate_of_another_authority_is_none_of_the_cluster(
     sound.write("/etc/kubernetes/pki/ca.crt", authority.read_text())
     sound.write(f"{STATE}/owner", "0123")
     assert (refusal(sound, VALUES | {"VIP": "127.0.0.1"}) == "") == is_ours
+
+
+def test_an_address_of_which_the_kernel_says_nothing_is_not_free(network: Machine) -> None:
+    """Two machines with one address are reached by turns."""
+    network.write(f"/at-{VIP}", "silence")
+    stub = network.path("/stubs/ip")
+    stub.write_text(stub.read_text().replace(f'echo "{NEIGHBOUR}"', "exit 2"))
+    assert "expected the virtual address 192.0.2.100 to be free" in refusal(network)

@@ -66,7 +66,9 @@ join_control_plane() {
 anew; the only one: docs/how-to/lost-control-plane.md"
   trap 'rm -f "$DISCOVERY"; lead_api_to "$NODE_IP"' EXIT
   lead_api_to "$SPONSOR_ADDRESS"
-  begin_join clean_up_half_done
+  check_clock
+  check_token
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
   write_join_configuration
   remember_values
   put_policies

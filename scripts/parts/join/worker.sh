@@ -33,7 +33,13 @@ if [[ -f $KUBELET_CONF ]] && comes_true 120 look_for_node; then
   registered=$ANSWER
 fi # without an answer the checks below report the cause
 if [[ -z $registered ]]; then
-  begin_join clean_up_half_done
+  check_clock
+  check_token
+  # Since the API server answers by now, it may do so about the node, too.
+  if [[ -f $KUBELET_CONF ]] && comes_true 1 look_for_node; then registered=$ANSWER; fi
+fi
+if [[ -z $registered ]]; then
+  if is_marked "$JOIN_STARTED_MARK" || [[ -f $KUBELET_CONF ]]; then clean_up_half_done; fi
   run_join
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered

@@ -32,13 +32,17 @@ is_joined() {
   is_control_plane_node "$NODE_NAME" || comes_true 120 serves "$NODE_IP"
 }
 
+# own_address: without one the machine that joins would have the name of the API without an address in its /etc/hosts.
+own_address() {
+  kubectl get node "$HOST_NAME" --output 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}' | grep .
+}
+
 find_member "$NODE_IP"
 if ! is_joined; then
   [[ -z $MEMBER ]] || remove_half_member
   wait_for_others "$NODE_IP"
   upload_certificates
   make_token
-  ask "the API server to show the address of this control plane" kubectl get node "$HOST_NAME" \
-    --output 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}'
+  ask "the API server to show the address of this control plane" own_address
   printf '%s\n%s\n%s\n' "$TOKEN" "$KEY" "$ANSWER" >"$STAGING/invitation"
 fi

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.cluster import Cluster
 from components.lifetime import NOT_MINTED, identity_of
 from components.settings.stack_file import SettingsError, parse_settings
-from components.steps.last_update import LastUpdate, last_update_of
+from components.steps.last_update import LastUpdate, last_update_of, load_last_update
 from components.steps.step import StepName
 from tests.unit.support import recording
 from tests.unit.support.golden import assert_golden
@@ -164,3 +166,12 @@ def test_what_a_step_is_recorded_with_stays(before: Recording) -> None:
         for (host, name), each in sorted(recorded.steps.items())
     ]
     assert_golden("recorded-steps.txt", "".join(lines))
+
+
+def test_a_state_of_which_pulumi_says_nothing_is_not_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster would be a new one, with another identity."""
+    for name in ("get_organization", "get_project", "get_stack"):
+        monkeypatch.setattr(pulumi, name, lambda: "dev")
+    monkeypatch.setattr(pulumi.runtime, "invoke", lambda *_: SimpleNamespace(value=None))
+    with pytest.raises(pulumi.RunError, match="saw an answer of Pulumi without them"):
+        load_last_update("dev")

@@ -140,3 +140,29 @@ def test_code_of_a_pull_request_has_no_environment_with_a_key_of_the_hosts() -> 
     assert environments["pull request"]
     assert environments["own"]
     assert not environments["pull request"] & environments["own"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_pipe_hides_no_failure(path: Path) -> None:
+    """The shell of a step has `pipefail` only where the step names it."""
+    piped = [each for job in jobs(path).values() for each in job["steps"] if " | " in each.get("run", "")]
+    assert [each.get("shell") for each in piped] == ["bash"] * len(piped)
+
+
+def hidden_failures(makefile: str) -> list[str]:
+    """Lines of recipes that go on where a command in a pipe, or one whose output is an argument, fails."""
+    recipes = [line for line in makefile.splitlines() if line.startswith("\t")]
+    return [
+        line for line in recipes if " | " in line or ("$$(" in line and not re.match(r"\t@\w+=\$\$\(.*?\) && ", line))
+    ]
+
+
+def test_no_recipe_hides_a_failure() -> None:
+    """Without an answer of git no script would be looked at, and `make lint` would succeed."""
+    assert hidden_failures((REPOSITORY / "Makefile").read_text()) == []
+    assert hidden_failures(
+        "\t@shellcheck $$(git ls-files)\n\t@make drift | tee file\n\t@all=$$(git ls-files) && lint $$all"
+    ) == [
+        "\t@shellcheck $$(git ls-files)",
+        "\t@make drift | tee file",
+    ]

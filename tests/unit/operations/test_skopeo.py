@@ -145,3 +145,19 @@ def test_a_registry_that_is_silent_holds_no_command(tmp_path: Path, monkeypatch:
     assert skopeo.why_not("a:1").endswith("skopeo inspect did not end within 0.5 s")
     with pytest.raises(StepError, match=r"skopeo copy did not end within 0\.5 s"):
         skopeo.copy("a:1", "b:1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_read"), [('{"schemaVersion": 2}', True), ("", False), ("<html>log in</html>", False), ("7", False)]
+)
+def test_an_answer_that_is_no_manifest_has_no_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, is_read: bool
+) -> None:
+    """A portal in front of both registries gives both the same page: each image would count as copied."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    program(tmp_path, "skopeo", f"printf '%s' '{answer}'")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    skopeo = Skopeo(parse_settings(smallest()), {}, scratch)
+    assert (skopeo.digest(f"{HUB}/pause:3.10") is not None) == is_read
+    assert skopeo.why_not(f"{HUB}/pause:3.10") == "an answer that is no manifest of an image"

@@ -309,6 +309,24 @@ def test_a_request_that_rbac_forbids_is_named(look: Look) -> None:
     assert "node2: node: expected the node to be Ready" in printed
 
 
+@pytest.mark.parametrize(
+    ("message", "is_named"),
+    [('User "jo" cannot get resource "pods/proxy" in API group ""', True), ("no access", False)],
+)
+def test_a_pod_network_that_rbac_lets_nobody_look_at_is_not_taken_for_a_sound_one(
+    look: Look, message: str, is_named: bool
+) -> None:
+    """Named once. A pod that refuses by itself is reached."""
+    look.items("/api/v1/pods").append(running("kube-system", "k8s-app", "kube-dns", "node2"))
+    look.server.answers |= {path: (403, {"message": message}) for path in (SCRAPER_PROXY, COREDNS)}
+    if not is_named:
+        look.assert_well()
+        return
+    printed = look.printed()
+    assert printed.count("requests to pods through the API server: expected the user of the kubeconfig") == 1
+    assert f"saw 403: {message}" in printed
+
+
 def test_a_kubeconfig_of_the_stack_that_was_revoked_is_one_problem(look: Look) -> None:
     """No other request of this user is answered, and nothing is said of nodes."""
     message = f'nodes is forbidden: User "{PROVIDER}:0a1b2c3d" cannot list resource "nodes"'
