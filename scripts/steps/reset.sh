@@ -39,7 +39,7 @@ fi
 # look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too. One whose
 # certificate has expired, by its clock or by this one, does not.
 look_for_node() {
-  if KUBECONFIG=$KUBELET_CONF hear kubectl get node "$HOST_NAME" --ignore-not-found --output name 2>"$STAGING/kubectl" ||
+  if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name 2>"$STAGING/kubectl" ||
     grep 'Unauthorized\|x509' "$STAGING/kubectl" | grep --quiet --invert-match 'has expired'; then return; fi
   cat "$STAGING/kubectl"
   return 1
