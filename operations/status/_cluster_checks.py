@@ -18,9 +18,6 @@ CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 ROLE_TAINTS = {CONTROL_PLANE_LABEL, "node-role.kubernetes.io/master"}
 """Taints of a control plane. 1.24 sets both, later versions the first: kubeadm's app/constants/constants.go."""
 
-OF_KUBELET = "kubernetes.io/os"
-"""A label that each kubelet gives the node that it registers, and by which DaemonSets choose their nodes."""
-
 
 def cluster_problems(
     state: ClusterState, settings: Settings, commands: StackCommands, were_nodes: Collection[str]
@@ -60,9 +57,6 @@ def _nodes(
         if name not in settings.hosts or settings.hosts[name].gone:
             yield _of_no_host(name, commands, is_gone=name in settings.hosts)
             continue
-        if OF_KUBELET not in (node["metadata"].get("labels") or {}):
-            yield _without_kubelet(name, commands)
-            continue
         ready = ready_condition(node)
         if ready.get("status") != "True":
             yield _not_ready(name, ready, commands)
@@ -88,16 +82,6 @@ def _of_no_host(name: str, commands: StackCommands, *, is_gone: bool) -> Problem
         expected="a host of the stack",
         seen="gone: true in the stack file" if is_gone else "no host of that name",
         next_command=next_command,
-    )
-
-
-def _without_kubelet(name: str, commands: StackCommands) -> Problem:
-    """The problem of a node that a change of labels made after its deletion: no DaemonSet has pods there."""
-    return Problem(
-        f"{name}: node",
-        expected=f"a node that a kubelet registered, with the label {OF_KUBELET}",
-        seen="none, as of a node that was deleted, and made by a change of its labels",
-        next_command=f"kubectl delete node {name}; {commands.repair(name)}",
     )
 
 

@@ -67,21 +67,6 @@ def test_labels_of_a_node_that_was_deleted(live: Cluster) -> None:
     live.stack.up()
 
 
-def test_a_node_that_was_deleted_and_made_by_an_edit_of_its_labels(live: Cluster) -> None:
-    """Its kubelet takes it for its own, while no DaemonSet has pods on a node without the labels of a kubelet."""
-    live.kubectl("delete", "node", SECOND)
-    configure("set", "--path", f"hosts.{SECOND}.labels.disk", "ssd")
-    live.stack.up()
-    assert_named(
-        f"{SECOND}: node: expected a node that a kubelet registered", f"kubectl delete node {SECOND}; make repair"
-    )
-    live.kubectl("delete", "node", SECOND)
-    follow(f"{SECOND}: node: expected a node of the cluster")
-    follow(f"{SECOND}: labels: expected disk=ssd")
-    configure("rm", "--path", f"hosts.{SECOND}.labels")
-    live.stack.up()
-
-
 @pytest.mark.parametrize(
     ("machine", "lost"), [(FIRST, f"{STATE}/initialized"), (FIRST, STATE), (THIRD, f"{STATE}/owner"), (THIRD, STATE)]
 )

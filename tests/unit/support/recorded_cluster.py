@@ -43,7 +43,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 def node(name: str, ready: str = "True", message: str = "", *taints: dict[str, str]) -> dict[str, Any]:
     """A node as the API server gives it; node1 is the control plane."""
-    labels = {"kubernetes.io/os": "linux"} | ({CONTROL_PLANE_TAINT["key"]: ""} if name == "node1" else {})
+    labels = {CONTROL_PLANE_TAINT["key"]: ""} if name == "node1" else {}
     conditions = [{"type": "Ready", "status": ready, "message": message}]
     return {
         "metadata": {"name": name, "labels": labels},
