@@ -125,7 +125,7 @@ async def _announce(departures: list[Departure]) -> None:
     sponsors = {each.machine.name: (each.machine, each.ssh) for each in departures}
     for name, (machine, ssh) in sponsors.items():
         leaving = [each.leaving for each in departures if each.machine.name == name]
-        text = f"mkdir -p {LEAVING}\ncd {LEAVING}\n{shlex.join(['touch', *leaving])}\n"
+        text = f"umask 077\nmkdir -p {LEAVING}\ncd {LEAVING}\n{shlex.join(['touch', *leaving])}\n"
         await run_as_root(machine, ssh, text, attempts=ssh.dial_error_limit)
 
 

@@ -136,6 +136,7 @@ class World:
 
     def _command(self, run: Run) -> list[str]:
         if run.mode == "delete":  # of a host that leaves, which each update announces
+            self.machine.path("/run/pulumi-kubeadm").mkdir(mode=0o700, parents=True, exist_ok=True)
             self.machine.write("/run/pulumi-kubeadm/leaving/node2", "")
         return [*CREATE.removeprefix("sudo -n ").split(), *([] if run.mode == "create" else ["--", run.mode])]
 

@@ -70,7 +70,8 @@ def test_a_worker_that_joined_once_leaves_by_its_recorded_command(host: Machine,
 @pytest.mark.parametrize("announced", [None, "another", "long ago", "written back"])
 def test_no_node_leaves_that_no_update_announced(host: Machine, announced: str | None) -> None:
     """A destroy of a part deletes commands of hosts that stay, and runs no program."""
-    host.stub("kubectl", 'case "$*" in *"output name"*) echo node/node2 ;; *Ready*) echo True ;; esac')
+    answers = '*"output name"*) echo node/node2 ;; *Ready*) echo True ;; *nodeInfo*) echo v1.36.3 ;;'
+    host.stub("kubectl", f'case "$*" in {answers} esac')
     if announced:
         file = host.write(f"{ANNOUNCED}2" if announced == "another" else ANNOUNCED, "")
         os.utime(file, (0, 0) if announced == "long ago" else None)

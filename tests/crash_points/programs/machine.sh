@@ -109,7 +109,7 @@ case ${0##*/} in
   ctr)
     case "$*" in
       *" etcdutl version") ;;
-      *" --help") echo --bump-revision ;;
+      *" --help") echo --bump-revision --data-dir ;;
       *" snapshot restore "*)
         while [[ $1 != restore ]]; do shift; done
         restore_etcd "${@:2}"
