@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping
@@ -40,9 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     if settings.backup.recipient is None:
         print(f"{host.name}: the bundle stays there, in the clear: name a certificate in backup.recipient to fetch it")
         return
-    text = f"base64 --wrap 0 {shlex.quote(path)}\n"
-    content = base64.b64decode(run_as_root(host, settings.ssh, text).output)
-    name = Path(path).name
+    content, name = _fetched(host, settings, path, stack.commands.snapshot), Path(path).name
     # A machine in foreign hands may send anything under any name, such as that of a file of this checkout.
     if not content.startswith(SEQUENCE) or not NAME.fullmatch(name):
         is_clear = content.startswith(GZIP)
@@ -54,6 +54,24 @@ def run(arguments: argparse.Namespace) -> None:
         )
     written = _written(arguments.directory / name, content, stack.commands.snapshot)
     print(f"{written}: encrypted for {settings.backup.recipient}")
+
+
+def _fetched(host: Host, settings: Settings, path: str, command: str) -> bytes:
+    """The bundle on a host, whole: an answer that lacks its end is none, also where the connection succeeds."""
+    file = shlex.quote(path)
+    digest, _, encoded = run_as_root(
+        host, settings.ssh, f"sha256sum <{file}\nbase64 --wrap 0 {file}\n"
+    ).output.partition("\n")
+    with contextlib.suppress(ValueError):  # of a text that ends in the middle of a byte
+        content = base64.b64decode(encoded)
+        if hashlib.sha256(content).hexdigest() == digest.split(" ")[0]:
+            return content
+    raise StepError(
+        f"{host.name}: fetch the bundle",
+        expected=f"{path}, whole",
+        seen=f"the first {len(encoded) * 3 // 4} bytes of it, or others",
+        next_command=f"{command}; if it says so again, copy the file by another way",
+    )
 
 
 def _saved(stack: SelectedStack, settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> tuple[Host, str]:

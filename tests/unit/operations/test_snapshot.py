@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import gzip
+import hashlib
 import os
 from pathlib import Path
 
@@ -25,7 +26,7 @@ PATH = "/var/lib/pulumi-kubeadm/etcd-snapshots/shop-node2-20261126T000000Z.bundl
 
 
 class Hosts:
-    """Two control planes; those in `broken` cannot save etcd."""
+    """Two control planes; those in `broken` cannot save etcd. Of a bundle the first `sent` characters arrive."""
 
     def __init__(self) -> None:
         self.stack = with_workers("node2")
@@ -34,6 +35,7 @@ class Hosts:
         self.no_members: set[str] = set()
         self.behind: set[str] = set()
         self.bundle, self.path = BUNDLE, PATH
+        self.sent: int | None = None
         self.asked: list[tuple[str, str]] = []
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
@@ -47,7 +49,8 @@ class Hosts:
         if last == "run_step snapshot":
             behind = "behind\n" if host.name in self.behind else ""
             return Answer(0, f"{self.path}\n{behind}", f"{host.name}: etcd is saved: {self.path}\n")
-        return Answer(0, base64.b64encode(self.bundle).decode(), "")
+        answer = f"{hashlib.sha256(self.bundle).hexdigest()}  -\n{base64.b64encode(self.bundle).decode()}"
+        return Answer(0, answer[: self.sent], "")
 
 
 @pytest.fixture
@@ -74,6 +77,21 @@ def test_a_bundle_is_fetched_byte_by_byte(hosts: Hosts, tmp_path: Path, capsys: 
     assert target.stat().st_mode & 0o777 == 0o600
     assert [name for name, _ in hosts.asked] == ["node1", "node2", "node2"]
     assert "node1: snapshot: expected room" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sent", [0, 20, 67, 68, 71, 72, -4, -1])
+def test_no_part_of_a_bundle_is_a_bundle(
+    hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str], sent: int
+) -> None:
+    """Nothing is written."""
+    (tmp_path / "backup.crt").write_text(RECIPIENT)
+    hosts.stack["backup"] = {"recipient": str(tmp_path / "backup.crt")}
+    hosts.sent = sent
+    assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 1
+    printed = capsys.readouterr().err
+    assert f"node1: fetch the bundle: expected {PATH}, whole,\n  saw the first " in printed
+    assert "Next: make snapshot STACK=shop; if it says so again, copy the file by another way" in printed
+    assert [each.name for each in tmp_path.iterdir()] == ["backup.crt"]
 
 
 def test_a_bundle_in_the_clear_stays_on_the_machine(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
