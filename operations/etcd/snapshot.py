@@ -23,8 +23,8 @@ from problem import StepError, printable
 
 NAME = re.compile(r"[\w-][\w.-]*\.bundle", re.ASCII)
 PADDING = r"head --bytes 262144 /dev/zero | tr '\0' '\n'"
-"""Empty lines behind a bundle, which base64 passes over. When a command ends, a sudo with `log_output` loses what is in its
-pipe and its buffer, of 64 KiB each (seen with 1.9.13p3 and a slow reader)."""
+"""Empty lines behind a bundle, which base64 passes over. When a command ends, a sudo with `log_output` loses what is in
+its pipe and its buffer, of 64 KiB each (seen with 1.9.13p3 and a slow reader)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
