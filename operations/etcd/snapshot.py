@@ -72,7 +72,7 @@ def _fetched(host: Host, settings: Settings, path: str, command: str) -> bytes:
         f"{host.name}: fetch the bundle",
         expected=f"{path}, whole",
         seen=f"the first {len(encoded.rstrip()) * 3 // 4} bytes of it, or others",
-        next_command=f"{command}; if it says so again, copy the file by another way",
+        next_command=f"{command}; if it says so again: `!log_output` for the login in sudoers, docs/security.md",
     )
 
 
