@@ -94,7 +94,10 @@ def test_no_part_of_a_bundle_is_a_bundle(
     assert __main__.main(["snapshot", "shop", "--directory", str(tmp_path)]) == 1
     printed = capsys.readouterr().err
     assert f"node1: fetch the bundle: expected {PATH}, whole,\n  saw the first " in printed
-    assert "Next: make snapshot STACK=shop; if it says so again: `!log_output` for the login in sudoers, docs/security.md" in printed
+    assert (
+        "Next: make snapshot STACK=shop; if it says so again: `!log_output` for the login in sudoers, docs/security.md"
+        in printed
+    )
     assert [each.name for each in tmp_path.iterdir()] == ["backup.crt"]
 
 
