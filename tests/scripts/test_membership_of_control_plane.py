@@ -141,14 +141,18 @@ def test_no_control_plane_is_invited_while_another_one_is_not_well(sponsor: Mach
 
 
 def test_a_control_plane_leaves_in_the_order_that_loses_nothing(sponsor: Machine) -> None:
-    """Drained while its kubelet still reaches an API; its leadership goes before its vote; once."""
+    """Drained while its kubelet still reaches an API; its leadership goes before its vote; once.
+
+    Its API server cannot renew its lease, and is an endpoint no more, from before until after its etcd leaves.
+    """
     sponsor.write("/members", member(1) + member(2) + member(3))
     sponsor.write("/leader", "b2")
     finished = sponsor.run("leave", MEMBERSHIP)
     assert finished.status == 0, finished.stderr
     calls = sponsor.calls()
-    withdrawn = " del /registry/masterleases/192.0.2.12"
-    order = ["kubectl drain node2", "move-leader a1", withdrawn, "member remove b2", "kubectl delete node node2"]
+    lease = " /registry/masterleases/192.0.2.12"
+    order = ["kubectl drain node2", "move-leader a1", f"put --lease 32698f2b41b5a20d{lease} ", f"get{lease} "]
+    order += ["member remove b2", f"del{lease}", "kubectl delete node node2"]
     positions = [position(calls, part) for part in order]
     assert positions == sorted(positions)
     assert "--endpoints https://192.0.2.12:2379 move-leader" in calls[positions[1]]
@@ -192,13 +196,13 @@ def test_a_service_is_left_with_an_endpoint(sponsor: Machine, addresses: str) ->
     assert endpoints(sponsor, addresses) == []
 
 
-def test_a_lease_that_is_renewed_meanwhile_is_deleted_again(sponsor: Machine) -> None:
-    """An API server does so each 10 s."""
+def test_a_lease_that_is_renewed_meanwhile_is_taken_again(sponsor: Machine) -> None:
+    """By an API server that has read it just before."""
     sponsor.write("/members", member(1) + member(2) + member(3))
     once = '[[ "$*" != *"get /registry/"* || -e $ROOT/renewed ]] || { touch "$ROOT/renewed"; echo key; exit; }'
     sponsor.stub("crictl", f"{once}\n{ETCD}")
     assert sponsor.run("leave", MEMBERSHIP).status == 0
-    assert len([call for call in sponsor.calls() if " del /registry/" in call]) == 2
+    assert len([call for call in sponsor.calls() if " put --lease " in call]) == 2
 
 
 def test_a_member_that_does_not_lead_leaves_without_an_election(sponsor: Machine) -> None:

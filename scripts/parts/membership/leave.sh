@@ -14,6 +14,7 @@ leave_etcd() {
   fi
   wait_for "$ANSWER_SECONDS" "etcd to remove the member at $NODE_IP" "crictl logs \$(crictl ps --quiet --name '^etcd\$')" \
     member_is_removed "$id"
+  if [[ $IS_GONE != true ]]; then finish_withdrawal "$NODE_IP"; fi
   changed "the member of etcd at $NODE_IP is removed"
 }
 

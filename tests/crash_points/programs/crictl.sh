@@ -21,7 +21,8 @@ etcdctl() {
       sed 's/^/k8s:enc:secretbox:v1:/; s/$/:/; s/.*:identity:$/k8s/; s/.*/"Key" : "x"\n"Value" : "&\\x00"/' "$OBJECTS/secrets"
       printf '"Count" : %s\n' "$(wc -l <"$OBJECTS/secrets")"
       ;;
-    *"get /registry/masterleases/"*) echo '"Count" : 0' ;;
+    *"lease grant "*) echo "lease 32698f2b41b5a20d granted with TTL(${!#}s)" ;;
+    *"get /registry/masterleases/"*) echo "this control plane leaves" ;;
     *"endpoint status "*) printf '"Leader" : %d\n' "0x$(<"$OBJECTS/leader")" ;;
   esac
 }
