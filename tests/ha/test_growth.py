@@ -12,6 +12,16 @@ from tests.ha.pod import run_pod
 from tests.ha.ways import check_planned, worker_and_pod
 
 ENDPOINT = f"api.{HA.name}.internal"
+WITHDRAWN = """
+export LIBRARY=/usr/local/lib/pulumi-kubeadm/$(readlink /usr/local/lib/pulumi-kubeadm/current)
+export HOST_NAME=node2 STEP=leave STATE=/var/lib/pulumi-kubeadm KUBECONFIG=/etc/kubernetes/admin.conf
+for name in lib nodes kubeadm static_pods etcd endpoints; do . "$LIBRARY/lib/$name.sh"; done
+withdraw_endpoint ADDRESS >&2
+sleep 20 # an API server renews its lease each 10 s, and others look at the leases as often
+kubectl get endpointslice kubernetes --output 'jsonpath={.endpoints[*].addresses[0]}'
+finish_withdrawal ADDRESS >&2
+"""
+"""What another control plane does before the one at the address leaves, and after it; prints the endpoints between."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +73,13 @@ def test_nothing_to_do_dials_nothing(grown: HaCluster) -> None:
     before = grown.logins()
     grown.up("--expect-no-changes")
     assert grown.logins() == before
+
+
+def test_an_api_server_that_is_withdrawn_is_no_endpoint(grown: HaCluster) -> None:
+    """It still serves, and would be one again after up to 10 s; it is one again where its machine did not leave."""
+    found = on_machine("node2", WITHDRAWN.replace("ADDRESS", HA.address("node1")))
+    assert set(found.split()) == {HA.address("node2"), HA.address("node3")}
+    grown.wait_for_api_servers(["node1", "node2", "node3"])
 
 
 def test_the_first_leaves(grown: HaCluster, say: Callable[[str], None]) -> None:
