@@ -287,8 +287,8 @@ def upgrading(worker: Machine) -> Machine:
     )
     worker.stub(
         "kubectl",
-        "case $* in *kubeletVersion*) [[ -e $ROOT/restarted && ! -e $ROOT/stays ]] && new=4 || new=3; printf v1.36.$new\n"
-        f"exit ;; esac\n{NODE_IS_READY}",
+        "case $* in *kubeletVersion*) [[ -e $ROOT/restarted && ! -e $ROOT/stays ]] && new=4 || new=3\n"
+        f"printf v1.36.$new; exit ;; esac\n{NODE_IS_READY}",
     )
     worker.replace("parts/join/worker", "wait_for 300", "wait_for 1")
     worker.calls()
