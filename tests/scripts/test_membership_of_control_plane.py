@@ -133,7 +133,7 @@ def test_a_member_of_a_join_that_was_cut_short_is_removed_before_the_next(
 def test_no_control_plane_is_invited_while_another_one_is_not_well(sponsor: Machine, what: str, half: str) -> None:
     """One more member needs one more vote for each change. An API server may be silent beside an etcd that is well.
 
-    Nor is the member of half a join removed, which may be that of a control plane that is off: the others have its data.
+    Nor is the member of half a join removed: it may be that of a control plane that is off, whose data the others have.
     """
     sponsor.write("/members", member(1) + half + member(3, learns=what == "learner"))
     sponsor.write("/silent-192.0.2.12", "")
