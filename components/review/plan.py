@@ -133,6 +133,8 @@ def _kubeconfig(wanted: Wanted) -> Iterator[str]:
         changed = wanted.changed_variables(KUBECONFIG_OWNER, StepName.KUBECONFIG)
         if changed - {"HOST_NAME"}:
             yield "the stack gets a new kubeconfig"
+    elif wanted.last.control_planes():
+        yield "the stack gets a new kubeconfig, because the state lacks one"
 
 
 def _sponsors(wanted: Wanted) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import pulumi
 
 from components.settings import Bastion, Host, Ssh
-from components.steps.ssh import run_as_root, silence_of
+from components.steps.ssh import login_command, run_as_root, silence_of
 from components.steps.step import StepName, UndoName
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch, Watched
@@ -80,14 +80,16 @@ def announce_departures(wanted: Wanted) -> None:
     """Tell the sponsor of each host that leaves the stack; a preview connects to no machine.
 
     `leave` refuses all others: `pulumi destroy` of a part, or an edited state, would drain nodes of hosts that stay.
-    A sponsor that cannot be reached is passed over. The command on it says why, or none runs there.
+    A sponsor that cannot be told is warned of, and passed over: no command may run there.
     """
     last = wanted.last
     leaving = set(last.hosts_with(StepName.MEMBERSHIP)) - wanted.settings.hosts.keys()
     found = [_leave(wanted, name) for name in sorted(leaving) if not last.has_departed(name)]
     if found and not pulumi.runtime.is_dry_run():
         with ThreadPoolExecutor(1) as thread:  # the program runs inside of an event loop
-            thread.submit(asyncio.run, _announce([each for each in found if each])).result()
+            problems = thread.submit(asyncio.run, _announce([each for each in found if each])).result()
+        for problem in problems:
+            pulumi.log.warn(str(problem))
 
 
 def watch_departures(wanted: Wanted, watch: Watch) -> None:
@@ -120,13 +122,20 @@ def _leave(wanted: Wanted, name: str) -> Departure | None:
     return _departure(name, UndoName.LEAVE, sponsor, recorded.connection, wanted.settings.ssh)
 
 
-async def _announce(departures: list[Departure]) -> None:
-    """Connect once to each sponsor."""
+async def _announce(departures: list[Departure]) -> list[Problem]:
+    """Connect once to each sponsor; return a problem for each that was not told."""
     sponsors = {each.machine.name: (each.machine, each.ssh) for each in departures}
+    problems = []
     for name, (machine, ssh) in sponsors.items():
         leaving = [each.leaving for each in departures if each.machine.name == name]
         text = f"umask 077\nmkdir -p {LEAVING}\ncd {LEAVING}\n{shlex.join(['touch', *leaving])}\n"
-        await run_as_root(machine, ssh, text, attempts=ssh.dial_error_limit)
+        answer = await run_as_root(machine, ssh, text, attempts=ssh.dial_error_limit)
+        if answer.status != 0:
+            expected = f"the machine to learn that {', '.join(leaving)} left the stack, for it takes no other node out"
+            next_command = f"{login_command(machine, ssh)} sudo -n mkdir -p {LEAVING}; then pulumi up"
+            seen = answer.log.strip() or f"exit status {answer.status}"
+            problems.append(Problem(f"{name}: leave", expected=expected, seen=seen, next_command=next_command))
+    return problems
 
 
 def _departure(leaving: str, script: UndoName, name: str, connection: Mapping[str, Any], ssh: Ssh) -> Departure:

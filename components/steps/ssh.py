@@ -36,6 +36,9 @@ NO_SSH = 127
 NO_SSH_TEXT = "no program ssh in PATH: apt-get install openssh-client"
 NO_SCRIPT = 126
 """Exit status of a shell that cannot run a command."""
+CUT_OFF = "an answer without its end"
+"""Words for a script that succeeded, and whose last line did not arrive: sudo with `log_output` loses the end of a long
+answer."""
 SILENT = "Connection timed out during banner exchange"
 CLOSED = "kex_exchange_identification: Connection closed by remote host"
 
@@ -45,7 +48,8 @@ class Answer:
     """The result of a script on a host.
 
     Attributes:
-        status: exit status; 255 if ssh itself failed, 127 without a program ssh; never 0 for a script that did not run.
+        status: exit status; 255 if ssh itself failed, 127 without a program ssh; never 0 for a script that did not run,
+            or whose output lacks its end.
         output: standard output of the script, without the output of a .bashrc before it; may be a secret, such as a
             join token.
         log: standard error of the script and of ssh, and all that a login printed that ran no script.
@@ -76,7 +80,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
     marker = secrets.token_hex(16)
     with _command(host, ssh) as command:
         for attempt in range(1, attempts + 1):
-            answer = await _run(command, f"echo {marker}\n{text}")
+            answer = await _run(command, f"echo {marker}\n{text}\necho {marker}\n")
             is_final = answer.status != CONNECTION_FAILED or any(sign in answer.log for sign in LASTING_FAILURES)
             if is_final or attempt == attempts:
                 break
@@ -85,6 +89,9 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
     if not began:
         # A command beside the key, as images of clouds have it for root, may succeed in saying that nobody logs in.
         return replace(answer, status=answer.status or NO_SCRIPT, output="", log=f"{printed}{answer.log}")
+    output, ended, _ = output.partition(marker)
+    if answer.status == 0 and not ended:
+        return replace(answer, status=NO_SCRIPT, output="", log=f"{answer.log}{CUT_OFF}")
     return replace(answer, output=result_of(output))
 
 

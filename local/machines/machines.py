@@ -54,8 +54,19 @@ def create(environment: Environment, *, way_out: bool = False) -> None:
 
 
 def delete(environment: Environment) -> None:
-    """Delete machines, their volumes and their network."""
+    """Delete machines, their volumes and their network.
+
+    Raises:
+        StepError: podman is missing, and machines were made with it, or podman failed.
+    """
     if not is_installed():
+        if environment.directory.exists():
+            raise StepError(
+                f"delete the machines of {environment.name}",
+                expected="the program podman, which made them",
+                seen="none in PATH",
+                next_command=f"apt-get install podman; where its storage is gone, too: rm -r {environment.directory}",
+            )
         return
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda machine: delete_machine(environment, machine), environment.machines))

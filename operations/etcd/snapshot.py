@@ -22,9 +22,9 @@ from operations.stack.whole_file import write_whole
 from problem import StepError, printable
 
 NAME = re.compile(r"[\w-][\w.-]*\.bundle", re.ASCII)
-PADDING = r"head --bytes 262144 /dev/zero | tr '\0' '\n'"
-"""Empty lines behind a bundle, which base64 passes over. When a command ends, a sudo with `log_output` loses what is in
-its pipe and its buffer, of 64 KiB each (seen with 1.9.13p3 and a slow reader)."""
+PADDING = r"trap 'head --bytes 262144 /dev/zero' EXIT"
+"""Bytes behind the answer, which nobody reads. When a command ends, a sudo with `log_output` loses what is in its pipe
+and its buffer, of 64 KiB each (seen with 1.9.13p3 and a slow reader)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _fetched(host: Host, settings: Settings, path: str, command: str) -> bytes:
     """The bundle on a host, whole: an answer that lacks its end is none, also where the connection succeeds."""
     file = shlex.quote(path)
-    text = f"sha256sum <{file}\nbase64 --wrap 0 {file}\n{PADDING}\n"
+    text = f"{PADDING}\nsha256sum <{file}\nbase64 --wrap 0 {file}\n"
     digest, _, encoded = run_as_root(host, settings.ssh, text).output.partition("\n")
     with contextlib.suppress(ValueError):  # of a text that ends in the middle of a byte
         content = base64.b64decode(encoded)

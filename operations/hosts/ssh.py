@@ -71,10 +71,17 @@ def _finished(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _problem(host: Host, ssh: Ssh, answer: Answer) -> Problem:
     """The problem that the script printed, or that of the connection."""
+    step = f"{host.name}: run a script over SSH"
+    if answer.log.endswith(connection.CUT_OFF):
+        return Problem(
+            step,
+            expected="the whole answer of the script",
+            seen=connection.CUT_OFF,
+            next_command="again; if it says so again: `!log_output` for the login in sudoers, docs/security.md",
+        )
     found = EXPLAINED.search(answer.log) if answer.log.count("\n  Next: ") == 1 else None
     if found and found["where"].startswith(f"{host.name}: "):
         return Problem(**{name: text.replace("\n    ", "\n") for name, text in found.groupdict().items()})
-    step = f"{host.name}: run a script over SSH"
     if answer.log == connection.NO_SSH_TEXT:  # a machine without sudo has the same exit status
         next_command = "apt-get install openssh-client"
         return Problem(step, expected="the program ssh", seen="none in PATH", next_command=next_command)

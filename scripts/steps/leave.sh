@@ -14,12 +14,13 @@ if [[ -n ${WORKER_NAME:-} ]]; then
   NODE_NAME=$WORKER_NAME NODE_ROLE=worker NODE_IP='' IS_GONE=false
 fi
 # An update announces the hosts that leave its stack; two days are enough for the drains of those before them. A destroy of a
-# part announces none.
+# part announces none, and a restart of this machine loses what was announced: the next update announces it again.
 announced=$(find /run/pulumi-kubeadm/leaving -name "$NODE_NAME" -mtime -2 2>/dev/null) || true # no directory is no announcement
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == delete && -z $announced ]]; then
-  fail "an update of a stack that $NODE_NAME has left" "a deletion that no update announced, as by a destroy of a part" \
-    "pulumi up, which writes anew what is deleted already; docs/how-to/pulumi-options.md"
+  fail "an update of a stack that $NODE_NAME has left" \
+    "a deletion that no update announced since this machine started, as by a destroy of a part" \
+    "pulumi up, which announces a host that left, and writes anew what is deleted of another; docs/how-to/pulumi-options.md"
 fi
 end_half_done
 . "$LIBRARY/parts/membership/leave.sh"

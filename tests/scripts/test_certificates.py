@@ -28,15 +28,20 @@ def test_a_certificate_that_cannot_be_read_has_no_day_of_expiry(control_plane: M
     assert "certificate " not in finished.stdout
 
 
+EXPIRED = (
+    'case "$*" in *-checkend*) echo "Certificate will expire"; exit 1 ;; esac\n'
+    'cat >/dev/null; echo "notAfter=Nov 24 2027 GMT"'
+)
+"""An openssl of certificates whose time is over."""
+
+
 def test_expired_certificates_are_renewed_although_the_api_does_not_answer(control_plane: Machine) -> None:
     """It trusts nobody any more, and a kubelet whose own certificate expired does not start."""
     assert control_plane.run("init", VALUES).status == 0
     control_plane.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
     control_plane.path("/up").unlink()
     control_plane.write("/etc/kubernetes/kubelet.conf", "expired")
-    control_plane.stub(
-        "openssl", 'case "$*" in *-checkend*) exit 1 ;; esac; cat >/dev/null; echo "notAfter=Nov 24 2027 GMT"'
-    )
+    control_plane.stub("openssl", EXPIRED)
     control_plane.stub("kubeadm", 'case "$*" in\n*kubelet*) touch "$ROOT/new-kubelet" ;;\nesac')
     control_plane.stub("systemctl", 'if [[ -e $ROOT/new-kubelet ]]; then touch "$ROOT/up"; fi')
     expired = '[[ $* != *"get majority"* ]] || exit 1'
@@ -60,9 +65,29 @@ def test_one_of_several_control_planes_with_expired_certificates_names_the_page(
     control_plane.replace("parts/control_plane/renewal", "wait_for 180", "wait_for 1")
     control_plane.path("/up").unlink()
     control_plane.stub("crictl", "[[ $* != *etcdctl* ]] || exit 1")
+    control_plane.stub("openssl", EXPIRED)
     finished = renew(control_plane)
     assert finished.status == 1
+    assert "expected the API server to restart with its new certificate" in finished.stderr
     assert "docs/how-to/renew-certificates.md" in finished.stderr
+
+
+@pytest.mark.parametrize("openssl", ['echo "Certificate will not expire"', "exit 1"])
+def test_a_control_plane_that_is_silent_has_no_expired_certificates_unless_they_say_so(
+    control_plane: Machine, openssl: str
+) -> None:
+    """Its API server and etcd are silent for another reason, and the majority may go with its member of etcd."""
+    assert control_plane.run("init", VALUES).status == 0
+    control_plane.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
+    control_plane.path("/up").unlink()
+    control_plane.stub("crictl", "[[ $* != *etcdctl* ]] || exit 1")
+    control_plane.replace("parts/control_plane/renewal", "wait_for 180", "wait_for 1")
+    control_plane.stub("openssl", openssl)
+    control_plane.calls()
+    finished = renew(control_plane)
+    assert finished.status == 1
+    assert "to answer, whose certificates have not expired,\n  saw silence for 1 s" in finished.stderr
+    assert not [call for call in control_plane.calls() if call.startswith(("kubeadm certs", "crictl stop"))]
 
 
 RENEWS = (

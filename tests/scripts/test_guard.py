@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.scripts.cluster import ETCD, STATE, VALUES
+from tests.scripts.cluster import ETCD, OWN_MEMBER, STATE, VALUES
 from tests.scripts.machine import Machine
 
 CONFIGURATION = "apiVersion: v1beta4\nkind: InitConfiguration\nnodeRegistration: {}\n---\nkind: ClusterConfiguration\n"
@@ -77,6 +77,19 @@ def test_an_etcd_that_does_not_run_with_the_argument_gets_its_manifest_back(ungu
     assert "expected etcd to run with its new arguments within 180 s" in finished.stderr
     assert unguarded.path(ETCD_MANIFEST).read_text() == "etcd that begins a cluster\n"
     assert not unguarded.path(f"{STATE}/manifests").exists()
+
+
+def test_a_manifest_of_etcd_that_kubeadm_did_not_finish_is_put_back_at_once(unguarded: Machine) -> None:
+    """The kubelet would run what is there until the next update."""
+    unguarded.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    unguarded.stub("kubeadm", f'[[ $* != *"phase etcd local"* ]] || {{ echo half >"$ROOT{ETCD_MANIFEST}"; exit 1; }}')
+    finished = unguarded.run("init", VALUES)
+    assert finished.status == 1
+    assert "expected kubeadm init phase etcd local to succeed" in finished.stderr
+    assert unguarded.path(ETCD_MANIFEST).read_text() == "etcd that begins a cluster\n"
+    assert not unguarded.path(f"{STATE}/manifests").exists()
+    assert "detour begins" in unguarded.calls()
+    assert not unguarded.path("/detour").exists(), "it serves clients again"
 
 
 def test_an_argument_by_which_etcd_forgets_its_members_goes(unguarded: Machine) -> None:

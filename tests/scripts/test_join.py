@@ -263,3 +263,66 @@ def test_a_node_of_which_the_api_says_something_late_is_not_reset(worker: Machin
     worker.calls()
     finished = worker.run("join", MAY_RESET, DISCOVERY)
     assert (finished.status, finished.stderr, kubeadm_calls(worker)) == (0, "", [])
+
+
+UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
+CONFIGURATION = "/var/lib/kubelet/config.yaml"
+COPY = f"{STATE}/written-by-kubeadm/config.yaml"
+
+
+@pytest.fixture
+def upgrading(worker: Machine) -> Machine:
+    """A worker whose packages, files and kubelet become those of a new version."""
+    worker.write(CONFIGURATION, "old\n")
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    worker.stub("apt-get", 'for each; do [[ $each != *=1.36.4-* ]] || touch "$ROOT/new-${each%%=*}"; done')
+    worker.stub("dpkg-query", '[[ -e $ROOT/new-${!#} ]] && new=4 || new=3\nprintf "installed 1.36.$new-1.1"')
+    worker.stub("apt-cache", 'echo "it | 1.36.4-1.1 | there"')
+    worker.stub("apt-mark", 'printf "kubeadm\\nkubelet\\nkubectl\\n"')
+    worker.stub("systemctl", '[[ $* != "restart kubelet" ]] || touch "$ROOT/restarted"')
+    worker.stub("sync")
+    worker.stub(
+        "kubeadm",
+        f'[[ ! -e $ROOT{COPY} ]] || echo "a copy is there" >>"$ROOT/calls"\necho new >"$ROOT{CONFIGURATION}"',
+    )
+    worker.stub(
+        "kubectl",
+        "case $* in *kubeletVersion*) [[ -e $ROOT/restarted && ! -e $ROOT/stays ]] && new=4 || new=3\n"
+        f"printf v1.36.$new; exit ;; esac\n{NODE_IS_READY}",
+    )
+    worker.replace("parts/join/worker", "wait_for 300", "wait_for 1")
+    worker.calls()
+    return worker
+
+
+def test_a_worker_is_upgraded_by_the_new_kubeadm_before_its_kubelet_starts(upgrading: Machine) -> None:
+    """And once what kubeadm wrote is on the disk: no later run would write anew what a power cut left empty."""
+    finished = upgrading.run("join", UPGRADE, DISCOVERY)
+    assert finished.status == 0, finished.stderr
+    calls = upgrading.calls()
+    assert "a copy is there" not in calls, "after a power cut a repair would bring it back"
+    upgrading.write("/calls", "\n".join(calls))
+    assert calls_in_order(
+        upgrading,
+        *("apt-get ", "kubeadm upgrade node --ignore-preflight-errors=", "sync --file-system "),
+        *("apt-get ", "systemctl daemon-reload", "systemctl restart kubelet"),
+    )
+    assert upgrading.path(COPY).read_text() == "new\n"
+
+
+def test_a_kubelet_stays_where_kubeadm_does_not_upgrade_its_node(upgrading: Machine) -> None:
+    """Of the new version it may not know the old configuration."""
+    upgrading.stub("kubeadm", "exit 1")
+    finished = upgrading.run("join", UPGRADE, DISCOVERY)
+    assert "expected kubeadm upgrade node to succeed" in finished.stderr
+    assert not upgrading.path("/new-kubelet").exists()
+    assert not upgrading.path("/restarted").exists()
+
+
+def test_a_kubelet_that_does_not_run_in_the_new_version_fails_the_step(upgrading: Machine) -> None:
+    """Its node may be Ready, with the old one."""
+    upgrading.write("/stays", "")
+    finished = upgrading.run("join", UPGRADE, DISCOVERY)
+    assert finished.status == 1
+    assert "expected the kubelet to run in version 1.36.4 within 1 s" in finished.stderr
+    assert "the node runs Kubernetes" not in finished.stderr

@@ -81,6 +81,8 @@ def test_no_node_leaves_that_no_update_announced(host: Machine, announced: str |
     finished = host.send(host.relocated(MEMBERSHIP), "delete")
     assert finished.status == 1
     assert "node1: membership: expected an update of a stack that node2 has left" in finished.stderr
+    assert "no update announced since this machine started, as by a destroy of a part" in finished.stderr
+    assert "pulumi up, which announces a host that left, and" in finished.stderr
     assert host.calls() == []
 
 

@@ -15,18 +15,42 @@ renew_expired_kubelet_certificate() {
   changed "the expired certificate of the kubelet is replaced"
 }
 
+# says_expired: whether the certificate on standard input has expired; one that cannot be read says nothing.
+says_expired() {
+  local said
+  said=$(openssl x509 -noout -checkend 0) || : # the status is the same for both
+  [[ $said == *"will expire"* ]]
+}
+
+# has_expired: a certificate of this machine.
+has_expired() {
+  local file
+  for file in "$PKI"/*.crt "$PKI"/etcd/*.crt "$KUBELET_CERTIFICATE"; do
+    ! says_expired <"$file" || return 0
+  done
+  for file in admin controller-manager scheduler; do
+    ! sed --quiet 's/^ *client-certificate-data: //p' "/etc/kubernetes/$file.conf" | base64 --decode | says_expired ||
+      return 0
+  done
+  return 1
+}
+
 # answers: this API server, or etcd beside it, which has certificates of the same age.
 answers() { api_is_ready || hears_majority; }
 
 # Static pods read their certificates when they start.
 renew_certificates() {
   local before component
-  # Where neither ever answers, certificates have expired: the other control planes do not answer either, and nothing is to be
-  # spared. An API server that is silent for another reason is no such sign: without this member of etcd the majority may go.
   if comes_true "$ANSWER_SECONDS" answers; then
     wait_for_others "$NODE_IP"
     lead_elsewhere "$NODE_IP"
     divert_clients
+  else
+    # Certificates of one age: the other control planes do not answer either, and nothing is to be spared. Where none has
+    # expired, the silence has another reason, and the majority may go with this member of etcd.
+    has_expired || fail "the API server, or etcd beside it, to answer, whose certificates have not expired" \
+      "silence for $ANSWER_SECONDS s" \
+      "crictl ps -a; journalctl -u kubelet -n 50; one of several control planes: docs/how-to/renew-certificates.md"
   fi
   before=$(container_of kube-apiserver)
   keep_unsynced

@@ -39,8 +39,9 @@ own_address() {
 
 find_member "$NODE_IP"
 if ! is_joined; then
-  [[ -z $MEMBER ]] || remove_half_member
+  # First: the member may be one of a control plane that is off, whose node was deleted by hand. The others have all its data.
   wait_for_others "$NODE_IP"
+  [[ -z $MEMBER ]] || remove_half_member
   upload_certificates
   make_token
   ask "the API server to show the address of this control plane" own_address

@@ -57,6 +57,14 @@ def test_steps_of_a_node_that_the_state_has_forgotten_are_told(stack: Stack, las
     assert line in planned(stack, dataclasses.replace(last, steps=steps))
 
 
+def test_a_kubeconfig_that_the_state_has_forgotten_is_told(stack: Stack, last: LastUpdate) -> None:
+    """The cluster gets a new user. A cluster that begins gets its first one without a line."""
+    line = "the stack gets a new kubeconfig, because the state lacks one"
+    steps = {key: step for key, step in last.steps.items() if key[1] is not StepName.KUBECONFIG}
+    assert planned(stack, dataclasses.replace(last, steps=steps)) == [line]
+    assert line not in planned(stack, LastUpdate())
+
+
 def test_another_password_is_told_of_every_host_and_not_shown(stack: Stack, last: LastUpdate) -> None:
     """Only containerd 1.4 restarts for it; it runs under Kubernetes up to 1.25."""
     assert planned(stack, last, "fish-sword") == [

@@ -165,13 +165,15 @@ def test_a_frozen_machine_refuses_the_update(
         assert connections
 
 
-def announced(wanted: Wanted, monkeypatch: pytest.MonkeyPatch, *, preview: bool = False) -> dict[str, str]:
+def announced(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch, *, preview: bool = False, status: int = 0
+) -> dict[str, str]:
     """What is announced, by the address of the sponsor."""
     texts: dict[str, str] = {}
 
     async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int) -> Answer:
         texts[f"{host.name} {host.user}@{host.address}:{host.port}"] = text
-        return Answer(255, "", "unreachable")
+        return Answer(status, "", "No space left on device\n" if status else "")
 
     monkeypatch.setattr(silence, "run_as_root", run_as_root)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
@@ -182,7 +184,7 @@ def announced(wanted: Wanted, monkeypatch: pytest.MonkeyPatch, *, preview: bool 
 def test_a_sponsor_is_told_which_hosts_leave(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once, also of a host whose join was cut short; its own command says why a sponsor does not answer."""
+    """Once, also of a host whose join was cut short."""
     stack = several(directory, BOTH)
     assert announced(wanted_by(stack, last), monkeypatch) == {}, "no host leaves"
     never_joined = {key: step for key, step in last.steps.items() if key != ("node9", StepName.JOIN)}
@@ -192,6 +194,20 @@ def test_a_sponsor_is_told_which_hosts_leave(
     told = announced(wanted, monkeypatch)
     assert list(told) == [address(last, "node1")]
     assert told[address(last, "node1")].splitlines()[-1] == "touch node8 node9"
+
+
+@pytest.mark.parametrize("status", [0, 1, 255])
+def test_a_sponsor_that_was_not_told_is_warned_of(
+    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """It refuses to take the node out, and by then does not know why nothing was announced."""
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    announced(wanted_by(several(directory, BOTH, "node8"), last), monkeypatch, status=status)
+    assert len(said) == bool(status)
+    if status:
+        assert said[0].startswith("node1: leave: expected the machine to learn that node9 left the stack,")
+        assert "\n  saw No space left on device\n  Next: ssh -p 22 " in said[0]
 
 
 def test_nobody_is_told_of_a_machine_that_was_declared_gone(

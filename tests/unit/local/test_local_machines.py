@@ -11,7 +11,7 @@ import pytest
 
 from local import machines
 from local.debian import is_installed
-from local.environment import E2E
+from local.environment import E2E, Environment
 from local.machines import root_file_system
 from local.machines.engine import inspected
 from local.paths import REPOSITORY
@@ -26,9 +26,13 @@ def fake_program(directory: Path, name: str, script: str) -> None:
 
 
 def test_without_a_container_engine_there_is_nothing_to_delete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`make down`, and the tests, which begin with it, work on a fresh host."""
+    """`make down`, and the tests, which begin with it, work on a fresh host. With files of machines it had some."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(Environment, "directory", tmp_path / "e2e")
     machines.delete(E2E)
+    (tmp_path / "e2e").mkdir()
+    with pytest.raises(StepError, match="expected the program podman, which made them"):
+        machines.delete(E2E)
 
 
 @pytest.mark.parametrize("status", [2, 125])

@@ -20,9 +20,9 @@ SHOWS_ARGUMENTS = "printf '<%s>\\n' \"$@\""
 
 
 def program(directory: Path, name: str, text: str) -> None:
-    """A shell script that stands for a program in PATH; ssh runs the first line that it is sent, as the host does."""
+    """A shell script that stands for a program in PATH; ssh runs the first line that it is sent, also the last one."""
     file = directory / name
-    text = f'IFS= read -r first; eval "$first"\n{text}' if name == "ssh" else text
+    text = f'IFS= read -r first; trap "$first" EXIT; eval "$first"\n{text}' if name == "ssh" else text
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
 
@@ -92,6 +92,19 @@ def test_output_of_the_login_is_no_output_of_the_script(programs: Path) -> None:
     (programs / "ssh").chmod(0o755)
     stack = settings()
     assert run_as_root(stack.hosts["node1"], stack.ssh, "echo node\necho more\n").output == "node\nmore\n"
+
+
+@pytest.mark.parametrize("script", ["echo node", "", "true"])
+def test_an_answer_that_lacks_its_end_is_none(programs: Path, script: str) -> None:
+    """A sudo that logs output loses it, and succeeds: a host that differs would look like one that does not."""
+    program(programs, "sudo", 'shift; "$@" | head --lines -1')
+    (programs / "ssh").write_text('#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n')
+    (programs / "ssh").chmod(0o755)
+    stack = settings()
+    with pytest.raises(StepError) as error:
+        run_as_root(stack.hosts["node1"], stack.ssh, script)
+    assert "expected the whole answer of the script,\n  saw an answer without its end\n" in str(error.value)
+    assert "`!log_output` for the login in sudoers" in str(error.value)
 
 
 def test_sudo_speaks_english(programs: Path) -> None:

@@ -17,6 +17,7 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 from components.review import silence
+from components.steps.ssh import Answer
 from tests.unit.support.stacks import Stack as StackFile
 from tests.unit.support.stacks import full
 
@@ -215,8 +216,12 @@ def encryption_key(name: str) -> str:
     return base64.b64encode(f"canary-of-the-key-{name}".encode().ljust(32, b".")).decode()
 
 
-async def _answers(*_: Any, attempts: int) -> str:
+async def _greets(*_: Any, attempts: int) -> str:
     return ""
+
+
+async def _runs(*_: Any, attempts: int) -> Answer:
+    return Answer(0, "", "")
 
 
 def _run_program() -> None:
@@ -237,7 +242,7 @@ def record(stack: StackFile, *, preview: bool, before: Recording | None = None) 
     pulumi.runtime.settings.ROOT.set(None)
     pulumi.runtime.sync_await._ensure_event_loop()  # type: ignore[no-untyped-call] # Python 3.14 makes none by itself
     pulumi.runtime.set_mocks(machines, project=PROJECT, stack="test", preview=preview, monitor=monitor)
-    with mock.patch.multiple(silence, silence_of=_answers, run_as_root=_answers):  # no machine is there
+    with mock.patch.multiple(silence, silence_of=_greets, run_as_root=_runs):  # no machine is there
         pulumi.runtime.sync_await._sync_await(run_pulumi_func(_run_program))
     root = pulumi.runtime.settings.get_root_resource()
     assert isinstance(root, Stack)
