@@ -11,5 +11,8 @@ BACKUP_TIMER=kubernetes-backup.timer
 BACKUP_SERVICE_FILE=/etc/systemd/system/kubernetes-backup.service
 BACKUP_TIMER_FILE=/etc/systemd/system/kubernetes-backup.timer
 
-# stop_backups: etcd is no longer saved by a timer.
-stop_backups() { end_service "$BACKUP_TIMER" "$BACKUP_TIMER_MARK" "$BACKUPS"; }
+# stop_backups: etcd is no longer saved by a timer. A snapshot that waits for this step to end would begin behind it.
+stop_backups() {
+  end_service "$BACKUP_TIMER" "$BACKUP_TIMER_MARK" "$BACKUPS"
+  pause_service "${BACKUP_TIMER%.timer}.service" "the service that saves etcd"
+}

@@ -67,7 +67,7 @@ make_room() {
     names+=("$path")
   done <<<"$older"
   ((freed > 0 && freed >= LACKING_MIB)) || return 1
-  rm "${names[@]}" || return 1
+  rm -f "${names[@]}" || return 1
   changed "a new bundle has no room beside older ones, which are deleted: ${names[*]}"
   has_room
 }
@@ -149,11 +149,12 @@ own_bundles() {
     awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }
 
-# prune: the KEEP newest bundles of the timer stay, and likewise of those that were taken before upgrades.
+# prune: the KEEP newest bundles of the timer stay, and likewise of those that were taken before upgrades. A program of the
+# owner's may move others away at the same time.
 prune() {
   local end
   for end in .bundle "-before-*.bundle"; do
-    own_bundles "$end" | tail -n "+$((KEEP + 1))" | xargs --no-run-if-empty --delimiter '\n' rm
+    own_bundles "$end" | tail -n "+$((KEEP + 1))" | xargs --no-run-if-empty --delimiter '\n' rm -f
   done
 }
 
@@ -181,7 +182,7 @@ make_bundle() {
   refuse_missing_mount "$directory"
   mkdir -p "$directory"
   # Of a run that was cut short. In a directory that several machines share the others may be writing theirs.
-  own_bundles "*.bundle.new" | xargs --no-run-if-empty --delimiter '\n' rm
+  own_bundles "*.bundle.new" | xargs --no-run-if-empty --delimiter '\n' rm -f
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" # etcdctl writes the second, and renames it
   prune
   gather "$time"

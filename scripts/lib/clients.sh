@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Clients of the API server of this machine, which another control plane serves while this one cannot.
-# Needs: NODE_IP; lib/etcd.sh lib/vip.sh
+# Needs: NODE_IP; lib/etcd.sh lib/rules.sh lib/vip.sh
+. "$LIBRARY/lib/rules.sh"
 
 # Name of the chain that leads new connections to another control plane, and comment of each rule of this file. Packets of
 # programs of this machine do not pass PREROUTING, and a connection that began before the rules stays with this API server.
@@ -52,12 +53,7 @@ end_detour() {
   local rules
   rules=$(iptables-save) || return 1
   [[ $rules == *"$DETOUR"* ]] || return 0
-  awk -v detour="$DETOUR" '
-    /^[*]/ {print; chain = 0}
-    $1 == ":" detour {print; chain = 1}
-    $1 == "-A" && $2 != detour && index($0, detour) {sub(/^-A/, "-D"); print}
-    $1 == "COMMIT" {if (chain) print "-X " detour; print}
-  ' <<<"$rules" | iptables-restore --wait --noflush
+  without "$DETOUR" <<<"$rules" | iptables-restore --wait --noflush
 }
 
 # let_clients_in: also those that a run diverted that was cut short. A rule that stays is told, and ends no step: what the

@@ -122,10 +122,11 @@ change_encryption() {
     wait_for_others "$NODE_IP"
     trap 'put_back_encryption; let_clients_in' EXIT # whatever ends the step before the change is done
     divert_clients
-    before=$(container_of kube-apiserver)
     keep "$ENCRYPTION_BEFORE" "$ENCRYPTION"
     put "$ENCRYPTION"
-    crictl stop --timeout "$GRACE_SECONDS" "$before" >/dev/null
+    # Not before: an API server that ended by itself meanwhile, and was started again with the old file, would count as new.
+    before=$(container_of kube-apiserver)
+    [[ -z $before ]] || crictl stop --timeout "$GRACE_SECONDS" "$before" >/dev/null
     comes_true 180 is_another kube-apiserver "$before" || refuse_encryption "$1"
     drop "$ENCRYPTION_BEFORE"
     trap let_clients_in EXIT

@@ -12,6 +12,21 @@ kubelet_is_healthy() {
   curl_directly --silent --fail --max-time 5 "http://${address:-127.0.0.1}:${port:-10248}/healthz"
 }
 
+# kubelet_stays: it is healthy, and the same process for a time. It says that it is before it begins with its runtime and its
+# cgroups: one that ends there, as without the cgroup of systemReservedCgroup, is healthy for a moment, and systemd starts it
+# again 10 s later.
+HEALTHY_SECONDS=15
+kubelet_stays() {
+  local first now look
+  first=$(systemctl show kubelet --property MainPID --value) || return 1
+  for ((look = 0; look < HEALTHY_SECONDS; look++)); do
+    kubelet_is_healthy || return 1
+    sleep 1
+    now=$(systemctl show kubelet --property MainPID --value) || return 1
+    [[ $now == "$first" ]] || return 1
+  done
+}
+
 # put_back_kubelet_configuration: put the configuration back that a change found, where it was cut short or failed.
 put_back_kubelet_configuration() {
   [[ -d $KUBELET_BEFORE ]] || return 0
@@ -32,7 +47,7 @@ restart_kubelet() {
   }
   systemctl daemon-reload
   systemctl restart kubelet
-  if ! comes_true 120 kubelet_is_healthy; then
+  if ! comes_true 120 kubelet_stays; then
     seen=$(journalctl --unit kubelet --lines 200 --no-pager --output cat |
       grep --extended-regexp '^(E|Error|F)|failed' | tail -n 3) || true # the reason may be missing, the old configuration not
     put_back_kubelet_configuration

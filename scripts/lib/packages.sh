@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # Packages: those of Kubernetes, and of programs that run as services of ours.
-# Needs: KUBERNETES_VERSION; lib/messages.sh
+# Needs: KUBERNETES_VERSION; lib/dpkg.sh lib/messages.sh
 # shellcheck disable=SC2034 # those who source this file read the names
+. "$LIBRARY/lib/dpkg.sh"
 . "$LIBRARY/lib/messages.sh"
 
 APT_PROXY=/etc/apt/apt.conf.d/90pulumi-kubeadm-proxy
-APT_LOCK_SECONDS=600
 
 # apt_get ARGUMENTS...: waits for other package managers, such as unattended-upgrades, and never asks.
 apt_get() {
@@ -47,17 +47,8 @@ apt_has_proxy() { apt-config dump 2>/dev/null | grep --ignore-case '^Acquire::ht
 removed_packages() { sed --quiet '/REMOVED:$/,/^[^ ]/ s/^ \+//p' "$STAGING/apt-get" | paste --serial --delimiters ' '; }
 
 finish_packages() {
-  local began now
-  began=$(uptime_seconds)
-  until dpkg --force-confold --configure -a &>"$STAGING/dpkg"; do
-    now=$(uptime_seconds)
-    # unattended-upgrades finishes interrupted packages too. dpkg does not wait for its lock.
-    if grep --quiet "lock" "$STAGING/dpkg" && ((now - began < APT_LOCK_SECONDS)); then
-      sleep 1
-      continue
-    fi
+  with_dpkg dpkg --force-confold --configure -a ||
     fail "dpkg --configure -a to succeed" "$(failure_lines "$STAGING/dpkg")" "dpkg --configure -a; dpkg --audit"
-  done
   changed "packages that were half installed are installed"
 }
 
@@ -107,7 +98,8 @@ install_held() {
   fi
   for package in "$@"; do
     if ! apt-mark showhold | grep --line-regexp "$package" >/dev/null; then
-      apt-mark hold "$package" >/dev/null
+      with_dpkg apt-mark hold "$package" ||
+        fail "package $package to be held" "$(tail -n 5 "$STAGING/dpkg")" "apt-mark hold $package"
       changed "$package is held"
     fi
   done

@@ -19,10 +19,12 @@ is_alone() {
   members=$(etcd_members) && count=$(wc -l <<<"$members") || return 1
   [[ $count == 1 ]] && hears_majority
 }
+# etcd_has_ended: its pod. Where a majority is lost the kubelet starts etcd again and again, and between two starts no container
+# runs: one that starts once more would write while its data are copied.
 etcd_has_ended() {
-  local container
-  container=$(container_of etcd) || return 1
-  [[ -z $container ]]
+  local pod
+  pod=$(crictl pods --quiet --state ready --namespace '^kube-system$' --name "^etcd-$HOST_NAME\$") || return 1
+  [[ -z $pod ]]
 }
 
 # refuse_majority: IS_ALONE says whether this member serves without others. One that starts, or that is busy, answers late.

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
-# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/etcd.sh lib/hosts_file.sh
-#   lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/own_service.sh lib/serving_certificates.sh lib/swap.sh
-#   lib/vip.sh
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/dpkg.sh lib/etcd.sh
+#   lib/hosts_file.sh lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/own_service.sh
+#   lib/rules.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/swap.sh"
 . "$LIBRARY/lib/containerd.sh"
+. "$LIBRARY/lib/dpkg.sh"
 . "$LIBRARY/lib/hosts_file.sh"
 . "$LIBRARY/lib/ipvs.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -15,6 +16,7 @@
 . "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/mounts.sh"
+. "$LIBRARY/lib/rules.sh"
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/vip.sh"
@@ -70,6 +72,9 @@ is_told_out() {
 ANSWER=
 if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
   if [[ $ROLE == worker ]]; then
+    # One that starts at this moment, as after a boot, would register the node behind the look.
+    trap 'systemctl start kubelet' EXIT
+    pause_service kubelet "the kubelet"
     next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
     wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
   elif is_marked "$INITIALIZED_MARK"; then
@@ -86,6 +91,7 @@ if [[ -n $ANSWER ]]; then
     "the node is in the cluster: a machine that was off registers its node again when it starts" \
     "kubectl drain $HOST_NAME --ignore-daemonsets --delete-emptydir-data; kubectl delete node $HOST_NAME; then pulumi up"
 fi
+trap - EXIT
 
 refuse_silent_mounts /var/lib/kubelet
 rm -f "$ADMIN_CONF" # with it kubeadm asks the API for a member of etcd that is removed already
@@ -108,7 +114,7 @@ for version in iptables ip6tables; do
     continue
   }
   [[ -z $rules ]] ||
-    sed --regexp-extended '/KUBE-|cali[-:]|PULUMI-KUBEADM-API/d' <<<"$rules" | "$version-restore"
+    without 'KUBE-|cali[-:]|PULUMI-KUBEADM-API' <<<"$rules" | "$version-restore" --wait --noflush
 done
 # Their tables, where they use nftables; Calico has that for ARP in each mode.
 if command -v nft >/dev/null; then
@@ -139,8 +145,11 @@ for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calic
   empty "$directory"
 done
 
+held=$(apt-mark showhold)
 for package in kubeadm kubelet kubectl; do
-  apt-mark unhold "$package" &>/dev/null || true # not there on a machine whose preparation was cut short
+  grep --quiet --line-regexp "$package" <<<"$held" || continue # not there on a machine whose preparation was cut short
+  with_dpkg apt-mark unhold "$package" ||
+    fail "package $package to be held no longer" "$(tail -n 5 "$STAGING/dpkg")" "apt-mark unhold $package; then pulumi up"
 done
 finish_hosts
 hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)

@@ -42,7 +42,7 @@ FACTS = {
     "hostname": "template",
     "swap": "/dev/sda2 partition 1G",
     "links": "lo UNKNOWN\nvxlan.calico UP\ncali1@if2 UP",
-    "rules/iptables-save": "-A INPUT -j hers\n-A KUBE-SERVICES",
+    "rules/iptables-save": "*filter\n:KUBE-X - [0:0]\n-A INPUT -j hers\n-A INPUT -j KUBE-X\n-A KUBE-X\nCOMMIT\n",
     "rules/ip6tables-save": "-A INPUT -j hers",
 }
 

@@ -13,7 +13,9 @@ def machine(tmp_path: Path) -> Machine:
     """A machine on which nothing was done yet."""
     root = tmp_path / "machine"
     root.mkdir()
-    return Machine(root)
+    machine = Machine(root)
+    machine.replace("lib/kubelet", "HEALTHY_SECONDS=15", "HEALTHY_SECONDS=1")
+    return machine
 
 
 @pytest.fixture

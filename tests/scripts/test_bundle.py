@@ -178,6 +178,17 @@ def test_the_oldest_bundles_go_and_files_of_others_stay(saved: Machine) -> None:
     assert len(bundles(saved)) == KEEP * 2 + 1
 
 
+def test_a_bundle_that_its_owner_moves_away_meanwhile_fails_no_snapshot(saved: Machine) -> None:
+    """Behind the look at the directory, and before the deletion of the oldest ones."""
+    for day in range(1, 5):
+        saved.write(f"{SNAPSHOTS}/{OWN}-2026010{day}T000000Z.bundle", "")
+    moves = f'rm -f "$ROOT{SNAPSHOTS}/{OWN}-20260101T000000Z.bundle"'
+    saved.stub("tail", f'/usr/bin/tail "$@"\n{moves}')
+    finished = snapshot(saved)
+    assert finished.status == 0, finished.stderr
+    assert len(bundles(saved)) == KEEP
+
+
 def test_bundles_of_other_machines_stay(saved: Machine) -> None:
     """In a directory that they share: of other hosts, and of a cluster with the same name; whole or on their way."""
     names = [f"{OWN}0", f"{OWN}-x", f"dev-{OWNER}-node2", f"prod-{OWNER}-node1", f"dev-{'f' * 16}-node1", "dev-node1"]
@@ -360,6 +371,9 @@ def test_a_timer_that_does_not_stop_ends_a_reset(machine: Machine, status: int, 
     assert finished.status == ends, finished.stderr
     assert ("expected the timer that saves etcd to stop,\n  saw no" in finished.stderr) == bool(ends)
     assert wanted.exists() == bool(ends)
+    stops = [call for call in machine.calls() if call.startswith("systemctl stop kubernetes-backup")]
+    also = ["systemctl stop kubernetes-backup.service"] * (not ends)  # one that waits for the reset to end
+    assert stops == ["systemctl stop kubernetes-backup.timer", *also]
 
 
 @pytest.mark.parametrize("said", ["context deadline exceeded", ""])

@@ -118,6 +118,17 @@ def test_a_key_is_rotated_and_the_old_one_taken_away(server: Machine) -> None:
     assert order(server) == ["k2", "identity"]
 
 
+def test_an_api_server_that_ends_by_itself_meanwhile_starts_with_the_new_keys(server: Machine) -> None:
+    """It was started again with the old ones, in another container than before, and counted as new."""
+    learn(server, "k1", "identity")
+    began = 'cp "$ROOT/etc/kubernetes/api-server/encryption.yaml" "$ROOT/began-with"'
+    runs = '"$(crictl ps --quiet --name apiserver)"'
+    server.stub("crictl", SERVER.replace("stop*)", f"stop*) [[ ${{!#}} == {runs} ]] || exit 0; {began};"))
+    server.stub("cp", f'/bin/cp "$@"\n[[ $* != *keys-before* ]] || {{ echo itself >>"$ROOT/stopped"; /bin/{began}; }}')
+    learn(server, "k2", "k1", "identity")
+    assert "k2" in server.path("/began-with").read_text()
+
+
 def test_encryption_is_turned_off_once_all_is_decrypted(server: Machine) -> None:
     """The file goes when the API server runs without it."""
     learn(server, "k1", "identity")

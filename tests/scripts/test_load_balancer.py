@@ -171,6 +171,22 @@ def test_kube_proxy_restarts_only_where_the_name_of_the_api_leads_elsewhere(
     assert ("kube-proxy restarts, since api.dev.internal leads to 127.0.0.1 now" in finished.stderr) == restarts
 
 
+@pytest.mark.parametrize("call", ["inspect", "stop"])
+def test_a_kube_proxy_that_is_replaced_meanwhile_ends_no_preparation(node: Machine, call: str) -> None:
+    """As where the leader changes kube-proxy on all nodes: the new one has the new /etc/hosts."""
+    line = "127.0.0.1\tapi.dev.internal\n"
+    node.write("/var/lib/kubelet/pods/0-2/etc-hosts", line)
+    node.stub(
+        "crictl",
+        f"if [[ $1 == {call} && ! -e $ROOT/replaced ]]; then touch $ROOT/replaced; echo NotFound >&2; exit 1; fi\n"
+        '[[ -e $ROOT/replaced ]] && now=2 || now=1\ncase "$*" in *"name ^kube-proxy$") echo proxy$now ;;\n'
+        "inspect*) echo 0-$now ;; esac",
+    )
+    finished = node.run_part("host_names", {"API_HOST": "api.dev.internal"}, [File("/etc/hosts", line)])
+    assert finished.status == 0, finished.stderr
+    assert "crictl stop --timeout 10 proxy2" not in node.calls()
+
+
 @pytest.mark.parametrize(("wanted", "missed"), [(files(), True), ([], False)])
 def test_drift_names_a_load_balancer_that_does_not_run(worker: Machine, wanted: list[File], missed: bool) -> None:
     """A worker without it does not find the API any more."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
+from tests.scripts.cluster import calls_in_order, position
 from tests.scripts.machine import Machine
 
 FSTAB = """\
@@ -131,6 +132,41 @@ def test_a_node_that_is_still_registered_is_not_reset(swapping: Machine) -> None
     assert finished.status == 1
     assert "kubectl delete node node1; then pulumi up" in finished.stderr
     assert swapping.path("/etc/kubernetes/kubelet.conf").exists()
+
+
+def test_a_kubelet_that_starts_registers_no_node_behind_the_look(swapping: Machine) -> None:
+    """As after a boot: the machine would be reset, and its node stay. A node that is not reset keeps its kubelet."""
+    swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    swapping.write("/etc/kubernetes/kubelet.conf", "")
+    swapping.write("/etc/hosts", HOSTS)
+    for program in ("ip", "iptables-save", "ip6tables-save", "apt-mark"):
+        swapping.stub(program)
+    swapping.stub("kubectl", "echo node/node1")
+    assert swapping.run("reset", RESET).status == 1
+    assert calls_in_order(swapping, "systemctl stop kubelet", "kubectl --kubeconfig ", "systemctl start kubelet")
+    swapping.stub("kubectl")
+    assert swapping.run("reset", RESET).status == 0
+    calls = swapping.calls()
+    assert calls.index("systemctl stop kubelet") < position(calls, "get node node1")
+    assert "systemctl start kubelet" not in calls
+
+
+def test_packages_are_held_no_longer_although_another_package_manager_runs(swapping: Machine) -> None:
+    """The reset took them for packages that are not there, and they stayed held."""
+    swapping.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
+    swapping.write("/etc/hosts", HOSTS)
+    for program in ("ip", "iptables-save", "ip6tables-save"):
+        swapping.stub(program)
+    swapping.write("/held", "kubelet\nlinux-image\n")
+    swapping.stub(
+        "apt-mark",
+        '[[ $1 != showhold ]] || cat "$ROOT/held"\n[[ $1 == unhold ]] || exit 0\n'
+        '[[ -e $ROOT/tried-$2 ]] || { touch "$ROOT/tried-$2"; echo "dpkg frontend lock was locked" >&2; exit 100; }\n'
+        'sed --in-place "/^$2\\$/d" "$ROOT/held"',
+    )
+    finished = swapping.run("reset", RESET)
+    assert finished.status == 0, finished.stderr
+    assert swapping.path("/held").read_text() == "linux-image\n"
 
 
 @pytest.mark.parametrize(
@@ -440,9 +476,15 @@ def test_a_reset_deletes_our_rules_and_those_of_the_cluster_and_no_other(machine
     """Rules of a step that was cut short would lead clients of the next cluster to a control plane of the last one."""
     ours = [":PULUMI-KUBEADM-API - [0:0]", "-A PREROUTING -p tcp -m tcp --dport 6443 -j PULUMI-KUBEADM-API"]
     others = ["*nat", "-A PREROUTING -p tcp -m comment --comment pulumi-kubeadm -j ACCEPT", "COMMIT"]
-    lines = [others[0], "-A PREROUTING -j KUBE-SERVICES", *ours, *others[1:]]
+    of_cluster = [":KUBE-SERVICES - [0:0]", "-A PREROUTING -j KUBE-SERVICES", "-A KUBE-SERVICES -j cali-x"]
+    lines = [others[0], *of_cluster, *ours, *others[1:]]
     said = reset_with(machine, "cat <<'RULES'\n" + "\n".join(lines) + "\nRULES")
-    assert machine.path("/restored").read_text().splitlines() == others
+    assert machine.path("/restored").read_text().splitlines() == [
+        *("*nat", of_cluster[0], "-D PREROUTING -j KUBE-SERVICES", ours[0], ours[1].replace("-A ", "-D ")),
+        *("-X KUBE-SERVICES", "-X PULUMI-KUBEADM-API", "COMMIT"),
+    ]
+    # So a rule that a program of the owner's writes meanwhile, or takes away, is not put back to what the reset saw.
+    assert "iptables-restore --wait --noflush" in machine.calls()
     assert "iptables" not in said
 
 

@@ -42,6 +42,7 @@ def test_a_field_that_kubernetes_does_not_know_is_refused(with_packages: Machine
 
 
 VALUES = {"KUBERNETES_VERSION": "1.36.3", "ROLE": "control-plane"}
+LOCKED = "dpkg: error: dpkg frontend lock was locked by another process with pid 7009"
 KUBEADM_FILES = [File("/etc/kubernetes/kubeadm/config.yaml", "kind: x\n", mode="0600")]
 
 
@@ -54,6 +55,26 @@ def test_kubernetes_is_installed_in_the_stack_s_version_and_held(with_packages: 
     assert with_packages.path("/held").read_text().split() == ["kubeadm", "kubelet", "kubectl"]
     assert with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES).stderr == ""
     assert not [call for call in with_packages.calls() if call.startswith("apt-get") or " hold " in call]
+
+
+def test_packages_are_held_once_another_package_manager_has_ended(with_packages: Machine) -> None:
+    """Such as unattended-upgrades, which waited for this one to install: dpkg refuses, and apt-mark does not wait."""
+    works = (with_packages.root / "stubs" / "apt-mark").read_text()
+    busy = f'if [[ $1 == hold && ! -e $ROOT/tried ]]; then touch "$ROOT/tried"; echo "{LOCKED}" >&2; exit 100; fi\n'
+    with_packages.stub("apt-mark", busy + works)
+    finished = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
+    assert finished.status == 0, finished.stderr
+    assert with_packages.path("/held").read_text().split() == ["kubeadm", "kubelet", "kubectl"]
+
+
+def test_a_package_that_cannot_be_held_is_an_error_at_once(with_packages: Machine) -> None:
+    """With what dpkg says."""
+    works = (with_packages.root / "stubs" / "apt-mark").read_text()
+    refuses = '[[ $1 != hold ]] || { echo "dpkg: error: no space left on device" >&2; exit 100; }\n'
+    with_packages.stub("apt-mark", refuses + works)
+    finished = with_packages.run_part("kubernetes", VALUES, KUBEADM_FILES)
+    assert finished.status == 1
+    assert "expected package kubeadm to be held,\n  saw dpkg: error: no space left on device" in finished.stderr
 
 
 def test_packages_that_were_removed_are_installed_again(with_packages: Machine) -> None:

@@ -137,6 +137,20 @@ def test_a_kubelet_that_says_nothing_gets_its_old_configuration_back_too(running
     assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
 
 
+def test_a_kubelet_that_is_healthy_for_a_moment_gets_its_old_configuration_back(running: Machine) -> None:
+    """One that its cgroups refuse says that it is healthy before it ends, and systemd starts it again and again."""
+    running.write("/var/lib/kubelet/config.yaml", "old\n")
+    running.stub("kubeadm", 'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml" ;; esac')
+    running.stub("systemctl", '[[ $1 != show ]] || wc --lines <"$ROOT/calls"')
+    running.stub("journalctl", 'echo "E1125 Failed to start ContainerManager"')
+    running.stub("curl")
+    running.replace("lib/kubelet", "comes_true 120", "comes_true 1")
+    finished = running.send(running.text("init", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}), "verify")
+    assert finished.status == 1
+    assert "saw E1125 Failed to start ContainerManager" in finished.stderr
+    assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
+
+
 @pytest.mark.parametrize("asked", ["get crd", "get ippools"])
 def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machine, asked: str) -> None:
     """The mark would say so, and nothing would ever change it."""

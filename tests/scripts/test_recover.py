@@ -30,6 +30,7 @@ if [[ -e $manifest ]] && grep --quiet force-new-cluster "$manifest" && [[ ! -e $
 fi
 case "$*" in
   "ps --quiet --name ^etcd$") if [[ -e $manifest ]]; then sha256sum <"$manifest" | cut --characters=-8; fi ;;
+  "pods "*"--name ^etcd-node1$") if [[ -e $manifest ]]; then echo pod1; fi ;;
   *apiserver*) echo api1 ;;
   *"member list --write-out json" | *"get majority --keys-only")
     [[ -e $manifest ]] && { [[ -e $ROOT/majority ]] || (($(wc -l <"$ROOT/members") == 1)); } || exit 1
@@ -88,6 +89,16 @@ def test_a_member_goes_on_alone_once(lost: Machine) -> None:
     assert copies(lost) == ["before\n"]
     assert "etcd goes on with this member alone" in first.stderr
     assert recover(lost).stderr == ""
+
+
+def test_an_etcd_between_two_starts_has_not_ended(lost: Machine) -> None:
+    """Without a majority the kubelet starts it again and again; it would write while its data are copied."""
+    last = 'if [[ $* == "pods "* && ! -e $ROOT/last ]]; then touch "$ROOT/last"; echo pod1; exit; fi\n'
+    last += 'if [[ $* == "pods "* ]]; then echo of its last start >"$ROOT/var/lib/etcd/member/snap/db"; fi\n'
+    lost.stub("crictl", last + KUBELET)
+    finished = recover(lost)
+    assert finished.status == 0, finished.stderr
+    assert copies(lost) == ["of its last start\n"]
 
 
 def test_nothing_is_recovered_while_a_majority_serves(lost: Machine) -> None:

@@ -77,6 +77,18 @@ def test_an_upgraded_control_plane_serves_for_some_time_before_its_clients_and_p
     assert saved.path(f"{STATE}/control-plane-version").read_text() == "1.36.4"
 
 
+def test_a_control_plane_that_falls_ill_during_the_bundle_is_waited_for(upgrading: Machine) -> None:
+    """As by a reboot of unattended-upgrades: a restart of etcd beside it would take the majority away."""
+    upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
+    upgrading.write("/leader", "b2")
+    upgrading.stub("sync", '[[ $* != *-snapshots ]] || touch "$ROOT/sick-192.0.2.12"')
+    upgrading.replace("lib/etcd", "wait_for 120", "wait_for 1")
+    assert "expected all other control planes to be well" in upgrade(upgrading)
+    calls = upgrading.calls()
+    assert [call for call in calls if "snapshot save" in call]
+    assert not [call for call in calls if call.startswith("kubeadm upgrade") or "move-leader" in call]
+
+
 @pytest.mark.parametrize(("leads", "uploads"), [("true", 1), ("false", 0)])
 def test_an_upgrade_gives_the_kubelet_the_configuration_of_the_stack(
     upgrading: Machine, leads: str, uploads: int

@@ -18,6 +18,7 @@ upgrade_control_plane() {
   make_bundle "before-$KUBERNETES_VERSION"
   install_held kubeadm
   keep_unsynced
+  wait_for_others "$NODE_IP" # also after the bundle and the package, for which minutes may have gone
   lead_elsewhere "$NODE_IP"
   divert_clients
   write_patches

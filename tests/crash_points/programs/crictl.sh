@@ -39,6 +39,11 @@ case "$*" in
     container_of "${name%\$}"
     echo
     ;;
+  pods*)
+    sync_static_pods
+    container_of etcd
+    echo
+    ;;
   "stop "*)
     stopped=${!#}
     stopped=${stopped%-*}

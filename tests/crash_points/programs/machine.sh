@@ -172,15 +172,21 @@ case ${0##*/} in
   iptables-restore)
     rules=$(cat)
     case "$* $rules" in
-      *--noflush*-X*) rm -f "$WORLD/rules/detour" ;;
-      *--noflush*) state rules/detour "$rules" ;;
-      *)
+      *--noflush*-I*) state rules/detour "$rules" ;;
+      *--noflush*-X*)
         rm -f "$WORLD/rules/detour"
-        state rules/iptables-save "$(grep --invert-match '^[*]\|^COMMIT' <<<"$rules")"
+        left=$(tell rules/iptables-save | RULES=$rules awk '
+          BEGIN {
+            for (n = split(ENVIRON["RULES"], lines, "\n"); n > 0; n--) {
+              if (sub(/^-D/, "-A", lines[n])) gone[lines[n]]
+              if (sub(/^-X /, "", lines[n])) gone[lines[n]]
+            }
+          }
+          !($0 in gone) && !(substr($1, 2) in gone) && !($1 == "-A" && $2 in gone)')
+        state rules/iptables-save "$left"
         ;;
     esac
     ;;
-  ip6tables-restore) state rules/ip6tables-save "$(cat)" ;;
   openssl)
     if [[ $1 == rand ]]; then
       echo 00c0ffee # the same in each run: ends are compared
