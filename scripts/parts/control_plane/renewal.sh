@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, which
-# does not answer with expired certificates.
+# Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, because an API
+# server with expired certificates does not answer.
 # Needs: CERTIFICATE_GENERATION NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 #   lib/unsynced.sh
 
@@ -15,14 +15,14 @@ renew_expired_kubelet_certificate() {
   changed "the expired certificate of the kubelet is replaced"
 }
 
-# answers: this API server, or etcd beside it, which has certificates of the same age.
+# answers: whether this API server answers, or etcd beside it, whose certificates have the same age.
 answers() { api_is_ready || hears_majority; }
 
 # Static pods read their certificates when they start.
 renew_certificates() {
   local before component
-  # Where neither ever answers, certificates have expired: the other control planes do not answer either, and nothing is to be
-  # spared. An API server that is silent for another reason is no such sign: without this member of etcd the majority may go.
+  # If neither ever answers, certificates have expired: the other control planes do not answer either, and there are no clients
+  # to spare. A silent API server alone is no such sign: without this member of etcd the majority may be lost.
   if comes_true "$ANSWER_SECONDS" answers; then
     wait_for_others "$NODE_IP"
     lead_elsewhere "$NODE_IP"
@@ -32,12 +32,13 @@ renew_certificates() {
   keep_unsynced
   run_kubeadm "kubeadm certs check-expiration" certs renew all
   renew_expired_kubelet_certificate
-  # A kubelet that saw the API server end again and again waits for minutes before it starts the API server once more.
+  # After several failed starts of the API server the kubelet waits for minutes before the next start: its own restart ends
+  # this wait.
   api_is_ready &>/dev/null || systemctl restart kubelet
   for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop --timeout "$GRACE_SECONDS" >/dev/null
   done
-  # Beside members of etcd whose certificates have expired this one hears no majority.
+  # This member of etcd hears no majority if the certificates of the other members have expired.
   wait_for 180 "the API server to restart with its new certificate" \
     "crictl ps -a; journalctl -u kubelet -n 50; one of several control planes: docs/how-to/renew-certificates.md" \
     is_another kube-apiserver "$before"
