@@ -78,7 +78,7 @@ def _failed(problem: str) -> int:
 
 
 def _discard_output() -> None:
-    """Lead standard output to nowhere: Python flushes it once more at its end, and would complain of the pipe."""
+    """Discard standard output: Python flushes it once more when it ends, and would report the closed pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
