@@ -120,6 +120,11 @@ class Machine:
         path.unlink(missing_ok=True)
         return found
 
+    def verbs_of(self, service: str) -> list[str]:
+        """Verbs of the calls of systemctl for a service, since the last call of this method or of `calls`."""
+        calls = [call.removeprefix("systemctl ").removeprefix("--quiet ") for call in self.calls()]
+        return [call.removesuffix(f" {service}") for call in calls if call.endswith(service)]
+
     def text(
         self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = (), undo: str = ""
     ) -> str:

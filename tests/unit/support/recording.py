@@ -123,6 +123,11 @@ class Recording:
         """Resources by URN."""
         return {each.urn: each for each in self.resources}
 
+    @property
+    def of_addons(self) -> dict[str, Registered]:
+        """Objects of the add-ons of the stack file by name."""
+        return {each.name: each for each in self.resources if "kubeadm:index:StackAddon$kubernetes:" in each.urn}
+
     def of_type(self, kind: str) -> list[Registered]:
         """Every resource of a type."""
         return [each for each in self.resources if each.request.type == kind]
