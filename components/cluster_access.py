@@ -158,7 +158,7 @@ def checked_kubeconfig(content: str) -> str:
         is_kubeconfig = bool(parsed.get("clusters"))
         foreign = sorted({str(name) for entry in entries for name in entry} - ENTRIES_OF_KUBEADM)
     except (yaml.YAMLError, AttributeError, TypeError):
-        is_kubeconfig, foreign = False, []  # the error would repeat lines of it, in which there is a key
+        is_kubeconfig, foreign = False, []  # the error would repeat lines with a key
     if not is_kubeconfig or foreign:
         seen = f"entries of others: {', '.join(foreign)[:80]}" if foreign else "a text without clusters, or no YAML"
         problem = Problem(

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except StepError as error:
         return _failed(str(error))
-    except pulumi.RunError as error:  # what components raise, such as for a manifest that cannot be fetched
+    except pulumi.RunError as error:  # components raise it, such as for a manifest that cannot be fetched
         return _failed(printable(str(error)))
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)

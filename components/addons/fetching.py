@@ -56,7 +56,7 @@ def fetched(sha256: str, source: Callable[[], Source], suffix: str) -> bytes:
     """
     cached = CACHE / f"{sha256}{suffix}"
     content = b""
-    with contextlib.suppress(OSError):  # there is none yet, or its directory is another user's
+    with contextlib.suppress(OSError):  # no file yet, or a directory of another user
         content = cached.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         found = source()

@@ -37,7 +37,7 @@ def layer(address: str, sha256: str, settings: Settings) -> Source:
     path, _, version = rest.rpartition(":")
     below = f"{_server(registry, settings)}/v2/{path}"
     named = source_of(f"{below}/manifests/{version.replace('+', '_')}", settings)._replace(accept=MANIFESTS)
-    manifest = named._replace(authorization="")  # the registry says first what the login is for
+    manifest = named._replace(authorization="")  # the registry then answers how to log in
     try:
         try:
             content = answer_of(manifest)
@@ -74,7 +74,7 @@ def _authorization(error: pulumi.RunError, named: Source, path: str) -> str:
     refusal = error.__cause__
     if not isinstance(refusal, HTTPError) or refusal.code != HTTPStatus.UNAUTHORIZED:
         raise error
-    if urlsplit(refusal.url)[:2] != urlsplit(named.url)[:2]:  # where a redirect led
+    if urlsplit(refusal.url)[:2] != urlsplit(named.url)[:2]:  # refused by the server of a redirect
         raise error
     challenges = " ".join(refusal.headers.get_all("WWW-Authenticate") or ())
     found = re.search(r'\bBearer +((?:\w+="[^"]*"[, ]*)+)', challenges, re.IGNORECASE)

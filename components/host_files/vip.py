@@ -150,7 +150,7 @@ def vip_files(
     vip = settings.cluster.vip
     if vip is None or host.role != "control-plane" or host.gone:
         return []
-    # By name: another order of the stack file changes nothing.
+    # Sorted by name, so that another order of the stack file changes nothing.
     names = sorted(each.name for each in settings.living_control_planes)
     leave = {name: f"{address}{_LEAVES if comes else ''}" for name, address in leaving.items()}
     peers = {name: str(settings.hosts[name].internal_ip) for name in names if name != host.name} | leave

@@ -71,7 +71,7 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
     """Warnings, before the first update, of kinds and namespaces that add-ons need and the stack lacks."""
     settings = wanted.settings
     if wanted.last.objects:
-        return  # others may have made it since
+        return  # others may have made them since the first update
     found = {addon.name: addon.objects(settings) for addon in addons_of(settings)}
     kinds = {kind for objects in found.values() for kind in defined_kinds(objects)}
     there = {each.name for each in namespaces(settings)} | OF_KUBERNETES | {""}

@@ -61,7 +61,7 @@ HostKey = Annotated[str, StringConstraints(pattern=_patterns.HOST_KEY), AfterVal
 def _with_server(value: str) -> str:
     try:
         _ = urlsplit(value).port
-    except ValueError as error:  # an IPv6 address that is none, a port that is too high
+    except ValueError as error:  # an invalid IPv6 address, a port that is too high
         raise ValueError(f"no address of a server: {error}") from error
     return value
 
