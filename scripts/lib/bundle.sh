@@ -6,8 +6,8 @@ ETCD_DATA=/var/lib/etcd
 ETCD_SNAPSHOT=$ETCD_DATA/bundle.db # etcd's data directory has the same path on the host, and in etcd's container
 ROOM_MIB=256                       # what etcd has left while it is saved
 
-# said_by COMMAND...: run the command, with its output in $STAGING/etcdctl.
-said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
+# capture COMMAND...: run the command, with its output in $STAGING/etcdctl.
+capture() { "$@" >"$STAGING/etcdctl" 2>&1; }
 
 refuse_snapshot() {
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" "$BUNDLE.new"
@@ -22,14 +22,14 @@ backup_setting() { sed --quiet "s/^$1=//p" "$BACKUP_SETTINGS"; }
 snapshot_is_whole() {
   local etcd
   etcd=$(container_of etcd) || return 1
-  if said_by crictl exec "$etcd" etcdutl version; then
-    said_by crictl exec "$etcd" etcdutl snapshot status "$1"
+  if capture crictl exec "$etcd" etcdutl version; then
+    capture crictl exec "$etcd" etcdutl snapshot status "$1"
   elif ! grep --quiet 'executable file .*not found' "$STAGING/etcdctl"; then
     return 1 # no answer
-  elif ! said_by etcdctl snapshot status --help || [[ ! -s $STAGING/etcdctl ]]; then
+  elif ! capture etcdctl snapshot status --help || [[ ! -s $STAGING/etcdctl ]]; then
     return 1 # an empty help is none
   elif grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
-    said_by etcdctl snapshot status "$1"
+    capture etcdctl snapshot status "$1"
   fi
 }
 
@@ -197,7 +197,7 @@ make_bundle() {
     BEHIND=true
     changed "this member of etcd hears no majority: what the others acknowledge is not in the bundle"
   fi
-  ETCDCTL_SECONDS=660 said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
+  ETCDCTL_SECONDS=660 capture etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
   snapshot_is_whole "$ETCD_SNAPSHOT" || refuse_snapshot
   { write_sums && pack; } 2>"$STAGING/etcdctl" || refuse_snapshot
   mv --no-target-directory "$BUNDLE.new" "$BUNDLE"

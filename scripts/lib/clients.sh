@@ -35,7 +35,7 @@ EOF
 # Without etcd the API server answers nothing, and load balancers and the service `kubernetes` notice this later. An only
 # control plane diverts nobody. After a reboot there are no rules, and the machine takes part in the virtual address.
 divert_clients() {
-  local said count
+  local message count
   ask_members
   count=$(wc -l <<<"$ANSWER")
   ((count > 1)) || return 0
@@ -44,8 +44,8 @@ divert_clients() {
     changed "requests may fail while etcd restarts: without iptables no other control plane serves them"
     return 0
   }
-  said=$(detour "$ANSWER" 2>&1) ||
-    changed "requests may fail while etcd restarts: iptables leads them nowhere else, and says: ${said//$'\n'/ }"
+  message=$(detour "$ANSWER" 2>&1) ||
+    changed "requests may fail while etcd restarts: iptables leads them nowhere else, and says: ${message//$'\n'/ }"
 }
 
 # end_detour: delete the rules, also those of a detour that was begun twice.
@@ -64,10 +64,11 @@ end_detour() {
 # let_clients_in: end the diversion, also that of an interrupted run. A rule that cannot be deleted is reported and does not
 # end the step: the change of the step is done, and `let_clients_in` also runs when a step ends with an error.
 let_clients_in() {
-  local said
+  local message
   if command -v iptables-save >/dev/null; then
-    said=$(end_detour 2>&1) || explain "iptables to let clients of the API server in again" "${said:-nothing of iptables}" \
-      "on $HOST_NAME: iptables --table nat --flush $DETOUR" >&2
+    message=$(end_detour 2>&1) ||
+      explain "iptables to let clients of the API server in again" "${message:-nothing of iptables}" \
+        "on $HOST_NAME: iptables --table nat --flush $DETOUR" >&2
   fi
   take_part_in_vip
 }

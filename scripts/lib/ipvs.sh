@@ -17,11 +17,11 @@ clear_ipvs() {
 
 # destroy_sets: destroy sets of addresses, once no rule uses them. A set that a rule of others uses stays.
 destroy_sets() {
-  local sets said name
+  local sets message name
   command -v ipset >/dev/null || return 0
-  sets=$(ipset list --name 2>"$STAGING/said") || {
-    said=$(<"$STAGING/said")
-    changed "sets of addresses, if there are any, stay until a reboot: ipset says ${said//$'\n'/ }"
+  sets=$(ipset list --name 2>"$STAGING/message") || {
+    message=$(<"$STAGING/message")
+    changed "sets of addresses, if there are any, stay until a reboot: ipset says ${message//$'\n'/ }"
   }
   for name in $sets; do
     case $name in

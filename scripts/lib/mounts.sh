@@ -43,15 +43,15 @@ have_ended() {
 
 # unmount_below DIRECTORY: unmount the file systems below the directory: a reset must not delete their content.
 unmount_below() {
-  local directory mounts mount said
+  local directory mounts mount message
   directory=$(realpath --canonicalize-missing "$1")
   mounts=$(mounts_below "$directory")
   while read -r mount; do
     [[ -n $mount ]] || continue
     timeout --kill-after 1 "$UNMOUNT_SECONDS" umount "$mount" 2>"$STAGING/umount" || {
-      said=$(<"$STAGING/umount")
+      message=$(<"$STAGING/umount")
       fail "nothing to be mounted below $1 any more, where a reset would delete it" \
-        "${said:-umount $mount not to end within $UNMOUNT_SECONDS s}" \
+        "${message:-umount $mount not to end within $UNMOUNT_SECONDS s}" \
         "on $HOST_NAME: fuser --mount --verbose '$mount'; umount '$mount'; then pulumi up"
     }
   done <<<"$mounts"

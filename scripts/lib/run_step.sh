@@ -67,10 +67,10 @@ run_step() {
   if grep --quiet "^$HOST_NAME: $STEP: expected " "$STAGING/log"; then is_explained=true; fi
   # Staged files may have passwords, so they are deleted before the first output. If the session is lost, the first line that
   # nobody reads ends this shell.
-  exec {said}<"$STAGING/log" {result}<"$STAGING/stdout"
+  exec {messages}<"$STAGING/log" {result}<"$STAGING/stdout"
   rm -rf "$STAGING"
   # A line of more than 64 KiB hangs the command provider (1.2.1, util.LogOutput).
-  cut --characters=-4000 <&"$said" >&2
+  cut --characters=-4000 <&"$messages" >&2
   if ((status == 0)) && [[ $is_done == false ]]; then
     explain "the step to go to its end" "$LIBRARY/steps/$script.sh ended before its last line" \
       "make repair STACK=... HOST=$HOST_NAME" >&2

@@ -14,8 +14,8 @@ swap_is_in_fstab() { grep --quiet --extended-regexp "$ACTIVE_SWAP_LINE" /etc/fst
 swap_units() {
   local units
   units=$(systemctl list-unit-files --no-legend --no-pager --state enabled '*.swap' \
-    {zramswap,zram-config,dphys-swapfile,swapspace}.service 2>"$STAGING/said") ||
-    { cat "$STAGING/said" >&2 && [[ ! -s $STAGING/said ]]; } # its status alone may say that there is none
+    {zramswap,zram-config,dphys-swapfile,swapspace}.service 2>"$STAGING/message") ||
+    { cat "$STAGING/message" >&2 && [[ ! -s $STAGING/message ]]; } # its status alone may say that there is none
   awk '{print $1}' <<<"$units"
 }
 

@@ -159,7 +159,8 @@ look_at_services() {
 look_at_clients() {
   local rules
   command -v iptables-save >/dev/null || return 0 # nobody made any
-  rules=$(iptables-save 2>"$STAGING/said") || differs "rules of iptables" "iptables-save to list them" "$(<"$STAGING/said")"
+  rules=$(iptables-save 2>"$STAGING/message") ||
+    differs "rules of iptables" "iptables-save to list them" "$(<"$STAGING/message")"
   [[ $rules != *PULUMI-KUBEADM-API* ]] ||
     differs "rules of iptables" "none that lead clients of the API elsewhere" "those of a step that was cut short"
 }

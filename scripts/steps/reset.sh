@@ -58,8 +58,8 @@ is_out_of_cluster() {
   [[ -z $ANSWER ]]
 }
 
-# is_told_out: whether etcd reported, when it ended, that its member is out, or another API server has no such node.
-is_told_out() {
+# is_confirmed_out: whether etcd reported, when it ended, that its member is out, or another API server has no such node.
+is_confirmed_out() {
   local etcd
   etcd=$(crictl ps --all --quiet --name '^etcd$' | head -n 1) && [[ -n $etcd ]] &&
     crictl logs --tail 200 "$etcd" 2>&1 | grep 'permanently removed from the cluster' && return
@@ -77,8 +77,8 @@ if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
     next="write the line of $HOST_NAME back, pulumi up, then delete it; where the cluster is lost, on $HOST_NAME: rm \
 $KUBELET_CONF; then pulumi up"
     # After a boot neither etcd nor the API server answers for a while: their silence alone counts when the time is over.
-    comes_true "$ANSWER_SECONDS" is_told_out || is_out_of_cluster >"$STAGING/said" ||
-      fail "node $HOST_NAME to be out of the cluster within $ANSWER_SECONDS s" "$(<"$STAGING/said")" "$next"
+    comes_true "$ANSWER_SECONDS" is_confirmed_out || is_out_of_cluster >"$STAGING/message" ||
+      fail "node $HOST_NAME to be out of the cluster within $ANSWER_SECONDS s" "$(<"$STAGING/message")" "$next"
     ANSWER= # from before etcd reported that its member is out
   fi
 fi
@@ -103,9 +103,9 @@ stop_vip
 for version in iptables ip6tables; do
   command -v "$version-save" >/dev/null || continue
   # A kernel may lack one of the two.
-  rules=$("$version-save" 2>"$STAGING/said") || {
-    said=$(<"$STAGING/said")
-    changed "rules of $version, if there are any, stay until a reboot: $version-save says ${said//$'\n'/ }"
+  rules=$("$version-save" 2>"$STAGING/message") || {
+    message=$(<"$STAGING/message")
+    changed "rules of $version, if there are any, stay until a reboot: $version-save says ${message//$'\n'/ }"
     continue
   }
   [[ -z $rules ]] ||
@@ -113,9 +113,9 @@ for version in iptables ip6tables; do
 done
 # Tables of kube-proxy and Calico, if they use nftables. Calico has one for ARP in each mode.
 if command -v nft >/dev/null; then
-  tables=$(nft list tables 2>"$STAGING/said") || {
-    said=$(<"$STAGING/said")
-    changed "tables of nftables, if there are any, stay until a reboot: nft says ${said//$'\n'/ }"
+  tables=$(nft list tables 2>"$STAGING/message") || {
+    message=$(<"$STAGING/message")
+    changed "tables of nftables, if there are any, stay until a reboot: nft says ${message//$'\n'/ }"
   }
   while read -r _ family table; do
     case "$family $table" in
