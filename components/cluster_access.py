@@ -37,7 +37,9 @@ REMEDIES = {
     "no matches for kind": "an add-on with the definition of this kind and version; then pulumi up",
     "failed calling webhook": "pulumi up, once the pod behind the webhook is Ready",
 }
-"""Remedies where the API refuses an object, by the beginning of its error: the provider has a long text before it."""
+"""Next commands for an object that the API refuses, by words at the beginning of the API's error. The provider writes a
+long text before them.
+"""
 
 ENTRIES_OF_KUBEADM = {"server", "certificate-authority-data", "client-certificate-data", "client-key-data", "token"}
 """Entries of cluster and user that kubeadm writes. Others, such as `exec` and `tokenFile`, are programs that run and
@@ -156,7 +158,7 @@ def checked_kubeconfig(content: str) -> str:
         is_kubeconfig = bool(parsed.get("clusters"))
         foreign = sorted({str(name) for entry in entries for name in entry} - ENTRIES_OF_KUBEADM)
     except (yaml.YAMLError, AttributeError, TypeError):
-        is_kubeconfig, foreign = False, []  # the error would repeat lines of it, in which there is a key
+        is_kubeconfig, foreign = False, []  # the error would repeat lines with a key
     if not is_kubeconfig or foreign:
         seen = f"entries of others: {', '.join(foreign)[:80]}" if foreign else "a text without clusters, or no YAML"
         problem = Problem(

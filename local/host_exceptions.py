@@ -19,7 +19,7 @@ CAP_SYS_RESOURCE = 24
 EVERY_USER = ["0", "0", "4294967295"]
 """The line of /proc/self/uid_map outside of a user namespace."""
 FIRST_MINOR_THAT_REFUSES_CGROUP_V1 = 35
-"""Its kubelet ends on cgroup v1, and its kubeadm, too; older ones run there."""
+"""The first minor version whose kubelet and kubeadm refuse cgroup v1."""
 ROOMY_SHARE = 0.30
 """Free share of a disk that is far from kubelet's own threshold of 0.15, at which it evicts pods and deletes images."""
 VERIFICATION = {"ignorePreflightErrors": ["SystemVerification"]}

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except StepError as error:
         return _failed(str(error))
-    except pulumi.RunError as error:  # what components raise, such as for a manifest that cannot be fetched
+    except pulumi.RunError as error:  # components raise it, such as for a manifest that cannot be fetched
         return _failed(printable(str(error)))
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
@@ -78,7 +78,7 @@ def _failed(problem: str) -> int:
 
 
 def _discard_output() -> None:
-    """Lead standard output to nowhere: Python flushes it once more at its end, and would complain of the pipe."""
+    """Discard standard output: Python flushes it once more when it ends, and would report the closed pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# Sent as text to a host, by components/steps/scripts.py. Gives the host one version of the scripts, in a directory that is
-# named after the checksum of its list of checksums, and makes it the current one.
+# Gives the host one version of the scripts, in a directory that is named after the checksum of its list of checksums, and
+# makes it the current one. components/steps/scripts.py sends this file as text.
 # Needs: PLACE, the directory of all versions; VERSION, the checksum; CLUSTER_ID, empty where the scripts go to a place of
 # their own; SHARED_FILES, an archive in base64 of files that are named after their checksums, or nothing.
 
-# is_whole: every file of this version is there and is what the version's name says.
+# is_whole: every file of this version exists, with the content that the version's name stands for.
 is_whole() {
   local sum
   [[ -f $PLACE/$VERSION/SHA256SUMS ]] && sum=$(sha256sum <"$PLACE/$VERSION/SHA256SUMS") && [[ $sum == "$VERSION  -" ]] &&
     (cd "$PLACE/$VERSION" && sha256sum --check --status --strict SHA256SUMS)
 }
 
-# install_version: the archive is on standard input, in base64. A power cut leaves the version that was current before, or
-# this one as a whole: every file is on the disk before a name leads to it.
+# install_version: install the archive on standard input, which is in base64. After a power cut the current version is the
+# former one, or this one as a whole: every file is on the disk before a link leads to it.
 install_version() {
   local owner
   # Nobody else may hold the lock, or every step would wait.

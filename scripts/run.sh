@@ -36,7 +36,7 @@ flock --nonblock "$lock" || {
     refuse "no other run on this machine" "a run that holds /run/pulumi-kubeadm/lock" "fuser -v /run/pulumi-kubeadm/lock"
   # Whoever sent this may have cancelled it meanwhile: without a session the step does not begin.
   printf '%s: %s: the run that held this machine is over\n' "$HOST_NAME" "$STEP" >&2 || exit 1
-  # A sudo that logs what is printed takes it without a session, too; then it has another parent.
+  # A sudo that logs output reads the line without a session, too; then this process has another parent.
   now=$(parents)
   [[ $now == "$before" ]] || exit 1
 }

@@ -35,7 +35,7 @@ def archive_of(addon: StackAddon, settings: Settings) -> bytes:
 
 
 def _source(chart: Chart, sha256: str, settings: Settings) -> Source:
-    """The archive of a chart, as it is asked for."""
+    """The source of the archive of a chart: URL, login and authority."""
     repository = f"{str(chart.repository).rstrip('/')}/"
     if chart.archive:
         address = str(chart.archive)

@@ -95,12 +95,12 @@ def _rendered(name: str, settings: Settings) -> tuple[str, list[Manifest]]:
 
 
 def _without_doubles(objects: list[Manifest]) -> list[Manifest]:
-    """The objects without definitions that are there twice, as those of a chart on which another depends twice."""
+    """The objects, with equal definitions once: a chart on which another depends twice brings its definitions twice."""
     return [each for at, each in enumerate(objects) if each["kind"] != DEFINITION or each not in objects[:at]]
 
 
 def _without_namespace(objects: list[Manifest]) -> None:
-    """Take the namespace from objects of kinds that belong to the whole cluster: the provider does not know these."""
+    """Remove the namespace of objects of the whole cluster whose kinds the provider does not know."""
     of_cluster = defined_kinds(objects, "Cluster")
     for each in objects:
         if group_and_kind(each) in of_cluster:

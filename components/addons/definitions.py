@@ -1,4 +1,4 @@
-"""API versions that the definitions of a stack bring, and without which a chart leaves objects out without a word."""
+"""API versions that definitions of a stack add. A chart silently leaves out objects of unknown versions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from components.settings import Settings
 def known_versions(settings: Settings) -> list[str]:
     """Versions such as `example.com/v1`, and with their kinds, that add-ons of the stack define, sorted.
 
-    An add-on that is refused defines none: it is named where its own objects are made.
+    A refused add-on defines none. The code that makes its objects reports the error.
     """
     found: set[str] = set()
     for name in settings.addons:
@@ -64,7 +64,7 @@ def _documents(name: str, settings: Settings) -> list[Any]:
 
 
 def _versions(document: Any) -> Iterator[str]:
-    """Versions that a document defines; nobody has looked yet whether it is an object."""
+    """Versions that a document defines; a document that is no object defines none."""
     with suppress(AttributeError, KeyError, TypeError):
         spec = document["spec"]
         for each in spec["versions"] if document["kind"] == DEFINITION else ():

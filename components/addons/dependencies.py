@@ -24,7 +24,7 @@ def missing_dependencies(archive: bytes) -> list[str]:
     try:
         files = dict(_files(archive))
     except (tarfile.TarError, OSError, EOFError, zlib.error, yaml.YAMLError):
-        return []  # Helm says what it is instead
+        return []  # Helm reports what the file is
     there = {str(content.get("name")) for path, content in files.items() if path.count("/") > 1}
     there |= {found[1] for path in files if (found := PACKED.fullmatch(path))}
     wanted = [

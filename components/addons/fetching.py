@@ -20,13 +20,15 @@ from problem import Problem
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pulumi-kubeadm" / "manifests"
 FETCH_TIMEOUT_SECONDS = 20
 USER_AGENT = "pulumi-kubeadm"
-"""The name of urllib is answered with 403 by networks in front of repositories, which take it for a robot."""
+"""Networks in front of repositories take the name of urllib for a robot, and answer 403."""
 LARGEST_BYTES = 64 * 1024**2
-"""Several times the largest manifests and charts: a URL of something else, such as an image of a disk, ends early."""
+"""Several times the size of the largest manifests and charts. A download of something else, such as an image of a disk,
+ends early.
+"""
 
 
 class Source(NamedTuple):
-    """A file of others, as it is asked for.
+    """A request for a file that others wrote.
 
     Attributes:
         url: its URL.
@@ -54,7 +56,7 @@ def fetched(sha256: str, source: Callable[[], Source], suffix: str) -> bytes:
     """
     cached = CACHE / f"{sha256}{suffix}"
     content = b""
-    with contextlib.suppress(OSError):  # there is none yet, or its directory is another user's
+    with contextlib.suppress(OSError):  # no file yet, or a directory of another user
         content = cached.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         found = source()
@@ -85,10 +87,10 @@ def answer_of(source: Source) -> bytes:
             trusted.load_verify_locations(source.ca_file)
         with urllib.request.urlopen(request, timeout=FETCH_TIMEOUT_SECONDS, context=trusted) as answer:  # noqa: S310
             content = bytes(answer.read(LARGEST_BYTES + 1))
-            missing = getattr(answer, "length", None)  # a read with a limit takes the end of the connection for its own
+            missing = getattr(answer, "length", None)  # a read with a limit does not report an early end
         if missing and len(content) <= LARGEST_BYTES:
             raise IncompleteRead(content, missing)
-    except (OSError, HTTPException, ValueError) as error:  # half of a file is an HTTPException
+    except (OSError, HTTPException, ValueError) as error:  # an incomplete file raises HTTPException
         if isinstance(error, HTTPError):
             error.close()
         raise _unreadable(source.url, str(error) or type(error).__name__) from error

@@ -25,8 +25,7 @@ PROGRAM = "pulumi-resource-kubernetes"
 LIMIT_SECONDS = 120
 """Time in which the provider has to start and to render; then it is ended."""
 ZONES = ("Etc/GMT-14", "Etc/GMT+12")
-"""Time zones between which the date differs at any time, as names of the time zone database: in Go they are UTC where a
-host does not have it."""
+"""Two time zones whose dates differ at any time. On a host without the time zone database Go takes both for UTC."""
 NO_ENGINE = "127.0.0.1:1"
 """The provider logs to an engine, and goes on where none answers."""
 CHANNEL = (
@@ -41,7 +40,7 @@ class HelmError(Exception):
 
 @cache
 def rendered(archive: bytes, options: str) -> list[Any]:
-    """The documents that a chart makes of its values; of a cluster they see nothing.
+    """The documents that a chart makes of its values, without a look at a cluster.
 
     Args:
         archive: the chart as `helm package` makes it.
@@ -51,7 +50,7 @@ def rendered(archive: bytes, options: str) -> list[Any]:
         HelmError: there is no provider; Helm refuses chart or values; the documents differ from run to run.
     """
     first = rendered_once(archive, options)
-    time.sleep(1)  # what a chart makes of the time may count seconds
+    time.sleep(1)  # a chart may print the time, in seconds
     second = _rendered_in(ZONES[1], archive, options)
     differing = [each for each in first if each not in second]
     if differing:
@@ -64,7 +63,7 @@ def rendered(archive: bytes, options: str) -> list[Any]:
 
 @cache
 def rendered_once(archive: bytes, options: str) -> list[Any]:
-    """The documents as `rendered` has them; others may be among them in the next run.
+    """The documents of a single run of the chart; another run may make other documents.
 
     Raises:
         HelmError: there is no provider; Helm refuses chart or values.

@@ -43,7 +43,7 @@ def _helper_pod(settings: Settings) -> str:
         "spec": {
             "priorityClassName": "system-node-critical",
             "automountServiceAccountToken": False,
-            # A volume is made where its pod was scheduled: on a node with any taint.
+            # The node of the volume's pod may have any taint, and the helper pod runs there, too.
             "tolerations": [{"operator": "Exists"}],
             "containers": [
                 {

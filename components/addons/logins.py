@@ -16,7 +16,7 @@ _PASSWORDS: ContextVar[Passwords] = ContextVar("passwords", default=lambda _: No
 
 
 def use_passwords(password_of: Passwords) -> None:
-    """Have what is fetched from now on read passwords of registries here, and only where a host wants a login."""
+    """Set the source of passwords of registries, for later requests; they call it only if a host wants a login."""
     _PASSWORDS.set(password_of)
 
 

@@ -86,7 +86,7 @@ def is_list(document: Any) -> bool:
 
 
 def items_of(document: Any) -> list[Any]:
-    """The objects in a list, and in lists within it; the document itself where it is none."""
+    """The objects in a list, and in lists within it; the document itself if it is no list."""
     return [each for item in document["items"] for each in items_of(item)] if is_list(document) else [document]
 
 
@@ -137,7 +137,7 @@ def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
 
 
 def with_replaced(node: Any, images: Mapping[str, str]) -> Any:
-    """A part of an object in whose texts each of these images has its other name; a longer name is another image."""
+    """A part of an object with images replaced in its texts; a longer name that begins like one is another image."""
     if isinstance(node, dict):
         return {key: with_replaced(value, images) for key, value in node.items()}
     if isinstance(node, list):
@@ -167,7 +167,7 @@ def _names_image(container: Mapping[str, Any]) -> bool:
 
 
 def defined_kinds(objects: list[Manifest], *scopes: str) -> set[tuple[str, str]]:
-    """Groups and kinds that definitions among the objects bring, in these scopes, or in any."""
+    """Groups and kinds that definitions among the objects add, of these scopes, or of any scope."""
     definitions = (each["spec"] for each in objects if each["kind"] == DEFINITION)
     return {(each["group"], each["names"]["kind"]) for each in definitions if not scopes or each.get("scope") in scopes}
 

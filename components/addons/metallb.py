@@ -20,8 +20,9 @@ WITHOUT_WEBHOOK = {
     ("Service", "metallb-webhook-service"),
     ("Secret", "metallb-webhook-cert"),
 }
-"""Objects of the webhook. It serves when the kubelet brings its certificate, up to a minute after its pod is ready, and
-until then an update could bring no addresses. The settings check these."""
+"""Objects of the webhook, which are left out. The webhook serves once the kubelet has brought its certificate, up to a
+minute after its pod is ready. Until then an update could bring no addresses. The settings check the addresses.
+"""
 
 
 def metallb_manifests(settings: Settings) -> list[Manifest]:
@@ -74,14 +75,14 @@ def _switch_webhook_off(controller: Manifest) -> None:
 
 
 def _add_argument(workload: Manifest, name: str, argument: str) -> None:
-    """Give an argument to the container of a name; pods with FRR have others."""
+    """Give an argument to the container with this name; pods with FRR have further containers."""
     for container in containers(workload):
         if container["name"] == name:
             container["args"] = [*container.get("args", []), argument]
 
 
 def _addresses(settings: Settings) -> list[Manifest]:
-    """The pool of addresses, and that nodes answer for them by ARP."""
+    """The pool of addresses, and the object by which nodes answer for them by ARP."""
     spec: dict[str, dict[str, Any]] = {
         "IPAddressPool": {"addresses": list(settings.metallb.addresses)},
         "L2Advertisement": {"ipAddressPools": [POOL]},

@@ -14,7 +14,7 @@ ALL_IN_DIGITS = range(-4, 6)
 
 
 def altered_numbers(values: Any, objects: list[Manifest]) -> Iterator[str]:
-    """Numbers of the values that are other ones in Helm, or have an exponent in a text of an object, in words."""
+    """Descriptions of numbers that Helm changes, or writes with an exponent into a text of an object."""
     for number in _numbers(values):
         if Decimal(float(number)) != number and isinstance(number, int):
             yield f"{number}, which Helm takes for {float(number):.0f}"

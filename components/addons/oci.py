@@ -31,13 +31,13 @@ def layer(address: str, sha256: str, settings: Settings) -> Source:
         settings: what the stack says of the registry.
 
     Raises:
-        pulumi.RunError: the registry does not have it, has another one, or does not give it.
+        pulumi.RunError: the registry lacks the archive, has another one, or refuses it.
     """
     registry, _, rest = address.removeprefix(SCHEME).partition("/")
     path, _, version = rest.rpartition(":")
     below = f"{_server(registry, settings)}/v2/{path}"
     named = source_of(f"{below}/manifests/{version.replace('+', '_')}", settings)._replace(accept=MANIFESTS)
-    manifest = named._replace(authorization="")  # the registry says first what the login is for
+    manifest = named._replace(authorization="")  # the registry then answers how to log in
     try:
         try:
             content = answer_of(manifest)
@@ -60,7 +60,7 @@ def layer(address: str, sha256: str, settings: Settings) -> Source:
 
 
 def _server(registry: str, settings: Settings) -> str:
-    """The URL of a registry; a stack whose hosts reach it over plain HTTP has this as its own mirror."""
+    """The URL of a registry: plain HTTP if the stack names this URL as a mirror of the registry itself."""
     access, plain = settings.containerd.registries.get(registry), f"http://{registry}"
     return plain if access and plain in {each.rstrip("/") for each in access.mirrors} else server_of(registry)
 
@@ -69,12 +69,12 @@ def _authorization(error: pulumi.RunError, named: Source, path: str) -> str:
     """The header with which a registry gives a chart: the login of the stack, or a token of the server that it names.
 
     Raises:
-        pulumi.RunError: the same error, where no login would help; the token server gives none.
+        pulumi.RunError: the same error, if no login would help; the token server gives no token.
     """
     refusal = error.__cause__
     if not isinstance(refusal, HTTPError) or refusal.code != HTTPStatus.UNAUTHORIZED:
         raise error
-    if urlsplit(refusal.url)[:2] != urlsplit(named.url)[:2]:  # where a redirect led
+    if urlsplit(refusal.url)[:2] != urlsplit(named.url)[:2]:  # refused by the server of a redirect
         raise error
     challenges = " ".join(refusal.headers.get_all("WWW-Authenticate") or ())
     found = re.search(r'\bBearer +((?:\w+="[^"]*"[, ]*)+)', challenges, re.IGNORECASE)
@@ -95,7 +95,7 @@ def _authorization(error: pulumi.RunError, named: Source, path: str) -> str:
 
 
 def _explain(error: pulumi.RunError, address: str) -> None:
-    """Raise what there is to correct, where a registry answered that it does not give a chart."""
+    """Raise an error with the setting to correct, if the registry answered that it refuses the chart."""
     code = getattr(error.__cause__, "code", None)
     if code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
         registry = address.removeprefix(SCHEME).partition("/")[0]

@@ -15,8 +15,9 @@ from components.addons.manifests import DEFINITION, Manifest, group_and_kind, ob
 from components.cluster_access import ClusterAccess, resource_type
 
 FIELD_MANAGER = "pulumi-kubeadm"
-"""A fixed name. The provider would make up a name that is in no state, so that an update that was killed would own its
-objects for ever, and the next update would end in conflicts."""
+"""A fixed owner of fields. The provider would make up an owner. After a killed update no state has this name: the
+fields keep their owner for ever, and the next update ends in conflicts.
+"""
 
 WAITS = {
     "DaemonSet": "4m",
@@ -33,7 +34,7 @@ SETTLES_LATER = {
     "PersistentVolumeClaim": "a volume, which is made for a pod; and at an update for none, in a class that waits for"
     " the first pod (untilCoreV1PersistentVolumeClaimReady of pulumi-kubernetes 4.25)",
 }
-"""Kinds on which the provider would wait for what comes after them, and what for: workloads are applied later."""
+"""Kinds that the provider would wait for, and what they would need: workloads, which are applied later."""
 OF_THE_SERVER = {"managedFields", "resourceVersion", "uid", "generation", "selfLink"}
 """Fields of metadata that `kubectl get --output yaml` prints: the API refuses an object that comes with one."""
 KEPT_BY_HELM = "helm.sh/resource-policy"
@@ -48,7 +49,7 @@ def with_field_manager(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stays(kind: str, inputs: Mapping[str, Any]) -> bool:
-    """True for an object that stays in the cluster when its add-on goes: a definition, or what a chart says so of."""
+    """True for an object that stays in the cluster when its add-on goes: a definition, or one that a chart marks so."""
     annotations = (inputs.get("metadata") or {}).get("annotations") or {}
     return kind == DEFINITION or annotations.get(KEPT_BY_HELM) == "keep"
 
@@ -59,9 +60,9 @@ def is_workload(manifest: Manifest) -> bool:
 
 
 def object_inputs(manifest: Manifest) -> Manifest:
-    """The inputs that the provider gets of an object: without what others write into it once it is there."""
+    """The inputs of an object for the provider, without fields that others write later."""
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in OF_THE_SERVER}
-    # The rules of a role that collects those of others are the controller's: to send some is a conflict with it.
+    # A controller owns the rules of a role that collects the rules of others: sending rules is a conflict with it.
     left_out = {"status", "rules"} if "aggregationRule" in manifest else {"status"}
     kept = {key: value for key, value in manifest.items() if key not in left_out}
     sent = with_field_manager({**kept, "metadata": metadata})
@@ -85,7 +86,7 @@ def register(
         options.custom_timeouts = pulumi.CustomTimeouts(create=WAITS[kind], update=WAITS[kind])
     api_version, before = manifest["apiVersion"], cluster.recorded_api_version(*group_and_kind(manifest), named)
     if before and before != api_version:
-        # Else the engine would create the object that is there, and then delete it under its other version.
+        # Without the alias the engine would create the object again, and then delete it under its former version.
         options.aliases = [pulumi.Alias(type_=resource_type(before, kind))]
     of_sdk = resource_type(api_version, kind)
     return pulumi.CustomResource(of_sdk, cluster.resource_name(named), object_inputs(manifest), options)

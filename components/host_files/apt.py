@@ -51,7 +51,7 @@ def repositories(settings: Settings, package_there: str | None = None) -> list[R
     if containerd is None:
         return [_repository("kubernetes", kubernetes, version)]
     if containerd.is_same_as(kubernetes, version):
-        # apt reads no list at all if a repository has two keyrings, be they alike: one entry is for both.
+        # apt reads no list at all if a repository has two keyrings, even equal ones: so one entry serves both.
         components = tuple(dict.fromkeys((*kubernetes.components, *containerd.components)))
         one = _repository("kubernetes", kubernetes.model_copy(update={"components": components}), version)
         return [replace(one, authorities=(*one.authorities, *_authorities(containerd)))]

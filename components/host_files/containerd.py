@@ -81,7 +81,7 @@ def configuration_files(settings: Settings) -> list[File]:
     """The configuration of containerd in each format that a host may need, and the configuration of crictl."""
     values = _values(settings)
     files = [
-        # Before the tables, of which it would be a part.
+        # IMPORTS comes before the tables: a line behind a table is a part of the table.
         File(f"{CONFIG}.1", IMPORTS + (CRI_1 + CERTIFICATES_1).format(**values)),
         File(f"{CONFIG}.2", IMPORTS + CONFIG_2.format(**values)),
         File(CRICTL_FILE, CRICTL),

@@ -9,7 +9,7 @@ from components.settings import Settings
 from components.settings.encryption import NOT_ENCRYPTED, problem_of_key
 
 KEYS = "/etc/kubernetes/kubeadm/encryption-keys"
-"""Path of the staged keys, of which scripts/lib/encryption.sh makes the API server's file; no machine has it."""
+"""Path of the staged keys, of which scripts/lib/encryption.sh makes the API server's file; no file is put there."""
 
 
 def encryption_files(settings: Settings, keys: Mapping[str, str]) -> list[File]:

@@ -159,7 +159,7 @@ def _kubelet_configuration(settings: Settings) -> dict[str, Any]:
         "kind": "KubeletConfiguration",
         "cgroupDriver": "systemd",
         "failSwapOn": False,
-        # The authority of the cluster signs the certificate with which a kubelet serves. It would sign its own.
+        # The authority of the cluster signs the serving certificate of a kubelet. Else the kubelet would.
         "serverTLSBootstrap": True,
         # Pods that name no seccomp profile get the profile of containerd; without it they may use every system call.
         **({"seccompDefault": True} if has_seccomp_default(settings.cluster.kubernetes_version) else {}),

@@ -83,7 +83,7 @@ def load_balancer_files(host: Host, settings: Settings) -> list[File]:
     """The files of haproxy on a worker of several control planes; an empty list for any other host."""
     if host.role == "control-plane" or not settings.has_local_load_balancer:
         return []
-    # By name: another order of the stack file changes nothing.
+    # Sorted by name, so that another order of the stack file changes nothing.
     control_planes = sorted(settings.living_control_planes, key=lambda each: each.name)
     servers = "".join(f"    server {each.name} {each.internal_ip}:{API_PORT}\n" for each in control_planes)
     return [

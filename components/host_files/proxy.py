@@ -39,7 +39,7 @@ def _direct_servers(settings: Settings) -> list[str]:
     """The servers of the stack's package repositories that a domain or a network of `noProxy` names."""
     repositories = (settings.packages.repository, settings.containerd.repository)
     servers = [each.server(settings.cluster.kubernetes_version) for each in repositories if each]
-    # Neither a colon nor what a host fills in is a part of a name there.
+    # A name with a colon, or with a placeholder that a host fills in, is left out.
     names = [each for each in servers if not set(":{") & set(each)]
     return [each for each in names if any(_covers(entry, each) for entry in settings.proxy.no_proxy)]
 

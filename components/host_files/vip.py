@@ -150,7 +150,7 @@ def vip_files(
     vip = settings.cluster.vip
     if vip is None or host.role != "control-plane" or host.gone:
         return []
-    # By name: another order of the stack file changes nothing.
+    # Sorted by name, so that another order of the stack file changes nothing.
     names = sorted(each.name for each in settings.living_control_planes)
     leave = {name: f"{address}{_LEAVES if comes else ''}" for name, address in leaving.items()}
     peers = {name: str(settings.hosts[name].internal_ip) for name in names if name != host.name} | leave
@@ -158,7 +158,7 @@ def vip_files(
         script=SCRIPT,
         interface=_INTERFACE,
         router_id=vip.router,
-        # Far from one another: when the holder dies, two of the others would take the address in the same moment.
+        # With priorities that are close, two control planes take the address in the same moment when its holder dies.
         priority=_HIGHEST_PRIORITY * (len(names) - names.index(host.name)) // len(names),
         own=host.internal_ip,
         # Without any peer keepalived would use multicast, and meet routers of others.
@@ -169,6 +169,6 @@ def vip_files(
 
 
 def has_former_peers_only(recorded: str, wanted: str) -> bool:
-    """True where a recorded configuration differs by control planes that have left: what is sent to them is lost."""
+    """True where a recorded configuration differs only by control planes that have left; they receive nothing."""
     lines = [line for line in wanted.splitlines() if line.strip() != LOOPBACK]
     return lines == [line for line in recorded.splitlines() if line in lines or not _PEER.fullmatch(line)]

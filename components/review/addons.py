@@ -22,7 +22,7 @@ from components.steps.wanted import Wanted
 from problem import Problem
 
 OWN_GROUPS = ".k8s.io"
-"""End of the groups of Kubernetes itself, but for those without a dot; groups of definitions may have it, too."""
+"""Suffix of the groups of Kubernetes itself, except those without a dot; groups of definitions may have it, too."""
 
 
 def refuse_wrong_addons(settings: Settings) -> None:
@@ -50,7 +50,7 @@ def hook_warnings(settings: Settings) -> Iterator[Problem]:
 
 
 def removed_warnings(settings: Settings) -> Iterator[Problem]:
-    """A warning of objects that no API server of this version takes; Helm makes some where a chart looks for them."""
+    """A warning of objects of removed API versions. Helm still offers these versions to a chart."""
     version = settings.cluster.kubernetes_version
     for name in settings.addons:
         gone = {
@@ -71,7 +71,7 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
     """Warnings, before the first update, of kinds and namespaces that add-ons need and the stack lacks."""
     settings = wanted.settings
     if wanted.last.objects:
-        return  # others may have made it since
+        return  # others may have made them since the first update
     found = {addon.name: addon.objects(settings) for addon in addons_of(settings)}
     kinds = {kind for objects in found.values() for kind in defined_kinds(objects)}
     there = {each.name for each in namespaces(settings)} | OF_KUBERNETES | {""}
@@ -94,7 +94,7 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
 
 
 def _closed_namespaces(settings: Settings) -> Iterator[str]:
-    """Namespaces of built-in add-ons whose pods need their machine, and would not be taken there."""
+    """Lines for namespaces whose level refuses the pods of their built-in add-on, which need their machine."""
     for addon in ADDONS:
         level = settings.access.pod_security.get(addon.namespace or "", OPEN)
         if addon.is_wanted(settings) and addon.pod_security(settings) == OPEN != level:
@@ -118,13 +118,13 @@ def _problems(settings: Settings) -> Iterator[str]:
             yield f"{path}: {error}"
             continue
         place = f"{path}.{'chart' if addon.chart else 'manifest'}"
-        # Add-ons of the stack may share one, which stays; a built-in add-on deletes its own.
+        # Add-ons of the stack may share a namespace, which stays; a built-in add-on deletes its namespace.
         owner = of_others.get(ObjectKey("", "Namespace", "", addon.namespace_of(name) or ""))
         if owner:
             yield f"{place.removesuffix('.manifest')}.namespace: {owner} has the same namespace; take another one"
         for manifest in objects:
             key = key_of(manifest)
-            # The stack makes a namespace once, and it stays.
+            # Several add-ons may have the same namespace among their objects: the stack makes it once, and it stays.
             problem = None if shared.get(key) == manifest else _problem(manifest, owners)
             if problem:
                 yield f"{place}: {problem}, found {object_name(manifest)}"

@@ -21,7 +21,7 @@ Key = tuple[str, str, str]
 """API group, kind and name of a resource, as the last update records it."""
 
 LABELS, ADDRESSES = "NodePatch", "ConfigMap"
-"""Kinds of the labels and of the addresses of nodes, which the lines of the nodes tell."""
+"""Kinds of the objects with labels and addresses of nodes, whose changes are in the lines of the nodes."""
 KINDS = {
     "Namespace": "namespace",
     "ServiceAccount": "service account",
@@ -148,7 +148,7 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
 
 
 def _with_end(key: Key, recorded: Mapping[Key, Inputs], inputs: Inputs) -> str:
-    """The name of an object that changes, and whether the provider deletes it for that, and makes another one."""
+    """The name of an object that changes, with a note if the provider replaces the object."""
     _, kind, name = key
     old, new = (_comparable(each.get("spec") or {}) for each in (recorded.get(key, inputs), inputs))
     if all(old.get(field) == new.get(field) for field in REPLACING.get(kind, ())):
@@ -162,7 +162,7 @@ def _is_of_addon(kind: str, name: str) -> bool:
 
 
 def _left_by(addon: Addon, wanted: Wanted) -> set[Key]:
-    """The objects that the last update left of an add-on, without its manifest, which may be out of reach."""
+    """The objects of an add-on in the last update. Its manifest is not read: it may be out of reach."""
     component = f"kubeadm:index:{addon.type}"
     return {key for key, of in wanted.last.components.items() if of == component}
 

@@ -44,7 +44,7 @@ def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
 
 
 def virtual_address_of_leaving(wanted: Wanted) -> Iterator[str]:
-    """A line where the virtual address is that of a host which leaves the stack: it runs until the update ends."""
+    """A line where a host that leaves the stack has the virtual address as its own, until the update ends."""
     last, vip = wanted.last, wanted.settings.cluster.vip
     for name in last.hosts_with(StepName.PREPARE) if vip else ():
         prepared = last.step(name, StepName.PREPARE)
@@ -57,7 +57,7 @@ def virtual_address_of_leaving(wanted: Wanted) -> Iterator[str]:
 
 
 def vote_warnings(wanted: Wanted) -> Iterator[Problem]:
-    """A number of control planes that is no better than one less, and a majority that is gone."""
+    """Warnings of a number of control planes that is no better than one less, and of a lost majority."""
     count = len(wanted.settings.living_control_planes)
     if count % 2 == 0:
         yield Problem(

@@ -1,6 +1,6 @@
 """A warning where the way to the API server leads through a proxy of the shell that runs Pulumi.
 
-Nothing in a kubeconfig keeps the Kubernetes provider from it, and the proxies of most networks know no machine of a
+No entry of a kubeconfig keeps the Kubernetes provider from using the proxy, and most proxies reach no machine of a
 stack.
 """
 

@@ -1,4 +1,4 @@
-"""Objects that an update would make under another name of its resource, and then delete."""
+"""Objects that an update would make as another resource, and then delete as their former resource."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _wanted(settings: Settings) -> Iterator[tuple[str, _Resource, Mapping[str, A
 
 
 def _leaving(wanted: Wanted, kept: set[_Resource]) -> dict[ObjectKey, str]:
-    """Names of the resources of the last update that go, and their objects with them, by object.
+    """Names of the resources that this update deletes, by the object that is deleted with them.
 
     The answer of the cluster has the namespace of each object, `default` too, but for kinds of the whole cluster.
     """
@@ -82,7 +82,7 @@ def _leaving(wanted: Wanted, kept: set[_Resource]) -> dict[ObjectKey, str]:
 
 
 def _found(leaving: Mapping[ObjectKey, str], manifest: Mapping[str, Any]) -> Iterator[str]:
-    """The resource that goes and has the object of a manifest."""
+    """The deleted resources with the object of a manifest."""
     key = key_of(manifest)
     for namespace in (key.namespace or "default", ""):
         if key._replace(namespace=namespace) in leaving:

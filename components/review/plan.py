@@ -183,7 +183,7 @@ def _taints(host: Host, wanted: Wanted, name: StepName, variable: str) -> str:
 
 
 def _policies(host: Host, wanted: Wanted) -> Iterator[str]:
-    """Settings that hold from the next time on that a step needs them."""
+    """Changed settings that only a step reads: the step verifies the node, and nothing on it changes."""
     edited = wanted.edited_variables(host.name, wanted.node_step(host))
     settings = [setting for variable, setting in POLICIES.items() if variable in edited]
     if settings:

@@ -141,7 +141,7 @@ def _versions(wanted: Wanted) -> Iterator[str]:
 
 
 def _etcd(wanted: Wanted, running: str) -> Iterator[str]:
-    """An etcd that several members cannot go to, by the tags of the images, which a stack may set."""
+    """A version of etcd that several members cannot be upgraded to, by the tags of images, which a stack may set."""
     version = wanted.settings.cluster.kubernetes_version
     _, recorded = _of_leader(wanted)
     before = _etcd_tag(recorded, running)
@@ -160,7 +160,7 @@ def _etcd_tag(configuration: Mapping[str, Any], version: str) -> str:
 
 
 def _flags(wanted: Wanted) -> Iterator[str]:
-    """Removed flags of the running cluster: kubeadm upgrades with its arguments, before the stack file applies."""
+    """Flags of the running cluster that the new version lacks: kubeadm upgrades before it gets the new arguments."""
     version, (running, recorded) = wanted.settings.cluster.kubernetes_version, _of_leader(wanted)
     for part, content in recorded.items():
         for flag in flags_of(content):
@@ -172,7 +172,7 @@ def _flags(wanted: Wanted) -> Iterator[str]:
 
 
 def _gates(wanted: Wanted) -> Iterator[str]:
-    """Feature gates of the running cluster that go with an upgrade, likewise: the next minor may not know them."""
+    """Feature gates that an edit removes with an upgrade: kubeadm upgrades with them, and a new minor may lack them."""
     version, (running, recorded) = wanted.settings.cluster.kubernetes_version, _of_leader(wanted)
     if not running or minor_of(version) == minor_of(running):
         return

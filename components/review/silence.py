@@ -93,7 +93,7 @@ def announce_departures(wanted: Wanted) -> None:
 
 
 def watch_departures(wanted: Wanted, watch: Watch) -> None:
-    """Watch the same machines: the engine deletes hosts while the program waits for the end. Not in a preview."""
+    """Watch these machines until the end, where the engine deletes hosts; a preview watches none."""
     if not pulumi.runtime.is_dry_run():
         watch.expects(
             Watched(each.where, each.machine, each.ssh, may_be_over=True, way_out=each.way_out)
@@ -102,7 +102,7 @@ def watch_departures(wanted: Wanted, watch: Watch) -> None:
 
 
 def _departures(wanted: Wanted) -> Iterator[Departure]:
-    """Departures of members. The state does not tell whether another host was declared gone, and is visited at all."""
+    """Departures of members. For other hosts the state does not say whether they are gone, and so not visited."""
     last, hosts = wanted.last, wanted.settings.hosts
     for name in last.hosts_with(StepName.PREPARE):
         if name in hosts or not last.is_member(name):

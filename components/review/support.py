@@ -66,7 +66,7 @@ def _upgrade(minor: int, today: dt.date) -> str:
 
 
 def _calico(wanted: Wanted) -> Iterator[Problem]:
-    """A Calico that has to move before an upgrade of Kubernetes, or else one that is not tested with the version."""
+    """A Calico that has to be upgraded before Kubernetes, or else one that is not tested with its version."""
     version, running = wanted.settings.cluster.kubernetes_version, wanted.running_versions
     recorded = wanted.last.objects.get(("apps", "DaemonSet", NODE))
     before = version_of(dict(recorded)) if recorded else None
@@ -84,7 +84,7 @@ def _calico(wanted: Wanted) -> Iterator[Problem]:
 
 
 def _calico_without_effect(settings: Settings) -> Iterator[Problem]:
-    """A version beside a manifest that has another one: the manifest counts."""
+    """A version of Calico beside a manifest of another version: the manifest counts."""
     calico = settings.calico
     seen = calico_version(settings) if calico.version and calico.manifest_url else calico.version
     if seen != calico.version:

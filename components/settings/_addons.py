@@ -18,8 +18,9 @@ NEEDED_BY_METRICS = {
     "tlsPrivateKeyFile": None,
     "authentication.webhook.enabled": True,
 }
-"""Fields of the KubeletConfiguration, and the value with which metrics-server believes a kubelet, and the kubelet
-metrics-server. A field that the stack does not set has it."""
+"""Fields of the KubeletConfiguration, and the values with which metrics-server and the kubelet trust each other. A
+field that the stack does not set has this value.
+"""
 
 
 def contradictions_of_addons(settings: Settings) -> Iterator[str]:

@@ -18,7 +18,7 @@ HostName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_len
 
 
 def no_address(value: str) -> str:
-    """The name, unless a machine would find something else by it."""
+    """The name, unless machines resolve it to something else than the host."""
     labels = value.split(".")
     if all(re.fullmatch("[0-9]+|0x[0-9a-f]*", label) for label in labels):
         raise ValueError("inet_aton(3) reads this name as an address")
@@ -61,7 +61,7 @@ HostKey = Annotated[str, StringConstraints(pattern=_patterns.HOST_KEY), AfterVal
 def _with_server(value: str) -> str:
     try:
         _ = urlsplit(value).port
-    except ValueError as error:  # an IPv6 address that is none, a port that is too high
+    except ValueError as error:  # an invalid IPv6 address, a port that is too high
         raise ValueError(f"no address of a server: {error}") from error
     return value
 

@@ -93,7 +93,7 @@ def _names_and_addresses(settings: Settings) -> Iterator[str]:
 
 
 def _bastion(settings: Settings) -> Iterator[str]:
-    """A bastion is asked for each connection, also for those by which a machine that is gone leaves the cluster."""
+    """Every connection needs the bastion, also those by which a host that is gone leaves the cluster."""
     bastion = settings.ssh.bastion
     for host in settings.hosts.values() if bastion else ():
         if host.gone and bastion and bastion.address in {host.name, str(host.address), str(host.internal_ip)}:

@@ -18,7 +18,7 @@ class StackSecret(NamedTuple):
         argument: argument of `Cluster` that has it.
         name: the registry, the server or the key that it is for.
         key: name of the setting.
-        words: it, in words.
+        words: description of the setting, for messages.
     """
 
     argument: str
@@ -77,7 +77,7 @@ class Secrets:
         """The arguments of a cluster, marked as secrets.
 
         Raises:
-            ValueError: one that the settings name is not given. An Output would end in the middle of an update.
+            ValueError: a secret of the settings is missing. In an Output the error would come amid an update.
         """
         for argument, values in given.items():
             wanted = {each.name for each in stack_secrets(settings) if each.argument == argument}

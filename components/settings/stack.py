@@ -106,7 +106,7 @@ class Settings(Model):
         """The kernel settings of a host by name."""
         return {name: value for name, value in {**self.system.sysctl, **host.sysctl}.items() if value is not None}
 
-    @cached_property  # each host asks, and the answer takes a look at each host
+    @cached_property  # each host needs it, and computing it visits each host
     def modules(self) -> tuple[str, ...]:
         """The kernel modules of every host: the guide's, the stack's, and those of its sysctls and of kube-proxy."""
         sysctls = [name for host in self.hosts.values() for name in self.sysctls(host)]

@@ -128,7 +128,8 @@ def _problems_of_other_settings(
                 f" pulumi config set --path '{name}' with its value"
             )
             continue
-        # Without settings the names of secrets are not known, and a name in plain text that is like a section is one.
+        # An invalid file does not tell the names of secrets. Then a plain text counts as a misspelt section if it is
+        # like one.
         if settings or (name not in (secrets or ()) and nearest(name, SECTIONS)):
             yield f"{name}: {unknown_key(name, [*SECTIONS, *known])}"
     if secrets is None:

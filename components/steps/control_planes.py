@@ -48,7 +48,7 @@ class ControlPlanes:
         """The control plane that makes the changes of the whole cluster, such as kube-proxy's."""
         led = [each for each in self.members if "true" in {self.last.value(each.name, s, "LEADS") for s in NODE_STEPS}]
         first = [*led, *self.members, *([self.initialiser] if self.initialiser else [])]
-        # Without a living member the update is refused, which it has to be in words.
+        # An update without a living member is refused later, with a message: so this property has a host in any case.
         return next(host for host in [*first, *self.settings.living_control_planes] if not host.gone)
 
     @property

@@ -50,7 +50,7 @@ def advice_by_sign(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 
 
 def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
-    """For keys that are not accepted, on either side."""
+    """Advice for a key that the machine or this computer does not accept."""
     user, port = host.user or ssh.user, host.port or ssh.port
     # ssh by hand takes a key file of its own accord, where steps without ssh.privateKeyFile have the agent only.
     source, look = "ssh.privateKeyFile", ""
@@ -86,7 +86,7 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 
 
 def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
-    """For a machine that lets the login in, and then lacks something."""
+    """Advice for a machine that accepts the login and then lacks something."""
     user, login = host.user or ssh.user, login_command(host, ssh)
     no_scripts = (
         "the scripts of this project on the machine, which prepare brings",
@@ -125,7 +125,7 @@ def _machine_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 
 
 def _server_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
-    """For a machine that does not answer, or drops the connection."""
+    """Advice for a machine that does not answer, or drops the connection."""
     login = login_command(host, ssh)
     no_server = ("an SSH server", f"{login}; start ssh on the machine, or mend address and port")
     no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")

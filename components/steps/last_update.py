@@ -150,7 +150,7 @@ def load_last_update(cluster: str) -> LastUpdate:
     """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value or {}
-    if "outputs" not in found:  # an empty state has them, too; without an answer each cluster would be a new one
+    if "outputs" not in found:  # an empty state has outputs, too; with no answer each cluster would be a new one
         problem = Problem(
             "read the last update",
             expected=f"the resources of stack {name}",

@@ -40,7 +40,7 @@ def encryption_order(settings: Settings) -> dict[str, Value]:
 
 
 def encryption_step(host: Host, control_planes: ControlPlanes) -> Step:
-    """The second pass of a change of keys: the API server writes with the first one, and Secrets are rewritten.
+    """The second pass of a change of keys: the API server writes with the first key, and Secrets are rewritten.
 
     In the first pass, `init` or `join`, every API server learns to read with all keys.
     """
@@ -58,7 +58,7 @@ def encryption_writer(settings: Settings) -> str | None:
 
 
 def control_plane_values(host: Host, control_planes: ControlPlanes) -> dict[str, Value]:
-    """The variables by which a running control plane is kept as the stack says; alike on each, but for the leader."""
+    """The variables by which a control plane is kept as the stack says; LEADS and NODE_IP differ between them."""
     settings = control_planes.settings
     return {
         "KUBERNETES_VERSION": settings.cluster.kubernetes_version,

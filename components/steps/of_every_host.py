@@ -64,7 +64,7 @@ def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seali
     """The step that prepares a machine, without secrets.
 
     Adding a host leaves /etc/hosts of the other hosts alone until something else changes on them. A control plane that
-    has left stays among the peers of keepalived for as long.
+    has left stays among the peers of keepalived until then.
     """
     step = _prepare_step(host, control_planes, identity, sealing_certificate)
     recorded = control_planes.last.step(host.name, StepName.PREPARE)
@@ -79,7 +79,7 @@ def prepare_step(host: Host, control_planes: ControlPlanes, identity: str, seali
 
 
 def _as_recorded(file: File, host: Host, control_planes: ControlPlanes) -> File:
-    """The file of the last update, where that is enough for the host; else the wanted file."""
+    """The file of the last update if it serves the host as well; otherwise the wanted file."""
     if file.path not in {HOSTS_FILE, vip.CONFIGURATION}:
         return file
     there = control_planes.last.file(host.name, StepName.PREPARE, file.path)

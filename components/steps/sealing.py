@@ -69,7 +69,7 @@ class SealingKey:
 
     @cached_property
     def _pair(self) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
-        # Validated once more, the key would cost 0.1 s, and there is a result for each worker.
+        # A second validation of the key would cost 0.1 s for the result of each worker.
         key = load_pem_private_key(self.private_key.encode(), password=None, unsafe_skip_rsa_key_validation=True)
         assert isinstance(key, rsa.RSAPrivateKey), "minted as one"
         return x509.load_pem_x509_certificate(self.certificate.encode()), key

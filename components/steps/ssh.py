@@ -87,7 +87,7 @@ async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> 
             await asyncio.sleep(PAUSE_SECONDS)
     printed, began, output = answer.output.partition(f"{marker}\n")
     if not began:
-        # A command beside the key, as images of clouds have it for root, may succeed in saying that nobody logs in.
+        # A command beside the key, as images of clouds have it for root, refuses the login and may still succeed.
         return replace(answer, status=answer.status or NO_SCRIPT, output="", log=f"{printed}{answer.log}")
     output, ended, _ = output.partition(marker)
     if answer.status == 0 and not ended:
@@ -170,7 +170,7 @@ async def _run(command: list[str], text: str) -> Answer:
     except FileNotFoundError:
         return Answer(NO_SSH, "", NO_SSH_TEXT)
     output, log = await process.communicate(text.encode())
-    # The output of a machine is its own: it may hold anything.
+    # A machine may send any bytes.
     return Answer(process.returncode or 0, output.decode(errors="replace"), log.decode(errors="replace"))
 
 
@@ -210,7 +210,7 @@ def _destination(host: Host, ssh: Ssh, known_hosts: Path) -> list[str]:
     through = []
     if ssh.bastion:
         hop = _through(ssh.bastion, "%h:%p", ssh, known_hosts)
-        through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # a shell parses the text
+        through = ["-o", f"ProxyCommand={shlex.join(hop)}"]  # ssh passes the text to a shell
     return [*through, "-p", str(port), f"{user}@{host.address}"]
 
 

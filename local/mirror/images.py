@@ -157,7 +157,7 @@ def _calico(chosen: versions.Calico) -> list[Image]:
             command=("start_runit",),
             environment=(
                 "SVDIR=/etc/service/enabled",
-                # Without libbpf, which needs C, Felix of 3.31 ends at the clean-up of an eBPF that was never there.
+                # Without libbpf, which needs C, Felix of 3.31 ends at its clean-up of eBPF, which nothing here uses.
                 "FELIX_DebugSkipCTLBCleanup=true",
             ),
         ),

@@ -43,11 +43,11 @@ def downloaded(archive: str, checksums: str, directory: Path) -> Path | None:
             target.open("wb") as file,
         ):
             shutil.copyfileobj(answer, file)
-            if answer.length:  # bytes that never came, of which copyfileobj says nothing
+            if answer.length:  # missing bytes, which copyfileobj does not report
                 raise http.client.IncompleteRead(b"", answer.length)
     except (OSError, http.client.HTTPException, UnicodeDecodeError) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it is the answer of the server, too
+            error.close()  # the error is an open answer, too
         target.unlink(missing_ok=True)
         return None
     with target.open("rb") as file:

@@ -41,7 +41,7 @@ def credentials(kubeconfig: str, commands: StackCommands) -> tuple[str, str, Ent
     """
     try:
         cluster, user = _current(yaml.safe_load(kubeconfig))
-        if not cluster.get("certificate-authority-data"):  # Python would take this host's authorities
+        if not cluster.get("certificate-authority-data"):  # without it Python trusts the authorities of this host
             raise _held_elsewhere(cluster, "certificate-authority-data", commands)
         return _server(cluster["server"]), _decoded(cluster["certificate-authority-data"]), _user(user, commands)
     except (yaml.YAMLError, LookupError, AttributeError, TypeError, ValueError) as error:

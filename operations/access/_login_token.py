@@ -65,7 +65,7 @@ def login_token(api: Api, settings: Settings, user: str, duration: str) -> Login
         next_command = f"kubectl --namespace {account.namespace} create token {account.name}"
         raise StepError(
             f"POST {path}", expected="a token and when it expires", seen="another answer", next_command=next_command
-        ) from None  # it may hold a token all the same
+        ) from None  # the answer may hold a token
 
 
 def seconds_of(duration: str) -> int:

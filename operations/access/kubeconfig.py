@@ -55,9 +55,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def entries_of(stack: str, name: str, api: Api, user: Kubeconfig) -> Kubeconfig:
-    """A kubeconfig of one context; its names are the stack's, so that several stacks fit into one file.
+    """A kubeconfig with one context. Its names begin with the stack's, so that several stacks fit into one file.
 
-    The cluster's begins with the project's: other programs name theirs as plainly as people name stacks.
+    The name of the cluster begins with the project's: other programs may name a cluster as a person names a stack.
     """
     context, cluster = f"{name}@{stack}", f"kubeadm/{stack}"
     authority = base64.b64encode(api.authority.encode()).decode()

@@ -66,7 +66,7 @@ def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:
 
 
 def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig) -> None:
-    """Refuse entries that contexts of others use: such a context would lead elsewhere, or be lost."""
+    """Refuse to replace entries that contexts of others use: such a context would lead elsewhere, or be lost."""
     clusters = {each["name"]: each for each in entries["clusters"]}
     changed = {each["name"] for each in old.get("clusters") or [] if clusters.get(each["name"], each) != each}
     contexts = {each["name"] for each in entries["contexts"]}

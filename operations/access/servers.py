@@ -1,4 +1,4 @@
-"""The API server that a stack's kubeconfig leads to: another control plane's where the first does not answer."""
+"""The API server in a stack's kubeconfig, replaced by that of another control plane if it does not answer."""
 
 from __future__ import annotations
 

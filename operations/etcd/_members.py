@@ -9,7 +9,7 @@ from components.steps.step import NODE_STEPS, StepName
 
 
 def members_of(settings: Settings, recorded: Collection[tuple[str, StepName]]) -> list[Host]:
-    """The control planes of the stack file that the last update left as members, with those whose machine is gone.
+    """The control planes of the stack file that are members since an earlier update, also on machines that are gone.
 
     Args:
         settings: the settings of the stack.

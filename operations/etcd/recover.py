@@ -63,12 +63,12 @@ def _chosen(name: str, members: list[Host], commands: StackCommands) -> Host:
 
 
 def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> None:
-    """Refuse where the member of another machine runs, or may: a cut network between the two is no lost majority."""
+    """Refuse if the member of another machine runs, or may run: a cut network between the two is no lost majority."""
     alone = f"where {host.name} is to go on alone: turn {other.name} off"
     try:
         seen = run_as_root(other, settings.ssh, question(str(other.internal_ip), PEER_PORT)).output.strip()
     except StepError as error:
-        # A machine that only lets nobody in may have a member that serves.
+        # A machine that refuses the login may have a member that serves.
         silence = silence_of(other, settings.ssh)
         if silence:
             print(f"{other.name}: cannot be asked: {silence}")
@@ -95,7 +95,7 @@ def _refuse_other(other: Host, host: Host, settings: Settings, status: str) -> N
 def question(address: str, port: int) -> str:
     """The script that asks a machine whether its member of etcd runs: it prints SERVES, DOWN, or what else it saw.
 
-    A refused connection alone says that nobody listens. Any other failure says nothing of the member.
+    Only a refused connection shows that no member listens. Any other failure decides nothing about the member.
     """
     return f"""\
 status=0
@@ -109,7 +109,7 @@ esac
 
 
 def _other_addresses(host: Host, members: list[Host], recorded: Mapping[tuple[str, StepName], str]) -> list[str]:
-    """Addresses of other members, in the stack file and in the last update: a line that was deleted ends no member."""
+    """Addresses of other members in the stack file and in the last update: a deleted line has ended no member yet."""
     prepared = [inputs_of(text).values for (name, step), text in recorded.items() if step is StepName.PREPARE]
     last = {each["NODE_IP"] for each in prepared if each.get("ROLE") == "control-plane" and "NODE_IP" in each}
     own = inputs_of(recorded[host.name, StepName.PREPARE]).values.get("NODE_IP")

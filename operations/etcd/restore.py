@@ -32,14 +32,16 @@ GZIP = b"\x1f\x8b"
 SEQUENCE = b"\x30"
 """First byte of what `openssl cms` writes."""
 MEMBER = re.compile(r"SHA256SUMS|about|bundle\.db|config\.yaml|pki(/(?!\.{1,2}(/|$))[^/]+)*")
-"""Names in an archive that the host unpacks, as root. People have files of their own among the keys, of any name."""
+"""Names that are allowed in an archive, which the host unpacks as root. Files of people among the keys may have any
+name.
+"""
 AUTHORITIES = ("pki/ca", "pki/front-proxy-ca", "pki/etcd/ca")
 NEEDED = {
     *("about", "bundle.db", "pki/sa.key", "pki/sa.pub"),
     *(f"{name}.{end}" for name in AUTHORITIES for end in ("crt", "key")),
 }
 ORIGIN = {"cluster-name", "cluster-id", "host", "time"}
-"""Lines by which a person tells bundles of clusters with one name apart."""
+"""Lines that tell a person which cluster a bundle is of, if two clusters have one name."""
 SUM = re.compile(r"^([0-9a-f]{64})  (?:\./)?(.+)$", re.MULTILINE)
 
 
@@ -80,9 +82,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def with_bundle(text: str, content: bytes) -> str:
-    """The text of the step `restore` with a bundle before its last line. bash alone would read byte by byte.
+    """The text of the step `restore` with a bundle before its last line.
 
-    The file of the bundle is unlinked before it has content: whatever ends the run, no such file stays.
+    `head` reads the bundle, because bash would read byte by byte. The file of the bundle is unlinked before it has
+    content, so no such file stays, whatever ends the run.
     """
     step, encoded, file = "run_step restore\n", base64.b64encode(content).decode(), '"$STATE/bundle.new"'
     opened = f"exec {{laid}}>{file} {{BUNDLE_DESCRIPTOR}}<{file}; rm {file}; export BUNDLE_DESCRIPTOR\n"
@@ -110,7 +113,7 @@ def _in_clear(bundle: Bundle) -> bytes:
     except FileNotFoundError as error:
         raise bundle.refusal("the program openssl", "none in PATH", "apt-get install openssl") from error
     if decrypted.returncode != 0 or not decrypted.stdout.startswith(GZIP):
-        # The first line is in words; others are codes of openssl.
+        # The first line has the reason in words; the others are codes of openssl.
         seen = decrypted.stderr.decode(errors="replace").strip().splitlines() or ["something else than a bundle"]
         next_command = (
             f"{bundle.commands.restore(str(path), 'FILE')}, the private key of backup.recipient in PEM;"
@@ -176,7 +179,7 @@ def _refuse_other(about: Mapping[str, str], settings: Settings, bundle: Bundle) 
 
 
 def _refuse_without_keys(files: Mapping[str, bytes], settings: Settings, bundle: Bundle) -> None:
-    """Refuse a stack without a key of the bundle, by its name; the init, which has the keys, compares them."""
+    """Refuse a stack that lacks the name of a key in the bundle. The init compares the keys themselves."""
     if FILE not in files or own_configuration(settings):
         return
     try:
@@ -194,12 +197,12 @@ def _refuse_without_keys(files: Mapping[str, bytes], settings: Settings, bundle:
 
 
 def _without_endpoint(text: str) -> str:
-    """An endpoint may be an address, of a machine that is lost."""
+    """The text without the endpoint, which may be the address of a machine that is lost."""
     return re.sub(r" endpoint [^,]+,", "", text)
 
 
 def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
-    """Inputs of the last update, which has no member of a cluster: the next update would connect to a member."""
+    """Inputs of the last update. A state with members is refused, because the next update would connect to them."""
     try:
         recorded = stack.recorded_inputs()
     except StepError as error:
@@ -220,7 +223,7 @@ def _recorded(stack: SelectedStack) -> Mapping[tuple[str, StepName], str]:
 
 
 def _initialiser(settings: Settings, recorded: Mapping[tuple[str, StepName], str]) -> Host:
-    """The control plane that the next update initialises: one on which that had begun, before the first of the file."""
+    """The control plane that the next update initialises: one with a begun init, or else the first of the file."""
     last = LastUpdate(steps={key: RecordedStep(text, {}, "") for key, text in recorded.items()})
     host = ControlPlanes(settings, last).initialiser
     assert host is not None, "a stack without members has one that will initialise"

@@ -23,8 +23,9 @@ from problem import StepError, printable
 
 NAME = re.compile(r"[\w-][\w.-]*\.bundle", re.ASCII)
 PADDING = r"trap 'head --bytes 262144 /dev/zero' EXIT"
-"""Bytes behind the answer, which nobody reads. When a command ends, a sudo with `log_output` loses what is in its pipe
-and its buffer, of 64 KiB each (seen with 1.9.13p3 and a slow reader)."""
+"""Bytes behind the answer, which nobody reads. When a command ends, a sudo with `log_output` loses the content of its pipe
+and of its buffer, 64 KiB each (seen with 1.9.13p3 and a slow reader).
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{host.name}: the bundle stays there, in the clear: name a certificate in backup.recipient to fetch it")
         return
     content, name = _fetched(host, settings, path, stack.commands.snapshot), Path(path).name
-    # A machine in foreign hands may send anything under any name, such as that of a file of this checkout.
+    # A compromised machine may send any name, such as that of a file of this checkout.
     if not content.startswith(SEQUENCE) or not NAME.fullmatch(name):
         is_clear = content.startswith(GZIP)
         raise StepError(
@@ -60,11 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _fetched(host: Host, settings: Settings, path: str, command: str) -> bytes:
-    """The bundle on a host, whole: an answer that lacks its end is none, also where the connection succeeds."""
+    """The whole bundle on a host. An answer without its end is refused, even if the connection succeeds."""
     file = shlex.quote(path)
     text = f"{PADDING}\nsha256sum <{file}\nbase64 --wrap 0 {file}\n"
     digest, _, encoded = run_as_root(host, settings.ssh, text).output.partition("\n")
-    with contextlib.suppress(ValueError):  # of a text that ends in the middle of a byte
+    with contextlib.suppress(ValueError):  # raised for a text that ends in the middle of a byte
         content = base64.b64decode(encoded)
         if hashlib.sha256(content).hexdigest() == digest.split(" ")[0]:
             return content

@@ -51,7 +51,7 @@ class Machine:
         version = self.recorded_version if self.is_control_plane else ""
         values = {"CLUSTER_AUTHORITY": authority, "CONTROL_PLANE_VERSION": version}
         reclaimed = self.send(self.host, rerun(prepare, "reclaim", values=values))
-        self.send(self.host, install_scripts())  # other recorded commands call them, such as `leave`
+        self.send(self.host, install_scripts())  # other recorded commands call these scripts, such as `leave`
         logins = self.recorded.get((self.host.name, StepName.REPOSITORIES))
         if logins:
             self.send(self.host, rerun(logins, "repositories"))
@@ -65,6 +65,7 @@ class Machine:
         """Run a script on a host, and print what it changed."""
         answer = run_as_root(host, self.settings.ssh, text)
         for line in printable(answer.log).splitlines():
-            # A line of another form is no line of ours: it may look like that of another host.
+            # Scripts begin a line with the name of the host. Other lines are indented, because they may begin with the
+            # name of another host.
             print(line if line.startswith(f"{host.name}: ") else f"    {line}", flush=True)
         return answer

@@ -18,7 +18,8 @@ from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from problem import StepError
 
 UNREADY_SECONDS = 150
-"""Time in which the control plane misses a kubelet: 50 s in Kubernetes 1.36, 40 s before, more when it is busy."""
+"""Time after which the control plane reports a silent kubelet: 50 s in Kubernetes 1.36, 40 s before, more under load.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,9 @@ class Node:
         invitation = self.machine.send(sponsor, membership).output
         values = {}
         if self.machine.is_control_plane:
-            values = {"RESET_ON_FAILURE": "false"}  # it has its data of etcd; without them its sponsor invites it
+            values = {"RESET_ON_FAILURE": "false"}  # it has data of etcd, or its sponsor invites it
         elif not self._node():
-            # A machine without a node in the cluster may be reset by the join. A member may run pods.
+            # The join may reset a machine without a node in the cluster, but not a member, which may run pods.
             values = {"RESET_ON_FAILURE": "true"}
         files = [File(INVITATION_PATH, invitation, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files, values=values))

@@ -21,7 +21,7 @@ OTHER_FILES = {
     StepName.INIT: f"{api_server.FILES}/",
     StepName.JOIN: f"{api_server.FILES}/",
 }
-"""Steps beside `prepare` that leave files on a host, all for root alone, and the directory of these files."""
+"""Steps beside `prepare` that leave files on a host, which only root may read, and the directory of these files."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""One SSH connection to a host of a stack; what fails there is a problem."""
+"""SSH connections to hosts of a stack, whose failures become problems."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ def on_each(hosts: Sequence[Host], work: Callable[[Host], T]) -> Iterator[tuple[
 
 
 def silence_of(host: Host, ssh: Ssh) -> str:
-    """Words for what is seen in place of the greeting of a host's SSH server; empty where it greets. Nobody logs in."""
+    """The error in place of the greeting of a host's SSH server; empty after a greeting. The host gets no login."""
     return _finished(connection.silence_of(host, _once(ssh)))
 
 
 def _once(ssh: Ssh) -> Ssh:
-    """Settings for one try: a person waits for the answer, and runs the command again where the host was not up."""
+    """Settings for a single attempt: a person waits for the answer, and can run the command again."""
     return ssh.model_copy(update={"dial_error_limit": 1, "per_dial_timeout": CONNECT_SECONDS})
 
 

@@ -50,7 +50,7 @@ def warn_of_guessed_tags(settings: Settings) -> None:
 def mirrored_to(settings: Settings, target: str) -> Settings:
     """The settings of the same stack, with every registry rewritten to a path of its own below a target.
 
-    A rewrite that leads there already stays as it is.
+    A rewrite that leads below the target already stays as it is.
     """
     sources = {image.public.partition("/")[0] for image in stack_images(settings)}
     rewrite = {source: f"{target}/{source}" for source in sources if source != target.partition("/")[0]}

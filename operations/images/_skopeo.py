@@ -15,7 +15,7 @@ from problem import StepError
 
 LOOPBACK_NAMES = {"localhost"}
 TIMED_OUT = 124
-"""Exit status in place of that of a program that was ended, as of timeout(1)."""
+"""Exit status for a program that was ended at its limit, as timeout(1) has it."""
 READ_SECONDS = 120
 COPY_SECONDS = 3600
 """Limits, for a registry that accepts a connection and is silent: the next image is tried, and no command hangs."""
@@ -101,7 +101,7 @@ class Skopeo:
 
 
 def _is_manifest(answer: bytes) -> bool:
-    """True for a manifest: a portal in front of two registries gives both one page, with one digest."""
+    """True for a manifest. A portal in front of two registries answers for both with the same page, hence digest."""
     try:
         return "schemaVersion" in json.loads(answer)
     except (ValueError, TypeError):
@@ -115,7 +115,7 @@ def _source(image: str) -> str:
 
 
 def _target(image: str) -> str:
-    """The name by which skopeo writes an image: of tag and digest the tag, so that a registry keeps the image."""
+    """The name by which skopeo writes an image: with a tag rather than a digest, so that a registry keeps it."""
     name, _, digest = image.partition("@")
     return f"docker://{name if name != _without_tag(name) or not digest else image}"
 
@@ -145,7 +145,7 @@ def _logins(settings: Settings, passwords: dict[str, str]) -> dict[str, dict[str
 
 
 def _login_files() -> list[Path]:
-    """The files of logins, the one that counts most last: getAuthFilePaths in containers/image, pkg/docker/config."""
+    """The files of logins; a later one overrides others: getAuthFilePaths in containers/image, pkg/docker/config."""
     variables = os.environ
     docker = Path(variables.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     lasting = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers" / "auth.json"

@@ -11,7 +11,7 @@ from operations.preview._preview import Preview
 from problem import printable
 
 LIMIT = 65536
-"""Most characters of a comment that GitHub takes. The limit counts bytes here, which are never fewer."""
+"""The most characters that GitHub accepts in a comment. This module counts bytes, which are never fewer."""
 
 MARK = {"~": "!"}
 """Signs that colour a line in a fenced block of type `diff`, by sign of an operation of Pulumi, but for + and -."""

@@ -11,7 +11,7 @@ from typing import Any
 from operations.stack.stacks import SIGNATURE
 
 LONGEST_LINE = 160
-"""Characters of a line that are shown; the archive of scripts is one line of a hundred times as many."""
+"""The most characters of a line that are shown."""
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], touched: Collection[str] = ()) -> str:
@@ -74,7 +74,7 @@ def _entry(start: str, value: Any, indent: str) -> Iterator[str]:
 
 
 def shortened(line: str) -> str:
-    """A line, cut where it is too long; a digest tells two lines apart that begin alike."""
+    """A line, cut if it is too long. A digest then distinguishes two lines that begin alike."""
     if len(line) <= LONGEST_LINE:
         return line
     return f"{line[:LONGEST_LINE]} ... ({len(line)} characters, {hashlib.sha256(line.encode()).hexdigest()[:8]})"

@@ -99,11 +99,11 @@ class PullRequest:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             seen = f"status {error.code}"
-            with error, suppress(OSError, HTTPException):  # the status is known where the rest does not come
+            with error, suppress(OSError, HTTPException):  # the status is known even if the body is not received
                 seen += f": {error.read(300).decode(errors='replace')}"
             next_command = "see that the job has `permissions: pull-requests: write`; docs/pull-requests.md"
             raise self._error(seen, next_command) from error
-        except (OSError, HTTPException, ValueError) as error:  # half of an answer, or the page of a proxy
+        except (OSError, HTTPException, ValueError) as error:  # an incomplete answer, or the page of a proxy
             seen = str(error) or type(error).__name__
             raise self._error(seen, f"see whether {self.api} can be reached from here, and is GitHub's API") from error
 

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the comment; with `post` it is also on the pull request.
 
     Raises:
-        StepError: the preview failed, which the comment says too; or it could not be posted.
+        StepError: the preview failed, as the comment says, too; or the comment could not be posted.
     """
     found, comparison = _of_empty_state(arguments) if arguments.empty_state else _of_backend(arguments.stack)
     print(comment(arguments.stack, found, comparison, limit=sys.maxsize))

@@ -51,7 +51,7 @@ def picture(log: str, title: str) -> str:
 
 
 def _lines(log: str) -> Iterator[list[Run]]:
-    """Runs of one look, line by line; a look goes on over the end of a line."""
+    """Runs of text with one colour and weight, line by line; both continue over the end of a line."""
     color, bold = FOREGROUND, False
     for line in log.rstrip("\n").split("\n"):
         runs: list[Run] = []

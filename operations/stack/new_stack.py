@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _of_stack_init(path: Path, step: str) -> str:
-    """Lines that `pulumi stack init` left, without which nobody reads the secrets of the stack; none without a file."""
+    """Lines that `pulumi stack init` wrote, which decrypt the secrets of the stack; none without a file."""
     text = path.read_text().rstrip("\n") + "\n" if path.exists() else ""
     if text and not LINES_OF_STACK_INIT.fullmatch(text):
         seen, next_command = f"{path.name}, which is never overwritten", f"edit {path.name}, or choose another name"

@@ -58,7 +58,7 @@ class SelectedStack:
         return commands_of(self.name)
 
     def settings(self) -> Settings:
-        """The settings in the stack file; what is fetched for them has the passwords of this stack.
+        """The settings in the stack file. Charts are fetched with the passwords of this stack.
 
         Raises:
             StepError: the stack file is not valid.
@@ -69,7 +69,7 @@ class SelectedStack:
         except (SettingsError, yaml.YAMLError, ValueError, OSError) as error:
             step, next_command = f"read {self.file.name}", "mend the stack file"
             raise StepError(step, expected="a valid stack", seen=str(error), next_command=next_command) from error
-        # Only a chart that is not in the cache needs one: it may take a passphrase.
+        # Only a chart that is not in the cache needs a password, and decrypting it may need a passphrase.
         use_passwords(cache(lambda registry: self.secret(found.containerd.registries[registry].password_key)))
         return found
 

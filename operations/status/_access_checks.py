@@ -13,7 +13,7 @@ from problem import Problem
 
 
 def access_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
-    """Bindings of the stack that someone took away, or gave to others."""
+    """Problems of bindings of the stack that somebody deleted or changed."""
     if state.cluster_bindings is None or state.bindings is None:
         return
     there = {

@@ -1,4 +1,4 @@
-"""APIs that a pod serves, such as that of metrics-server, and that nobody serves now."""
+"""APIs that a pod has to serve, such as that of metrics-server, and that do not answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operations.status._pod_network_checks import is_pod_network
 from problem import Problem
 
 UNREACHED = "FailedDiscoveryCheck"
-"""Reason of the API server where it does not get an answer of a ready pod."""
+"""Reason that the API server gives if a ready pod does not answer."""
 
 
 def api_service_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:

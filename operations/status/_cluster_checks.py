@@ -117,7 +117,7 @@ def _labels(state: ClusterState, settings: Settings, commands: StackCommands) ->
 
 
 def _taints_of_stack(state: ClusterState, settings: Settings) -> Iterator[Problem]:
-    """Taints of the stack that nodes lack; those of the role of a control plane are told by `_taints`."""
+    """Taints of the stack that nodes lack, except taints of the role of a control plane, which `_taints` reports."""
     for node in state.nodes or []:
         name = node["metadata"]["name"]
         host = settings.hosts.get(name)

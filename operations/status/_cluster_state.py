@@ -57,7 +57,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
         try:
             return api.items(path, **query)
         except RevokedError:
-            raise  # no request gets more
+            raise  # no other request would be answered
         except StepError as error:
             refusals.append(_explained(error))
             return None
@@ -84,7 +84,7 @@ def cluster_state(api: Api, *, with_dashboard: bool) -> ClusterState:
 
 
 def _configuration_of_kube_proxy(found: list[Json]) -> str:
-    """The content of its ConfigMap; empty without it: kube-proxy runs on, and no node joins."""
+    """The content of kube-proxy's ConfigMap; empty without it: kube-proxy runs on, and no node joins."""
     return str((found[0].get("data") or {}).get("config.conf", "")) if found else ""
 
 
@@ -105,7 +105,7 @@ def _is_ready_dns(pod: Json) -> bool:
 def _failure(api: Api, path: str, refusals: list[Problem]) -> str:
     """Error of the API server for a pod that it does not reach; empty where the pod answers, with any status.
 
-    The API server may refuse the request itself, which says nothing of the pod: that is a problem, told once.
+    A refusal by the API server itself says nothing about the pod: it is one problem for all pods.
     """
     try:
         api.text(path)
@@ -113,7 +113,7 @@ def _failure(api: Api, path: str, refusals: list[Problem]) -> str:
         if error.status == 403 and NOT_ALLOWED in error.problem.seen and PROXY not in {each.where for each in refusals}:
             refusals.append(_of_proxy(error.problem.seen))
         return error.problem.seen if error.status in UNREACHABLE else ""
-    except StepError as error:  # other requests are answered: the pod is not reached
+    except StepError as error:  # other requests are answered: only the pod is not reached
         return error.problem.seen
     return ""
 

@@ -14,7 +14,9 @@ Facts = Mapping[str, str]
 
 HOUR = 3600
 GRACE_SECONDS = HOUR
-"""A timer has its minute in the hour, and a machine that was off takes its snapshot when it starts."""
+"""Time in which a snapshot may be late: a timer has its own minute in the hour, and a machine that was off takes its
+snapshot when it starts.
+"""
 DEFAULT_QUOTA = 2 * 1024**3
 """Bytes; etcd's --quota-backend-bytes: etcd.io/docs, "Configuration options"."""
 FULL = 0.8
@@ -28,7 +30,7 @@ ETCDCTL = (
 COMPACT = (
     """etcdctl compaction --physical $(etcdctl endpoint status --write-out fields | sed -n 's/^"Revision" : //p')"""
 )
-"""The API server compacts each five minutes by a write, which a full etcd refuses."""
+"""Compaction by hand: the API server compacts every five minutes by a write, which a full etcd refuses."""
 LARGER_QUOTA = "a larger quota: quota-backend-bytes in cluster.clusterConfiguration.etcd.local.extraArgs"
 
 
@@ -89,10 +91,10 @@ def _members(
     members = dict(each.split("=", 1) for each in facts.get("etcd_members", "").split() if "=" in each)
     names = {str(each.internal_ip): each.name for each in settings.living_control_planes}
     if host.name != next(iter(sorted(names.values()))):
-        return  # each member knows all of them: one says it
+        return  # each member knows all members: one problem is enough
 
     def next_command(name: str) -> str:
-        """A control plane of the last update without a vote has lost its data; another one has yet to join."""
+        """The next command for a control plane without a vote: a former member has lost its data, a new one joins."""
         return join_anew(name, commands) if name in were_nodes else commands.up
 
     for address, state in members.items():
@@ -121,7 +123,7 @@ def _members(
 
 
 def _encryption(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
-    """Secrets that are written with another key than the stack's; etcd is one, so that one control plane says it."""
+    """The problem of Secrets that are written with another key than the stack's; a single control plane reports it."""
     encryption, first = settings.cluster.encryption, min(each.name for each in settings.living_control_planes)
     if encryption is None or host.name != first:
         return

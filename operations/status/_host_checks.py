@@ -77,7 +77,7 @@ def host_problems(
         return  # the rest follows from it
     runtime = list(_runtime(host, facts, commands))
     yield from runtime
-    if not runtime:  # without one the rest follows from it
+    if not runtime:  # without a runtime the other problems follow
         yield from _pause_image(host, settings, facts, commands)
         yield from _kubelet(host, facts, commands)
         if not lost:

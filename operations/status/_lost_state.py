@@ -41,7 +41,7 @@ MARKS_BESIDE_FILES = {
     "networkd-reads": "/etc/systemd/network/00-pulumi-kubeadm.network",
     "encryption": api_server.ENCRYPTION,
 }
-"""Marks of what some hosts have, by the settings of the last update, and the file that each host has which has that."""
+"""Marks that only some hosts have, by the settings of the last update, and a file that exactly these hosts have."""
 EXCUSED_MARKS = {
     "join-started": "only while a join has not ended",
     "init-started": "only while an init has not ended",
@@ -50,14 +50,16 @@ EXCUSED_MARKS = {
     "haproxy-is-ours": "a machine had haproxy before, or had not; nothing else tells which",
     "keepalived-is-ours": "a machine had keepalived before, or had not; nothing else tells which",
 }
-"""Marks of which no host has to have any, and why. Names of all marks are as in scripts/lib/marks.sh."""
+"""Marks that no host has to have, and the reason. Names of all marks are as in scripts/lib/marks.sh."""
 
 TAINTS_OF = "taints-of-"
 """Prefix of a mark of a worker on the control plane, as worker_taints_mark in scripts/lib/marks.sh has it."""
 
 
 def marks_of(host: Host, workers: Collection[str]) -> list[str]:
-    """Names of the marks that an update leaves on the machine of a node; `NAME:PATH` where the machine has the file.
+    """Names of the marks that an update leaves on the machine of a node.
+
+    `NAME:PATH` is a mark that only machines with the file have.
 
     Args:
         host: the host of the node.
@@ -100,7 +102,7 @@ def _marks(host: Host, settings: Settings, gone: list[str], commands: StackComma
     for path in of_workers:
         worker = path.removeprefix(f"{STATE}/{TAINTS_OF}")
         if worker not in settings.hosts:
-            continue  # a fact ends after some hundred characters, perhaps within a name
+            continue  # a fact is cut after some hundred characters, perhaps within a name
         yield Problem(
             f"{worker}: marks",
             expected=f"the taints that the stack gave the node, in {path} on {host.name}",
@@ -110,7 +112,7 @@ def _marks(host: Host, settings: Settings, gone: list[str], commands: StackComma
 
 
 def join_anew(name: str, commands: StackCommands) -> str:
-    """The advice for one of several control planes without its data: an update alone finds nothing to do."""
+    """The advice for one of several control planes without its data, for which an update alone finds nothing to do."""
     return (
         f"set gone: true for {name} in the stack file, then {commands.up}; remove it, then {commands.up}: the machine"
         " joins anew"

@@ -20,13 +20,13 @@ STARTING = {"ContainerCreating", "PodInitializing"}
 """Reasons to wait that every container has for a moment."""
 
 A_MOMENT = timedelta(minutes=1)
-"""Age below which a pod, or a started container, has no problem yet."""
+"""A pod, or a started container, that is younger has no problem yet."""
 
 
 def pod_problems(state: ClusterState, settings: Settings, commands: StackCommands) -> Iterator[Problem]:
     """Problems that keep pods from running."""
     warnings = _warnings_by_pod(state.events or [])
-    # Their pods are not Ready either, and wait for them.
+    # Pods on these nodes are not Ready either, and have no problem of their own.
     absent = {each["metadata"]["name"] for each in state.nodes or [] if ready_condition(each).get("status") != "True"}
     for pod in state.pods or []:
         # A pod that ends, or ended well, waits for nothing.
@@ -160,7 +160,7 @@ def _describe(pod: Json) -> str:
 
 
 def _ended_badly(container: Json) -> bool:
-    """True for a container that restarted and is down at the moment: a crash loop between two tries."""
+    """True for a container that restarted and is down at the moment: a crash loop between two starts."""
     ended = container.get("state", {}).get("terminated", {})
     return bool(ended and ended.get("exitCode") and container.get("restartCount"))
 

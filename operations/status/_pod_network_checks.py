@@ -65,5 +65,5 @@ def _is_calico_node(pod: Json) -> bool:
 
 
 def is_pod_network(state: ClusterState) -> bool:
-    """True where the API server reaches no pods of a node: then the pod network is the problem, and not one of them."""
+    """True where the API server reaches no pods of a node: then the pod network is the problem, and not a pod."""
     return bool(unreachable_node(state) or nodes_without_addresses(state))

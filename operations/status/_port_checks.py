@@ -12,7 +12,7 @@ from problem import Problem
 Facts = Mapping[str, str]
 
 REFUSED = "Connection refused"
-"""The answer of a machine on which nothing listens, as bash prints it. A firewall that rejects answers so, too."""
+"""The error of bash for a port where nothing listens. A firewall that rejects connections causes it, too."""
 
 
 def ports_of(host: Host, settings: Settings, nodes: Mapping[str, object]) -> list[str]:
@@ -60,7 +60,7 @@ def _needed(host: Host, settings: Settings) -> Iterator[tuple[Host, Port]]:
 
 
 def _is_said_already(target: Facts | None, port: Port, seen: str) -> bool:
-    """True where the problem of the target itself explains it: the machine lets nobody in, or its kubelet is off."""
+    """True where the target has a problem that explains the closed port: it refuses logins, or its kubelet is off."""
     if target is None:
         return True
     return seen == REFUSED and port.number == f"{KUBELET_PORT}" and target["kubelet"] != "active"

@@ -1,4 +1,4 @@
-"""Workloads whose pods the API server refuses: there is no pod that would say so."""
+"""Workloads whose pods the API server refuses: no pod exists whose status would show it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def workload_problems(state: ClusterState, commands: StackCommands) -> Iterator[
 
 
 def _lacks_pods(workload: Json) -> bool:
-    """True for a workload with fewer pods than it wants: an event is there for an hour, mended or not."""
+    """True for a workload with fewer pods than it wants: an event stays for an hour, even if its cause is removed."""
     status, spec = workload.get("status") or {}, workload.get("spec") or {}
     if "desiredNumberScheduled" in status:
         return bool(status.get("currentNumberScheduled", 0) < status["desiredNumberScheduled"])

@@ -1,25 +1,26 @@
 # shellcheck shell=bash
-# Follows host_facts.sh on a control plane: what `make status` wants to know of etcd, and of its bundles.
+# Prints the facts about etcd and its bundles for `make status`. The text follows host_facts.sh on a control plane.
 # Needs: the function fact of host_facts.sh, and scripts/lib/etcd_answers.sh
 
 first_line_of() { head --lines 1 "$1" 2>/dev/null || true; } # a mark that is gone is a fact of the host
 
-# newest_bundle: of this machine: others, also of clusters with the same name, may share the directory. Before the first
-# bundle, and on a machine that no update with bundles was on, there is none. lib/bundle.sh gives the names.
+# newest_bundle: time and path of the newest bundle of this machine. Other machines, also of clusters with the same name, may
+# share the directory. There is none before the first bundle, and if no update with bundles was on the machine. lib/bundle.sh
+# gives the names.
 newest_bundle() {
   local directory whose day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]'
   directory=$(sed --quiet 's/^directory=//p' /etc/kubernetes/backup/settings 2>/dev/null) || return 0
   whose="$(first_line_of "$STATE/cluster-name")-$(first_line_of "$STATE/owner")-$(first_line_of "$STATE/host-name")"
-  # One whose time is to come is of a clock that was wrong. A file server that is down never answers. What find says is of a
-  # directory that is missing: the first bundle makes it.
+  # A bundle with a time in the future was made by a wrong clock. `timeout` ends a find that waits for a file server that is
+  # down. An error of find is about a missing directory, which the first bundle makes.
   timeout "$ANSWER_SECONDS" find -H "$directory" -maxdepth 1 -name "$whose-${day}T*.bundle" ! -newermt now \
     -printf '%T@ %p\n' 2>/dev/null | sort --numeric-sort | tail --lines 1 | cut --delimiter ' ' --fields 2-
 }
 
 LOOKED=0
-BUNDLE=$(newest_bundle) || LOOKED=$? # a directory that was deleted has none
+BUNDLE=$(newest_bundle) || LOOKED=$? # 124 without an answer; a deleted directory has no bundle
 
-# Without its container no members are listed, which is said.
+# Without a container of etcd, etcd_members fails, and its error is a fact.
 ETCD=$(timeout 10 crictl ps --quiet --name '^etcd$' 2>/dev/null | head --lines 1) || true
 
 etcdctl() {
@@ -28,8 +29,8 @@ etcdctl() {
     --key "$pki/server.key" --endpoints https://127.0.0.1:2379 "$@"
 }
 
-# keys_of_secrets: NAME=COUNT of each key that Secrets are written with, where the stack encrypts, or did. Their values are in a
-# pipe only.
+# keys_of_secrets: NAME=COUNT of each key that Secrets are written with, if the stack encrypts or did encrypt. The values of
+# Secrets are only in a pipe.
 keys_of_secrets() {
   local writers
   [[ -e /etc/kubernetes/api-server/encryption.yaml || -e $STATE/encryption ]] || return 0
@@ -40,7 +41,7 @@ keys_of_secrets() {
 # age_of FILE: seconds since the file was written.
 age_of() { echo $(($(date +%s) - $(stat --format %Y "$1"))); }
 
-# states: ADDRESS=STATE of each member; the state is voter, learner, or unstarted for one that was never there.
+# states: ADDRESS=STATE of each member. The state is voter, learner, or unstarted for a member that never started.
 states() {
   awk '$4 ~ /^(true|false)$/ {printf "%s=%s ", $2, ($3 == "-" ? "unstarted" : ($4 == "true" ? "learner" : "voter"))}' <<<"$1"
 }
@@ -56,7 +57,7 @@ if [[ -e $STATE/initialized ]]; then
     fact bundle_failure "$(sed --quiet 's/^  saw //p' /var/log/pulumi-kubeadm/snapshot.log 2>&1)"
   fi
   if grep --quiet -e --force-new-cluster /etc/kubernetes/manifests/etcd.yaml 2>/dev/null; then fact etcd_forgets yes; fi
-  # An answer without its end is none.
+  # An answer without its end counts as no answer.
   if MEMBERS=$(etcd_members 2>&1) &&
     STATUS=$(etcdctl endpoint status --write-out fields 2>&1) && [[ $STATUS == *'"Leader" : '* ]] &&
     ALARMS=$(etcdctl alarm list --write-out json 2>&1) && [[ $ALARMS == *'"header":{'*@("}}"|"}]}") ]]; then
@@ -65,9 +66,9 @@ if [[ -e $STATE/initialized ]]; then
     fact etcd_alarms "$(grep --only-matching '"alarm":[0-9]*' <<<"$ALARMS" | sed 's/.*:1$/NOSPACE/; s/.*:2$/CORRUPT/')"
     if WRITERS=$(keys_of_secrets 2>/dev/null); then fact secret_writers "$WRITERS"; fi # without an answer it is no fact
   else
-    SAID=${ALARMS-${STATUS-$MEMBERS}} # of the last one that was asked
-    fact etcd_failure "${SAID:-an empty answer of etcdctl}"
+    ERROR=${ALARMS-${STATUS-$MEMBERS}} # the answer to the last request
+    fact etcd_failure "${ERROR:-an empty answer of etcdctl}"
   fi
-  # The last one counts, where the argument stands twice.
+  # The last argument counts if there are two.
   fact etcd_quota "$(sed --quiet 's/.*--quota-backend-bytes=//p' /etc/kubernetes/manifests/etcd.yaml | tail --lines 1)"
 fi

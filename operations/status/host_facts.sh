@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Prints what `make status` wants to know of a host, one fact a line: name, tab, value. Changes nothing.
-# The caller sets PAUSE_IMAGE; MARKS to the names of the marks of a node of this role, and PORTS to ADDRESS:PORT of what this
-# host has to reach, between blanks.
+# Prints the facts about a host for `make status`, one a line: name, tab, value. Changes nothing. The caller sets PAUSE_IMAGE,
+# the image; MARKS, the names of the marks of a node of this role; and PORTS, each ADDRESS:PORT that this host has to reach,
+# between blanks.
 
 RECENT='15 minutes ago'
 ANSWER_SECONDS=10
@@ -10,45 +10,46 @@ A_MOMENT_SECONDS=60
 STATE=/var/lib/pulumi-kubeadm
 export LC_ALL=C.UTF-8 # English, and a character of several bytes is one
 
-# A value of 400 characters says enough.
+# fact NAME VALUE: print a fact; 400 characters of the value are enough.
 fact() {
   local value=${2//[$'\n\t']/ }
   printf '%s\t%s\n' "$1" "${value:0:400}"
 }
 
-# A program that fails, is missing or does not answer is a fact too: its error message is the value.
+# output_of PROGRAM...: the output of a program. If it fails, is missing or does not answer, its error is the output.
 output_of() {
-  local said status=0
-  said=$(timeout "$ANSWER_SECONDS" "$@" 2>&1) || status=$?
-  if ((status == 124)); then said+=" (no answer of $1 within $ANSWER_SECONDS s)"; fi
-  printf '%s\n' "$said" # status judges the message, and names it
+  local output status=0
+  output=$(timeout "$ANSWER_SECONDS" "$@" 2>&1) || status=$?
+  if ((status == 124)); then output+=" (no answer of $1 within $ANSWER_SECONDS s)"; fi
+  printf '%s\n' "$output" # the caller decides by the output
 }
 
-# said_by WORD PROGRAM...: the word where the program succeeds, otherwise what the program says.
-said_by() {
+# word_or_output WORD PROGRAM...: the word if the program succeeds, otherwise its output.
+word_or_output() {
   local word=$1
   shift
   if timeout "$ANSWER_SECONDS" "$@" &>/dev/null; then echo "$word"; else output_of "$@"; fi
 }
 
-# state_of UNIT: `active`, or what systemd says. A unit that ends at once and is started again is active at some moments; its
-# number of restarts alone may be of long ago, and a service may end once, as where the API does not answer it.
+# state_of UNIT: `active`, or the answer of systemd. A unit that ends at once and is started again is active at some moments.
+# The number of restarts alone does not decide: the restarts may be old, and a service may end once, as if the API does not
+# answer it.
 state_of() {
-  local said restarts since uptime
-  said=$(output_of systemctl is-active "$1")
-  if [[ $said == active ]]; then
+  local output restarts since uptime
+  output=$(output_of systemctl is-active "$1")
+  if [[ $output == active ]]; then
     restarts=$(output_of systemctl show --property NRestarts --value "$1")
     since=$(output_of systemctl show --property ActiveEnterTimestampMonotonic --value "$1")
     read -r uptime _ </proc/uptime
     if [[ $restarts =~ ^[0-9]+$ && $since =~ ^[0-9]+$ ]] &&
       ((restarts > 2 && ${uptime%.*} - since / 1000000 < A_MOMENT_SECONDS)); then
-      said+=", after it ended and was started again, $restarts times"
+      output+=", after it ended and was started again, $restarts times"
     fi
   fi
-  printf '%s\n' "$said"
+  printf '%s\n' "$output"
 }
 
-# Services of ours that are there, and the timer: nothing else of the stack tells that one of them does not run.
+# units: services and timers of this project on the host. No other fact shows that one of them does not run.
 units() {
   local path
   for path in /etc/systemd/system/kubernetes-*.{service,timer}; do
@@ -56,7 +57,8 @@ units() {
   done
 }
 
-# Files that steps, or kubeadm for the kubelet, put in place and that are gone. In the list, containerd's has another name.
+# gone_files: files that steps, or kubeadm for the kubelet, put in place and that are gone. The list has containerd's file
+# under another name.
 gone_files() {
   local path
   for path in /etc/kubernetes/manifests/{etcd,kube-{apiserver,controller-manager,scheduler}}.yaml \
@@ -71,7 +73,7 @@ gone_files() {
 gone_marks() {
   local name
   for name in $MARKS; do
-    [[ $name != *:* || -e ${name#*:} ]] || continue # NAME:PATH is missed beside the file alone
+    [[ $name != *:* || -e ${name#*:} ]] || continue # NAME:PATH is needed only on a machine with the file
     name=${name%%:*}
     [[ -e $STATE/$name ]] || printf '%s ' "$STATE/$name"
   done
@@ -79,7 +81,7 @@ gone_marks() {
 
 is_there() { if [[ -e $1 ]]; then echo yes; else echo no; fi; }
 
-# try_port ADDRESS:PORT: a fact about a port that does not let this machine in: no answer, or what the kernel says.
+# try_port ADDRESS:PORT: a fact about a port that this machine cannot connect to: no answer, or the error of the kernel.
 try_port() {
   local seen status=0
   # shellcheck disable=SC2016 # the other bash reads them
@@ -91,30 +93,30 @@ try_port() {
   esac
 }
 
-# A journal that does not answer is told in the place of its line.
+# last_line_with UNIT PATTERN: the last line of the journal with the pattern, or the error of a journal that does not answer.
 last_line_with() {
-  local said status=0
-  said=$(timeout "$ANSWER_SECONDS" journalctl --unit "$1" --since "$RECENT" --no-pager --output cat 2>&1) || status=$?
+  local output status=0
+  output=$(timeout "$ANSWER_SECONDS" journalctl --unit "$1" --since "$RECENT" --no-pager --output cat 2>&1) || status=$?
   if ((status != 0)); then
-    printf 'journalctl: %s\n' "${said:-no answer within $ANSWER_SECONDS s}"
+    printf 'journalctl: %s\n' "${output:-no answer within $ANSWER_SECONDS s}"
     return
   fi
-  grep --extended-regexp --ignore-case "$2" <<<"$said" | tail --lines 1 || true # no such line is no error
+  grep --extended-regexp --ignore-case "$2" <<<"$output" | tail --lines 1 || true # no such line is no error
 }
 
-# All at once: a large cluster has hundreds. A line is written as a whole.
+# Ports are tried side by side, because a large cluster has hundreds. Each fact is written in one piece.
 for port in $PORTS; do try_port "$port" & done
-fact containerd_program "$(command -v containerd || true)" # a machine that no update was on has none
+fact containerd_program "$(command -v containerd || true)" # empty on a machine without an update
 fact containerd "$(state_of containerd)"
 fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(state_of kubelet)"
 for unit in $(units); do fact "unit $unit" "$(state_of "$unit")"; done
-fact cri "$(said_by serves crictl info)"
+fact cri "$(word_or_output serves crictl info)"
 fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages \
-  /etc/containerd/config.toml || true)" # no such line, or no file, is well
+  /etc/containerd/config.toml || true)" # no such line, and no file, is the good case
 fact pause_configured "$(output_of containerd config dump |
   sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
-fact pause_present "$(said_by yes crictl inspecti --quiet "$PAUSE_IMAGE")"
+fact pause_present "$(word_or_output yes crictl inspecti --quiet "$PAUSE_IMAGE")"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"
 fact stop_timeout "$(output_of busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 \
@@ -126,5 +128,5 @@ fact cluster_data "$(is_there /var/lib/etcd/member)"
 fact files_gone "$(gone_files)"
 fact join_log "$(grep --no-messages --no-filename --ignore-case --extended-regexp \
   'unauthorized|expired|invalid for this cluster' \
-  /var/log/pulumi-kubeadm/*join* | tail --lines 1 || true)" # a host that never tried has no log
+  /var/log/pulumi-kubeadm/*join* | tail --lines 1 || true)" # no log without an attempt to join
 wait

@@ -6,8 +6,8 @@ ETCD_DATA=/var/lib/etcd
 ETCD_SNAPSHOT=$ETCD_DATA/bundle.db # etcd's data directory has the same path on the host, and in etcd's container
 ROOM_MIB=256                       # what etcd has left while it is saved
 
-# said_by COMMAND...: what the command says is in $STAGING/etcdctl.
-said_by() { "$@" >"$STAGING/etcdctl" 2>&1; }
+# capture COMMAND...: run the command, with its output in $STAGING/etcdctl.
+capture() { "$@" >"$STAGING/etcdctl" 2>&1; }
 
 refuse_snapshot() {
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" "$BUNDLE.new"
@@ -17,24 +17,25 @@ refuse_snapshot() {
 
 backup_setting() { sed --quiet "s/^$1=//p" "$BACKUP_SETTINGS"; }
 
-# snapshot_is_whole FILE: by its checksums. etcdutl came with etcd 3.5; etcdctl looks at a snapshot up to 3.5. Where the image
-# has neither, the status of `snapshot save` is all there is.
+# snapshot_is_whole FILE: check the checksums in a snapshot. etcdutl came with etcd 3.5; up to 3.5 etcdctl checks a snapshot.
+# If the image has neither, the status of `snapshot save` is the only check.
 snapshot_is_whole() {
   local etcd
   etcd=$(container_of etcd) || return 1
-  if said_by crictl exec "$etcd" etcdutl version; then
-    said_by crictl exec "$etcd" etcdutl snapshot status "$1"
+  if capture crictl exec "$etcd" etcdutl version; then
+    capture crictl exec "$etcd" etcdutl snapshot status "$1"
   elif ! grep --quiet 'executable file .*not found' "$STAGING/etcdctl"; then
     return 1 # no answer
-  elif ! said_by etcdctl snapshot status --help || [[ ! -s $STAGING/etcdctl ]]; then
+  elif ! capture etcdctl snapshot status --help || [[ ! -s $STAGING/etcdctl ]]; then
     return 1 # an empty help is none
   elif grep --quiet 'snapshot status' "$STAGING/etcdctl"; then
-    said_by etcdctl snapshot status "$1"
+    capture etcdctl snapshot status "$1"
   fi
 }
 
-# has_room: a full disk would stop etcd itself. A bundle may be as large as its snapshot, which lies beside it until it is
-# packed. LACKING_MIB is what the file system of the bundles has too little.
+# has_room: whether the disks have room for a new bundle. A full disk would stop etcd itself. A bundle may be as large as its
+# snapshot, and the snapshot stays beside the bundle until the bundle is packed. LACKING_MIB is the room that the file system
+# of the bundles lacks.
 has_room() {
   local bundles directory size need free
   local -A file_system
@@ -55,7 +56,8 @@ has_room() {
   done
 }
 
-# make_room: where it gives the new bundle its room, the oldest ones go; the newest stays until the new one is whole.
+# make_room: delete the oldest bundles if that gives the new bundle its room. The newest bundle stays until the new one is
+# whole.
 make_room() {
   local older path size freed=0 names=()
   has_room && return
@@ -72,7 +74,7 @@ make_room() {
   has_room
 }
 
-# gather TIME: lay in $STAGING/bundle what goes into the bundle beside the snapshot.
+# gather TIME: collect in $STAGING/bundle what the bundle has beside the snapshot.
 gather() {
   local bundle=$STAGING/bundle name id identity version
   name=$(mark "$CLUSTER_NAME_MARK")
@@ -91,13 +93,14 @@ gather() {
   } >"$bundle/about"
 }
 
-# add_keys_of_secrets FILE: of the API server, by whatever file it has them: those of the stack, or a person's own.
+# add_keys_of_secrets FILE: copy to FILE the encryption configuration that the API server reads, that of the stack or a
+# person's own.
 add_keys_of_secrets() {
   local there=
   if [[ -f $MANIFESTS/kube-apiserver.yaml ]]; then
     there=$(sed --quiet 's/.*encryption-provider-config=//p' "$MANIFESTS/kube-apiserver.yaml")
   elif [[ -f $ENCRYPTION ]]; then
-    there=$ENCRYPTION # a person moved the manifest away, by which the API server stops
+    there=$ENCRYPTION # a person moved the manifest away to stop the API server
   fi
   if [[ -f $there ]]; then
     cp "$there" "$1"
@@ -106,14 +109,14 @@ add_keys_of_secrets() {
   fi
 }
 
-# write_sums: of the snapshot, and of what lies beside it.
+# write_sums: write the checksums of the snapshot and of the files beside it.
 write_sums() {
   (cd "$ETCD_DATA" && sha256sum "${ETCD_SNAPSHOT##*/}") >"$STAGING/sums" &&
     (cd "$STAGING/bundle" && find . -type f -exec sha256sum {} +) >>"$STAGING/sums" &&
     mv "$STAGING/sums" "$STAGING/bundle/SHA256SUMS"
 }
 
-# seal: standard input for the recipient of the stack, if it names one.
+# seal: encrypt standard input for the recipient of the stack, if the stack names one.
 seal() {
   if [[ -e $BACKUP_RECIPIENT ]]; then
     openssl cms -encrypt -binary -stream -aes-256-cbc -outform DER "$BACKUP_RECIPIENT"
@@ -122,8 +125,8 @@ seal() {
   fi
 }
 
-# pack: others may write in the directory of the bundles. A file, a link or a pipe of theirs does not get the keys of the
-# cluster: the `noclobber` of bash opens a pipe.
+# pack: write the bundle. Others may write in the directory of the bundles: `conv=excl` refuses a file, a link or a pipe of
+# theirs, which would get the keys of the cluster. The `noclobber` of bash opens a pipe.
 pack() {
   rm -f "$BUNDLE.new"
   tar --create --gzip --directory "$ETCD_DATA" "${ETCD_SNAPSHOT##*/}" \
@@ -131,8 +134,8 @@ pack() {
     dd of="$BUNDLE.new" bs=1M iflag=fullblock conv=excl,fsync status=none
 }
 
-# whose_bundle: beginning of the names of this machine's bundles. Clusters with one name may share a directory: the identity
-# tells them apart.
+# whose_bundle: the beginning of the names of this machine's bundles. Clusters with one name may share a directory, so the
+# names have the identity of the cluster.
 whose_bundle() {
   local name id
   name=$(mark "$CLUSTER_NAME_MARK")
@@ -140,8 +143,8 @@ whose_bundle() {
   printf '%s-%s-%s' "$name" "$id" "$HOST_NAME"
 }
 
-# own_bundles END: paths of this machine's bundles, which end so after their time, the newest first. One whose time is after
-# that of $BUNDLE is of a clock that was wrong: it counts as the oldest.
+# own_bundles END: paths of this machine's bundles whose names have END after the time, the newest first. A bundle with a time
+# after that of $BUNDLE was made by a wrong clock: it counts as the oldest.
 own_bundles() {
   local day='[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]' time='[0-9][0-9][0-9][0-9][0-9][0-9]' whose
   whose=$(whose_bundle) || return 1
@@ -149,8 +152,8 @@ own_bundles() {
     awk -v now="$BUNDLE" '$0 > now {later = later $0 "\n"; next} {print} END {printf "%s", later}'
 }
 
-# prune: the KEEP newest bundles of the timer stay, and likewise of those that were taken before upgrades. A program of the
-# owner's may move others away at the same time.
+# prune: keep the KEEP newest bundles of the timer, and the KEEP newest bundles from before upgrades. A program of the machine's
+# owner may move bundles away at the same time.
 prune() {
   local end
   for end in .bundle "-before-*.bundle"; do
@@ -158,7 +161,8 @@ prune() {
   done
 }
 
-# refuse_missing_mount DIRECTORY: bundles beside the disk that is meant for them fill that of the machine, and go with it.
+# refuse_missing_mount DIRECTORY: end the step if the disk for the bundles is not mounted: bundles would fill the disk of the
+# machine, and be lost with it.
 refuse_missing_mount() {
   local missing
   missing=$(missing_mount "$1")
@@ -166,9 +170,9 @@ refuse_missing_mount() {
     "mount $missing, or take the line out of /etc/fstab; then systemctl start ${BACKUP_TIMER%.timer}"
 }
 
-# make_bundle [LABEL]: BUNDLE is the path of a new bundle. It has its name only when it is whole and on the disk. As many as the
-# stack keeps stay until then; a disk that older ones fill would take no new one. BEHIND says whether others may have
-# acknowledged what is not in it: a member that lost them is saved as well.
+# make_bundle [LABEL]: make a bundle, with the path BUNDLE. The bundle gets this name only when it is whole and on the disk.
+# Old bundles are pruned before, too: a disk that they fill would take no new one. BEHIND is true if this member of etcd hears
+# no majority: the others may have acknowledged writes that the bundle lacks.
 make_bundle() {
   local directory time whose
   directory=$(backup_setting directory)
@@ -181,7 +185,7 @@ make_bundle() {
   BUNDLE=$directory/$whose-$time${1:+-$1}.bundle
   refuse_missing_mount "$directory"
   mkdir -p "$directory"
-  # Of a run that was cut short. In a directory that several machines share the others may be writing theirs.
+  # Remove unfinished bundles of this machine. Other machines that share the directory may be writing theirs.
   own_bundles "*.bundle.new" | xargs --no-run-if-empty --delimiter '\n' rm -f
   rm -f "$ETCD_SNAPSHOT" "$ETCD_SNAPSHOT.part" # etcdctl writes the second, and renames it
   prune
@@ -194,7 +198,7 @@ make_bundle() {
     BEHIND=true
     changed "this member of etcd hears no majority: what the others acknowledge is not in the bundle"
   fi
-  ETCDCTL_SECONDS=660 said_by etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
+  ETCDCTL_SECONDS=660 capture etcdctl --command-timeout 10m snapshot save "$ETCD_SNAPSHOT" || refuse_snapshot
   snapshot_is_whole "$ETCD_SNAPSHOT" || refuse_snapshot
   { write_sums && pack; } 2>"$STAGING/etcdctl" || refuse_snapshot
   mv --no-target-directory "$BUNDLE.new" "$BUNDLE"

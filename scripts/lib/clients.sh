@@ -1,14 +1,15 @@
 # shellcheck shell=bash
-# Clients of the API server of this machine, which another control plane serves while this one cannot.
+# Clients of the API server of this machine: while it cannot serve, another control plane serves them.
 # Needs: NODE_IP; lib/etcd.sh lib/rules.sh lib/vip.sh
 . "$LIBRARY/lib/rules.sh"
 
-# Name of the chain that leads new connections to another control plane, and comment of each rule of this file. Packets of
-# programs of this machine do not pass PREROUTING, and a connection that began before the rules stays with this API server.
+# Name of the chain that leads new connections to another control plane, and comment of each rule of this file. The rules leave
+# two kinds of connections alone: those of programs on this machine, whose packets do not pass PREROUTING, and those that began
+# before the rules.
 DETOUR=PULUMI-KUBEADM-API
 
-# detour MEMBERS: rules by which the first other control plane serves new connections, but not those of control planes: they
-# look whether this API server serves, and two detours make no circle.
+# detour MEMBERS: make rules by which the first other control plane serves new connections. Connections of control planes are
+# left alone: control planes check whether this API server serves, and two detours would make a circle.
 detour() {
   local address comment detoured others=()
   while read -r _ address _; do
@@ -16,7 +17,7 @@ detour() {
   done <<<"$1"
   comment="--match comment --comment $DETOUR"
   detoured="--protocol tcp --match conntrack --ctstate DNAT --ctorigdstport 6443 $comment"
-  # Answers come back through this machine. A firewall of the owner's may forward nothing.
+  # MASQUERADE leads the answers back through this machine. ACCEPT is for a firewall of the owner that forwards nothing.
   iptables-restore --wait --noflush <<EOF
 *nat
 :$DETOUR - [0:0]
@@ -31,11 +32,11 @@ COMMIT
 EOF
 }
 
-# divert_clients: while etcd restarts, the API server beside it answers nothing, and load balancers and the service `kubernetes`
-# notice it only then. So another control plane takes the virtual address, and serves new connections, before. The only control
-# plane serves all. After a reboot there is no rule, and the machine takes part in the virtual address.
+# divert_clients: have another control plane take the virtual address and serve new connections, before etcd restarts here.
+# Without etcd the API server answers nothing, and load balancers and the service `kubernetes` notice this later. An only
+# control plane diverts nobody. After a reboot there are no rules, and the machine takes part in the virtual address.
 divert_clients() {
-  local said count
+  local message count
   ask_members
   count=$(wc -l <<<"$ANSWER")
   ((count > 1)) || return 0
@@ -44,11 +45,11 @@ divert_clients() {
     changed "requests may fail while etcd restarts: without iptables no other control plane serves them"
     return 0
   }
-  said=$(detour "$ANSWER" 2>&1) ||
-    changed "requests may fail while etcd restarts: iptables leads them nowhere else, and says: ${said//$'\n'/ }"
+  message=$(detour "$ANSWER" 2>&1) ||
+    changed "requests may fail while etcd restarts: iptables leads them nowhere else, and says: ${message//$'\n'/ }"
 }
 
-# end_detour: also one that was begun twice.
+# end_detour: delete the rules, also those of a detour that was begun twice.
 end_detour() {
   local rules
   rules=$(iptables-save) || return 1
@@ -56,13 +57,14 @@ end_detour() {
   without "$DETOUR" <<<"$rules" | iptables-restore --wait --noflush
 }
 
-# let_clients_in: also those that a run diverted that was cut short. A rule that stays is told, and ends no step: what the
-# step changed is done, and `let_clients_in` runs when steps end with an error, too.
+# let_clients_in: end the diversion, also that of an interrupted run. A rule that cannot be deleted is reported and does not
+# end the step: the change of the step is done, and `let_clients_in` also runs when a step ends with an error.
 let_clients_in() {
-  local said
+  local message
   if command -v iptables-save >/dev/null; then
-    said=$(end_detour 2>&1) || explain "iptables to let clients of the API server in again" "${said:-nothing of iptables}" \
-      "on $HOST_NAME: iptables --table nat --flush $DETOUR" >&2
+    message=$(end_detour 2>&1) ||
+      explain "iptables to let clients of the API server in again" "${message:-nothing of iptables}" \
+        "on $HOST_NAME: iptables --table nat --flush $DETOUR" >&2
   fi
   take_part_in_vip
 }

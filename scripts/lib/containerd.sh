@@ -8,14 +8,15 @@ CONTAINERD_PROXY=/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.c
 REGISTRIES=/etc/containerd/certs.d
 CRI_WITH_PASSWORDS=/etc/containerd/cri-with-passwords.toml
 
-# containerd_format: which of our configurations it reads: 1.4, 1 or 2.
+# containerd_format: the format of configuration that this containerd reads: 1.4, 1 or 2.
 containerd_format() {
   local version
   version=$(containerd --version | sed --regexp-extended 's/^[^ ]+ [^ ]+ v?([0-9]+\.[0-9]+)\..*/\1/')
   if [[ $version == 1.4 ]]; then echo "$version"; else echo "${version%.*}"; fi
 }
 
-# put_for_containerd PATH: what was there before may be somebody else's, with which it runs.
+# put_for_containerd PATH: put a configuration of containerd. If that changes the file, the mark of what containerd runs with
+# goes: somebody else may have started containerd with the former file.
 put_for_containerd() {
   put "$1"
   [[ $PUT == same ]] || forget "$CONTAINERD_MARK"
@@ -26,8 +27,8 @@ restart_containerd() {
     fail "containerd to run" "$(journalctl --unit containerd --lines 5 --no-pager --output cat)" "journalctl -u containerd"
 }
 
-# restart_changed_containerd: compares with what it was started with, and not with what this run changed: an earlier run may
-# have ended before the restart.
+# restart_changed_containerd: restart containerd if its configuration is not the one that it was started with. What this run
+# changed does not decide: an earlier run may have ended before the restart.
 restart_changed_containerd() {
   local configuration file
   configuration=$(for file in "$CONTAINERD_CONFIG" "$CONTAINERD_PROXY" "$CRI_WITH_PASSWORDS"; do
@@ -40,12 +41,14 @@ restart_changed_containerd() {
   changed "containerd is restarted"
 }
 
-# containerd_serves: it may still be starting, after a reboot for one, or have its CRI disabled.
+# containerd_serves: wait until containerd serves its CRI. It may still be starting, as after a reboot, or have its CRI
+# disabled.
 containerd_serves() {
   wait_for 60 "containerd to serve its CRI" "journalctl -u containerd | grep -i cri; systemctl restart containerd" crictl info
 }
 
-# containerd_begins_anew: after a power cut containerd may end while a reset removes its pods, or a moment after it answered.
+# containerd_begins_anew: restart containerd before a reset. After a power cut it may end while a reset removes its pods, or a
+# moment after it answered.
 containerd_begins_anew() {
   restart_containerd
   containerd_serves

@@ -12,7 +12,8 @@ has_all_of_kubeadm() {
 } &>/dev/null
 cluster_is_complete() { has_all_of_kubeadm && kubectl get node "$HOST_NAME"; } &>/dev/null
 
-# remember_values: those that kubeadm starts with. A later run, with other values after an interruption, knows what holds.
+# remember_values: write marks of the values that kubeadm starts with. After an interruption a later run, with other values,
+# knows which values were applied.
 remember_values() {
   remember "$CLUSTER_IDENTITY_MARK" "$CLUSTER_IDENTITY"
   remember "$CONTROL_PLANE_VERSION_MARK" "$KUBERNETES_VERSION"
@@ -24,19 +25,21 @@ remember_values() {
   remember "$CERTIFICATE_GENERATION_MARK" "$CERTIFICATE_GENERATION"
 }
 
-# register_again: a kubelet registers its node when it starts, and only then.
+# register_again: restart the kubelet, which registers its node only when it starts.
 register_again() {
   systemctl restart kubelet
   wait_for 60 "the node to be registered" "journalctl -u kubelet -n 50" kubectl get node "$HOST_NAME"
   changed "the node, which had been deleted, is registered again"
 }
 
-# upload_kubelet_configuration: that of the stack, from which kubeadm writes the file of a node that joins or is upgraded.
+# upload_kubelet_configuration: put the stack's KubeletConfiguration into its ConfigMap, from which kubeadm writes the file of
+# a node that joins or is upgraded.
 upload_kubelet_configuration() {
   run_kubeadm "kubeadm init phase upload-config kubelet" init phase upload-config kubelet --config "$KUBEADM_CONFIG"
 }
 
-# mark_node: a control plane's node has a label, taints and an annotation of kubeadm; one that registered again has none.
+# mark_node: give the node of a control plane kubeadm's label, taints and annotation. A node that registered again has none of
+# them.
 mark_node() {
   local phase="init phase mark-control-plane --config $KUBEADM_CONFIG"
   # The label comes last: without it the next run begins anew.
@@ -46,8 +49,9 @@ mark_node() {
   changed "the node, which had registered again, is marked as a control plane"
 }
 
-# restore_marks: write the missing mark `initialized` of a running cluster. The values of the step are wanted, not applied:
-# other lost marks stay absent, and the parts apply the values again. The version is known if API server and kubelet agree.
+# restore_marks: write the mark `initialized` of a running cluster, which was lost. The values of this step are wanted, but may
+# not be applied: other lost marks stay absent, and the parts apply the values again. The version is known if API server and
+# kubelet agree.
 restore_marks() {
   local version
   version=$(manifest_version)
@@ -60,12 +64,13 @@ restore_marks() {
   changed "the cluster runs, its mark was missing and is written"
 }
 
-# keep_control_plane: the control plane of this machine, once it is initialised or has joined, is as the stack says.
+# keep_control_plane: bring the control plane of this machine to the settings of the stack, once it is initialised or has
+# joined.
 keep_control_plane() {
   trap let_clients_in EXIT
   . "$LIBRARY/parts/control_plane/identity.sh"
   if is_marked "$INITIALIZED_MARK"; then
-    # Each may be what the API server needs to answer.
+    # The API server may need any of these files to answer.
     put_back_lost_files
     put_back_kubelet_configuration
     put_back_half_done

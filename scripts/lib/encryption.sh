@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# Encryption of Secrets in etcd. The API server writes with the first key of its file, and reads with each one. So a change
-# takes two passes: every API server learns to read with all keys, in `init` or `join`, before one writes with another, in
-# `encryption`. Keys are in staged files, in files of mode 0600 and in variables of this shell: never in arguments of a
-# program.
+# Encryption of Secrets in etcd. The API server writes with the first key of its file, and reads with each key. So a change
+# takes two passes: in `init` or `join` every API server learns to read with all keys; then, in `encryption`, each API server
+# writes with the new first key. Keys are in staged files, in files of mode 0600 and in variables of this shell, never in
+# arguments of a program.
 # Needs: NODE_IP; lib/api_server.sh lib/clients.sh lib/etcd.sh lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh
 #   lib/static_pods.sh
 
 STAGED_KEYS=$STAGING/files/etc/kubernetes/kubeadm/encryption-keys
 NOT_ENCRYPTED=identity
 
-# Lines `NAME KEY`, the one that writes first; `identity` has no key.
+# wanted_keys: lines `NAME KEY`; the first key is the one to write with; `identity` has no key.
 wanted_keys() { if [[ -f $STAGED_KEYS ]]; then cat "$STAGED_KEYS"; fi; }
-# keys_in_use [FILE]: likewise, of the API server's file.
+# keys_in_use [FILE]: such lines of the file that the API server reads.
 keys_in_use() {
   local file=${1:-$ENCRYPTION}
   if [[ -f $file ]]; then
@@ -21,7 +21,7 @@ keys_in_use() {
 }
 names_of() { cut --delimiter ' ' --fields 1; }
 
-# read_wanted_keys: WANTED has the key of each name in the stack; that of `identity` is empty.
+# read_wanted_keys: WANTED is the stack's key by name; the key of `identity` is empty.
 read_wanted_keys() {
   local wanted name key
   wanted=$(wanted_keys)
@@ -31,7 +31,7 @@ read_wanted_keys() {
   done <<<"$wanted"
 }
 
-# refuse_other_key NAME KEY: where the stack has another key under this name.
+# refuse_other_key NAME KEY: end the step if the stack has another key under this name.
 refuse_other_key() {
   local name=$1
   [[ ${WANTED[$name]} == "$2" ]] ||
@@ -47,7 +47,8 @@ provider() {
   fi
 }
 
-# stage_encryption WRITER: of lines as above on standard input, lay the file ready by which the API server writes with this one.
+# stage_encryption WRITER: stage the file by which the API server writes with the key WRITER, from lines of wanted_keys on
+# standard input.
 stage_encryption() {
   local writer=$1 name key first='' others=''
   while read -r name key; do
@@ -64,12 +65,13 @@ stage_encryption() {
   } >"$STAGING/files$ENCRYPTION"
 }
 
-# refuse_lost_keys: what is in use stays among the wanted keys, with the same key under the same name. Nothing was changed yet.
+# refuse_lost_keys: end the step, before any change, if the stack lacks a key that is in use, or has another key under its
+# name.
 refuse_lost_keys() {
   local there writer name key next
   next="write it back into cluster.encryption.keys, as the last one; pulumi up; then remove it"
   there=$(keys_in_use)
-  # A configuration of a person's own, by cluster.clusterConfiguration, may have encrypted Secrets before.
+  # Secrets may be encrypted by a configuration of a person's own, named in cluster.clusterConfiguration.
   if [[ -z $there && -f $STAGED_KEYS ]]; then
     ask "etcd to say with which keys Secrets are written" secret_writers
     there=$(awk '{print $2}' <<<"$ANSWER" | sed "/^$NOT_ENCRYPTED\$/d")
@@ -93,7 +95,8 @@ refuse_lost_keys() {
   done <<<"$there"
 }
 
-# refuse_bundle_without_keys: a snapshot with encrypted Secrets needs the keys of its time. `make restore` looks at their names.
+# refuse_bundle_without_keys: end the step if the stack lacks a key of the bundle, with which Secrets in the snapshot may be
+# encrypted. `make restore` compares the names of the keys only.
 refuse_bundle_without_keys() {
   local kept name key
   [[ -f $RESTORE/pki/encryption.yaml ]] || return 0
@@ -108,8 +111,8 @@ refuse_bundle_without_keys() {
   done <<<"$kept"
 }
 
-# change_encryption NEXT: the API server runs with the staged file, or with the old one where it does not start with it. The
-# mark is of what it was started with.
+# change_encryption NEXT: restart the API server with the staged file. If it does not start, the old file comes back and the
+# step ends. The mark is the digest of the file that the API server was started with.
 change_encryption() {
   local digest before
   digest=$(sha256sum <"$STAGING/files$ENCRYPTION")
@@ -117,7 +120,7 @@ change_encryption() {
   forget "$ENCRYPTION_MARK"
   if [[ ! -f $ENCRYPTION ]] ||
     ! grep --quiet -e "--encryption-provider-config=$ENCRYPTION" "$MANIFESTS/kube-apiserver.yaml"; then
-    put "$ENCRYPTION" # it starts with the file when its manifest changes
+    put "$ENCRYPTION" # a later change of its manifest starts the API server with the file
   else
     wait_for_others "$NODE_IP"
     trap 'put_back_encryption; let_clients_in' EXIT # whatever ends the step before the change is done
@@ -135,8 +138,8 @@ change_encryption() {
   remember "$ENCRYPTION_MARK" "${digest%% *}"
 }
 
-# put_back_encryption: the file of before a change that was cut short or failed. A kubelet that saw the API server end again and
-# again waits for minutes before it starts it once more.
+# put_back_encryption: put the former file back after an interrupted or failed change. After several failed starts of the API
+# server the kubelet waits for minutes before the next start: a restart of the kubelet ends this wait.
 put_back_encryption() {
   [[ -d $ENCRYPTION_BEFORE ]] || return 0
   forget "$ENCRYPTION_MARK"
@@ -156,8 +159,9 @@ refuse_encryption() {
   fail "kube-apiserver to run with its new keys within 180 s" "$seen" "$1"
 }
 
-# begin_encryption: before kubeadm starts the first API server of this machine. Nothing is encrypted otherwise yet, or,
-# where the machine joins, every other API server reads with the first key.
+# begin_encryption: put the file before kubeadm starts the first API server of this machine. This API server may write with the
+# first key at once: no Secret is encrypted with another key yet, or, on a machine that joins, every other API server reads
+# with the first key.
 begin_encryption() {
   local wanted digest
   wanted=$(wanted_keys)
@@ -180,7 +184,7 @@ learn_keys() {
   change_encryption "mend cluster.encryption in the stack file, then pulumi up; the API server runs with the old keys again"
 }
 
-# remove_old_keys: once the API server runs without the file.
+# remove_old_keys: delete the file if the stack has no keys, once the API server runs without the file.
 remove_old_keys() {
   [[ ! -f $STAGED_KEYS ]] || return 0
   rm -f "$ENCRYPTION.new" # of a change that was cut short, and taken back

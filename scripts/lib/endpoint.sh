@@ -5,7 +5,7 @@
 # server_in: the URL of the API in a kubeconfig on standard input.
 server_in() { sed --quiet 's/^ *server: //p'; }
 
-# leads_to_endpoint KUBECONFIG: it has the URL API_SERVER, or there is none.
+# leads_to_endpoint KUBECONFIG: whether the file has the URL API_SERVER, or does not exist.
 leads_to_endpoint() {
   local there
   [[ -f $1 ]] || return 0
@@ -13,7 +13,7 @@ leads_to_endpoint() {
   [[ -z $there || $there == "$API_SERVER" ]]
 }
 
-# lead_to_endpoint KUBECONFIG: from here on it has the URL API_SERVER.
+# lead_to_endpoint KUBECONFIG: write the URL API_SERVER into the file.
 lead_to_endpoint() {
   leads_to_endpoint "$1" && return 0
   sed "s|^\( *server: \).*|\1$API_SERVER|" "$1" >"$1.new"

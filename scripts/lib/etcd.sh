@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# etcd of this control plane and its other members, by the etcdctl of its own image, which fits.
+# etcd of this control plane and its other members, queried with the etcdctl in etcd's own image: it has the version of etcd.
 # Needs: lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/etcd_answers.sh"
 
-# etcdctl ARGUMENT...: the time limits of etcdctl do not end a crictl that waits for a containerd which has stopped to answer.
+# etcdctl ARGUMENT...: run etcdctl in the container of etcd. The time limits of etcdctl do not end a crictl that waits for a
+# hanging containerd, so `timeout` limits both.
 ETCDCTL_SECONDS=60
 etcdctl() {
   local container
@@ -35,12 +36,12 @@ leader_id() {
   printf '%x' "$leader"
 }
 
-# hears_majority: a read that the leader confirms. This member then has every write that was acknowledged before, also where its
-# quota is exceeded, by which `endpoint health` fails.
+# hears_majority: read a key, which the leader confirms. If that succeeds, this member has every write that was acknowledged
+# before. `endpoint health` would fail if the quota of the member is exceeded.
 hears_majority() { etcdctl get majority --keys-only; }
 
-# others_are_well [ADDRESS]: every member of etcd but the one at the address has a vote and is healthy, and the API server
-# beside it is ready; this control plane, too.
+# others_are_well [ADDRESS]: every member of etcd, except the one at the address, has a vote and is healthy, and the API server
+# of its machine is ready. The member of this machine counts, too.
 others_are_well() {
   local members id address url is_learner
   members=$(etcd_members) || return 1
@@ -52,7 +53,8 @@ others_are_well() {
   done <<<"$members"
 }
 
-# wait_for_others [ADDRESS]: before something that takes a control plane away, also for a moment.
+# wait_for_others [ADDRESS]: wait for others_are_well, before a change that takes a control plane out of service, even for a
+# moment.
 wait_for_others() {
   wait_for 120 "all other control planes to be well" \
     "make status STACK=...; a machine that is dead: gone: true in the stack file, then pulumi up" others_are_well "${1:-}"
@@ -77,7 +79,7 @@ member_is_removed() {
   ! grep --quiet "^$1 " <<<"$members" || etcdctl member remove "$1"
 }
 
-# lead_elsewhere ADDRESS: another member of etcd than the one at the address leads, where there is another.
+# lead_elsewhere ADDRESS: have another member lead than the one at the address, if there is another one.
 lead_elsewhere() {
   wait_for 60 "another member of etcd to lead than that at $1" "crictl logs \$(crictl ps --quiet --name '^etcd\$')" \
     leads_elsewhere "$1"
@@ -88,7 +90,7 @@ leads_elsewhere() {
   member=$(awk -v address="$1" '$2 == address' <<<"$members")
   read -r id _ from _ <<<"$member"
   [[ -n $id && $leader == "$id" ]] || return 0
-  # While etcd waits for a member that is dead to lead, it drops writes.
+  # etcd drops writes while it hands its leadership to a dead member, so only a healthy one is chosen.
   while read -r id address url is_learner; do
     [[ $address != "$1" && $is_learner == false ]] || continue
     is_only=false

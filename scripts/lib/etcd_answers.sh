@@ -1,21 +1,23 @@
 # shellcheck shell=bash
-# Answers of etcdctl that decide something, as a whole or not at all. `kubectl exec`, whose client crictl has, loses the end of
-# an output and succeeds (kubernetes/kubernetes 124571). `make status` sends this file, too: it stands alone.
+# Answers of etcdctl on which a step decides: whole, or none at all. `kubectl exec`, whose client crictl has, may lose the end
+# of an output and succeed (kubernetes/kubernetes 124571). `make status` sends this file, too, so the file sources no other
+# one.
 # Needs: lib/etcd.sh
 
-# cut_off: tell that an answer is none.
+# cut_off: report an answer that is cut off, and fail.
 cut_off() {
   echo "an answer of etcdctl that is cut off" >&2
   return 1
 }
 
-# etcd_members: a line for each member: ID, address, client URL or "-" before it started, and whether it is a learner. The list
-# is JSON: only the whole one ends with the end of its members, while one of lines may be cut off behind any line.
+# etcd_members: a line for each member: ID, address, client URL or "-" before it started, and whether it is a learner. etcdctl
+# prints the list as JSON, whose end shows that the list is whole; a list of lines may be cut off behind any line.
 etcd_members() {
   local list members id others
   list=$(etcdctl member list --write-out json) || return 1
   [[ $list == *'"members":[{'*'}]}' ]] || cut_off || return 1
-  # A field between quotes is the value of the one two before it, but for an ID, a number that awk could not hold.
+  # Quotes separate the fields: a text is two fields behind its name. An ID is a number, one field behind its name; it stays a
+  # text, because awk has no numbers of this size.
   members=$(awk -F '"' -v RS='},[{]' '{
     url = "-"
     is_learner = "false"
@@ -33,8 +35,8 @@ etcd_members() {
   done <<<"$members"
 }
 
-# secret_writers: a line `COUNT NAME` for each key that Secrets in etcd are written with. A value is one line of it, escaped: no
-# Secret can look like another. The number of all comes last.
+# secret_writers: a line `COUNT NAME` for each key that Secrets in etcd are written with. etcdctl prints a value escaped, in
+# one line, so a Secret cannot look like another line. etcdctl prints the number of all values last.
 secret_writers() {
   etcdctl get /registry/secrets/ --prefix --write-out fields | awk '
     /^"Value" : / {

@@ -7,14 +7,14 @@ HOSTS_END="# end pulumi-kubeadm"
 HOSTS_BLOCK_LINE="^$HOSTS_BEGIN\$"
 HOSTS_BLOCK="/^$HOSTS_BEGIN\$/,/^$HOSTS_END\$/" # address of sed
 
-# cloud-init with `manage_etc_hosts` writes /etc/hosts anew at each boot, from this template, and gives the machine the name
-# that its cloud has for it.
+# cloud-init with `manage_etc_hosts` writes /etc/hosts from this template at each boot, and gives the machine the name that its
+# cloud has for it.
 CLOUD_HOSTS=/etc/cloud/templates/hosts.debian.tmpl
 CLOUD_NAME=/etc/cloud/cloud.cfg.d/99-pulumi-kubeadm.cfg
 CLOUD_COMMENT="#pulumi-kubeadm#" # begins the lines that prepare comments out
 
-# other_endpoints NAME WANTED: lines of /etc/hosts outside of the block that lead the name elsewhere than the file WANTED does.
-# They come first, and programs may try each address.
+# other_endpoints NAME WANTED: lines of /etc/hosts, outside of the block, that give the name another address than the file
+# WANTED. These lines precede the block, and programs may try each address.
 other_endpoints() {
   awk -v name="$1" -v begin="$HOSTS_BEGIN" -v end="$HOSTS_END" '
     NR == FNR { if ($2 == name) wanted = $1; next }
@@ -28,7 +28,7 @@ other_endpoints() {
   ' "$2" /etc/hosts
 }
 
-# replace FILE CONTENT: as a whole, also after a power cut.
+# replace FILE CONTENT: replace the file as a whole: after a power cut it has the old content or the new one.
 replace() {
   cp --preserve "$1" "$1.new"
   printf '%s\n' "$2" >"$1.new"
@@ -36,7 +36,7 @@ replace() {
   mv "$1.new" "$1"
 }
 
-# forget_cloud: cloud-init finds its files as they were.
+# forget_cloud: give cloud-init its files back as they were.
 forget_cloud() {
   rm -f "$CLOUD_NAME"
   if grep --quiet "$HOSTS_BLOCK_LINE" "$CLOUD_HOSTS" 2>/dev/null; then
@@ -44,8 +44,8 @@ forget_cloud() {
   fi
 }
 
-# write_hosts CONTENT: replace /etc/hosts, as a whole. It may be a mount point, which cannot be renamed over: there the content
-# is remembered until it is written.
+# write_hosts CONTENT: replace /etc/hosts as a whole. A file that is a mount point cannot be replaced by a rename: then a mark
+# keeps the content until it is written in place.
 write_hosts() {
   printf '%s\n' "$1" >/etc/hosts.new
   chmod 0644 /etc/hosts.new
@@ -60,7 +60,7 @@ write_hosts() {
   sync /etc
 }
 
-# finish_hosts: write what an earlier run began to write.
+# finish_hosts: finish a write of /etc/hosts that an earlier run began.
 finish_hosts() {
   local content
   content=$(mark "$UNFINISHED_HOSTS_MARK")

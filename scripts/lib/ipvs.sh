@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What kube-proxy in mode ipvs, and Calico, leave in the kernel beside rules and links.
 
-# clear_ipvs: beside its link kube-ipvs0 kube-proxy deletes every service that is not its own, so all of them are its own. A
-# node port would stay taken on the addresses of the machine.
+# clear_ipvs: delete all services of IPVS, if kube-proxy's link kube-ipvs0 exists. In this mode kube-proxy deletes every
+# service that is not its own, so all services are its own. They would keep node ports on the addresses of the machine taken.
 clear_ipvs() {
   local services
   [[ -d /sys/class/net/kube-ipvs0 && -e /proc/net/ip_vs ]] || return 0
@@ -15,13 +15,13 @@ clear_ipvs() {
   ipvsadm --clear
 }
 
-# destroy_sets: sets of addresses, once no rule uses them. One that a rule of others uses stays.
+# destroy_sets: destroy sets of addresses, once no rule uses them. A set that a rule of others uses stays.
 destroy_sets() {
-  local sets said name
+  local sets message name
   command -v ipset >/dev/null || return 0
-  sets=$(ipset list --name 2>"$STAGING/said") || {
-    said=$(<"$STAGING/said")
-    changed "sets of addresses, if there are any, stay until a reboot: ipset says ${said//$'\n'/ }"
+  sets=$(ipset list --name 2>"$STAGING/message") || {
+    message=$(<"$STAGING/message")
+    changed "sets of addresses, if there are any, stay until a reboot: ipset says ${message//$'\n'/ }"
   }
   for name in $sets; do
     case $name in

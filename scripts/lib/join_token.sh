@@ -4,14 +4,14 @@
 
 JOIN_TOKEN_TTL=15m
 
-# make_token: TOKEN is a fresh token, which the join that uses it deletes.
+# make_token: TOKEN is a fresh token. The join that uses the token deletes it.
 make_token() {
   TOKEN=$(kubeadm token create --ttl "$JOIN_TOKEN_TTL" --description "join of $NODE_NAME" 2>"$STAGING/kubeadm") ||
     fail "a join token" "$(failure_lines "$STAGING/kubeadm")" "kubeadm token create"
   let_delete_itself "$TOKEN"
 }
 
-# let_delete_itself TOKEN: a join deletes the token that it used, and may delete nothing else. The permission goes with the
+# let_delete_itself TOKEN: allow the user of the token to delete this token, and nothing else. The permission goes with the
 # token, also when the token expires.
 let_delete_itself() {
   local id=${1%%.*} name metadata

@@ -5,7 +5,7 @@
 CLOCK_TOLERANCE_SECONDS=60
 
 staged_authority=$STAGING/files$JOIN_AUTHORITY
-# What membership returned, line by line; nothing for a member.
+# The lines that `membership` returned; none for a host that is a member.
 # shellcheck disable=SC2153 # lib/kubeadm.sh sets INVITATION
 mapfile -t invitation <"$STAGING/files$INVITATION"
 # The key of the certificates and the address of the sponsor are for a control plane.
@@ -16,12 +16,13 @@ mapfile -t invitation <"$STAGING/files$INVITATION"
   SPONSOR_ADDRESS=${invitation[2]:-}
 }
 
-# The file of a join that was cut short may be cut short, too.
+# of_this_cluster: the machine has no authority, or that of this cluster. The file of an interrupted join may be incomplete,
+# and is not compared.
 of_this_cluster() {
   [[ ! -f $PKI/ca.crt ]] || is_marked "$JOIN_STARTED_MARK" || cmp --silent "$PKI/ca.crt" "$staged_authority"
 }
 
-# With a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
+# check_clock: with a wrong clock certificates are invalid, and kubeadm says only that it does not trust the server.
 check_clock() {
   local there clock_there seconds
   # --insecure: by this clock the server's certificate may not be valid yet. check_token reports a server that does not answer.
@@ -44,7 +45,7 @@ with_token() {
     --cacert "$staged_authority" --header "@$STAGING/header" "$API_SERVER$2" 2>"$STAGING/curl"
 }
 
-# kubeadm would report an expired token only after it waited five minutes for the kubelet.
+# check_token: kubeadm would report an expired token only after it waited five minutes for the kubelet.
 check_token() {
   local status
   status=$(with_token GET /api) ||
@@ -57,9 +58,10 @@ check_token() {
 if the machine was made anew: set gone: true for $HOST_NAME in the stack file, pulumi up; delete the line, pulumi up"
 }
 
-# resolver_of_cluster: the file that the KubeletConfiguration of the cluster names; nothing where it names none, or where
-# each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes 124038). Without an answer it
-# is nothing, too: kubeadm join reads the same ConfigMap, and ends with the reason where it gets none.
+# resolver_of_cluster: the file of name servers that the KubeletConfiguration of the cluster names. It is nothing if the
+# configuration names none, or if each node has a file of its own, which kubeadm chooses from 1.31 on (kubernetes/kubernetes
+# 124038). It is also nothing without an answer: kubeadm join reads the same ConfigMap, and ends with the reason if it gets
+# none.
 resolver_of_cluster() {
   local status
   status=$(with_token GET /api/v1/namespaces/kube-system/configmaps/kubelet-config) && [[ $status == 200 ]] || return 0
@@ -70,8 +72,8 @@ resolver_of_cluster() {
   fi
 }
 
-# check_name_servers_of_cluster: without that file no pod starts on the node, and with a stub of systemd-resolved in it CoreDNS
-# asks itself.
+# check_name_servers_of_cluster: end the step if this file is missing, or names a loop-back address: without the file no pod
+# starts on the node, and with the stub of systemd-resolved CoreDNS asks itself.
 check_name_servers_of_cluster() {
   local file seen='no such file'
   file=$(resolver_of_cluster)
@@ -111,7 +113,7 @@ current-context: join
 KUBECONFIG
 }
 
-# delete_token: the token may delete itself, for it has served. 401 and 404: it is gone.
+# delete_token: have the join token delete itself after its use. 401 and 404: the token is gone.
 delete_token() {
   local status
   [[ -n $INVITED_TOKEN ]] || return 0
@@ -119,7 +121,7 @@ delete_token() {
   [[ $status =~ ^(200|401|404)$ ]]
 }
 
-# join_with CONFIGURATION: run kubeadm join, whose own checks come before anything is changed.
+# join_with CONFIGURATION: run kubeadm join. kubeadm's own checks run before anything is changed.
 join_with() {
   check_name_servers_of_cluster
   write_discovery
@@ -130,7 +132,7 @@ join_with() {
   changed "kubeadm join is done"
 }
 
-# end_join: what a join that was cut short left, too.
+# end_join: remove what the join needed, or what an interrupted join left.
 end_join() {
   sync_kubeadm_files
   rm -f "$DISCOVERY"

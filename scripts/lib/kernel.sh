@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the kernel of this machine has, for the steps that set it and that look at it.
+# Kernel modules and sysctls of this machine, for the steps that set them and the steps that compare them.
 
-# What a module gives may be built into the kernel; then there is nothing to load.
+# module_is_there MODULE: the function of a module may be built into the kernel; then there is nothing to load.
 module_is_there() {
   case $1 in
     overlay) grep --quiet --word-regexp overlay /proc/filesystems ;;
@@ -10,8 +10,9 @@ module_is_there() {
   esac
 }
 
-# bars_of MODULE: settings of modprobe by which a boot loads nothing, as hardening guides have them: modprobe succeeds with
-# /bin/true, and loads by its name what is on the blacklist, which a boot does not. What is built in needs no loading.
+# bars_of MODULE: settings of modprobe that keep a boot from loading the module, as hardening guides have them. With /bin/true
+# as its command modprobe loads nothing and succeeds. A module of the blacklist is loaded by modprobe with its name, but not by
+# a boot. A module that is built in needs no loading.
 bars_of() {
   local bars
   bars=$(modprobe --showconfig | awk -v module="$1" '
@@ -20,7 +21,7 @@ bars_of() {
     printf '%s' "$bars"
 }
 
-# sysctl_file NAME: its file. A `/` in the name stands for a dot in the name of a network card.
+# sysctl_file NAME: the file of the sysctl. A `/` in the name stands for a dot in the name of a network card.
 sysctl_file() {
   printf /proc/sys/
   tr ./ /. <<<"$1"
@@ -39,8 +40,8 @@ LAST_SYSCTLS=/etc/sysctl.d/zz-pulumi-kubeadm.conf
 # wanted_sysctls: NAME=VALUE, one a line, of the staged file.
 wanted_sysctls() { sed --quiet 's/ = /=/p' "$STAGING/files$SYSCTLS"; }
 
-# stage_last_sysctls: lay a file ready that a boot reads last, where a file of others comes after that of the stack and has
-# another value, such as /etc/sysctl.conf: Debian has a link 99-sysctl.conf to it.
+# stage_last_sysctls: stage a file that a boot reads last, if a file of others comes after that of the stack and has another
+# value. Such a file is /etc/sysctl.conf: Debian has a link 99-sysctl.conf to it.
 stage_last_sysctls() {
   local file name later=()
   is_staged "$SYSCTLS" || return 0
@@ -53,8 +54,8 @@ stage_last_sysctls() {
   fi
 }
 
-# differ_in_sysctls FILE OTHER...: whether one of the others has another value for a setting of the file. In a name the first of
-# `.` and `/` separates, and the other one stands for a dot. The kernel has two names for forwarding.
+# differ_in_sysctls FILE OTHER...: whether another file has another value for a setting of FILE. The first `.` or `/` of a name
+# is its separator; the other character then stands for a dot. The kernel has two names for forwarding.
 differ_in_sysctls() {
   awk '
     /^[[:space:]]*[#;]/ || !/=/ {next}

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Keyrings of package repositories. apt trusts every key in a keyring: it holds the keys that the stack names, and no other.
-# Each line of KEYRINGS is the path of a keyring, fingerprints separated by commas, and the URL of the keys or "-" where they
-# are staged.
+# Keyrings of package repositories. apt trusts every key in a keyring, so a keyring holds the keys that the stack names, and no
+# other. Each line of KEYRINGS has the path of a keyring, its fingerprints, separated by commas, and the URL of the keys, or
+# "-" if they are staged.
 
 # Passwords of package repositories, by the step repositories. curl reads apt's format, too.
 # shellcheck disable=SC2034 # those who source this file read it
@@ -19,5 +19,5 @@ primary_keys() {
     awk -F: '$1 == "fpr" && before == "pub" {print $10} {before = $1}' | sort
 }
 
-# named_keys FINGERPRINTS: as primary_keys prints them.
+# named_keys FINGERPRINTS: the fingerprints in the form in which primary_keys prints them.
 named_keys() { sort --unique <<<"${1//,/$'\n'}"; }

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# kube-proxy of every node, with the KubeProxyConfiguration of the cluster. kubeadm's manifest has no probe: a rolling restart
-# takes a kube-proxy that ends after a second for one that runs. So a new configuration is tried on this machine first.
+# kube-proxy of every node, with the KubeProxyConfiguration of the cluster. kubeadm's manifest has no probe, so a rolling
+# restart counts a kube-proxy that ends after a second as running. Therefore a new configuration is tried on this machine
+# first.
 # Needs: LEADS; lib/static_pods.sh
 
-STAYS_SECONDS=15 # of a kube-proxy that refuses its configuration the kubelet starts another container before
+STAYS_SECONDS=15 # within this time the kubelet restarts a kube-proxy that refuses its configuration
 OF_KUBE_PROXY=(--namespace kube-system configmap kube-proxy)
 
 # ask_kube_proxy_configuration: ANSWER is the content of the ConfigMap, as JSON.
@@ -11,8 +12,8 @@ ask_kube_proxy_configuration() {
   ask "the API server to show configmap kube-proxy" kubectl get "${OF_KUBE_PROXY[@]}" --output 'jsonpath={.data}'
 }
 
-# kube_proxy_stays CONTAINER: kube-proxy of this machine runs in another container than this one, and in the same one for a
-# time.
+# kube_proxy_stays CONTAINER: kube-proxy of this machine runs in another container than this one, and stays in it for
+# STAYS_SECONDS.
 kube_proxy_stays() {
   local first now look
   first=$(container_of kube-proxy) || return 1
@@ -26,8 +27,9 @@ kube_proxy_stays() {
 
 restart_kube_proxies() { kubectl --namespace kube-system rollout restart daemonset/kube-proxy >/dev/null; }
 
-# put_back_kube_proxy_configuration: put the ConfigMap back that a change found, where it was cut short or failed. Which nodes
-# run with the new one is unknown: all restart. Where another control plane leads by now, the ConfigMap is its own.
+# put_back_kube_proxy_configuration: put the former ConfigMap back after an interrupted or failed change. Every kube-proxy
+# restarts, because nobody knows which ones run with the new ConfigMap. If another control plane leads by now, the ConfigMap
+# belongs to that one and stays.
 put_back_kube_proxy_configuration() {
   [[ -d $KUBE_PROXY_BEFORE ]] || return 0
   if [[ $LEADS == true ]]; then
@@ -37,8 +39,9 @@ put_back_kube_proxy_configuration() {
   drop "$KUBE_PROXY_BEFORE"
 }
 
-# change_kube_proxies COMMAND...: run the command, which writes the ConfigMap. Where that changed, kube-proxy of this machine
-# starts with it, and then those of all nodes. Where it does not run, the old ConfigMap comes back, and the step ends.
+# change_kube_proxies COMMAND...: run the command, which writes the ConfigMap. If the ConfigMap changed, kube-proxy of this
+# machine starts with it first, and then those of all nodes. If the first one does not run, the old ConfigMap comes back and
+# the step ends.
 change_kube_proxies() {
   local before seen
   ask_kube_proxy_configuration

@@ -5,8 +5,8 @@
 # api_address FILE: the address of the endpoint's name in a hosts file; nothing where name servers know the name.
 api_address() { awk -v name="$API_HOST" '$2 == name {print $1}' "$1"; }
 
-# restart_stale_kube_proxy: a pod in the network of its machine has the /etc/hosts of its start. Where the name led elsewhere
-# then, kube-proxy starts again; the rules of services stay meanwhile.
+# restart_stale_kube_proxy: restart kube-proxy if the endpoint's name led elsewhere when it started: a pod in the network of
+# its machine keeps the /etc/hosts of its start. The rules of services stay meanwhile.
 restart_stale_kube_proxy() {
   [[ -n ${API_HOST:-} && -f $KUBELET_CONF ]] || return 0
   wait_for "$ANSWER_SECONDS" "kube-proxy to follow $API_HOST" "crictl ps --name kube-proxy" kube_proxy_follows

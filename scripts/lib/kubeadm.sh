@@ -12,7 +12,7 @@ ADMIN_CONF=/etc/kubernetes/admin.conf
 KUBELET_CONF=/etc/kubernetes/kubelet.conf
 PKI=/etc/kubernetes/pki
 MANIFESTS=/etc/kubernetes/manifests
-# What takes back an init that was cut short, by hand.
+# The command with which a person resets an interrupted init.
 RESET="kubeadm reset --force && rm -rf /etc/cni/net.d /var/lib/etcd/* $STATE/$INIT_STARTED_MARK"
 
 # manifest_version: the Kubernetes version in the manifest of the API server; nothing without the manifest.
@@ -21,7 +21,7 @@ manifest_version() {
   if [[ -f $manifest ]]; then sed --quiet --regexp-extended 's|^ *image: .*/kube-apiserver:v([^@]*).*|\1|p' "$manifest"; fi
 }
 
-# run_kubeadm NEXT ARGUMENT...: run kubeadm; where it fails, the step ends with the lines that say why.
+# run_kubeadm NEXT ARGUMENT...: run kubeadm. If it fails, the step ends with the lines that say why.
 run_kubeadm() {
   local next=$1 command
   shift
@@ -30,8 +30,9 @@ run_kubeadm() {
     fail "${command%% --*} to succeed" "$(failure_lines "$STAGING/kubeadm")" "$next"
 }
 
-# undo_kubeadm: what kubeadm made on this machine is gone. It only warns where containerd ends no pods: an API server would
-# serve on, and etcd write on, whose files are deleted. At a volume whose file server is down it waits without end.
+# undo_kubeadm: remove what kubeadm made on this machine. If containerd does not end the pods, kubeadm only warns: an API
+# server would serve on, and etcd write on, although their files are deleted. kubeadm waits without end for a volume whose file
+# server is down, hence the time limit.
 RESET_SECONDS=600
 undo_kubeadm() {
   local status=0
@@ -60,21 +61,21 @@ no_pod_runs() {
   [[ -z $processes ]] || { echo "processes of pods: ${processes//$'\n'/ }" && return 1; }
 }
 
-# sync_kubeadm_files: what kubeadm wrote, and did not sync, is on the disk: before a mark says that it is there.
+# sync_kubeadm_files: write to the disk what kubeadm wrote and did not sync, before a mark says that it is there.
 sync_kubeadm_files() { sync --file-system /etc /var/lib; }
 
-# check_before init|join IGNORED [CONFIGURATION]: kubeadm's own checks of the machine, but for the ignored ones. They change
-# nothing on it, so an init or a join that they refuse is none that was cut short.
+# check_before init|join IGNORED [CONFIGURATION]: run kubeadm's own checks of the machine, except the ignored ones. The checks
+# change nothing, so a machine that they refuse needs no reset.
 check_before() {
   local ignored=$2 data
-  # The root of a file system of its own is not empty, and etcd takes it.
+  # The root of a separate file system has lost+found, which etcd accepts.
   data=$(ls --almost-all /var/lib/etcd 2>/dev/null) || true
   [[ $data != lost+found ]] || ignored+=${ignored:+,}DirAvailable--var-lib-etcd
   run_kubeadm "mend what it names, or name the check in cluster.ignorePreflightErrors in the stack file; then pulumi up" \
     "$1" phase preflight --config "${3:-$KUBEADM_CONFIG}" --ignore-preflight-errors="$ignored"
 }
 
-# kubeadm_images: the images of a control plane, one a line; what kubeadm warns of is in $STAGING/kubeadm.
+# kubeadm_images: the images of a control plane, one a line. Warnings of kubeadm are in $STAGING/kubeadm.
 kubeadm_images() {
   local list="kubeadm config images list --config $KUBEADM_CONFIG"
   $list 2>"$STAGING/kubeadm" || fail "kubeadm to read its configuration" "$(failure_lines "$STAGING/kubeadm")" "$list"

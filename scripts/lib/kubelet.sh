@@ -12,9 +12,9 @@ kubelet_is_healthy() {
   curl_directly --silent --fail --max-time 5 "http://${address:-127.0.0.1}:${port:-10248}/healthz"
 }
 
-# kubelet_stays: it is healthy, and the same process for a time. It says that it is before it begins with its runtime and its
-# cgroups: one that ends there, as without the cgroup of systemReservedCgroup, is healthy for a moment, and systemd starts it
-# again 10 s later.
+# kubelet_stays: whether the kubelet is healthy, and the same process, for HEALTHY_SECONDS. A kubelet is healthy before it starts
+# with its runtime and its cgroups. One that ends there, such as without the cgroup of systemReservedCgroup, is healthy for a
+# moment, and systemd starts it again 10 s later.
 HEALTHY_SECONDS=15
 kubelet_stays() {
   local first now look
@@ -27,7 +27,7 @@ kubelet_stays() {
   done
 }
 
-# put_back_kubelet_configuration: put the configuration back that a change found, where it was cut short or failed.
+# put_back_kubelet_configuration: put the former configuration back after an interrupted or failed change.
 put_back_kubelet_configuration() {
   [[ -d $KUBELET_BEFORE ]] || return 0
   cp --preserve "$KUBELET_BEFORE/${KUBELET_CONFIG##*/}" "$KUBELET_CONFIG"
@@ -36,8 +36,8 @@ put_back_kubelet_configuration() {
   systemctl restart kubelet
 }
 
-# restart_kubelet COMMAND...: run the command, which writes a new configuration, and restart the kubelet. Where it does not run
-# with the new configuration it gets the old one back, and the step ends.
+# restart_kubelet COMMAND...: run the command, which writes a new configuration, and restart the kubelet. If it does not run
+# with the new configuration, the old one comes back and the step ends.
 restart_kubelet() {
   local seen
   keep "$KUBELET_BEFORE" "$KUBELET_CONFIG"
@@ -49,7 +49,7 @@ restart_kubelet() {
   systemctl restart kubelet
   if ! comes_true 120 kubelet_stays; then
     seen=$(journalctl --unit kubelet --lines 200 --no-pager --output cat |
-      grep --extended-regexp '^(E|Error|F)|failed' | tail -n 3) || true # the reason may be missing, the old configuration not
+      grep --extended-regexp '^(E|Error|F)|failed' | tail -n 3) || true # the reason may be missing
     put_back_kubelet_configuration
     fail "the kubelet to run with its new configuration" "$seen" \
       "mend cluster.kubeletConfiguration, then pulumi up; the kubelet runs with the old configuration again"

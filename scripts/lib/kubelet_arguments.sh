@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Arguments of the kubelet that the owner of a machine wrote, as by the guide: they come after those of kubeadm, and override
-# them. A clone has those of the machine that it was made from.
+# Arguments of the kubelet that the owner of a machine wrote, as the guide says. They come after those of kubeadm, and override
+# them. A clone has the arguments of the machine that it was made from.
 # Needs: NODE_IP
 
 KUBELET_DEFAULTS=/etc/default/kubelet
 
-# overriding_arguments: those by which the kubelet would be another node than the stack says, one a line.
+# overriding_arguments: arguments that make the kubelet another node than the stack says, one a line.
 overriding_arguments() {
   local line argument value address=${NODE_IP:-} # a step of an older version has none
   [[ -f $KUBELET_DEFAULTS ]] || return 0

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What others left on a machine, and what would lead a node elsewhere than the stack says: findings of parts/prepare/machine.sh.
+# Leftovers of others on a machine, and settings that make a node differ from the stack: findings of parts/prepare/machine.sh.
 # Needs: lib/cni.sh lib/kubeadm.sh lib/kubelet_arguments.sh
 . "$LIBRARY/lib/cni.sh"
 . "$LIBRARY/lib/kubelet_arguments.sh"

@@ -20,10 +20,10 @@ fail() {
   exit 1
 }
 
-# step_is_done: the last line of each step. Without it run_step takes the step for one that was cut short.
+# step_is_done: the last line of each step. run_step reports a step that ends without this line.
 step_is_done() { : >"$STAGING/done"; }
 
-# put PATH: put the staged file in place; PUT is "changed" where that changed the file, otherwise "same". Never call it in a
+# put PATH: put the staged file in place. PUT is "changed" if that changed the file, otherwise "same". Never call `put` in a
 # condition: bash would go on after a failed write.
 put() {
   local staged=$STAGING/files$1 mode mode_there=none
@@ -31,7 +31,7 @@ put() {
   mode=$(stat --format %a "$staged")
   if [[ -f $1 ]]; then mode_there=$(stat --format %a "$1"); fi
   if [[ $mode_there == "$mode" ]] && cmp --silent "$staged" "$1"; then
-    rm -f "$1.new" # of an edit that was cut short, and taken back since
+    rm -f "$1.new" # left by an interrupted edit that was taken back
     return
   fi
   (umask 022 && mkdir -p "$(dirname "$1")")
@@ -44,7 +44,8 @@ put() {
   changed "wrote $1"
 }
 
-# keep DIRECTORY FILE...: copy files into a directory, which exists with all of them or not at all, also after a power cut.
+# keep DIRECTORY FILE...: copy files into a new directory. The directory exists with all files or not at all, also after a
+# power cut.
 keep() {
   local directory=$1
   shift
@@ -57,7 +58,7 @@ keep() {
   sync "$STATE"
 }
 
-# drop DIRECTORY: delete what was kept, as a whole: half of it would be put back by the next run.
+# drop DIRECTORY: delete a directory of `keep` as a whole: the next run would put back what is left of it.
 drop() {
   mv "$1" "$1.dropped.new" # the next run deletes it
   sync "$STATE"
@@ -85,25 +86,25 @@ remove_leftovers() {
     rm "$path"
     changed "removed $path"
   done <<<"$leftovers"
-  # Beside the lists, on their file system, and not among them: every file there is read as a list.
+  # The new list is beside the directory of lists, on its file system, because every file in the directory is read as a list.
   sync "$new"
   mv "$new" "$FILE_LISTS/$STEP"
   sync "$FILE_LISTS"
 }
 
-# kubectl ARGUMENT...: a request to an API server that accepts connections and is silent fails after this time. `kubectl drain`
-# and `kubectl rollout status` watch for longer: `timeout` limits them.
+# kubectl ARGUMENT...: kubectl with a time limit for a request: an API server may accept connections and be silent. `kubectl
+# drain` and `kubectl rollout status` watch for longer: `timeout` limits them.
 REQUEST_TIMEOUT=20s
 kubectl() { command kubectl "$@" --request-timeout="$REQUEST_TIMEOUT"; }
 
-# curl_directly ARGUMENT...: without the options in ~/.curlrc, by which root may reach other networks through a proxy.
+# curl_directly ARGUMENT...: curl without the options in ~/.curlrc, where root may have a proxy for other networks.
 curl_directly() { curl --disable "$@"; }
 
-# free_disk_mib DIRECTORY: of its file system.
+# free_disk_mib DIRECTORY: free MiB of the file system of the directory.
 free_disk_mib() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
 
-# missing_mount PATH: the mount point at the path, or the nearest above it, that /etc/fstab has and where nothing is mounted.
-# What is written below it fills another file system, and is hidden once the right one is there.
+# missing_mount PATH: the mount point of /etc/fstab at the path, or the nearest one above it, if nothing is mounted there. A
+# file that is written below it fills another file system, and is hidden once the right one is mounted.
 missing_mount() {
   local path
   [[ -f /etc/fstab ]] || return 0
@@ -117,7 +118,8 @@ missing_mount() {
   done
 }
 
-# uptime_seconds: for time limits. The clock of the machine may be set at any moment, and SECONDS with it.
+# uptime_seconds: seconds since the boot, for time limits. Somebody may set the clock of the machine at any moment, which
+# changes SECONDS, too.
 uptime_seconds() {
   local uptime
   read -r uptime _ </proc/uptime
@@ -143,7 +145,7 @@ wait_for() {
   comes_true "$seconds" "$@" || fail "$expected within $seconds s" "$("$@" 2>&1 | tail -n 5)" "$next"
 }
 
-# ask EXPECTED COMMAND...: ANSWER is the output of the command. A command that fails gives no answer and is repeated; when the
+# ask EXPECTED COMMAND...: ANSWER is the output of the command. A command that fails gives no answer and is repeated. When the
 # time is over the step ends, and nothing is decided.
 ANSWER_SECONDS=60
 ask() {
@@ -155,7 +157,7 @@ ask() {
 hear() { ANSWER=$("$@"); }
 
 unexpected_exit() {
-  # A failure in a substitution is handled there, as in arguments of fail, or the assignment outside fails too.
+  # A failure in a substitution is handled outside of it: `fail` accepts one in its arguments, and an assignment fails itself.
   ((BASH_SUBSHELL == 0)) || return 0
   explain "\`$4\` to succeed" "exit status $1 (${2##*/}, line $3)" "less $LOGS/$STEP.log" >&2
 }

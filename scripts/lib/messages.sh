@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The lines that say what failed, out of all that kubeadm, apt-get and dpkg print.
+# Finds the lines that say what failed, in all that kubeadm, apt-get and dpkg print.
 
 # What such a line looks like. Of kubeadm: a finding of its preflight, the error that ends it, a health check that gave up, an
 # error in the log format of klog. Of apt-get and dpkg: their errors and warnings. Without backslashes, which awk would remove.

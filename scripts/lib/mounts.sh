@@ -1,15 +1,17 @@
 # shellcheck shell=bash
-# File systems that are mounted below a directory which a reset empties.
+# File systems that are mounted below a directory that a reset empties.
 
-# mounts_below DIRECTORY: one a line, those that were mounted last first. The kernel writes a blank as `\040`.
+# mounts_below DIRECTORY: mount points below the directory, one a line, the last mounted first. The kernel writes a blank as
+# `\040`.
 mounts_below() {
   local mounts
   mounts=$(awk -v below="$1/" 'index($2, below) == 1 {print $2}' /proc/mounts | tac)
   printf '%b' "$mounts"
 }
 
-# refuse_silent_mounts DIRECTORY: whoever looks at a file system whose server does not answer waits for it without end, kubeadm
-# for one. A program that nothing ends is not waited for here.
+# refuse_silent_mounts DIRECTORY: end the step if a file system below the directory does not answer: kubeadm, and every other
+# program that reads it, would wait for its server without end. The function itself does not wait for a `stat` that no signal
+# ends.
 SERVER_SECONDS=10
 UNMOUNT_SECONDS=60
 refuse_silent_mounts() {
@@ -31,7 +33,7 @@ refuse_silent_mounts() {
     "start the server; or, which loses what it was not sent yet, on $HOST_NAME: umount --force --lazy$silent; then pulumi up"
 }
 
-# have_ended PROCESS...: all of them.
+# have_ended PROCESS...: whether all processes have ended.
 have_ended() {
   local process
   for process in "$@"; do
@@ -39,24 +41,24 @@ have_ended() {
   done
 }
 
-# unmount_below DIRECTORY: what is mounted there is not what a reset deletes.
+# unmount_below DIRECTORY: unmount the file systems below the directory: a reset must not delete their content.
 unmount_below() {
-  local directory mounts mount said
+  local directory mounts mount message
   directory=$(realpath --canonicalize-missing "$1")
   mounts=$(mounts_below "$directory")
   while read -r mount; do
     [[ -n $mount ]] || continue
     timeout --kill-after 1 "$UNMOUNT_SECONDS" umount "$mount" 2>"$STAGING/umount" || {
-      said=$(<"$STAGING/umount")
+      message=$(<"$STAGING/umount")
       fail "nothing to be mounted below $1 any more, where a reset would delete it" \
-        "${said:-umount $mount not to end within $UNMOUNT_SECONDS s}" \
+        "${message:-umount $mount not to end within $UNMOUNT_SECONDS s}" \
         "on $HOST_NAME: fuser --mount --verbose '$mount'; umount '$mount'; then pulumi up"
     }
   done <<<"$mounts"
 }
 
-# empty DIRECTORY [NAME]: its content goes, but for the file of this name. The directory may be a mount point, or a link to one
-# elsewhere, and stays; so does a mount point below it, without its content.
+# empty DIRECTORY [NAME]: delete the content of the directory, except the file of this name. The directory stays: it may be a
+# mount point, or a link to one. Mount points below it stay, too, without their content.
 empty() {
   local directory mounts path stays=()
   [[ -d $1 ]] || return 0

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# NetworkManager and systemd-networkd, where a machine has them: they leave the links of the pod network and of kube-proxy
-# alone. By themselves they may take them, with their routes and addresses: networkd where a file of it is for all links.
+# NetworkManager and systemd-networkd leave the links of the pod network and of kube-proxy alone, if a machine has them.
+# Without a file of ours they may change the routes and addresses of these links: networkd does so if one of its files is for
+# all links.
 
 NETWORK_MANAGER=/etc/NetworkManager/conf.d/99-pulumi-kubeadm.conf
-NETWORKD=/etc/systemd/network/00-pulumi-kubeadm.network # of several files for a link the first one counts
+NETWORKD=/etc/systemd/network/00-pulumi-kubeadm.network # networkd takes the first file that is for a link
 
-# stage_network_manager: lay the file ready, where NetworkManager is installed. The section is one of its own: the list
-# `unmanaged-devices` of another file would be replaced.
+# stage_network_manager: stage the file, if NetworkManager is installed. The file has a section of its own: a list
+# `unmanaged-devices` would replace that of another file.
 stage_network_manager() {
   if [[ -d /etc/NetworkManager ]]; then
     install -D --mode 0644 /dev/null "$STAGING/files$NETWORK_MANAGER"

@@ -1,15 +1,16 @@
 # shellcheck shell=bash
-# A node seen from the API: drain, uncordon, taints. KUBECONFIG gives the rights.
+# A node as the API shows it: drain, uncordon, taints. KUBECONFIG gives the rights.
 # Needs: KUBECONFIG; lib/kubeadm.sh
 
-# Annotation of a node that a drain of ours cordoned. A node that a person cordoned stays cordoned.
+# Annotation of a node that a drain of this project cordoned. A node that a person cordoned stays cordoned.
 DRAINED=pulumi-kubeadm/drained
 
 # serves ADDRESS: the API server there is ready.
 serves() { kubectl --server "https://$1:6443" get --raw /readyz; }
 
-# api_is_ready: the API server of this machine. By a load balancer of the owner's, to which KUBECONFIG leads, another one
-# answers while this one starts and knows no access rules yet. Without its manifest nothing names its address.
+# api_is_ready: the API server of this machine is ready. KUBECONFIG may lead to a load balancer of the owner: then another API
+# server answers while this one starts and knows no access rules yet. So the address in the manifest of this one counts, if
+# there is a manifest.
 api_is_ready() {
   local address
   [[ -f $KUBECONFIG ]] || return 1
@@ -28,10 +29,10 @@ wait_until_ready() {
   wait_for 300 "the node to be Ready" \
     "journalctl -u kubelet -n 50; crictl ps -a; without a CNI configuration: crictl logs of calico-node" node_is_ready "$1"
 }
-# node_version NODE: an empty one is none, by which the node would be drained and upgraded.
+# node_version NODE: the version of its kubelet. It fails for an empty version, which would have the node drained and upgraded.
 node_version() { kubectl get node "$1" --output 'jsonpath={.status.nodeInfo.kubeletVersion}' | grep .; }
 
-# find_node NAME: NODE is the node, or empty where the cluster has no such node. Where the API does not answer the step ends.
+# find_node NAME: NODE is the node, or empty if the cluster has no such node. If the API does not answer the step ends.
 find_node() {
   ask "the API server to be ready" kubectl get --raw /readyz
   ask "the API server to say whether it has node $1" kubectl get node "$1" --ignore-not-found --output name
@@ -39,7 +40,7 @@ find_node() {
   NODE=$ANSWER
 }
 
-# is_control_plane_node NODE: whether kubeadm has marked it, as the last work of an init or a join.
+# is_control_plane_node NODE: whether the node has the label that kubeadm sets at the end of an init or a join.
 is_control_plane_node() {
   # shellcheck disable=SC2016 # the template has variables of its own
   ask "the API server to say which labels node $1 has" kubectl get node "$1" --ignore-not-found --output \
@@ -47,11 +48,11 @@ is_control_plane_node() {
   grep --quiet --line-regexp --fixed-strings node-role.kubernetes.io/control-plane <<<"$ANSWER"
 }
 
-# The default of policy.drainTimeoutSeconds, where the mark was lost.
+# The default of policy.drainTimeoutSeconds, if the mark was lost.
 DEFAULT_DRAIN_TIMEOUT_SECONDS=300
 
-# drain NODE NEXT: move its pods to other nodes. Disruption budgets are respected; pods without a controller are not deleted. A
-# machine that dies during the drain cannot end its pods: the drain does not wait for it.
+# drain NODE NEXT: move the pods of the node to other nodes. Disruption budgets are respected; pods without a controller are
+# not deleted. If the machine dies during the drain, its pods cannot end, and the drain stops waiting.
 drain() {
   local node=$1 next=$2 seconds draining condition seen
   seconds=$(mark "$DRAIN_TIMEOUT_MARK")
@@ -78,7 +79,7 @@ drain() {
     # The step fails in any case: what explains it may be missing.
     seen=$(pods_that_stay "$node" || true)
     seen+=$'\n'$(grep --ignore-case error "$STAGING/drain" | sort --unique | tail -n 8 || true)
-    give_back "$node" # an edit that is taken back leaves the next update nothing to do
+    give_back "$node" # if the edit is taken back, the next update has nothing to do
     fail "node $node to drain within $seconds s" "$seen" "$next"
   fi
   changed "$node is drained"
@@ -91,7 +92,7 @@ pods_that_stay() {
     awk '$1 != "DaemonSet" && $1 != "Node" {print $NF}' | paste --serial --delimiters ' '
 }
 
-# give_back NODE: uncordon the node, if a drain of ours cordoned it.
+# give_back NODE: uncordon the node, if a drain of this project cordoned it.
 give_back() {
   ask "the API server to say who cordoned node $1" kubectl get node "$1" --output "jsonpath={.metadata.annotations.$DRAINED}"
   [[ $ANSWER == true ]] || return 0
@@ -100,9 +101,9 @@ give_back() {
   changed "node $1 is uncordoned"
 }
 
-# apply_taints NODE WANTED MARK: set the wanted taints, one a line, and remove those that the stack set before, as MARK says.
-# Taints that others set stay. The edit may be taken back when the step is cut short: meanwhile MARK has the taints that are
-# there in any case, and a second mark those that may be there.
+# apply_taints NODE WANTED MARK: set the wanted taints, one a line, and remove those that the stack set before, which MARK
+# lists. Taints that others set stay. The step may be interrupted and the edit taken back: so meanwhile MARK lists the taints
+# that are there in any case, and a second mark those that may be there.
 apply_taints() {
   local node=$1 wanted=$2 taint before possible there unfinished
   unfinished=$(unfinished_taints_mark "$3")

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Services of ours: the program of a package with a unit and a configuration of our own, beside the service of the package. A
-# mark holds the digests of both as the program was started with them.
+# Services of this project: the program of a package, with a unit and a configuration of our own, beside the service of the
+# package. A mark holds the digests of the unit and the configuration that the program was started with.
 
 NOT_LOADED=5 # exit status of `systemctl stop` for a unit that systemd does not know (any more)
 
-# stays_up UNIT: systemd takes a program that ends at once for one that runs, where it does not tell when it is ready. A second
-# later it has no process, or another one. A timer never has one.
+# stays_up UNIT: whether the program has the same process a second later. If a program does not report that it is ready,
+# systemd counts it as running even if it ends at once. A timer has no process.
 stays_up() {
   local process now
   process=$(systemctl show "$1" --property MainPID --value) || return 1
@@ -15,20 +15,21 @@ stays_up() {
   [[ $process != 0 && $now == "$process" ]]
 }
 
-# start_service VERB UNIT SERVICE NEXT: systemd's verb by which the service runs with its configuration.
+# start_service VERB UNIT SERVICE NEXT: start, restart or reload the service by this verb of systemctl. If it does not run, the
+# step ends.
 start_service() {
   systemctl daemon-reload
   { systemctl "$1" "$2" && stays_up "$2"; } ||
     fail "$3 to run" "$(journalctl --unit "$2" --lines 5 --no-pager --output cat)" "journalctl -u $2; $4"
 }
 
-# run_service UNIT CONFIGURATION MARK SERVICE NEXT: compares with what it was started with, and not with what this run changed:
-# an earlier run may have ended before the reload.
+# run_service UNIT CONFIGURATION MARK SERVICE NEXT: have the service run with its configuration. What the service was started
+# with decides, and not what this run changed: an earlier run may have ended before the reload.
 run_service() {
   local unit configuration verb=restart
   unit=$(sha256sum <"/etc/systemd/system/$1")
   configuration=$(sha256sum <"$2")
-  # From here on it may run: an edit that is taken back has to stop it.
+  # The service may run from here on. If the edit is taken back, the mark has a later run stop it.
   is_marked "$3" || remember "$3" "not yet"
   systemctl --quiet enable "$1"
   if [[ $(mark "$3") != "$unit $configuration" ]]; then
@@ -43,14 +44,14 @@ run_service() {
   remember "$3" "$unit $configuration"
 }
 
-# pause_service UNIT SERVICE: until it is started, or the machine is.
+# pause_service UNIT SERVICE: stop the service until somebody starts it, or the machine boots.
 pause_service() {
   local status=0
   systemctl stop "$1" 2>"$STAGING/systemctl" || status=$?
   ((status == 0 || status == NOT_LOADED)) || fail "$2 to stop" "$(<"$STAGING/systemctl")" "systemctl status $1"
 }
 
-# end_service UNIT MARK SERVICE: where it runs, for good.
+# end_service UNIT MARK SERVICE: stop the service for good, if it runs.
 end_service() {
   is_marked "$2" || return 0
   pause_service "$1" "$3"

@@ -13,13 +13,13 @@ apt_get() {
   began=$(uptime_seconds)
   until with_machine_proxy apt-get --quiet --yes --no-remove --option DPkg::Lock::Timeout="$APT_LOCK_SECONDS" \
     --option Dpkg::Options::=--force-confold --option Acquire::Retries=3 "$@" &>"$STAGING/apt-get"; do
-    # For the locks of package lists and archives, which apt-daily takes after a boot, apt-get does not wait by itself.
+    # apt-get does not wait by itself for the locks of package lists and archives, which apt-daily takes after a boot.
     now=$(uptime_seconds)
     if grep --quiet '\(lists\|archives\)/lock' "$STAGING/apt-get" && ((now - began < APT_LOCK_SECONDS)); then
       sleep 1
       continue
     fi
-    # A run that was killed, as by its time limit, left packages half installed: apt-get refuses all other work.
+    # A killed run, as by its time limit, left packages half installed: apt-get refuses all other work.
     if [[ $is_finished == false ]] && grep --quiet "dpkg --configure -a" "$STAGING/apt-get"; then
       is_finished=true
       finish_packages
@@ -34,14 +34,14 @@ containerd of the distribution; or, where they have to go: docs/how-to/container
   done
 }
 
-# with_machine_proxy COMMAND...: with the proxy that the machine names for its programs.
+# with_machine_proxy COMMAND...: run the command with the proxy that the machine names for its programs.
 with_machine_proxy() {
   local variables=()
   [[ -z $MACHINE_PROXY ]] || mapfile -t variables <<<"$MACHINE_PROXY"
   env "${variables[@]}" "$@"
 }
 
-# apt_has_proxy: in its own configuration, which no other program reads.
+# apt_has_proxy: whether the configuration of apt, which no other program reads, has a proxy.
 apt_has_proxy() { apt-config dump 2>/dev/null | grep --ignore-case '^Acquire::https\?::Proxy.* "..*"' >/dev/null; }
 
 removed_packages() { sed --quiet '/REMOVED:$/,/^[^ ]/ s/^ \+//p' "$STAGING/apt-get" | paste --serial --delimiters ' '; }
@@ -77,8 +77,8 @@ are_installed() {
   done
 }
 
-# has_version PACKAGE: whether the package lists have the package in the stack's version. Not `grep --quiet`, which ends at the
-# first match: apt-cache then ends of a broken pipe.
+# has_version PACKAGE: whether the package lists have the package in the stack's version. `grep --quiet` would end at the first
+# match, and apt-cache of a broken pipe.
 has_version() { apt-cache madison "$1" | grep " $KUBERNETES_VERSION-" >/dev/null; }
 
 # install_held PACKAGE...: install the packages in the stack's version, and hold them.

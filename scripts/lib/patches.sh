@@ -4,15 +4,16 @@
 
 PATCHES=$STAGING/patches
 
-# write_patches: for the first control plane, and for each one in an upgrade, kubeadm writes an etcd that begins a new cluster
-# where it finds no data: with a disk that is not mounted the API would serve an empty cluster.
+# write_patches: write a patch of etcd's manifest. Without data, kubeadm's etcd begins a new cluster, on the first control
+# plane and on each one after an upgrade: with a disk that is not mounted the API would serve an empty cluster.
 write_patches() {
   mkdir -p "$PATCHES"
   printf '[{"op": "add", "path": "/spec/containers/0/command/-", "value": "--initial-cluster-state=%s"}]\n' \
     "$ETCD_CLUSTER_STATE" >"$PATCHES/etcd+json.json"
 }
 
-# write_etcd_manifest: beside --config kubeadm takes no --patches.
+# write_etcd_manifest: write the manifest with the patch. kubeadm does not take --patches beside --config, so its configuration
+# names the patches.
 write_etcd_manifest() {
   local configuration=$STAGING/patched.yaml
   write_patches

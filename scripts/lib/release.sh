@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# The release of this machine, by which archives of packages are sorted.
+# The release of this machine, by which an archive sorts its packages.
 
-# release_of_machine: `debian` or `ubuntu`, and the code name, such as `debian trixie`. Derivatives name the release that they
-# are made from. Nothing where there is none, as of Debian unstable.
+# release_of_machine: `debian` or `ubuntu`, and the code name, such as `debian trixie`. A derivative names the release that it
+# is made from. Without a code name, as in Debian unstable, nothing is printed.
 release_of_machine() {
   (
     ID='' VERSION_CODENAME='' UBUNTU_CODENAME='' DEBIAN_CODENAME=''
@@ -17,10 +17,10 @@ release_of_machine() {
   )
 }
 
-# leaves_release SOURCE: whether the staged source list leaves the release to the machine.
+# leaves_release SOURCE: whether the staged source list has a placeholder for the release of the machine.
 leaves_release() { grep --quiet '{distribution}\|{codename}' "$STAGING/files$1"; }
 
-# fill_in_release SOURCE: the release of this machine, in a staged source list that leaves it to the machine.
+# fill_in_release SOURCE: replace the placeholders in the staged source list with the release of this machine.
 fill_in_release() {
   local release
   leaves_release "$1" || return 0

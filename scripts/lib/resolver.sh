@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The file from which the kubelet takes the name servers of pods with the DNS of their machine, such as CoreDNS.
+# The file of name servers for pods that use the DNS of their machine, such as CoreDNS.
 # Needs: RESOLVER_CONFIGURATION
 
 RESOLVED_CONFIGURATION=/run/systemd/resolve/resolv.conf

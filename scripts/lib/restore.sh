@@ -1,22 +1,23 @@
 # shellcheck shell=bash
-# The bundle that `make restore` laid on the machine which initialises the cluster. Its directory exists as a whole until the
-# cluster runs with it; in it `initialized` says that the init of kubeadm is done.
+# The bundle that `make restore` put on the machine that initialises the cluster. Its directory exists as a whole until the
+# cluster runs with it. The file `initialized` in it says that kubeadm's init is done.
 # Needs: NODE_IP; lib/kubeadm.sh
 
-# pull_etcd: ETCD_IMAGE is the image of etcd, and on the machine.
+# pull_etcd: pull the image of etcd, ETCD_IMAGE.
 pull_etcd() {
   ETCD_IMAGE=$(kubeadm_images | grep '/etcd:')
   crictl pull "$ETCD_IMAGE" &>"$STAGING/crictl" ||
     fail "the image $ETCD_IMAGE" "$(<"$STAGING/crictl")" "crictl pull $ETCD_IMAGE"
 }
 
-# of_etcd PROGRAM ARGUMENT...: a program of the image of etcd, before etcd runs.
+# of_etcd PROGRAM ARGUMENT...: run a program of etcd's image, before etcd runs.
 of_etcd() {
   ctr --namespace k8s.io run --rm --mount "type=bind,src=$RESTORE,dst=$RESTORE,options=rbind:ro" \
     --mount type=bind,src=/var/lib/etcd,dst=/var/lib/etcd,options=rbind:rw "$ETCD_IMAGE" "etcd-restore-$$" "$@" 2>&1
 }
 
-# restore_snapshot: with revisions far beyond all that any watcher saw, to whom what was written after the snapshot is gone.
+# restore_snapshot: restore the snapshot, with revisions far beyond all that any watcher saw. So watchers learn that what was
+# written after the snapshot is gone.
 restore_snapshot() {
   local program=etcdutl peer=https://$NODE_IP:2380 later=()
   if ! of_etcd etcdutl version &>"$STAGING/etcdutl"; then
@@ -24,7 +25,7 @@ restore_snapshot() {
     program=etcdctl                                                           # etcdutl came with etcd 3.5
   fi
   of_etcd "$program" snapshot restore --help &>"$STAGING/etcdutl" || return 1
-  grep --quiet -e --data-dir "$STAGING/etcdutl" || return 1 # half a help is none
+  grep --quiet -e --data-dir "$STAGING/etcdutl" || return 1 # the help is cut off
   if grep --quiet -e --bump-revision "$STAGING/etcdutl"; then
     later=(--bump-revision 1000000000 --mark-compacted)
   else
@@ -36,11 +37,12 @@ restore_snapshot() {
     &>"$STAGING/etcdutl"
 }
 
-# restore_data: what kubeadm finds there it keeps; certificates of this machine it makes anew, by the old authorities.
+# restore_data: restore keys and data. kubeadm keeps the files that it finds, and makes new certificates of this machine, which
+# the old authorities sign.
 restore_data() {
   rm -f "$RESTORE/initialized"
   mkdir -p "$PKI/etcd" /var/lib/etcd
-  # Beside the authorities people keep files there that arguments of the API server name.
+  # People keep files beside the authorities, which arguments of the API server name.
   (cd "$RESTORE/pki" && find . -type f ! -path './etcd/*' ! -path './apiserver*' ! -path './front-proxy-client.*' \
     ! -path ./encryption.yaml -exec cp --preserve --parents --target-directory "$PKI" {} +)
   cp --preserve "$RESTORE"/pki/etcd/ca.{crt,key} "$PKI/etcd/"
@@ -54,8 +56,8 @@ sudo sh -c '$RESET'; pulumi up, or another bundle: make restore STACK=... BUNDLE
   changed "etcd and the keys of the cluster are those of the bundle"
 }
 
-# finish_restore: the other machines of the snapshot are gone. Without their nodes their pods go, and machines that join
-# under the same names are new.
+# finish_restore: delete the nodes of all other machines in the snapshot, because these machines are lost. Their pods go with
+# the nodes, and machines that join under the same names are new.
 finish_restore() {
   local nodes
   ask "the API server to list the nodes" kubectl get nodes --output name

@@ -2,7 +2,7 @@
 # Components of the control plane, which the kubelet starts from static pod manifests.
 # Needs: lib/kubeadm.sh lib/nodes.sh
 
-# Time that the kubelet gives a component, too: an API server serves on while load balancers turn away from it.
+# The kubelet gives a component the same time to end: an API server serves on while load balancers turn away from it.
 # shellcheck disable=SC2034 # those who source this file read it
 GRACE_SECONDS=30
 
@@ -23,7 +23,7 @@ is_another() {
   esac
 }
 
-# put_back_half_done: put the manifests and the certificate back that a change found, where it was cut short or failed.
+# put_back_half_done: put the former manifests and the former certificate back after an interrupted or failed change.
 put_back_half_done() {
   if [[ -d $MANIFESTS_BEFORE ]]; then
     cp "$MANIFESTS_BEFORE"/* "$MANIFESTS/"
@@ -39,8 +39,8 @@ put_back_half_done() {
   fi
 }
 
-# end_half_done: a step that deals with the members of etcd begins with its own arguments: after a recovery that was cut short
-# etcd forgets all other members at each start.
+# end_half_done: give etcd its own arguments back, before a step that changes the members of etcd. After an interrupted
+# recovery etcd forgets all other members at each start.
 end_half_done() {
   local before manifest=$MANIFESTS_BEFORE/etcd.yaml is_other=false
   [[ -d $MANIFESTS_BEFORE ]] || return 0
@@ -56,23 +56,24 @@ make recover STACK=... HOST=$HOST_NAME" \
 
 has_api_certificate() { [[ -s $PKI/apiserver.crt && -s $PKI/apiserver.key ]]; }
 
-# make_api_certificate: kubeadm makes no certificate where a file of it exists.
+# make_api_certificate: make the certificate of the API server anew. kubeadm makes none if one of its two files exists.
 make_api_certificate() {
   rm -f "$PKI"/apiserver.{crt,key}
   run_kubeadm "kubeadm init phase certs apiserver --config $KUBEADM_CONFIG" \
     init phase certs apiserver --config "$KUBEADM_CONFIG"
 }
 
-# end_api_server CONTAINER: while etcd is away an API server holds requests until their time is over. Before the kubelet starts
-# the new etcd it asks for the deletion of the pod of the old one, and waits half a minute; an API server that does not run
-# refuses, and the kubelet starts it again.
+# end_api_server CONTAINER: stop the API server, which the kubelet then starts again. Before the kubelet starts the new etcd,
+# it asks the API to delete the pod of the old etcd. An API server without etcd holds this request for half a minute; an API
+# server that does not run refuses it at once.
 end_api_server() {
-  # One that ended by itself is as good. If this fails the kubelet waits that half a minute, for which the caller has time.
+  # An API server that ended by itself is as good. If the stop fails, the kubelet waits for half a minute, and the caller has
+  # time for that.
   [[ -z $1 ]] || crictl stop --timeout 1 "$1" &>"$STAGING/crictl" || true
 }
 
-# change_static_pods COMMAND...: run the command, which writes manifests, and wait until each changed component runs. Where one
-# does not, all get their old manifests back, and the step ends.
+# change_static_pods COMMAND...: run the command, which writes manifests, and wait until each changed component runs. If one
+# does not, all get their old manifests back and the step ends.
 change_static_pods() {
   local manifest name changed_components=() server=kube-apiserver
   declare -A before

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What the kernel, the disks or the name servers of a machine lack, by which a node would be of no use: findings of
-# parts/prepare/machine.sh.
+# Kernel, disks or name servers with which a machine would be useless as a node: findings of parts/prepare/machine.sh.
 # Needs: EVICTS_BY_SHARE; lib/kernel.sh lib/name_servers.sh lib/resolver.sh
 . "$LIBRARY/lib/kernel.sh"
 
-# The kernel loads it when Calico makes its link. A machine without modules of its own has those of its host.
+# check_vxlan: the kernel can load the module vxlan, which it does when Calico makes its link. A machine without modules of its
+# own, such as a container, has those of its host.
 check_vxlan() {
   local bars kernel
   kernel=$(uname --kernel-release)
@@ -19,13 +19,13 @@ check_vxlan() {
   fi
 }
 
-# The kubelet ends without it, and kubeadm waits for four minutes: kubernetes-sigs/kind 662.
+# check_kernel_log: the kubelet ends without /dev/kmsg, and kubeadm waits for four minutes: kubernetes-sigs/kind 662.
 check_kernel_log() {
   [[ -e /dev/kmsg ]] || find_wrong "the log of the kernel at /dev/kmsg, which each kubelet reads" \
     "no such file, as in a container of LXC" "give the container /dev/kmsg of its host, or take a virtual machine"
 }
 
-# mount_options PATH: of the file system that has the path, or will have it.
+# mount_options PATH: the options of the file system that has the path, or will have it.
 mount_options() {
   awk -v path="$(realpath --canonicalize-missing "$1")/" '
     { point = $2 == "/" ? "/" : $2 "/" }
@@ -34,7 +34,8 @@ mount_options() {
   ' /proc/mounts
 }
 
-# Calico says nothing where its programs cannot run, and the node stays NotReady: projectcalico/cni-plugin 891.
+# check_programs_run: if its programs cannot run, Calico reports nothing, and the node stays NotReady: projectcalico/cni-plugin
+# 891.
 check_programs_run() {
   local options
   options=$(mount_options /opt/cni/bin)
@@ -51,8 +52,8 @@ nearest() {
   printf '%s' "$path"
 }
 
-# Below these shares the kubelet takes no pod, and ends those that run, also where gigabytes are free on a large disk: they are
-# the defaults of imagefs.available and nodefs.available.
+# check_shares: with less than these shares free, the kubelet takes no pod and ends running ones, even if gigabytes are free on
+# a large disk. They are the defaults of imagefs.available and nodefs.available.
 check_shares() {
   local path wanted percent
   [[ ${EVICTS_BY_SHARE:-} == true ]] && ! is_marked "$PREPARED_MARK" || return 0
@@ -66,8 +67,8 @@ check_shares() {
 /var/lib/kubelet 10"
 }
 
-# A pod looks each name of less than five dots up below these domains first. Where one answers for every name, pods find its
-# address for all servers of the Internet: kubernetes/kubernetes 49113.
+# check_search_domains: a pod looks up each name with fewer than five dots below these domains first. If one of them answers
+# for every name, pods find its address for all servers of the Internet: kubernetes/kubernetes 49113.
 check_search_domains() {
   local file domains domain seen
   is_marked "$PREPARED_MARK" && return 0

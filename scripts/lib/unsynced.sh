@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Files that kubeadm writes during an upgrade or a renewal, and does not sync: a power cut may leave any of them empty, and then
-# neither the kubelet nor the API server starts. A copy of each stays until the new ones are on the disk.
+# Files that kubeadm writes during an upgrade or a renewal, and does not sync. A power cut may leave any of them empty, and
+# then neither the kubelet nor the API server starts. So a copy of each is kept until the new ones are on the disk.
 # Needs: lib/kubeadm.sh lib/kubelet.sh
 
 # keep_unsynced: copy the files, by path, into a directory that exists with all of them or not at all.
@@ -19,8 +19,8 @@ keep_unsynced() {
   sync "$STATE"
 }
 
-# put_back_lost_files: put back what a power cut left empty, and nothing else: what is there may be of the new version already.
-# A certificate comes back with its key.
+# put_back_lost_files: put back the files that a power cut left empty, and no others: a file that is not empty may be of the
+# new version already. A certificate comes back with its key.
 put_back_lost_files() {
   local kept path lost=()
   [[ -d $UNSYNCED_BEFORE ]] || return 0

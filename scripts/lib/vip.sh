@@ -10,10 +10,10 @@ VIP_SCRIPT=/etc/keepalived/kubernetes-vip.sh
 VIP_UNIT=kubernetes-vip-keepalived.service
 VIP_UNIT_FILE=/etc/systemd/system/kubernetes-vip-keepalived.service
 
-# stop_vip: the machine takes part no longer.
+# stop_vip: this machine no longer takes part in the virtual address.
 stop_vip() { end_service "$VIP_UNIT" "$VIP_MARK" "$VIP_SERVICE"; }
 
-# give_up_vip: another control plane takes the address, until this one takes part again, or starts.
+# give_up_vip: another control plane takes the address, until this machine takes part again, or boots.
 give_up_vip() {
   ! is_marked "$VIP_MARK" || pause_service "$VIP_UNIT" "$VIP_SERVICE"
 }

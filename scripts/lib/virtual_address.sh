@@ -5,8 +5,8 @@
 
 VIP_PORT=6443
 
-# A machine outside of its network holds the virtual address, and nobody finds it there; nor by the address of the network
-# itself, or by that for all of its machines.
+# check_vip: a machine outside of the network of the virtual address would hold it, but nobody would find the machine there.
+# The address of the network itself, and its broadcast address, do not serve.
 check_vip() {
   local card route broadcast next
   # A step of an older version has none.
@@ -23,8 +23,8 @@ check_vip() {
   check_vip_is_free "$card"
 }
 
-# check_vip_is_free CARD: two machines with one address are reached by turns. The step before the preparation knows no other
-# control planes and looks for nothing, nor does a machine that takes part already or has the address.
+# check_vip_is_free CARD: connections to an address of two machines reach one or the other. The step `repositories` knows no
+# other control planes and does not check; nor does a machine that takes part already or has the address.
 check_vip_is_free() {
   local own
   is_staged "$VIP_CONFIG" || return 0
@@ -43,9 +43,10 @@ connect() {
   timeout 10 bash -c ': <"/dev/tcp/$0/$1"' "$1" "$VIP_PORT" 2>&1
 }
 
-# vip_is_free_or_ours CARD: a machine that drops packets tells its hardware address all the same; where nobody does within three
-# seconds, there is no route. On a node the certificate says whose API server answers. A new machine knows no certificate: a
-# control plane has the address only while its API server serves at its own one, too.
+# vip_is_free_or_ours CARD: a machine that drops packets still answers for its hardware address; if nobody does within three
+# seconds, the address is free. On a node the certificate says whose API server answers. A new machine knows no certificate, so
+# it connects to the other control planes: one of them can have the virtual address only while its API server serves at its own
+# address, too.
 vip_is_free_or_ours() {
   local seen status=0 peer peers
   seen=$(connect "$VIP") || status=$?

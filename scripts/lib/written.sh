@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Files that kubeadm wrote for the kubelet: a copy of each, as the last update left it, tells what somebody edited since. Before
-# kubeadm writes a file its copy goes, and a step that went to its end copies those that have none. So a run that was cut short
-# leaves no copy that is wrong, and an update that leaves a file alone takes no edit for its own.
+# Copies of files that kubeadm wrote for the kubelet, as the last update left them: a file that differs from its copy was
+# edited. Before kubeadm writes a file, its copy is deleted; at its end a step copies the files without a copy. So an
+# interrupted run leaves no wrong copy, and an update that leaves a file alone does not accept an edit.
 # Needs: lib/kubeadm.sh lib/kubelet.sh
 # shellcheck disable=SC2034 # those who source this file read the names
 
@@ -9,7 +9,7 @@ WRITTEN_MANIFESTS=("$MANIFESTS"/{kube-apiserver,kube-controller-manager,kube-sch
 KUBELET_FLAGS=${KUBELET_CONFIG%/*}/kubeadm-flags.env
 WRITTEN_FILES=("${WRITTEN_MANIFESTS[@]}" "$MANIFESTS/etcd.yaml" "$KUBELET_CONFIG" "$KUBELET_FLAGS")
 
-# forget_written FILE...: kubeadm is about to write them.
+# forget_written FILE...: delete the copies of files that kubeadm is about to write.
 forget_written() {
   local path
   [[ -d $WRITTEN ]] || return 0
@@ -19,13 +19,15 @@ forget_written() {
   sync "$WRITTEN"
 }
 
-# forget_unedited FILE: kubeadm may write it, or leave what somebody edited in it.
+# forget_unedited FILE: delete the copy, unless the file was edited: kubeadm may write this file, or leave what was edited in
+# it.
 forget_unedited() {
   ! cmp --silent "$WRITTEN/${1##*/}" "$1" || forget_written "$1"
 }
 
-# judge_edited_flags: after an upgrade, in which kubeadm takes away flags that the new kubelet does not know. The copy beside
-# flags that somebody edited goes on telling the edit, unless they lack a flag of it: a repair may not bring that back.
+# judge_edited_flags: decide about the copy of an edited file of flags after an upgrade, in which kubeadm takes away flags that
+# the new kubelet does not know. If the file lacks a flag of the copy, the copy is deleted: a repair would bring the flag back.
+# Otherwise the copy stays, and the edit remains visible.
 judge_edited_flags() {
   local copy=$WRITTEN/${KUBELET_FLAGS##*/} flags names name
   [[ -f $copy && -f $KUBELET_FLAGS ]] || return 0
@@ -40,7 +42,7 @@ judge_edited_flags() {
   changed "$KUBELET_FLAGS keeps what somebody edited: make drift STACK=... HOST=$HOST_NAME"
 }
 
-# keep_written: copy the files of which there is no copy.
+# keep_written: copy the files that have no copy.
 keep_written() {
   local path name
   mkdir -p "$WRITTEN"

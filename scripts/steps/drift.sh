@@ -73,7 +73,8 @@ look_at_files() {
   done <<<"$paths"
 }
 
-# Of what an older version of this project had kubeadm write there is no copy.
+# look_at_files_of_kubeadm: compare files of kubeadm with their copies. A file that an older version of this project had
+# kubeadm write has no copy.
 look_at_files_of_kubeadm() {
   local path written
   for path in "${WRITTEN_FILES[@]}"; do
@@ -153,11 +154,13 @@ look_at_services() {
   done
 }
 
-# look_at_clients: a step that is killed leaves them led elsewhere (lib/clients.sh); where its edit is taken back no step runs.
+# look_at_clients: a step that is killed leaves clients led elsewhere (lib/clients.sh). If its edit is taken back, no step runs
+# that would let them in again.
 look_at_clients() {
   local rules
   command -v iptables-save >/dev/null || return 0 # nobody made any
-  rules=$(iptables-save 2>"$STAGING/said") || differs "rules of iptables" "iptables-save to list them" "$(<"$STAGING/said")"
+  rules=$(iptables-save 2>"$STAGING/message") ||
+    differs "rules of iptables" "iptables-save to list them" "$(<"$STAGING/message")"
   [[ $rules != *PULUMI-KUBEADM-API* ]] ||
     differs "rules of iptables" "none that lead clients of the API elsewhere" "those of a step that was cut short"
 }

@@ -20,8 +20,8 @@ all_are_written() {
   [[ -z $writers ]] || ! grep --quiet --invert-match " $WRITER\$" <<<"$writers" || { echo "$writers" && return 1; }
 }
 
-# rewrite: what the API server of this machine reads it writes anew, with the first key, although nothing in it changes.
-# Behind a load balancer another one may answer, which still writes with the key before.
+# rewrite: write every Secret anew with the first key, without a change of its content. The requests go to the API server of
+# this machine: behind a load balancer another one may answer, which still writes with the former key.
 rewrite() {
   local server=https://$NODE_IP:6443 namespaces namespace
   namespaces=$(kubectl --server "$server" get secrets --all-namespaces \

@@ -22,8 +22,8 @@ containerd_serves
 
 # shellcheck disable=SC2153 # the caller sets IMAGES
 images=$IMAGES
-# Before an upgrade kubeadm is still the old one: the upgrade itself pulls the images of the new version.
-# containerd's pause image has to be the same as kubeadm's.
+# Before an upgrade kubeadm has the old version: the upgrade itself pulls the images of the new version. containerd's pause
+# image has to be the same as kubeadm's.
 version=
 if [[ $ROLE == control-plane ]]; then version=$(kubeadm version --output short); fi
 if [[ $version == "v$KUBERNETES_VERSION" ]]; then
@@ -51,7 +51,8 @@ explain_pull() {
     *x509*) next="name the registry's CA in the stack file: containerd.registries[\"$registry\"].caFile; then: $next" ;;
     *"not found"*)
       next="copy the image to $registry, or mend images.rewrite in the stack file; then: $next"
-      # kubeadm leaves one `coredns` out of the path in a registry that is not the public one, and a cache has the public paths.
+      # In a registry other than the public one kubeadm expects one `coredns` less in the path, but a cache has the public
+      # paths.
       [[ $image != */coredns:* ]] ||
         next="where $registry caches the public registry, in cluster.clusterConfiguration of the stack file: \
 dns: {imageRepository: ${image%:*}}; or $next"
@@ -88,12 +89,13 @@ while read -r image; do
   pull "$image" &
   pulls[$image]=$!
 done <<<"$wanted"
-# A pull that fails explains itself and succeeds; a shell that was killed does neither.
+# The shell of a failed pull prints an explanation and succeeds; a shell that was killed does neither.
 for image in "${!pulls[@]}"; do
   wait "${pulls[$image]}" || explain "image $image to be pulled" "its pull ended with status $?" "pulumi up" \
     >"$STAGING/failed.${pulls[$image]}"
 done
-# take_back_passwords: pods go on pulling with the old passwords, and an edit that is taken back finds the host as it was.
+# take_back_passwords: put the old passwords back. Pods go on pulling with them, and if the edit is taken back, the host is as
+# it was.
 take_back_passwords() {
   local file
   for file in $credential_files; do

@@ -58,7 +58,8 @@ run_init() {
 containerd_serves
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
-  # An update made this cluster. Where it runs, only its mark was lost; where it does not, nothing is initialised or reset.
+  # An update has made this cluster. If the cluster runs, only its mark was lost. If it does not, nothing is initialised or
+  # reset.
   { [[ -f $KUBECONFIG ]] && comes_true 60 has_all_of_kubeadm; } ||
     fail "the control plane that this stack made" "a machine without $STATE/$INITIALIZED_MARK, and no cluster that answers" \
       "crictl ps --all; journalctl -u kubelet -n 50; where its data are lost, beside other control planes: \
@@ -66,8 +67,8 @@ docs/how-to/lost-etcd-data.md; the only one: docs/how-to/lost-control-plane.md"
   restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
   if is_marked "$INIT_STARTED_MARK"; then
-    # After a reboot the API of a complete cluster does not answer at once. One that is restored has all objects, also where
-    # kubeadm's init was cut short.
+    # After a reboot the API of a complete cluster does not answer at once. A restored cluster has all objects even if
+    # kubeadm's init was interrupted, so there the file `initialized` decides.
     if [[ -f $KUBECONFIG && (! -d $RESTORE || -e $RESTORE/initialized) ]] && comes_true 240 cluster_is_complete; then
       restore_marks
     else

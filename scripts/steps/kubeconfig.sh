@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Returns the kubeconfig of the stack, sealed, with the day on which it expires: its user is of this run alone, and has the
-# rights of cluster-admin by one binding, which names no other user. So a kubeconfig that an earlier run returned opens
-# nothing any more, and without the binding this one opens nothing either. The rights of admin.conf could not be taken back.
+# Returns the kubeconfig of the stack, sealed, with the day on which it expires. Each run makes a new user, and one binding
+# gives the rights of cluster-admin to this user alone. So the kubeconfig of an earlier run opens nothing any more, and without
+# the binding this one opens nothing either. The rights of admin.conf could not be taken back.
 # Needs: PROVIDER; lib/certificates.sh lib/kubeadm.sh lib/messages.sh lib/results.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/certificates.sh"
@@ -33,7 +33,7 @@ BINDING
 }
 user_has_rights() { kubectl --kubeconfig "$made" auth can-i '*' '*' --all-namespaces; }
 
-# restore_rights: without a result the stack keeps its earlier kubeconfig, whose user gets the binding again.
+# restore_rights: give the binding back to the user of the earlier kubeconfig, which the stack keeps if this run returns none.
 restore_rights() {
   user=$before
   [[ -z $before ]] || comes_true "$ANSWER_SECONDS" bind_user || changed "user $before has no rights any more"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The node is out of the cluster, whose control plane this machine is.
+# The node is out of the cluster. This machine is a control plane of the cluster.
 # Needs: WORKER_NAME; lib/kubeadm.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -9,12 +9,13 @@
 . "$LIBRARY/lib/endpoints.sh"
 
 export KUBECONFIG=$ADMIN_CONF
-# A membership that 0.2.0 recorded is a worker's, for as long as a state may have one.
+# 0.2.0 recorded memberships of workers only, with the variable WORKER_NAME. A state may still have them.
 if [[ -n ${WORKER_NAME:-} ]]; then
   NODE_NAME=$WORKER_NAME NODE_ROLE=worker NODE_IP='' IS_GONE=false
 fi
-# An update announces the hosts that leave its stack; two days are enough for the drains of those before them. A destroy of a
-# part announces none, and a restart of this machine loses what was announced: the next update announces it again.
+# An update announces the hosts that leave its stack. An announcement holds for two days, which are enough for the drains of
+# other hosts before. A destroy of a part of the stack announces nothing. A restart of this machine loses announcements: the next
+# update announces again.
 announced=$(find /run/pulumi-kubeadm/leaving -name "$NODE_NAME" -mtime -2 2>/dev/null) || true # no directory is no announcement
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == delete && -z $announced ]]; then

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# The membership of a node, on a control plane that is not the node. Returns an invitation, sealed, while the node is no Ready
-# node: a fresh token, and for a control plane the key of the certificates and the address of this machine; otherwise nothing. A
-# worker of another version is drained, for its machine to upgrade it. The node of a machine that is gone leaves the cluster.
+# The membership of a node, on a control plane that is not the node. Returns an invitation, sealed, as long as the node is not
+# Ready: a fresh token, and for a control plane the key of the certificates and the address of this machine. Otherwise it
+# returns nothing. A worker of another version is drained, so that its machine can upgrade it. The node of a machine that is
+# gone leaves the cluster.
 # Needs: IS_GONE NODE_NAME NODE_ROLE RESULT_IS_PLAIN; lib/kubeadm.sh lib/results.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -23,8 +24,8 @@ elif [[ $NODE_ROLE == control-plane ]]; then
 else
   . "$LIBRARY/parts/membership/worker.sh"
 fi
-# `make repair` reads the result by a connection of its own, which repeats nothing, and has it plain: the last update may be
-# of a version that put no certificate here.
+# `make repair` reads the result by a connection of its own, which repeats nothing, and asks for plain text: the last update
+# may be of a version that put no certificate here.
 if [[ ! -e $STAGING/invitation ]]; then
   : # of a member
 elif [[ ${RESULT_IS_PLAIN:-false} == true ]]; then

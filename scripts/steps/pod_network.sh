@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Other nodes reach the pods of node NODE_NAME: the node has the annotations by which Calico knows its addresses. calico-node
-# writes them when it starts: a node that registered again under a running calico-node has none. Run on the control plane.
+# writes them when it starts, so a node that registered again under a running calico-node has none. Runs on the control plane.
 # Needs: CALICO_ANNOTATIONS NODE_NAME; lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# A machine that is in the cluster of this stack, or in none, has the marks of its owner again where they were lost. Returns
-# whether the machine is a node: its kubelet has a kubeconfig.
-# Files of kubeadm that somebody edited become what the last update left, here or in the init or join that follows.
+# Writes lost marks of the owner again, on a machine that is in the cluster of this stack, or in none. Returns whether the
+# machine is a node: its kubelet has a kubeconfig. Files of kubeadm that somebody edited become what the last update left, here
+# or in the init or join that follows.
 # Needs: CLUSTER_AUTHORITY CLUSTER_ID CLUSTER_NAME CONTROL_PLANE_VERSION; lib/kubeadm.sh lib/nodes.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -11,7 +11,8 @@
 
 export KUBECONFIG=$ADMIN_CONF
 
-# An upgrade whose SSH session was lost went on: the recorded `init` would take the version back.
+# refuse_other_version VERSION: an upgrade goes on when its SSH session is lost. If the version is another one, the recorded
+# `init` would take it back.
 refuse_other_version() {
   [[ -z $1 || $1 == "$CONTROL_PLANE_VERSION" ]] ||
     fail "a control plane of version $CONTROL_PLANE_VERSION, which the last update left" "$1, left by an interrupted update" \
@@ -37,8 +38,10 @@ if ! is_marked "$OWNER_MARK"; then
   changed "the mark of the cluster that owns the machine was lost and is written again"
 fi
 
-# put_back_edited FILE: where the API server serves, the init or join that follows has kubeadm write a manifest again and
-# spares clients; otherwise nothing is to be spared. The kubelet reads its own files when it starts, for which its mark goes.
+# put_back_edited FILE: put the copy of the last update back. If the API server serves, only the mark of a manifest is removed:
+# the init or join that follows has kubeadm write the manifest again, and spares clients. Otherwise there are no clients to
+# spare, and the copy is put back here. The kubelet reads its own files when it starts: their mark is removed, too, so that it
+# restarts.
 put_back_edited() {
   local written=$WRITTEN/${1##*/}
   if [[ ! -f $written ]] || cmp --silent "$written" "$1"; then return; fi
@@ -50,7 +53,7 @@ put_back_edited() {
     return
   fi
   mkdir -p "${1%/*}"
-  cp --preserve "$written" "$1" # with no file beside it meanwhile: the kubelet would start a pod of that, too
+  cp --preserve "$written" "$1" # not by a file beside it, of which the kubelet would start a pod, too
   sync "$1"
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Makes the member of etcd on this machine a cluster of its own, where the majority of the members is lost for good. The data
-# as they were stay in a directory beside it.
+# Makes the member of etcd on this machine a cluster of its own, because the majority of the members is lost for good. The data
+# before that stay in a directory beside it.
 # Needs: OTHER_ADDRESSES; lib/etcd.sh lib/etcd_answers.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"
@@ -10,7 +10,7 @@
 
 export KUBECONFIG=$ADMIN_CONF
 ETCD_DATA=/var/lib/etcd
-# Each attempt has a copy of its own: those of earlier ones hold what is gone since.
+# Each attempt has a copy of its own: the copies of earlier attempts hold what is gone since.
 BEFORE_RECOVERY=$ETCD_DATA/before-recovery-$(date --utc +%Y%m%dT%H%M%SZ)
 while [[ -e $BEFORE_RECOVERY ]]; do BEFORE_RECOVERY+=-again; done # of an attempt in the same second
 
@@ -27,7 +27,8 @@ etcd_has_ended() {
   [[ -z $pod ]]
 }
 
-# refuse_majority: IS_ALONE says whether this member serves without others. One that starts, or that is busy, answers late.
+# refuse_majority: end the step if another member answers. IS_ALONE says whether this member serves without others. A member
+# that starts, or that is busy, answers late.
 refuse_majority() {
   local address
   IS_ALONE=false
@@ -39,8 +40,8 @@ refuse_majority() {
     IS_ALONE=true
   fi
   for address in $OTHER_ADDRESSES; do
-    # Its data may be newer, and with one more it may be a majority. A machine that is lost is silent, so silence is no refusal
-    # here: `make recover` has asked each machine that lets it in.
+    # The data of that member may be newer, and both may be a majority. A lost machine is silent, so silence is accepted here:
+    # `make recover` has asked each machine that it can log in to.
     if timeout 5 bash -c "exec 3<>/dev/tcp/$address/2380" 2>/dev/null; then
       fail "no other member of etcd that answers" "one at $address" \
         "start the machines that are left, make status STACK=...; where this one is to go on alone: \
@@ -66,9 +67,9 @@ keep_data() {
   mv --no-target-directory "$BEFORE_RECOVERY.new" "$BEFORE_RECOVERY"
 }
 
-# start_alone: etcd forgets all other members, at a start with this argument, and with it would forget them at each later one.
-# However the step ends, the manifests are put back; after a power cut by the next run, or by the next update of this control
-# plane.
+# start_alone: start etcd with --force-new-cluster, by which it forgets all other members. With this argument it would forget
+# them at each later start, too. So the manifests are put back however the step ends; after a power cut by the next run, or by
+# the next update of this control plane.
 start_alone() {
   local manifest=$STAGING/etcd.yaml
   trap put_back_half_done EXIT

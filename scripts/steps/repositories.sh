@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# The machine is fit and of this cluster, and apt has the passwords of package repositories. It runs before prepare, which shows
-# each line of its files and so has no secret.
+# The machine is fit and of this cluster, and apt has the passwords of package repositories. This step runs before prepare: a
+# preview shows each line of the files of prepare, so prepare has no secret.
 # Needs: NODE_IP; lib/keyrings.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/keyrings.sh"
 
-# Nothing is changed on an unfit machine. A step of an older version has no values for it; prepare looks as well.
+# Nothing is changed on an unfit machine. A step of an older version has no values for the checks; prepare checks the machine,
+# too.
 if [[ -n ${NODE_IP:-} ]]; then
   . "$LIBRARY/parts/prepare/first_boot.sh"
   . "$LIBRARY/parts/prepare/machine.sh"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The machine is as it was before the stack, but for installed packages: nothing of Kubernetes runs or is left on it. The
+# The machine is as it was before the stack, except for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
 # Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/dpkg.sh lib/etcd.sh
 #   lib/hosts_file.sh lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/own_service.sh
@@ -38,8 +38,8 @@ if [[ -n $name && $name != "$HOST_NAME" ]]; then
   exit 0
 fi
 
-# look_for_node: an API server that does not know the kubelet's certificate, or has another authority, answers too. One whose
-# certificate has expired, by its clock or by this one, does not.
+# look_for_node: ask the API server about the node. A server that does not know the certificate of the kubelet, or has another
+# authority, has answered, too. A server that calls the certificate expired has not: one of the two clocks may be wrong.
 look_for_node() {
   if hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name 2>"$STAGING/kubectl" ||
     grep 'Unauthorized\|x509' "$STAGING/kubectl" | grep --quiet --invert-match 'has expired'; then return; fi
@@ -47,8 +47,9 @@ look_for_node() {
   return 1
 }
 
-# is_out_of_cluster: of a control plane, whose own API server answers no more once its member is out of etcd. One that is silent
-# for another reason is no such sign, and a node that somebody deleted none of the member, which may have a vote.
+# is_out_of_cluster: whether a control plane is out of the cluster. Its own API server answers no more once its member is out
+# of etcd. An API server that is silent for another reason is no such sign: the member may hear a majority. A node that
+# somebody deleted is none either: its member of etcd may have a vote.
 is_out_of_cluster() {
   if hears_majority &>/dev/null; then
     echo "a member of etcd on $HOST_NAME that has a vote"
@@ -59,16 +60,16 @@ is_out_of_cluster() {
   [[ -z $ANSWER ]]
 }
 
-# is_told_out: etcd tells, when it ends, that its member is out, or another API server has no such node.
-is_told_out() {
+# is_confirmed_out: whether etcd reported, when it ended, that its member is out, or another API server has no such node.
+is_confirmed_out() {
   local etcd
   etcd=$(crictl ps --all --quiet --name '^etcd$' | head -n 1) && [[ -n $etcd ]] &&
     crictl logs --tail 200 "$etcd" 2>&1 | grep 'permanently removed from the cluster' && return
   hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name && is_out_of_cluster
 }
 
-# A worker that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot; it is
-# here with its node where the state has forgotten its membership, which takes the node away first.
+# A worker that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot. It
+# still has its node if the state has lost its membership: a membership removes the node first.
 ANSWER=
 if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
   if [[ $ROLE == worker ]]; then
@@ -81,9 +82,9 @@ if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
     next="write the line of $HOST_NAME back, pulumi up, then delete it; where the cluster is lost, on $HOST_NAME: rm \
 $KUBELET_CONF; then pulumi up"
     # After a boot neither etcd nor the API server answers for a while: their silence alone counts when the time is over.
-    comes_true "$ANSWER_SECONDS" is_told_out || is_out_of_cluster >"$STAGING/said" ||
-      fail "node $HOST_NAME to be out of the cluster within $ANSWER_SECONDS s" "$(<"$STAGING/said")" "$next"
-    ANSWER= # of an earlier look, before etcd told that its member is out
+    comes_true "$ANSWER_SECONDS" is_confirmed_out || is_out_of_cluster >"$STAGING/message" ||
+      fail "node $HOST_NAME to be out of the cluster within $ANSWER_SECONDS s" "$(<"$STAGING/message")" "$next"
+    ANSWER= # from before etcd reported that its member is out
   fi
 fi
 if [[ -n $ANSWER ]]; then
@@ -104,23 +105,23 @@ stop_backups
 stop_approval
 stop_vip
 
-# Rules and links of kube-proxy and Calico, and rules of ours that a step left which was cut short; rules of others stay.
+# Rules and links of kube-proxy and Calico, and rules of ours that an interrupted step left, go; rules of others stay.
 for version in iptables ip6tables; do
   command -v "$version-save" >/dev/null || continue
   # A kernel may lack one of the two.
-  rules=$("$version-save" 2>"$STAGING/said") || {
-    said=$(<"$STAGING/said")
-    changed "rules of $version, if there are any, stay until a reboot: $version-save says ${said//$'\n'/ }"
+  rules=$("$version-save" 2>"$STAGING/message") || {
+    message=$(<"$STAGING/message")
+    changed "rules of $version, if there are any, stay until a reboot: $version-save says ${message//$'\n'/ }"
     continue
   }
   [[ -z $rules ]] ||
     without 'KUBE-|cali[-:]|PULUMI-KUBEADM-API' <<<"$rules" | "$version-restore" --wait --noflush
 done
-# Their tables, where they use nftables; Calico has that for ARP in each mode.
+# Tables of kube-proxy and Calico, if they use nftables. Calico has one for ARP in each mode.
 if command -v nft >/dev/null; then
-  tables=$(nft list tables 2>"$STAGING/said") || {
-    said=$(<"$STAGING/said")
-    changed "tables of nftables, if there are any, stay until a reboot: nft says ${said//$'\n'/ }"
+  tables=$(nft list tables 2>"$STAGING/message") || {
+    message=$(<"$STAGING/message")
+    changed "tables of nftables, if there are any, stay until a reboot: nft says ${message//$'\n'/ }"
   }
   while read -r _ family table; do
     case "$family $table" in
@@ -134,8 +135,8 @@ links=$(ip -brief link show | awk '$1 ~ /^(vxlan\.calico|cali|kube-ipvs0)/ {sub(
 for link in $links; do
   ip link delete "$link" 2>/dev/null || true # a pod's end of a link may have gone with its pod meanwhile
 done
-# Volumes of pods, which kubeadm leaves where it cannot unmount them, have data of others. Calico mounts the cgroups of the
-# machine at /run/calico/cgroup, whatever its mode: its container ebpf-bootstrap. No file there can be deleted.
+# Volumes of pods that kubeadm could not unmount have data of others. The container ebpf-bootstrap of Calico mounts the cgroups
+# of the machine at /run/calico/cgroup in each mode, where no file can be deleted.
 unmount_below /var/lib/kubelet
 unmount_below /var/run/calico
 for directory in /etc/cni/net.d /etc/kubernetes /var/lib/{cni,etcd,kubelet,calico} /var/run/calico \
@@ -155,8 +156,8 @@ finish_hosts
 hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)
 write_hosts "$hosts"
 forget_cloud
-# Every file that a step put; its list is written before the first file is. A machine whose preparation was cut short before
-# has no list, and one whose reset was cut short may have none any more.
+# Every file that a step put goes. A step writes its list before its first file. A machine whose preparation or reset was
+# interrupted may have no list.
 if [[ -d $FILE_LISTS ]]; then
   find "$FILE_LISTS" -type f -exec sort --unique {} + | sed '\|^/etc/hosts$|d' | xargs --delimiter '\n' rm -f
 fi

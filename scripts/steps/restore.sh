@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Lays a bundle ready on a machine without a cluster: the init of the next update begins with the etcd and the keys in it.
+# Puts a bundle on a machine without a cluster. The init of the next update begins with the etcd and the keys in the bundle.
 # Needs: BUNDLE_DESCRIPTOR CLUSTER_ID; lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/kubeadm.sh"
@@ -9,14 +9,14 @@ trap 'rm -rf "$RESTORE.new"' EXIT
 there=() next="kubeadm reset --force; rm -rf /etc/cni/net.d /var/lib/etcd/* /etc/kubernetes $STATE"
 for path in "$ADMIN_CONF" "$KUBELET_CONF" "$MANIFESTS" "$PKI" /var/lib/etcd "$STATE/$INITIALIZED_MARK"; do
   [[ -e $path || -L $path ]] || continue
-  # Directories may be those of a package, or of a disk.
+  # Empty directories are accepted: a package may have made them, or a disk is mounted there.
   file=$(find -H "$path" ! -type d -print -quit 2>"$STAGING/find") ||
     fail "$path to be legible" "$(<"$STAGING/find")" "ls -lR $path"
   [[ -z $file ]] || there+=("$file")
 done
 owner=$(mark "$OWNER_MARK")
 if [[ -n $owner && $owner == "$CLUSTER_ID" ]]; then
-  next=$RESET # what the last update prepared here it does not prepare again
+  next=$RESET # leaves $STATE: the next update does not prepare this machine again
 elif [[ -n $owner ]]; then
   there+=("$STATE/$OWNER_MARK")
 fi

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
-# Saves etcd in a new bundle, deletes the oldest ones, and returns the path of the bundle, and below it `behind` where a member
-# without a majority was saved; on a machine that is no control plane yet it does nothing. The timer runs it, and
-# `make snapshot`.
+# Saves etcd in a new bundle and deletes the oldest ones. Returns the path of the bundle, and below it `behind` if the member
+# has no majority. Does nothing on a machine that is no control plane yet. The timer and `make snapshot` run this step.
 # Needs: lib/bundle.sh lib/kubeadm.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/nodes.sh"

@@ -137,7 +137,7 @@ def on_machine(machine: str, script: str) -> str:
 
 
 def soon(look: Callable[[], T], seconds: int = 120) -> T:
-    """What a look finds, once it finds anything.
+    """The result of a look, once it finds something.
 
     Args:
         look: returns something false, or ends with an error of a program, until then.

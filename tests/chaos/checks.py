@@ -21,7 +21,7 @@ SETTLED_SECONDS = 240
 
 
 def differences(model: Model, environment: Environment) -> list[str]:
-    """What is not as the model says, once the cluster had time to settle; empty where all is as it should be."""
+    """Differences from the model, once the cluster had time to settle; empty without a difference."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while True:
         found = [*_of_nodes(model, environment), *_of_machines(model, environment), *_told(environment)]

@@ -49,7 +49,7 @@ def _shown(path: str, mode: int, content: bytes) -> str:
 
 
 def _is_whole(content: bytes) -> bool:
-    """Whether a bundle holds a snapshot, and the files of its checksums with their content, and no others."""
+    """True for a bundle with a snapshot and exactly the files of its checksums, with their content."""
     try:
         with tarfile.open(fileobj=io.BytesIO(gzip.decompress(content))) as archive:
             opened = {each.name.removeprefix("./"): archive.extractfile(each) for each in archive if each.isfile()}

@@ -1,4 +1,4 @@
-"""A service on the cluster that is asked all the time, and what the nodes are doing meanwhile."""
+"""A service on the cluster that gets requests during a test, and the state of the nodes meanwhile."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tests.e2e.conftest import E2E, Cluster, machine_names
 
 NODE_PORT = 30080
 PAUSE_SECONDS = 0.05
-"""Between two requests."""
+"""Pause between two requests."""
 
 
 class Requests:
-    """What became of the requests to the service.
+    """Results of the requests to the service.
 
     Attributes:
-        answered: how many had an answer.
-        lost: how many had none.
-        errors: why, in their order.
+        answered: number of requests with an answer.
+        lost: number of requests without an answer.
+        errors: their errors, in order.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Requests:
         return len(self.errors)
 
     def ask(self, url: str) -> None:
-        """One request, on a connection of its own."""
+        """Send a request on a new connection."""
         try:
             with urllib.request.urlopen(url, timeout=5):
                 self.answered += 1
@@ -46,7 +46,7 @@ class Requests:
 
 @contextmanager
 def asked() -> Iterator[Requests]:
-    """Somebody asks the service all the time, through the node port of the control plane."""
+    """Send requests to the service through the node port of the control plane, until the end of the block."""
     requests, ended = Requests(), threading.Event()
     url = f"http://{E2E.address(machine_names()[0])}:{NODE_PORT}/"
 
@@ -64,7 +64,7 @@ def asked() -> Iterator[Requests]:
 
 
 def bring_up_service(live: Cluster) -> None:
-    """It answers."""
+    """Create the service, and wait until it answers."""
     live.kubectl("apply", "--filename=-", standard_input=json.dumps(service(live.access.probe_image)))
     live.kubectl("rollout", "status", "deployment/asked", "--timeout=120s")
 
@@ -80,17 +80,17 @@ def versions(live: Cluster) -> dict[str, str]:
 
 
 def is_done(live: Cluster, node: str, version: str) -> bool:
-    """Whether a node has a version and takes pods."""
+    """True where a node has a version and takes pods."""
     return versions(live).get(node) == version and not is_unschedulable(live, node)
 
 
 def is_unschedulable(live: Cluster, node: str) -> bool:
-    """Whether a node takes no pods."""
+    """True where a node takes no pods."""
     return bool(live.get("node", node)["spec"].get("unschedulable"))
 
 
 def service(image: str) -> dict[str, object]:
-    """Two replicas on two nodes, one of which always runs, behind a node port."""
+    """A service on a node port, with two replicas on two nodes, of which one always runs."""
     labels = {"app": "asked"}
     pod = {
         "topologySpreadConstraints": [

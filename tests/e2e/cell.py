@@ -17,14 +17,14 @@ from local.paths import REPOSITORY, STATE
 
 STACK_FILE = REPOSITORY / "tests" / "e2e" / "Pulumi.e2e.yaml"
 LAST_MINOR_WITH_DISTRIBUTION_CONTAINERD = 25
-"""The guide's time, when Debian's containerd was current; newer versions run on that of the mirror."""
+"""The last minor version that is tested with Debian's containerd; newer versions run on that of the mirror."""
 DEBIAN_WITH_OLD_CONTAINERD = 11
-"""Its containerd is 1.4."""
+"""The Debian release with containerd 1.4."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination that is tested.
+    """A tested combination.
 
     Attributes:
         debian: releases of the machines in their order, the last one for all that follow.
@@ -41,7 +41,7 @@ class Cell:
 
     @property
     def minor(self) -> int:
-        """Of Kubernetes."""
+        """The minor version of Kubernetes."""
         return int(self.kubernetes.split(".")[1])
 
     @property

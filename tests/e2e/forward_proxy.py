@@ -1,4 +1,4 @@
-"""A proxy that writes down what it is asked for."""
+"""A proxy that records the requests of its clients."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 @dataclass
 class ForwardProxy:
-    """One that runs.
+    """A running proxy.
 
     Attributes:
-        url: what its clients are told.
+        url: address of the proxy for its clients.
         asked_for: method and destination of each request.
     """
 
@@ -59,7 +59,7 @@ def forward_proxy(address: str, hosts: Mapping[str, str]) -> Iterator[ForwardPro
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nothing: a test looks at what was asked for."""
+            """Print nothing: a test reads `asked_for`."""
 
     server = ThreadingHTTPServer((address, 0), Handler)
     started.url = f"http://{address}:{server.server_address[1]}"
@@ -74,7 +74,7 @@ def forward_proxy(address: str, hosts: Mapping[str, str]) -> Iterator[ForwardPro
 
 
 def _copy_both_ways(one: socket.socket, other: socket.socket) -> None:
-    """Until one of them ends."""
+    """Copy the bytes of both connections, until one of them ends."""
     while True:
         readable, _, _ = select.select([one, other], [], [], 60)
         if not readable:

@@ -12,16 +12,16 @@ from local.toolchain import environment as tool_environment
 from tests.e2e.conftest import E2E, operation
 
 PATIENCE_SECONDS = 150
-"""Until kubelet and API server have noticed: a node is NotReady after 40 s of silence, a back-off lasts a minute."""
+"""Time until kubelet and API server notice: a node is NotReady after 40 s of silence, a back-off lasts a minute."""
 
 
 def status(*arguments: str) -> tuple[int, str]:
-    """What `make status` says."""
+    """Exit status and output of `make status`."""
     return operation("status", E2E.name, "--kubeconfig", str(E2E.directory / "kubeconfig"), *arguments)
 
 
 def wait_for(is_there: Callable[[int, str], bool]) -> str:
-    """What status says once it says so."""
+    """The output of `make status`, once it meets a condition."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         code, said = status()
@@ -32,12 +32,12 @@ def wait_for(is_there: Callable[[int, str], bool]) -> str:
 
 
 def assert_named(*words: str) -> None:
-    """Status ends with 1 and says all of this."""
+    """Check that `make status` ends with 1 and prints all of these texts."""
     wait_for(lambda code, said: code == 1 and all(each in said for each in words))
 
 
 def assert_well() -> None:
-    """Status ends with 0."""
+    """Check that `make status` ends with 0."""
     wait_for(lambda code, said: code == 0 and "all is well" in said)
 
 

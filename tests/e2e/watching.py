@@ -1,4 +1,4 @@
-"""What tests of a cluster that changes look at, and how they cut a run short."""
+"""Observations of a cluster that changes, and the interruption of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def logins(live: Cluster) -> dict[str, int]:
 
 
 def visits(live: Cluster, before: dict[str, int]) -> dict[str, int]:
-    """SSH logins since."""
+    """SSH logins since an earlier count."""
     now = logins(live)
     return {machine: now[machine] - before[machine] for machine in before}
 
@@ -44,7 +44,7 @@ def pod_uids(live: Cluster) -> dict[str, str]:
 
 
 def running_since(live: Cluster) -> dict[str, str]:
-    """When each machine's containerd and kubelet, and the containers of its pods, were started."""
+    """Start times of each machine's containerd and kubelet, and of the containers of its pods."""
     look = (
         "systemctl show --property ActiveEnterTimestampMonotonic containerd kubelet;"
         " crictl ps --output json | sed --quiet 's/.*\"createdAt\": //p' | sort"
@@ -53,7 +53,7 @@ def running_since(live: Cluster) -> dict[str, str]:
 
 
 def previewed() -> Preview:
-    """What the real engine says that an update would do."""
+    """The preview of an update by the real engine."""
     seen = preview(Selection(REPOSITORY, E2E.name, STACK.file, tool_environment()))
     assert not seen.errors
     return seen
@@ -70,7 +70,7 @@ def add(machine: str) -> None:
 
 
 def remove(machine: str) -> None:
-    """No line of it any more."""
+    """Remove the line of a worker from the stack file."""
     configure("rm", "--path", f"hosts.{machine}")
 
 
@@ -81,27 +81,27 @@ def begun(call: str) -> subprocess.Popen[bytes]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """The whole group is killed, and gone."""
+    """Kill the process group of a run, and wait until it is gone."""
     assert process.poll() is None, "it ended before it could be killed"
     kill_group(process.pid)
     process.wait()
 
 
 def kill_group(group: int) -> None:
-    """Every process of a group is killed, and gone: the lock of one that is dying is that of an update for Pulumi."""
+    """Kill every process of a group, and wait until all are gone: Pulumi takes the lock of a living one for a run."""
     os.killpg(group, signal.SIGKILL)
     until(lambda: not _processes_of(group), seconds=30)
 
 
 def _processes_of(group: int) -> list[str]:
-    """Processes of a group that have not ended, by state and name; those that nobody collects have."""
+    """Processes of a group that run, by state and name; a zombie has ended."""
     command = ["ps", "-e", "-o", "pgid=,stat=,comm="]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [line for line in lines if line.split()[0] == str(group) and not line.split()[1].startswith("Z")]
 
 
 def until(condition: Callable[[], bool], seconds: int = 60) -> None:
-    """Wait until something is so; fails after a while."""
+    """Wait until a condition is met; fail after a time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to be"

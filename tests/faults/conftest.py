@@ -13,7 +13,7 @@ from tests.faults.machines import stack
 
 @pytest.fixture
 def no_machines() -> Iterator[None]:
-    """Nothing is there before; nothing afterwards, unless KEEP_MACHINES is set."""
+    """No machines before a test, and none after it, unless KEEP_MACHINES is set."""
     cluster.take_down(stack())
     try:
         yield

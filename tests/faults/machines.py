@@ -42,7 +42,7 @@ def on_machine(machine: str, script: str) -> str:
 
 
 def main() -> int:
-    """What `python3 -m local up` does."""
+    """Bring the stack up, as `python3 -m local up` does."""
     try:
         cluster.up(stack(*sys.argv[1:]))
     except StepError as error:

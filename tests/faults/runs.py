@@ -1,4 +1,4 @@
-"""Runs of `make up` that end before their end, and what is to be true after one that did not."""
+"""Interrupted runs of `make up`, and the state after a run that was not interrupted."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Run:
             )
 
     def seen(self) -> str:
-        """What a person saw so far, and what the logs of Pulumi and podman hold of this run."""
+        """The output of the run so far, and the logs of Pulumi and podman about it."""
         logs = [log.read_bytes()[self._began_at.get(log, 0) :] for log in PROGRAM_LOGS if log.exists()]
         return self._output.read_text() + b"".join(logs).decode(errors="replace")
 
     def wait_for(self, reached: Callable[[Run], bool]) -> None:
-        """The point is reached, and the run goes on."""
+        """Wait until the run reaches a point; the run goes on."""
         deadline = time.monotonic() + UP_SECONDS
         while not reached(self):
             assert self._process.poll() is None, f"the run ended before the point:\n{self.seen()[-3000:]}"
@@ -55,7 +55,7 @@ class Run:
             time.sleep(POLL_SECONDS)
 
     def interrupt(self, signal_number: signal.Signals) -> None:
-        """The whole group got the signal and has ended; who pressed Ctrl-C does it again when it takes long."""
+        """Send a signal to the whole group, again if its end takes long, as with Ctrl-C, and wait for its end."""
         os.killpg(self._process.pid, signal_number)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE_SECONDS)
@@ -64,33 +64,33 @@ class Run:
         assert self._process.wait(UP_SECONDS) != 0, self.seen()[-3000:]
 
     def error(self, *, within: float = UP_SECONDS) -> str:
-        """What a person reads when the run has failed, after some seconds at most."""
+        """The error of a run that has failed, some seconds later at most."""
         assert self._process.wait(within) == 1, self.seen()[-3000:]
         return self._output.read_text()
 
     def succeed(self) -> None:
-        """The run went to its end."""
+        """Wait for the end of the run, and check that it succeeded."""
         assert self._process.wait(UP_SECONDS) == 0, self.seen()[-3000:]
 
 
 def shows(pattern: str) -> Callable[[Run], bool]:
-    """The point at which a line was printed."""
+    """A point: a line was printed."""
     return lambda run: re.search(pattern, run.seen()) is not None
 
 
 def exists_on(machine: str, path: str) -> Callable[[Run], bool]:
-    """The point at which a file is on a machine."""
+    """A point: a file is on a machine."""
     return lambda _: on_machine(machine, f"[[ -e {path} ]] && echo yes") == "yes\n"
 
 
 def pending_operations() -> list[object]:
-    """What the engine began and does not know the end of."""
+    """Operations that the engine began and whose end it does not know."""
     exported = stack().pulumi("stack", "export", "--stack", FAULTS.name, step="export the state")
     return json.loads(exported)["deployment"].get("pending_operations") or []
 
 
 def assert_converged() -> None:
-    """Nodes are Ready, Pulumi has nothing to do, and no lock, pending operation or half-made thing is there."""
+    """Check that nodes are Ready, Pulumi has nothing to do, and no lock, pending operation or partial file is left."""
     kubectl = [str(cluster.kubectl(FAULTS)), "--kubeconfig", str(FAULTS.directory / "kubeconfig")]
     nodes = json.loads(subprocess.check_output([*kubectl, "get", "nodes", "--output=json"], text=True))["items"]
     ready = {
@@ -112,7 +112,7 @@ def assert_converged() -> None:
 
 
 def follow(seen: str, machine: str) -> None:
-    """What the error tells to run on the machine was run there, by the user of the stack."""
+    """Run the command of an error on the machine, as the user of the stack."""
     told = re.search(rf"Next: on {machine}: (sudo sh -c '[^']+')", seen)
     assert told, seen
     user = ["podman", "exec", "--user", "debian", FAULTS.container(machine), "bash", "-c", told[1]]

@@ -111,7 +111,7 @@ class HaCluster:
         return {name: count - before[name] for name, count in self.logins().items()}
 
     def ready_since(self) -> dict[str, str]:
-        """When each node that is Ready became so, by its name."""
+        """The time since which each Ready node has been Ready, by name."""
         nodes = json.loads(self.kubectl("get", "nodes", "--output", "json"))["items"]
         return {
             node["metadata"]["name"]: each["lastTransitionTime"]
@@ -132,7 +132,7 @@ def on_machine(machine: str, script: str, seconds: int = 120) -> str:
 
 
 def etcdctl(through: str, command: str) -> Any:
-    """What etcdctl of a control plane says of its own member."""
+    """Output of etcdctl on a control plane about its own member."""
     return json.loads(on_machine(through, f"{etcdctl_script('127.0.0.1', command)} --write-out json"))
 
 
@@ -146,12 +146,12 @@ def etcdctl_script(address: str, command: str) -> str:
 
 
 def kubelet(machine: str) -> str:
-    """When the kubelet of a machine started, as systemd says it."""
+    """Start time of the kubelet of a machine, in the form of systemd."""
     return on_machine(machine, "systemctl show kubelet --property ExecMainStartTimestampMonotonic")
 
 
 def until(condition: Callable[[], bool], seconds: int) -> None:
-    """Wait until something is so; an error of a program is no answer yet."""
+    """Wait until a condition is met; an error of a program counts as not met."""
     end = time.monotonic() + seconds
     while True:
         try:

@@ -69,11 +69,11 @@ class Requests:
 
     @property
     def directory(self) -> str:
-        """Where the worker has the program that asks, and its log."""
+        """The directory on the worker with the program that sends requests, and its log."""
         return f"/var/lib/{self.name}"
 
     def so_far(self) -> list[Request]:
-        """Those that have ended, in their order."""
+        """Requests that have ended, in order."""
         return [Request.of(line) for line in on_machine(WORKER, f"cat {self.directory}/requests.log").splitlines()]
 
     @property

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.unit.support.listening import listening, wait_until_listening
+from tests.unit.support.listening import closed_port, listening, wait_until_listening
 
 SSHD = "/usr/sbin/sshd"
 
@@ -87,12 +87,6 @@ def machine(directory: Path) -> Iterator[Machine]:
             yield Machine(port, process.pid, (directory / "login").read_text(), host_key)
         finally:
             process.terminate()
-
-
-def closed_port() -> int:
-    """A port on loopback where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

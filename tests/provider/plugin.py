@@ -1,4 +1,4 @@
-"""A provider plugin as the engine runs it: a process that is asked over gRPC, and logs to a server of the engine."""
+"""A provider plugin as the engine runs it: a process with a gRPC server, which logs to a server of the engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMAND = "command:remote:Command"
 NAME = "node1-step"
 URN = f"urn:pulumi:stack::project::{COMMAND}::{NAME}"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-"""What marks a value as a secret on its way."""
+"""The mark of a secret value in a request."""
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 ANSWER_SECONDS = 60
 
@@ -90,7 +90,7 @@ class Plugin:
         self._stub = provider_pb2_grpc.ResourceProviderStub(channel)
 
     def check(self, inputs: Values) -> tuple[dict[str, Any], list[str]]:
-        """Inputs as the state will have them, and what is wrong with them."""
+        """Inputs as the state will have them, and their errors."""
         answer = self._call("Check", provider_pb2.CheckRequest(urn=URN, name=NAME, news=_struct(inputs))).result()
         return _values(answer.inputs), [f"{each.property}: {each.reason}" for each in answer.failures]
 
@@ -148,11 +148,11 @@ class Plugin:
         return _values(self._call("Read", request).result().properties)
 
     def cancel(self) -> None:
-        """What the engine asks for at Ctrl-C."""
+        """Send the request that the engine sends at Ctrl-C."""
         Call(self._stub.Cancel.future(empty_pb2.Empty())).result()
 
     def configure(self) -> None:
-        """What the engine does first."""
+        """Configure the provider, as the engine does first."""
         request = provider_pb2.ConfigureRequest(acceptSecrets=True, acceptResources=True, args=_struct({}))
         self._call("Configure", request).result()
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.provider.machine import Machine, closed_port, dropping
+from tests.provider.machine import Machine, dropping
 from tests.provider.plugin import Plugin, ProviderError
+from tests.unit.support.listening import closed_port
 
 STILL_WAITING_SECONDS = 6
 """Several times the time limit of a dial."""

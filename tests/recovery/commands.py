@@ -15,7 +15,7 @@ KEY, CERTIFICATE = "backup.key", "backup.crt"
 
 
 def make(command: str, *arguments: str) -> str:
-    """What `make COMMAND STACK=...` prints, with its errors; a failed command too."""
+    """Output and errors of `make COMMAND STACK=...`, which may fail."""
     words = ["make", "--silent", command, f"STACK={HA.name}", *arguments]
     return subprocess.run(words, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout  # noqa: PLW1510
 

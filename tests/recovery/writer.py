@@ -12,7 +12,7 @@ from tests.recovery.commands import make
 
 SCRIPT = Path(__file__).with_name("writer.sh")
 SECONDS = 5
-"""Time for which it writes before a bundle is made, and after that."""
+"""Time for which the writer writes before a bundle is made, and again after that."""
 
 
 @dataclass(frozen=True)

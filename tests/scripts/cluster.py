@@ -1,4 +1,4 @@
-"""What the steps of a cluster are told in tests, and programs that answer as a cluster does."""
+"""Values of the steps of a cluster, and stubs that answer as the programs of a cluster do."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ VALUES = {
     "NODE_IP": "192.0.2.11",
     "ROLE": "worker",
 }
+CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
+UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
 MAY_RESET = VALUES | {"RESET_ON_FAILURE": "true"}
 WORKER_MEMBERSHIP = {
     "NODE_NAME": "node2",
@@ -40,7 +42,7 @@ WORKER_MEMBERSHIP = {
 }
 """Values of the membership of a worker, as `make repair` gives them."""
 SAMPLES = Path(__file__).parent / "samples"
-"""What programs print: of apt-get and dpkg as they did; of kubeadm in the formats of its sources."""
+"""Output of programs: real output of apt-get and dpkg, and output of kubeadm in the formats of its sources."""
 FOREIGN_MACHINE = "docs/how-to/foreign-machine.md"
 STATE = "/var/lib/pulumi-kubeadm"
 CA = "certificate of the cluster\n"
@@ -71,7 +73,9 @@ DETOUR = """*nat
 -I PREROUTING --protocol tcp --dport 6443 --jump PULUMI-KUBEADM-API
 COMMIT
 """
-"""What a run that was cut short left: the way of clients to another control plane, as the stub of iptables has it."""
+"""The rules that an interrupted run left, by which another control plane serves clients, as the stub of iptables has
+them.
+"""
 
 MEMBERS_AS_JSON = (Path(__file__).parents[1] / "crash_points/programs/members.sh").read_text()
 OWN_MEMBER = "a1, started, node1, https://192.0.2.11:2380, https://192.0.2.11:2379, false"

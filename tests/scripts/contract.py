@@ -1,4 +1,4 @@
-"""What the scripts read, found in their text: variables, functions of libraries, and files that they put in place."""
+"""Facts in the text of scripts: variables that they read, functions that they call, files that they put in place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_EVERY_PREPARATION = {
 OF_BASH = {"BASHPID", "BASH_COMMAND", "BASH_SOURCE", "BASH_SUBSHELL", "LINENO"}
 OF_AWK = {"NF"}
 OF_EVERY_STEP = {"lib/lib.sh", "lib/marks.sh"}
-"""Each step sources them first: nobody has to say that they are needed."""
+"""Libraries that each step sources first, so that no line `# Needs:` has them."""
 
 READ = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
 ARITHMETIC = re.compile(r"\(\((.*?)\)\)")
@@ -51,33 +51,33 @@ class Script:
 
     @cached_property
     def text(self) -> str:
-        """As it stands."""
+        """The text of the file."""
         return (SCRIPTS / self.path).read_text()
 
     @cached_property
     def code(self) -> str:
-        """Without comments."""
+        """The text without comments."""
         return re.sub(r"(^|\s)#(?!\?).*", r"\1", self.text, flags=re.MULTILINE)
 
     @cached_property
     def functions(self) -> set[str]:
-        """Defined here."""
+        """Functions that the file defines."""
         return set(FUNCTION.findall(self.code))
 
     @cached_property
     def sets(self) -> set[str]:
-        """Variables that are assigned here."""
+        """Variables that the file assigns."""
         return set(SET.findall(self.code))
 
     @cached_property
     def reads(self) -> set[str]:
-        """Variables that come from elsewhere."""
+        """Variables that the file reads and does not assign."""
         in_arithmetic = {name for inside in ARITHMETIC.findall(self.code) for name in NAME.findall(inside)}
         return (set(READ.findall(self.code)) | in_arithmetic) - self.sets - OF_EVERY_RUN - OF_BASH - OF_AWK
 
     @cached_property
     def sources(self) -> list[Script]:
-        """What is sourced here, directly."""
+        """Files that the file sources itself."""
         found = []
         paths = [path.replace(OF_ROLE, role) for path in SOURCE.findall(self.code) for role in sorted(ROLES)]
         for path in dict.fromkeys(paths):
@@ -88,7 +88,7 @@ class Script:
 
     @cached_property
     def all_sources(self) -> set[Script]:
-        """This file, and what is sourced here or there."""
+        """The file, and all files that it sources, directly or not."""
         return {self}.union(*(each.all_sources for each in self.sources))
 
     @cached_property
@@ -139,7 +139,7 @@ def _files_of(script: Script, skipped: str) -> set[Script]:
 
 
 def puts(step: str, path: str) -> bool:
-    """Whether a step puts a staged file in place."""
+    """True where a step puts a staged file in place."""
     code = "\n".join(file.code for file in Script(f"steps/{step}.sh").all_sources)
     constants = dict(CONSTANT.findall(code))
 
@@ -153,12 +153,12 @@ def puts(step: str, path: str) -> bool:
 
 
 def header(script: Script) -> str:
-    """The line that says what a script needs, as it should be."""
+    """The right line `# Needs:` of a script."""
     needed = [" ".join(sorted(script.values)), " ".join(sorted(script.libraries))]
     return "; ".join(part for part in needed if part) or "nothing"
 
 
 def needs(script: Script) -> str | None:
-    """What the script says that it needs; None where it says nothing."""
+    """The line `# Needs:` in the script; None without such a line."""
     found = re.search(r"^# Needs: (.*(?:\n#   .*)*)", script.text, re.MULTILINE)
     return re.sub(r"\n#   ", " ", found[1]) if found else None

@@ -35,7 +35,7 @@ LIMIT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Finished:
-    """How a run ended."""
+    """The result of a run."""
 
     status: int
     stdout: str
@@ -69,7 +69,7 @@ class Machine:
             copy.write_text(self.relocated(path.read_text()).replace("export PATH=", f"export PATH={self._stubs}:"))
 
     def path(self, absolute: str) -> Path:
-        """Where a path of the machine really is."""
+        """The real path of a path of the machine."""
         return self.root / absolute.lstrip("/")
 
     def relocated(self, text: str) -> str:
@@ -114,16 +114,21 @@ class Machine:
         path.chmod(0o755)
 
     def calls(self) -> list[str]:
-        """What stubs were called with, since the last time that this was asked."""
+        """Calls of stubs, since the last call of this method."""
         path = self.root / "calls"
         found = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
         return found
 
+    def verbs_of(self, service: str) -> list[str]:
+        """Verbs of the calls of systemctl for a service, since the last call of this method or of `calls`."""
+        calls = [call.removeprefix("systemctl ").removeprefix("--quiet ") for call in self.calls()]
+        return [call.removesuffix(f" {service}") for call in calls if call.endswith(service)]
+
     def text(
         self, step: str, values: Mapping[str, str] | None = None, files: Sequence[File] = (), undo: str = ""
     ) -> str:
-        """What the program would send for a step."""
+        """The text that the program sends for a step."""
         self.install()
         moved = [File(str(self.path(file.path)), file.content, file.mode) for file in files]
         with pytest.MonkeyPatch.context() as patch:
@@ -177,7 +182,7 @@ class Machine:
 
 
 def cut_off(process: subprocess.Popen[str]) -> None:
-    """What a lost SSH session does: the shell is gone, and nobody reads any more what it started."""
+    """Lose the SSH session: the shell ends, and nobody reads the output of what it started."""
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -188,7 +193,7 @@ def cut_off(process: subprocess.Popen[str]) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so; fails after a while."""
+    """Wait until a condition is met; fail after a time."""
     end = time.monotonic() + LIMIT_SECONDS
     while not condition():
         assert time.monotonic() < end, "it did not come to be"

@@ -1,4 +1,4 @@
-"""What a step uses before it is there: a step is followed line by line, through the files that it sources."""
+"""Names that a step uses before their definition: a step is read line by line, through the files that it sources."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Follower:
     _constants: set[str] = field(default_factory=set)
 
     def follow(self, script: Script) -> None:
-        """Run a file: what it defines is there for every later line."""
+        """Read a file: later lines may use the names that it defines."""
         if script.path == self.skipped:
             return
         for found in DEFINITION.finditer(script.code):
@@ -78,7 +78,7 @@ CONSTANTS = {name for script in [*LIBRARIES, *PARTS] for name in script.sets} - 
 
 
 def missed_by(step: Script, role: str) -> set[tuple[str, str]]:
-    """What a step uses too early on a host of a role."""
+    """Names that a step uses too early on a host of a role."""
     follower = Follower(PART_OF_OTHER_ROLE[role])
     follower.follow(step)
     return follower.missed

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from components.host_files import File
+from components.host_files.apt import LOGINS
+
 CLUSTER = {"CLUSTER_ID": "0123456789abcdef", "CLUSTER_NAME": "dev"}
+LOGIN = File(LOGINS, "machine apt.example.com login robot password canary\n", mode="0600")
 
 MACHINE_VALUES = {
     "ROLE": "control-plane",

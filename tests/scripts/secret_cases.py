@@ -31,7 +31,7 @@ from tests.scripts.test_restore import KUBEADM as RESTORING_KUBEADM
 
 CANARY = "C4NARY0123456789"
 ENCODED = [base64.b64encode(b" " * shift + CANARY.encode()).decode()[2 * shift + 2 : -4] for shift in range(3)]
-"""What base64 makes of it, wherever in a text it stands."""
+"""The secret in base64, at each position in a text."""
 CANARIES = re.compile("|".join([CANARY, *ENCODED]))
 TOKEN = f"abcdef.{CANARY}"
 REGISTRY = "/etc/containerd/certs.d/hub.test/hosts.toml"
@@ -200,7 +200,7 @@ LAID = Case(
 
 
 def with_bundle_laid(machine: Machine) -> None:
-    """`make restore` was here."""
+    """`make restore` has put a bundle on the machine."""
     without_cluster(machine)
     machine.write("/etc/kubernetes/kubeadm/config.yaml", "kind: InitConfiguration\n")
     for name, content in OF_BUNDLE.items():

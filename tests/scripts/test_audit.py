@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from components.host_files import File
-from tests.scripts.cluster import VALUES
+from tests.scripts.cluster import CHANGED, VALUES
 from tests.scripts.machine import Machine
 
 OLD, NEW = (
     File(f"/etc/kubernetes/api-server/audit-policy-{name}.yaml", f"{name}\n", "0600") for name in ("old", "new")
 )
-CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
 LOGS = "/var/log/kubernetes/audit"
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.scripts.cluster import DISCOVERY, ETCD, NODE_IS_READY, STATE, VALUES
+from tests.scripts.cluster import DISCOVERY, ETCD, NODE_IS_READY, STATE, UPGRADE, VALUES
 from tests.scripts.machine import Finished, Machine
 
 FLAGS = "/var/lib/kubelet/kubeadm-flags.env"
 COPY = f"{STATE}/written-by-kubeadm/kubeadm-flags.env"
-UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
 WRITTEN = 'ARGS="--a=1 --gone=2"\n'
 EDITED = 'ARGS="--a=1 --gone=2 --hers=3"\n'
 

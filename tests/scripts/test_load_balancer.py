@@ -33,12 +33,6 @@ def worker(machine: Machine) -> Machine:
     return machine
 
 
-def of_service(machine: Machine) -> list[str]:
-    """Verbs of the calls of systemctl for our service, since the last time that this was asked."""
-    calls = [call.removeprefix("systemctl ").removeprefix("--quiet ") for call in machine.calls()]
-    return [call.removesuffix(f" {SERVICE}") for call in calls if call.endswith(SERVICE)]
-
-
 def test_a_load_balancer_is_installed_and_runs(worker: Machine) -> None:
     """The service of the package, which has a configuration of its own, does not."""
     finished = worker.run_part("load_balancer", VALUES, files())
@@ -56,30 +50,30 @@ def test_a_load_balancer_that_runs_is_left_alone(worker: Machine) -> None:
     """Its connections would end."""
     finished = worker.run_part_twice("load_balancer", VALUES, files())
     assert finished.stderr == ""
-    assert of_service(worker) == ["enable", "is-active"]
+    assert worker.verbs_of(SERVICE) == ["enable", "is-active"]
 
 
 def test_a_new_configuration_is_reloaded_and_a_new_unit_restarts(worker: Machine) -> None:
     """A reload ends no connection."""
     assert worker.run_part("load_balancer", VALUES, files()).status == 0
-    of_service(worker)
+    worker.verbs_of(SERVICE)
     assert worker.run_part("load_balancer", VALUES, files("server node1\nserver node2\n")).status == 0
-    assert of_service(worker) == ["enable", "reload-or-restart", "is-active"]
+    assert worker.verbs_of(SERVICE) == ["enable", "reload-or-restart", "is-active"]
     assert worker.run_part("load_balancer", VALUES, files("server node1\nserver node2\n", "[Service] \n")).status == 0
-    assert of_service(worker) == ["enable", "restart", "is-active"]
+    assert worker.verbs_of(SERVICE) == ["enable", "restart", "is-active"]
 
 
 def test_a_run_that_ended_before_the_reload_is_made_up_for(worker: Machine) -> None:
     """The file is there already, and haproxy runs with the old one."""
     assert worker.run_part("load_balancer", VALUES, files()).status == 0
-    of_service(worker)
+    worker.verbs_of(SERVICE)
     worker.stub("systemctl", "[[ $1 != reload-or-restart ]] || kill -9 $PPID")
     other = files("server node2\n")
     assert worker.run_part("load_balancer", VALUES, other).status == 137
     worker.stub("systemctl")
-    of_service(worker)
+    worker.verbs_of(SERVICE)
     assert worker.run_part("load_balancer", VALUES, other).status == 0
-    assert "reload-or-restart" in of_service(worker)
+    assert "reload-or-restart" in worker.verbs_of(SERVICE)
 
 
 def test_a_configuration_that_haproxy_refuses_is_not_put(worker: Machine) -> None:
@@ -110,13 +104,13 @@ def test_a_load_balancer_that_the_stack_no_longer_wants_stops(worker: Machine) -
     """After /etc/hosts leads to the only control plane, and its last requests. A host without one stops nothing."""
     only = [File("/etc/hosts", "192.0.2.11\tapi.dev.internal\n")]
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == []
+    assert worker.verbs_of(SERVICE) == []
     assert worker.run_part("load_balancer", VALUES, files()).status == 0
     assert worker.path(f"{STATE}/load-balancer-runs-with").exists()
-    of_service(worker)
+    worker.verbs_of(SERVICE)
     assert worker.run_part("load_balancer", VALUES, []).status == 0
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["kill --signal SIGUSR1", "stop"]
+    assert worker.verbs_of(SERVICE) == ["kill --signal SIGUSR1", "stop"]
     assert not worker.path(f"{STATE}/load-balancer-runs-with").exists()
 
 
@@ -139,7 +133,7 @@ def test_a_load_balancer_whose_first_run_was_cut_short_is_stopped_when_the_edit_
     worker.calls()
     only = [File("/etc/hosts", "192.0.2.11\tapi.dev.internal\n")]
     assert worker.run_part("host_names", VALUES, only).status == 0
-    assert of_service(worker) == ["kill --signal SIGUSR1", "stop"]
+    assert worker.verbs_of(SERVICE) == ["kill --signal SIGUSR1", "stop"]
 
 
 @pytest.fixture

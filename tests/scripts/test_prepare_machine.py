@@ -7,12 +7,11 @@ import shutil
 
 import pytest
 
-from components.host_files import File
 from components.host_files.apt import LOGINS
 from components.steps.scripts import SCRIPTS
 from tests.scripts.contract import OF_EVERY_PREPARATION
 from tests.scripts.machine import Machine
-from tests.scripts.preparation import CLUSTER, MACHINE_VALUES
+from tests.scripts.preparation import CLUSTER, LOGIN, MACHINE_VALUES
 
 ORDER = re.search(r"^for part in (.*?); do$", (SCRIPTS / "steps" / "prepare.sh").read_text(), re.MULTILINE | re.DOTALL)
 assert ORDER
@@ -39,9 +38,6 @@ def test_the_first_boot_of_a_clouds_machine_is_waited_for(machine: Machine) -> N
     machine.path("/run/cloud-init/result.json").unlink()
     machine.write("/var/lib/pulumi-kubeadm/prepared", "yes")
     assert machine.run_part("first_boot").status == 0, "a host that is prepared may boot"
-
-
-LOGIN = File(LOGINS, "machine apt.example.com login robot password canary\n", mode="0600")
 
 
 def test_a_machine_that_is_unfit_gets_no_password_and_no_mark(sound: Machine) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripts.cluster import NODE_IS_READY, STATE, VALUES
+from tests.scripts.cluster import CHANGED, NODE_IS_READY, STATE, VALUES
 from tests.scripts.machine import Machine
 
-CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
 

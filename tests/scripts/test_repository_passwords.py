@@ -7,9 +7,8 @@ import pytest
 from components.host_files import File
 from components.host_files.apt import LOGINS
 from tests.scripts.machine import Machine
+from tests.scripts.preparation import CLUSTER, LOGIN
 
-CLUSTER = {"CLUSTER_ID": "0123456789abcdef", "CLUSTER_NAME": "dev"}
-PASSWORD = File(LOGINS, "machine apt.example.com login robot password canary\n", mode="0600")
 KEYRING = File("/etc/apt/keyrings/kubernetes.asc", "the key\n")
 FINGERPRINT = "A" * 40
 
@@ -39,10 +38,10 @@ def prepare(host: Machine, **values: str) -> list[str]:
 
 def test_the_password_is_for_root_alone_and_in_no_argument(host: Machine) -> None:
     """curl and apt read the file."""
-    finished = host.run("repositories", CLUSTER, [PASSWORD])
+    finished = host.run("repositories", CLUSTER, [LOGIN])
     assert finished.status == 0, finished.stderr
     path = host.path(LOGINS)
-    assert path.read_text() == PASSWORD.content
+    assert path.read_text() == LOGIN.content
     assert path.stat().st_mode & 0o777 == 0o600
     (call,) = prepare(host, REPOSITORY_LOGINS="apt.example.com")
     assert f"--netrc-file {path}" in call
@@ -51,7 +50,7 @@ def test_the_password_is_for_root_alone_and_in_no_argument(host: Machine) -> Non
 
 def test_the_password_goes_with_its_setting(host: Machine) -> None:
     """No step runs then that put it; status misses no file."""
-    assert host.run("repositories", CLUSTER, [PASSWORD]).status == 0
+    assert host.run("repositories", CLUSTER, [LOGIN]).status == 0
     prepare(host, REPOSITORY_LOGINS="apt.example.com")
     assert host.path(LOGINS).exists()
     (call,) = prepare(host, REPOSITORY_LOGINS="")
@@ -63,7 +62,7 @@ def test_the_password_goes_with_its_setting(host: Machine) -> None:
 def test_a_machine_of_another_cluster_gets_no_password(host: Machine) -> None:
     """Nor one that has Kubernetes of somebody else."""
     host.write("/var/lib/pulumi-kubeadm/owner", "fedcba9876543210")
-    finished = host.run("repositories", CLUSTER, [PASSWORD])
+    finished = host.run("repositories", CLUSTER, [LOGIN])
     assert finished.status == 1
     assert "it belongs to cluster" in finished.stderr
     assert not host.path(LOGINS).exists()

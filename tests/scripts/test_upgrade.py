@@ -6,10 +6,8 @@ import time
 
 import pytest
 
-from tests.scripts.cluster import DETOUR, NODE_IS_READY, OWN_MEMBER, STATE, VALUES, bundles, calls_in_order
+from tests.scripts.cluster import DETOUR, NODE_IS_READY, OWN_MEMBER, STATE, UPGRADE, VALUES, bundles, calls_in_order
 from tests.scripts.machine import Machine
-
-UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
 
 
 @pytest.fixture

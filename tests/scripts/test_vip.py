@@ -39,12 +39,6 @@ def control_plane(machine: Machine) -> Machine:
     return machine
 
 
-def of_service(machine: Machine) -> list[str]:
-    """Verbs of the calls of systemctl for our service, since the last time that this was asked."""
-    calls = [call.removeprefix("systemctl ").removeprefix("--quiet ") for call in machine.calls()]
-    return [call.removesuffix(f" {SERVICE}") for call in calls if call.endswith(SERVICE)]
-
-
 def test_keepalived_is_installed_and_runs(control_plane: Machine) -> None:
     """The service of the package does not; a second run leaves ours alone."""
     first = control_plane.run_part("vip", {}, files())
@@ -57,16 +51,16 @@ def test_keepalived_is_installed_and_runs(control_plane: Machine) -> None:
     assert control_plane.path(SCRIPT).stat().st_mode & 0o777 == 0o755
     second = control_plane.run_part("vip", {}, files())
     assert (second.status, second.stderr) == (0, "")
-    assert of_service(control_plane) == ["enable", "is-active"]
+    assert control_plane.verbs_of(SERVICE) == ["enable", "is-active"]
 
 
 def test_another_configuration_is_reloaded(control_plane: Machine) -> None:
     """A restart would move the address."""
     assert control_plane.run_part("vip", {}, files()).status == 0
-    of_service(control_plane)
+    control_plane.verbs_of(SERVICE)
     other = [File(each.path, each.content.replace("192.0.2.100", "192.0.2.99"), each.mode) for each in files()]
     assert control_plane.run_part("vip", {}, other).status == 0
-    assert of_service(control_plane) == ["enable", "reload-or-restart", "is-active"]
+    assert control_plane.verbs_of(SERVICE) == ["enable", "reload-or-restart", "is-active"]
 
 
 def test_keepalived_that_does_not_start_ends_the_step(control_plane: Machine) -> None:
@@ -92,11 +86,11 @@ def test_keepalived_that_ends_at_once_ends_the_step(control_plane: Machine, proc
 def test_keepalived_that_the_stack_no_longer_wants_stops(control_plane: Machine) -> None:
     """A host that never had it stops nothing; a reset stops it, too."""
     assert control_plane.run_part("vip").status == 0
-    assert of_service(control_plane) == []
+    assert control_plane.verbs_of(SERVICE) == []
     assert control_plane.run_part("vip", {}, files()).status == 0
     control_plane.calls()
     assert control_plane.run_part("vip").status == 0
-    assert of_service(control_plane) == ["stop"]
+    assert control_plane.verbs_of(SERVICE) == ["stop"]
     assert not control_plane.path(MARK).exists()
 
 
@@ -116,7 +110,7 @@ def test_a_reset_stops_keepalived_and_takes_its_files_away(control_plane: Machin
     values = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "ROLE": "control-plane", "NODE_LEAVES_FIRST": "true"}
     finished = control_plane.run("reset", values)
     assert finished.status == 0, finished.stderr
-    assert of_service(control_plane) == ["stop"]
+    assert control_plane.verbs_of(SERVICE) == ["stop"]
     assert [path for path in (CONFIGURATION, SCRIPT, UNIT) if control_plane.path(path).exists()] == []
 
 
@@ -192,7 +186,7 @@ def test_the_only_control_plane_keeps_the_address(one_of_two: Machine) -> None:
     """There is no other one to take it."""
     one_of_two.write("/members", f"{OWN_MEMBER}\n")
     assert clients(one_of_two, "").status == 0
-    assert "stop" not in of_service(one_of_two)
+    assert "stop" not in one_of_two.verbs_of(SERVICE)
 
 
 def test_a_machine_that_takes_no_part_starts_nothing(one_of_two: Machine) -> None:
@@ -200,7 +194,7 @@ def test_a_machine_that_takes_no_part_starts_nothing(one_of_two: Machine) -> Non
     assert one_of_two.run_part("vip").status == 0
     one_of_two.calls()
     assert clients(one_of_two, "").status == 0
-    assert of_service(one_of_two) == []
+    assert one_of_two.verbs_of(SERVICE) == []
 
 
 def test_a_machine_that_a_run_stopped_that_was_cut_short_takes_part_again(one_of_two: Machine) -> None:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.scripts.cluster import CA, DISCOVERY, ETCD, NODE_IS_READY, STATE, VALUES
+from tests.scripts.cluster import CA, CHANGED, DISCOVERY, ETCD, NODE_IS_READY, STATE, UPGRADE, VALUES
 from tests.scripts.machine import Finished, Machine
 
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
@@ -14,8 +14,6 @@ ETCD_MANIFEST = "/etc/kubernetes/manifests/etcd.yaml"
 KUBELET = "/var/lib/kubelet/config.yaml"
 FLAGS = "/var/lib/kubelet/kubeadm-flags.env"
 RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": ""}
-CHANGED = VALUES | {"CLUSTER_CONFIGURATION_SHA256": "other"}
-UPGRADE = VALUES | {"KUBERNETES_VERSION": "1.36.4"}
 
 
 def drift(machine: Machine) -> str:

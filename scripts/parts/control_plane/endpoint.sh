@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What kubeadm wrote once with the endpoint in it leads to the endpoint of the stack: a cluster whose endpoint was an address
-# gets a name. Certificates have the old address, too, so nothing breaks half-way.
+# Kubeconfigs and objects in which kubeadm wrote the endpoint once lead to the endpoint of the stack: a cluster whose endpoint
+# was an address gets a name. Certificates keep the old address, so an interrupted change breaks nothing.
 # Needs: API_SERVER CLUSTER_IDENTITY LEADS; lib/endpoint.sh lib/kubeadm.sh
 
 CLUSTER_INFO=(--namespace kube-public configmap cluster-info)
 
-# The kube-proxies run with the new endpoint already, which their configuration has.
+# lead_cluster: ConfigMap cluster-info has the endpoint. Each kube-proxy has it already, from its own configuration.
 lead_cluster() {
   local there
   ask "the API server to show configmap cluster-info" kubectl get "${CLUSTER_INFO[@]}" --output 'jsonpath={.data.kubeconfig}'

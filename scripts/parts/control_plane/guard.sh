@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Without its data etcd does not start, instead of beginning a new, empty cluster. kubeadm gives that argument to a control
-# plane that joins, and not to the one that initialises: there etcd restarts once. To one that joins, kubeadm gives the list of
-# all members. With the list of the last one that joined, etcd starts without its data, too: it votes for a leader that lacks
-# what it had acknowledged. So there etcd restarts once with its own name alone, as kubeadm writes it later. Two members lose
-# nothing that way, since each change needs both; and a restart of one of two would stop the API. Nor does etcd forget its
-# other members at each start, as with the argument of a recovery that lost its way back.
+# Without its data etcd does not start: it would begin a new, empty cluster. The argument for this is
+# --initial-cluster-state=existing. kubeadm gives it to a control plane that joins, and not to the one that initialises, so
+# there etcd restarts once. kubeadm also gives a control plane that joins the list of all members. With the list of the last
+# one that joined, etcd starts without its data all the same, and votes for a leader that may lack what this member
+# acknowledged. So there etcd restarts once with its own name alone, as kubeadm writes the list later. A list of two members
+# stays: nothing is lost, since each change needs both members, and the restart of one of two would stop the API. The argument
+# of an interrupted recovery, --force-new-cluster, goes, too: with it etcd forgets its other members at each start.
 # Needs: ETCD_CLUSTER_STATE NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/patches.sh lib/static_pods.sh
 
 guard_etcd() {

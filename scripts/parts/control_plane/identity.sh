@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# Settings that kubeadm writes once, into certificates, kubeconfigs and objects, are those of the stack. A preview refuses their
-# change; after a destroy that left the cluster running only this part can.
+# Settings that kubeadm writes once, into certificates, kubeconfigs and objects, are those of the stack. A preview refuses
+# their change. After a destroy that left the cluster running the preview knows no earlier settings, and this part refuses the
+# change.
 # Needs: CLUSTER_IDENTITY NODE_IP
 
 without_endpoint() { sed --regexp-extended 's/ endpoint [^,]+,//' <<<"$1"; }
 
-# The part endpoint.sh leads a cluster from an address to a name, and remembers its new identity at the end: an edit that is
-# taken back before finds the old one.
+# The part endpoint.sh leads a cluster from an address to a name, and writes the new identity at its end. An edit that is taken
+# back before that finds the old identity.
 ENDPOINT_IS_ADDRESS=' endpoint [0-9.]+(:[0-9]+)?,'
 identity=$(mark "$CLUSTER_IDENTITY_MARK")
 # 0.2.0 wrote the address of the only control plane into the identity, and not into a mark of its own.

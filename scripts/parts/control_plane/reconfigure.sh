@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. What
-# concerns the whole cluster is applied by the control plane that leads, before the others.
+# The control plane runs with the stack's configuration of kubeadm. Each mark holds what was applied last, or its digest. The
+# control plane that leads applies what concerns the whole cluster, before the others change.
 # Needs: CLUSTER_CONFIGURATION_SHA256 KUBELET_CONFIGURATION_SHA256 KUBE_PROXY_CONFIGURATION_SHA256 LEADS NODE_IP VXLAN_MODE;
 #   lib/clients.sh lib/control_plane.sh lib/etcd.sh lib/kube_proxies.sh lib/kubeadm.sh lib/kubelet.sh
 #   lib/patches.sh lib/static_pods.sh lib/written.sh

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, which
-# does not answer with expired certificates.
+# Certificates are renewed when the stack asks for another generation of them. Nothing here needs the API, because an API
+# server with expired certificates does not answer.
 # Needs: CERTIFICATE_GENERATION NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/nodes.sh lib/static_pods.sh
 #   lib/unsynced.sh
 
@@ -15,14 +15,14 @@ renew_expired_kubelet_certificate() {
   changed "the expired certificate of the kubelet is replaced"
 }
 
-# says_expired: whether the certificate on standard input has expired; one that cannot be read says nothing.
+# says_expired: whether the certificate on standard input has expired. A certificate that cannot be read has not.
 says_expired() {
-  local said
-  said=$(openssl x509 -noout -checkend 0) || : # the status is the same for both
-  [[ $said == *"will expire"* ]]
+  local answer
+  answer=$(openssl x509 -noout -checkend 0) || : # the status is the same for both
+  [[ $answer == *"will expire"* ]]
 }
 
-# has_expired: a certificate of this machine.
+# has_expired: whether a certificate of this machine has expired.
 has_expired() {
   local file
   for file in "$PKI"/*.crt "$PKI"/etcd/*.crt "$KUBELET_CERTIFICATE"; do
@@ -35,7 +35,7 @@ has_expired() {
   return 1
 }
 
-# answers: this API server, or etcd beside it, which has certificates of the same age.
+# answers: whether this API server answers, or etcd beside it, whose certificates have the same age.
 answers() { api_is_ready || hears_majority; }
 
 # Static pods read their certificates when they start.
@@ -56,12 +56,13 @@ renew_certificates() {
   keep_unsynced
   run_kubeadm "kubeadm certs check-expiration" certs renew all
   renew_expired_kubelet_certificate
-  # A kubelet that saw the API server end again and again waits for minutes before it starts the API server once more.
+  # After several failed starts of the API server the kubelet waits for minutes before the next start: its own restart ends
+  # this wait.
   api_is_ready &>/dev/null || systemctl restart kubelet
   for component in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     crictl ps --quiet --name "^$component\$" | xargs --no-run-if-empty crictl stop --timeout "$GRACE_SECONDS" >/dev/null
   done
-  # Beside members of etcd whose certificates have expired this one hears no majority.
+  # This member of etcd hears no majority if the certificates of the other members have expired.
   wait_for 180 "the API server to restart with its new certificate" \
     "crictl ps -a; journalctl -u kubelet -n 50; one of several control planes: docs/how-to/renew-certificates.md" \
     is_another kube-apiserver "$before"

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# The control plane runs in the stack's version. The mark is written last: the next run goes on with an upgrade that
-# was cut short.
+# The control plane runs in the stack's version. The mark is written last, so the next run goes on with an interrupted upgrade.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh
 #   lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
 #   lib/written.sh
@@ -22,7 +21,8 @@ upgrade_control_plane() {
   lead_elsewhere "$NODE_IP"
   divert_clients
   write_patches
-  # A feature gate that the new version does not know ends its kubelet: one that the stack has no more goes first.
+  # The new kubelet ends with a feature gate that it does not know. So the configuration of the stack, which has this gate no
+  # more, is uploaded first.
   [[ $LEADS != true ]] || upload_kubelet_configuration
   forget_written "${WRITTEN_MANIFESTS[@]}" "$KUBELET_CONFIG"
   forget_unedited "$KUBELET_FLAGS"
@@ -43,8 +43,8 @@ upgrade_node() {
   systemctl restart kubelet
   wait_for 300 "the node to be Ready with kubelet $KUBERNETES_VERSION" "journalctl -u kubelet -n 50" runs_in_version
   wait_for 300 "the API server to be ready for some time" "crictl ps -a; journalctl -u kubelet -n 50" api_has_settled
-  # The controllers restarted too. While they lag, pods of the next node end before services stop sending to them. Once the new
-  # kube-proxy is on every node they do not lag; a node that is down never gets it.
+  # The controllers restarted, too. Until they have caught up, services send to pods of the next node that have ended. When the
+  # new kube-proxy is on every node, the controllers have caught up. A node that is down never gets it, hence the time limit.
   timeout --foreground 200 kubectl --namespace kube-system rollout status daemonset/kube-proxy --timeout=180s &>/dev/null ||
     changed "the new kube-proxy is not on every node yet"
 }

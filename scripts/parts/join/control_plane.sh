@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The host is a further control plane: its member of etcd has a vote, its API server is ready and its node is registered; then,
-# last, the mark `initialized` is written. A control plane joins, and never initialises.
+# The host is a further control plane: its member of etcd has a vote, its API server is ready and its node is registered. The
+# mark `initialized` is written last. A control plane that joins never initialises a cluster.
 # Needs: API_HOST NODE_IP; lib/api_server.sh lib/containerd.sh lib/control_plane.sh lib/encryption.sh
 #   lib/etcd_answers.sh lib/hosts_file.sh lib/joining.sh lib/kube_proxy.sh lib/kubeadm.sh lib/nodes.sh
 . "$LIBRARY/lib/static_pods.sh"
@@ -21,8 +21,8 @@
 export KUBECONFIG=$ADMIN_CONF
 JOIN_CONFIGURATION=$STAGING/config.yaml # with the key of the certificates, and in memory only
 
-# control_plane_is_complete: kubeadm has written its files, none of which a power cut left empty, and the member has a vote. The
-# node may have been deleted by hand: it registers again.
+# control_plane_is_complete: kubeadm has written its files, a power cut left none of them empty, and the member of etcd has a
+# vote. A node that was deleted by hand registers again.
 control_plane_is_complete() {
   local members empty
   empty=$(find -H "$MANIFESTS" "$PKI" /etc/kubernetes/*.conf -type f -empty) && [[ -z $empty ]] || return 1
@@ -31,8 +31,8 @@ control_plane_is_complete() {
     has_all_of_kubeadm
 }
 
-# lead_api_to ADDRESS: the endpoint's name leads to the address, where /etc/hosts knows the name. kubeadm needs a living API
-# server before this machine has its own, and asks for it by the name of the endpoint.
+# lead_api_to ADDRESS: give the endpoint's name this address, if /etc/hosts has the name. kubeadm needs a living API server
+# before this machine has its own, and finds it by the name of the endpoint.
 lead_api_to() {
   local wanted
   wanted=$(sed --regexp-extended "$HOSTS_BLOCK s/^[0-9.]+(\s+${API_HOST//./\\.})\$/$1\1/" /etc/hosts)
@@ -47,7 +47,8 @@ write_join_configuration() {
   done <"$KUBEADM_CONFIG" >"$JOIN_CONFIGURATION"
 }
 
-# clean_up_half_done: the sponsor has removed the member of etcd. Without admin.conf kubeadm asks no API for it.
+# clean_up_half_done: reset an interrupted join. The sponsor has removed the member of etcd already; without admin.conf kubeadm
+# asks no API for this member.
 clean_up_half_done() {
   rm -f "$ADMIN_CONF"
   undo_kubeadm
@@ -79,7 +80,8 @@ anew; the only one: docs/how-to/lost-control-plane.md"
   wait_for 240 "the control plane to be complete" "crictl ps -a; journalctl -u kubelet -n 50" control_plane_is_complete
 }
 
-# delete_certificates: and the token of kubeadm by which their secret would expire.
+# delete_certificates: delete the secret with the cluster's certificates, and the token of kubeadm by which this secret would
+# expire.
 delete_certificates() {
   local owner
   owner=$(kubectl --namespace kube-system get secret kubeadm-certs --ignore-not-found \
@@ -91,16 +93,16 @@ delete_certificates() {
 began=false
 if is_marked "$JOIN_STARTED_MARK" || [[ -f $ADMIN_CONF ]]; then began=true; fi
 if ! is_marked "$INITIALIZED_MARK" || [[ -n $INVITED_TOKEN ]]; then
-  lead_api_to "$NODE_IP" # of a join that was cut short
+  lead_api_to "$NODE_IP" # an interrupted join may have led the name elsewhere
   # After a reboot the API of a complete control plane does not answer at once; without an etcd it never will.
   if [[ $began == true && -f $MANIFESTS/etcd.yaml ]] && comes_true 120 control_plane_is_complete; then
     is_marked "$INITIALIZED_MARK" || is_marked "$JOIN_STARTED_MARK" || restore_marks
   else
     join_control_plane
   fi
-  # First what kubeadm wrote is on the disk: a join that a power cut ended needs the certificates again.
+  # end_join syncs the files first: after a power cut before that, a new join needs the secret again.
   end_join
-  # The certificates of the cluster lie in it, encrypted, for no longer than they are needed.
+  # The secret has the certificates of the cluster, encrypted. It exists only as long as they are needed.
   wait_for "$ANSWER_SECONDS" "the API server to delete secret kubeadm-certs" "kubectl -n kube-system delete secret \
 kubeadm-certs" delete_certificates
   restart_stale_kube_proxy

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The worker is a Ready node: with the kubelet's own certificate the API of this cluster shows the node.
+# The worker is a Ready node: a request with the kubelet's own certificate shows the node in the API of this cluster.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBELET_CONFIGURATION_SHA256 KUBERNETES_VERSION RESET_ON_FAILURE; lib/containerd.sh
 #   lib/endpoint.sh lib/joining.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh lib/written.sh
 
@@ -13,7 +13,8 @@ run_join() {
   join_with "$KUBEADM_CONFIG"
 }
 
-# Until the kubelet has its certificate a reset loses nothing; with it the node may have been in the cluster, and run pods.
+# clean_up_half_done: before the kubelet has its certificate, a reset loses nothing. With the certificate the node may have
+# been in the cluster and have run pods.
 clean_up_half_done() {
   if [[ -f $KUBELET_CONF && $RESET_ON_FAILURE != true ]]; then
     fail "a join that went to its end, or none" \
@@ -35,7 +36,7 @@ fi # without an answer the checks below report the cause
 if [[ -z $registered ]]; then
   check_clock
   check_token
-  # Since the API server answers by now, it may do so about the node, too.
+  # The API server has answered check_token, so it may answer about the node, too.
   if [[ -f $KUBELET_CONF ]] && comes_true 1 look_for_node; then registered=$ANSWER; fi
 fi
 if [[ -z $registered ]]; then
@@ -44,7 +45,8 @@ if [[ -z $registered ]]; then
 fi
 wait_for 120 "the node to be registered" "journalctl -u kubelet -n 50" node_is_registered
 end_join
-# Once what kubeadm wrote is on the disk: a join that a power cut ended before writes the configuration anew.
+# The mark is written after the sync of end_join: if a power cut ends the join before that, a later run writes the
+# configuration anew.
 [[ -n $registered ]] || remember "$KUBELET_CONFIGURATION_MARK" "$KUBELET_CONFIGURATION_SHA256"
 
 export KUBECONFIG=$KUBELET_CONF
@@ -57,7 +59,8 @@ upgrade_node() {
   forget_written "$KUBELET_CONFIG"
   forget_unedited "$KUBELET_FLAGS"
   run_kubeadm "mend what it names, then pulumi up" upgrade node --ignore-preflight-errors="$IGNORE_PREFLIGHT_ERRORS"
-  # Before the node has the version: later no run would write a configuration again that a power cut left empty.
+  # The sync comes before the node has the version: with this version no later run would write a configuration again that a
+  # power cut left empty.
   sync_kubeadm_files
   judge_edited_flags
   install_held kubelet kubectl
@@ -69,7 +72,7 @@ upgrade_node() {
 
 ask "the API server to say which version the kubelet has" node_version "$HOST_NAME"
 [[ $ANSWER == "v$KUBERNETES_VERSION" ]] || upgrade_node
-# A kubelet that is led elsewhere starts anew below, and in a later run where this one is cut short.
+# A kubelet with another endpoint restarts below, or in a later run if this one is interrupted.
 if ! leads_to_endpoint "$KUBELET_CONF"; then forget "$KUBELET_CONFIGURATION_MARK"; fi
 lead_to_endpoint "$KUBELET_CONF"
 if [[ $(mark "$KUBELET_CONFIGURATION_MARK") != "$KUBELET_CONFIGURATION_SHA256" ]]; then

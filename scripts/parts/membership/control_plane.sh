@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# The node of a further control plane: an invitation where it has to join. etcd takes one new member at a time, and only while
+# The node of a further control plane gets an invitation if it has to join. etcd takes one new member at a time, and only while
 # all others are well.
 # Needs: NODE_IP NODE_NAME; lib/etcd.sh lib/join_token.sh lib/messages.sh lib/nodes.sh
 
-# remove_half_member: of a join that was cut short. A learner has no vote, and a second member of one address is refused.
+# remove_half_member: remove the member of an interrupted join. A learner has no vote, and etcd refuses a second member with
+# its address.
 remove_half_member() {
   local id
   read -r id _ <<<"$MEMBER"
@@ -12,7 +13,7 @@ remove_half_member() {
   changed "the member of etcd at $NODE_IP, whose join was cut short, is removed"
 }
 
-# upload_certificates: KEY decrypts the certificates of the cluster, which are in a secret until the join deletes it.
+# upload_certificates: put the certificates of the cluster into a secret, which the join deletes. KEY decrypts them.
 upload_certificates() {
   local configuration=$STAGING/upload.yaml version
   KEY=$(kubeadm certs certificate-key)
@@ -25,14 +26,16 @@ upload_certificates() {
   rm "$configuration"
 }
 
-# is_joined: kubeadm's label is the last thing that a join sets. A node that was deleted by hand loses it, too: then the API
-# server of the machine tells, which serves once its member has a vote, and the machine sets the label again.
+# is_joined: whether the control plane has joined. kubeadm sets its label at the end of a join. A node that was deleted by hand
+# has lost the label: then the API server of the machine decides, which serves only once its member of etcd has a vote, and the
+# machine sets the label again.
 is_joined() {
   [[ $MEMBER == *" false" ]] || return 1
   is_control_plane_node "$NODE_NAME" || comes_true 120 serves "$NODE_IP"
 }
 
-# own_address: without one the machine that joins would have the name of the API without an address in its /etc/hosts.
+# own_address: the address of this machine. It fails for an empty one, with which the machine that joins would have the name of
+# the API without an address in its /etc/hosts.
 own_address() {
   kubectl get node "$HOST_NAME" --output 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}' | grep .
 }

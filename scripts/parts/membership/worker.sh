@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The node of a worker: its taints, its drain before an upgrade, and a token where it has to join.
+# The node of a worker: its taints, its drain before an upgrade, and a token if it has to join.
 # Needs: KUBERNETES_VERSION NODE_NAME TAINTS; lib/join_token.sh lib/nodes.sh
 
 taints_mark=$(worker_taints_mark "$NODE_NAME")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A control plane takes snapshots of etcd by a timer, whose first one comes once there is a cluster.
+# A control plane takes snapshots of etcd by a timer. The first snapshot is taken once there is a cluster.
 # Needs: lib/backup.sh lib/own_service.sh
 . "$LIBRARY/lib/backup.sh"
 

@@ -8,7 +8,8 @@
 . "$LIBRARY/lib/containerd_package.sh"
 . "$LIBRARY/lib/packages.sh"
 
-# Refused before a package is installed or replaced; machine.sh knows only what it can know without the package lists.
+# An old version is refused before a package is installed or replaced. The part machine.sh did not have the package lists of
+# the stack's repositories.
 seen_version=$(containerd_version)
 containerd_is_new_enough "$seen_version" ||
   fail "containerd $OLDEST_CONTAINERD or newer, for Kubernetes $KUBERNETES_VERSION" "${seen_version:-none}" \
@@ -18,7 +19,8 @@ if ! containerd_is_installed; then
   apt_get install --no-install-recommends "$CONTAINERD_PACKAGE"
   changed "$CONTAINERD_PACKAGE is installed"
 fi
-# Pods would never end, and a drain would wait for them. Whoever runs a node so has another way to end them.
+# If runc may not end containers, pods never end, and a drain waits for them. A prepared machine is not refused: its owner has
+# another way to end pods.
 is_marked "$PREPARED_MARK" || runc_may_end_containers ||
   fail "a containerd whose containers runc may end, as this machine has AppArmor's profile of runc" "$(containerd --version)" \
     "on $HOST_NAME: apt-get update && apt-get install --only-upgrade $CONTAINERD_PACKAGE; or take the profile away: ln -s \
@@ -29,7 +31,7 @@ is_staged "$CONTAINERD_CONFIG.$format" ||
   fail "containerd 1 or 2" "$(containerd --version)" "choose another package with containerd.package in the stack file"
 mv "$STAGING/files$CONTAINERD_CONFIG.$format" "$STAGING/files$CONTAINERD_CONFIG"
 
-# What somebody else's containerd ran with is kept, and comes back with a reset.
+# The configuration of somebody else's containerd is kept, and a reset puts it back.
 if [[ -f $CONTAINERD_CONFIG && ! -e $CONTAINERD_CONFIG_BEFORE ]] && ! is_marked "$PREPARED_MARK" &&
   ! cmp --silent "$CONTAINERD_CONFIG" "$STAGING/files$CONTAINERD_CONFIG"; then
   cp --preserve "$CONTAINERD_CONFIG" "$CONTAINERD_CONFIG_BEFORE.new"

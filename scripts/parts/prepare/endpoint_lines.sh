@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Changes nothing: no line of others in /etc/hosts leads the name of the API elsewhere than the stack. Whoever made a cluster by
-# kubeadm's documentation has such a line, and a worker would follow it past its load balancer.
+# Changes nothing: refuses lines of others in /etc/hosts that give the name of the API another address than the stack. A
+# cluster that was made by kubeadm's documentation has such a line, and a worker would follow it past its load balancer.
 # Needs: API_HOST; lib/hosts_file.sh
 
 . "$LIBRARY/lib/hosts_file.sh"

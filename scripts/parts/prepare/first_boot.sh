@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The first boot of a cloud's machine is over. Its SSH server answers before: cloud-init may still write source lists, install
-# packages, and reboot.
+# cloud-init has finished the first boot of a cloud's machine. The SSH server answers earlier, while cloud-init may still write
+# source lists, install packages, and reboot.
 
 FIRST_BOOT_SECONDS=600
 

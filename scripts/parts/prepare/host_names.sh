@@ -24,8 +24,8 @@ if [[ $name != "$HOST_NAME" ]]; then
   changed "host name is $HOST_NAME"
 fi
 
-# A clone's loop-back line carries the name of the machine it was made from, and so does that of Vagrant; names of hosts resolve
-# to the addresses of nodes.
+# wanted_hosts: /etc/hosts with the block of the stack. Names of hosts resolve to the addresses of nodes, so loop-back lines
+# lose them. A clone has such a line with the name of the machine that it was made from, and a machine of Vagrant with its own.
 wanted_hosts() {
   sed -e "$HOSTS_BLOCK d" -e '/^127\.0\.1\.1[[:space:]]/d' /etc/hosts | awk '
     NR == FNR { names[$2]; next }

@@ -11,7 +11,7 @@ fi
 
 put "$KUBEADM_CONFIG"
 
-# kubeadm only warns of fields that kubelet and kube-proxy then refuse to start with.
+# kubeadm only warns of unknown fields, with which the kubelet and kube-proxy do not start.
 if [[ $ROLE == control-plane ]] && are_installed kubeadm; then
   kubeadm_images >/dev/null
   ! grep 'unknown field' "$STAGING/kubeadm" >/dev/null ||

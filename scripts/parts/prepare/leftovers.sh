@@ -2,7 +2,7 @@
 # Files that prepare put earlier and no longer stages are deleted.
 # Needs: KEYRINGS; lib/kernel.sh lib/network_manager.sh
 
-# A keyring that is fetched later is among the files of this step, too.
+# A keyring that this step fetches later belongs to its files, too.
 while read -r path _ url; do
   if [[ $url == http* ]]; then install -D /dev/null "$STAGING/files$path"; fi
 done <<<"$KEYRINGS"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Changes nothing: whatever makes the machine unfit is reported before anything is changed, all findings at once.
+# Changes nothing: reports everything that makes the machine unfit, all findings at once, before anything is changed.
 # Needs: CGROUP_V1_IS_REFUSED CONTAINERD_IS_OF_DISTRIBUTION CONTAINERD_PACKAGE IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION
 #   MINIMUM_FREE_DISK_MIB MINIMUM_MEMORY_MIB NEED_RELEASE NODE_IP OLDEST_CONTAINERD OLDEST_KERNEL OWN_LOAD_BALANCER
 #   ROLE; lib/containerd_package.sh lib/kubeadm.sh lib/left_by_others.sh lib/name_servers.sh lib/release.sh
@@ -17,7 +17,7 @@
 findings=()
 find_wrong() { findings+=("$(explain "$@")"); }
 
-# In whole MiB.
+# memory_mib: the memory of the machine in whole MiB.
 memory_mib() { awk '$1 == "MemTotal:" {print int($2 / 1024)}' /proc/meminfo; }
 
 check_memory() {
@@ -34,7 +34,7 @@ is_ignored() {
   [[ ,${ignored,,}, == *,"${1,,}",* || ,${ignored,,}, == *,all,* ]]
 }
 
-# kubeadm looks at these too, when the machine has been changed already.
+# check_cpus: kubeadm checks the CPUs, too, but only when the machine has been changed already.
 check_cpus() {
   local cpus
   [[ $ROLE == control-plane ]] && ! is_ignored NumCPU || return 0
@@ -63,7 +63,7 @@ check_kernel() {
       "upgrade the machine, or choose another mode in cluster.kubeProxyConfiguration"
 }
 
-# check_room PATH MIB: a file system on which another directory has been measured needs no more.
+# check_room PATH MIB: check the free room and inodes for the path. A file system is checked once, for the first path on it.
 measured=" "
 check_room() {
   local directory device free inodes
@@ -78,7 +78,7 @@ check_room() {
   [[ -z $inodes ]] || find_wrong "at least 50000 free inodes for $1" "$inodes" "df -i $directory"
 }
 
-# Images take the most; what is on other file systems takes a quarter of it at most.
+# check_disks: images take the most room; the other file systems need a quarter of it at most.
 check_disks() {
   local path
   # On a prepared machine packages and images have their room already.
@@ -111,7 +111,7 @@ check_system() {
   fi
 }
 
-# The parts before that which installs programs have only those of every Debian, and this one.
+# check_programs: the part programs.sh installs programs. The parts before it use only programs of every Debian, and ip.
 check_programs() {
   command -v ip >/dev/null ||
     find_wrong "the program ip of the package iproute2, which tells the addresses of the machine" "none" \
@@ -125,13 +125,14 @@ check_node_ip() {
       "correct nodeIp of the host in the stack file"
 }
 
-# found_before NAME PORT: this machine is a node, whose kubelet or whose people find the API there.
+# found_before NAME PORT: whether a kubeconfig of this machine has this endpoint: then it is a node that found the API there
+# before.
 found_before() {
   grep --quiet --no-messages --extended-regexp "^ *server: https://${1//./\\.}:$2\$" "$ADMIN_CONF" "$KUBELET_CONF"
 }
 
-# Where no name server knows the load balancer of the stack, or nothing is at its address, kubeadm would wait for four minutes
-# for an API of its own; and a node that is led there would lose the API. A new machine may be refused a connection, because
+# check_load_balancer: if no name server knows the load balancer of the stack, or nothing is at its address, kubeadm waits four
+# minutes for the API, and a node that gets this endpoint loses the API. A new machine may be refused a connection, because
 # there may be no API server yet.
 check_load_balancer() {
   local name port=6443 status=0 seen
@@ -151,8 +152,8 @@ check_load_balancer() {
       "curl --insecure https://$name:$port; start it, open the port, or mend cluster.controlPlaneEndpoint in the stack file"
 }
 
-# Only where no repository of the stack may have another one. A machine that never read its package lists knows no version:
-# then the part that installs containerd says it.
+# check_containerd: checked only if no repository of the stack may have another version. A machine that never read its package
+# lists knows no version: then the part containerd.sh reports it.
 check_containerd() {
   local seen
   # A step of an older version has none.
@@ -164,7 +165,7 @@ check_containerd() {
       "name a repository with a newer one in the stack file: containerd.repository, containerd.package"
 }
 
-# A source list may leave the release to the machine.
+# check_release: a source list may leave the release to the machine.
 check_release() {
   local release sources=${NEED_RELEASE:-} # a step of an older version has none
   release=$(release_of_machine)
@@ -182,7 +183,8 @@ mend_resolver_file() {
   fi
 }
 
-# CoreDNS asks the name servers of its machine from within a pod, where a loop-back address is CoreDNS itself: it ends.
+# check_name_servers: CoreDNS asks the name servers of its machine from within a pod. A loop-back address leads back to CoreDNS
+# there, and CoreDNS ends.
 check_name_servers() {
   local file seen
   # On a prepared machine the CoreDNS of the cluster may have name servers of its own.

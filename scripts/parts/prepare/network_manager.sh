@@ -6,7 +6,8 @@
 
 if is_staged "$NETWORK_MANAGER"; then
   put "$NETWORK_MANAGER"
-  # An earlier run may have ended between the two. Where the service does not run it reads the file when it starts.
+  # An earlier run may have ended between `put` and the reload. If NetworkManager does not run, it reads the file when it
+  # starts.
   setting=$(sha256sum <"$NETWORK_MANAGER")
   if [[ $(mark "$NETWORK_MANAGER_MARK") != "$setting" ]]; then
     systemctl try-reload-or-restart NetworkManager

@@ -18,7 +18,7 @@ openssl openssl
 sysctl procps
 update-ca-certificates ca-certificates
 PROGRAMS
-# Pods of a prepared machine run without profiles; its next boot would confine them.
+# Pods of a prepared machine run without profiles: with apparmor its next boot would confine them.
 if kernel_has_apparmor && ! command -v apparmor_parser >/dev/null && ! is_marked "$PREPARED_MARK"; then
   missing+=(apparmor)
 fi

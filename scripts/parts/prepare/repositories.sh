@@ -23,8 +23,8 @@ fetch_keys() {
     fail "the repository's key at $url" "$(<"$STAGING/curl")" "curl -v $url"
 }
 
-# fetch_as_apt PATH URL: through a proxy that apt alone knows, which may be the only way out. Not before curl: such a proxy may
-# be a cache that has packages alone.
+# fetch_as_apt PATH URL: fetch a file with the proxy that only apt knows, which may be the only way out. curl is tried first,
+# because such a proxy may be a cache that has packages only.
 fetch_as_apt() {
   apt_has_proxy || return 1
   PATH=$PATH:/usr/lib/apt timeout 120 apt-helper download-file "$2" "$STAGING/key" &>/dev/null || return 1
@@ -37,7 +37,8 @@ keep_named_keys() {
   wanted=$(named_keys "$2")
   mapfile -t names <<<"$wanted"
   rm -rf "$STAGING/gpg" # keys of another repository
-  # What fails here is missed below. The export of a named subkey is its primary key, which is another one.
+  # A key that is not imported or exported here is missed below. For a named subkey gpg exports the primary key, which has
+  # another fingerprint.
   offline_gpg --import "$staged" &>/dev/null || true
   offline_gpg --armor --export "${names[@]}" >"$STAGING/keyring" 2>/dev/null || true
   seen=$(primary_keys "$STAGING/keyring") || seen=
@@ -61,8 +62,8 @@ refuse_other_entries() {
       "on $HOST_NAME: rm ${others[*]}, or take the entry out of it; this stack writes its own, with the key that it names"
 }
 
-# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file, in either of its two formats: an entry is a
-# line, or the lines up to an empty one.
+# has_entry FILE ADDRESS SUITE: whether apt reads this repository from the file. In one of the two formats of apt an entry is a
+# line, in the other one the lines up to an empty one.
 has_entry() {
   awk -v address="${2#*://}" -v suite="$3" '
     function end_entry() {
@@ -87,7 +88,7 @@ has_entry() {
   ' "$1"
 }
 
-# Without a login no step `repositories` runs, which would remove what it put.
+# Without a login no step `repositories` runs and removes the file that it put, so this step removes it.
 if [[ -z ${REPOSITORY_LOGINS:-} && -e $FILE_LISTS/repositories ]]; then
   rm -f "$REPOSITORY_PASSWORDS"
   rm "$FILE_LISTS/repositories"

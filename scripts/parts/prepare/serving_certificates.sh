@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A control plane approves the certificates with which kubelets serve, from the moment on in which there is a cluster.
+# A control plane approves the serving certificates of kubelets, as soon as there is a cluster.
 # Needs: lib/own_service.sh lib/serving_certificates.sh
 . "$LIBRARY/lib/serving_certificates.sh"
 

@@ -8,7 +8,7 @@ if swap_is_in_fstab; then
   edit_fstab "/$ACTIVE_SWAP_LINE/ s/^/$SWAP_COMMENT/"
   changed "swap is commented out in /etc/fstab; the file as it was: $FSTAB_BEFORE"
 fi
-# Masked: generators, such as that of zram, bring swap back without a line in fstab.
+# swap.target is masked because generators, such as that of zram, bring swap back without a line in fstab.
 state=$(systemctl is-enabled swap.target 2>/dev/null) || true # its status is 1 for "masked"
 if [[ $state != masked ]]; then
   systemctl --quiet mask swap.target

@@ -29,12 +29,19 @@ def stack(directory: Path) -> Stack:
     return stack_of(directory, "node2", "node3", version="1.35.4")
 
 
+@pytest.fixture(scope="module")
+def stand_in_of_helm() -> Iterator[None]:
+    """The stand-in renders charts, in place of Helm."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(helm, "rendered", stand_in)
+        patch.setattr(helm, "rendered_once", stand_in)
+        yield
+
+
 @pytest.fixture
-def hub(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def hub(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in_of_helm: None) -> Iterator[Hub]:
     """A registry that anybody may read, and nothing in the cache."""
     monkeypatch.setattr(fetching, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(helm, "rendered", stand_in)
-    monkeypatch.setattr(helm, "rendered_once", stand_in)
     logins.use_passwords(lambda _: None)
     with serving_files(directory) as server:
         yield Hub(server, directory)

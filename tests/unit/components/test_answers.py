@@ -22,7 +22,7 @@ from components.steps.ssh import silence_of
 from components.steps.step import Step
 from components.steps.wanted import Wanted, wanted_steps
 from components.steps.watch import Watch
-from tests.unit.support.listening import Served, listening
+from tests.unit.support.listening import Served, closed_port, listening
 from tests.unit.support.loops import finished
 from tests.unit.support.stacks import smallest
 
@@ -62,12 +62,6 @@ def seen_at(port: int, *, attempts: int = 1, **more: Any) -> str:
     """What is seen at a port."""
     settings = settings_of(port, **more)
     return finished(silence_of(settings.control_planes[0], settings.ssh, attempts=attempts))
-
-
-def closed_port() -> int:
-    """A port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.mark.parametrize(

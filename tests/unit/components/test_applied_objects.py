@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.support.planning import planned, state_of
-from tests.unit.support.recording import Recording, record, stack_of
+from tests.unit.support.recording import record, stack_of
 
 SHOP = """\
 apiVersion: networking.k8s.io/v1
@@ -36,15 +36,10 @@ def with_manifest(directory: Path, text: str = SHOP) -> dict[str, Any]:
     return stack_of(directory) | {"addons": {"shop": {"manifest": str(directory / "shop.yaml")}}}
 
 
-def found(run: Recording) -> dict[str, Any]:
-    """The objects of the add-on by name."""
-    return {each.name: each for each in run.resources if "kubeadm:index:StackAddon$kubernetes:" in each.urn}
-
-
 @pytest.mark.parametrize("kind", ["Ingress", "PersistentVolumeClaim"])
 def test_what_settles_after_workloads_is_not_waited_for(directory: Path, kind: str) -> None:
     """Workloads come after all other objects: an address of an Ingress, or the volume of a claim, comes later still."""
-    objects = found(record(with_manifest(directory), preview=False))
+    objects = record(with_manifest(directory), preview=False).of_addons
     annotations = objects[f"{kind}:default/shop"].inputs["metadata"]["annotations"]
     assert annotations["pulumi.com/skipAwait"] == "true"
     assert "pulumi.com/skipAwait" not in objects["ConfigMap:default/shop"].inputs["metadata"]["annotations"]
@@ -54,7 +49,7 @@ def aliases(directory: Path, text: str) -> dict[str, list[str]]:
     """Types under which the engine looks for the objects of a manifest, after an update with SHOP."""
     before = record(with_manifest(directory), preview=False)
     after = record(with_manifest(directory, text), preview=False, before=before)
-    return {name: [alias.spec.type for alias in each.request.aliases] for name, each in found(after).items()}
+    return {name: [alias.spec.type for alias in each.request.aliases] for name, each in after.of_addons.items()}
 
 
 def test_an_object_of_another_api_version_is_the_same_object(directory: Path) -> None:
@@ -107,7 +102,7 @@ def test_an_object_of_a_kind_of_another_add_on_comes_after_its_workloads(
     for name in order:
         (directory / f"{name}.yaml").write_text(DEFINITION % {"plural": name, **KINDS[name]})
         stack["addons"][name] = {"manifest": str(directory / f"{name}.yaml")}
-    objects = found(record(stack, preview=True))
+    objects = record(stack, preview=True).of_addons
     for kind, other in (("Pool", "Queue"), ("Queue", "Pool")):
         needs = objects[f"{other}:shop/{kind}-needs"]
         assert objects[f"Deployment:shop/{other}-operator"].urn in needs.request.dependencies
@@ -137,7 +132,7 @@ def test_what_needs_a_service_account_comes_after_it(directory: Path, name: str)
     """The API refuses such a pod, and Kubernetes deletes such a token."""
     run = record(with_manifest(directory, EARLY), preview=False)
     (gate,) = (each for each in run.resources if each.name == "shop/configured")
-    objects = found(run)
+    objects = run.of_addons
     assert gate.urn in objects[name].request.dependencies
     assert gate.request.dependencies == [objects["ServiceAccount:default/robot"].urn]
 
@@ -159,7 +154,7 @@ rules: []
 
 def test_what_the_cluster_writes_into_an_object_is_not_sent(directory: Path) -> None:
     """The API refuses these fields of an exported object, and the rules that a controller collects are a conflict."""
-    objects = found(record(with_manifest(directory, EXPORTED), preview=False))
+    objects = record(with_manifest(directory, EXPORTED), preview=False).of_addons
     inputs = objects["ClusterRole:a"].inputs
     assert inputs.keys() == {"apiVersion", "kind", "metadata", "aggregationRule"}
     assert inputs["metadata"].keys() == {"name", "annotations"}

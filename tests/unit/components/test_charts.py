@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,14 @@ from tests.unit.support.recorded_cluster import Look, settings
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import full, only_problem, smallest
 
+pytestmark = pytest.mark.usefixtures("stand_in_of_helm")
+
 OBJECTS = {
     "CustomResourceDefinition:pools.shop.example.com",
     "Pool:first",
     "ConfigMap:db/kept",
     "Deployment:db/db-server",
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _helm() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(helm, "rendered", stand_in)
-        patch.setattr(helm, "rendered_once", stand_in)
-        yield
 
 
 def with_chart(stack: dict[str, Any], directory: Path, *, chart: dict[str, Any] | None = None, **values: Any) -> Any:
@@ -52,19 +46,14 @@ def run(directory: Path) -> Recording:
     return record(with_chart(stack_of(directory, "node2"), directory, replicas=2), preview=False)
 
 
-def of_addon(run: Recording) -> dict[str, Any]:
-    """The objects of the add-on by name."""
-    return {each.name: each for each in run.resources if "kubeadm:index:StackAddon$kubernetes:" in each.urn}
-
-
 def test_a_preview_of_an_empty_stack_shows_each_object_of_a_chart(directory: Path) -> None:
     """In the namespace of the add-on, but for kinds of the whole cluster; nothing of the tests of a chart."""
-    assert of_addon(record(with_chart(stack_of(directory), directory), preview=True)).keys() == OBJECTS
+    assert record(with_chart(stack_of(directory), directory), preview=True).of_addons.keys() == OBJECTS
 
 
 def test_values_of_the_stack_and_its_images_are_in_the_objects(run: Recording) -> None:
     """Images are rewritten in containers, and where the add-on names them."""
-    found = of_addon(run)
+    found = run.of_addons
     server = found["Deployment:db/db-server"].inputs
     assert server["spec"]["replicas"] == 2
     (container,) = manifests.containers(server)
@@ -76,7 +65,7 @@ def test_values_of_the_stack_and_its_images_are_in_the_objects(run: Recording) -
 
 def test_definitions_and_what_helm_keeps_stay_when_the_chart_goes(run: Recording) -> None:
     """By its annotation `helm.sh/resource-policy`, as a claim of a volume has it."""
-    stays = {name for name, each in of_addon(run).items() if each.request.retainOnDelete}
+    stays = {name for name, each in run.of_addons.items() if each.request.retainOnDelete}
     assert stays == {"CustomResourceDefinition:pools.shop.example.com", "ConfigMap:db/kept"}
 
 

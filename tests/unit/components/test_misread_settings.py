@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from components.settings.stack_file import parse_settings
 from tests.unit.support.files import prepared_files
-from tests.unit.support.stacks import Stack, only_problem, problems, with_workers
+from tests.unit.support.stacks import Stack, only_problem, problems, with_setting, with_workers
 
 REPOSITORY = {"url": "https://apt.example.com/all/", "keyring": "https://apt.example.com/key", "fingerprint": "A" * 40}
-
-
-def with_setting(section: str, **settings: Any) -> Stack:
-    """A stack with a section, or with settings in its section."""
-    stack = with_workers("node2")
-    return stack | {section: stack.get(section, {}) | settings}
 
 
 @pytest.mark.parametrize("name", ["1", "192.0.2.7", "0x7f.1", "localhost", "a.localhost", "localhost.localdomain"])

@@ -10,15 +10,9 @@ from components.host_files.proxy import proxy_files, proxy_variables
 from components.objects.access_rules import bindings
 from components.settings.hosts import OF_KUBELET
 from components.settings.stack_file import parse_settings
-from tests.unit.support.stacks import Stack, only_problem, problems, with_workers
+from tests.unit.support.stacks import Stack, only_problem, problems, with_setting, with_workers
 
 KEY = "DE15B14486CD377B9E876E1A234654DA9A296436"
-
-
-def with_setting(section: str, **settings: Any) -> Stack:
-    """A stack with settings in a section."""
-    stack = with_workers("node2")
-    return stack | {section: stack.get(section, {}) | settings}
 
 
 @pytest.mark.parametrize(

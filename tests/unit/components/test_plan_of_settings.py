@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.addons import helm
 from components.steps.last_update import LastUpdate
 from tests.unit.components.test_metallb import MANIFEST
-from tests.unit.support.charts import stand_in
 from tests.unit.support.every_setting import (
     edited,
     in_the_reference,
@@ -23,6 +20,8 @@ from tests.unit.support.every_setting import (
 from tests.unit.support.planning import impossible, planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.stacks import KEY, Stack, problems
+
+pytestmark = pytest.mark.usefixtures("stand_in_of_helm")
 
 NOTHING = ["nothing is done to any node"]
 REPOSITORY = {
@@ -186,14 +185,6 @@ OF_ONE_SOURCE = {
 def paths(edits: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The edits by the whole path of their settings."""
     return {f"{section}/{name}": value for section, settings in edits.items() for name, value in settings.items()}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _helm() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(helm, "rendered", stand_in)
-        patch.setattr(helm, "rendered_once", stand_in)
-        yield
 
 
 @pytest.fixture(scope="module")

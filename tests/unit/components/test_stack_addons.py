@@ -72,19 +72,14 @@ def run(directory: Path) -> Recording:
     return record(with_manifest(stack_of(directory, "node2"), directory, images=[HELPER]), preview=False)
 
 
-def of_addon(run: Recording) -> dict[str, Any]:
-    """The objects of the add-on by name."""
-    return {each.name: each for each in run.resources if "kubeadm:index:StackAddon$kubernetes:" in each.urn}
-
-
 def test_every_object_of_a_manifest_is_a_resource(run: Recording) -> None:
     """Those of a list too; a namespace is one of the stack's."""
-    assert of_addon(run).keys() == OBJECTS
+    assert run.of_addons.keys() == OBJECTS
 
 
 def test_objects_are_applied_in_the_order_in_which_they_need_each_other(run: Recording) -> None:
     """Definitions and plain objects, then workloads, then objects of a defined kind, which a workload may check."""
-    found = of_addon(run)
+    found = run.of_addons
     namespace = next(each for each in run.of_type("kubernetes:core/v1:Namespace") if each.name == "shop-db")
     (whole,) = run.of_type("kubeadm:index:Namespaces")
     assert whole.urn in found["ConfigMap:shop-db/helper"].request.dependencies or (
@@ -98,7 +93,7 @@ def test_objects_are_applied_in_the_order_in_which_they_need_each_other(run: Rec
 
 def test_workloads_are_waited_for_within_a_bound(run: Recording) -> None:
     """As those of built-in add-ons."""
-    assert of_addon(run)["StatefulSet:shop-db/db"].request.customTimeouts.create == "5m"
+    assert run.of_addons["StatefulSet:shop-db/db"].request.customTimeouts.create == "5m"
 
 
 def test_definitions_and_namespaces_stay_when_the_add_on_goes(run: Recording) -> None:
@@ -110,7 +105,7 @@ def test_definitions_and_namespaces_stay_when_the_add_on_goes(run: Recording) ->
 
 def test_images_are_rewritten_in_containers_and_where_the_add_on_names_them(run: Recording) -> None:
     """A longer name that begins alike is another image."""
-    found = of_addon(run)
+    found = run.of_addons
     (container,) = manifests.containers(found["StatefulSet:shop-db/db"].inputs)
     assert container["image"] == "hub.example.com/docker/library/postgres:17"
     assert found["ConfigMap:shop-db/helper"].inputs["data"]["pod.yaml"].splitlines() == [
@@ -121,7 +116,7 @@ def test_images_are_rewritten_in_containers_and_where_the_add_on_names_them(run:
 
 def test_a_date_in_a_manifest_is_text(run: Recording) -> None:
     """As Kubernetes reads it."""
-    assert of_addon(run)["ConfigMap:shop-db/helper"].inputs["metadata"]["annotations"]["since"] == "2026-01-21"
+    assert run.of_addons["ConfigMap:shop-db/helper"].inputs["metadata"]["annotations"]["since"] == "2026-01-21"
 
 
 def test_images_of_add_ons_are_listed_and_mirrored(directory: Path) -> None:
@@ -293,7 +288,7 @@ def test_a_manifest_at_a_url_is_fetched_by_its_checksum(directory: Path) -> None
     address = (directory / "at-url.yaml").as_uri()
     sha256 = hashlib.sha256(WELL.encode()).hexdigest()
     stack = stack_of(directory) | {"addons": {"db": {"manifest": address, "sha256": sha256}}}
-    assert of_addon(record(stack, preview=True)).keys() == OBJECTS
+    assert record(stack, preview=True).of_addons.keys() == OBJECTS
 
 
 def test_status_names_a_workload_of_an_add_on_that_is_missing(look: Look, directory: Path) -> None:

@@ -153,12 +153,8 @@ CUT_OFF = "an answer of etcdctl that is cut off"
 @pytest.mark.parametrize(
     ("silent", "answer", "told"),
     [
-        ("member list", "", "an answer of etcdctl that is cut off"),
-        (
-            "member list",
-            '{"members":[{"ID":1,"peerURLs":["https://192.0.2.11:2380"]}',
-            "an answer of etcdctl that is cut off",
-        ),
+        ("member list", "", CUT_OFF),
+        ("member list", '{"members":[{"ID":1,"peerURLs":["https://192.0.2.11:2380"]}', CUT_OFF),
         ("endpoint status", "", "an empty answer of etcdctl"),
         ("alarm list", "", "an empty answer of etcdctl"),
         ("alarm list", '{"header":{"revision":1},', '{"header":{"revision":1},'),

@@ -1,4 +1,4 @@
-"""A program that stands for `pulumi` in PATH: it says what a test tells it to, and writes its arguments down."""
+"""A stand-in for `pulumi` in PATH: it prints what a test chooses, and records its arguments."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"
 
 
 def diagnostic(severity: str, message: str) -> dict[str, Any]:
-    """What a program or a provider says, as an event of Pulumi."""
+    """A message of a program or a provider, as an event of Pulumi."""
     return {"diagnosticEvent": {"severity": severity, "message": f"{message}\n", "prefix": "", "color": "never"}}
 
 
 def resource(name: str, operation: str, old: Any, new: Any) -> dict[str, Any]:
-    """What happens to a resource, with its inputs before and after."""
+    """An operation on a resource, with its inputs before and after, as an event of Pulumi."""
     inputs = {key: {"inputs": value} if value is not None else None for key, value in (("old", old), ("new", new))}
     return {"resourcePreEvent": {"metadata": {"op": operation, "urn": URN + name, **inputs}}}
 
@@ -30,7 +30,7 @@ def summary(**changes: int) -> dict[str, Any]:
 
 
 WRITES_EVENTS_TO_A_FILE = "3.200.0"
-"""A later version is asked to send them to a port."""
+"""The last version that writes events to a file; later ones send them to a port."""
 
 
 class FakePulumi:
@@ -44,7 +44,7 @@ class FakePulumi:
     def says(
         self, events: Sequence[dict[str, Any]], text: str = "", errors: str = "", status: int = 0, where: str = ""
     ) -> None:
-        """What `pulumi preview` says and how it ends; any other command succeeds in silence.
+        """Set output and exit status of `pulumi preview`; any other command succeeds and prints nothing.
 
         `pulumi whoami` fails where the errors are about an access token. With `where`, it is said in directories of
         this name only.

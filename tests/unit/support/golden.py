@@ -17,7 +17,7 @@ def as_text(files: Sequence[File]) -> str:
 
 
 def assert_golden(name: str, text: str, directory: Path = DIRECTORY) -> None:
-    """The text is that of the golden file; with UPDATE_GOLDEN=1 it becomes it."""
+    """Check that the text is that of the golden file; with UPDATE_GOLDEN=1 write the file."""
     path = directory / name
     if os.environ.get("UPDATE_GOLDEN") == "1":
         path.write_text(text)

@@ -36,6 +36,12 @@ def listening(serve: Served) -> Iterator[tuple[int, list[socket.socket]]]:
         connection.close()
 
 
+def closed_port() -> int:
+    """A port on the loopback where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 def wait_until_listening(process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the log of an sshd says that it listens."""
     deadline = time.monotonic() + START_SECONDS

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns."""
+    """The result of a coroutine."""
     loop = asyncio.new_event_loop()
     try:
         return loop.run_until_complete(coroutine)

@@ -20,12 +20,12 @@ ADDRESSES = "kube-system/pulumi-kubeadm-nodes"
 
 
 def state_of(run: Recording) -> LastUpdate:
-    """What a run of the program would leave in the state."""
+    """The state that a run of the program would leave."""
     return last_update_of("cluster", recording.state_of(run.resources))
 
 
 def wanted_by(stack: Stack, last: LastUpdate) -> Wanted:
-    """What a stack file wants after the last update."""
+    """The wanted steps of a stack file after the last update."""
     pulumi.runtime.set_mocks(recording._Machines(preview=True, before=None), project=recording.PROJECT, stack="test")
     return wanted_of("cluster", parse_settings(stack), last)
 

@@ -23,7 +23,7 @@ TARGETS = ("sysinit", "basic", "shutdown", "default")
 
 
 def said_by(*command: str | Path, directory: Path, **options: Any) -> str:
-    """What a program prints; it succeeds, and complains of nothing."""
+    """The output of a program, which has to succeed without a complaint."""
     finished: subprocess.CompletedProcess[str] = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False, cwd=directory, **options
     )

@@ -65,7 +65,7 @@ def pod(namespace: str, **container: Any) -> dict[str, Any]:
 
 
 def event(reason: str, message: str) -> dict[str, Any]:
-    """What was said of that pod."""
+    """An event about that pod."""
     involved = {"kind": "Pod", "namespace": "shop", "name": "it"}
     return {"involvedObject": involved, "reason": reason, "message": message}
 
@@ -127,7 +127,7 @@ def healthy() -> Answers:
 
 
 def settings(**sections: Any) -> Settings:
-    """Of that stack."""
+    """The settings of that stack."""
     return parse_settings(with_workers("node2") | {"access": {"roles": [SECRET_CREATOR]}} | sections)
 
 
@@ -146,14 +146,14 @@ class Look:
         return self.server.answers[path][1]["items"]
 
     def printed(self) -> str:
-        """What the command says of a cluster with something wrong."""
+        """The output of the command for a cluster with a problem."""
         ended = __main__.main(["status", "shop"])
         text = self._capsys.readouterr().out
         assert ended == 1, text
         return text
 
     def assert_well(self) -> None:
-        """The command finds nothing wrong."""
+        """Check that the command finds no problem."""
         assert __main__.main(["status", "shop"]) == 0, self._capsys.readouterr().out
 
 

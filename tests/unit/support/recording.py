@@ -1,4 +1,4 @@
-"""The whole program, run without an engine; what it asked for is recorded."""
+"""The whole program, run without an engine, with a record of its requests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Registered:
 
     @property
     def name(self) -> str:
-        """Its logical name, without that of its cluster."""
+        """The logical name, without the prefix of the cluster."""
         return str(self.request.name).removeprefix("cluster/")
 
     @property
@@ -79,7 +79,7 @@ class Registered:
         return bool(unwrapped(self._wrapped, hide=True).get(name) == HIDDEN)
 
     def after(self, old: Registered | None) -> Registered:
-        """The same, as the engine takes it: inputs whose changes are to be ignored are the old ones."""
+        """The resource as the engine takes it: inputs whose changes are ignored keep their old values."""
         ignored = {name: old.inputs[name] for name in self.request.ignoreChanges if name in old.inputs} if old else {}
         return replace(self, kept=ignored)
 
@@ -101,7 +101,7 @@ def unwrapped(value: Any, *, hide: bool) -> Any:
 
 @dataclass(frozen=True)
 class Recording:
-    """All that one run of the program asked for."""
+    """All requests of a run of the program."""
 
     resources: list[Registered]
     outputs: dict[str, pulumi.Output[Any]]
@@ -123,6 +123,11 @@ class Recording:
     def by_urn(self) -> dict[str, Registered]:
         """Resources by URN."""
         return {each.urn: each for each in self.resources}
+
+    @property
+    def of_addons(self) -> dict[str, Registered]:
+        """Objects of the add-ons of the stack file by name."""
+        return {each.name: each for each in self.resources if "kubeadm:index:StackAddon$kubernetes:" in each.urn}
 
     def of_type(self, kind: str) -> list[Registered]:
         """Every resource of a type."""
@@ -161,7 +166,7 @@ class _Machines(mocks.Mocks):
 
 
 def _outputs(resource: Registered) -> dict[str, Any]:
-    """What a resource has beside its inputs."""
+    """Outputs of a resource beside its inputs."""
     if resource.request.type == "command:remote:Command":
         return {"stdout": _Machines._printed(resource.name)}
     return {"output": _kept(resource.inputs["input"])} if resource.request.type == "pulumi:index:Stash" else {}
@@ -173,7 +178,7 @@ def _kept(value: Any) -> Any:
 
 
 def state_of(resources: Iterable[Registered]) -> dict[str, dict[str, Any]]:
-    """What an update with these resources leaves: type and outputs by URN."""
+    """The state that an update with these resources leaves: type and outputs by URN."""
     return {
         each.urn: {
             "type": each.request.type,
