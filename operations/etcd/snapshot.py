@@ -23,8 +23,8 @@ from problem import StepError, printable
 
 NAME = re.compile(r"[\w-][\w.-]*\.bundle", re.ASCII)
 PADDING = r"trap 'head --bytes 262144 /dev/zero' EXIT"
-"""Bytes behind the answer, which nobody reads. When a command ends, a sudo with `log_output` loses the content of its pipe
-and of its buffer, 64 KiB each (seen with 1.9.13p3 and a slow reader).
+"""Bytes behind the answer, which nobody reads. When a command ends, a sudo with `log_output` loses the content of its
+pipe and of its buffer, 64 KiB each (seen with 1.9.13p3 and a slow reader).
 """
 
 

@@ -6,11 +6,12 @@ FOLLOW_SECONDS=6      # each kube-proxy has seen that the endpoint is gone, also
 WITHDRAWN_SECONDS=120 # longer than etcd is given to remove a member
 WITHDRAWN="this control plane leaves"
 
-# Its key for each API server that is an endpoint, which the API server renews each 10 s, and which ends 15 s after that.
+# The directory of leases in etcd. An API server is an endpoint while etcd has its lease. The API server renews the lease each
+# 10 s; without a renewal the lease ends after 15 s.
 LEASES=/registry/masterleases
 
-# withdraw_endpoint ADDRESS: no pod finds the API server there any longer, while it still serves. One whose etcd has left is an
-# endpoint until its lease ends, and another API server looks at the leases, each 10 s.
+# withdraw_endpoint ADDRESS: pods stop to use the API server at the address, which still serves. Otherwise it would stay an
+# endpoint after its etcd has left, until its lease ends and another API server looks at the leases, each 10 s.
 withdraw_endpoint() {
   comes_true 30 is_withdrawn "$1" ||
     changed "requests of pods may fail for half a minute: the API server at $1 stays an endpoint of the service kubernetes"
@@ -25,9 +26,9 @@ is_withdrawn() {
   found=$(etcdctl get "$lease" --print-value-only) && [[ $found == "$WITHDRAWN" ]]
 }
 
-# take_lease KEY: no API server can read it any more, so its own does not renew it, and others leave the endpoints as they are:
-# ReconcileEndpoints of Kubernetes' pkg/controlplane/reconcilers. Where it is deleted instead, its API server writes it anew at
-# the next renewal, and its endpoint too. It ends by itself.
+# take_lease KEY: replace the lease by a text, which ends by itself. An API server that cannot read its lease does not renew it,
+# and the other API servers leave the endpoints as they are (ReconcileEndpoints in Kubernetes' pkg/controlplane/reconcilers).
+# After a deletion the API server would write its lease and its endpoint anew at the next renewal.
 take_lease() {
   local granted id
   granted=$(etcdctl lease grant "$WITHDRAWN_SECONDS") || return 1 # lease 32698f2b41b5a20d granted with TTL(120s)
@@ -35,10 +36,10 @@ take_lease() {
   etcdctl put --lease "$id" "$1" "$WITHDRAWN"
 }
 
-# finish_withdrawal ADDRESS: API servers look after the endpoints again. Where etcd does not answer, the lease ends by itself.
+# finish_withdrawal ADDRESS: API servers keep the endpoints again. If etcd does not answer, the text ends by itself.
 finish_withdrawal() { etcdctl del "$LEASES/$1" >/dev/null || true; }
 
-# remove_endpoint ADDRESS: API servers do the same, by the leases, when they look.
+# remove_endpoint ADDRESS: take the address out of the service, as API servers do when a lease has ended.
 remove_endpoint() {
   local found address others=() endpoints
   found=$(kubectl get endpointslice kubernetes --output 'jsonpath={.endpoints[*].addresses[0]}') || return 1

@@ -88,7 +88,8 @@ case "$*" in
     { cat "$ROOT/members" 2>/dev/null || echo "OWN_MEMBER"; } | members_as_json; exit ;;
   "exec etcd1 etcdctl "*"lease grant "*) echo "lease 32698f2b41b5a20d granted with TTL(${!#}s)"; exit ;;
   "exec etcd1 etcdctl "*"put --lease 32698f2b41b5a20d /registry/masterleases/"*) echo "${!#}" >"$ROOT/lease"; exit ;;
-  "exec etcd1 etcdctl "*"get /registry/masterleases/"*" --print-value-only") [[ -e $ROOT/mute ]] || cat "$ROOT/lease"; exit ;;
+  "exec etcd1 etcdctl "*"get /registry/masterleases/"*" --print-value-only")
+    [[ -e $ROOT/mute ]] || cat "$ROOT/lease"; exit ;;
   "exec etcd1 etcdctl "*"del /registry/masterleases/"*) rm -f "$ROOT/lease"; exit ;;
   "exec etcd1 etcdctl "*"member remove "*) sed -i "/^${!#},/d" "$ROOT/members"; exit ;;
   "exec etcd1 etcdctl "*"move-leader "*) echo "${!#}" >"$ROOT/leader"; exit ;;
