@@ -54,7 +54,7 @@ end_detour() {
   local rules
   rules=$(iptables-save) || return 1
   [[ $rules == *"$DETOUR"* ]] || return 0
-  without "$DETOUR" <<<"$rules" | iptables-restore --wait --noflush
+  rules_without "$DETOUR" <<<"$rules" | iptables-restore --wait --noflush
 }
 
 # let_clients_in: end the diversion, also that of an interrupted run. A rule that cannot be deleted is reported and does not

@@ -115,7 +115,7 @@ for version in iptables ip6tables; do
     continue
   }
   [[ -z $rules ]] ||
-    without 'KUBE-|cali[-:]|PULUMI-KUBEADM-API' <<<"$rules" | "$version-restore" --wait --noflush
+    rules_without 'KUBE-|cali[-:]|PULUMI-KUBEADM-API' <<<"$rules" | "$version-restore" --wait --noflush
 done
 # Tables of kube-proxy and Calico, if they use nftables. Calico has one for ARP in each mode.
 if command -v nft >/dev/null; then
