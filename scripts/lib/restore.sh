@@ -63,7 +63,8 @@ finish_restore() {
   ask "the API server to list the nodes" kubectl get nodes --output name
   nodes=$(grep --invert-match --line-regexp --fixed-strings "node/$HOST_NAME" <<<"$ANSWER") || nodes=
   if [[ -n $nodes ]]; then
-    xargs --delimiter '\n' kubectl delete --request-timeout="$REQUEST_TIMEOUT" --wait=false <<<"$nodes" >/dev/null
+    xargs --delimiter '\n' kubectl delete --ignore-not-found --request-timeout="$REQUEST_TIMEOUT" --wait=false \
+      <<<"$nodes" >/dev/null
     changed "nodes of machines that are lost are deleted: ${nodes//$'\n'/, }"
   fi
   drop "$RESTORE"

@@ -284,6 +284,17 @@ def test_a_control_plane_that_is_gone_leaves_without_being_asked(sponsor: Machin
     assert [call for call in calls if "token create" in call] == []
 
 
+def test_a_node_that_somebody_deletes_during_its_drain_has_left(sponsor: Machine) -> None:
+    """Its member of etcd leaves as ever."""
+    sponsor.write("/members", member(1) + member(2) + member(3))
+    stub = sponsor.path("/stubs/kubectl")
+    refused = '"delete node node2 --request-timeout=20s") echo "nodes \\"node2\\" not found" >&2; exit 1 ;;'
+    stub.write_text(stub.read_text().replace('case "$*" in\n', f'case "$*" in\n{refused}\n', 1))
+    finished = sponsor.run("leave", MEMBERSHIP)
+    assert finished.status == 0, finished.stderr
+    assert sponsor.path("/members").read_text() == member(1) + member(3)
+
+
 def test_a_member_that_is_not_removed_keeps_its_node(sponsor: Machine) -> None:
     """A node that is deleted first would hide that its member votes on."""
     sponsor.write("/members", member(1) + member(2) + member(3))

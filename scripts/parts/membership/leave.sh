@@ -36,7 +36,7 @@ if [[ -n $node ]]; then
 fi
 if [[ $NODE_ROLE == control-plane ]]; then leave_etcd; fi
 if [[ -n $node ]]; then
-  kubectl delete node "$NODE_NAME" >/dev/null
+  kubectl delete node "$NODE_NAME" --ignore-not-found >/dev/null # somebody may have deleted it during the drain
   changed "node $NODE_NAME is deleted"
 fi
 taints_mark=$(worker_taints_mark "$NODE_NAME")
