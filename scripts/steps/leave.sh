@@ -14,8 +14,8 @@ if [[ -n ${WORKER_NAME:-} ]]; then
   NODE_NAME=$WORKER_NAME NODE_ROLE=worker NODE_IP='' IS_GONE=false
 fi
 # An update announces the hosts that leave its stack. An announcement holds for two days, which are enough for the drains of
-# other hosts before. A destroy of a part of the stack announces nothing. A restart of this machine loses announcements: the next
-# update announces again.
+# other hosts before. A destroy of a part of the stack announces nothing. A restart of this machine loses announcements, which
+# the next update makes again.
 announced=$(find /run/pulumi-kubeadm/leaving -name "$NODE_NAME" -mtime -2 2>/dev/null) || true # no directory is no announcement
 # shellcheck disable=SC2153 # run.sh sets MODE
 if [[ $MODE == delete && -z $announced ]]; then
