@@ -12,8 +12,8 @@ kubelet_is_healthy() {
   curl_directly --silent --fail --max-time 5 "http://${address:-127.0.0.1}:${port:-10248}/healthz"
 }
 
-# kubelet_stays: whether the kubelet is healthy, and the same process, for HEALTHY_SECONDS. A kubelet is healthy before it begins
-# with its runtime and its cgroups. A kubelet that ends there, such as without the cgroup of systemReservedCgroup, is healthy for
+# kubelet_stays: whether the kubelet is healthy, and one process, for HEALTHY_SECONDS. A kubelet is healthy before it begins
+# with its runtime and its cgroups. A kubelet that ends there, as one without the cgroup of systemReservedCgroup, is healthy for
 # a moment, and systemd starts it again 10 s later.
 HEALTHY_SECONDS=15
 kubelet_stays() {

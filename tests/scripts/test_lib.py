@@ -138,7 +138,7 @@ def test_another_reader_of_the_package_lists_is_waited_for_until_a_time_is_over(
     assert machine.run("install").status == 0
     assert len(machine.calls()) == 2
     machine.stub("apt-get", busy)
-    machine.replace("lib/packages", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
+    machine.replace("lib/dpkg", "APT_LOCK_SECONDS=600", "APT_LOCK_SECONDS=1")
     finished = machine.run("install")
     assert finished.status == 1
     assert "held by process 1" in finished.stderr
