@@ -19,8 +19,8 @@ is_alone() {
   members=$(etcd_members) && count=$(wc -l <<<"$members") || return 1
   [[ $count == 1 ]] && hears_majority
 }
-# etcd_has_ended: its pod. Where a majority is lost the kubelet starts etcd again and again, and between two starts no container
-# runs: one that starts once more would write while its data are copied.
+# etcd_has_ended: whether the pod of etcd has ended. An etcd without a majority ends, and the kubelet starts it again: a look at
+# containers between two starts finds none, and the next etcd would write while its data are copied.
 etcd_has_ended() {
   local pod
   pod=$(crictl pods --quiet --state ready --namespace '^kube-system$' --name "^etcd-$HOST_NAME\$") || return 1
@@ -75,7 +75,7 @@ start_alone() {
   trap put_back_half_done EXIT
   keep "$MANIFESTS_BEFORE" "$MANIFESTS"/*
   rm "$MANIFESTS/etcd.yaml"
-  wait_for 120 "etcd to end" "crictl ps --name '^etcd\$'" etcd_has_ended
+  wait_for 120 "the pod of etcd to end" "crictl pods --state ready --name etcd; journalctl -u kubelet -n 50" etcd_has_ended
   keep_data
   sed 's/^\( *\)- etcd$/&\n\1- --force-new-cluster/' "$MANIFESTS_BEFORE/etcd.yaml" >"$manifest"
   install --mode 0600 "$manifest" "$MANIFESTS/etcd.yaml"
