@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from tests.unit.support import api_server
 from tests.unit.support.recorded_cluster import Look, Stack, healthy
 from tests.unit.support.stacks import CALICO_MANIFEST
 
+LONGEST_SLEEP_SECONDS = 1
+
 
 @pytest.fixture(scope="session", autouse=True)
 def no_podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -25,6 +29,28 @@ def no_podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     program.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_clock() -> Iterator[None]:
+    """A unit test in which the program waits for minutes fails at once: such a wait is a wrong answer of a fake."""
+    sleep, asyncio_sleep = time.sleep, asyncio.sleep
+
+    def refuse_long(seconds: float) -> None:
+        assert seconds <= LONGEST_SLEEP_SECONDS, f"a unit test waits {seconds} s"
+
+    def brief(seconds: float) -> None:
+        refuse_long(seconds)
+        sleep(seconds)
+
+    async def brief_in_a_loop(seconds: float, result: object = None) -> object:
+        refuse_long(seconds)
+        return await asyncio_sleep(seconds, result)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.sleep", brief)
+        patch.setattr("asyncio.sleep", brief_in_a_loop)
         yield
 
 
