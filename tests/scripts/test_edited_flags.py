@@ -36,8 +36,8 @@ def upgraded_worker(machine: Machine) -> Finished:
     machine.write("/version", "v1.36.3")
     machine.stub("kubectl", f"{version}\n{NODE_IS_READY}")
     machine.stub("systemctl", '[[ $1 != restart ]] || printf v1.36.4 >"$ROOT/version"')
-    for program in ("crictl", "curl"):
-        machine.stub(program)
+    machine.stub("crictl")
+    machine.stub("curl", "printf 200")
     for packages in ("  install_held kubeadm\n", "  install_held kubelet kubectl\n"):
         machine.replace("parts/join/worker", packages, "")
     return machine.run("join", UPGRADE, DISCOVERY)
