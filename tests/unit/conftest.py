@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import os
 import time
@@ -35,22 +34,14 @@ def no_podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def no_clock() -> Iterator[None]:
     """A unit test in which the program waits for minutes fails at once: such a wait is a wrong answer of a fake."""
-    sleep, asyncio_sleep = time.sleep, asyncio.sleep
-
-    def refuse_long(seconds: float) -> None:
-        assert seconds <= LONGEST_SLEEP_SECONDS, f"a unit test waits {seconds} s"
+    sleep = time.sleep
 
     def brief(seconds: float) -> None:
-        refuse_long(seconds)
+        assert seconds <= LONGEST_SLEEP_SECONDS, f"a unit test waits {seconds} s"
         sleep(seconds)
-
-    async def brief_in_a_loop(seconds: float, result: object = None) -> object:
-        refuse_long(seconds)
-        return await asyncio_sleep(seconds, result)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", brief)
-        patch.setattr("asyncio.sleep", brief_in_a_loop)
         yield
 
 
