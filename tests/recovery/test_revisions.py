@@ -1,4 +1,4 @@
-"""Whoever watched the lost cluster is told that its revisions are gone: by what a restore adds, and not without it."""
+"""A watcher of the lost cluster gets the error of a lost revision: by the arguments of a restore alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_watcher_of_the_lost_cluster_is_told_that_its_revision_is_gone(tmp_pat
         for number in range(5):
             lost.ctl("put", "later", str(number))
         last = int(lost.ctl("get", "later", "--write-out", "fields").split('"ModRevision" :')[1].split()[0])
-    said = {}
+    events = {}
     for name, arguments in {"plain": [], "raised": ADDED}.items():
         data = tmp_path / name
         restore = ["snapshot", "restore", snapshot, "--data-dir", str(data), *arguments]
@@ -68,5 +68,5 @@ def test_a_watcher_of_the_lost_cluster_is_told_that_its_revision_is_gone(tmp_pat
         with serving(tmp_path, data) as restored:
             assert restored.ctl("get", "kept", "--print-value-only").strip() == "1"
             assert restored.ctl("get", "later") == ""
-            said[name] = restored.ctl("watch", "later", "--rev", str(last + 1))
-    assert (GONE in said["plain"], GONE in said["raised"]) == (False, True), said
+            events[name] = restored.ctl("watch", "later", "--rev", str(last + 1))
+    assert (GONE in events["plain"], GONE in events["raised"]) == (False, True), events
