@@ -1,4 +1,4 @@
-"""A proxy of the shell that runs Pulumi, which the API server is asked through, is told."""
+"""A warning names the proxy of the shell that runs Pulumi where requests to the API server go through it."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_a_load_balancer_is_excepted_by_its_domain(excepted: str, is_fine: bool)
 
 def test_each_preview_says_it(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the update has made a cluster that it does not reach."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
     monkeypatch.setenv("NO_PROXY", "")
     record(stack_of(directory), preview=True)
-    assert [text for text in said if text.startswith("HTTPS_PROXY: ")]
+    assert [text for text in warnings if text.startswith("HTTPS_PROXY: ")]

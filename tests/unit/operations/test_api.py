@@ -1,4 +1,4 @@
-"""The API server is asked with what a kubeconfig holds; what cannot be used is said in words."""
+"""Requests to the API server use a kubeconfig; a kubeconfig that cannot be used is an error in words."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def test_certificates_that_expired_are_renewed(
     def fail(*_: object) -> None:
         raise ssl.SSLError(1, why)
 
-    asked = api(server)
+    api_client = api(server)
     monkeypatch.setattr(http.client.HTTPSConnection, "request", fail)
     with pytest.raises(StepError, match=why) as error:
-        asked.get(NODES)
+        api_client.get(NODES)
     assert error.value.problem.next_command.startswith(next_command)

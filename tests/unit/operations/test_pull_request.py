@@ -231,7 +231,7 @@ def test_the_command_writes_what_fits_and_prints_everything(
     job: GitHub, pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is cut off on the pull request is in the job's log."""
-    pulumi.says([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
+    pulumi.set_output([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
     assert operations.main(["preview-comment", "shop", "--post", "7"]) == 0
     (comment,) = job.comments
     assert comment["body"].startswith(MARKER)

@@ -1,4 +1,4 @@
-"""One connection to a host: what ssh is told, and what becomes of what it prints."""
+"""One connection to a host: the arguments of ssh, and the use of its output."""
 
 from __future__ import annotations
 
@@ -124,10 +124,10 @@ def test_sudo_speaks_english(programs: Path) -> None:
 @pytest.mark.parametrize("status", [0, 142])
 def test_what_a_login_says_that_runs_no_script_is_heard(programs: Path, status: int) -> None:
     """cloud-init gives such a command to the key of root; in older images it succeeds."""
-    says = 'Please login as the user "debian" rather than the user "root".'
-    (programs / "ssh").write_text(f"#!/bin/sh\necho '{says}'\nexit {status}\n")
+    message = 'Please login as the user "debian" rather than the user "root".'
+    (programs / "ssh").write_text(f"#!/bin/sh\necho '{message}'\nexit {status}\n")
     (programs / "ssh").chmod(0o755)
-    with pytest.raises(StepError, match=says):
+    with pytest.raises(StepError, match=message):
         answer()
 
 

@@ -34,7 +34,7 @@ def several() -> Settings:
 
 
 def problems(**closed: dict[str, str]) -> list[Problem]:
-    """What is said of these closed ports, by host; the other hosts reach everything."""
+    """Problems of these closed ports, by host; the other hosts reach everything."""
     facts = {name: HEALTHY_HOST | closed.get(name, {}) for name in ("node1", "node2", "node3", "node4")}
     return list(port_problems(several(), facts, SHOP))
 
@@ -51,18 +51,18 @@ def test_a_control_plane_looks_at_every_host_and_a_worker_at_control_planes() ->
 
 def test_each_host_is_asked_for_its_ports_in_its_one_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     """By their addresses in the cluster."""
-    asked: list[str] = []
+    texts: list[str] = []
 
     def run_as_root(*arguments: object) -> object:
-        asked.append(str(arguments[2]))
+        texts.append(str(arguments[2]))
         raise StepError("x", expected="x", seen="x", next_command="x")
 
     monkeypatch.setattr(_host_checks, "run_as_root", run_as_root)
     stack = several()
     with pytest.raises(StepError):
         facts_of(stack.hosts["node3"], stack, {"node1": "", "node3": "node1"})
-    assert len(asked) == 1
-    assert "\nPORTS=192.0.2.11:6443\n" in asked[0]
+    assert len(texts) == 1
+    assert "\nPORTS=192.0.2.11:6443\n" in texts[0]
 
 
 def test_a_closed_port_is_named_with_both_hosts() -> None:
@@ -145,7 +145,7 @@ def all_facts(*ports: str, seconds: int = 3) -> dict[str, str]:
 
 
 def test_a_missing_file_of_containerd_disables_no_plugin() -> None:
-    """Its absence was the value, and status said that the CRI plugin is disabled."""
+    """The error of the missing file was the value, and status named the CRI plugin as disabled."""
     assert all_facts()["cri_disabled"] == ""
 
 
