@@ -145,7 +145,7 @@ def test_the_dashboard_answers_on_every_node_and_lets_nobody_in_without_a_token(
     assert status_of(url, token) == 200
 
 
-def test_the_example_role_allows_what_it_says_and_nothing_else(live: Cluster) -> None:
+def test_the_example_role_allows_its_verbs_and_nothing_else(live: Cluster) -> None:
     """get, watch, list, create secrets."""
     user = ("--as=secret-operator", "--all-namespaces")
     allowed = {

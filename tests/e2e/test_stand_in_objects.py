@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield found
 
 
-def test_no_password_of_a_pull_secret_is_said_or_kept_in_clear(tmp_path: Path, project: Project) -> None:
+def test_no_password_of_a_pull_secret_is_printed_or_kept_in_clear(tmp_path: Path, project: Project) -> None:
     """Also where the provider cannot apply the secret, as its directory is a file."""
     rendered, events = tmp_path / "rendered", tmp_path / "events"
     more = ("--logtostderr", LEVEL, "--event-log", str(events))

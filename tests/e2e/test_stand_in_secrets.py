@@ -98,7 +98,7 @@ def leaks(outputs: dict[str, str], secrets: list[str]) -> list[str]:
     return [f"{name}: {secret[:12]}" for name, text in outputs.items() for secret in secrets if secret in text]
 
 
-def test_no_secret_is_said_or_kept_in_clear_whichever_step_fails(
+def test_no_secret_is_printed_or_kept_in_clear_whichever_step_fails(
     tmp_path: Path, machines: StandIns, project: Project
 ) -> None:
     """Console with the log, event log, preview, comment, log of the SSH server, and the plain text of the state."""

@@ -225,7 +225,7 @@ def test_the_machine_that_has_the_address_dies_and_comes_back_as_a_new_one(
     assert three.etcd_members(living[0]) == [(name, True) for name in members]
 
 
-def test_a_majority_that_is_lost_is_told(three: HaCluster) -> None:
+def test_a_lost_majority_is_reported(three: HaCluster) -> None:
     """Nothing is changed, and the message names the page."""
     members = control_planes(three)
     lines = hosts(members, [WORKER, SECOND_WORKER])

@@ -50,7 +50,7 @@ def test_a_restore_adds_what_is_tried_here() -> None:
     assert f"later=({' '.join(ADDED)})" in (SCRIPTS / "lib/restore.sh").read_text()
 
 
-def test_a_watcher_of_the_lost_cluster_is_told_that_its_revision_is_gone(tmp_path: Path) -> None:
+def test_a_watcher_of_the_lost_cluster_gets_the_error_of_a_lost_revision(tmp_path: Path) -> None:
     """Without what a restore adds it waits for a revision to come, and gets the events of other objects as its own."""
     unpack_etcd(tmp_path)
     snapshot = str(tmp_path / "bundle.db")

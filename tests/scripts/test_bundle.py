@@ -309,7 +309,7 @@ def test_the_oldest_bundles_make_room_for_a_new_one(saved: Machine, free: int, s
 
 
 @pytest.mark.parametrize("where", ["/var/lib/etcd", SNAPSHOTS])
-def test_a_disk_without_room_is_told_and_etcd_is_left_alone(saved: Machine, where: str) -> None:
+def test_a_disk_without_room_is_reported_and_etcd_is_left_alone(saved: Machine, where: str) -> None:
     """A full disk would stop it."""
     saved.stub("df", DISKS.replace("THIS_DISK", str(saved.path(where))))
     finished = snapshot(saved)

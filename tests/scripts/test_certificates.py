@@ -73,7 +73,7 @@ def test_one_of_several_control_planes_with_expired_certificates_names_the_page(
 
 
 @pytest.mark.parametrize("openssl", ['echo "Certificate will not expire"', "exit 1"])
-def test_a_control_plane_that_is_silent_has_no_expired_certificates_unless_they_say_so(
+def test_a_silent_control_plane_has_no_expired_certificates_unless_openssl_finds_them_expired(
     control_plane: Machine, openssl: str
 ) -> None:
     """Its API server and etcd are silent for another reason, and the majority may go with its member of etcd."""

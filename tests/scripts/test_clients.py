@@ -99,7 +99,7 @@ def test_where_no_rule_is_ours_iptables_changes_nothing(diverted: Machine) -> No
     ],
     ids=["lock", "silent", "delete"],
 )
-def test_a_rule_that_may_stay_is_told(diverted: Machine, program: str, answer: str, seen: str) -> None:
+def test_a_rule_that_may_stay_is_reported(diverted: Machine, program: str, answer: str, seen: str) -> None:
     """Another control plane would serve the clients of this one until a reboot."""
     diverted.stub(program, answer)
     status, errors = run(diverted, LET_IN)
@@ -108,7 +108,7 @@ def test_a_rule_that_may_stay_is_told(diverted: Machine, program: str, answer: s
     assert "iptables --table nat --flush PULUMI-KUBEADM-API" in errors
 
 
-def test_a_rule_that_may_stay_is_told_by_a_step_that_fails(diverted: Machine) -> None:
+def test_a_rule_that_may_stay_is_reported_by_a_step_that_fails(diverted: Machine) -> None:
     """The step ends with its own error, and the machine takes part in the virtual address."""
     diverted.write("/var/lib/pulumi-kubeadm/vip-runs-with", "x")
     diverted.stub("systemctl", "[[ $* != *is-active* ]]")

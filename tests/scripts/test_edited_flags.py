@@ -53,7 +53,7 @@ def upgraded_worker(machine: Machine) -> Finished:
         (EDITED, " --gone=2", "which somebody edited, counts as kubeadm's from now on: it lacks --gone\n"),
     ],
 )
-def test_an_upgrade_leaves_no_edited_flag_unsaid(
+def test_an_upgrade_warns_of_each_edited_flag(
     running: Machine, upgraded: Callable[[Machine], Finished], edited: str, taken: str, warning: str
 ) -> None:
     """kubeadm takes away what the new kubelet does not know, which a repair may not bring back, and leaves the rest."""

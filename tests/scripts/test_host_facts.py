@@ -33,7 +33,7 @@ def test_a_journal_that_does_not_answer_is_no_journal_without_errors(machine: Ma
     assert facts(machine, journalctl=journal)["containerd_log"] == fact
 
 
-def test_a_program_that_does_not_answer_is_told(machine: Machine) -> None:
+def test_a_program_that_does_not_answer_is_reported(machine: Machine) -> None:
     """A runtime that hangs does not lack the image."""
     found = facts(machine, crictl="exec sleep 5", systemctl="exec sleep 5")
     assert found["pause_present"] == " (no answer of crictl within 1 s)"
@@ -41,7 +41,7 @@ def test_a_program_that_does_not_answer_is_told(machine: Machine) -> None:
     assert facts(machine, crictl="echo 'no such image x'; exit 1")["pause_present"] == "no such image x"
 
 
-def test_a_static_pod_whose_manifest_is_gone_is_told(machine: Machine) -> None:
+def test_a_static_pod_whose_manifest_is_gone_is_reported(machine: Machine) -> None:
     """The cluster serves on for a while without its scheduler, and every pod that is there runs."""
     manifests = "/etc/kubernetes/manifests"
     for name in ("etcd", "kube-scheduler"):
@@ -67,7 +67,7 @@ STARTED = """awk '{print int($1 - AGE) "000000"}' /proc/uptime"""
         ("failed", 0, 3600, "failed"),
     ],
 )
-def test_a_service_that_ends_again_and_again_is_told(
+def test_a_service_that_ends_again_and_again_is_reported(
     machine: Machine, state: str, restarts: int, age: int, fact: str
 ) -> None:
     """systemd starts it again a second later: at some moments it is active, and the address of the API is nowhere."""

@@ -126,7 +126,7 @@ def test_a_pull_whose_shell_is_killed_is_none(pulling: Machine) -> None:
     assert "images are pulled" not in finished.stderr
 
 
-def test_a_registry_that_wants_a_login_and_has_none_in_the_stack_file_is_told_apart(pulling: Machine) -> None:
+def test_a_registry_that_wants_a_login_and_has_none_in_the_stack_file_is_distinguished(pulling: Machine) -> None:
     """No password is missing there, but a user."""
     pulling.stub("crictl", "[[ $1 == info ]] && exit 0\n[[ $1 == pull ]] && echo '401 Unauthorized' >&2\nexit 1")
     finished = pulling.run("images", IMAGES | {"PASSWORD_KEYS": ""})
@@ -180,7 +180,7 @@ def test_only_containerd_1_4_has_passwords_in_its_configuration_and_restarts_for
 
 
 @pytest.mark.parametrize("error", ["connect: connection refused", "dial tcp 192.0.2.9:443: i/o timeout"])
-def test_a_proxy_that_apt_alone_knows_is_told_where_containerd_finds_no_way_out(pulling: Machine, error: str) -> None:
+def test_a_proxy_of_apt_alone_is_named_where_containerd_finds_no_way_out(pulling: Machine, error: str) -> None:
     """Packages came through it; its address, which may have a password, is not repeated."""
     pulling.stub("apt-config", "echo 'Acquire::http::Proxy \"http://u:p@proxy:3128\";'")
     pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{error}' >&2; exit 1; }}; [[ $1 != inspecti ]]")

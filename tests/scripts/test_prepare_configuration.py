@@ -324,7 +324,7 @@ def test_etc_hosts_stays_as_it_is_where_it_cannot_be_read(named: Machine, fails:
     assert named.path("/name").read_text() == "template\n" or fails == "sed"
 
 
-def test_systemd_is_told_also_when_the_run_before_ended_too_early(machine: Machine) -> None:
+def test_systemd_is_executed_again_also_when_the_run_before_ended_too_early(machine: Machine) -> None:
     """The file is in place by then, and would hide it."""
     files = [File("/etc/systemd/system.conf.d/kubernetes.conf", "[Manager]\n")]
     machine.stub("systemctl", "exit 1")
@@ -335,7 +335,7 @@ def test_systemd_is_told_also_when_the_run_before_ended_too_early(machine: Machi
     assert machine.calls() == ["systemctl daemon-reexec"]
 
 
-def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:
+def test_systemd_is_executed_again_once_for_its_new_setting(machine: Machine) -> None:
     """A re-execution is harmless, but nothing to do each time."""
     machine.stub("systemctl")
     files = [File("/etc/systemd/system.conf.d/kubernetes.conf", "[Manager]\n")]
@@ -421,7 +421,7 @@ def test_network_manager_leaves_the_links_of_the_pod_network_alone(managed: Mach
     assert NETWORK_MANAGER in managed.path("/var/lib/pulumi-kubeadm/files/both").read_text()
 
 
-def test_network_manager_is_told_also_when_the_run_before_ended_too_early(managed: Machine) -> None:
+def test_network_manager_is_reloaded_also_when_the_run_before_ended_too_early(managed: Machine) -> None:
     """The file is in place by then, and would hide it."""
     managed.stub("systemctl", "exit 1")
     assert managed.run("both", NO_KEYRINGS).status == 1

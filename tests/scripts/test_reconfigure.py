@@ -21,7 +21,7 @@ def test_arguments_that_work_stay(running: Machine) -> None:
     assert running.send(running.text("init", CHANGED), "verify").stderr == ""
 
 
-def test_an_api_server_is_ready_when_it_says_so_itself(running: Machine) -> None:
+def test_an_api_server_is_ready_when_its_own_address_answers(running: Machine) -> None:
     """A load balancer of the owner's answers by another one meanwhile, and clients would come in too early."""
     running.write("/wanted", "    - --advertise-address=192.0.2.11\n")
     running.stub(

@@ -173,7 +173,7 @@ def test_a_long_line_is_cut_before_it_reaches_the_session(machine: Machine) -> N
     assert machine.path("/var/log/pulumi-kubeadm/long.log").stat().st_size == 100000
 
 
-def test_what_a_step_says_is_told_where_there_is_no_room_for_a_log(machine: Machine) -> None:
+def test_the_output_of_a_step_is_printed_where_there_is_no_room_for_a_log(machine: Machine) -> None:
     """A full disk is such a place; a log that cannot be opened stands for it here."""
     log = machine.path("/var/log/pulumi-kubeadm/broken.log")
     log.parent.mkdir(parents=True, exist_ok=True)

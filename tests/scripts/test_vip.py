@@ -126,7 +126,7 @@ def run_script(machine: Machine, verb: str) -> Finished:
 @pytest.mark.parametrize(
     ("status", "serves"), [("200", True), ("401", True), ("403", True), ("500", False), ("", False)]
 )
-def test_an_api_server_serves_where_it_says_so_or_asks_who_it_is(
+def test_an_api_server_serves_where_it_answers_200_401_or_403(
     control_plane: Machine, status: str, serves: bool
 ) -> None:
     """401 and 403 come from one that allows no anonymous request."""

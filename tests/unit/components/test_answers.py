@@ -73,7 +73,7 @@ def seen_at(port: int, *, attempts: int = 1, **more: Any) -> str:
         (lambda connection: connection.sendall(b"x" * 100_000), ssh.CLOSED),
     ],
 )
-def test_an_ssh_server_is_told_from_what_is_none(serve: Served, seen: str) -> None:
+def test_an_ssh_server_is_distinguished_from_another_server(serve: Served, seen: str) -> None:
     """In the words of OpenSSH, which are explained."""
     with listening(serve) as (port, _):
         assert seen_at(port, perDialTimeout=1 if serve is frozen else BOUND_SECONDS) == seen

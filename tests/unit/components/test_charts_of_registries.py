@@ -50,7 +50,7 @@ def test_what_is_no_token_is_refused(hub: Hub, content: bytes) -> None:
     assert "expected a token" in hub.refusal()
 
 
-def test_the_digest_of_a_manifest_is_told_from_that_of_the_archive(hub: Hub) -> None:
+def test_the_digest_of_a_manifest_is_distinguished_from_that_of_the_archive(hub: Hub) -> None:
     """`helm pull` prints the one, and the stack file has the other."""
     right, hub.sha256 = hub.sha256, hashlib.sha256(hub.manifest).hexdigest()
     assert f"set sha256 to {right}, which `sha256sum` prints" in hub.refusal()

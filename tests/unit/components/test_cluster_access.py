@@ -52,7 +52,7 @@ LONG = f"resource urn:pulumi:{'x' * 300} was not successfully created by the Kub
         ('failed calling webhook "a.example.com": connection refused', "once the pod behind the webhook is Ready"),
     ],
 )
-def test_what_the_api_refuses_is_told_with_its_end(monkeypatch: pytest.MonkeyPatch, seen: str, mended: str) -> None:
+def test_a_refusal_of_the_api_is_shown_with_its_end(monkeypatch: pytest.MonkeyPatch, seen: str, mended: str) -> None:
     """The text of the provider before it is longer than what is shown, and status knows nothing of an absent object."""
     messages: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", messages.append)

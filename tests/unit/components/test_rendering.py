@@ -126,7 +126,7 @@ def test_containerd_configuration_follows_the_stack() -> None:
     assert_golden("containerd.txt", as_text(containerd.configuration_files(parse_settings(stack))))
 
 
-def test_a_proxy_is_told_to_apt_and_containerd_and_to_nothing_else() -> None:
+def test_a_proxy_is_set_for_apt_and_containerd_and_for_nothing_else() -> None:
     """Golden; apt gets single hosts that are reached directly, for its configuration knows no networks."""
     stack = smallest() | {
         "proxy": {
@@ -164,7 +164,7 @@ def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> N
     assert [file.mode for file in secret] == ["0600"]
 
 
-def test_containerd_1_4_is_told_of_registries_in_its_own_form(tmp_path: Path) -> None:
+def test_containerd_1_4_gets_registries_in_its_own_form(tmp_path: Path) -> None:
     """Golden: mirrors with and without a path, a host that is a registry and a mirror, a password with a quote."""
     stack = full(tmp_path, version="1.24.3")
     stack["containerd"]["registries"]["docker.io"] = {

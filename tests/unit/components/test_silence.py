@@ -183,9 +183,7 @@ def announced(
     return texts
 
 
-def test_a_sponsor_is_told_which_hosts_leave(
-    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sponsor_learns_which_hosts_leave(directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, also of a host whose join was cut short."""
     stack = several(directory, BOTH)
     assert announced(wanted_by(stack, last), monkeypatch) == {}, "no host leaves"
@@ -199,10 +197,10 @@ def test_a_sponsor_is_told_which_hosts_leave(
 
 
 @pytest.mark.parametrize("status", [0, 1, 255])
-def test_a_sponsor_that_was_not_told_is_warned_of(
+def test_an_announcement_that_fails_is_warned_of(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """It refuses to take the node out, and by then does not know why nothing was announced."""
+    """The sponsor refuses to take the node out, and by then nothing shows why the announcement is missing."""
     warnings: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     announced(wanted_by(several(directory, BOTH, "node8"), last), monkeypatch, status=status)
@@ -212,7 +210,7 @@ def test_a_sponsor_that_was_not_told_is_warned_of(
         assert "\n  saw No space left on device\n  Next: ssh -p 22 " in warnings[0]
 
 
-def test_nobody_is_told_of_a_machine_that_was_declared_gone(
+def test_no_announcement_names_a_machine_that_was_declared_gone(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its node left before its line, and nothing runs when the line goes."""

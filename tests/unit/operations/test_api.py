@@ -49,7 +49,7 @@ def api(server: ApiServer) -> Api:
 @pytest.mark.parametrize(
     "answer", [b"<html>a proxy</html>", b"", b"[]", b"\xff", b'{"kind": "Status"}', b'{"items": null}']
 )
-def test_an_answer_that_is_not_the_api_servers_is_said_to_be(server: ApiServer, answer: bytes) -> None:
+def test_an_answer_that_is_not_the_api_servers_is_an_error(server: ApiServer, answer: bytes) -> None:
     """With who it may be."""
     server.answers = {NODES: (200, answer)}
     with pytest.raises(StepError, match="expected the answer of a Kubernetes API server") as error:
@@ -91,7 +91,7 @@ def test_a_kubeconfig_without_what_is_needed_is_refused_without_repeating_it(con
         ({"certificate-authority-data": "YQ=="}, None, "a certificate or key that is none", "--flatten"),
     ],
 )
-def test_a_kubeconfig_that_names_what_it_should_hold_is_told_so_in_words(
+def test_a_kubeconfig_that_names_files_or_programs_is_an_error_in_words(
     server: ApiServer, cluster: dict[str, Any], user: dict[str, Any] | None, seen: str, next_command: str
 ) -> None:
     """Nothing of it is run or read."""

@@ -83,7 +83,7 @@ def test_signs_of_resources_are_coloured_and_hyphens_of_yaml_are_not(
     assert not any("[provider=" in line for line in lines)
 
 
-def test_a_preview_that_changes_nothing_says_so(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_preview_without_changes_is_a_heading(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
     """In its heading, with nothing unfolded."""
     pulumi.set_output([resource("node1/init", "same", {"a": 1}, {"a": 1}), summary(same=75)])
     text = printed(capsys)
@@ -149,7 +149,7 @@ def test_resources_that_come_and_go_are_named_and_a_changed_secret_is_not_silent
     ]
 
 
-def test_long_lines_are_cut_and_can_still_be_told_apart() -> None:
+def test_long_lines_are_cut_and_remain_distinct() -> None:
     """The archive of scripts is one line, and changes with each script."""
     found = differences({"u::s::t::n": {"a": "x" * 5000 + "1"}}, {"u::s::t::n": {"a": "x" * 5000 + "2"}}).splitlines()
     removed, added = found[-2:]

@@ -217,7 +217,7 @@ def answer_with(content: bytes, *, status: bytes = b"200 OK", length: int | None
     ],
     ids=["half", "no HTTP", "page", "no text", "half of a refusal", "no list of comments", "no comment"],
 )
-def test_an_answer_that_is_none_is_told_in_words(answers: list[bytes]) -> None:
+def test_an_answer_that_is_none_is_an_error_in_words(answers: list[bytes]) -> None:
     """A proxy, or a connection that breaks, answers in the API's place; a traceback would tell nothing."""
     pull_request, server = raw(*answers)
     with pytest.raises(StepError, match="comment on pull request 7 of example/shop") as error:

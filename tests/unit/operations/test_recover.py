@@ -72,7 +72,7 @@ def test_every_other_member_is_asked(hosts: Hosts, capsys: pytest.CaptureFixture
     assert "node2: etcd serves. Next: nothing in the stack file, then" in capsys.readouterr().out
 
 
-def test_what_comes_next_is_told(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_is_printed(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """The others are gone."""
     assert __main__.main(["recover", "shop", "node2"]) == 0
     assert "Next: gone: true for node1 in the stack file, then" in capsys.readouterr().out

@@ -123,7 +123,7 @@ def test_no_control_plane_that_can_is_an_error(hosts: Hosts, capsys: pytest.Capt
     assert "node1: snapshot: expected room" in capsys.readouterr().err
 
 
-def test_a_directory_that_takes_nothing_is_told(
+def test_a_directory_that_takes_nothing_is_reported(
     hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing half is left."""

@@ -37,7 +37,7 @@ GONE = {"address": "192.0.2.13", "hostKey": f"{KEY}13", "gone": True}
 
 
 @pytest.mark.parametrize("is_well", [True, False])
-def test_what_nobody_looked_at_is_not_said_to_be_well(
+def test_checks_that_were_not_made_are_named(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_well: bool
 ) -> None:
     """Whoever has a kubeconfig and no passphrase sees what the API shows, and not the members of etcd."""
@@ -58,7 +58,7 @@ def test_what_nobody_looked_at_is_not_said_to_be_well(
     assert ("all is well on 2 host(s)" in printed.out) == is_well
 
 
-def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_cluster_that_is_well_ends_with_0(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
     """And it only reads."""
     assert __main__.main(["status", "shop"]) == 0
     assert "all is well on 2 host(s) and in the cluster" in capsys.readouterr().out

@@ -34,8 +34,8 @@ def problems(*were_nodes: str, **facts: str) -> list[str]:
     ]
 
 
-def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
-    """Nor of a machine that is no control plane yet."""
+def test_an_etcd_that_is_well_is_no_problem() -> None:
+    """Nor is a machine that is no control plane yet."""
     assert problems() == []
     settings = parse_settings(with_workers("node2"))
     assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP, were_nodes=())) == []
@@ -94,7 +94,7 @@ def test_a_control_plane_of_the_last_update_without_its_member_joins_anew(member
     assert f"Next: {advice}, then pulumi up --stack shop: the machine joins anew" in problem
 
 
-def test_a_cluster_of_yesterday_without_a_bundle_is_told(tmp_path: Path) -> None:
+def test_a_cluster_of_yesterday_without_a_bundle_is_a_problem(tmp_path: Path) -> None:
     """A new one has time until the second turn of its timer."""
     stack = parse_settings(with_workers("node2"))
     host = stack.hosts["node1"]
