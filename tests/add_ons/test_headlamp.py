@@ -16,7 +16,7 @@ PLAN = (
 )
 
 
-def asked(url: str, token: str | None = None, sent: object = None) -> tuple[int, str]:
+def request_as(url: str, token: str | None = None, sent: object = None) -> tuple[int, str]:
     """Status and text of an answer to a person with a token."""
     given = {"Authorization": f"Bearer {token}"} if token else {}
     body = None if sent is None else json.dumps(sent).encode()
@@ -58,23 +58,23 @@ def shown(address: str, reader: str) -> None:
     """What Headlamp passes on of the API server to `reader`, who has the role view in `default`, and to others."""
     namespaces = f"{address}/clusters/main/api/v1/namespaces"
     pods = f"{namespaces}/default/pods"
-    assert asked(address)[0] == 200
-    status, said = asked(pods)
+    assert request_as(address)[0] == 200
+    status, text = request_as(pods)
     assert status == 403
-    assert 'User \\"system:anonymous\\" cannot list' in said, "not Headlamp's own account"
-    assert asked(pods, "wrong")[0] == 401
-    status, said = asked(pods, reader)
+    assert 'User \\"system:anonymous\\" cannot list' in text, "not Headlamp's own account"
+    assert request_as(pods, "wrong")[0] == 401
+    status, text = request_as(pods, reader)
     assert status == 200
-    assert "seen" in [pod["metadata"]["name"] for pod in json.loads(said)["items"]]
+    assert "seen" in [pod["metadata"]["name"] for pod in json.loads(text)["items"]]
     configuration = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "written"}}
     for refused, sent in {
         f"{namespaces}/default/secrets": None,
         f"{namespaces}/kube-system/pods": None,
         f"{namespaces}/default/configmaps": configuration,
     }.items():
-        status, said = asked(refused, reader, sent)
+        status, text = request_as(refused, reader, sent)
         assert status == 403, refused
-        assert 'User \\"system:serviceaccount:default:reader\\" cannot' in said, said
+        assert 'User \\"system:serviceaccount:default:reader\\" cannot' in text, text
 
 
 def test_headlamp_itself_may_nothing_and_goes_with_its_namespace(live: AddOnCluster) -> None:

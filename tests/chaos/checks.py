@@ -24,7 +24,7 @@ def differences(model: Model, environment: Environment) -> list[str]:
     """Differences from the model, once the cluster had time to settle; empty without a difference."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while True:
-        found = [*_of_nodes(model, environment), *_of_machines(model, environment), *_told(environment)]
+        found = [*_of_nodes(model, environment), *_of_machines(model, environment), *_of_operations(environment)]
         if not found or time.monotonic() > deadline:
             return found
         time.sleep(5)  # nodes and pods become ready in their own time
@@ -86,7 +86,7 @@ def _of_machines(model: Model, environment: Environment) -> Iterator[str]:
             yield f"{name}: out of the stack, and not reset"
 
 
-def _told(environment: Environment) -> Iterator[str]:
+def _of_operations(environment: Environment) -> Iterator[str]:
     """Problems that `make status` and `make drift` name."""
     kubeconfig = str(environment.directory / "kubeconfig")
     for arguments in (["status", environment.name, "--kubeconfig", kubeconfig], ["drift", environment.name]):

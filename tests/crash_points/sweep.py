@@ -54,8 +54,8 @@ class End:
         """Differences from the expected end."""
         if self.finished.status != expected.finished.status:
             return [f"status {self.finished.status}: {self.finished.stderr}"]
-        said = [f"returned {self.finished.stdout!r}"] if self.finished.stdout != expected.finished.stdout else []
-        return said + self.differs_from_state(expected.left)
+        output = [f"returned {self.finished.stdout!r}"] if self.finished.stdout != expected.finished.stdout else []
+        return output + self.differs_from_state(expected.left)
 
     def differs_from_state(self, expected: Snapshot) -> list[str]:
         """Differences of the machine from the expected one."""

@@ -24,7 +24,7 @@ class ForwardProxy:
     """
 
     url: str
-    asked_for: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def forward_proxy(address: str, hosts: Mapping[str, str]) -> Iterator[ForwardPro
         protocol_version = "HTTP/1.0"
 
         def do_CONNECT(self) -> None:
-            started.asked_for.append(f"CONNECT {self.path}")
+            started.requests.append(f"CONNECT {self.path}")
             name, _, port = self.path.rpartition(":")
             with socket.create_connection((hosts.get(name, name), int(port)), timeout=30) as upstream:
                 self.send_response(200)
@@ -44,7 +44,7 @@ def forward_proxy(address: str, hosts: Mapping[str, str]) -> Iterator[ForwardPro
                 _copy_both_ways(self.connection, upstream)
 
         def do_GET(self) -> None:
-            started.asked_for.append(f"GET {self.path}")
+            started.requests.append(f"GET {self.path}")
             url = urlsplit(self.path)
             moved = url._replace(netloc=hosts.get(url.hostname or "", url.netloc)).geturl()
             try:

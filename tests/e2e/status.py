@@ -1,4 +1,4 @@
-"""What `make status` says of the cluster, and its advice, followed to the letter."""
+"""Output of `make status` on the cluster, and its advice, followed to the letter."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def wait_for(is_there: Callable[[int, str], bool]) -> str:
     """The output of `make status`, once it meets a condition."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        code, said = status()
-        if is_there(code, said):
-            return said
-        assert time.monotonic() < deadline, said
+        code, output = status()
+        if is_there(code, output):
+            return output
+        assert time.monotonic() < deadline, output
         time.sleep(2)  # the cluster notices by itself, in its own time
 
 
 def assert_named(*words: str) -> None:
     """Check that `make status` ends with 1 and prints all of these texts."""
-    wait_for(lambda code, said: code == 1 and all(each in said for each in words))
+    wait_for(lambda code, output: code == 1 and all(each in output for each in words))
 
 
 def assert_well() -> None:
     """Check that `make status` ends with 0."""
-    wait_for(lambda code, said: code == 0 and "all is well" in said)
+    wait_for(lambda code, output: code == 0 and "all is well" in output)
 
 
 def follow(problem: str) -> str:
     """Run the command after `Next:` of a problem, once status prints the problem; returns what the command prints."""
-    said = wait_for(lambda code, said: code == 1 and problem in said)
-    found = re.search(rf"^{re.escape(problem)}.*?\n  Next: (.*)$", said, re.MULTILINE | re.DOTALL)
-    assert found, said
+    output = wait_for(lambda code, output: code == 1 and problem in output)
+    found = re.search(rf"^{re.escape(problem)}.*?\n  Next: (.*)$", output, re.MULTILINE | re.DOTALL)
+    assert found, output
     environment = {**tool_environment(), "PULUMI_SKIP_CONFIRMATIONS": "true"}  # a person answers yes
     command = ["bash", "-euo", "pipefail", "-c", found[1].partition("\n")[0]]
     finished = subprocess.run(

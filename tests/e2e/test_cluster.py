@@ -63,8 +63,8 @@ def test_a_pod_that_would_be_root_on_its_node_is_refused(live: Cluster, pod: dic
     spec = {"containers": [{"name": "c", "image": "x"}], "nodeName": machine_names()[0]} | pod
     metadata = {"name": "root", "namespace": "kubernetes-dashboard"}
     made = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    said = live.kubectl("create", "--dry-run=server", "--filename=-", standard_input=made, check=False)
-    assert 'violates PodSecurity "baseline' in said
+    refusal = live.kubectl("create", "--dry-run=server", "--filename=-", standard_input=made, check=False)
+    assert 'violates PodSecurity "baseline' in refusal
 
 
 def test_the_control_plane_keeps_pods_away_only_where_it_can(live: Cluster) -> None:
@@ -129,7 +129,7 @@ def test_pods_reach_each_other_across_nodes_and_through_a_service(live: Cluster,
 
 
 def test_the_pull_secret_is_there_and_attached(live: Cluster) -> None:
-    """The namespace that asked for one."""
+    """The namespace for which the stack file has a pull secret."""
     account = live.get("--namespace=shop", "serviceaccount", "default")
     assert account["imagePullSecrets"] == [{"name": "registry-credentials"}]
     assert live.get("--namespace=shop", "secret", "registry-credentials")["type"] == "kubernetes.io/dockerconfigjson"
@@ -145,7 +145,7 @@ def test_the_dashboard_answers_on_every_node_and_lets_nobody_in_without_a_token(
     assert status_of(url, token) == 200
 
 
-def test_the_example_role_allows_what_it_says_and_nothing_else(live: Cluster) -> None:
+def test_the_example_role_allows_its_verbs_and_nothing_else(live: Cluster) -> None:
     """get, watch, list, create secrets."""
     user = ("--as=secret-operator", "--all-namespaces")
     allowed = {
@@ -158,8 +158,8 @@ def test_the_example_role_allows_what_it_says_and_nothing_else(live: Cluster) ->
 
 def test_status_says_that_all_is_well(live: Cluster) -> None:
     """Of this version and these systems too."""
-    code, said = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
-    assert (code, "all is well" in said) == (0, True), said
+    code, output = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
+    assert (code, "all is well" in output) == (0, True), output
 
 
 def test_status_looks_at_machines_through_a_bastion(live: Cluster) -> None:
@@ -167,17 +167,17 @@ def test_status_looks_at_machines_through_a_bastion(live: Cluster) -> None:
     first, second = machine_names()[:2]
     assert last_login_is_from(second) != E2E.address(first)
     with through_bastion(first):
-        code, said = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
-    assert (code, "all is well" in said) == (0, True), said
+        code, output = operation("status", E2E.name, "--kubeconfig", str(live.kubeconfig))
+    assert (code, "all is well" in output) == (0, True), output
     assert last_login_is_from(second) == E2E.address(first)
 
 
 def test_a_login_token_of_the_reader_opens_what_it_may_read(live: Cluster) -> None:
     """`make token`: pods of its namespace, and of no other."""
-    code, said = operation("token", E2E.name, "reader", "--duration", "10m")
-    assert code == 0, said
-    token = said.splitlines()[0]
-    assert "default/reader: valid for 10 min" in said
+    code, output = operation("token", E2E.name, "reader", "--duration", "10m")
+    assert code == 0, output
+    token = output.splitlines()[0]
+    assert "default/reader: valid for 10 min" in output
     assert [status_of(pods_of(namespace), token) for namespace in ("default", "kube-system")] == [200, 403]
     assert status_of(pods_of("default"), f"{token}x") == 401
 
@@ -194,12 +194,12 @@ def test_a_kubeconfig_of_the_reader_joins_the_stacks_own(live: Cluster, tmp_path
     """`make kubeconfig` twice, into one file that only its owner reads; without a user it is the stack's own."""
     file = tmp_path / "kubeconfig"
     for user in ([], ["--user", "reader"]):
-        code, said = operation("kubeconfig", E2E.name, *user, "--file", str(file))
-        assert code == 0, said
+        code, output = operation("kubeconfig", E2E.name, *user, "--file", str(file))
+        assert code == 0, output
     assert file.stat().st_mode & 0o777 == 0o600
-    asked = ("auth", "can-i", "delete", "nodes", "--kubeconfig", str(file), "--context")
+    query = ("auth", "can-i", "delete", "nodes", "--kubeconfig", str(file), "--context")
     answers = [
-        live.kubectl(*asked, f"{user}@{E2E.name}", check=False).split()[0]  # a warning follows
+        live.kubectl(*query, f"{user}@{E2E.name}", check=False).split()[0]  # a warning follows
         for user in ("pulumi-kubeadm", "reader")
     ]
     assert answers == ["yes", "no"]

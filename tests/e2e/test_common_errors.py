@@ -125,7 +125,7 @@ def test_a_dashboard_that_crashes(live: Cluster) -> None:
 
 
 def test_a_dashboard_that_does_not_run_ends_the_update_with_what_finds_the_cause() -> None:
-    """Pulumi itself only says that it did not become available."""
+    """The error of Pulumi itself is only that the Deployment did not become available."""
     with setting("dashboard.image", "docker.io/kubernetesui/dashboard:none"):
         seen = failure()
         assert f"make status STACK={E2E.name}, which names what is wrong" in seen
@@ -180,13 +180,13 @@ def test_a_metrics_scraper_that_the_api_server_cannot_reach(live: Cluster) -> No
 
 
 def test_a_user_without_rights(live: Cluster, tmp_path: Path) -> None:
-    """`make kubeconfig` of the reader; of the cluster it may see nothing, and is told how to find out."""
+    """`make kubeconfig` of the reader, who may see nothing of the cluster; the error names the command to try."""
     file = tmp_path / "kubeconfig"
     assert operation("kubeconfig", E2E.name, "--user", "reader", "--file", str(file))[0] == 0
-    code, said = status("--kubeconfig", str(file))
+    code, output = status("--kubeconfig", str(file))
     assert code == 1
-    assert 'User "system:serviceaccount:default:reader" cannot list resource "nodes"' in said
-    assert "kubectl auth can-i list nodes" in said
+    assert 'User "system:serviceaccount:default:reader" cannot list resource "nodes"' in output
+    assert "kubectl auth can-i list nodes" in output
     kubectl = ("--kubeconfig", str(file), "auth", "can-i", "list", "pods", "--namespace")
     assert live.kubectl(*kubectl, "default").strip() == "yes"
     assert live.kubectl(*kubectl, "kube-system", check=False).splitlines()[-1] == "no"

@@ -46,7 +46,7 @@ CALICO = versions.release(versions.KUBERNETES).calico
 SOURCE, TARGET = free_address(), free_address()
 START_SECONDS = 20
 SECURE = f"{E2E.network}.3"
-"""An address on the machines' network: of one that is not this host's, TLS is asked for."""
+"""An address on the machines' network: of one that is not this host's, TLS is required."""
 SERVE = 'printf %s "$CONFIG" >/tmp/registry.yaml; exec docker-registry serve /tmp/registry.yaml'
 
 
@@ -182,7 +182,7 @@ def digest(image: str) -> str:
 def test_every_image_is_there_under_its_digest(
     storage: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And under the name that the stack pulls once its file says so."""
+    """And under the name that the stack pulls once its file names the mirror."""
     assert __main__.main(["mirror", "mirrored", f"{TARGET}/copy"]) == 0, capsys.readouterr()
     assert capsys.readouterr().out.count("  copied   ") == len(stack_images(settings))
     today = {image.public: image.pulled for image in stack_images(settings)}
@@ -207,11 +207,11 @@ def test_a_second_run_copies_only_what_is_missing(
 def test_a_registry_that_takes_nothing_is_named(
     storage: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With what skopeo says."""
+    """The error has the message of skopeo."""
     assert __main__.main(["mirror", "mirrored", f"{SOURCE}/copy"]) == 1
-    said = capsys.readouterr().err
-    assert f"expected skopeo to write {SOURCE}/copy/" in said
-    assert "it goes on" in said
+    errors = capsys.readouterr().err
+    assert f"expected skopeo to write {SOURCE}/copy/" in errors
+    assert "it goes on" in errors
 
 
 @pytest.mark.parametrize("password_is_right", [False, True])

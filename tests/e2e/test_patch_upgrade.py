@@ -8,9 +8,9 @@ from __future__ import annotations
 import pytest
 
 from local import mirror
-from tests.e2e.asked_service import asked, bring_up_service, is_unschedulable, versions
 from tests.e2e.cell import CELL
 from tests.e2e.conftest import Cluster, configure, machine_names
+from tests.e2e.requested_service import bring_up_service, counted_requests, is_unschedulable, versions
 from tests.e2e.watching import logins, previewed, visits
 
 NEW = CELL.newer_patch or ""
@@ -25,11 +25,11 @@ def upgraded(live: Cluster) -> Cluster:
     for machine in machine_names():
         live.on(machine, "rm /var/lib/apt/lists/*v1.*; apt-cache madison kubelet | grep . && exit 1 || true")
     configure("set", "--path", "cluster.kubernetesVersion", NEW)
-    told = [line.strip() for line in previewed().plan.splitlines() if "upgraded from" in line]
-    assert [line.partition(":")[0] for line in told] == list(machine_names())
-    assert all(f"upgraded from {CELL.kubernetes} to {NEW}" in line for line in told)
+    announced = [line.strip() for line in previewed().plan.splitlines() if "upgraded from" in line]
+    assert [line.partition(":")[0] for line in announced] == list(machine_names())
+    assert all(f"upgraded from {CELL.kubernetes} to {NEW}" in line for line in announced)
     before = logins(live)
-    with asked() as requests:
+    with counted_requests() as requests:
         live.stack.up()
     print(f"patch: logins {visits(live, before)}, {requests.answered} requests answered, {requests.lost} lost")
     assert requests.lost == 0, requests.errors[:5]

@@ -63,24 +63,24 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield found
 
 
-def test_no_password_of_a_pull_secret_is_said_or_kept_in_clear(tmp_path: Path, project: Project) -> None:
+def test_no_password_of_a_pull_secret_is_printed_or_kept_in_clear(tmp_path: Path, project: Project) -> None:
     """Also where the provider cannot apply the secret, as its directory is a file."""
     rendered, events = tmp_path / "rendered", tmp_path / "events"
     more = ("--logtostderr", LEVEL, "--event-log", str(events))
-    said = {"preview of nothing": project.run("preview", "--diff", *more), "comment on nothing": comment_on(project)}
+    outputs = {"preview of nothing": project.run("preview", "--diff", *more), "comment on nothing": comment_on(project)}
     rendered.touch()
-    status, said["up that fails"] = project.attempt("up", "--yes", "--skip-preview", "--diff", *more)
+    status, outputs["up that fails"] = project.attempt("up", "--yes", "--skip-preview", "--diff", *more)
     assert status != 0
     rendered.unlink()
-    said["up"] = project.run("up", "--yes", "--skip-preview", "--diff", *more)
-    said["preview of no change"] = project.run("preview", "--diff", *more)
+    outputs["up"] = project.run("up", "--yes", "--skip-preview", "--diff", *more)
+    outputs["preview of no change"] = project.run("preview", "--diff", *more)
     project.run("config", "set", "--secret", "password", f"another-{PASSWORD}")
-    said["comment on another password"] = comment_on(project)
-    said["up of another password"] = project.run("up", "--yes", "--skip-preview", "--diff", *more)
-    said["state"] = project.run("stack", "export")
-    said["state files"] = "".join(path.read_text() for path in (tmp_path / "state").rglob("*.json*"))
-    said["events"] = "".join(path.read_text() for path in tmp_path.glob("events*"))
-    assert "registry-credentials" in said["events"]
-    assert leaks(said, SECRETS) == []
+    outputs["comment on another password"] = comment_on(project)
+    outputs["up of another password"] = project.run("up", "--yes", "--skip-preview", "--diff", *more)
+    outputs["state"] = project.run("stack", "export")
+    outputs["state files"] = "".join(path.read_text() for path in (tmp_path / "state").rglob("*.json*"))
+    outputs["events"] = "".join(path.read_text() for path in tmp_path.glob("events*"))
+    assert "registry-credentials" in outputs["events"]
+    assert leaks(outputs, SECRETS) == []
     applied = yaml.safe_load(next(rendered.rglob("*registry-credentials*")).read_text())["data"][".dockerconfigjson"]
     assert PASSWORD in base64.b64decode(applied).decode(), "the secret reaches the cluster"

@@ -1,4 +1,4 @@
-"""No secret is in what Pulumi says or keeps in clear, whichever step fails: canaries, with the real engine."""
+"""No secret is in output of Pulumi or kept in clear, whichever step fails: canaries, with the real engine."""
 
 from __future__ import annotations
 
@@ -93,43 +93,43 @@ def comment_on(project: Project) -> str:
     return comment("two", found, Comparison("Compared.", counted(found.changes), changed))
 
 
-def leaks(said: dict[str, str], secrets: list[str]) -> list[str]:
-    """Where a secret is said."""
-    return [f"{name}: {secret[:12]}" for name, text in said.items() for secret in secrets if secret in text]
+def leaks(outputs: dict[str, str], secrets: list[str]) -> list[str]:
+    """Outputs that hold a secret, each with the beginning of the secret."""
+    return [f"{name}: {secret[:12]}" for name, text in outputs.items() for secret in secrets if secret in text]
 
 
-def test_no_secret_is_said_or_kept_in_clear_whichever_step_fails(
+def test_no_secret_is_printed_or_kept_in_clear_whichever_step_fails(
     tmp_path: Path, machines: StandIns, project: Project
 ) -> None:
     """Console with the log, event log, preview, comment, log of the SSH server, and the plain text of the state."""
     secrets, events = secrets_of(machines), tmp_path / "events"
     fails = machines.private_key.with_name("answers") / "fails"
     more = ("--logtostderr", LEVEL, "--event-log", str(events))
-    said = {"preview of nothing": project.run("preview", "--diff", *more), "comment on nothing": comment_on(project)}
+    outputs = {"preview of nothing": project.run("preview", "--diff", *more), "comment on nothing": comment_on(project)}
     for step in STEPS:
         fails.write_text(step)
-        status, said[f"up, {step} fails"] = project.attempt("up", "--yes", "--skip-preview", *more)
-        assert status != 0, f"{step} did not fail: {said[f'up, {step} fails'][-4000:]}"
-        assert "expected it to succeed" in said[f"up, {step} fails"]
-        said[f"state, {step} fails"] = project.run("stack", "export")
-        said[f"comment, {step} fails"] = comment_on(project)
+        status, outputs[f"up, {step} fails"] = project.attempt("up", "--yes", "--skip-preview", *more)
+        assert status != 0, f"{step} did not fail: {outputs[f'up, {step} fails'][-4000:]}"
+        assert "expected it to succeed" in outputs[f"up, {step} fails"]
+        outputs[f"state, {step} fails"] = project.run("stack", "export")
+        outputs[f"comment, {step} fails"] = comment_on(project)
     fails.unlink()
     with watched(machines, tmp_path, secrets) as seen:
-        said["up"] = project.run("up", "--yes", "--skip-preview", *more)
+        outputs["up"] = project.run("up", "--yes", "--skip-preview", *more)
     assert set(seen.read_text().split()) == {"looked"}
-    said["outputs"] = project.run("stack", "output")
-    said["preview of no change"] = project.run("preview", "--diff", *more)
-    said["comment on no change"] = comment_on(project)
+    outputs["outputs"] = project.run("stack", "output")
+    outputs["preview of no change"] = project.run("preview", "--diff", *more)
+    outputs["comment on no change"] = comment_on(project)
     project.run("config", "set", "--secret", "password", f"another-{PASSWORD}")
-    said["comment on another password"] = comment_on(project)
-    assert "changes: a secret" in said["comment on another password"]
-    said["state"] = project.run("stack", "export")
-    said["log of sshd"] = machines.log.read_text()
-    said["events"] = "".join(path.read_text() for path in tmp_path.glob("events*"))
-    said["state files"] = "".join(path.read_text() for path in (tmp_path / "state").rglob("*.json*"))
-    assert said["events"]
-    assert "run_step" in said["state files"]
-    assert leaks(said, secrets) == []
+    outputs["comment on another password"] = comment_on(project)
+    assert "changes: a secret" in outputs["comment on another password"]
+    outputs["state"] = project.run("stack", "export")
+    outputs["log of sshd"] = machines.log.read_text()
+    outputs["events"] = "".join(path.read_text() for path in tmp_path.glob("events*"))
+    outputs["state files"] = "".join(path.read_text() for path in (tmp_path / "state").rglob("*.json*"))
+    assert outputs["events"]
+    assert "run_step" in outputs["state files"]
+    assert leaks(outputs, secrets) == []
     # The password is kept as its header, and what a step returned stays sealed; the token is in the input of its join.
     shown = project.run("stack", "export", "--show-secrets") + project.run("stack", "output", "--show-secrets")
     kept = [secret for secret in secrets if secret != PASSWORD]
@@ -147,5 +147,5 @@ def test_a_session_that_is_lost_behind_its_secret_shows_none(
     status, printed = project.attempt("up", "--yes", "--skip-preview", "--event-log", str(events))
     loses.unlink()
     assert status != 0
-    said = {"up": printed, "events": events.read_text(), "state": project.run("stack", "export")}
-    assert leaks(said, secrets_of(machines)) == []
+    outputs = {"up": printed, "events": events.read_text(), "state": project.run("stack", "export")}
+    assert leaks(outputs, secrets_of(machines)) == []

@@ -37,9 +37,9 @@ def test_two_clusters_live_in_one_stack_and_change_alone(tmp_path: Path, machine
     project.run("up", "--yes", "--skip-preview", "--expect-no-changes")
     project.configure(HOSTS | {"blue": (1, 2, 5)})
     before = set(project.resources())
-    said = project.run("preview")
-    assert "node3: is prepared and joins" in said
-    assert said.count("nothing is done to any node") == 1, "the plan of the other cluster"
+    preview = project.run("preview")
+    assert "node3: is prepared and joins" in preview
+    assert preview.count("nothing is done to any node") == 1, "the plan of the other cluster"
     project.run("up", "--yes", "--skip-preview")
     added = set(project.resources()) - before
     assert added
@@ -50,9 +50,9 @@ def test_the_preview_of_a_program_with_two_clusters_shows_both(tmp_path: Path, m
     """With every object of both; nothing is dialled."""
     project = Project(tmp_path, machines, PROGRAM.format(module="components.cluster", cluster="Cluster"))
     before = machines.logins()
-    said = project.run("preview", "--diff")
+    preview = project.run("preview", "--diff")
     for name in ("blue", "green"):
-        assert f"::{name}/DaemonSet:kube-system/calico-node]" in said
+        assert f"::{name}/DaemonSet:kube-system/calico-node]" in preview
     assert machines.logins() == before
 
 
@@ -73,7 +73,7 @@ def test_a_refresh_and_a_rename_change_nothing_and_a_destroy_visits_nobody(tmp_p
 
 
 def test_no_replacement_resets_a_machine_or_takes_a_node_away(tmp_path: Path, machines: StandIns) -> None:
-    """It is refused before anybody logs in, all else stays recorded, and the next command does what it says."""
+    """The replacement is refused before any login, all else stays recorded, and the next command of the error works."""
     project = Project(tmp_path, machines, HOSTS_ONLY)
     project.run("up", "--yes", "--skip-preview")
     before = machines.logins()
@@ -94,7 +94,7 @@ def test_no_replacement_resets_a_machine_or_takes_a_node_away(tmp_path: Path, ma
 
 
 def test_a_machine_that_is_not_to_be_reset_is_forgotten_with_its_line(tmp_path: Path, machines: StandIns) -> None:
-    """By what a refused reset says: `gone: true` in the line that is written back, then the line is deleted."""
+    """By the advice of a refused reset: `gone: true` in the line that is written back, then the line is deleted."""
     project = Project(tmp_path, machines, HOSTS_ONLY)
     project.run("up", "--yes", "--skip-preview")
     project.configure(HOSTS | {"blue": (1,)})

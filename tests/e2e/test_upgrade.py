@@ -1,4 +1,4 @@
-"""From 1.35 to 1.36 on running machines, and a new worker in the same edit, while a service is asked all the time."""
+"""From 1.35 to 1.36 on running machines, and a new worker in the same edit, during requests to a service."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from local import cluster, machines, mirror
 from local.stack import LocalStack
-from tests.e2e.asked_service import asked, bring_up_service, is_done, is_unschedulable, versions
 from tests.e2e.conftest import E2E, STACK, Cluster, configure, machine_names, on_machine
+from tests.e2e.requested_service import bring_up_service, counted_requests, is_done, is_unschedulable, versions
 from tests.e2e.watching import begun, kill, logins, previewed, until, visits
 
 OLD, NEW = "1.35.4", "1.36.3"
@@ -41,9 +41,9 @@ def test_the_preview_of_an_upgrade_says_its_order(live: Cluster) -> None:
     configure("set", "--path", "cluster.kubernetesVersion", NEW)
     configure("set", "--path", f"hosts.{FOURTH}.address", WITH_FOURTH.address(FOURTH))
     plan = [line.strip() for line in previewed().plan.splitlines()]
-    told = [line for line in plan if "upgraded from" in line]
-    assert [line.partition(":")[0] for line in told] == [FIRST, SECOND, THIRD]
-    assert all(f"upgraded from {OLD} to {NEW}" in line for line in told)
+    announced = [line for line in plan if "upgraded from" in line]
+    assert [line.partition(":")[0] for line in announced] == [FIRST, SECOND, THIRD]
+    assert all(f"upgraded from {OLD} to {NEW}" in line for line in announced)
     assert f"{FOURTH}: is prepared and joins, Kubernetes {NEW}" in plan
 
 
@@ -51,7 +51,7 @@ def test_an_upgrade_that_is_killed_goes_on_where_it_was_and_loses_no_request(
     live: Cluster, say: Callable[[str], None]
 ) -> None:
     """Killed when the first worker has the new version; no node that is done is touched again."""
-    with asked() as requests:
+    with counted_requests() as requests:
         began, at_first = time.monotonic(), logins(live)
         killed = begun("up")
         until(lambda: is_done(live, SECOND, NEW) or killed.poll() is not None, seconds=900)

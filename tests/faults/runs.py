@@ -113,8 +113,8 @@ def assert_converged() -> None:
 
 def follow(seen: str, machine: str) -> None:
     """Run the command of an error on the machine, as the user of the stack."""
-    told = re.search(rf"Next: on {machine}: (sudo sh -c '[^']+')", seen)
-    assert told, seen
-    user = ["podman", "exec", "--user", "debian", FAULTS.container(machine), "bash", "-c", told[1]]
+    advice = re.search(rf"Next: on {machine}: (sudo sh -c '[^']+')", seen)
+    assert advice, seen
+    user = ["podman", "exec", "--user", "debian", FAULTS.container(machine), "bash", "-c", advice[1]]
     finished = subprocess.run(user, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr

@@ -37,15 +37,15 @@ def test_a_run_whose_worker_freezes_ends_and_the_next_one_goes_on(no_machines: N
     run.wait_for(exists_on(FROZEN, "/run/pulumi-kubeadm/join"))
     with paused(FROZEN):
         began = time.monotonic()
-        said = run.error(within=BOUND_SECONDS + OTHER_STEPS_SECONDS)
+        error = run.error(within=BOUND_SECONDS + OTHER_STEPS_SECONDS)
         assert time.monotonic() - began > SILENT_LOOKS * LOOK_SECONDS, "a machine that is busy may be slow"
-    told = said + run.seen()
-    assert f"{FROZEN}: join: expected its SSH server to answer while the step runs" in told
-    assert "pulumi up, which waits for a step that still runs" in told
+    messages = error + run.seen()
+    assert f"{FROZEN}: join: expected its SSH server to answer while the step runs" in messages
+    assert "pulumi up, which waits for a step that still runs" in messages
     assert not runs.pending_operations()
     # Its token and the patience of kubeadm ended meanwhile.
-    told = Run(tmp_path).error()
-    assert f"{FROZEN}: join: expected a join that went to its end, or none" in told
-    runs.follow(told, FROZEN)
+    error = Run(tmp_path).error()
+    assert f"{FROZEN}: join: expected a join that went to its end, or none" in error
+    runs.follow(error, FROZEN)
     Run(tmp_path).succeed()
     assert_converged()

@@ -21,7 +21,7 @@ def cut_power() -> None:
     machines.create(FAULTS)
 
 
-def says_yes(look: str) -> Callable[[Run], bool]:
+def succeeds(look: str) -> Callable[[Run], bool]:
     """The point at which a look at the control plane succeeds."""
     return lambda _: on_machine(CONTROL_PLANE, f"{look} && echo yes").endswith("yes\n")
 
@@ -29,7 +29,7 @@ def says_yes(look: str) -> Callable[[Run], bool]:
 def test_an_upgrade_that_power_cuts_ended_goes_on(no_machines: None, tmp_path: Path) -> None:
     """First between etcd and the API server, then between the drain and the new kubelet."""
     Run(tmp_path, f"kubernetesVersion: {OLD}").succeed()
-    between_etcd_and_api = says_yes(
+    between_etcd_and_api = succeeds(
         f"cd /etc/kubernetes/manifests; ! cmp etcd.yaml /var/tmp/etcd.yaml && grep --quiet v{OLD} kube-apiserver.yaml"
     )
     on_machine(CONTROL_PLANE, "cp /etc/kubernetes/manifests/etcd.yaml /var/tmp")
@@ -40,7 +40,7 @@ def test_an_upgrade_that_power_cuts_ended_goes_on(no_machines: None, tmp_path: P
 
     run = Run(tmp_path)
     run.wait_for(
-        says_yes(
+        succeeds(
             "export KUBECONFIG=/etc/kubernetes/admin.conf;"
             f" kubectl get node {CONTROL_PLANE} --output jsonpath='{{.spec.unschedulable}}' | grep --quiet true"
         )

@@ -37,8 +37,8 @@ class Balancer:
         listens.set()
         while not ends.is_set():
             listed = list(self.behind)
-            said = await asyncio.gather(*(self._is_ready(address) for address in listed))
-            self.ready = [address for address, is_ready in zip(listed, said, strict=True) if is_ready]
+            states = await asyncio.gather(*(self._is_ready(address) for address in listed))
+            self.ready = [address for address, is_ready in zip(listed, states, strict=True) if is_ready]
             await asyncio.sleep(LOOK_SECONDS)
         server.close()
 
@@ -50,7 +50,7 @@ class Balancer:
         return False
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Where none is ready, as before the first init, each is asked.
+        # Where none is ready, as before the first init, each gets requests.
         choice = [each for each in self.ready if each in self.behind] or list(self.behind)
         self._turn += 1
         first = self._turn % len(choice)

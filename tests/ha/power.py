@@ -41,13 +41,13 @@ def give_power() -> None:
 @contextmanager
 def failing_update(live: HaCluster) -> Iterator[list[str]]:
     """Run an update beside the block, which makes it fail; afterwards the list has what a person reads."""
-    said: list[str] = []
+    messages: list[str] = []
     with ThreadPoolExecutor(max_workers=1) as pool:
         update = pool.submit(live.stack.up)
-        yield said
+        yield messages
         with pytest.raises(StepError) as error:
             update.result(timeout=UPDATE_SECONDS)
-    said.append(str(error.value))
+    messages.append(str(error.value))
 
 
 def update_cut_at(live: HaCluster, machine: str, step: str, point: str) -> str:
@@ -62,9 +62,9 @@ def update_cut_at(live: HaCluster, machine: str, step: str, point: str) -> str:
     Returns:
         What a person reads of the update, which failed.
     """
-    with failing_update(live) as said:
+    with failing_update(live) as messages:
         script = FREEZE.format(seconds=POINT_SECONDS, point=point, step=step)
         assert on_machine(machine, script, POINT_SECONDS + 60) == "frozen\n", "the step was over"
         cut_power(machine)
         give_power()
-    return said[0]
+    return messages[0]

@@ -115,7 +115,7 @@ class Requests:
 def requests(
     control_plane: str = "node1", server: str = ENDPOINT, within: Sequence[str] = (), script: Path = SCRIPT
 ) -> Iterator[Requests]:
-    """Requests until the end of the block; their figures are there after it. Several servers may be asked at once.
+    """Requests until the end of the block; their figures are there after it. Several servers may get requests at once.
 
     Args:
         control_plane: whose admin.conf they use; a renewal revokes the user of the stack's kubeconfig.
@@ -145,4 +145,4 @@ def requests(
             on_machine(WORKER, f"touch {directory}/stop")
             process.wait(timeout=60)
     found.sent = found.so_far()
-    assert found.sent, "nothing was asked"
+    assert found.sent, "no request was sent"

@@ -92,17 +92,18 @@ def test_the_leader_of_etcd_dies_while_another_control_plane_is_upgraded(
     """No write that was acknowledged is lost, the update explains itself, and the next one does nothing twice."""
     three.edit(hosts(THREE, [WORKER]), kubernetesVersion=KUBERNETES)
     drained = f"{OWN_KUBECTL} get node node1 --output jsonpath={{.spec.unschedulable}}"
-    with requests() as asked, failing_update(three) as said:
+    with requests() as results, failing_update(three) as messages:
         on_machine("node1", f"until [[ $({drained}) == true ]]; do sleep 0.2; done", 900)
         leader, died = three.leader("node1"), time.time()
         cut_power(leader)
-    say(f"{leader}, which leads etcd, dies while node1 is upgraded: {asked}; no write for {asked.silence(died):.1f} s")
+    silence = results.silence(died)
+    say(f"{leader}, which leads etcd, dies while node1 is upgraded: {results}; no write for {silence:.1f} s")
     assert leader != "node1", "it hands over before its etcd restarts"
-    assert [each for each in asked.failed if each.ended < died] == []
-    assert asked.silence(died) <= 30
-    written = three.kubectl("get", "configmap", asked.name, "--output", "jsonpath={.data.number}")
-    assert int(written) >= asked.written
-    assert f"{leader}: " in said[0] or "expected all other control planes to be well" in said[0], said
+    assert [each for each in results.failed if each.ended < died] == []
+    assert silence <= 30
+    written = three.kubectl("get", "configmap", results.name, "--output", "jsonpath={.data.number}")
+    assert int(written) >= results.written
+    assert f"{leader}: " in messages[0] or "expected all other control planes to be well" in messages[0], messages
     done = upgraded([name for name in THREE if name != leader])
     give_power()
     until(lambda: three.ready_nodes() == {*THREE, WORKER}, 180)
@@ -212,19 +213,19 @@ def test_the_machine_that_has_the_address_dies_and_comes_back_as_a_new_one(
         assert "Traceback" not in printed, printed
     lines = hosts(members, [WORKER, SECOND_WORKER])
     three.edit({**lines, dead: {**lines[dead], "gone": True}})
-    with requests(living[0]) as asked:
+    with requests(living[0]) as results:
         three.up()
-    say(f"{dead} is declared gone: {asked}")
+    say(f"{dead} is declared gone: {results}")
     assert three.etcd_members(living[0]) == [(name, True) for name in living]
     assert three.ready_nodes() == {*living, WORKER, SECOND_WORKER}
-    assert not asked.failed, asked.failed[:20]
+    assert not results.failed, results.failed[:20]
     give_power()
     three.edit(lines)
     three.up()
     assert three.etcd_members(living[0]) == [(name, True) for name in members]
 
 
-def test_a_majority_that_is_lost_is_told(three: HaCluster) -> None:
+def test_a_lost_majority_is_reported(three: HaCluster) -> None:
     """Nothing is changed, and the message names the page."""
     members = control_planes(three)
     lines = hosts(members, [WORKER, SECOND_WORKER])

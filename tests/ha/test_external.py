@@ -65,11 +65,11 @@ def test_new_arguments_lose_no_request(behind: HaCluster, say: Callable[[str], N
     arguments = [{"name": "tls-min-version", "value": "VersionTLS13"}]
     behind.edit(hosts(THREE, [WORKER]), clusterConfiguration={"apiServer": {"extraArgs": arguments}})
     elections = behind.elections("node1")
-    with requests(server=SERVER) as asked:
+    with requests(server=SERVER) as results:
         behind.up()
     moves = behind.elections("node1") - elections
-    say(f"new arguments of three, behind a load balancer of the owner's: {asked}; {moves} elections")
-    check_failed(asked, moves)
+    say(f"new arguments of three, behind a load balancer of the owner's: {results}; {moves} elections")
+    check_failed(results, moves)
 
 
 def test_the_first_leaves(behind: HaCluster, balancer: Balancer, say: Callable[[str], None]) -> None:
@@ -78,11 +78,11 @@ def test_the_first_leaves(behind: HaCluster, balancer: Balancer, say: Callable[[
     time.sleep(2 * LOOK_SECONDS)
     behind.edit(hosts(THREE[1:], [WORKER]))
     elections = behind.elections("node2")
-    with requests("node2", SERVER) as asked:
+    with requests("node2", SERVER) as results:
         behind.up()
     moves = behind.elections("node2") - elections
-    say(f"the first leaves, behind a load balancer of the owner's: {asked}; {moves} elections")
-    check_failed(asked, moves)
+    say(f"the first leaves, behind a load balancer of the owner's: {results}; {moves} elections")
+    check_failed(results, moves)
     assert behind.etcd_members("node2") == [(name, True) for name in THREE[1:]]
     assert behind.ready_nodes() == {*THREE[1:], WORKER}
     behind.up("--expect-no-changes")

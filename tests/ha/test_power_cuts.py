@@ -83,14 +83,14 @@ def test_a_control_plane_that_loses_its_power_while_it_joins_joins_with_the_next
     addressed.edit(hosts(size, [WORKER]))
     for machine in new:
         point, limit = IN_JOIN[machine]
-        with requests() as asked:
+        with requests() as results:
             update_cut_at(addressed, machine, "join", point)
-        say(f"{machine} loses its power while it joins: {asked}")
-        assert len(asked.failed) <= limit, asked.failed
-    with requests() as asked:
+        say(f"{machine} loses its power while it joins: {results}")
+        assert len(results.failed) <= limit, results.failed
+    with requests() as results:
         addressed.up()
-    say(f"{len(size)} control planes: {asked}")
-    assert not asked.failed, asked.failed[:10]
+    say(f"{len(size)} control planes: {results}")
+    assert not results.failed, results.failed[:10]
     assert addressed.etcd_members("node1") == [(name, True) for name in size]
     assert addressed.ready_nodes() == {*size, WORKER}
     addressed.wait_for_api_servers(size)
@@ -106,15 +106,15 @@ def test_several_control_planes_leave_by_one_edit(
     """No request of the worker fails, and its kubelet goes on; kube-proxy restarts only with the way of the name."""
     before, proxy = kubelet(WORKER), kube_proxy()
     addressed.edit(hosts(size, [WORKER]))
-    with requests() as asked:
+    with requests() as results:
         addressed.up()
-    say(f"back to {len(size)}: {asked}")
+    say(f"back to {len(size)}: {results}")
     assert addressed.etcd_members("node1") == [(name, True) for name in size]
     assert addressed.ready_nodes() == {*size, WORKER}
     addressed.wait_for_api_servers(size)
     assert kubelet(WORKER) == before
     assert (kube_proxy() == proxy) == (size != ONE)
-    assert not asked.failed, asked.failed[:10]
+    assert not results.failed, results.failed[:10]
     addressed.up("--expect-no-changes")
 
 

@@ -73,8 +73,8 @@ def watch(names: Iterable[str]) -> None:
         on_machine(name, WATCH)
 
 
-def check(asked: Requests, names: Iterable[str]) -> None:
+def check(results: Requests, names: Iterable[str]) -> None:
     """Few requests failed, and no two of the machines had the address at once."""
-    assert len(asked.failed) <= LIMIT, asked.failed
-    assert len(asked.sent) > len(asked.failed)
+    assert len(results.failed) <= LIMIT, results.failed
+    assert len(results.sent) > len(results.failed)
     assert at_once(names) == []

@@ -1,4 +1,4 @@
-"""The ways to the API of a cluster with several control planes, asked at once."""
+"""The ways to the API of a cluster with several control planes, with requests on all of them at once."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def all_ways(live: HaCluster, control_plane: str) -> Iterator[tuple[Requests, Re
         yield *two, by_address
 
 
-def check_failed(asked: Requests, moves: int) -> None:
+def check_failed(results: Requests, moves: int) -> None:
     """No request failed, but for a write at each move of the leadership of etcd."""
-    unplanned = [each for each in asked.failed if each not in asked.dropped]
+    unplanned = [each for each in results.failed if each not in results.dropped]
     assert unplanned == [], "\n".join(map(str, unplanned))
-    assert len(asked.dropped) <= moves, asked.dropped
+    assert len(results.dropped) <= moves, results.dropped
 
 
 def check_planned(of_worker: Requests, of_pod: Requests, names: list[str], moves: int = 0) -> None:

@@ -23,8 +23,8 @@ def _provider_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def options(**values: Any) -> str:
     """Options of the add-on `db`."""
-    asked = {"release_name": "db", "namespace": "shop", "kube_version": "1.36.3", "values": values}
-    return json.dumps(asked)
+    parameters = {"release_name": "db", "namespace": "shop", "kube_version": "1.36.3", "values": values}
+    return json.dumps(parameters)
 
 
 @pytest.mark.parametrize("values", [{}, {"replicas": 3, "image": "a/b:1"}, {"hooks": ["pre-delete"], "secret": "x"}])
@@ -34,10 +34,10 @@ def test_helm_renders_the_chart_as_the_stand_in_of_the_unit_tests(tmp_path: Path
     assert helm.rendered(chart, options(**values)) == stand_in(chart, options(**values))
 
 
-@pytest.mark.parametrize(("values", "said"), REFUSED)
-def test_helm_refuses_in_words(tmp_path: Path, values: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("values", "problem"), REFUSED)
+def test_helm_refuses_in_words(tmp_path: Path, values: dict[str, Any], problem: str) -> None:
     """By the schema of values, by its templates; and what a chart makes up is no data."""
-    with pytest.raises(helm.HelmError, match=re.escape(said)):
+    with pytest.raises(helm.HelmError, match=re.escape(problem)):
         helm.rendered(archive(tmp_path).read_bytes(), options(**values))
 
 
@@ -109,10 +109,10 @@ def test_charts_in_a_chart_follow_conditions_and_tags(tmp_path: Path, monkeypatc
 
 def test_each_update_is_an_installation_for_a_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A value that is null takes a default away; documents without content are none."""
-    said = "'{{ .Release.IsInstall }} {{ .Release.IsUpgrade }} {{ .Release.Revision }} {{ .Values | toJson }}'"
+    expression = "'{{ .Release.IsInstall }} {{ .Release.IsUpgrade }} {{ .Release.Revision }} {{ .Values | toJson }}'"
     files = {
         "values.yaml": "keeps: {a: 1, b: 2}\n",
-        "templates/a.yaml": f"---\n# nothing\n---\n{CONFIG_MAP.format('a', said)}---\n",
+        "templates/a.yaml": f"---\n# nothing\n---\n{CONFIG_MAP.format('a', expression)}---\n",
     }
     assert made(tmp_path, monkeypatch, files, options(keeps={"a": None})) == {"a": 'true false 1 {"keeps":{"b":2}}'}
 

@@ -68,8 +68,8 @@ def test_a_connection_is_tried_once_more_than_the_limit(provider: Plugin, there:
     assert len(times) == limit + 1
     pauses = [after - before for before, after in pairwise(times)]
     assert all(pause > FIRST_PAUSE_SECONDS * GROWTH**number * 0.9 for number, pause in enumerate(pauses))
-    said = [(text, passes) for _, text, passes in provider.engine.logged(limit)]
-    assert said == [(f"Dial {number}/{limit} failed: retrying", True) for number in range(1, limit + 1)]
+    messages = [(text, passes) for _, text, passes in provider.engine.logged(limit)]
+    assert messages == [(f"Dial {number}/{limit} failed: retrying", True) for number in range(1, limit + 1)]
 
 
 def test_a_closed_port_is_named(provider: Plugin, there: Machine) -> None:

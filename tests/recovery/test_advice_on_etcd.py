@@ -1,4 +1,4 @@
-"""What `make status` advises for an etcd helps to the letter: the etcd of the local mirror, which is full, is asked."""
+"""What `make status` advises for an etcd helps to the letter: tried on the etcd of the local mirror, full."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def test_a_full_etcd_takes_writes_again(etcd: Etcd) -> None:
     """By what is advised; nothing is advised afterwards."""
     write = f"{function()}; {WRITE}"
     for _ in range(40):
-        said = etcd.shell(write)
-    assert "database space exceeded" in said
+        output = etcd.shell(write)
+    assert "database space exceeded" in output
     (advice,) = etcd.advice()
     assert "kubectl delete what fills it" in advice
     (commands,) = AS_ROOT.findall(advice)

@@ -69,8 +69,8 @@ class Members:
             return True
         return False
 
-    def ask(self, number: int, *words: str) -> str:
-        """What etcdctl says of a member, or that it does not answer."""
+    def etcdctl(self, number: int, *words: str) -> str:
+        """Output of etcdctl on a member, or the error that the member does not answer."""
         endpoint = f"http://127.0.0.1:{self.clients[number]}"
         command = [str(self.directory / "etcdctl"), "--command-timeout=5s", "--endpoints", endpoint, *words]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -79,7 +79,7 @@ class Members:
     def members(self, number: int) -> list[dict[str, Any]]:
         """The members, as one knows them."""
         with suppress(ValueError):
-            found: list[dict[str, Any]] = json.loads(self.ask(number, "member", "list", "--write-out", "json"))[
+            found: list[dict[str, Any]] = json.loads(self.etcdctl(number, "member", "list", "--write-out", "json"))[
                 "members"
             ]
             return found
@@ -99,17 +99,17 @@ class Members:
         end = time.monotonic() + SECONDS
         while not any(self.url(number) in each["peerURLs"] for each in self.members(0)):
             assert time.monotonic() < end
-            self.ask(0, "member", "add", f"node{number}", "--learner", "--peer-urls", self.url(number))
+            self.etcdctl(0, "member", "add", f"node{number}", "--learner", "--peer-urls", self.url(number))
         self.start(number, listed)
         while any(self.learns(other) for other in self.running):
             assert time.monotonic() < end
-            self.ask(0, "member", "promote", self.id_of(number))
+            self.etcdctl(0, "member", "promote", self.id_of(number))
             time.sleep(0.5)
 
     def lead(self, number: int) -> None:
         """A member leads."""
         for other in self.running:
-            self.ask(other, "move-leader", self.id_of(number))
+            self.etcdctl(other, "move-leader", self.id_of(number))
 
     def kill(self) -> None:
         """All lose their power."""
@@ -126,7 +126,7 @@ def members(tmp_path: Path) -> Iterator[Members]:
     found = Members(tmp_path)
     try:
         found.start(0, found.names(0), "new")
-        wait_until_healthy(lambda: found.ask(0, "endpoint", "health"))
+        wait_until_healthy(lambda: found.etcdctl(0, "endpoint", "health"))
         found.join(1, found.names(0, 1))
         found.join(2, found.names(0, 1, 2))
         yield found
@@ -139,16 +139,16 @@ def test_a_member_without_its_data_votes_only_where_it_knows_all_others(members:
     """A write that two acknowledged is gone, with the data of the one, while the machine of the other is off."""
     members.lead(0)
     for number in range(5):  # after a power cut a member knows others by what it wrote before
-        assert members.ask(0, "put", "before", str(number)) == "OK\n"
+        assert members.etcdctl(0, "put", "before", str(number)) == "OK\n"
     members.running[1].send_signal(signal.SIGSTOP)  # it stands still, as a machine that is behind
-    assert members.ask(0, "put", "acknowledged", "yes") == "OK\n"
+    assert members.etcdctl(0, "put", "acknowledged", "yes") == "OK\n"
     members.kill()
     subprocess.run(["rm", "-r", members.data(2)], check=True)
     members.start(1, members.names(0, 1))
     listed = members.names(2) if is_guarded else members.names(0, 1, 2)
     assert members.stays(2, listed) != is_guarded
     if is_guarded:
-        assert "is healthy" not in members.ask(1, "endpoint", "health")
+        assert "is healthy" not in members.etcdctl(1, "endpoint", "health")
         members.start(0, members.names(0))
-    wait_until_healthy(lambda: members.ask(1, "endpoint", "health"))
-    assert members.ask(1, "get", "acknowledged", "--print-value-only").strip() == ("yes" if is_guarded else "")
+    wait_until_healthy(lambda: members.etcdctl(1, "endpoint", "health"))
+    assert members.etcdctl(1, "get", "acknowledged", "--print-value-only").strip() == ("yes" if is_guarded else "")

@@ -49,17 +49,17 @@ def test_a_cluster_is_restored_on_other_machines(one: HaCluster, place: Path, sa
     nodes = json.loads(restored.kubectl("get", "nodes", "--output", "json"))["items"]
     assert {node["metadata"]["name"] for node in nodes} == {"node2", "node5"}
     assert restored.ready_nodes() == {"node2", "node5"}
-    assert json.loads(asked(token, f"{CONFIGMAPS}/numbered-1"))["metadata"]["name"] == "numbered-1"
+    assert json.loads(api_answer(token, f"{CONFIGMAPS}/numbered-1"))["metadata"]["name"] == "numbered-1"
     # Whoever watched goes on with the last revision that it saw, which the new etcd must not take for one to come.
-    watched = asked(token, f"{CONFIGMAPS}?watch=1&timeoutSeconds=10&resourceVersion={seen_last}")
+    watched = api_answer(token, f"{CONFIGMAPS}?watch=1&timeoutSeconds=10&resourceVersion={seen_last}")
     assert re.search(r'"code": ?410\b', watched), watched
     wait_for_pods(restored, 180)
     restored.up("--expect-no-changes")
     assert "expected a stack without machines" in make("restore", f"BUNDLE={saved.bundle}", f"KEY={place / KEY}")
 
 
-def asked(token: str, path: str) -> str:
-    """What the API of the restored cluster answers a user of the lost one."""
+def api_answer(token: str, path: str) -> str:
+    """Answer of the API of the restored cluster to a user of the lost one."""
     url = f"https://127.0.0.1:6443{path}"
     return on_machine("node2", f"curl --silent --insecure --header 'Authorization: Bearer {token}' '{url}'")
 

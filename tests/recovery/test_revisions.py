@@ -1,4 +1,4 @@
-"""Whoever watched the lost cluster is told that its revisions are gone: by what a restore adds, and not without it."""
+"""A watcher of the lost cluster gets the error of a lost revision: by the arguments of a restore alone."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_restore_adds_what_is_tried_here() -> None:
     assert f"later=({' '.join(ADDED)})" in (SCRIPTS / "lib/restore.sh").read_text()
 
 
-def test_a_watcher_of_the_lost_cluster_is_told_that_its_revision_is_gone(tmp_path: Path) -> None:
+def test_a_watcher_of_the_lost_cluster_gets_the_error_of_a_lost_revision(tmp_path: Path) -> None:
     """Without what a restore adds it waits for a revision to come, and gets the events of other objects as its own."""
     unpack_etcd(tmp_path)
     snapshot = str(tmp_path / "bundle.db")
@@ -60,7 +60,7 @@ def test_a_watcher_of_the_lost_cluster_is_told_that_its_revision_is_gone(tmp_pat
         for number in range(5):
             lost.ctl("put", "later", str(number))
         last = int(lost.ctl("get", "later", "--write-out", "fields").split('"ModRevision" :')[1].split()[0])
-    said = {}
+    events = {}
     for name, arguments in {"plain": [], "raised": ADDED}.items():
         data = tmp_path / name
         restore = ["snapshot", "restore", snapshot, "--data-dir", str(data), *arguments]
@@ -68,5 +68,5 @@ def test_a_watcher_of_the_lost_cluster_is_told_that_its_revision_is_gone(tmp_pat
         with serving(tmp_path, data) as restored:
             assert restored.ctl("get", "kept", "--print-value-only").strip() == "1"
             assert restored.ctl("get", "later") == ""
-            said[name] = restored.ctl("watch", "later", "--rev", str(last + 1))
-    assert (GONE in said["plain"], GONE in said["raised"]) == (False, True), said
+            events[name] = restored.ctl("watch", "later", "--rev", str(last + 1))
+    assert (GONE in events["plain"], GONE in events["raised"]) == (False, True), events

@@ -91,7 +91,7 @@ def test_all_machines_that_lose_their_power_at_once_come_back_unaided(
 def test_certificates_that_have_all_expired_are_renewed_by_the_page(
     three: HaCluster, say: Callable[[str], None]
 ) -> None:
-    """The update says which page; its commands, and the same update, end with certificates that are valid."""
+    """The error of the update names the page; its commands, and the same update, end with valid certificates."""
     for name in THREE:
         on_machine(name, EXPIRE.read_text())
     three.edit(hosts(THREE, [WORKER]), certificateGeneration=1)
@@ -164,15 +164,15 @@ def test_the_lost_ones_do_no_harm_when_they_come_back(three: HaCluster, say: Cal
     """They are a majority of the old cluster; no request of a worker reaches them."""
     three.kubectl("create", "configmap", "after-recovery")
     count_packets(KEPT)
-    with requests(KEPT) as asked:
+    with requests(KEPT) as results:
         power_on(*LOST)
         for name in LOST:
             count_packets(name)
         time.sleep(90)
-    say(f"the lost ones are back: {asked}")
-    assert not asked.failed, asked.failed[:10]
+    say(f"the lost ones are back: {results}")
+    assert not results.failed, results.failed[:10]
     assert [packets(name) for name in LOST] == [0, 0]
-    assert packets(KEPT) > len(asked.sent)
+    assert packets(KEPT) > len(results.sent)
     assert "after-recovery" in three.kubectl("get", "configmaps", "--output", "name")
     assert three.ready_nodes() == {KEPT, WORKER}
 
@@ -190,7 +190,7 @@ def forget_state(live: HaCluster, printed: str, directory: Path) -> None:
 def test_three_control_planes_come_back_by_the_advice(
     three: HaCluster, saved: Saved, place: Path, say: Callable[[str], None], tmp_path: Path
 ) -> None:
-    """All machines are lost, the state of Pulumi is there. The keys of Secrets are asked for before that is deleted."""
+    """All machines are lost, the state of Pulumi is there. The keys of Secrets are read before the state is deleted."""
     for name in HA.machines:
         machines.delete_machine(HA, name)
     cluster.prepare_machines(ELSEWHERE, three.stack.kubernetes)
@@ -218,7 +218,7 @@ def test_three_control_planes_come_back_by_the_advice(
 
 
 def test_a_running_cluster_is_not_restored(three: HaCluster, saved: Saved, place: Path, tmp_path: Path) -> None:
-    """Also where Pulumi has forgotten it: the machine says so, and serves on."""
+    """Also where Pulumi has forgotten it: the marks of the machine show the cluster, and it serves on."""
     restore = f"BUNDLE={saved.bundle}", f"KEY={place / KEY}"
     forget_state(three, make("restore", *restore), tmp_path)
     printed = make("restore", *restore)

@@ -101,10 +101,10 @@ def keys_in(bundle: Path) -> str:
 
 
 def test_a_snapshot_has_every_write_that_was_acknowledged_before(saved: Machine) -> None:
-    """A member may lag behind, until it asks the leader. One that hears no majority is saved, and says so."""
+    """A member may lag behind, until it asks the leader. One without a majority is saved, with a message."""
     assert snapshot(saved).status == 0
-    asked = [call for call in saved.calls() if call.endswith((" get majority --keys-only", "/bundle.db"))]
-    assert [call.split()[-2] for call in asked if "status" not in call] == ["majority", "save"]
+    calls = [call for call in saved.calls() if call.endswith((" get majority --keys-only", "/bundle.db"))]
+    assert [call.split()[-2] for call in calls if "status" not in call] == ["majority", "save"]
     saved.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=0")
     saved.stub("crictl", f'[[ "$*" != *"get majority"* ]] || exit 1\n{SAVES}')
     finished = snapshot(saved)
@@ -167,7 +167,7 @@ def test_a_recipient_that_is_no_certificate_leaves_no_bundle(saved: Machine) -> 
 
 
 def test_the_oldest_bundles_go_and_files_of_others_stay(saved: Machine) -> None:
-    """As many stay as the stack says: of the timer, and from before upgrades."""
+    """The number that stays is that of the stack: of the timer, and from before upgrades."""
     old = [f"{OWN}-2026010{day}T000000Z.bundle" for day in (1, 2)]
     before = [f"{OWN}-2026010{day}T000000Z-before-1.36.{day}.bundle" for day in (3, 4, 5)]
     for age, name in enumerate(["notes.txt", *old, *before]):
@@ -309,7 +309,7 @@ def test_the_oldest_bundles_make_room_for_a_new_one(saved: Machine, free: int, s
 
 
 @pytest.mark.parametrize("where", ["/var/lib/etcd", SNAPSHOTS])
-def test_a_disk_without_room_is_told_and_etcd_is_left_alone(saved: Machine, where: str) -> None:
+def test_a_disk_without_room_is_reported_and_etcd_is_left_alone(saved: Machine, where: str) -> None:
     """A full disk would stop it."""
     saved.stub("df", DISKS.replace("THIS_DISK", str(saved.path(where))))
     finished = snapshot(saved)
@@ -376,13 +376,13 @@ def test_a_timer_that_does_not_stop_ends_a_reset(machine: Machine, status: int, 
     assert stops == ["systemctl stop kubernetes-backup.timer", *also]
 
 
-@pytest.mark.parametrize("said", ["context deadline exceeded", ""])
-def test_a_snapshot_that_nothing_verified_is_no_bundle(saved: Machine, said: str) -> None:
+@pytest.mark.parametrize("error", ["context deadline exceeded", ""])
+def test_a_snapshot_that_nothing_verified_is_no_bundle(saved: Machine, error: str) -> None:
     """An etcdutl that does not answer is not one that the image lacks."""
-    saved.stub("crictl", f"case \"$*\" in *etcdutl*) echo '{said}' >&2; exit 1 ;; esac\n{SAVES}")
+    saved.stub("crictl", f"case \"$*\" in *etcdutl*) echo '{error}' >&2; exit 1 ;; esac\n{SAVES}")
     finished = snapshot(saved)
     assert finished.status == 1
-    assert f"expected etcd to be saved, saw {said}" in " ".join(finished.stderr.split())
+    assert f"expected etcd to be saved, saw {error}" in " ".join(finished.stderr.split())
     assert bundles(saved) == []
 
 

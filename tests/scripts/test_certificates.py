@@ -73,7 +73,7 @@ def test_one_of_several_control_planes_with_expired_certificates_names_the_page(
 
 
 @pytest.mark.parametrize("openssl", ['echo "Certificate will not expire"', "exit 1"])
-def test_a_control_plane_that_is_silent_has_no_expired_certificates_unless_they_say_so(
+def test_a_silent_control_plane_has_no_expired_certificates_unless_openssl_finds_them_expired(
     control_plane: Machine, openssl: str
 ) -> None:
     """Its API server and etcd are silent for another reason, and the majority may go with its member of etcd."""
@@ -107,7 +107,7 @@ def test_an_api_that_does_not_answer_once_has_no_expired_certificates(control_pl
     assert control_plane.run("init", VALUES).status == 0
     control_plane.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
     control_plane.stub("crictl", RENEWS)
-    once = '[[ -e $ROOT/asked ]] || { touch "$ROOT/asked"; exit 1; }'
+    once = '[[ -e $ROOT/requested ]] || { touch "$ROOT/requested"; exit 1; }'
     control_plane.stub("kubectl", f"{once}\n{NODE_IS_READY}")
     control_plane.calls()
     finished = renew(control_plane)

@@ -1,4 +1,4 @@
-"""Clients of the API server go to another control plane while theirs restarts, and come back, or somebody is told."""
+"""Clients of the API server go to another control plane while theirs restarts, and come back, or a warning follows."""
 
 from __future__ import annotations
 
@@ -99,30 +99,30 @@ def test_where_no_rule_is_ours_iptables_changes_nothing(diverted: Machine) -> No
     ],
     ids=["lock", "silent", "delete"],
 )
-def test_a_rule_that_may_stay_is_told(diverted: Machine, program: str, answer: str, seen: str) -> None:
+def test_a_rule_that_may_stay_is_reported(diverted: Machine, program: str, answer: str, seen: str) -> None:
     """Another control plane would serve the clients of this one until a reboot."""
     diverted.stub(program, answer)
-    status, said = run(diverted, LET_IN)
+    status, errors = run(diverted, LET_IN)
     assert status == 0
-    assert f"{WANTED}{seen}" in said
-    assert "iptables --table nat --flush PULUMI-KUBEADM-API" in said
+    assert f"{WANTED}{seen}" in errors
+    assert "iptables --table nat --flush PULUMI-KUBEADM-API" in errors
 
 
-def test_a_rule_that_may_stay_is_told_by_a_step_that_fails(diverted: Machine) -> None:
+def test_a_rule_that_may_stay_is_reported_by_a_step_that_fails(diverted: Machine) -> None:
     """The step ends with its own error, and the machine takes part in the virtual address."""
     diverted.write("/var/lib/pulumi-kubeadm/vip-runs-with", "x")
     diverted.stub("systemctl", "[[ $* != *is-active* ]]")
     diverted.stub("iptables-save", "exit 4")
-    status, said = run(diverted, IN_A_TRAP)
+    status, errors = run(diverted, IN_A_TRAP)
     assert status == 1
-    assert WANTED in said
+    assert WANTED in errors
     assert "systemctl start kubernetes-vip-keepalived.service" in diverted.calls()
 
 
 def test_a_kernel_without_such_rules_does_not_end_the_step(machine: Machine) -> None:
     """As a machine without iptables: requests may fail, and the virtual address is not left behind."""
     machine.stub("iptables-restore", 'echo "no DNAT" >&2; exit 2')
-    status, said = run(machine, DIVERT)
-    assert status == 0, said
+    status, errors = run(machine, DIVERT)
+    assert status == 0, errors
     expected = "requests may fail while etcd restarts: iptables leads them nowhere else, and says: no DNAT"
-    assert f"node1: {expected}" in said
+    assert f"node1: {expected}" in errors

@@ -1,4 +1,4 @@
-"""Flags of the kubelet that somebody edited are shown before an upgrade, and shown or told after it."""
+"""Flags of the kubelet that somebody edited are shown before an upgrade, and shown or named in a warning after it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def upgraded_worker(machine: Machine) -> Finished:
 
 @pytest.mark.parametrize("upgraded", [upgraded_control_plane, upgraded_worker])
 @pytest.mark.parametrize(
-    ("edited", "taken", "told"),
+    ("edited", "taken", "warning"),
     [
         (WRITTEN, "", ""),
         (WRITTEN, " --gone=2", ""),
@@ -53,8 +53,8 @@ def upgraded_worker(machine: Machine) -> Finished:
         (EDITED, " --gone=2", "which somebody edited, counts as kubeadm's from now on: it lacks --gone\n"),
     ],
 )
-def test_an_upgrade_leaves_no_edited_flag_unsaid(
-    running: Machine, upgraded: Callable[[Machine], Finished], edited: str, taken: str, told: str
+def test_an_upgrade_warns_of_each_edited_flag(
+    running: Machine, upgraded: Callable[[Machine], Finished], edited: str, taken: str, warning: str
 ) -> None:
     """kubeadm takes away what the new kubelet does not know, which a repair may not bring back, and leaves the rest."""
     running.write(COPY, WRITTEN)
@@ -62,8 +62,8 @@ def test_an_upgrade_leaves_no_edited_flag_unsaid(
     running.stub("kubeadm", f'[[ "$1{taken}" != "upgrade --"* ]] || sed --in-place "s/{taken}//" "$ROOT{FLAGS}"')
     finished = upgraded(running)
     assert finished.status == 0, finished.stderr
-    assert told in finished.stderr
-    assert ("edited" in finished.stderr) == bool(told)
+    assert warning in finished.stderr
+    assert ("edited" in finished.stderr) == bool(warning)
     left = edited.replace(taken, "")
     assert running.path(FLAGS).read_text() == left
-    assert running.path(COPY).read_text() == (WRITTEN if "keeps" in told else left), "what drift compares with"
+    assert running.path(COPY).read_text() == (WRITTEN if "keeps" in warning else left), "what drift compares with"

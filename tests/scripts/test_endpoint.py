@@ -29,7 +29,7 @@ def addressed(running: Machine) -> Machine:
 
 
 def verify(machine: Machine, **values: str) -> str:
-    """A run of the step; what it says."""
+    """A run of the step; its standard error."""
     finished = machine.send(machine.text("init", VALUES | values), "verify")
     assert finished.status == 0, finished.stderr
     return finished.stderr
@@ -37,8 +37,8 @@ def verify(machine: Machine, **values: str) -> str:
 
 def test_an_address_becomes_a_name_everywhere_and_once(addressed: Machine) -> None:
     """The kubeconfig of the machine, and what joining nodes read; kube-proxy follows the ClusterConfiguration."""
-    said = verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER)
-    assert f"admin.conf leads to {NEW}\n" in said
+    errors = verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER)
+    assert f"admin.conf leads to {NEW}\n" in errors
     assert f"    server: {NEW}\n" in addressed.path("/etc/kubernetes/admin.conf").read_text()
     assert addressed.path("/etc/kubernetes/admin.conf").stat().st_mode & 0o777 == 0o600
     assert addressed.path(MARK).read_text() == AFTER

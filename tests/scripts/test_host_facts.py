@@ -1,4 +1,4 @@
-"""Facts of a host, for `make status`: a program that does not answer is told, and is no fact about the host."""
+"""Facts of a host, for `make status`: a program that does not answer is reported, and is no fact about the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROGRAMS = ("systemctl", "journalctl", "crictl", "containerd", "busctl", "sysctl
 
 
 def facts(machine: Machine, **stubs: str) -> dict[str, str]:
-    """What the script prints, with programs that say nothing unless they are told to."""
+    """Facts that the script prints, with programs that print nothing where `stubs` has no text for them."""
     for program in PROGRAMS:
         machine.stub(program, stubs.get(program, ""))
     text = machine.relocated(FACTS.read_text()).replace("ANSWER_SECONDS=10", "ANSWER_SECONDS=1")
@@ -20,7 +20,7 @@ def facts(machine: Machine, **stubs: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("journal", "told"),
+    ("journal", "fact"),
     [
         ("exec sleep 5", "journalctl: no answer within 1 s"),
         ("echo 'Failed to open journal'; exit 1", "journalctl: Failed to open journal"),
@@ -28,12 +28,12 @@ def facts(machine: Machine, **stubs: str) -> dict[str, str]:
         ("echo 'level=fatal cannot start'", "level=fatal cannot start"),
     ],
 )
-def test_a_journal_that_does_not_answer_is_no_journal_without_errors(machine: Machine, journal: str, told: str) -> None:
-    """It was silent before, as if containerd had said nothing."""
-    assert facts(machine, journalctl=journal)["containerd_log"] == told
+def test_a_journal_that_does_not_answer_is_no_journal_without_errors(machine: Machine, journal: str, fact: str) -> None:
+    """The fact was empty before, as if containerd had logged no error."""
+    assert facts(machine, journalctl=journal)["containerd_log"] == fact
 
 
-def test_a_program_that_does_not_answer_is_told(machine: Machine) -> None:
+def test_a_program_that_does_not_answer_is_reported(machine: Machine) -> None:
     """A runtime that hangs does not lack the image."""
     found = facts(machine, crictl="exec sleep 5", systemctl="exec sleep 5")
     assert found["pause_present"] == " (no answer of crictl within 1 s)"
@@ -41,7 +41,7 @@ def test_a_program_that_does_not_answer_is_told(machine: Machine) -> None:
     assert facts(machine, crictl="echo 'no such image x'; exit 1")["pause_present"] == "no such image x"
 
 
-def test_a_static_pod_whose_manifest_is_gone_is_told(machine: Machine) -> None:
+def test_a_static_pod_whose_manifest_is_gone_is_reported(machine: Machine) -> None:
     """The cluster serves on for a while without its scheduler, and every pod that is there runs."""
     manifests = "/etc/kubernetes/manifests"
     for name in ("etcd", "kube-scheduler"):
@@ -57,7 +57,7 @@ STARTED = """awk '{print int($1 - AGE) "000000"}' /proc/uptime"""
 
 
 @pytest.mark.parametrize(
-    ("state", "restarts", "age", "told"),
+    ("state", "restarts", "age", "fact"),
     [
         ("active", 0, 1, "active"),
         ("active", 1, 1, "active"),
@@ -67,8 +67,8 @@ STARTED = """awk '{print int($1 - AGE) "000000"}' /proc/uptime"""
         ("failed", 0, 3600, "failed"),
     ],
 )
-def test_a_service_that_ends_again_and_again_is_told(
-    machine: Machine, state: str, restarts: int, age: int, told: str
+def test_a_service_that_ends_again_and_again_is_reported(
+    machine: Machine, state: str, restarts: int, age: int, fact: str
 ) -> None:
     """systemd starts it again a second later: at some moments it is active, and the address of the API is nowhere."""
     machine.write(f"/etc/systemd/system/{KEEPALIVED}", "Restart=always\n")
@@ -78,5 +78,5 @@ def test_a_service_that_ends_again_and_again_is_told(
         f" *Monotonic*) {STARTED.replace('AGE', str(age))} ;; esac"
     )
     found = facts(machine, systemctl=systemctl)
-    assert {name: value for name, value in found.items() if name.startswith("unit ")} == {f"unit {KEEPALIVED}": told}
-    assert (found["kubelet"], found["containerd"]) == (told, told)
+    assert {name: value for name, value in found.items() if name.startswith("unit ")} == {f"unit {KEEPALIVED}": fact}
+    assert (found["kubelet"], found["containerd"]) == (fact, fact)

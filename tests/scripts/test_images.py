@@ -35,7 +35,7 @@ def pulling(machine: Machine) -> Machine:
 
 
 def pulls(machine: Machine) -> list[str]:
-    """What was tried to pull, since the last time that this was asked."""
+    """Images of the pulls since the last call of this function."""
     return sorted(call.removeprefix("crictl pull ") for call in machine.calls() if call.startswith("crictl pull"))
 
 
@@ -126,7 +126,7 @@ def test_a_pull_whose_shell_is_killed_is_none(pulling: Machine) -> None:
     assert "images are pulled" not in finished.stderr
 
 
-def test_a_registry_that_wants_a_login_and_has_none_in_the_stack_file_is_told_apart(pulling: Machine) -> None:
+def test_a_registry_that_wants_a_login_and_has_none_in_the_stack_file_is_distinguished(pulling: Machine) -> None:
     """No password is missing there, but a user."""
     pulling.stub("crictl", "[[ $1 == info ]] && exit 0\n[[ $1 == pull ]] && echo '401 Unauthorized' >&2\nexit 1")
     finished = pulling.run("images", IMAGES | {"PASSWORD_KEYS": ""})
@@ -179,11 +179,11 @@ def test_only_containerd_1_4_has_passwords_in_its_configuration_and_restarts_for
     assert pulling.calls().count("systemctl restart containerd") == 1
 
 
-@pytest.mark.parametrize("said", ["connect: connection refused", "dial tcp 192.0.2.9:443: i/o timeout"])
-def test_a_proxy_that_apt_alone_knows_is_told_where_containerd_finds_no_way_out(pulling: Machine, said: str) -> None:
+@pytest.mark.parametrize("error", ["connect: connection refused", "dial tcp 192.0.2.9:443: i/o timeout"])
+def test_a_proxy_of_apt_alone_is_named_where_containerd_finds_no_way_out(pulling: Machine, error: str) -> None:
     """Packages came through it; its address, which may have a password, is not repeated."""
     pulling.stub("apt-config", "echo 'Acquire::http::Proxy \"http://u:p@proxy:3128\";'")
-    pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{said}' >&2; exit 1; }}; [[ $1 != inspecti ]]")
+    pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{error}' >&2; exit 1; }}; [[ $1 != inspecti ]]")
     finished = pulling.run("images", IMAGES)
     assert "Next: apt of this machine has a proxy, and containerd none: proxy.http, proxy.https" in finished.stderr
     assert "u:p" not in finished.stderr
@@ -193,8 +193,8 @@ def test_a_proxy_that_apt_alone_knows_is_told_where_containerd_finds_no_way_out(
 
 def test_a_registry_that_limits_pulls_is_not_asked_again_at_once(pulling: Machine) -> None:
     """Each try counts: Docker Hub lets an address pull so often in six hours, and more with a login."""
-    said = "429 Too Many Requests - Server message: toomanyrequests: You have reached your limit"
-    pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{said}' >&2; exit 1; }}; [[ $1 != inspecti ]]")
+    error = "429 Too Many Requests - Server message: toomanyrequests: You have reached your limit"
+    pulling.stub("crictl", f"[[ $1 != pull ]] || {{ echo '{error}' >&2; exit 1; }}; [[ $1 != inspecti ]]")
     finished = pulling.run("images", IMAGES)
     assert pulls(pulling) == ["hub.test/a:1", "hub.test/b:2"]
     assert 'Next: give it a login in the stack file, containerd.registries["hub.test"], or wait' in finished.stderr

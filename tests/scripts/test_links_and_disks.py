@@ -90,7 +90,7 @@ def test_var_is_measured_where_the_data_of_containerd_are_behind_a_link(sound: M
 
 @pytest.fixture
 def owned(machine: Machine) -> Machine:
-    """A machine that a reset may empty; `mounts` says what is mounted there."""
+    """A machine that a reset may empty; `mounts` lists the file systems that are mounted there."""
     machine.write(f"{STATE}/owner", RESET["CLUSTER_ID"])
     machine.write("/etc/hosts", HOSTS)
     for program in ("ip", "ip6tables-save", "apt-mark", "systemctl"):
@@ -146,7 +146,7 @@ def test_a_reset_does_not_wait_for_a_file_server_that_is_down(owned: Machine) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "limit", "said"),
+    ("name", "limit", "problem"),
     [
         (
             "kubeadm",
@@ -157,7 +157,7 @@ def test_a_reset_does_not_wait_for_a_file_server_that_is_down(owned: Machine) ->
     ],
 )
 def test_a_reset_has_a_time_limit_for_each_program_that_a_file_server_may_hold(
-    owned: Machine, name: str, limit: tuple[str, str, str], said: str
+    owned: Machine, name: str, limit: tuple[str, str, str], problem: str
 ) -> None:
     """The server may go down at any moment."""
     volume = owned.path("/var/lib/kubelet/pods/1/volumes/nfs")
@@ -168,7 +168,7 @@ def test_a_reset_has_a_time_limit_for_each_program_that_a_file_server_may_hold(
     owned.replace(*limit)
     finished = owned.run("reset", RESET)
     assert finished.status == 1
-    assert said in finished.stderr
+    assert problem in finished.stderr
     assert volume.exists()
 
 

@@ -290,7 +290,7 @@ def test_the_block_in_etc_hosts_is_replaced_and_not_repeated(named: Machine) -> 
 
 
 def test_etc_hosts_that_is_a_mount_point_is_written_in_place_and_only_when_it_differs(named: Machine) -> None:
-    """It cannot be renamed over; and nothing is said when nothing changes."""
+    """No file can be renamed to a mount point; and nothing is printed when nothing changes."""
     before = named.path("/etc/hosts").stat().st_ino
     named.stub("mv", '[[ $2 != */etc/hosts ]] || exit 1\nexec /bin/mv "$@"')
     finished = named.run_part_twice("host_names", NO_NAME, files=hosts_file("192.0.2.11\tnode1\n"))
@@ -324,7 +324,7 @@ def test_etc_hosts_stays_as_it_is_where_it_cannot_be_read(named: Machine, fails:
     assert named.path("/name").read_text() == "template\n" or fails == "sed"
 
 
-def test_systemd_is_told_also_when_the_run_before_ended_too_early(machine: Machine) -> None:
+def test_systemd_is_executed_again_also_when_the_run_before_ended_too_early(machine: Machine) -> None:
     """The file is in place by then, and would hide it."""
     files = [File("/etc/systemd/system.conf.d/kubernetes.conf", "[Manager]\n")]
     machine.stub("systemctl", "exit 1")
@@ -335,7 +335,7 @@ def test_systemd_is_told_also_when_the_run_before_ended_too_early(machine: Machi
     assert machine.calls() == ["systemctl daemon-reexec"]
 
 
-def test_systemd_is_told_of_its_new_setting_once(machine: Machine) -> None:
+def test_systemd_is_executed_again_once_for_its_new_setting(machine: Machine) -> None:
     """A re-execution is harmless, but nothing to do each time."""
     machine.stub("systemctl")
     files = [File("/etc/systemd/system.conf.d/kubernetes.conf", "[Manager]\n")]
@@ -405,30 +405,30 @@ def managed(machine: Machine) -> Machine:
     return machine
 
 
-def told(machine: Machine) -> list[str]:
-    """What services were told, since the last time that this was asked."""
+def service_commands(machine: Machine) -> list[str]:
+    """Calls that reload or restart services, without queries, since the last call of this function."""
     return [call for call in machine.calls() if "is-enabled" not in call]
 
 
 def test_network_manager_leaves_the_links_of_the_pod_network_alone(managed: Machine) -> None:
-    """Beside what the machine's own files name; it is told once, and a reset takes the file away."""
+    """Beside what the machine's own files name; NetworkManager is reloaded once, and a reset takes the file away."""
     assert managed.run("both", NO_KEYRINGS).status == 0
     content = managed.path(NETWORK_MANAGER).read_text()
     assert content.startswith("[device-pulumi-kubeadm]\nmatch-device=interface-name:cali*;interface-name:vxlan.calico;")
-    assert told(managed) == ["systemctl try-reload-or-restart NetworkManager"]
+    assert service_commands(managed) == ["systemctl try-reload-or-restart NetworkManager"]
     second = managed.run("both", NO_KEYRINGS)
-    assert (second.status, second.stderr, told(managed)) == (0, "", [])
+    assert (second.status, second.stderr, service_commands(managed)) == (0, "", [])
     assert NETWORK_MANAGER in managed.path("/var/lib/pulumi-kubeadm/files/both").read_text()
 
 
-def test_network_manager_is_told_also_when_the_run_before_ended_too_early(managed: Machine) -> None:
+def test_network_manager_is_reloaded_also_when_the_run_before_ended_too_early(managed: Machine) -> None:
     """The file is in place by then, and would hide it."""
     managed.stub("systemctl", "exit 1")
     assert managed.run("both", NO_KEYRINGS).status == 1
     managed.stub("systemctl", WITHOUT_NETWORKD)
     managed.calls()
     assert managed.run("both", NO_KEYRINGS).status == 0
-    assert told(managed) == ["systemctl try-reload-or-restart NetworkManager"]
+    assert service_commands(managed) == ["systemctl try-reload-or-restart NetworkManager"]
 
 
 def test_a_machine_without_network_manager_gets_no_file_of_it(managed: Machine) -> None:
@@ -440,7 +440,7 @@ def test_a_machine_without_network_manager_gets_no_file_of_it(managed: Machine) 
     managed.calls()
     assert managed.run("both", NO_KEYRINGS).status == 0
     assert not managed.path("/etc/NetworkManager").exists()
-    assert told(managed) == []
+    assert service_commands(managed) == []
 
 
 @pytest.mark.parametrize("runs", [True, False])
@@ -460,7 +460,7 @@ def test_networkd_leaves_the_links_of_the_pod_network_alone(machine: Machine, *,
 
 
 def reset_with(machine: Machine, save: str) -> str:
-    """What a reset says where iptables-save does this."""
+    """Standard error of a reset, with a stand-in of iptables-save."""
     machine.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")
     machine.write("/etc/hosts", HOSTS)
     for program in ("ip", "ip6tables-save", "apt-mark", "systemctl", "busctl"):
@@ -478,20 +478,20 @@ def test_a_reset_deletes_our_rules_and_those_of_the_cluster_and_no_other(machine
     others = ["*nat", "-A PREROUTING -p tcp -m comment --comment pulumi-kubeadm -j ACCEPT", "COMMIT"]
     of_cluster = [":KUBE-SERVICES - [0:0]", "-A PREROUTING -j KUBE-SERVICES", "-A KUBE-SERVICES -j cali-x"]
     lines = [others[0], *of_cluster, *ours, *others[1:]]
-    said = reset_with(machine, "cat <<'RULES'\n" + "\n".join(lines) + "\nRULES")
+    errors = reset_with(machine, "cat <<'RULES'\n" + "\n".join(lines) + "\nRULES")
     assert machine.path("/restored").read_text().splitlines() == [
         *("*nat", of_cluster[0], "-D PREROUTING -j KUBE-SERVICES", ours[0], ours[1].replace("-A ", "-D ")),
         *("-X KUBE-SERVICES", "-X PULUMI-KUBEADM-API", "COMMIT"),
     ]
     # So a rule that a program of the owner's writes meanwhile, or takes away, is not put back to what the reset saw.
     assert "iptables-restore --wait --noflush" in machine.calls()
-    assert "iptables" not in said
+    assert "iptables" not in errors
 
 
 def test_a_reset_says_which_rules_it_cannot_look_at(machine: Machine) -> None:
     """They may stay; the reset goes on, because the kernel of a machine may lack them."""
-    said = reset_with(machine, 'echo "cannot lock" >&2; exit 4')
-    assert "node1: rules of iptables, if there are any, stay until a reboot: iptables-save says cannot lock" in said
+    errors = reset_with(machine, 'echo "cannot lock" >&2; exit 4')
+    assert "node1: rules of iptables, if there are any, stay until a reboot: iptables-save says cannot lock" in errors
     assert not machine.path("/restored").exists()
 
 
@@ -567,8 +567,8 @@ def test_a_reset_says_that_services_of_ipvs_stay_without_the_program(machine: Ma
 def test_a_reset_says_where_it_cannot_look_at_sets(machine: Machine) -> None:
     """They may stay, as rules may."""
     machine.stub("ipset", 'echo "Kernel error" >&2; exit 1')
-    said = reset_with(machine, "")
-    assert "sets of addresses, if there are any, stay until a reboot: ipset says Kernel error\n" in said
+    errors = reset_with(machine, "")
+    assert "sets of addresses, if there are any, stay until a reboot: ipset says Kernel error\n" in errors
 
 
 def test_a_reset_destroys_the_sets_of_kube_proxy_and_calico_and_no_other(machine: Machine) -> None:

@@ -21,7 +21,7 @@ def test_arguments_that_work_stay(running: Machine) -> None:
     assert running.send(running.text("init", CHANGED), "verify").stderr == ""
 
 
-def test_an_api_server_is_ready_when_it_says_so_itself(running: Machine) -> None:
+def test_an_api_server_is_ready_when_its_own_address_answers(running: Machine) -> None:
     """A load balancer of the owner's answers by another one meanwhile, and clients would come in too early."""
     running.write("/wanted", "    - --advertise-address=192.0.2.11\n")
     running.stub(
@@ -137,7 +137,7 @@ def test_a_kubelet_that_says_nothing_gets_its_old_configuration_back_too(running
 
 
 def test_a_kubelet_that_is_healthy_for_a_moment_gets_its_old_configuration_back(running: Machine) -> None:
-    """One that its cgroups refuse says that it is healthy before it ends, and systemd starts it again and again."""
+    """A kubelet that its cgroups refuse is healthy before it ends, and systemd starts it again and again."""
     running.write("/var/lib/kubelet/config.yaml", "old\n")
     running.stub("kubeadm", 'case "$*" in *kubelet-start*) echo wrong >"$ROOT/var/lib/kubelet/config.yaml" ;; esac')
     running.stub("systemctl", '[[ $1 != show ]] || wc --lines <"$ROOT/calls"')
@@ -150,10 +150,10 @@ def test_a_kubelet_that_is_healthy_for_a_moment_gets_its_old_configuration_back(
     assert running.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
 
 
-@pytest.mark.parametrize("asked", ["get crd", "get ippools"])
-def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machine, asked: str) -> None:
-    """The mark would say so, and nothing would ever change it."""
-    once = f'[[ -e $ROOT/refused || "$*" != "{asked}"* ]] || {{ touch "$ROOT/refused"; echo refused >&2; exit 1; }}\n'
+@pytest.mark.parametrize("query", ["get crd", "get ippools"])
+def test_a_pool_is_changed_although_the_api_fails_to_answer_once(running: Machine, query: str) -> None:
+    """The mark would name the new pool, and no later step would change the pool."""
+    once = f'[[ -e $ROOT/refused || "$*" != "{query}"* ]] || {{ touch "$ROOT/refused"; echo refused >&2; exit 1; }}\n'
     running.stub("kubectl", once + NODE_IS_READY)
     finished = running.send(running.text("init", VALUES | {"VXLAN_MODE": "CrossSubnet"}), "verify")
     assert finished.status == 0, finished.stderr

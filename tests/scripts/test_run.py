@@ -129,7 +129,7 @@ def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "problem"),
     [
         ("kill -KILL $$\n", "saw it was killed by signal 9, for lack of memory perhaps"),
         (LIBRARY + "bash -c 'kill -KILL $$'\n", "saw exit status 137"),
@@ -138,13 +138,13 @@ def test_a_step_that_does_not_end_is_ended_and_explained(machine: Machine) -> No
     ids=["step", "command", "time limit of a command"],
 )
 def test_a_step_that_something_else_kills_did_not_reach_its_time_limit(
-    machine: Machine, content: str, says: str
+    machine: Machine, content: str, problem: str
 ) -> None:
     """The kernel, where memory is short; the explanation is the only one."""
     machine.script("killed", content)
     finished = machine.run("killed")
     assert finished.status in {124, 137}
-    assert says in finished.stderr
+    assert problem in finished.stderr
     assert finished.stderr.count("expected") == 1, finished.stderr
 
 
@@ -158,7 +158,7 @@ def test_a_mark_that_a_power_cut_left_empty_is_none(machine: Machine) -> None:
 
 @pytest.mark.parametrize("values", [{"DRAIN_TIMEOUT_SECONDS": "3600"}, {}])
 def test_a_step_may_take_as_long_as_a_drain_beside_its_own_work(machine: Machine, values: dict[str, str]) -> None:
-    """As the stack says now, or said last."""
+    """By the time limit of the stack now, or of the last update."""
     machine.write("/var/lib/pulumi-kubeadm/drain-timeout-seconds", "300" if values else "3600")
     machine.stub("timeout", 'echo "$*"; : >"$STAGING/done"')
     machine.script("draining", "true\n")
@@ -173,7 +173,7 @@ def test_a_long_line_is_cut_before_it_reaches_the_session(machine: Machine) -> N
     assert machine.path("/var/log/pulumi-kubeadm/long.log").stat().st_size == 100000
 
 
-def test_what_a_step_says_is_told_where_there_is_no_room_for_a_log(machine: Machine) -> None:
+def test_the_output_of_a_step_is_printed_where_there_is_no_room_for_a_log(machine: Machine) -> None:
     """A full disk is such a place; a log that cannot be opened stands for it here."""
     log = machine.path("/var/log/pulumi-kubeadm/broken.log")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -328,7 +328,7 @@ def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "ALL_PROXY"])
 def test_a_step_does_not_ask_the_api_through_the_proxy_of_the_machine(machine: Machine, name: str) -> None:
-    """sudo hands on what /etc/environment says, and kubeadm would give it to the pods of the control plane."""
+    """sudo hands on the variables of /etc/environment, and kubeadm would give it to the pods of the control plane."""
     machine.script("step", f'. "$LIBRARY/lib/lib.sh"\necho "${{{name}-none}}"; echo "$MACHINE_PROXY"')
     finished = machine.run("step", {name: "http://proxy.test:3128"})
     assert finished.stdout == f"none\n{name}=http://proxy.test:3128\n"
@@ -339,9 +339,9 @@ def test_a_step_does_not_ask_the_api_through_the_proxy_of_the_machine(machine: M
 def test_what_a_login_prints_is_no_result_of_a_step(machine: Machine, noise: str, result: str) -> None:
     """Of a .bashrc that prints; a step that returns nothing returns nothing then, too."""
     machine.script("step", f'. "$LIBRARY/lib/lib.sh"\nprintf %s {shlex.quote(result)}')
-    said, _ = machine.start(f"printf %s {shlex.quote(noise)}\n{machine.text('step')}").communicate(timeout=30)
-    assert said.startswith(noise)
-    assert result_of(said) == result
+    output, _ = machine.start(f"printf %s {shlex.quote(noise)}\n{machine.text('step')}").communicate(timeout=30)
+    assert output.startswith(noise)
+    assert result_of(output) == result
 
 
 def test_the_result_of_an_older_version_is_taken_as_it_is() -> None:

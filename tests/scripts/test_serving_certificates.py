@@ -53,7 +53,7 @@ def control_plane(machine: Machine) -> Machine:
     return machine
 
 
-def said(machine: Machine, line: str) -> str:
+def errors_of(machine: Machine, line: str) -> str:
     """Standard error of the service when it finds a request."""
     machine.write("/requests", f"{line}\n")
     path = f"{machine.root}/stubs:/usr/bin:/bin"
@@ -71,13 +71,13 @@ def approved(machine: Machine) -> list[str]:
 )
 def test_a_node_of_the_stack_gets_its_certificate(control_plane: Machine, key: Path, usages: str) -> None:
     """With an elliptic key, and with RSA."""
-    assert said(control_plane, f"csr-1|waits|{usages}|{request(key)}|{USER}") == ""
+    assert errors_of(control_plane, f"csr-1|waits|{usages}|{request(key)}|{USER}") == ""
     assert approved(control_plane) == ["csr-1"]
 
 
 def test_an_answered_request_is_left_alone(control_plane: Machine, key: Path) -> None:
     """Each is listed again when the service starts."""
-    assert said(control_plane, f"csr-1|answered|{USAGES}|{request(key)}|{USER}") == ""
+    assert errors_of(control_plane, f"csr-1|answered|{USAGES}|{request(key)}|{USER}") == ""
     assert approved(control_plane) == []
 
 
@@ -85,7 +85,7 @@ def test_a_request_that_was_answered_meanwhile_is_not_approved_again(control_pla
     """By another control plane."""
     text = request(key)
     control_plane.write("/node2", "")
-    said(control_plane, f"csr-1|waits|{USAGES}|{text}|{USER}\ncsr-1|answered|{USAGES}|{text}|{USER}")
+    errors_of(control_plane, f"csr-1|waits|{USAGES}|{text}|{USER}\ncsr-1|answered|{USAGES}|{text}|{USER}")
     assert approved(control_plane) == []
 
 
@@ -122,9 +122,9 @@ WRONG: dict[str, tuple[str, str | None, str, str, str]] = {
 def test_any_other_request_waits_for_a_person(
     control_plane: Machine, key: Path, wrong: tuple[str, str | None, str, str, str]
 ) -> None:
-    """And the journal says why."""
+    """And the journal has the reason."""
     subject, names, usages, user, reason = wrong
-    printed = said(control_plane, f"csr-1|waits|{usages}|{request(key, subject, names)}|{user}")
+    printed = errors_of(control_plane, f"csr-1|waits|{usages}|{request(key, subject, names)}|{user}")
     assert "csr-1 is not approved: " in printed
     assert reason in printed
     assert approved(control_plane) == []
@@ -141,21 +141,21 @@ def test_a_text_in_a_request_is_not_taken_for_its_names(control_plane: Machine, 
     )
     command = ["openssl", "req", "-new", "-key", str(key), "-config", str(configuration)]
     made = subprocess.run(command, check=True, capture_output=True, timeout=20)
-    printed = said(control_plane, f"csr-1|waits|{USAGES}|{base64.b64encode(made.stdout).decode()}|{USER}")
+    printed = errors_of(control_plane, f"csr-1|waits|{USAGES}|{base64.b64encode(made.stdout).decode()}|{USER}")
     assert "other names" in printed
     assert approved(control_plane) == []
 
 
 def test_what_is_no_request_is_not_approved(control_plane: Machine) -> None:
     """Whatever its user."""
-    assert "sent no request" in said(control_plane, f"csr-1|waits|{USAGES}|bm90aGluZw==|{USER}")
+    assert "sent no request" in errors_of(control_plane, f"csr-1|waits|{USAGES}|bm90aGluZw==|{USER}")
     assert approved(control_plane) == []
 
 
 def test_no_answer_is_no_address(control_plane: Machine, key: Path) -> None:
     """The API server may be restarting: the request is looked at again."""
     control_plane.write("/node2", "Error from server (NotFound)")
-    assert "node2 has no address" in said(control_plane, f"csr-1|waits|{USAGES}|{request(key)}|{USER}")
+    assert "node2 has no address" in errors_of(control_plane, f"csr-1|waits|{USAGES}|{request(key)}|{USER}")
     assert approved(control_plane) == []
 
 
@@ -166,9 +166,9 @@ def test_a_request_is_looked_at_again_until_the_stack_has_the_node(control_plane
     control_plane.stub(
         "kubectl",
         'case "$*" in\n*" --watch "*) cat "$ROOT/requests"; /bin/sleep 3 ;;\n*approve*) ;;\n'
-        '*configmap*) if [[ -e $ROOT/asked ]]; then echo -n 192.0.2.12; fi; : >"$ROOT/asked" ;;\nesac',
+        '*configmap*) if [[ -e $ROOT/requested ]]; then echo -n 192.0.2.12; fi; : >"$ROOT/requested" ;;\nesac',
     )
-    printed = said(control_plane, f"csr-1|waits|{USAGES}|{request(key)}|{USER}")
+    printed = errors_of(control_plane, f"csr-1|waits|{USAGES}|{request(key)}|{USER}")
     assert printed.count("is not approved") == 1
     assert approved(control_plane) == ["csr-1"]
 

@@ -20,7 +20,7 @@ def upgrading(saved: Machine) -> Machine:
 
 
 def upgrade(machine: Machine) -> str:
-    """An upgrade that fails; what it says."""
+    """Standard error of an upgrade that fails."""
     finished = machine.send(machine.text("init", UPGRADE), "verify")
     assert finished.status == 1
     return finished.stderr
@@ -104,9 +104,9 @@ def test_an_upgrade_waits_for_a_leader_of_etcd(upgrading: Machine) -> None:
     upgrading.write("/members", f"{OWN_MEMBER}\n{OWN_MEMBER.replace('a1', 'b2').replace('2.11', '2.12')}\n")
     upgrading.write("/leader", "0")
     upgrading.replace("lib/etcd", "wait_for 60", "wait_for 1")
-    said = upgrade(upgrading)
-    assert "expected another member of etcd to lead than that at 192.0.2.11 within 1 s" in said
-    assert "no member of etcd leads" in said
+    errors = upgrade(upgrading)
+    assert "expected another member of etcd to lead than that at 192.0.2.11 within 1 s" in errors
+    assert "no member of etcd leads" in errors
     assert not [call for call in upgrading.calls() if call.startswith("kubeadm upgrade")]
 
 
@@ -170,11 +170,11 @@ def test_what_a_power_cut_left_empty_in_an_upgrade_is_put_back(upgrading: Machin
     assert "expected kubeadm upgrade apply" in upgrade(upgrading)
     upgrading.stub("kubeadm", '[[ "$*" != *"upgrade apply"* ]]')
     upgrading.stub("systemctl")
-    said = upgrade(upgrading)
-    assert "expected kubeadm upgrade apply" in said, "it goes on"
+    errors = upgrade(upgrading)
+    assert "expected kubeadm upgrade apply" in errors, "it goes on"
     for name in ("manifests/kube-apiserver.yaml", "pki/apiserver.crt", "pki/apiserver.key"):
         assert (kubernetes / name).read_text() == "old\n", name
     assert (kubernetes / "pki/etcd/server.crt").read_text() == "new\n"
     assert upgrading.path("/var/lib/kubelet/config.yaml").read_text() == "old\n"
-    assert said.count("which a power cut had left empty, is as it was before") == 3
+    assert errors.count("which a power cut had left empty, is as it was before") == 3
     assert "systemctl restart kubelet" in upgrading.calls()

@@ -114,33 +114,33 @@ def test_a_reset_stops_keepalived_and_takes_its_files_away(control_plane: Machin
     assert [path for path in (CONFIGURATION, SCRIPT, UNIT) if control_plane.path(path).exists()] == []
 
 
-def ask(machine: Machine, verb: str) -> Finished:
-    """A run of the program that keepalived runs."""
+def run_script(machine: Machine, verb: str) -> Finished:
+    """A run of the script that keepalived runs."""
     content = {file.path: file.content for file in files()}
     machine.write(CONFIGURATION, content[CONFIGURATION])
     machine.path("/run/kubernetes-vip").mkdir(parents=True, exist_ok=True)
-    machine.script("ask", machine.relocated(f"set -- {verb}\n{content[SCRIPT]}"))
-    return machine.run("ask")
+    machine.script("check", machine.relocated(f"set -- {verb}\n{content[SCRIPT]}"))
+    return machine.run("check")
 
 
 @pytest.mark.parametrize(
     ("status", "serves"), [("200", True), ("401", True), ("403", True), ("500", False), ("", False)]
 )
-def test_an_api_server_serves_where_it_says_so_or_asks_who_it_is(
+def test_an_api_server_serves_where_it_answers_200_401_or_403(
     control_plane: Machine, status: str, serves: bool
 ) -> None:
     """401 and 403 come from one that allows no anonymous request."""
     control_plane.write("/status", status)
-    assert (ask(control_plane, "api-is-ready").status == 0) == serves
+    assert (run_script(control_plane, "api-is-ready").status == 0) == serves
 
 
 def test_keepalived_uses_the_network_card_of_the_address_of_the_node(control_plane: Machine) -> None:
     """And does not start without it: systemd tries again."""
-    assert ask(control_plane, "interface").status == 0
+    assert run_script(control_plane, "interface").status == 0
     assert "ip -4 -oneline address show to 192.0.2.11/32" in control_plane.calls()
     assert control_plane.path("/run/kubernetes-vip/interface.conf").read_text() == "interface eth1\n"
     control_plane.stub("ip")
-    finished = ask(control_plane, "interface")
+    finished = run_script(control_plane, "interface")
     assert finished.status == 1
     assert "no network card has the address 192.0.2.11" in finished.stderr
 

@@ -29,7 +29,7 @@ NEIGHBOUR = f"{VIP} lladdr 02:00:00:00:00:99 REACHABLE"
 
 @pytest.fixture
 def network(sound: Machine) -> Machine:
-    """A network in which `at-ADDRESS` says how a machine answers: by a server, a refusal, or as a neighbour only."""
+    """A network. The file `at-ADDRESS` sets the answer of a machine: by a server, a refusal, or as a neighbour only."""
     sound.stub(
         "ip",
         f'case "$*" in\n*"address show to {VIP}/32") cat "$ROOT/own" 2>/dev/null || true ;;\n'
@@ -62,10 +62,10 @@ def test_a_virtual_address_that_another_machine_has_is_refused_before_anything_i
     """Two machines would have it, and people reach one or the other. A firewall may drop what they send."""
     assert refusal(network) == ""
     network.write(f"/at-{VIP}", answer)
-    said = refusal(network)
-    assert f"expected the virtual address {VIP} to be free, or at a control plane of this cluster,\n" in said
-    assert f"saw another machine that answers there: {NEIGHBOUR}\n" in said
-    assert "Next: choose another cluster.vip.address in the stack file" in said
+    problem = refusal(network)
+    assert f"expected the virtual address {VIP} to be free, or at a control plane of this cluster,\n" in problem
+    assert f"saw another machine that answers there: {NEIGHBOUR}\n" in problem
+    assert "Next: choose another cluster.vip.address in the stack file" in problem
     assert not [call for call in network.calls() if call.startswith("apt-get")]
 
 
@@ -92,7 +92,7 @@ def test_a_node_knows_the_api_server_of_its_cluster_by_the_certificate(network: 
 
 
 def test_a_machine_of_another_cluster_is_refused_for_that(network: Machine) -> None:
-    """By a later part: its authority says nothing of this cluster."""
+    """By a later part: the authority of that machine proves nothing about this cluster."""
     network.write(f"/at-{VIP}", "a server")
     network.write("/at-192.0.2.12", "a server")
     network.write("/etc/kubernetes/pki/ca.crt", "of another one")

@@ -166,8 +166,8 @@ def repaired(machine: Machine) -> Finished:
     return finished
 
 
-def said(path: str) -> str:
-    """What a repair says of an edited file."""
+def message_of_repair(path: str) -> str:
+    """Message of a repair on an edited file."""
     return f"{path}, which somebody edited or removed, becomes what the last update left\n"
 
 
@@ -175,7 +175,7 @@ def test_a_repair_has_kubeadm_write_a_manifest_again_where_the_api_serves(node: 
     """As a change of the stack does, which spares clients; the second time there is nothing to do."""
     node.write("/wanted", "old\n")
     node.write(API_SERVER, "by hand\n")
-    assert said(API_SERVER) in repaired(node).stderr
+    assert message_of_repair(API_SERVER) in repaired(node).stderr
     assert node.path(API_SERVER).read_text() == "by hand\n"
     assert verified(node).status == 0
     assert node.path(API_SERVER).read_text() == "old\n"
@@ -184,13 +184,13 @@ def test_a_repair_has_kubeadm_write_a_manifest_again_where_the_api_serves(node: 
 
 @pytest.mark.parametrize("removed", [True, False])
 def test_a_repair_puts_back_at_once_what_keeps_the_api_from_serving(node: Machine, removed: bool) -> None:
-    """kubeadm is asked for nothing before the API serves again."""
+    """No command of kubeadm runs before the API serves again."""
     node.write(ETCD_MANIFEST, "by hand\n")
     if removed:
         node.path(ETCD_MANIFEST).unlink()
     else:
         node.stub("kubectl", "exit 1")
-    assert said(ETCD_MANIFEST) in repaired(node).stderr
+    assert message_of_repair(ETCD_MANIFEST) in repaired(node).stderr
     assert node.path(ETCD_MANIFEST).read_text() == "--initial-cluster-state=existing\n"
     assert sorted(path.name for path in node.path("/etc/kubernetes/manifests").iterdir()) == [
         "etcd.yaml",
@@ -205,8 +205,8 @@ def test_a_repair_restarts_the_kubelet_with_its_files(node: Machine) -> None:
     for path in (KUBELET, FLAGS):
         node.write(path, "by hand\n")
     stderr = repaired(node).stderr
-    assert said(KUBELET) in stderr
-    assert said(FLAGS) in stderr
+    assert message_of_repair(KUBELET) in stderr
+    assert message_of_repair(FLAGS) in stderr
     node.calls()
     assert verified(node).stderr == "node1: the kubelet has its new configuration\n"
     assert "systemctl restart kubelet" in node.calls()

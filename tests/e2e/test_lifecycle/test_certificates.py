@@ -34,8 +34,8 @@ def test_a_revoked_kubeconfig_is_replaced_by_one_command(live: Cluster, tmp_path
     uids = {each["metadata"]["uid"] for each in live.get("namespaces")["items"]}
     live.on(FIRST, f"kubectl --kubeconfig /etc/kubernetes/admin.conf delete clusterrolebinding {PROVIDER}")
     until(lambda: "Forbidden" in with_kubeconfig(live, stolen, tmp_path), seconds=10)
-    code, said = operation("status", E2E.name)
-    assert (code, said.count(f"ClusterRoleBinding {PROVIDER} names")) == (1, 1), said
+    code, output = operation("status", E2E.name)
+    assert (code, output.count(f"ClusterRoleBinding {PROVIDER} names")) == (1, 1), output
     live.stack.up(None, "--replace", "**/kubeconfig")
     cluster.keep_kubeconfig(STACK)
     assert {each["metadata"]["uid"] for each in live.get("namespaces")["items"]} == uids

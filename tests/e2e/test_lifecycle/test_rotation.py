@@ -148,17 +148,17 @@ def test_packages_and_images_come_through_a_proxy_and_directly_again(live: Clust
         with setting("proxy.http", proxy.url):
             configure("set", "--path", "proxy.https", proxy.url)
             live.stack.up()
-            proxy.asked_for.clear()
+            proxy.requests.clear()
             live.on(THIRD, "apt-get -qq update --error-on=any")
-            assert any(registry in asked and asked.startswith("GET") for asked in proxy.asked_for)
+            assert any(registry in request and request.startswith("GET") for request in proxy.requests)
             live.on(THIRD, f"crictl rmi {live.access.probe_image}; crictl pull {live.access.probe_image}")
-            assert f"CONNECT {registry}:443" in proxy.asked_for
+            assert f"CONNECT {registry}:443" in proxy.requests
             assert operation("drift", E2E.name)[0] == 0
         live.stack.up()
-        proxy.asked_for.clear()
+        proxy.requests.clear()
         for machine in machine_names():
             assert live.on(machine, f"ls {PROXY} /etc/apt/apt.conf.d/*proxy 2>/dev/null || true") == ""
             assert "PROXY" not in live.on(machine, "systemctl show --property Environment containerd")
         live.on(THIRD, f"crictl rmi {live.access.probe_image}; crictl pull {live.access.probe_image}")
-        assert proxy.asked_for == []
+        assert proxy.requests == []
     until(lambda: pods.items() <= pod_uids(live).items())

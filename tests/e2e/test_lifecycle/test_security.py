@@ -51,13 +51,15 @@ def make_key(name: str) -> str:
 
 
 def prefixes(live: Cluster) -> set[str]:
-    """How the Secrets in etcd begin."""
-    said = live.on(FIRST, f"{IN_ETCD} | grep --text --only-matching --extended-regexp '^k8s(:enc:secretbox:v1:[^:]+)?'")
-    return set(said.split())
+    """Prefixes of the Secrets in etcd."""
+    values = live.on(
+        FIRST, f"{IN_ETCD} | grep --text --only-matching --extended-regexp '^k8s(:enc:secretbox:v1:[^:]+)?'"
+    )
+    return set(values.split())
 
 
 def password(live: Cluster) -> str:
-    """What the API says of the Secret."""
+    """The password of the Secret, as the API returns it."""
     found = live.kubectl("get", "secret", "canary", "--output", "jsonpath={.data.password}")
     return base64.b64decode(found).decode()
 
@@ -116,8 +118,8 @@ def test_requests_are_logged_without_their_bodies(live: Cluster) -> None:
     configure("set", "--path", "cluster.audit.maxAge", "7")
     live.stack.up()
     assert password(live) == CANARY
-    said = live.on(FIRST, f'grep \'"resource":"secrets"\' {AUDIT_LOG} | grep \'"name":"canary"\'')
-    assert json.loads(said.splitlines()[-1])["verb"] == "get"
+    events = live.on(FIRST, f'grep \'"resource":"secrets"\' {AUDIT_LOG} | grep \'"name":"canary"\'')
+    assert json.loads(events.splitlines()[-1])["verb"] == "get"
     encoded = base64.b64encode(CANARY.encode()).decode()
     assert live.on(FIRST, f"grep --count --extended-regexp '{CANARY}|{encoded}' {AUDIT_LOG} || true") == "0\n"
     assert live.on(FIRST, "stat --format %a /var/log/kubernetes/audit") == "700\n"

@@ -34,7 +34,7 @@ TIMED_OUT = "Connection timed out during banner exchange"
 
 
 def frozen(_: socket.socket) -> None:
-    """The kernel accepts, the server says nothing."""
+    """The kernel accepts, the server sends nothing."""
 
 
 def greeting(connection: socket.socket) -> None:
@@ -73,7 +73,7 @@ def seen_at(port: int, *, attempts: int = 1, **more: Any) -> str:
         (lambda connection: connection.sendall(b"x" * 100_000), ssh.CLOSED),
     ],
 )
-def test_an_ssh_server_is_told_from_what_is_none(serve: Served, seen: str) -> None:
+def test_an_ssh_server_is_distinguished_from_another_server(serve: Served, seen: str) -> None:
     """In the words of OpenSSH, which are explained."""
     with listening(serve) as (port, _):
         assert seen_at(port, perDialTimeout=1 if serve is frozen else BOUND_SECONDS) == seen
@@ -91,18 +91,18 @@ def test_a_closed_port_is_named() -> None:
 
 
 def test_a_machine_that_boots_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has as many attempts as the stack file says."""
+    """The number of attempts is that of the stack file."""
     monkeypatch.setattr(ssh, "PAUSE_SECONDS", 0)
-    asked = 0
+    attempts = 0
 
     def second(connection: socket.socket) -> None:
-        nonlocal asked
-        asked += 1
-        (greeting if asked == ATTEMPTS else socket.socket.close)(connection)
+        nonlocal attempts
+        attempts += 1
+        (greeting if attempts == ATTEMPTS else socket.socket.close)(connection)
 
     with listening(second) as (port, _):
         assert seen_at(port, attempts=ATTEMPTS, perDialTimeout=BOUND_SECONDS) == ""
-    assert asked == ATTEMPTS
+    assert attempts == ATTEMPTS
 
 
 def bastion(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> dict[str, Any]:
@@ -180,8 +180,8 @@ def test_steps_that_begin_together_ask_a_machine_once(monkeypatch: pytest.Monkey
         assert len(connections) == 1
 
 
-@pytest.mark.parametrize(("fresh", "asked"), [(60, 1), (0, 2)])
-def test_an_answer_counts_for_a_while(monkeypatch: pytest.MonkeyPatch, fresh: int, asked: int) -> None:
+@pytest.mark.parametrize(("fresh", "count"), [(60, 1), (0, 2)])
+def test_an_answer_counts_for_a_while(monkeypatch: pytest.MonkeyPatch, fresh: int, count: int) -> None:
     """Silence does not: the machine may be there again."""
     monkeypatch.setattr(answers, "FRESH_SECONDS", fresh)
 
@@ -192,4 +192,4 @@ def test_an_answer_counts_for_a_while(monkeypatch: pytest.MonkeyPatch, fresh: in
     with listening(greeting) as (port, connections):
         settings = settings_of(port, perDialTimeout=BOUND_SECONDS)
         finished(twice(settings.control_planes[0], settings))
-        assert len(connections) == asked
+        assert len(connections) == count

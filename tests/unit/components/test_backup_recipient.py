@@ -57,9 +57,9 @@ def test_what_is_no_certificate_is_refused(tmp_path: Path, text: str) -> None:
     """In words, with the commands that make one, also of a key that is there."""
     path = tmp_path / "backup.crt"
     path.write_text(text)
-    said = str(taken(path))
-    assert "a public key alone, and a key of age, SSH or GPG, is none; a new one: openssl req" in said
-    assert "of a key that you have: openssl req -x509 -key backup.key" in said
+    problem = str(taken(path))
+    assert "a public key alone, and a key of age, SSH or GPG, is none; a new one: openssl req" in problem
+    assert "of a key that you have: openssl req -x509 -key backup.key" in problem
 
 
 def test_a_certificate_of_a_key_that_is_there_is_taken(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_what_is_no_token_is_refused(hub: Hub, content: bytes) -> None:
     assert "expected a token" in hub.refusal()
 
 
-def test_the_digest_of_a_manifest_is_told_from_that_of_the_archive(hub: Hub) -> None:
+def test_the_digest_of_a_manifest_is_distinguished_from_that_of_the_archive(hub: Hub) -> None:
     """`helm pull` prints the one, and the stack file has the other."""
     right, hub.sha256 = hub.sha256, hashlib.sha256(hub.manifest).hexdigest()
     assert f"set sha256 to {right}, which `sha256sum` prints" in hub.refusal()
@@ -90,9 +90,9 @@ def test_an_answer_that_is_cut_off_is_refused(hub: Hub, path: str) -> None:
 def test_a_chart_that_a_registry_does_not_give_is_refused_with_what_to_correct(hub: Hub, status: int) -> None:
     """Many say of a chart that is not there what they say of one that wants a login."""
     hub.server.answers[MANIFEST] = Answer(status=status)
-    said = hub.refusal()
-    assert f"saw HTTP Error {status}" in said
-    assert "correct `repository`, `name` or `version`" in said
+    problem = hub.refusal()
+    assert f"saw HTTP Error {status}" in problem
+    assert "correct `repository`, `name` or `version`" in problem
 
 
 def test_another_failure_of_a_registry_is_named_as_it_is(hub: Hub) -> None:
@@ -109,7 +109,7 @@ def test_an_authority_that_is_not_trusted_is_refused(hub: Hub) -> None:
 
 @pytest.mark.usefixtures("hub")
 def test_a_registry_may_be_one_over_plain_http(directory: Path) -> None:
-    """It is its own mirror, as hosts reach it, and has no login; the checksum says that the chart is the right one."""
+    """It is its own mirror, as hosts reach it, and has no login; the checksum proves the chart."""
     with serving_files(directory, is_plain=True) as server:
         plain = Hub(server, directory)
         plain.access = {"mirrors": [f"http://{server.host}"]}

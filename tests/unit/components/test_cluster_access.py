@@ -52,30 +52,30 @@ LONG = f"resource urn:pulumi:{'x' * 300} was not successfully created by the Kub
         ('failed calling webhook "a.example.com": connection refused', "once the pod behind the webhook is Ready"),
     ],
 )
-def test_what_the_api_refuses_is_told_with_its_end(monkeypatch: pytest.MonkeyPatch, seen: str, mended: str) -> None:
+def test_a_refusal_of_the_api_is_shown_with_its_end(monkeypatch: pytest.MonkeyPatch, seen: str, mended: str) -> None:
     """The text of the provider before it is longer than what is shown, and status knows nothing of an absent object."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "error", said.append)
+    messages: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", messages.append)
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     cluster_access.explain_failures("x")
     hooks[0](SimpleNamespace(name="Issuer:web/a", errors=[f"{LONG}{seen}"]))
-    (message,) = said
+    (message,) = messages
     assert f"saw {seen}\n" in message
     assert mended in message
 
 
 def test_an_object_that_the_cluster_does_not_run_is_explained_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others fail for the same reason, and Pulumi lists them."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "error", said.append)
+    messages: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", messages.append)
     monkeypatch.setattr(pulumi, "get_stack", lambda: "shop")
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     cluster_access.explain_failures("x")
     for name in ("Deployment:web", "Deployment:other"):
         assert hooks[0](SimpleNamespace(name=name, errors=["ImagePullBackOff"])) is False
-    (message,) = said
+    (message,) = messages
     assert message.startswith("Deployment:web: expected the cluster to take and run it,\n  saw ImagePullBackOff\n")
     assert message.endswith("Next: make status STACK=shop, which names what is wrong and what to do")
 

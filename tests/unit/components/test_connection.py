@@ -78,7 +78,7 @@ def key_of_openssh(directory: Path, *options: str) -> Path:
 def test_a_private_key_that_the_provider_cannot_use_is_refused_before_anything_is_touched(
     tmp_path: Path, options: tuple[str, ...], suffix: str, seen: str | None
 ) -> None:
-    """Most people have a passphrase. OpenSSH says only that the login was denied, and the advice would be wrong."""
+    """Most people have a passphrase. OpenSSH prints only that the login was denied, and the advice would be wrong."""
     key = key_of_openssh(tmp_path, *options)
     settings = parse_settings(smallest() | {"ssh": {"privateKeyFile": f"{key}{suffix}"}})
     if seen is None:
@@ -164,8 +164,8 @@ def wanted_on(host: Host, name: StepName, settings: Settings) -> Wanted:
 )
 def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPatch, error: str, expected: str) -> None:
     """Expected, seen, and what to do next."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "error", said.append)
+    messages: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", messages.append)
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest() | {"ssh": {"user": "admin"}})
@@ -175,7 +175,7 @@ def test_a_host_that_cannot_be_entered_is_explained(monkeypatch: pytest.MonkeyPa
     assert (
         explain_it(SimpleNamespace(name="c/node1/prepare", errors=[error])) is False
     )  # False: it is not tried again without end
-    (message,) = said
+    (message,) = messages
     assert message.startswith(f"node1: prepare: {expected}")
     assert "\n  Next: " in message
 
@@ -216,8 +216,8 @@ def test_what_may_hold_a_secret_is_not_in_a_traceback() -> None:
 
 def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it quotes, such as containerd's refused connection, is not SSH's."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "error", said.append)
+    messages: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", messages.append)
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))
     settings = parse_settings(smallest())
@@ -225,4 +225,4 @@ def test_a_step_that_ran_is_not_explained_once_more(monkeypatch: pytest.MonkeyPa
     explain.explain_connection_failures(wanted_on(host, StepName.INIT, settings), Watch(settings.ssh))
     error = "Process exited with status 1: node1: init: expected kubeadm to succeed,\n  saw connection refused"
     assert hooks[0](SimpleNamespace(name="c/node1/init", errors=[error])) is False
-    assert said == []
+    assert messages == []

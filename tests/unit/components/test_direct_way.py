@@ -1,4 +1,4 @@
-"""A proxy of the shell that runs Pulumi, which the API server is asked through, is told."""
+"""A warning names the proxy of the shell that runs Pulumi where requests to the API server go through it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_no_proxy_may_except_the_api_server(excepted: str) -> None:
 
 
 @pytest.mark.parametrize("excepted", ["", "localhost,127.0.0.1", "192.0.2.1", "198.51.100.0/24", ".example.com"])
-def test_a_proxy_that_the_api_server_is_asked_through_is_told(excepted: str) -> None:
+def test_a_proxy_on_the_way_to_the_api_server_is_warned_of(excepted: str) -> None:
     """Most know no machine of a stack. The address of the proxy may have a password, and is not shown."""
     settings = parse_settings(smallest())
     secret = PROXY.replace("//", "//me:canary@")
@@ -46,11 +46,11 @@ def test_a_load_balancer_is_excepted_by_its_domain(excepted: str, is_fine: bool)
     assert (found is None) == is_fine
 
 
-def test_each_preview_says_it(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_preview_has_the_warning(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the update has made a cluster that it does not reach."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
     monkeypatch.setenv("NO_PROXY", "")
     record(stack_of(directory), preview=True)
-    assert [text for text in said if text.startswith("HTTPS_PROXY: ")]
+    assert [text for text in warnings if text.startswith("HTTPS_PROXY: ")]

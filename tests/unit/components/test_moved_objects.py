@@ -16,7 +16,7 @@ from tests.unit.support.stacks import Stack
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: x, namespace: shop}\n"
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader, namespace: default}\n"
-NOBODY: Stack = {"access": {"serviceAccounts": []}}
+NO_ACCOUNTS: Stack = {"access": {"serviceAccounts": []}}
 
 
 def with_manifest(directory: Path, text: str) -> Stack:
@@ -26,7 +26,7 @@ def with_manifest(directory: Path, text: str) -> Stack:
 
 
 def up(stack: Stack) -> LastUpdate:
-    """The cluster after its update, which says the namespace of each object that has one."""
+    """The cluster after its update, with the namespace of each object that has one."""
     last = state_of(record(stack, preview=False))
     return replace(last, objects={key: _answer(*key, each) for key, each in last.objects.items()})
 
@@ -68,10 +68,10 @@ def test_an_object_of_another_namespace_is_another_object(tmp_path: Path) -> Non
 
 def test_an_account_goes_between_access_rules_and_an_add_on_in_two_updates(tmp_path: Path) -> None:
     """In one update it would be gone."""
-    rule, own = stack_of(tmp_path), with_manifest(tmp_path, ACCOUNT) | NOBODY
+    rule, own = stack_of(tmp_path), with_manifest(tmp_path, ACCOUNT) | NO_ACCOUNTS
     (problem,) = impossible(own, up(rule))
     assert problem.startswith("add-on own: ServiceAccount:default/reader is the object default/reader of the last")
     (problem,) = impossible(rule, up(own))
     assert problem.startswith("access: default/reader is the object ServiceAccount:default/reader of the last update")
     for last in (up(rule), up(own)):
-        assert impossible(rule | NOBODY, last) == []
+        assert impossible(rule | NO_ACCOUNTS, last) == []

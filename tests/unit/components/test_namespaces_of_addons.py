@@ -114,13 +114,13 @@ def test_a_new_cluster_lacks_what_nothing_in_the_stack_makes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sections: dict[str, Any], missing: str
 ) -> None:
     """The first update would end at that object, with everything before it in the cluster."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     (tmp_path / "a.yaml").write_text(text)
     stack = stack_of(tmp_path) | {"addons": {"a": {"manifest": str(tmp_path / "a.yaml")}}} | sections
     run = record(stack, preview=False)
-    found = [each for each in said if each.startswith("add-on a: expected the kinds and namespaces")]
+    found = [each for each in warnings if each.startswith("add-on a: expected the kinds and namespaces")]
     assert [f"makes {missing}" in each for each in found] == ([True] if missing else [])
-    said.clear()
+    warnings.clear()
     record(stack, preview=True, before=run)
-    assert not [each for each in said if each.startswith("add-on a:")], "others may have made it"
+    assert not [each for each in warnings if each.startswith("add-on a:")], "others may have made it"

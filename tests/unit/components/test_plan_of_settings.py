@@ -231,7 +231,7 @@ def test_what_an_earlier_version_did_not_record_is_no_edit(directory: Path, last
 
 @pytest.mark.parametrize("path", paths(EDITS))
 def test_an_edit_has_a_line_of_the_plan(directory: Path, last: LastUpdate, path: str) -> None:
-    """Beside the line that says only that something runs again."""
+    """Beside the line on steps that run again."""
     stack = after(directory, path, paths(EDITS)[path])
     assert problems(stack) == []
     assert impossible(stack, last) == []
@@ -261,9 +261,9 @@ def test_steps_that_run_again_over_another_connection_are_named(
 ) -> None:
     """Each of them, and no other."""
     stack = after(directory, f"ssh/{setting}", EDITS["ssh"][setting])
-    told = set()
+    named = set()
     for line in planned(stack, last):
         hosts, _, rest = line.partition(": ")
         steps = rest.partition(": ")[2].partition(" run")[0]
-        told |= {f"{host}/{step}" for host in hosts.split(", ") for step in steps.split(", ")}
-    assert told == record(stack, preview=False, before=run).changed_since(run)
+        named |= {f"{host}/{step}" for host in hosts.split(", ") for step in steps.split(", ")}
+    assert named == record(stack, preview=False, before=run).changed_since(run)

@@ -1,4 +1,4 @@
-"""Plans that pages show: each line is one that the program says after the edit of the page."""
+"""Plans that pages show: each line is one that the program prints after the edit of the page."""
 
 from __future__ import annotations
 
@@ -215,9 +215,9 @@ def test_the_program_says_what_the_page_shows(
     last = last_update(request, edit, page)
     if not last.steps:
         stack.pop("backup", None)
-    said = planned(stack, last, "fish-sword" if edit is _nothing else PASSWORD)
-    said = [line.replace("Kubernetes 1.35.4", "Kubernetes 1.36.3") for line in said]
-    assert [line for line in said if line in shown] == shown, said
+    plan = planned(stack, last, "fish-sword" if edit is _nothing else PASSWORD)
+    plan = [line.replace("Kubernetes 1.35.4", "Kubernetes 1.36.3") for line in plan]
+    assert [line for line in plan if line in shown] == shown, plan
 
 
 def test_each_plan_on_a_page_is_of_a_known_edit() -> None:

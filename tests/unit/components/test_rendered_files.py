@@ -1,4 +1,4 @@
-"""Whatever stack is taken, each file of a host is read by its program, and says what the stack says.
+"""Whatever stack is taken, each file of a host is read by its program, with the values of the stack.
 
 A sample here, 10,000 stacks with `make any-input`. Programs are asked what they read, not what they would do.
 """
@@ -126,8 +126,8 @@ def test_systemd_reads_each_proxy_of_containerd(batches: list[list[Rendered]]) -
 def test_systemd_reads_each_time_to_stop(every: list[Rendered], tmp_path: Path) -> None:
     """In seconds, also the longest that is taken."""
     for seconds in {stack.settings.system.default_timeout_stop_sec for stack in every}:
-        said = real_parsers.said_by("systemd-analyze", "timespan", f"{seconds}s", directory=tmp_path)
-        assert f"μs: {seconds * 1_000_000}" in said or f"us: {seconds * 1_000_000}" in said
+        output = real_parsers.output_of("systemd-analyze", "timespan", f"{seconds}s", directory=tmp_path)
+        assert f"μs: {seconds * 1_000_000}" in output or f"us: {seconds * 1_000_000}" in output
     for stack in every:
         wanted = f"[Manager]\nDefaultTimeoutStopSec={stack.settings.system.default_timeout_stop_sec}s\n"
         assert stack.files[SYSTEMD] == wanted
@@ -135,12 +135,12 @@ def test_systemd_reads_each_time_to_stop(every: list[Rendered], tmp_path: Path) 
 
 @needs("systemd-analyze")
 def test_systemd_reads_each_timer_of_snapshots(every: list[Rendered], tmp_path: Path) -> None:
-    """As often a day as the stack says."""
+    """The number of runs a day is that of the stack."""
     for stack in every:
         (line,) = [each for each in stack.files[TIMER].splitlines() if each.startswith("OnCalendar=")]
         calendar = line.removeprefix("OnCalendar=")
-        said = real_parsers.said_by("systemd-analyze", "calendar", calendar, directory=tmp_path)
-        (hours,) = re.findall(r"Normalized form: \*-\*-\* ([0-9,]+):[0-9]{2}:00 UTC", said)
+        output = real_parsers.output_of("systemd-analyze", "calendar", calendar, directory=tmp_path)
+        (hours,) = re.findall(r"Normalized form: \*-\*-\* ([0-9,]+):[0-9]{2}:00 UTC", output)
         assert len(hours.split(",")) * stack.settings.backup.every_hours == 24
         assert f"\nkeep={stack.settings.backup.keep}\n" in stack.files[SETTINGS]
 

@@ -126,8 +126,8 @@ def test_containerd_configuration_follows_the_stack() -> None:
     assert_golden("containerd.txt", as_text(containerd.configuration_files(parse_settings(stack))))
 
 
-def test_a_proxy_is_told_to_apt_and_containerd_and_to_nothing_else() -> None:
-    """Golden; apt is told of single hosts that are reached directly, for it knows no networks."""
+def test_a_proxy_is_set_for_apt_and_containerd_and_for_nothing_else() -> None:
+    """Golden; apt gets single hosts that are reached directly, for its configuration knows no networks."""
     stack = smallest() | {
         "proxy": {
             "http": "http://proxy.example.com:3128",
@@ -137,12 +137,12 @@ def test_a_proxy_is_told_to_apt_and_containerd_and_to_nothing_else() -> None:
     }
     settings = parse_settings(stack)
     assert_golden("proxy.txt", as_text(proxy_files(settings)))
-    told = [
+    paths = [
         file.path
         for file in prepared_files(settings.control_planes[0], settings)
         if "proxy.example.com" in file.content
     ]
-    assert told == [file.path for file in proxy_files(settings)]
+    assert paths == [file.path for file in proxy_files(settings)]
     assert proxy_files(parse_settings(smallest())) == []
 
 
@@ -164,21 +164,21 @@ def test_registries_get_certificate_mirrors_and_credentials(tmp_path: Path) -> N
     assert [file.mode for file in secret] == ["0600"]
 
 
-def test_containerd_1_4_is_told_of_registries_in_its_own_form(tmp_path: Path) -> None:
+def test_containerd_1_4_gets_registries_in_its_own_form(tmp_path: Path) -> None:
     """Golden: mirrors with and without a path, a host that is a registry and a mirror, a password with a quote."""
     stack = full(tmp_path, version="1.24.3")
     stack["containerd"]["registries"]["docker.io"] = {
         "mirrors": ["https://hub.example.com", "https://mirror.example.com/docker"]
     }
     settings = parse_settings(stack)
-    told = [file for file in containerd.configuration_files(settings) if file.path.endswith(".1.4")]
+    without_password = [file for file in containerd.configuration_files(settings) if file.path.endswith(".1.4")]
     secret = containerd.credential_files(settings, {"hub.example.com": 'sword "fish'})
     (with_password,) = [file for file in secret if file.path == CRI_WITH_PASSWORDS]
-    assert_golden("containerd-1.4.txt", as_text([*told, with_password]))
+    assert_golden("containerd-1.4.txt", as_text([*without_password, with_password]))
     assert with_password.mode == "0600"
     read = tomllib.loads(with_password.content)["plugins"]["io.containerd.grpc.v1.cri"]["registry"]
     assert read["configs"]["hub.example.com"]["auth"] == {"username": "robot", "password": 'sword "fish'}
-    assert "fish" not in told[0].content
+    assert "fish" not in without_password[0].content
 
 
 def test_a_kubernetes_that_refuses_containerd_1_4_puts_nothing_for_it(tmp_path: Path) -> None:

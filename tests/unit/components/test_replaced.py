@@ -52,17 +52,19 @@ def stack_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_step_that_is_recorded_is_not_created(
     monkeypatch: pytest.MonkeyPatch, hook: Callable[[Wanted, Watch], Any], host: str, name: StepName
 ) -> None:
-    """By either hook before a step; the machine is not asked."""
+    """By either hook before a step; no connection to the machine is opened."""
     callbacks: list[Any] = []
     monkeypatch.setattr(pulumi, "ResourceHook", lambda _, callback: callbacks.append(callback))
     wanted = wanted_after((host, name))
     hook(wanted, Watch(wanted.settings.ssh))
     with pytest.raises(pulumi.RunError) as refused:
         finished(callbacks[0](call_of(host, name, None)))
-    said = str(refused.value)
-    assert said.startswith(f"{host}: {name}: expected an update, which keeps what is there,\n  saw a replacement, by")
-    assert f"pulumi state untaint --stack shop 'urn:{host}/{name}' if it is tainted" in said
-    assert f"make repair STACK=shop HOST={host}" in said
+    problem = str(refused.value)
+    assert problem.startswith(
+        f"{host}: {name}: expected an update, which keeps what is there,\n  saw a replacement, by"
+    )
+    assert f"pulumi state untaint --stack shop 'urn:{host}/{name}' if it is tainted" in problem
+    assert f"make repair STACK=shop HOST={host}" in problem
 
 
 @pytest.mark.parametrize(("host", "name"), HARMFUL)

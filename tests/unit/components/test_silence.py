@@ -32,8 +32,10 @@ def last(directory: Path) -> LastUpdate:
     return state_of(record(several(directory, BOTH), preview=False))
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, silent: str = "", *, preview: bool = False) -> list[tuple[str, Ssh]]:
-    """The machines that are asked, of which one is silent."""
+def record_contacts(
+    monkeypatch: pytest.MonkeyPatch, silent: str = "", *, preview: bool = False
+) -> list[tuple[str, Ssh]]:
+    """Record the machines that are contacted, of which one is silent."""
     machines: list[tuple[str, Ssh]] = []
 
     async def silence_of(host: Host, ssh: Ssh, *, attempts: int) -> str:
@@ -47,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, silent: str = "", *, preview: bool = 
 
 
 def address(last: LastUpdate, name: str) -> str:
-    """The machine of a host as it is asked."""
+    """The machine of a host as it is contacted."""
     recorded = last.step(name, StepName.PREPARE)
     assert recorded
     return f"{name} {recorded.connection['user']}@{recorded.connection['host']}:22"
@@ -56,8 +58,8 @@ def address(last: LastUpdate, name: str) -> str:
 def test_a_host_that_leaves_asks_its_machine_and_its_sponsor(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each once, at the address of the last update. The others are not asked."""
-    machines = asked(monkeypatch)
+    """Each machine once, at the address of the last update. The others are not contacted."""
+    machines = record_contacts(monkeypatch)
     refuse_silent_machines(wanted_by(several(directory, BOTH), last))
     sponsor = last.value("node9", StepName.MEMBERSHIP, "HOST_NAME")
     assert sponsor
@@ -69,7 +71,7 @@ def test_a_host_that_leaves_asks_its_machine_and_its_sponsor(
 
 def test_a_preview_asks_nobody(directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch) -> None:
     """It dials nothing."""
-    machines = asked(monkeypatch, preview=True)
+    machines = record_contacts(monkeypatch, preview=True)
     refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), last))
     assert machines == []
 
@@ -100,13 +102,13 @@ def test_a_silent_machine_refuses_the_update(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, silent: str, script: str
 ) -> None:
     """With what is waited for, and the way out for a machine that is dead."""
-    asked(monkeypatch, silent)
+    record_contacts(monkeypatch, silent)
     with pytest.raises(pulumi.RunError) as error:
         refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), last))
-    where, _, told = str(error.value).partition(": expected an answer of ")
+    where, _, problem = str(error.value).partition(": expected an answer of ")
     assert where == f"{silent}: {script}"
-    assert 'because node9 leaves the stack,\n  saw "Connection timed out"' in told
-    assert f"write the line of node9 back, `gone: true` into that of {silent}, pulumi up, then delete" in told
+    assert 'because node9 leaves the stack,\n  saw "Connection timed out"' in problem
+    assert f"write the line of node9 back, `gone: true` into that of {silent}, pulumi up, then delete" in problem
 
 
 def test_the_program_asks_before_it_registers_anything(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +127,7 @@ def test_a_machine_that_is_gone_is_not_asked(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its line goes after its node: nothing runs on it. One that never joined may have been declared gone, too."""
-    machines = asked(monkeypatch)
+    machines = record_contacts(monkeypatch)
     never_joined = {key: step for key, step in last.steps.items() if key != ("node9", StepName.JOIN)}
     refuse_silent_machines(wanted_by(several(directory, BOTH, "node8"), replace(last, steps=never_joined)))
     assert machines == []
@@ -135,7 +137,7 @@ def test_the_question_goes_the_way_of_the_last_update(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through its bastion."""
-    machines = asked(monkeypatch)
+    machines = record_contacts(monkeypatch)
     proxy = {"host": "bastion.test", "user": "jump", "port": 2222.0, "hostKey": "ssh-ed25519 AAAA"}
     steps = {
         key: replace(step, connection={**step.connection, "proxy": proxy}) if key[0] == "node9" else step
@@ -181,9 +183,7 @@ def announced(
     return texts
 
 
-def test_a_sponsor_is_told_which_hosts_leave(
-    directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sponsor_learns_which_hosts_leave(directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once, also of a host whose join was cut short."""
     stack = several(directory, BOTH)
     assert announced(wanted_by(stack, last), monkeypatch) == {}, "no host leaves"
@@ -191,26 +191,26 @@ def test_a_sponsor_is_told_which_hosts_leave(
     del stack["hosts"]["node8"], stack["hosts"]["node9"]
     wanted = wanted_by(stack, replace(last, steps=never_joined))
     assert announced(wanted, monkeypatch, preview=True) == {}
-    told = announced(wanted, monkeypatch)
-    assert list(told) == [address(last, "node1")]
-    assert told[address(last, "node1")].splitlines()[-1] == "touch node8 node9"
+    scripts = announced(wanted, monkeypatch)
+    assert list(scripts) == [address(last, "node1")]
+    assert scripts[address(last, "node1")].splitlines()[-1] == "touch node8 node9"
 
 
 @pytest.mark.parametrize("status", [0, 1, 255])
-def test_a_sponsor_that_was_not_told_is_warned_of(
+def test_an_announcement_that_fails_is_warned_of(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """It refuses to take the node out, and by then does not know why nothing was announced."""
-    said: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    """The sponsor refuses to take the node out, and by then nothing shows why the announcement is missing."""
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     announced(wanted_by(several(directory, BOTH, "node8"), last), monkeypatch, status=status)
-    assert len(said) == bool(status)
+    assert len(warnings) == bool(status)
     if status:
-        assert said[0].startswith("node1: leave: expected the machine to learn that node9 left the stack,")
-        assert "\n  saw No space left on device\n  Next: ssh -p 22 " in said[0]
+        assert warnings[0].startswith("node1: leave: expected the machine to learn that node9 left the stack,")
+        assert "\n  saw No space left on device\n  Next: ssh -p 22 " in warnings[0]
 
 
-def test_nobody_is_told_of_a_machine_that_was_declared_gone(
+def test_no_announcement_names_a_machine_that_was_declared_gone(
     directory: Path, last: LastUpdate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its node left before its line, and nothing runs when the line goes."""

@@ -133,7 +133,7 @@ def test_images_of_add_ons_are_listed_and_mirrored(directory: Path) -> None:
 def test_a_namespace_has_the_labels_of_its_manifest_and_the_level_of_the_stack(
     directory: Path, own: dict[str, Any], level: str
 ) -> None:
-    """The level of the manifest counts where the stack file says none."""
+    """The level of the manifest counts where the stack file has none."""
     parsed = parse_settings(with_manifest(full(directory), directory) | {"access": own})
     (found,) = [each for each in namespaces(parsed) if each.name == "shop-db"]
     labels = found.inputs["metadata"]["labels"]
@@ -150,7 +150,7 @@ def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path, 
 
 
 def test_the_plan_names_an_add_on_that_comes_changes_and_goes(directory: Path) -> None:
-    """A definition and a namespace are said to stay."""
+    """The plan names a definition and a namespace as objects that stay."""
     with_it = with_manifest(stack_of(directory), directory)
     before, after = (state_of(record(stack, preview=False)) for stack in (stack_of(directory), with_it))
     assert planned(with_it, before) == ["add-on db: is applied", "namespace shop-db: is created"]
@@ -332,7 +332,7 @@ spec: {serviceName: db, replicas: 1}
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "change"),
     [
         ("1Gi", "2Gi", "PersistentVolumeClaim:shop-db/data changes"),
         ("fast", "slow", "PersistentVolumeClaim:shop-db/data (deleted, and made anew, without its data) changes"),
@@ -340,11 +340,11 @@ spec: {serviceName: db, replicas: 1}
         ("replicas: 1", "replicas: 2", "StatefulSet:shop-db/db changes"),
     ],
 )
-def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: str, after: str, said: str) -> None:
+def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: str, after: str, change: str) -> None:
     """The API does not change these fields, and the provider replaces the object."""
     last = state_of(record(with_manifest(stack_of(directory), directory, CLAIM), preview=False))
     changed = with_manifest(stack_of(directory), directory, CLAIM.replace(before, after))
-    assert planned(changed, last) == [f"add-on db: {said}"]
+    assert planned(changed, last) == [f"add-on db: {change}"]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: 
 def test_an_object_of_an_api_version_that_kubernetes_removed_is_warned_of(
     directory: Path, api_version: str, kubernetes: str, *, is_gone: bool
 ) -> None:
-    """Helm says to charts that it is there; the update fails in its middle."""
+    """Helm offers the API version to charts as one that is there; the update fails in its middle."""
     (directory / "old.yaml").write_text(f"apiVersion: {api_version}\nkind: Budget\nmetadata: {{name: a}}\n")
     stack = full(directory, version=kubernetes) | {"addons": {"old": {"manifest": str(directory / "old.yaml")}}}
     found = [str(each) for each in removed_warnings(parse_settings(stack))]

@@ -121,7 +121,7 @@ def test_a_sysctl_of_the_stack_comes_to_those_of_the_guide() -> None:
     """Without ip_forward kubeadm refuses the machine; `null` takes one away, for all hosts or for one."""
     stack = with_setting("system", sysctl={"vm.max_map_count": 262144, "user.max_user_namespaces": None})
     stack["hosts"]["node2"]["sysctl"] = {"vm.swappiness": None, "vm.overcommit_memory": 1}
-    told = [
+    lines = [
         "fs.inotify.max_user_instances = 8192",
         "net.bridge.bridge-nf-call-ip6tables = 1",
         "net.bridge.bridge-nf-call-iptables = 1",
@@ -130,8 +130,8 @@ def test_a_sysctl_of_the_stack_comes_to_those_of_the_guide() -> None:
         "vm.max_map_count = 262144",
     ]
     path = "/etc/sysctl.d/99-kubernetes.conf"
-    assert files_of(stack, "node1")[path].splitlines() == told
-    assert files_of(stack, "node2")[path].splitlines() == [*told[:4], told[5], "vm.overcommit_memory = 1"]
+    assert files_of(stack, "node1")[path].splitlines() == lines
+    assert files_of(stack, "node2")[path].splitlines() == [*lines[:4], lines[5], "vm.overcommit_memory = 1"]
 
 
 def test_a_node_of_many_pods_runs_into_no_limit_of_inotify() -> None:
@@ -158,7 +158,7 @@ def test_modules_of_the_stack_come_to_those_of_the_guide_and_of_what_needs_them(
 
 
 def test_a_kube_proxy_setting_of_the_stack_comes_to_that_of_the_guide() -> None:
-    """The system's conntrack table stays as it is, unless the stack says otherwise."""
+    """The system's conntrack table stays as it is, unless the stack has the setting."""
     for own, wanted in ({"mode": "iptables"}, 0), ({"conntrack": {"maxPerCore": 32768}}, 32768):
         stack = with_setting("cluster", kubeProxyConfiguration=own)
         documents = yaml.safe_load_all(files_of(stack, "node1")["/etc/kubernetes/kubeadm/config.yaml"])
@@ -189,7 +189,7 @@ def hosts_toml(registries: Stack, name: str) -> tuple[dict[str, Any], str]:
     ],
 )
 def test_a_path_of_a_mirror_is_asked_once(url: str, overrides: bool) -> None:
-    """containerd appends `/v2` to a path, and asked `/v2/dockerhub/v2/...` of a proxy cache of Harbor."""
+    """containerd appends `/v2` to a path, and requested `/v2/dockerhub/v2/...` from a proxy cache of Harbor."""
     found, _ = hosts_toml({"docker.io": {"mirrors": [url]}}, "docker.io")
     assert found[url].get("override_path", False) == overrides
     settings = parse_settings(

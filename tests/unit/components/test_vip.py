@@ -72,10 +72,10 @@ def test_a_virtual_address_is_not_that_of_the_bastion() -> None:
     assert only_problem(stack) == f"cluster.vip.address: an address of its own, found {VIP}, the address of ssh.bastion"
 
 
-@pytest.mark.parametrize("said", [{"loadBalancer": "external"}, {}])
-def test_a_load_balancer_of_the_stack_has_no_virtual_address_beside_it(said: dict[str, str]) -> None:
+@pytest.mark.parametrize("setting", [{"loadBalancer": "external"}, {}])
+def test_a_load_balancer_of_the_stack_has_no_virtual_address_beside_it(setting: dict[str, str]) -> None:
     """`external` is the default where there is an endpoint."""
-    stack = with_vip(smallest(), controlPlaneEndpoint="api.example.com:6443", **said)
+    stack = with_vip(smallest(), controlPlaneEndpoint="api.example.com:6443", **setting)
     assert only_problem(stack).startswith("cluster.vip: needs `loadBalancer: local`; your own load balancer is api.")
     assert problems(with_vip(smallest(), controlPlaneEndpoint="api.example.com", loadBalancer="local")) == []
 
@@ -290,7 +290,7 @@ def test_a_control_plane_that_leaves_hears_of_the_address_until_it_is_reset(dire
 
 
 def test_a_control_plane_that_comes_waits_for_one_that_leaves(directory: Path, three: Recording) -> None:
-    """The leaving one is not told of it, and tells it nothing; when that comes back it is a peer as any other."""
+    """The leaving one is no peer of the new one, and the new one none of it; one that comes back is a peer."""
     stack = with_vip(several(directory, "node2 node3 node4"))
     replaced = record(stack, preview=False, before=three)
     (line,) = [each for each in configurations(replaced, "node4")["node4"] if "leaves" in each]

@@ -38,7 +38,7 @@ FIRST, SECOND = (
 
 
 class Looks:
-    """Machines that are looked at, what they say, and what follows.
+    """Machines that are looked at, their replies, and the consequences.
 
     Attributes:
         said: what each machine says at its looks, the last word for all that follow.
@@ -48,8 +48,8 @@ class Looks:
         errors: errors in the log.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, busy: str = "", **said: list[str]) -> None:
-        self.said, self.count, self.busy, self.logins = said, 0, busy, 0
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, busy: str = "", **replies: list[str]) -> None:
+        self.replies, self.count, self.busy, self.logins = replies, 0, busy, 0
         self.ended: list[tuple[int, int]] = []
         self.errors: list[str] = []
         monkeypatch.setattr(Watch, "_of_program", WeakSet())  # programs of other tests ran in this process
@@ -64,7 +64,7 @@ class Looks:
         """The next word of a machine."""
         assert settings.per_dial_timeout == watch.PATIENCE_SECONDS
         self.count += 1
-        words = self.said[host.name]
+        words = self.replies[host.name]
         return words.pop(0) if len(words) > 1 else words[0]
 
     async def run_as_root(self, host: Host, _: Ssh, script: str) -> Answer:
@@ -104,7 +104,7 @@ def watched(
 
 
 def test_a_machine_that_stays_silent_ends_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The provider ends, once, and the log says whom it waited for."""
+    """The provider ends, once, and the log names the machine that it waited for."""
     looks = Looks(monkeypatch, node1=[ssh.SILENT])
     watched(FIRST)
     assert looks.count == SILENT_LOOKS
@@ -174,14 +174,14 @@ def test_steps_of_another_cluster_of_the_program_run_to_their_end_first(monkeypa
 
 
 def test_nobody_looks_when_no_step_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that ended before its first look was not asked for."""
+    """No look is made for a step that ended before its first look."""
     looks = Looks(monkeypatch, node1=[ssh.SILENT])
     watched(FIRST, ends=FIRST)
     assert looks.count == 0
 
 
 def test_a_machine_that_freezes_in_a_deletion_ends_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody says when a deletion begins or ends: a machine that answers and runs no step is not waited for."""
+    """No event marks the begin or end of a deletion: a machine that answers and runs no step is not waited for."""
     looks = Looks(monkeypatch, node1=[ANSWER], node2=[ssh.SILENT])
     watched(deletions=[FIRST, SECOND])
     assert looks.ended == [(PROVIDER, signal.SIGTERM)]
@@ -240,7 +240,7 @@ def test_a_step_that_runs_holds_the_lock_that_is_looked_for(tmp_path: Path, hold
 
 
 def test_a_step_that_fails_is_watched_no_more(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook that explains its failure says so."""
+    """The hook that explains the failure ends the watch of the step."""
     ended: list[Step] = []
     hooks: list[Any] = []
     monkeypatch.setattr(pulumi, "ErrorHook", lambda _, callback: hooks.append(callback))

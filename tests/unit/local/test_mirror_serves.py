@@ -27,11 +27,11 @@ class Opener:
 
     def __init__(self, errors: list[Exception]) -> None:
         self.errors = errors
-        self.asked = 0
+        self.requests = 0
 
     def open(self, *_: object, **__: object) -> SimpleNamespace:
         """An answer, when the errors are at their end."""
-        self.asked += 1
+        self.requests += 1
         if self.errors:
             raise self.errors.pop()
         return SimpleNamespace(close=lambda: None)
@@ -50,7 +50,7 @@ def test_half_of_an_answer_is_waited_for_as_no_answer_is(monkeypatch: pytest.Mon
     """Both errors are no OSError."""
     opener = Opener([*HALF, ConnectionRefusedError()])
     wait(opener, monkeypatch, 30)
-    assert opener.asked == 5
+    assert opener.requests == 5
 
 
 @pytest.mark.parametrize("error", HALF, ids=lambda error: type(error).__name__)

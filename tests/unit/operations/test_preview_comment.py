@@ -60,7 +60,7 @@ def test_the_plan_stands_above_what_changes_and_that_above_everything(
         resource("node1/init", "same", {"stdin": "a"}, {"stdin": "a"}),
         summary(same=70, update=1, delete=2),
     ]
-    pulumi.says(events, TEXT)
+    pulumi.set_output(events, TEXT)
     text = printed(capsys)
     assert text.startswith(
         "<!-- preview of stack shop -->\n\n### Preview of `shop`: 1 to update, 2 to delete, 70 unchanged"
@@ -76,16 +76,16 @@ def test_signs_of_resources_are_coloured_and_hyphens_of_yaml_are_not(
     pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A line that is only part of a file must not look like a deletion."""
-    pulumi.says([summary(update=1)], TEXT)
+    pulumi.set_output([summary(update=1)], TEXT)
     lines = printed(capsys).splitlines()
     assert "!     command:remote:Command: (update)" in lines
     assert "        - a hyphen of YAML" in lines
     assert not any("[provider=" in line for line in lines)
 
 
-def test_a_preview_that_changes_nothing_says_so(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_preview_without_changes_is_a_heading(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
     """In its heading, with nothing unfolded."""
-    pulumi.says([resource("node1/init", "same", {"a": 1}, {"a": 1}), summary(same=75)])
+    pulumi.set_output([resource("node1/init", "same", {"a": 1}, {"a": 1}), summary(same=75)])
     text = printed(capsys)
     assert "### Preview of `shop`: nothing changes\n" in text
     assert "What changes" not in text
@@ -95,7 +95,7 @@ def test_a_failed_preview_is_a_comment_too_and_fails_the_job(
     pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The reviewer sees why without opening a log."""
-    pulumi.says([diagnostic("error", "the stack file has 1 problem(s)")], status=255)
+    pulumi.set_output([diagnostic("error", "the stack file has 1 problem(s)")], status=255)
     text = printed(capsys, status=1)
     assert "### Preview of `shop`: it failed" in text
     assert "the stack file has 1 problem(s)" in text
@@ -103,7 +103,7 @@ def test_a_failed_preview_is_a_comment_too_and_fails_the_job(
 
 def test_pulumi_that_fails_without_an_event_is_quoted(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
     """Such a message names no command; the advice does, here for a user who is not logged in."""
-    pulumi.says([], errors="error: PULUMI_ACCESS_TOKEN must be set", status=255)
+    pulumi.set_output([], errors="error: PULUMI_ACCESS_TOKEN must be set", status=255)
     assert operations.main(["preview-comment", "shop"]) == 1
     shown = capsys.readouterr()
     assert "PULUMI_ACCESS_TOKEN must be set" in shown.out
@@ -113,7 +113,7 @@ def test_pulumi_that_fails_without_an_event_is_quoted(pulumi: FakePulumi, capsys
 def test_no_text_ends_its_block_early(pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]) -> None:
     """What a stack file holds is displayed, and does nothing else in the page."""
     hostile = "```\n</details> @everyone\n`````"
-    pulumi.says([diagnostic("info", f"Plan {hostile}"), summary(same=1)], hostile)
+    pulumi.set_output([diagnostic("info", f"Plan {hostile}"), summary(same=1)], hostile)
     text = printed(capsys)
     assert text.count("\n``````text\n") == 1
     assert text.count("\n``````diff\n") == 1
@@ -149,7 +149,7 @@ def test_resources_that_come_and_go_are_named_and_a_changed_secret_is_not_silent
     ]
 
 
-def test_long_lines_are_cut_and_can_still_be_told_apart() -> None:
+def test_long_lines_are_cut_and_remain_distinct() -> None:
     """The archive of scripts is one line, and changes with each script."""
     found = differences({"u::s::t::n": {"a": "x" * 5000 + "1"}}, {"u::s::t::n": {"a": "x" * 5000 + "2"}}).splitlines()
     removed, added = found[-2:]
@@ -160,7 +160,7 @@ def test_long_lines_are_cut_and_can_still_be_told_apart() -> None:
 
 @pytest.mark.parametrize("part", ["plan", "diff", "changes", "errors"])
 def test_a_comment_fits_whatever_is_long(part: str, pulumi: FakePulumi, tmp_path: Path) -> None:
-    """Cut at a line, its blocks closed, and it says how much is missing."""
+    """Cut at a line, its blocks closed, with the number of lines that are missing."""
     long = "\n".join(f"Plan ä{number}" for number in range(30_000))
     found = _preview.Preview(
         plan=long if part == "plan" else PLAN,
@@ -230,8 +230,8 @@ def test_a_stack_without_a_cluster_is_compared_with_the_preview_of_another_commi
         resource("n2", "create", None, {"a": "b"}),
         summary(create=2),
     ]
-    pulumi.says(after)
-    pulumi.says(before, where="commit")
+    pulumi.set_output(after)
+    pulumi.set_output(before, where="commit")
     assert operations.main(["preview-comment", "ci", "--empty-state", "--base", "HEAD"]) == 0
     text = capsys.readouterr().out
     assert "### Preview of `ci`: 1 of 2 resources differ\n" in text

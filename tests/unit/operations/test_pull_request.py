@@ -217,7 +217,7 @@ def answer_with(content: bytes, *, status: bytes = b"200 OK", length: int | None
     ],
     ids=["half", "no HTTP", "page", "no text", "half of a refusal", "no list of comments", "no comment"],
 )
-def test_an_answer_that_is_none_is_told_in_words(answers: list[bytes]) -> None:
+def test_an_answer_that_is_none_is_an_error_in_words(answers: list[bytes]) -> None:
     """A proxy, or a connection that breaks, answers in the API's place; a traceback would tell nothing."""
     pull_request, server = raw(*answers)
     with pytest.raises(StepError, match="comment on pull request 7 of example/shop") as error:
@@ -231,7 +231,7 @@ def test_the_command_writes_what_fits_and_prints_everything(
     job: GitHub, pulumi: FakePulumi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is cut off on the pull request is in the job's log."""
-    pulumi.says([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
+    pulumi.set_output([summary(update=1)], "\n".join(f"line {number}" for number in range(20_000)))
     assert operations.main(["preview-comment", "shop", "--post", "7"]) == 0
     (comment,) = job.comments
     assert comment["body"].startswith(MARKER)

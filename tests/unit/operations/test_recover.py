@@ -28,12 +28,12 @@ class Hosts:
         self.stack = with_workers("node2", "node3")
         self.stack["hosts"]["node2"]["role"] = "control-plane"
         self.refusal: StepError | None = None
-        self.asked: list[tuple[str, list[str]]] = []
+        self.recovered: list[tuple[str, list[str]]] = []
         self.alive: set[str] = set()
-        self.says: dict[str, str] = {}
-        """What else machines say of their members."""
+        self.states: dict[str, str] = {}
+        """Other answers of machines on their members."""
         self.unreachable: dict[str, str] = {}
-        """What is seen of their SSH servers: nothing where they greet, and let nobody in."""
+        """Errors of their SSH servers; empty where a server greets and refuses each login."""
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
         """As run_as_root."""
@@ -41,8 +41,8 @@ class Hosts:
             assert f"/dev/tcp/{host.internal_ip}/2380" in text
             if host.name in self.unreachable:
                 raise StepError(host.name, expected="SSH", seen="Permission denied", next_command="ssh node1")
-            return Answer(0, self.says.get(host.name, "answers" if host.name in self.alive else "down") + "\n", "")
-        self.asked.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
+            return Answer(0, self.states.get(host.name, "answers" if host.name in self.alive else "down") + "\n", "")
+        self.recovered.append((host.name, inputs_of(text).values["OTHER_ADDRESSES"].splitlines()))
         if self.refusal:
             raise self.refusal
         return Answer(0, "", f"{host.name}: etcd goes on with this member alone\n")
@@ -65,14 +65,14 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
 
 
 def test_every_other_member_is_asked(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also one whose line was deleted before an update took it away, and one that is said to be gone."""
+    """Also one whose line was deleted before an update took it away, and one with `gone: true`."""
     hosts.stack["hosts"]["node1"]["gone"] = True
     assert __main__.main(["recover", "shop", "node2"]) == 0
-    assert hosts.asked == [("node2", ["192.0.2.11", "192.0.2.19"])]
+    assert hosts.recovered == [("node2", ["192.0.2.11", "192.0.2.19"])]
     assert "node2: etcd serves. Next: nothing in the stack file, then" in capsys.readouterr().out
 
 
-def test_what_comes_next_is_told(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_command_is_printed(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """The others are gone."""
     assert __main__.main(["recover", "shop", "node2"]) == 0
     assert "Next: gone: true for node1 in the stack file, then" in capsys.readouterr().out
@@ -80,10 +80,10 @@ def test_what_comes_next_is_told(hosts: Hosts, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("name", ["node3", "node9", "nobody"])
 def test_only_a_control_plane_of_the_stack_goes_on(hosts: Hosts, capsys: pytest.CaptureFixture[str], name: str) -> None:
-    """Nobody is asked."""
+    """No host is visited."""
     assert __main__.main(["recover", "shop", name]) == 1
     assert f"recover {name}: expected a living control plane of the stack" in capsys.readouterr().err
-    assert hosts.asked == []
+    assert hosts.recovered == []
 
 
 def test_control_planes_are_named_with_the_whole_command(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,10 +99,10 @@ def test_before_the_first_update_nothing_is_recovered(
     """The same command would be refused for each host, so another one is named."""
     monkeypatch.setattr(recover, "selected_stack", lambda _: RecordedStack(hosts.stack, {}))
     assert __main__.main(["recover", "shop", "node1"]) == 1
-    said = capsys.readouterr().err
-    assert "recover node1: expected a control plane that an update made,\n  saw none\n" in said
-    assert "Next: pulumi up --stack shop; where the machines have a cluster of the stack: docs/how-to/lost" in said
-    assert "make recover" not in said
+    errors = capsys.readouterr().err
+    assert "recover node1: expected a control plane that an update made,\n  saw none\n" in errors
+    assert "Next: pulumi up --stack shop; where the machines have a cluster of the stack: docs/how-to/lost" in errors
+    assert "make recover" not in errors
 
 
 def test_where_all_are_gone_a_bundle_is_what_is_left(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,9 +112,9 @@ def test_where_all_are_gone_a_bundle_is_what_is_left(hosts: Hosts, capsys: pytes
     hosts.stack["hosts"]["node5"] = {**hosts.stack["hosts"]["node1"], "address": "192.0.2.15"}
     del hosts.stack["hosts"]["node5"]["gone"]
     assert __main__.main(["recover", "shop", "node1"]) == 1
-    said = capsys.readouterr().err
-    assert "saw gone: true for node1, node2\n  Next: docs/how-to/lost-control-plane.md" in said
-    assert "make recover" not in said
+    errors = capsys.readouterr().err
+    assert "saw gone: true for node1, node2\n  Next: docs/how-to/lost-control-plane.md" in errors
+    assert "make recover" not in errors
 
 
 def test_a_refusal_is_the_end(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,15 +134,15 @@ def test_a_member_that_is_cut_off_from_the_others_does_not_go_on(
     hosts.alive = {"node1"}
     assert __main__.main(["recover", "shop", "node2"]) == 1
     assert "expected no other member of etcd that answers,\n  saw one on node1" in capsys.readouterr().err
-    assert hosts.asked == []
+    assert hosts.recovered == []
 
 
 def test_a_member_that_cannot_be_asked_is_named(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is lost, as the person says."""
+    """The member is lost, by the word of the person who runs the command."""
     hosts.unreachable = {"node1": "No route to host"}
     assert __main__.main(["recover", "shop", "node2"]) == 0
     assert "node1: cannot be asked: No route to host" in capsys.readouterr().out
-    assert [name for name, _ in hosts.asked] == ["node2"]
+    assert [name for name, _ in hosts.recovered] == ["node2"]
 
 
 def test_a_member_whose_machine_lets_nobody_in_is_not_taken_for_lost(
@@ -151,28 +151,28 @@ def test_a_member_whose_machine_lets_nobody_in_is_not_taken_for_lost(
     """It may serve, cut off from the other one; whoever knows that it does not turns it off."""
     hosts.unreachable = {"node1": ""}
     assert __main__.main(["recover", "shop", "node2"]) == 1
-    said = capsys.readouterr().err
-    assert "node2: recover: expected node1, whose SSH server answers, to say" in said
-    assert "saw Permission denied\n  Next: ssh node1; where node2 is to go on alone: turn node1 off" in said
-    assert hosts.asked == []
+    errors = capsys.readouterr().err
+    assert "node2: recover: expected node1, whose SSH server answers, to say" in errors
+    assert "saw Permission denied\n  Next: ssh node1; where node2 is to go on alone: turn node1 off" in errors
+    assert hosts.recovered == []
 
 
-@pytest.mark.parametrize("said", ["bash: connect: No route to host", "no answer within 5 s", ""])
+@pytest.mark.parametrize("state", ["bash: connect: No route to host", "no answer within 5 s", ""])
 def test_a_machine_that_says_nothing_of_its_member_has_not_lost_it(
-    hosts: Hosts, capsys: pytest.CaptureFixture[str], said: str
+    hosts: Hosts, capsys: pytest.CaptureFixture[str], state: str
 ) -> None:
     """No answer is no answer: two members would go on, each as a cluster of its own."""
-    hosts.says = {"node1": said}
+    hosts.states = {"node1": state}
     assert __main__.main(["recover", "shop", "node2"]) == 1
     printed = capsys.readouterr().err
     assert "expected the member of etcd on node1 to answer, or to refuse a connection because it is down" in printed
-    assert f"saw {said or 'nothing'}\n" in printed
+    assert f"saw {state or 'nothing'}\n" in printed
     assert "where node2 is to go on alone: turn node1 off" in printed
-    assert hosts.asked == []
+    assert hosts.recovered == []
 
 
-def asked(address: str, port: int) -> str:
-    """What bash says of a port."""
+def answer_of_port(address: str, port: int) -> str:
+    """Answer of bash on a port."""
     command = ["bash", "-euo", "pipefail", "-c", recover.question(address, port)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -181,6 +181,6 @@ def test_a_refused_connection_alone_says_that_a_member_is_down() -> None:
     """With a real bash and real ports."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert asked("127.0.0.1", port) == recover.SERVES
-    assert asked("127.0.0.1", port) == recover.DOWN
-    assert "no.such.host.invalid" in asked("no.such.host.invalid", port)
+        assert answer_of_port("127.0.0.1", port) == recover.SERVES
+    assert answer_of_port("127.0.0.1", port) == recover.DOWN
+    assert "no.such.host.invalid" in answer_of_port("no.such.host.invalid", port)

@@ -136,9 +136,9 @@ def test_a_repair_without_a_kubeconfig_does_not_say_that_the_node_is_well(
     hosts.stack.outputs = dict
     assert __main__.main(["repair", "shop", "node1"]) == 1
     assert hosts.order() == [f"node1 {script}" for script in ("reclaim", "scripts", "prepare", "images")]
-    said = capsys.readouterr()
-    assert "expected the stack's kubeconfig, for its node" in said.err
-    assert "as the last update left it" not in said.out
+    printed = capsys.readouterr()
+    assert "expected the stack's kubeconfig, for its node" in printed.err
+    assert "as the last update left it" not in printed.out
 
 
 def with_joined_control_plane(hosts: Hosts) -> Hosts:
@@ -208,7 +208,7 @@ def test_a_control_plane_whose_api_does_not_answer_compares_the_versions_itself(
 
 
 def test_a_worker_without_an_answer_of_the_api_is_not_touched(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
-    """Only the API says in which version the node is."""
+    """Only the API knows the version of the node."""
     hosts.server.silent.add(NODE)
     assert __main__.main(["repair", "shop", "node2"]) == 1
     assert f"GET {NODE}: expected the API server at" in capsys.readouterr().err

@@ -205,15 +205,15 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize(("content", "said"), DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize(("content", "problem"), DAMAGED.values(), ids=DAMAGED)
 def test_a_bundle_that_does_not_fit_is_refused(
-    place: Place, capsys: pytest.CaptureFixture[str], content: bytes, said: str
+    place: Place, capsys: pytest.CaptureFixture[str], content: bytes, problem: str
 ) -> None:
     """No machine is visited."""
     place.bundle.write_bytes(content)
     assert place.restore() == 1
     printed = capsys.readouterr().err
-    assert said in printed
+    assert problem in printed
     assert len(printed) < 2000
     assert place.sent == []
 
@@ -230,7 +230,7 @@ def test_an_address_as_endpoint_may_be_another_one(place: Place) -> None:
 def test_a_bundle_of_another_cluster_of_the_same_name_is_refused(
     place: Place, capsys: pytest.CaptureFixture[str], identity_there: str, status: int
 ) -> None:
-    """Where the stack file says which cluster it takes over."""
+    """Where the stack file names the cluster that it takes over."""
     stack = with_workers("node2")
     stack["cluster"]["id"] = identity_there
     place.settings = parse_settings(stack)
@@ -251,14 +251,14 @@ def test_an_encrypted_bundle_needs_its_key(place: Place, tmp_path: Path, capsys:
         [*encrypt, str(tmp_path / "right.crt")], input=plain, capture_output=True, check=True
     ).stdout
     place.bundle.write_bytes(sealed)
-    for arguments, said in (
+    for arguments, problem in (
         ((), "the key for which the bundle is encrypted"),
         (("--key", str(tmp_path / "wrong.key")), "a whole bundle that the key in"),
         (("--key", str(tmp_path / "none.key")), "a whole bundle that the key in"),
     ):
         assert place.restore(*arguments) == 1
         printed = capsys.readouterr().err
-        assert said in printed
+        assert problem in printed
         assert ":error:" not in printed  # a code of openssl
     place.bundle.write_bytes(sealed[:-100])
     assert place.restore("--key", str(tmp_path / "right.key")) == 1

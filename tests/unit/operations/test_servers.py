@@ -54,17 +54,17 @@ def test_a_kubeconfig_stays_where_nothing_better_answers(addresses: tuple[str, .
 
 @pytest.mark.parametrize("answers", ["192.0.2.100", "192.0.2.12"])
 def test_a_virtual_address_is_asked_before_the_control_planes(answers: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no machine has it, each of them is asked as without it."""
+    """Where no machine has the virtual address, each control plane is contacted as in a stack without one."""
     stack = Stack("192.0.2.11", "192.0.2.12", port=6443, vip={"address": "192.0.2.100"})
-    asked: list[str] = []
+    contacted: list[str] = []
 
     def connects(server: str) -> bool:
-        asked.append(server)
+        contacted.append(server)
         return server == f"https://{answers}:6443"
 
     monkeypatch.setattr(servers, "_connects", connects)
     assert answering_kubeconfig(stack) == KUBECONFIG.format(port=6443).replace("127.83.0.1", answers)  # type: ignore[arg-type]
-    assert asked[:2] == ["https://127.83.0.1:6443", "https://192.0.2.100:6443"]
+    assert contacted[:2] == ["https://127.83.0.1:6443", "https://192.0.2.100:6443"]
 
 
 def test_a_load_balancer_of_the_stack_is_not_passed_by(living: int) -> None:

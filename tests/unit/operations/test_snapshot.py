@@ -41,12 +41,12 @@ class Hosts:
         self.behind: set[str] = set()
         self.bundle, self.path = BUNDLE, PATH
         self.sent: int | None = None
-        self.asked: list[tuple[str, str]] = []
+        self.visits: list[tuple[str, str]] = []
 
     def run(self, host: Host, _: Ssh, text: str) -> Answer:
         """As run_as_root."""
         last = text.splitlines()[-1]
-        self.asked.append((host.name, last))
+        self.visits.append((host.name, last))
         if host.name in self.broken:
             raise StepError(f"{host.name}: snapshot", expected="room", seen="none", next_command="df")
         if host.name in self.no_members:
@@ -87,7 +87,7 @@ def test_a_bundle_is_fetched_byte_by_byte(hosts: Hosts, tmp_path: Path, capsys: 
     target = tmp_path / Path(PATH).name
     assert target.read_bytes() == BUNDLE
     assert target.stat().st_mode & 0o777 == 0o600
-    assert [name for name, _ in hosts.asked] == ["node1", "node2", "node2"]
+    assert [name for name, _ in hosts.visits] == ["node1", "node2", "node2"]
     assert "node1: snapshot: expected room" in capsys.readouterr().out
 
 
@@ -112,7 +112,7 @@ def test_no_part_of_a_bundle_is_a_bundle(
 def test_a_bundle_in_the_clear_stays_on_the_machine(hosts: Hosts, capsys: pytest.CaptureFixture[str]) -> None:
     """It holds the keys of the cluster."""
     assert __main__.main(["snapshot", "shop"]) == 0
-    assert [last for _, last in hosts.asked] == ["run_step snapshot"]
+    assert [last for _, last in hosts.visits] == ["run_step snapshot"]
     assert "node1: the bundle stays there, in the clear" in capsys.readouterr().out
 
 
@@ -123,7 +123,7 @@ def test_no_control_plane_that_can_is_an_error(hosts: Hosts, capsys: pytest.Capt
     assert "node1: snapshot: expected room" in capsys.readouterr().err
 
 
-def test_a_directory_that_takes_nothing_is_told(
+def test_a_directory_that_takes_nothing_is_reported(
     hosts: Hosts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing half is left."""
@@ -199,6 +199,6 @@ def test_a_member_without_a_majority_is_no_backup(hosts: Hosts, capsys: pytest.C
     assert "node2: the bundle stays there" in capsys.readouterr().out
     hosts.behind = {"node1", "node2"}
     assert __main__.main(["snapshot", "shop"]) == 1
-    said = capsys.readouterr().err
-    assert f"saw a member that hears none: {PATH}, which stays there" in said
-    assert "docs/how-to/lost-majority.md" in said
+    errors = capsys.readouterr().err
+    assert f"saw a member that hears none: {PATH}, which stays there" in errors
+    assert "docs/how-to/lost-majority.md" in errors

@@ -1,4 +1,4 @@
-"""One connection to a host: what ssh is told, and what becomes of what it prints."""
+"""One connection to a host: the arguments of ssh, and the use of its output."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ def test_sudo_speaks_english(programs: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [0, 142])
-def test_what_a_login_says_that_runs_no_script_is_heard(programs: Path, status: int) -> None:
+def test_the_output_of_a_login_that_runs_no_script_is_shown(programs: Path, status: int) -> None:
     """cloud-init gives such a command to the key of root; in older images it succeeds."""
-    says = 'Please login as the user "debian" rather than the user "root".'
-    (programs / "ssh").write_text(f"#!/bin/sh\necho '{says}'\nexit {status}\n")
+    message = 'Please login as the user "debian" rather than the user "root".'
+    (programs / "ssh").write_text(f"#!/bin/sh\necho '{message}'\nexit {status}\n")
     (programs / "ssh").chmod(0o755)
-    with pytest.raises(StepError, match=says):
+    with pytest.raises(StepError, match=message):
         answer()
 
 
@@ -145,7 +145,7 @@ def test_a_machine_without_sudo_is_no_computer_without_ssh(programs: Path, langu
         answer()
 
 
-def test_without_ssh_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ssh_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StepError, match="node1: run a script over SSH") as error:
@@ -179,7 +179,7 @@ node1: join: expected a join token that is valid,
         (SCRIPT_FAILED * 2, "node1: run a script over SSH: expected the script to succeed,\n  saw node1: wrote"),
     ],
 )
-def test_a_script_that_explains_its_failure_is_the_one_that_is_heard(
+def test_the_explanation_of_a_script_comes_before_advice_on_the_login(
     programs: Path, printed: str, expected: str
 ) -> None:
     """Its advice is better than how to log in; of several failures all are shown."""

@@ -37,7 +37,7 @@ GONE = {"address": "192.0.2.13", "hostKey": f"{KEY}13", "gone": True}
 
 
 @pytest.mark.parametrize("is_well", [True, False])
-def test_what_nobody_looked_at_is_not_said_to_be_well(
+def test_checks_that_were_not_made_are_named(
     look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_well: bool
 ) -> None:
     """Whoever has a kubeconfig and no passphrase sees what the API shows, and not the members of etcd."""
@@ -53,12 +53,12 @@ def test_what_nobody_looked_at_is_not_said_to_be_well(
     file = tmp_path / "config"
     file.write_text(json.dumps(look.server.kubeconfig))
     assert __main__.main(["status", "shop", "--kubeconfig", str(file)]) == 1 - is_well
-    said = capsys.readouterr()
-    assert "; etcd, marks and ports were not looked at: the state cannot be read" in said.out + said.err
-    assert ("all is well on 2 host(s)" in said.out) == is_well
+    printed = capsys.readouterr()
+    assert "; etcd, marks and ports were not looked at: the state cannot be read" in printed.out + printed.err
+    assert ("all is well on 2 host(s)" in printed.out) == is_well
 
 
-def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_cluster_that_is_well_ends_with_0(look: Look, capsys: pytest.CaptureFixture[str]) -> None:
     """And it only reads."""
     assert __main__.main(["status", "shop"]) == 0
     assert "all is well on 2 host(s) and in the cluster" in capsys.readouterr().out
@@ -77,7 +77,7 @@ def test_of_a_cluster_that_is_well_it_says_so_and_ends_with_0(look: Look, capsys
     ],
 )
 def test_a_node_that_is_not_ready_is_named(look: Look, message: str, next_command: str) -> None:
-    """What to do depends on what kubelet says."""
+    """The advice depends on the message of the kubelet."""
     look.items("/api/v1/nodes")[1] = node("node2", "False", message)
     printed = look.printed()
     assert f"node2: node: expected the node to be Ready,\n  saw {message}" in printed
@@ -139,7 +139,7 @@ def test_a_workload_of_an_add_on_that_the_stack_does_not_want_is_not_missed(look
 
 
 def test_an_add_on_whose_manifest_cannot_be_read_is_named(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its workloads are unknown, and nothing is said of them."""
+    """The workloads of the add-on are unknown, and no problem names them."""
 
     def refuse(*_: str) -> None:
         raise RunError("no such file")
@@ -318,7 +318,7 @@ def test_a_pod_network_that_rbac_lets_nobody_look_at_is_not_taken_for_a_sound_on
 
 
 def test_a_kubeconfig_of_the_stack_that_was_revoked_is_one_problem(look: Look) -> None:
-    """No other request of this user is answered, and nothing is said of nodes."""
+    """No other request of this user is answered, and no problem names nodes."""
     message = f'nodes is forbidden: User "{PROVIDER}:0a1b2c3d" cannot list resource "nodes"'
     look.server.answers["/api/v1/nodes"] = (403, {"message": message})
     printed = look.printed()
@@ -353,7 +353,7 @@ def test_a_kube_proxy_whose_config_map_is_gone(look: Look) -> None:
 
 @pytest.mark.parametrize("configuration", [{"conntrack": None}, {"conntrack": {"maxPerCore": None}}])
 def test_a_stack_that_says_nothing_of_conntrack_takes_what_is_there(look: Look, configuration: dict[str, Any]) -> None:
-    """Also where it says so with an empty value."""
+    """Also where the setting has an empty value."""
     look.settings = settings(cluster=with_workers()["cluster"] | {"kubeProxyConfiguration": configuration})
     look.items("/api/v1/namespaces/kube-system/configmaps")[0]["data"]["config.conf"] = "conntrack: {maxPerCore: 5}"
     look.assert_well()

@@ -34,8 +34,8 @@ def problems(*were_nodes: str, **facts: str) -> list[str]:
     ]
 
 
-def test_nothing_is_said_of_an_etcd_that_is_well() -> None:
-    """Nor of a machine that is no control plane yet."""
+def test_an_etcd_that_is_well_is_no_problem() -> None:
+    """Nor is a machine that is no control plane yet."""
     assert problems() == []
     settings = parse_settings(with_workers("node2"))
     assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP, were_nodes=())) == []
@@ -94,7 +94,7 @@ def test_a_control_plane_of_the_last_update_without_its_member_joins_anew(member
     assert f"Next: {advice}, then pulumi up --stack shop: the machine joins anew" in problem
 
 
-def test_a_cluster_of_yesterday_without_a_bundle_is_told(tmp_path: Path) -> None:
+def test_a_cluster_of_yesterday_without_a_bundle_is_a_problem(tmp_path: Path) -> None:
     """A new one has time until the second turn of its timer."""
     stack = parse_settings(with_workers("node2"))
     host = stack.hosts["node1"]
@@ -151,7 +151,7 @@ CUT_OFF = "an answer of etcdctl that is cut off"
 
 
 @pytest.mark.parametrize(
-    ("silent", "answer", "told"),
+    ("silent", "answer", "failure"),
     [
         ("member list", "", CUT_OFF),
         ("member list", '{"members":[{"ID":1,"peerURLs":["https://192.0.2.11:2380"]}', CUT_OFF),
@@ -160,10 +160,10 @@ CUT_OFF = "an answer of etcdctl that is cut off"
         ("alarm list", '{"header":{"revision":1},', '{"header":{"revision":1},'),
     ],
 )
-def test_an_answer_of_etcd_without_its_end_is_none(tmp_path: Path, silent: str, answer: str, told: str) -> None:
+def test_an_answer_of_etcd_without_its_end_is_none(tmp_path: Path, silent: str, answer: str, failure: str) -> None:
     """Not a member that is gone, with advice to take its control plane away, and no alarm that nobody names."""
     facts = facts_with(tmp_path, PRINTED.replace("  ps*)", f"  *\"{silent}\"*) echo '{answer}' ;;\n  ps*)"))
-    assert facts["etcd_failure"] == told
+    assert facts["etcd_failure"] == failure
     assert not {"etcd_members", "etcd_status", "etcd_alarms"} & facts.keys()
 
 
@@ -266,7 +266,7 @@ def with_key(writers: str, name: str = "node1", *, enabled: bool = True) -> list
 
 
 def test_secrets_that_are_not_written_with_the_key_of_the_stack_are_counted() -> None:
-    """By one control plane, although the stack says that they are encrypted."""
+    """By one control plane, although encryption is on in the stack."""
     assert with_key("k1=4 ") == []
     assert with_key("k0=1 identity=2 k1=4 ") == [
         "every Secret encrypted with k1, 2 in clear, 1 encrypted with k0, 4 encrypted with k1"
@@ -277,7 +277,7 @@ def test_secrets_that_are_not_written_with_the_key_of_the_stack_are_counted() ->
 
 
 def test_keys_of_secrets_are_read_from_what_etcdctl_prints(tmp_path: Path) -> None:
-    """And Secrets are not asked for where none was ever encrypted."""
+    """And no Secret is listed where none was ever encrypted."""
     assert facts_with(tmp_path, PRINTED)["secret_writers"] == ""
     (tmp_path / "encryption").touch()
     assert set(facts_with(tmp_path, PRINTED)["secret_writers"].split()) == {"identity=1", "k1=1"}

@@ -134,10 +134,10 @@ def test_marks_of_workers_have_the_name_that_the_scripts_give_them(monkeypatch: 
         text=True,
         check=True,
     ).stdout
-    asked: list[str] = []
+    texts: list[str] = []
 
     def run_as_root(_host: Host, _ssh: Ssh, text: str) -> Answer:
-        asked.append(text)
+        texts.append(text)
         return Answer(0, "", "")
 
     monkeypatch.setattr(_host_checks, "run_as_root", run_as_root)
@@ -145,7 +145,7 @@ def test_marks_of_workers_have_the_name_that_the_scripts_give_them(monkeypatch: 
     hosts["node4"]["gone"] = True
     stack = settings(hosts=hosts)
     facts_of(stack.hosts["node1"], stack, {"node1": "", "node2": "node1", "node3": "node5", "node4": "node1"})
-    marks = shlex.split(asked[0].partition("MARKS=")[2].partition("\n")[0])[0].split()
+    marks = shlex.split(texts[0].partition("MARKS=")[2].partition("\n")[0])[0].split()
     assert [mark for mark in marks if "-of-" in mark] == [name]
 
 
@@ -164,8 +164,8 @@ SCRIPT_TEXT = "\n".join(path.read_text() for path in sorted((SCRIPTS / "lib").gl
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"^[A-Z_]+_MARK=(\S+)", SCRIPT_TEXT, re.MULTILINE))))
 def test_every_mark_is_missed_or_excused_with_a_reason(look: Look, name: str) -> None:
     """The names are those of the scripts: without a new one in a table, nobody would learn that it is lost."""
-    asked = {each.partition(":")[0] for host in look.settings.hosts.values() for each in marks_of(host, [])}
-    assert (name in asked) != bool(EXCUSED_MARKS.get(name))
+    checked = {each.partition(":")[0] for host in look.settings.hosts.values() for each in marks_of(host, [])}
+    assert (name in checked) != bool(EXCUSED_MARKS.get(name))
 
 
 def test_the_tables_of_marks_have_no_mark_that_is_none() -> None:

@@ -143,10 +143,10 @@ def test_a_pod_on_its_way_is_no_problem(look: Look, which: str) -> None:
     look.assert_well()
 
 
-@pytest.mark.parametrize("said", [{}, {"involvedObject": None}, {"involvedObject": {"kind": "Pod"}}])
-def test_an_event_of_nothing_is_no_problem(look: Look, said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("written", [{}, {"involvedObject": None}, {"involvedObject": {"kind": "Pod"}}])
+def test_an_event_of_nothing_is_no_problem(look: Look, written: dict[str, Any]) -> None:
     """Programs of others write events too."""
-    look.items("/api/v1/events").append(said)
+    look.items("/api/v1/events").append(written)
     look.assert_well()
 
 
@@ -156,10 +156,10 @@ def test_an_image_without_credentials_is_named(look: Look, why: str) -> None:
     look.items("/api/v1/pods")[0] = pod(
         "shop", state={"waiting": {"reason": "ImagePullBackOff", "message": "Back-off"}}
     )
-    said = [f'Failed to pull image "hub.example.com/it:1": {why}', "Error: ErrImagePull", "Error: ImagePullBackOff"]
-    look.items("/api/v1/events").extend(event("Failed", each) for each in said)
+    messages = [f'Failed to pull image "hub.example.com/it:1": {why}', "Error: ErrImagePull", "Error: ImagePullBackOff"]
+    look.items("/api/v1/events").extend(event("Failed", each) for each in messages)
     printed = look.printed()
-    assert f"pod shop/it: expected credentials for hub.example.com,\n  saw Failed: {said[0]}" in printed
+    assert f"pod shop/it: expected credentials for hub.example.com,\n  saw Failed: {messages[0]}" in printed
     assert "images.pullSecretNamespaces" in printed
 
 
@@ -205,7 +205,7 @@ VIOLATION = 'Error creating: pods "x" is forbidden: violates PodSecurity "baseli
 
 
 def refusal(kind: str, message: str = VIOLATION) -> dict[str, Any]:
-    """What a controller says when the API server refuses its pod."""
+    """The event that a controller writes when the API server refuses its pod."""
     involved = {"kind": kind, "namespace": "shop", "name": "db"}
     return {"involvedObject": involved, "reason": "FailedCreate", "message": message}
 
@@ -219,7 +219,7 @@ WORKLOADS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("kind", WORKLOADS)
 def test_a_workload_whose_pods_are_refused_is_named(look: Look, kind: str) -> None:
-    """No pod exists that would say so."""
+    """No pod exists whose status would show the refusal."""
     spec, status = WORKLOADS[kind]
     workload = {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status}
     look.items(f"/apis/apps/v1/{kind.lower()}s").append(workload)

@@ -34,7 +34,7 @@ def several() -> Settings:
 
 
 def problems(**closed: dict[str, str]) -> list[Problem]:
-    """What is said of these closed ports, by host; the other hosts reach everything."""
+    """Problems of these closed ports, by host; the other hosts reach everything."""
     facts = {name: HEALTHY_HOST | closed.get(name, {}) for name in ("node1", "node2", "node3", "node4")}
     return list(port_problems(several(), facts, SHOP))
 
@@ -51,18 +51,18 @@ def test_a_control_plane_looks_at_every_host_and_a_worker_at_control_planes() ->
 
 def test_each_host_is_asked_for_its_ports_in_its_one_visit(monkeypatch: pytest.MonkeyPatch) -> None:
     """By their addresses in the cluster."""
-    asked: list[str] = []
+    texts: list[str] = []
 
     def run_as_root(*arguments: object) -> object:
-        asked.append(str(arguments[2]))
+        texts.append(str(arguments[2]))
         raise StepError("x", expected="x", seen="x", next_command="x")
 
     monkeypatch.setattr(_host_checks, "run_as_root", run_as_root)
     stack = several()
     with pytest.raises(StepError):
         facts_of(stack.hosts["node3"], stack, {"node1": "", "node3": "node1"})
-    assert len(asked) == 1
-    assert "\nPORTS=192.0.2.11:6443\n" in asked[0]
+    assert len(texts) == 1
+    assert "\nPORTS=192.0.2.11:6443\n" in texts[0]
 
 
 def test_a_closed_port_is_named_with_both_hosts() -> None:
@@ -76,7 +76,7 @@ def test_a_closed_port_is_named_with_both_hosts() -> None:
     assert "docs/hosts.md" in problem.next_command
 
 
-def test_a_refusal_is_told_from_silence() -> None:
+def test_a_refusal_is_distinguished_from_silence() -> None:
     """The machine answers: nothing listens, or a firewall rejects."""
     (problem,) = problems(node1={"port 192.0.2.13:10250": REFUSED})
     assert problem.seen == "Connection refused: nothing listens there, or a firewall rejects it"
@@ -89,7 +89,7 @@ def test_hosts_that_all_miss_one_port_are_one_problem() -> None:
     assert [problem.where for problem in found] == ["node1, node3, node4 to node2: port", "node2 to node1: port"]
 
 
-def test_what_a_host_says_of_itself_is_not_said_again() -> None:
+def test_a_problem_of_the_host_itself_is_not_repeated_as_one_of_ports() -> None:
     """Its kubelet is off, or nobody can visit it; a kubelet that is off does not make a firewall silent."""
     stack, off = several(), HEALTHY_HOST | {"kubelet": "inactive"}
     refused = HEALTHY_HOST | {"port 192.0.2.13:10250": REFUSED}
@@ -145,7 +145,7 @@ def all_facts(*ports: str, seconds: int = 3) -> dict[str, str]:
 
 
 def test_a_missing_file_of_containerd_disables_no_plugin() -> None:
-    """Its absence was the value, and status said that the CRI plugin is disabled."""
+    """The error of the missing file was the value, and status named the CRI plugin as disabled."""
     assert all_facts()["cri_disabled"] == ""
 
 
@@ -156,7 +156,7 @@ def test_an_open_port_is_no_fact_and_a_refusal_is_one(listener: int) -> None:
     assert facts_about(f"127.0.0.1:{listener}", f"127.0.0.1:{closed}") == {f"port 127.0.0.1:{closed}": REFUSED}
 
 
-def test_silence_is_told_within_its_time() -> None:
+def test_silence_is_reported_within_its_time() -> None:
     """A queue that is full drops what comes, as a firewall does."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

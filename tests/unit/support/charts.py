@@ -116,10 +116,10 @@ def archive(directory: Path) -> Path:
 
 def stand_in(_: bytes, options: str) -> list[Any]:
     """The documents that Helm makes of the chart, in its order."""
-    asked = json.loads(options)
-    values = {"replicas": 1, "image": IMAGE, "helper": HELPER, **asked["values"]}
-    placed = {"namespace": asked["namespace"]}
-    server, pool, kept = yaml.load_all(_filled(SERVER, asked, values), yaml.BaseLoader)
+    parameters = json.loads(options)
+    values = {"replicas": 1, "image": IMAGE, "helper": HELPER, **parameters["values"]}
+    placed = {"namespace": parameters["namespace"]}
+    server, pool, kept = yaml.load_all(_filled(SERVER, parameters, values), yaml.BaseLoader)
     server["spec"]["replicas"] = values["replicas"]
     for each in (server, pool, kept):
         each["metadata"] |= placed
@@ -134,14 +134,14 @@ def stand_in(_: bytes, options: str) -> list[Any]:
     return [yaml.safe_load(DEFINITION), *secrets, kept, server, pool, *hooks]
 
 
-def _filled(template: str, asked: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+def _filled(template: str, parameters: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """The template with what Helm puts into it."""
     texts = {
-        "{{ .Release.Name }}": asked["release_name"],
+        "{{ .Release.Name }}": parameters["release_name"],
         "{{ .Values.replicas }}": values["replicas"],
         "{{ .Values.image | quote }}": json.dumps(values["image"]),
         "{{ .Values.helper | quote }}": json.dumps(values["helper"]),
-        "{{ .Capabilities.KubeVersion.Version | quote }}": json.dumps(f"v{asked['kube_version']}"),
+        "{{ .Capabilities.KubeVersion.Version | quote }}": json.dumps(f"v{parameters['kube_version']}"),
         '{{ lookup "v1" "Node" "" "" | toJson | quote }}': json.dumps("{}"),
     }
     for name, text in texts.items():

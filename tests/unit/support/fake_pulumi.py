@@ -39,15 +39,15 @@ class FakePulumi:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._calls = directory / "calls"
-        self.says([summary()])
+        self.set_output([summary()])
 
-    def says(
+    def set_output(
         self, events: Sequence[dict[str, Any]], text: str = "", errors: str = "", status: int = 0, where: str = ""
     ) -> None:
         """Set output and exit status of `pulumi preview`; any other command succeeds and prints nothing.
 
-        `pulumi whoami` fails where the errors are about an access token. With `where`, it is said in directories of
-        this name only.
+        `pulumi whoami` fails where the errors are about an access token. With `where`, the output is that of
+        directories of this name only.
         """
         answer = {"events": list(events), "text": text, "errors": errors, "status": status}
         (self.directory / f"answer{where}.json").write_text(json.dumps(answer))

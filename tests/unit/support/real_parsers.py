@@ -1,4 +1,4 @@
-"""The programs that read the files of a host, each asked to read a file and to say what it read.
+"""The programs that read the files of a host, each run on a file to print the values that it read.
 
 A function takes files of many stacks at once: to start a program takes longer than to read a file.
 """
@@ -18,11 +18,11 @@ from typing import Any
 
 import yaml
 
-NOBODY = 65534
+UNPRIVILEGED = 65534
 TARGETS = ("sysinit", "basic", "shutdown", "default")
 
 
-def said_by(*command: str | Path, directory: Path, **options: Any) -> str:
+def output_of(*command: str | Path, directory: Path, **options: Any) -> str:
     """The output of a program, which has to succeed without a complaint."""
     finished: subprocess.CompletedProcess[str] = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False, cwd=directory, **options
@@ -41,7 +41,7 @@ def _apt(directory: Path, *command: str) -> str:
         f'Dir "{directory}";\nDir::State::status "{directory}/status";\nDir::Etc::main "/dev/null";\n'
         'APT::Architecture "amd64";\nAPT::Architectures { "amd64"; };\nAcquire::Languages "none";\n'
     )
-    return said_by(*command, directory=directory, env={**os.environ, "APT_CONFIG": str(configuration)})
+    return output_of(*command, directory=directory, env={**os.environ, "APT_CONFIG": str(configuration)})
 
 
 def package_lists(directory: Path, sources: Mapping[str, str]) -> set[tuple[str, str, str, str]]:
@@ -95,18 +95,18 @@ def _unit_environments(directory: Path, drop_ins: Sequence[str]) -> list[dict[st
     runtime.chmod(0o777)
     units = " ".join(f"unit-{number}.service" for number in range(len(drop_ins)))
     (directory / "default.target").write_text(f"[Unit]\nDefaultDependencies=no\nWants={units}\n")
-    said = subprocess.run(
+    finished = subprocess.run(
         ["/usr/lib/systemd/systemd", "--test", "--user", "--unit=default.target", "--log-target=console"],
         env={"SYSTEMD_UNIT_PATH": str(directory), "XDG_RUNTIME_DIR": str(runtime), "PATH": os.environ["PATH"]},
-        user=NOBODY if os.geteuid() == 0 else None,
+        user=UNPRIVILEGED if os.geteuid() == 0 else None,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "drop-in.conf:" not in said.stderr, said.stderr
+    assert "drop-in.conf:" not in finished.stderr, finished.stderr
     found: dict[str, dict[str, str]] = {}
     unit_name = ""
-    for line in said.stdout.splitlines():
+    for line in finished.stdout.splitlines():
         if heading := re.fullmatch(r"\t?-> Unit (\S+):", line):
             unit_name = heading[1]
         elif unit_name and line.strip().startswith("Environment: "):
@@ -119,7 +119,7 @@ def kernel_settings(directory: Path, content: str) -> list[tuple[str, str]]:
     """sysctl: names and values in their order, without those that the kernel of this host lacks."""
     file = directory / "sysctl.conf"
     file.write_text(content)
-    lines = said_by("sysctl", "--dry-run", "--ignore", "--load", file, directory=directory).splitlines()
+    lines = output_of("sysctl", "--dry-run", "--ignore", "--load", file, directory=directory).splitlines()
     return [(name, value) for name, _, value in (line.partition(" = ") for line in lines)]
 
 
@@ -139,10 +139,10 @@ def addresses(directory: Path, files: Sequence[tuple[str, Iterable[str]]]) -> li
             for name in names
         ]
         script += ["echo", "umount /etc/hosts"]
-    said = said_by(
+    output = output_of(
         "unshare", "--user", "--map-root-user", "--mount", "sh", "-euc", "\n".join(script), directory=directory
     )
-    return [each.splitlines() for each in said.removesuffix("\n\n").split("\n\n")] if files else []
+    return [each.splitlines() for each in output.removesuffix("\n\n").split("\n\n")] if files else []
 
 
 def bash_reads(directory: Path, text: str, names: Sequence[str]) -> tuple[dict[str, str], dict[str, str], str]:
@@ -158,7 +158,7 @@ def bash_reads(directory: Path, text: str, names: Sequence[str]) -> tuple[dict[s
         'share() { :; }\nstage() { printf "%s\\0" "$#" "$1 $2" "$3"; }\n'
         f'run_step() {{ printf "%s\\0" end "$*" {printed}; }}\n'
     )
-    words = said_by("bash", "-euo", "pipefail", "-s", directory=directory, input=text).split("\0")[:-1]
+    words = output_of("bash", "-euo", "pipefail", "-s", directory=directory, input=text).split("\0")[:-1]
     files = {}
     while words[0] != "end":
         count, place, content, *words = words

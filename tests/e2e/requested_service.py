@@ -35,7 +35,7 @@ class Requests:
         """Requests without an answer."""
         return len(self.errors)
 
-    def ask(self, url: str) -> None:
+    def send(self, url: str) -> None:
         """Send a request on a new connection."""
         try:
             with urllib.request.urlopen(url, timeout=5):
@@ -45,16 +45,16 @@ class Requests:
 
 
 @contextmanager
-def asked() -> Iterator[Requests]:
+def counted_requests() -> Iterator[Requests]:
     """Send requests to the service through the node port of the control plane, until the end of the block."""
     requests, ended = Requests(), threading.Event()
     url = f"http://{E2E.address(machine_names()[0])}:{NODE_PORT}/"
 
-    def ask() -> None:
+    def send_repeatedly() -> None:
         while not ended.wait(PAUSE_SECONDS):
-            requests.ask(url)
+            requests.send(url)
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=send_repeatedly)
     thread.start()
     try:
         yield requests
@@ -66,7 +66,7 @@ def asked() -> Iterator[Requests]:
 def bring_up_service(live: Cluster) -> None:
     """Create the service, and wait until it answers."""
     live.kubectl("apply", "--filename=-", standard_input=json.dumps(service(live.access.probe_image)))
-    live.kubectl("rollout", "status", "deployment/asked", "--timeout=120s")
+    live.kubectl("rollout", "status", "deployment/requested", "--timeout=120s")
 
 
 def versions(live: Cluster) -> dict[str, str]:
@@ -91,7 +91,7 @@ def is_unschedulable(live: Cluster, node: str) -> bool:
 
 def service(image: str) -> dict[str, object]:
     """A service on a node port, with two replicas on two nodes, of which one always runs."""
-    labels = {"app": "asked"}
+    labels = {"app": "requested"}
     pod = {
         "topologySpreadConstraints": [
             {
@@ -106,7 +106,7 @@ def service(image: str) -> dict[str, object]:
                 "name": "probe",
                 "image": image,
                 "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
-                # As a service must that is to lose nothing: it answers until nobody asks it any more.
+                # As a service must that is to lose nothing: it answers until no client sends it requests any more.
                 "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
             }
         ],
@@ -114,7 +114,7 @@ def service(image: str) -> dict[str, object]:
     deployment = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "asked", "namespace": "default"},
+        "metadata": {"name": "requested", "namespace": "default"},
         "spec": {
             "replicas": 2,
             "selector": {"matchLabels": labels},
@@ -124,13 +124,13 @@ def service(image: str) -> dict[str, object]:
     budget = {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": {"name": "asked", "namespace": "default"},
+        "metadata": {"name": "requested", "namespace": "default"},
         "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
     }
     port = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "asked", "namespace": "default"},
+        "metadata": {"name": "requested", "namespace": "default"},
         "spec": {
             "type": "NodePort",
             "selector": labels,
