@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 
 from components.steps.of_control_plane import KUBECONFIG_OWNER
@@ -24,8 +25,8 @@ def expiry_dates(printed: Sequence[str], kubeconfig: str) -> dict[str, str]:
         printed: output of the step `init` or `join` of each control plane.
         kubeconfig: output of the step `kubeconfig`.
     """
-    words = [line.split() for each in printed for line in each.splitlines()]
-    found = [(each[1], each[2]) for each in words if len(each) == 3 and each[0] == "certificate"]
+    # A result may be cut off in the middle of a day.
+    found = [each for text in printed for each in re.findall(r"(?m)^certificate (\S+) (\d{4}-\d\d-\d\d)$", text)]
     dates = {name: min(day for other, day in found if other == name) for name, _ in found}
     first_line = kubeconfig.partition("\n")[0]
     return dates | ({KUBECONFIG: first_line.split()[2]} if first_line.startswith("# expires ") else {})

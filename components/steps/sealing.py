@@ -32,6 +32,10 @@ class SealedForAnotherKeyError(Exception):
     """A result that the key of the state does not open, as after an update with another state of the same cluster."""
 
 
+class CutOffError(SealedForAnotherKeyError):
+    """A result that the key of the state does not open, because its end did not arrive."""
+
+
 @dataclass(frozen=True)
 class SealingKey:
     """A key pair of a cluster.
@@ -58,14 +62,18 @@ class SealingKey:
 
         Raises:
             SealedForAnotherKeyError: the result is sealed for another key.
+            CutOffError: the result has no end.
         """
         head, _, sealed = result.partition(_FIRST_LINE)
+        if result and _FIRST_LINE.startswith(result):
+            raise CutOffError
         if head.strip() or not sealed:
             return result
+        content, is_whole, _ = sealed.partition(_LAST_LINE)
         try:
-            return pkcs7.pkcs7_decrypt_der(base64.b64decode(sealed.partition(_LAST_LINE)[0]), *self._pair, []).decode()
+            return pkcs7.pkcs7_decrypt_der(base64.b64decode(content), *self._pair, []).decode()
         except ValueError as error:
-            raise SealedForAnotherKeyError from error
+            raise SealedForAnotherKeyError if is_whole else CutOffError from error
 
     @cached_property
     def _pair(self) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:

@@ -19,7 +19,8 @@ from components.steps.of_control_plane import encryption_step, init_step, kubeco
 from components.steps.of_every_host import images_step, prepare_step, repositories_step
 from components.steps.of_member import join_step, membership_step
 from components.steps.result import result_of
-from components.steps.sealing import SealedForAnotherKeyError, SealingKey
+from components.steps.sealing import CutOffError, SealedForAnotherKeyError, SealingKey
+from components.steps.ssh import CUT_OFF
 from components.steps.step import Step, StepName
 from problem import Problem
 
@@ -84,22 +85,34 @@ class Wanted:
         """The secret in the standard output of a step that returns one, in clear.
 
         Raises:
-            pulumi.RunError: the machine sealed it for the key of another state of the cluster.
+            pulumi.RunError: the machine sealed it for the key of another state, or its end did not arrive.
         """
         try:
             return self.sealing_key.opened(result_of(stdout))
         except SealedForAnotherKeyError as error:
-            # A replaced membership would take the node out of the cluster.
-            again = f"pulumi up --stack {pulumi.get_stack()} --replace '**/{step.subject}/{step.name}'"
-            if step.name is StepName.MEMBERSHIP:
-                again = f"take {step.subject} out of the stack file, pulumi up, and add the host again"
-            problem = Problem(
+            raise pulumi.RunError(str(self._unread(step, error))) from error
+
+    def _unread(self, step: Step, error: SealedForAnotherKeyError) -> Problem:
+        """The problem of a result that the key of the state does not open."""
+        # A replaced membership would take the node out of the cluster.
+        again = f"pulumi up --stack {pulumi.get_stack()} --replace '**/{step.subject}/{step.name}'"
+        if step.name is StepName.MEMBERSHIP:
+            again = f"take {step.subject} out of the stack file, pulumi up, and add the host again"
+        if isinstance(error, CutOffError):
+            if step.name is StepName.MEMBERSHIP and not self.last.is_member(step.subject):
+                again = "pulumi up"  # mints another token
+            return Problem(
                 f"{step.host.name}: {step.name}",
-                expected="a result that is sealed for the key in the state of this stack",
-                seen="one that this key does not open: another state of the same cluster has a key of its own",
-                next_command=f"make repair STACK={pulumi.get_stack()} HOST={step.host.name}; then {again}",
+                expected="the whole result of the step",
+                seen=CUT_OFF,
+                next_command=f"`!log_output` for the login in sudoers, docs/security.md; then {again}",
             )
-            raise pulumi.RunError(str(problem)) from error
+        return Problem(
+            f"{step.host.name}: {step.name}",
+            expected="a result that is sealed for the key in the state of this stack",
+            seen="one that this key does not open: another state of the same cluster has a key of its own",
+            next_command=f"make repair STACK={pulumi.get_stack()} HOST={step.host.name}; then {again}",
+        )
 
     def resource_name(self, *parts: str) -> str:
         """Name of a resource of this cluster."""

@@ -19,8 +19,10 @@ FILE
   fi
 }
 
+# stage_networkd: stage the file, if networkd starts at boot. Where systemctl fails for another reason than a unit that is
+# missing, nothing is decided: the file of an earlier run would be deleted.
 stage_networkd() {
-  if systemctl --quiet is-enabled systemd-networkd 2>/dev/null; then
+  if systemctl --quiet is-enabled systemd-networkd 2>"$STAGING/message"; then
     install -D --mode 0644 /dev/null "$STAGING/files$NETWORKD"
     cat >"$STAGING/files$NETWORKD" <<'FILE'
 [Match]
@@ -29,5 +31,8 @@ Name=cali* vxlan.calico tunl* kube-ipvs0
 [Link]
 Unmanaged=yes
 FILE
+  elif [[ -s $STAGING/message ]] && ! grep --quiet 'No such file or directory' "$STAGING/message"; then
+    fail "systemd to say whether it has systemd-networkd" "$(<"$STAGING/message")" \
+      "systemctl is-enabled systemd-networkd; then pulumi up"
   fi
 }

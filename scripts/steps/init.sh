@@ -51,7 +51,10 @@ run_init() {
   if [[ -d $RESTORE ]]; then restore_data; fi
   run_kubeadm "journalctl -u kubelet -n 50; crictl ps -a; then on $HOST_NAME: sudo sh -c '$RESET'; pulumi up" \
     init --config "$KUBEADM_CONFIG" --skip-phases=preflight --skip-token-print
-  if [[ -d $RESTORE ]]; then : >"$RESTORE/initialized"; fi
+  if [[ -d $RESTORE ]]; then
+    sync_kubeadm_files # from here on nothing begins with the bundle again
+    : >"$RESTORE/initialized"
+  fi
   changed "kubeadm init is done"
 }
 
@@ -66,10 +69,11 @@ if [[ $MODE == verify ]] && ! is_marked "$INITIALIZED_MARK"; then
 docs/how-to/lost-etcd-data.md; the only one: docs/how-to/lost-control-plane.md"
   restore_marks
 elif ! is_marked "$INITIALIZED_MARK"; then
-  if is_marked "$INIT_STARTED_MARK"; then
-    # After a reboot the API of a complete cluster does not answer at once. A restored cluster has all objects even if
-    # kubeadm's init was interrupted, so there the file `initialized` decides.
-    if [[ -f $KUBECONFIG && (! -d $RESTORE || -e $RESTORE/initialized) ]] && comes_true 240 cluster_is_complete; then
+  # A restored cluster has all objects even if kubeadm's init was interrupted, so there the file `initialized` decides. With it
+  # nothing is reset: others may have written since, and only this etcd has that.
+  if is_marked "$INIT_STARTED_MARK" && [[ ! -e $RESTORE/initialized || ! -f $KUBECONFIG ]]; then
+    # After a reboot the API of a complete cluster does not answer at once.
+    if [[ -f $KUBECONFIG && ! -d $RESTORE ]] && comes_true 240 cluster_is_complete; then
       restore_marks
     else
       reset_half_done

@@ -38,6 +38,8 @@ if ! is_marked "$OWNER_MARK"; then
   changed "the mark of the cluster that owns the machine was lost and is written again"
 fi
 
+SERVES_SECONDS=20 # one request that failed does not show that there are no clients
+
 # put_back_edited FILE: put the copy of the last update back. If the API server serves, only the mark of a manifest is removed:
 # the init or join that follows has kubeadm write the manifest again, and spares clients. Otherwise there are no clients to
 # spare, and the copy is put back here. The kubelet reads its own files when it starts: their mark is removed, too, so that it
@@ -48,7 +50,7 @@ put_back_edited() {
   changed "$1, which somebody edited or removed, becomes what the last update left"
   if [[ $1 != "$MANIFESTS"/* ]]; then
     forget "$KUBELET_CONFIGURATION_MARK"
-  elif [[ -f $1 ]] && api_is_ready &>/dev/null; then
+  elif [[ -f $1 ]] && comes_true "$SERVES_SECONDS" api_is_ready; then
     forget "$CLUSTER_CONFIGURATION_MARK"
     return
   fi

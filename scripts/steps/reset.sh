@@ -47,25 +47,31 @@ look_for_node() {
   return 1
 }
 
+# reports_removal: whether etcd reported, when it ended, that its member is out. A member that is out reports it at each start.
+reports_removal() {
+  local etcd
+  etcd=$(crictl ps --all --quiet --name '^etcd$' | head -n 1) && [[ -n $etcd ]] &&
+    crictl logs --tail 200 "$etcd" 2>&1 | grep 'permanently removed from the cluster'
+}
+
 # is_out_of_cluster: whether a control plane is out of the cluster. Its own API server answers no more once its member is out
-# of etcd. An API server that is silent for another reason is no such sign: the member may hear a majority. A node that
-# somebody deleted is none either: its member of etcd may have a vote.
+# of etcd, and etcd reports that. Silence is no sign: the member may have a vote that nobody hears at this moment. A node that
+# somebody deleted is none either, as long as the member hears a majority.
 is_out_of_cluster() {
+  local answers=true
+  reports_removal && return
+  look_for_node >"$STAGING/answer" || answers=false
   if hears_majority &>/dev/null; then
     echo "a member of etcd on $HOST_NAME that has a vote"
     return 1
   fi
-  hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name || return 0
+  if [[ $answers == false ]]; then
+    echo "no answer of an API server, and an etcd that does not report that its member is out"
+    cat "$STAGING/answer"
+    return 1
+  fi
   printf '%s' "$ANSWER"
   [[ -z $ANSWER ]]
-}
-
-# is_confirmed_out: whether etcd reported, when it ended, that its member is out, or another API server has no such node.
-is_confirmed_out() {
-  local etcd
-  etcd=$(crictl ps --all --quiet --name '^etcd$' | head -n 1) && [[ -n $etcd ]] &&
-    crictl logs --tail 200 "$etcd" 2>&1 | grep 'permanently removed from the cluster' && return
-  hear kubectl --kubeconfig "$KUBELET_CONF" get node "$HOST_NAME" --ignore-not-found --output name && is_out_of_cluster
 }
 
 # A worker that was off when its node was deleted registers the node again as soon as it starts. A control plane cannot. It
@@ -79,11 +85,10 @@ if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
     next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
     wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
   elif is_marked "$INITIALIZED_MARK"; then
-    next="write the line of $HOST_NAME back, pulumi up, then delete it; where the cluster is lost, on $HOST_NAME: rm \
-$KUBELET_CONF; then pulumi up"
-    # After a boot neither etcd nor the API server answers for a while: their silence alone counts when the time is over.
-    comes_true "$ANSWER_SECONDS" is_confirmed_out || is_out_of_cluster >"$STAGING/message" ||
-      fail "node $HOST_NAME to be out of the cluster within $ANSWER_SECONDS s" "$(<"$STAGING/message")" "$next"
+    next="write the line of $HOST_NAME back, pulumi up, then delete it; where its member of etcd is out, or the cluster is \
+lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
+    # After a boot neither etcd nor the API server answers for a while.
+    wait_for "$ANSWER_SECONDS" "node $HOST_NAME to be out of the cluster" "$next" is_out_of_cluster
     ANSWER= # from before etcd reported that its member is out
   fi
 fi
@@ -95,7 +100,8 @@ fi
 trap - EXIT
 
 refuse_silent_mounts /var/lib/kubelet
-rm -f "$ADMIN_CONF" # with it kubeadm asks the API for a member of etcd that is removed already
+forget "$INITIALIZED_MARK" # a reset that is cut short leaves no etcd that could report once more that its member is out
+rm -f "$ADMIN_CONF"        # with it kubeadm asks the API for a member of etcd that is removed already
 if command -v kubeadm >/dev/null; then undo_kubeadm; fi
 pause_service kubelet "the kubelet"
 systemctl --quiet disable kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short

@@ -86,6 +86,7 @@ def node_left(world: World) -> None:
 
 
 def control_plane_left(world: World) -> None:
-    """The membership of node1 was deleted: its etcd hears no other member, and its API server does not answer."""
+    """The membership of node1 was deleted: its etcd reports that, and its API server does not answer."""
     with_half_member(world)
-    world.machine.write("/world/others-are-lost", "")
+    for fact in ("others-are-lost", "is-out-of-etcd"):
+        world.machine.write(f"/world/{fact}", "")

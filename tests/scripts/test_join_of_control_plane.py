@@ -271,7 +271,7 @@ esac
 
 
 @pytest.fixture
-def reset(machine: Machine) -> Callable[[], Finished]:
+def reset(machine: Machine) -> Callable[..., Finished]:
     """A control plane whose member is out of etcd, and a run of its reset."""
     for mark in ("owner", "initialized"):
         machine.write(f"{STATE}/{mark}", "0123")
@@ -285,7 +285,7 @@ def reset(machine: Machine) -> Callable[[], Finished]:
     machine.stub("kubeadm", '[[ ! -e $ROOT/etc/kubernetes/admin.conf ]] || touch "$ROOT/asks-the-api"')
     machine.replace("lib/lib", "ANSWER_SECONDS=60", "ANSWER_SECONDS=1")
     values = {"HOST_NAME": "node2", "CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "ROLE": "control-plane"}
-    return lambda: machine.run("reset", values | {"NODE_LEAVES_FIRST": "true"})
+    return lambda **more: machine.run("reset", values | {"NODE_LEAVES_FIRST": "true"} | more)
 
 
 def test_a_control_plane_is_reset_without_its_api(machine: Machine, reset: Callable[[], Finished]) -> None:
@@ -310,7 +310,8 @@ def test_a_control_plane_in_the_cluster_is_not_reset(machine: Machine, reset: Ca
     assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
     assert machine.path("/var/lib/etcd/member/wal").exists()
     machine.stub("kubectl", "exit 1")
-    assert reset().status == 0, "its API server ended since"
+    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
+    assert reset().status == 0, "its member is out of etcd since"
 
 
 VOTES = '[[ "$*" != *"get majority"* && "$*" != "ps --quiet"* ]] || echo 0123'
@@ -329,8 +330,47 @@ def test_a_member_with_a_vote_is_not_reset(machine: Machine, reset: Callable[[],
     )
     assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
     assert machine.path("/var/lib/etcd/member/wal").exists()
-    machine.stub("crictl", "[[ $1 == ps ]] && echo 0123")
+    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
     assert reset().status == 0, "its member is out of etcd since"
+
+
+def test_the_silence_of_an_api_is_no_member_that_left(machine: Machine, reset: Callable[[], Finished]) -> None:
+    """Its etcd may have a vote, and wait for a majority at this moment."""
+    machine.stub("crictl", "[[ $1 == ps ]] && echo 0123")
+    machine.stub("kubectl", "echo the connection was refused >&2; exit 1")
+    finished = reset()
+    assert finished.status == 1
+    assert (
+        "node2: reset: expected node node2 to be out of the cluster within 1 s,\n"
+        "  saw no answer of an API server, and an etcd that does not report that its member is out\n"
+        "    the connection was refused\n"
+        "  Next: write the line of node2 back, pulumi up, then delete it; where its member of etcd is out, or the"
+        " cluster is lost, on node2: rm /etc/kubernetes/kubelet.conf; then pulumi up\n"
+    ) in finished.stderr.replace(str(machine.root), "")
+    assert machine.path("/var/lib/etcd/member/wal").exists()
+    machine.path("/etc/kubernetes/kubelet.conf").unlink()
+    assert reset().status == 0, "by the advice"
+
+
+def test_a_cluster_that_is_destroyed_asks_no_api(machine: Machine, reset: Callable[..., Finished]) -> None:
+    """The other machines may be reset already: with policy.resetOnDestroy no node has to leave first."""
+    finished = reset(NODE_LEAVES_FIRST="false")
+    assert finished.status == 0, finished.stderr
+    assert list(machine.path("/var/lib/etcd").iterdir()) == []
+    assert not [call for call in machine.calls() if call.startswith("kubectl")]
+
+
+def test_a_reset_that_was_cut_short_does_not_ask_again(machine: Machine, reset: Callable[[], Finished]) -> None:
+    """kubeadm has ended the etcd that reported its removal, and no API answers."""
+    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
+    machine.stub("kubeadm", "exit 1")
+    assert reset().status == 1
+    assert machine.path("/etc/kubernetes/kubelet.conf").exists()
+    machine.stub("crictl")
+    machine.stub("kubeadm")
+    finished = reset()
+    assert finished.status == 0, finished.stderr
+    assert list(machine.path("/var/lib/etcd").iterdir()) == []
 
 
 def test_a_control_plane_that_boots_is_not_taken_for_one_that_left(

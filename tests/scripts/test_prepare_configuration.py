@@ -459,6 +459,26 @@ def test_networkd_leaves_the_links_of_the_pod_network_alone(machine: Machine, *,
     assert not machine.path(NETWORKD).exists(), "the machine has it no more"
 
 
+@pytest.mark.parametrize(
+    ("message", "stays"),
+    [
+        ("Failed to connect to bus: Connection timed out", True),
+        ("Failed to get unit file state: No such file or directory", False),
+    ],
+)
+def test_a_systemd_that_does_not_answer_is_no_machine_without_networkd(
+    managed: Machine, message: str, *, stays: bool
+) -> None:
+    """networkd would manage the links of pods. An old systemd has an error for a unit that it lacks."""
+    managed.write(NETWORKD, "")
+    managed.write("/var/lib/pulumi-kubeadm/files/both", f"{managed.path(NETWORKD)}\n")
+    managed.stub("systemctl", f'[[ "$*" != *is-enabled* ]] || {{ echo "{message}" >&2; exit 1; }}')
+    finished = managed.run("both", NO_KEYRINGS)
+    assert (finished.status == 1, managed.path(NETWORKD).exists()) == (stays, stays)
+    if stays:
+        assert f"expected systemd to say whether it has systemd-networkd,\n  saw {message}\n" in finished.stderr
+
+
 def reset_with(machine: Machine, save: str) -> str:
     """Standard error of a reset, with a stand-in of iptables-save."""
     machine.write("/var/lib/pulumi-kubeadm/owner", "kubeadm/dev")

@@ -53,7 +53,7 @@ def empty(control_plane: Machine) -> Machine:
     control_plane.stub("kubeadm", KUBEADM)
     control_plane.stub("ctr", CTR)
     nodes = '[[ $* != *"get nodes"* ]] || { echo node/node1; echo node/node9; exit; }'
-    control_plane.stub("kubectl", f"[[ -e $ROOT/up ]] || exit 1\n{nodes}\n{NODE_IS_READY}")
+    control_plane.stub("kubectl", f"[[ -e $ROOT/up && ! -e $ROOT/silent ]] || exit 1\n{nodes}\n{NODE_IS_READY}")
     control_plane.stub("crictl", f'[[ "$*" != *info* ]] || exit 0\n{ETCD}')
     control_plane.replace("steps/init", "comes_true 240", "comes_true 1")
     return control_plane
@@ -240,6 +240,25 @@ def test_an_init_that_was_cut_short_is_not_whole_because_its_data_are(empty: Mac
     assert "saw an init of this stack that was cut short" in refused.stderr
     assert empty.run("init", VALUES | {"RESET_ON_FAILURE": "true"}).status == 0
     assert empty.path("/inits").read_text() == "began with snapshot and old\n"
+
+
+@pytest.mark.parametrize("policy", ["true", "false"])
+def test_what_was_written_after_a_restore_is_not_lost(empty: Machine, policy: str) -> None:
+    """kubeadm's init was done, and an API server that is silent for a while may have served since."""
+    empty.replace("lib/control_plane", "wait_for 240", "wait_for 1")
+    assert lay(empty).status == 0
+    empty.write("/silent", "")
+    values = VALUES | {"RESET_ON_FAILURE": policy}
+    assert empty.run("init", values).status == 1
+    empty.write("/var/lib/etcd/member/snap", "later")
+    finished = empty.run("init", values)
+    assert finished.status == 1
+    assert "expected the API server to be ready within" in finished.stderr
+    empty.path("/silent").unlink()
+    finished = empty.run("init", values)
+    assert finished.status == 0, finished.stderr
+    assert empty.path("/var/lib/etcd/member/snap").read_text() == "later"
+    assert not empty.path(RESTORE).exists()
 
 
 def test_a_restore_without_room_says_how_it_goes_on(empty: Machine) -> None:

@@ -182,10 +182,19 @@ def test_a_repair_has_kubeadm_write_a_manifest_again_where_the_api_serves(node: 
     assert drift(node) == repaired(node).stderr == verified(node).stderr == ""
 
 
+def test_a_repair_spares_clients_where_one_request_fails(node: Machine) -> None:
+    """The API serves: a manifest that is put back at once would end it."""
+    node.write(API_SERVER, "by hand\n")
+    node.stub("kubectl", f"[[ -e $ROOT/asked ]] || {{ : >$ROOT/asked; exit 1; }}\n{NODE_IS_READY}")
+    assert said(API_SERVER) in repaired(node).stderr
+    assert node.path(API_SERVER).read_text() == "by hand\n"
+
+
 @pytest.mark.parametrize("removed", [True, False])
 def test_a_repair_puts_back_at_once_what_keeps_the_api_from_serving(node: Machine, removed: bool) -> None:
     """No command of kubeadm runs before the API serves again."""
     node.write(ETCD_MANIFEST, "by hand\n")
+    node.replace("steps/reclaim", "SERVES_SECONDS=20", "SERVES_SECONDS=1")
     if removed:
         node.path(ETCD_MANIFEST).unlink()
     else:

@@ -57,6 +57,7 @@ case "$*" in
     mkdir -p "$(dirname "${!#}")"
     echo "snapshot of $VERSION" >"${!#}"
     ;;
+  "logs "*) [[ ! -e $WORLD/is-out-of-etcd ]] || echo "the member has been permanently removed from the cluster" ;;
   exec*" etcdctl "*) etcdctl "$@" ;;
   inspecti*) [[ -e $WORLD/images/${3//\//_} ]] ;;
   "pull "*) state "images/${2//\//_}" pulled ;;

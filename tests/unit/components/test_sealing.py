@@ -13,7 +13,7 @@ from components.host_files.results import RECIPIENT
 from components.lifetime import NOT_MINTED, sealing_key_of
 from components.steps.last_update import LastUpdate, RecordedStep
 from components.steps.of_control_plane import KUBECONFIG_OWNER
-from components.steps.sealing import SealedForAnotherKeyError, SealingKey
+from components.steps.sealing import CutOffError, SealedForAnotherKeyError, SealingKey
 from components.steps.step import StepName
 from tests.unit.support import recording
 from tests.unit.support.planning import wanted_by
@@ -73,6 +73,33 @@ def test_a_result_for_another_key_is_told_by_its_own_command(directory: Path, tm
         with pytest.raises(pulumi.RunError, match=rf"node1: {name}: expected a result that is sealed") as raised:
             wanted.secret_in(wanted.step(subject, name), other)
         assert f"make repair STACK=test HOST=node1; then {again}" in str(raised.value)
+
+
+def test_a_result_that_is_cut_off_anywhere_is_told_as_such(tmp_path: Path) -> None:
+    """As by a sudo with `log_output`: it is whole, or an error, and never a part of a token or a kubeconfig."""
+    text = f"abcdef.0123456789abcdef\n{'0' * 64}\n192.0.2.11\n"
+    result = sealed(text, tmp_path)
+    for end in range(1, len(result)):
+        try:
+            opened = KEY.opened(result[:end])
+        except CutOffError:
+            continue
+        assert opened == text, end
+        assert end > len(result) - len("=\n-----END CMS-----\n") - 2, "the end of the answer alone is not missed"
+
+
+def test_the_command_of_a_result_that_is_cut_off_says_how_to_get_another(directory: Path, tmp_path: Path) -> None:
+    """A token that no join used is made anew by the next update: a host that comes is not taken out of the stack."""
+    cut = sealed("a secret\n", tmp_path)[:-60]
+    wanted = wanted_by(stack_of(directory, "node2"), LastUpdate(sealing_key=KEY))
+    for subject, name, again in (
+        (KUBECONFIG_OWNER, StepName.KUBECONFIG, "pulumi up --stack test --replace '**/access/kubeconfig'"),
+        ("node2", StepName.MEMBERSHIP, "pulumi up"),
+    ):
+        with pytest.raises(pulumi.RunError, match=rf"node1: {name}: expected the whole result of the step") as raised:
+            wanted.secret_in(wanted.step(subject, name), cut)
+        assert "saw an answer without its end" in str(raised.value)
+        assert str(raised.value).rstrip().endswith(f"docs/security.md; then {again}")
 
 
 def test_the_recorded_kubeconfig_is_read_through_the_key(tmp_path: Path) -> None:

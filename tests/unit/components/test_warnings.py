@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from components.review.expiry import expiry_warning
+from components.review.expiry import expiry_dates, expiry_warning
 from components.review.parallelism import slot_warning
 from components.steps.last_update import LastUpdate
 from tests.unit.support.planning import wanted_by
@@ -25,6 +25,13 @@ def test_certificates_that_expire_within_sixty_days_are_warned_of(
     assert warning is None or "cluster.certificateGeneration from 0 to 1" in str(warning)
     stack["cluster"]["certificateGeneration"] = 1
     assert expiry_warning(wanted_by(stack, last), today) is None
+
+
+@pytest.mark.parametrize("end", range(len("certificate ca 2035-01-01")))
+def test_the_day_of_a_result_that_is_cut_off_is_none(end: int) -> None:
+    """Else `2` would be a day on which a certificate expired long ago."""
+    printed = "certificate apiserver 2100-01-01\n" + "certificate ca 2035-01-01"[:end]
+    assert expiry_dates([printed], "") == {"apiserver": "2100-01-01"}
 
 
 def test_a_kubeconfig_that_expires_before_what_an_upgrade_renewed_is_warned_of(stack: Stack, last: LastUpdate) -> None:
