@@ -14,7 +14,7 @@ import yaml
 
 LARGEST_BYTES = 1024**2
 """Limit of a file that says what a chart depends on."""
-SAYS_SO = re.compile(r"[^/]+/(charts/[^/]+/)?(Chart|requirements)\.yaml")
+DECLARATIONS = re.compile(r"[^/]+/(charts/[^/]+/)?(Chart|requirements)\.yaml")
 PACKED = re.compile(r"[^/]+/charts/([^/]+)-v?\d[^/]*\.tgz")
 
 
@@ -42,7 +42,7 @@ def _files(archive: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for entry in packed:
             if PACKED.fullmatch(entry.name):
                 yield entry.name, {}
-            elif SAYS_SO.fullmatch(entry.name) and entry.isfile():
+            elif DECLARATIONS.fullmatch(entry.name) and entry.isfile():
                 file = packed.extractfile(entry)
                 content = yaml.safe_load(file.read(LARGEST_BYTES)) if file else None
                 yield entry.name, content if isinstance(content, dict) else {}

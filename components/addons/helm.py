@@ -111,8 +111,8 @@ def _provider(scratch: Path, zone: str) -> Iterator[Any]:
             assert process.stdout, "it is a pipe"
             port = process.stdout.readline().decode().strip()
             if not port.isdigit():
-                said = (scratch / "errors").read_text().strip() or "nothing"
-                raise HelmError(f"{PROGRAM} does not start; it says {said[-400:]}")
+                output = (scratch / "errors").read_text().strip() or "nothing"
+                raise HelmError(f"{PROGRAM} does not start; it says {output[-400:]}")
             with grpc.insecure_channel(f"127.0.0.1:{port}", CHANNEL) as channel:
                 provider = provider_pb2_grpc.ResourceProviderStub(channel)
                 configuration = provider_pb2.ConfigureRequest(acceptSecrets=True, acceptResources=True)

@@ -71,7 +71,7 @@ def refuse_silent_machines(wanted: Wanted) -> None:
         return
     with ThreadPoolExecutor(1) as thread:  # the program runs inside of an event loop
         seen = thread.submit(asyncio.run, _silences(departures)).result()
-    problems = [str(_problem(each, said)) for each, said in zip(departures, seen, strict=True) if said]
+    problems = [str(_problem(each, silence)) for each, silence in zip(departures, seen, strict=True) if silence]
     if problems:
         raise pulumi.RunError("\n".join(problems))
 

@@ -113,9 +113,9 @@ def _words_of(path: Sequence[int | str]) -> str | None:
 
 def _found(details: ErrorDetails) -> str:
     """The found value; never the value of an unknown key, which may be a misplaced password."""
-    says_enough = details["type"] in {"missing", "extra_forbidden"} or isinstance(details["input"], dict)
+    is_complete = details["type"] in {"missing", "extra_forbidden"} or isinstance(details["input"], dict)
     shown = USER_INFO.sub(r"\1[hidden]@", repr(details["input"]))
-    return "" if says_enough else f", found {shown}"
+    return "" if is_complete else f", found {shown}"
 
 
 def unknown_key(name: str, known: Collection[str]) -> str:

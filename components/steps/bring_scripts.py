@@ -55,13 +55,13 @@ def _clock_problem(step: Step, output: str, began: float) -> Problem | None:
         output: the time of the host, in seconds; empty for a node.
         began: the time of this computer before the host printed its time.
     """
-    said = output.strip()
-    if not said.isdecimal() or began - CLOCK_TOLERANCE_SECONDS <= int(said) <= time.time() + CLOCK_TOLERANCE_SECONDS:
+    clock = output.strip()
+    if not clock.isdecimal() or began - CLOCK_TOLERANCE_SECONDS <= int(clock) <= time.time() + CLOCK_TOLERANCE_SECONDS:
         return None
     return Problem(
         f"{step.host.name}: {step.name}",
         expected=f"a clock within {CLOCK_TOLERANCE_SECONDS} s of the one where Pulumi runs",
-        seen=f"{int(said) - int(began)} s of difference",
+        seen=f"{int(clock) - int(began)} s of difference",
         next_command=f"date -u, on {step.host.name} and here; timedatectl set-ntp true on the one that is wrong",
     )
 

@@ -109,8 +109,8 @@ class Watch:
             await asyncio.sleep(LOOK_SECONDS)
             watched = [*self._running.values(), *self._deletions]
             seen = await _seen(watched)
-            silent = Counter({name: silent[name] + 1 for name, said in seen.items() if said == SILENT})
-            quiet = Counter({name: quiet[name] + 1 for name, said in seen.items() if said in {SILENT, IDLE}})
+            silent = Counter({name: silent[name] + 1 for name, status in seen.items() if status == SILENT})
+            quiet = Counter({name: quiet[name] + 1 for name, status in seen.items() if status in {SILENT, IDLE}})
             now = [*self._running.values(), *self._deletions]
             stuck = [each for each in now if silent[each.host.name] >= SILENT_LOOKS]
             looks = ((quiet if each.may_be_over else silent)[each.host.name] for each in now)
@@ -129,7 +129,7 @@ async def _seen(watched: list[Watched]) -> dict[str, str]:
     seen = dict(zip(machines, await asyncio.gather(*map(_silence, machines.values())), strict=True))
     if SILENT in seen.values():
         busy = {each.host.name for each in watched if not each.may_be_over}
-        quiet = [name for name, said in seen.items() if not said and name not in busy]
+        quiet = [name for name, status in seen.items() if not status and name not in busy]
         answers = await asyncio.gather(*(_runs_no_step(machines[name]) for name in quiet))
         seen |= {name: IDLE for name, is_idle in zip(quiet, answers, strict=True) if is_idle}
     return seen

@@ -87,8 +87,8 @@ class Skopeo:
         try:
             return subprocess.run(command, capture_output=True, check=False, timeout=limit)
         except subprocess.TimeoutExpired as expired:
-            said = (expired.stderr or b"") + f"\nskopeo {arguments[0]} did not end within {limit:g} s".encode()
-            return subprocess.CompletedProcess(command, TIMED_OUT, b"", said)
+            errors = (expired.stderr or b"") + f"\nskopeo {arguments[0]} did not end within {limit:g} s".encode()
+            return subprocess.CompletedProcess(command, TIMED_OUT, b"", errors)
 
     def _tls_options(self, side: str, image: str) -> list[str]:
         registry = image.partition("/")[0]

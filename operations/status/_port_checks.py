@@ -38,7 +38,7 @@ def port_problems(settings: Settings, facts: Mapping[str, Facts], commands: Stac
     for name, found in facts.items():
         for target, port in _needed(settings.hosts[name], settings):
             seen = found.get(f"port {target.internal_ip}:{port.number}")
-            if seen and not _is_said_already(facts.get(target.name), port, seen):
+            if seen and not _is_reported_already(facts.get(target.name), port, seen):
                 closed.setdefault((target.name, port, seen), []).append(name)
     for (target_name, port, seen), sources in closed.items():
         address = settings.hosts[target_name].internal_ip
@@ -59,7 +59,7 @@ def _needed(host: Host, settings: Settings) -> Iterator[tuple[Host, Port]]:
         yield from ((target, port) for target in targets if target is not host and not target.gone)
 
 
-def _is_said_already(target: Facts | None, port: Port, seen: str) -> bool:
+def _is_reported_already(target: Facts | None, port: Port, seen: str) -> bool:
     """True where the target has a problem that explains the closed port: it refuses logins, or its kubelet is off."""
     if target is None:
         return True

@@ -15,11 +15,11 @@ REFUSED = "FailedCreate"
 
 def workload_problems(state: ClusterState, commands: StackCommands) -> Iterator[Problem]:
     """A problem for each workload that lacks pods because of a Pod Security level, a quota, an account or a webhook."""
-    said = {}
+    messages = {}
     for event in state.events or []:
         about = event.get("involvedObject") or {}
         if event.get("reason") == REFUSED:
-            said[about.get("kind"), about.get("namespace"), about.get("name")] = str(event.get("message", ""))
+            messages[about.get("kind"), about.get("namespace"), about.get("name")] = str(event.get("message", ""))
     for deployment in state.deployments or []:
         conditions = (deployment.get("status") or {}).get("conditions") or []
         for each in conditions:
@@ -27,7 +27,7 @@ def workload_problems(state: ClusterState, commands: StackCommands) -> Iterator[
                 yield _refused("Deployment", deployment, str(each.get("message", "")), commands)
     for kind, workloads in {"DaemonSet": state.daemon_sets, "StatefulSet": state.stateful_sets}.items():
         for each in workloads or []:
-            message = said.get((kind, each["metadata"]["namespace"], each["metadata"]["name"]))
+            message = messages.get((kind, each["metadata"]["namespace"], each["metadata"]["name"]))
             if message and _lacks_pods(each):
                 yield _refused(kind, each, message, commands)
 

@@ -186,7 +186,7 @@ def test_a_repair_spares_clients_where_one_request_fails(node: Machine) -> None:
     """The API serves: a manifest that is put back at once would end it."""
     node.write(API_SERVER, "by hand\n")
     node.stub("kubectl", f"[[ -e $ROOT/asked ]] || {{ : >$ROOT/asked; exit 1; }}\n{NODE_IS_READY}")
-    assert said(API_SERVER) in repaired(node).stderr
+    assert message_of_repair(API_SERVER) in repaired(node).stderr
     assert node.path(API_SERVER).read_text() == "by hand\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,32 +58,30 @@ def test_components_and_local_know_nothing_of_each_other(path: Path) -> None:
     assert {name.partition(".")[0] for name in imports(path)} & FORBIDDEN.get(folder, set()) == set()
 
 
-RIDDLES = {"asked", "nobody", "told"}
-"""Parts of names that leave open which thing they name, such as `told` for the arguments of a program."""
-RIDDLES_OF_TESTS = {*RIDDLES, "heard", "said", "says"}
-"""The same for tests, with names of outputs and messages. The name of a test is a sentence and may have each word."""
+RIDDLES = {"asked", "heard", "nobody", "said", "says", "told"}
+"""Parts of names that leave open which thing they name, as `told` for arguments. Names of tests are exempt."""
 TESTS = sorted((REPOSITORY / "tests").rglob("*.py"))
 
 
-def riddles(text: str, parts: Collection[str]) -> Iterator[str]:
+def riddles(text: str) -> Iterator[str]:
     """Names in the source of a module that have such a part, except names of tests."""
     for node in ast.walk(ast.parse(text)):
         names = (getattr(node, field, None) for field in ("id", "name", "attr", "arg"))
         for name in names:
-            if isinstance(name, str) and not name.startswith("test_") and set(parts) & set(name.lower().split("_")):
+            if isinstance(name, str) and not name.startswith("test_") and RIDDLES & set(name.lower().split("_")):
                 yield name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_name_says_which_thing_it_names(path: Path) -> None:
     """A reader knows the thing without the line that made it."""
-    assert list(riddles(path.read_text(), RIDDLES)) == []
+    assert list(riddles(path.read_text())) == []
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_name_in_tests_says_which_thing_it_names(path: Path) -> None:
     """Names of modules too: a reader has to open `asked_service.py` to learn what it holds."""
-    assert list(riddles(f"{path.read_text()}\n{path.stem}", RIDDLES_OF_TESTS)) == []
+    assert list(riddles(f"{path.read_text()}\n{path.stem}")) == []
 
 
 def test_the_rule_of_names_finds_every_kind_of_name() -> None:
@@ -91,7 +89,7 @@ def test_the_rule_of_names_finds_every_kind_of_name() -> None:
     text = (
         "told = 1\ndef f_asked(is_told):\n    self.asked = masked\nclass Told:\n    def test_told(self):\n        pass"
     )
-    assert sorted(riddles(text, RIDDLES)) == ["Told", "asked", "f_asked", "is_told", "told"]
+    assert sorted(riddles(text)) == ["Told", "asked", "f_asked", "is_told", "told"]
 
 
 def clauses(text: str) -> Iterator[str]:
