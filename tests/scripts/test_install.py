@@ -12,6 +12,7 @@ from components.host_files import File
 from components.steps import scripts
 from components.steps.scripts import SCRIPTS, install_scripts, scripts_version
 from components.steps.stdin import LIBRARY
+from tests.scripts.machine import LIMIT_SECONDS
 
 OLDER = "0" * 64
 CLUSTER = "0123456789abcdef"
@@ -31,7 +32,7 @@ def installed(root: Path, *, before: str = "", text: str | None = None) -> subpr
         text=True,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
     )
 
 
@@ -146,7 +147,7 @@ def test_an_installation_waits_for_the_step_that_runs(tmp_path: Path) -> None:
                 waiting.communicate(text_for(tmp_path), timeout=1)
             assert not (tmp_path / "library" / "current").exists()
             fcntl.flock(held, fcntl.LOCK_UN)
-            assert waiting.wait(timeout=30) == 0
+            assert waiting.wait(timeout=LIMIT_SECONDS) == 0
     assert is_whole(current(tmp_path))
 
 

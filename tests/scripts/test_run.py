@@ -17,7 +17,7 @@ from components.host_files import File
 from components.steps.remote import CREATE
 from components.steps.result import result_of
 from components.steps.scripts import SCRIPTS
-from tests.scripts.machine import VERSION, Machine, cut_off, until
+from tests.scripts.machine import LIMIT_SECONDS, VERSION, Machine, cut_off, until
 
 LIBRARY = '. "$LIBRARY/lib/lib.sh"\n'
 
@@ -231,7 +231,7 @@ def test_staged_files_are_gone_although_the_session_was_lost(machine: Machine) -
         assert stream
         stream.close()
     go_on.touch()
-    assert process.wait(timeout=20) != 0
+    assert process.wait(timeout=LIMIT_SECONDS) != 0
     assert not staging.exists()
 
 
@@ -252,7 +252,7 @@ def test_the_next_run_waits_for_one_whose_session_is_lost(machine: Machine) -> N
     assert second.poll() is None
     assert not (marks / "order").exists()
     (marks / "go-on").touch()
-    second.communicate(timeout=20)
+    second.communicate(timeout=LIMIT_SECONDS)
     assert second.returncode == 0
     assert (marks / "order").read_text() == "first\nsecond\n"
 
@@ -275,9 +275,9 @@ def test_a_step_that_waits_for_its_turn_begins_only_with_its_session(machine: Ma
             for stream in (waiting.stdin, waiting.stdout, waiting.stderr):
                 stream.close()
     if closed:
-        assert waiting.wait(timeout=20) != 0
+        assert waiting.wait(timeout=LIMIT_SECONDS) != 0
     else:
-        assert waiting.communicate(timeout=20)[1] == "node1: next: the run that held this machine is over\n"
+        assert waiting.communicate(timeout=LIMIT_SECONDS)[1] == "node1: next: the run that held this machine is over\n"
     assert ran.exists() == (not closed)
 
 
@@ -320,7 +320,7 @@ def test_a_run_that_waits_too_long_says_for_what(machine: Machine) -> None:
     machine.replace("run", "=86400", "=1")
     finished = machine.run("next")
     (marks / "go-on").touch()
-    first.communicate(timeout=20)
+    first.communicate(timeout=LIMIT_SECONDS)
     assert finished.status == 1
     assert finished.stderr.startswith("node1: next: expected no other run on this machine,")
     assert first.returncode == 0
@@ -339,7 +339,9 @@ def test_a_step_does_not_ask_the_api_through_the_proxy_of_the_machine(machine: M
 def test_what_a_login_prints_is_no_result_of_a_step(machine: Machine, noise: str, result: str) -> None:
     """Of a .bashrc that prints; a step that returns nothing returns nothing then, too."""
     machine.script("step", f'. "$LIBRARY/lib/lib.sh"\nprintf %s {shlex.quote(result)}')
-    output, _ = machine.start(f"printf %s {shlex.quote(noise)}\n{machine.text('step')}").communicate(timeout=30)
+    output, _ = machine.start(f"printf %s {shlex.quote(noise)}\n{machine.text('step')}").communicate(
+        timeout=LIMIT_SECONDS
+    )
     assert output.startswith(noise)
     assert result_of(output) == result
 

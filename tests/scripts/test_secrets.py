@@ -16,7 +16,7 @@ from components.host_files.apt import LOGINS
 from components.steps.result import result_of
 from operations.etcd.restore import with_bundle
 from tests.scripts.cluster import CA, SEALING_KEY, SNAPSHOTS, STATE, let_seal
-from tests.scripts.machine import Finished, Machine
+from tests.scripts.machine import LIMIT_SECONDS, Finished, Machine
 from tests.scripts.secret_cases import CANARIES, CANARY, CASES, CRI_WITH_PASSWORDS, REGISTRY, Case
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "8"))
@@ -103,7 +103,7 @@ class Watched:
             text=True,
             check=False,
             cwd=self.machine.root,
-            timeout=120,
+            timeout=LIMIT_SECONDS,
             env={
                 **os.environ,
                 "BASH_ENV": str(self._directory / "trap"),

@@ -10,7 +10,7 @@ import pytest
 
 from components.host_files.serving_certificates import SCRIPT, UNIT, serving_certificates_files
 from components.settings.stack_file import parse_settings
-from tests.scripts.machine import Machine
+from tests.scripts.machine import LIMIT_SECONDS, Machine
 from tests.unit.support.stacks import smallest
 
 NAMES = "DNS:node2,IP:192.0.2.12"
@@ -25,7 +25,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The key of a kubelet."""
     path = tmp_path_factory.mktemp("key") / "key.pem"
     command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(path)]
-    subprocess.run(command, check=True, timeout=20)
+    subprocess.run(command, check=True, timeout=LIMIT_SECONDS)
     return path
 
 
@@ -33,7 +33,7 @@ def request(key: Path, subject: str = SUBJECT, names: str | None = NAMES) -> str
     """A request for a certificate as a CertificateSigningRequest has it."""
     command = ["openssl", "req", "-new", "-key", str(key), "-utf8", "-nameopt", "utf8", "-subj", subject]
     extension = ["-addext", f"subjectAltName={names}"] if names else []
-    made = subprocess.run([*command, *extension], check=True, capture_output=True, timeout=20)
+    made = subprocess.run([*command, *extension], check=True, capture_output=True, timeout=LIMIT_SECONDS)
     return base64.b64encode(made.stdout).decode()
 
 
@@ -58,7 +58,10 @@ def errors_of(machine: Machine, line: str) -> str:
     machine.write("/requests", f"{line}\n")
     path = f"{machine.root}/stubs:/usr/bin:/bin"
     command = ["bash", str(machine.path(SCRIPT))]
-    return subprocess.run(command, env={"PATH": path}, capture_output=True, text=True, timeout=30, check=False).stderr
+    finished = subprocess.run(
+        command, env={"PATH": path}, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
+    )
+    return finished.stderr
 
 
 def approved(machine: Machine) -> list[str]:
@@ -140,7 +143,7 @@ def test_a_text_in_a_request_is_not_taken_for_its_names(control_plane: Machine, 
         "[ex]\nsubjectAltName = DNS:kubernetes\n",
     )
     command = ["openssl", "req", "-new", "-key", str(key), "-config", str(configuration)]
-    made = subprocess.run(command, check=True, capture_output=True, timeout=20)
+    made = subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_SECONDS)
     printed = errors_of(control_plane, f"csr-1|waits|{USAGES}|{base64.b64encode(made.stdout).decode()}|{USER}")
     assert "other names" in printed
     assert approved(control_plane) == []
