@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # Kernel modules and sysctls of this machine, for the steps that set them and the steps that compare them.
 
-# module_is_there MODULE: the function of a module may be built into the kernel; then there is nothing to load.
+# module_is_there MODULE: the function of a module may be built into the kernel; then there is nothing to load. A module that
+# is built in has no directory below /sys/module if it has no parameters; the kernel lists its functions under its name.
 module_is_there() {
   case $1 in
     overlay) grep --quiet --word-regexp overlay /proc/filesystems ;;
     br_netfilter) [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] ;;
-    *) [[ -d /sys/module/$1 ]] ;;
+    *) [[ -d /sys/module/$1 ]] || grep --quiet --no-messages " $1_" /proc/kallsyms ;;
   esac
 }
 

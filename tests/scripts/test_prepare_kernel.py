@@ -48,6 +48,17 @@ def test_modules_are_loaded_and_sysctls_hold_now_and_after_a_reboot(kernel: Mach
     assert next(call for call in kernel.calls() if not call.endswith("--showconfig")) == "modprobe overlay"
 
 
+@pytest.mark.parametrize("is_built_in", [True, False])
+def test_a_module_without_parameters_that_is_built_in_is_not_loaded(kernel: Machine, *, is_built_in: bool) -> None:
+    """The kernel of a machine without modules lists its functions, and has no directory of it below /sys/module."""
+    kernel.stub("modprobe", "[[ $1 == --* ]] || exit 1")
+    symbols = "ffff t nf_tables_newtable\n" if is_built_in else "ffff t nft_tables\nffff t my_nf_tables_newtable\n"
+    kernel.write("/proc/kallsyms", f"ffff T _stext\n{symbols}")
+    finished = kernel.run_part("kernel", {"MODULES": "nf_tables"}, KERNEL_FILES)
+    assert (finished.status == 0) == is_built_in, finished.stderr
+    assert ("expected kernel module nf_tables" in finished.stderr) != is_built_in
+
+
 def test_modules_and_sysctls_that_hold_are_left_alone(kernel: Machine) -> None:
     """Tabs of the kernel are no difference, and a value may end as a name does, with an equals sign."""
     finished = kernel.run_part_twice("kernel", {"MODULES": "overlay br_netfilter"}, KERNEL_FILES)
