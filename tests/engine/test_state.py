@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.bench.stand_ins import StandIns, stand_ins
-from tests.e2e.stand_in_project import HOSTS, PROGRAM, Project
+from tests.engine.project import HOSTS, PROGRAM, Project
 
 HOSTS_ONLY = PROGRAM.format(module="tests.bench.hosts_only", cluster="HostsOnly")
 OTHER_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"x" * 32).decode()

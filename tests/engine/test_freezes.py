@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.bench.stand_ins import SSHD, StandIns, stand_ins
-from tests.e2e.stand_in_project import PROGRAM, Project
+from tests.engine.project import PROGRAM, Project
 
 HASTE = """\
 from components.steps import watch

@@ -14,7 +14,7 @@ from operations.preview import _preview
 from operations.preview._comment import Comparison, comment, counted
 from operations.preview._differences import differences
 from tests.bench.stand_ins import StandIns, stand_ins
-from tests.e2e.stand_in_project import Project
+from tests.engine.project import Project
 
 PASSWORD = "C4NARY-password"  # noqa: S105 - of no registry
 PROGRAM = """\

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from tests.bench.stand_ins import stand_ins
-from tests.e2e.stand_in_project import Project
-from tests.e2e.test_stand_in_secrets import LEVEL, PASSWORD, comment_on, leaks
+from tests.engine.project import Project
+from tests.engine.test_secrets import LEVEL, PASSWORD, comment_on, leaks
 
 PROGRAM = """\
 import pulumi
