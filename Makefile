@@ -66,7 +66,7 @@ LIFECYCLE := $(patsubst %,tests/e2e/test_lifecycle/test_%.py,add_ons machines re
 # Folders run side by side, each on machines of its own: their tests wait for machines most of the time.
 e2e: ## The real thing, on machines of its own; KUBERNETES=1.24.3 DEBIAN=11,12,13 choose another version and systems
 	@$(PYTHON) -m local tools
-	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest --numprocesses 2 --dist loadgroup --verbose --exitfirst \
+	@KUBERNETES=$(KUBERNETES) DEBIAN=$(DEBIAN) $(BIN)/pytest --numprocesses 2 --dist loadscope --verbose --exitfirst \
 		tests/provider tests/engine tests/e2e $(if $(KUBERNETES)$(DEBIAN),,tests/ha/test_growth.py) \
 		$(addprefix --ignore ,tests/e2e/test_common_errors.py $(LIFECYCLE))
 

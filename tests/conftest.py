@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # No files of its own beside the code, and no limit per example: the host may be busy.
 settings.register_profile("project", database=None, deadline=None)
 settings.load_profile("project")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A folder is a group of `--dist loadgroup`: its tests run in order, in one process, on its machines."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(Path(__file__).parent).parts[0]))
+class Folders(LoadScopeScheduling):
+    """Tests of a folder run in order, in one process, on the machines of the folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("/")[1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Folders | None:
+    """Folders run side by side with `--dist loadscope`."""
+    return Folders(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.fixture
