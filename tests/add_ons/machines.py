@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 
 def stack() -> LocalStack:
-    """The stack; its file is that of `make up` with these machines."""
+    """The stack; its file is that of `make up` with these machines, and Services are rules of nftables."""
     content = yaml.safe_load(cluster.DEV_STACK.source.read_text())
     settings = content["config"]
-    settings["kubeadm:cluster"]["name"] = ADD_ONS.name
+    settings["kubeadm:cluster"] |= {"name": ADD_ONS.name, "kubeProxyConfiguration": {"mode": "nftables"}}
     settings["kubeadm:hosts"] = {name: {"address": ADD_ONS.address(name)} for name in ADD_ONS.machines}
     settings["kubeadm:hosts"]["node1"]["role"] = "control-plane"
     files = {"privateKeyFile": "id_ed25519", "knownHostsFile": "known_hosts"}
@@ -59,6 +59,11 @@ class AddOnCluster:
     def image_of_headlamp(self) -> str:
         """The stand-in for Headlamp, by its name before rewriting."""
         return f"docker.io/headlamp-stand-in:{versions.STAND_IN}"
+
+    def section(self, name: str) -> dict[str, Any]:
+        """A section of the stack file."""
+        found: dict[str, Any] = yaml.safe_load(self.stack.file.read_text())["config"][f"kubeadm:{name}"]
+        return found
 
     def set(self, **sections: Mapping[str, Any] | None) -> None:
         """Write sections into the stack file; None takes one away."""

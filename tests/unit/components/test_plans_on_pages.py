@@ -101,6 +101,10 @@ def _with_newer_calico(stack: Stack) -> None:
     stack["calico"] = {"manifestUrl": manifest.as_uri(), "manifestSha256": sha256}
 
 
+def _with_nftables(stack: Stack) -> None:
+    stack["cluster"]["kubeProxyConfiguration"] = {"mode": "nftables"}
+
+
 def _nothing(_: Stack) -> None:
     """The edit is of a secret."""
 
@@ -117,7 +121,7 @@ EDITS: dict[str, list[Callable[[Stack], None]]] = {
     "docs/how-to/add-worker.md": [_with_node4],
     "docs/how-to/remove-worker.md": [_without_node3],
     "docs/how-to/dead-machine.md": [_gone],
-    "docs/how-to/change-settings.md": [_with_sysctl],
+    "docs/how-to/change-settings.md": [_with_sysctl, _with_nftables],
     "docs/how-to/rotate-ssh-keys.md": [_with_another_key],
     "docs/how-to/rotate-registry-passwords.md": [_nothing],
     "docs/how-to/renew-certificates.md": [_renewed],
