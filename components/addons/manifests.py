@@ -22,6 +22,8 @@ Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
 API_SERVICE = "APIService"
+OF_THE_SERVER = {"managedFields", "resourceVersion", "uid", "generation", "selfLink"}
+"""Fields of metadata that `kubectl get --output yaml` prints: the API refuses an object that comes with one."""
 
 
 def own_objects(name: str) -> list[Manifest]:
@@ -187,3 +189,8 @@ def object_name(manifest: Manifest) -> str:
     metadata = manifest["metadata"]
     scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     return f"{manifest['kind']}:{scope}{metadata['name']}"
+
+
+def own_metadata(manifest: Manifest) -> dict[str, Any]:
+    """The metadata of an object, without fields of the API server."""
+    return {key: value for key, value in manifest["metadata"].items() if key not in OF_THE_SERVER}

@@ -11,6 +11,7 @@ from components.addons import ADDONS, addons_of
 from components.addons.charts import left_out_hooks
 from components.addons.manifests import Manifest, defined_kinds, group_and_kind, object_name, with_replaced
 from components.addons.of_stack import objects_of_addon
+from components.addons.scopes import OF_CLUSTER
 from components.objects.namespaces import ENFORCE, namespaces
 from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
 from components.review.pod_security import OPEN, refused_pods
@@ -21,8 +22,11 @@ from components.settings.versions import REMOVED_APIS, minor_of
 from components.steps.wanted import Wanted
 from problem import Problem
 
-OWN_GROUPS = ".k8s.io"
-"""Suffix of the groups of Kubernetes itself, except those without a dot; groups of definitions may have it, too."""
+OWN_GROUPS = {
+    *OF_CLUSTER,
+    *(f"{name}.k8s.io" for name in ("authentication", "authorization", "coordination", "discovery", "events")),
+}
+"""Groups of Kubernetes itself with a dot. Groups of definitions end alike, such as gateway.networking.k8s.io."""
 
 
 def refuse_wrong_addons(settings: Settings) -> None:
@@ -78,8 +82,8 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
     for name in settings.addons:
         missing = []
         for each in found[name]:
-            group, namespace = group_and_kind(each)[0], each["metadata"].get("namespace") or ""
-            if "." in group and not group.endswith(OWN_GROUPS) and group_and_kind(each) not in kinds:
+            group, namespace = group_and_kind(each)[0], key_of(each).namespace
+            if "." in group and group not in OWN_GROUPS and group_and_kind(each) not in kinds:
                 missing.append(f"{each['kind']} of {group}")
             if namespace not in there:
                 missing.append(f"the namespace {namespace}")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from components.addons import ADDONS
 from components.addons.manifests import group_and_kind
+from components.addons.scopes import is_of_cluster
 from components.objects.access_rules import API_GROUP, access_objects
 from components.objects.node_addresses import node_addresses
 from components.objects.pull_secrets import NAME as PULL_SECRET
@@ -14,7 +15,11 @@ from components.settings import Settings
 
 
 class ObjectKey(NamedTuple):
-    """An object of a cluster. Its namespace is empty in `default`, which is what a manifest without one means."""
+    """An object of a cluster.
+
+    Its namespace is empty in `default`, which is what a manifest without one means, and for a kind of the whole
+    cluster, where many charts write one.
+    """
 
     group: str
     kind: str
@@ -24,9 +29,9 @@ class ObjectKey(NamedTuple):
 
 def key_of(manifest: Mapping[str, Any]) -> ObjectKey:
     """The object that a manifest is about."""
-    metadata = manifest["metadata"]
-    namespace = metadata.get("namespace") or ""
-    return ObjectKey(*group_and_kind(dict(manifest)), "" if namespace == "default" else namespace, metadata["name"])
+    metadata, kind = manifest["metadata"], group_and_kind(dict(manifest))
+    namespace = "" if is_of_cluster(*kind) else metadata.get("namespace") or ""
+    return ObjectKey(*kind, "" if namespace == "default" else namespace, metadata["name"])
 
 
 OBJECTS_OF_KUBERNETES = {

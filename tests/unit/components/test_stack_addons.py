@@ -149,6 +149,19 @@ def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path, 
     assert found.sent["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
+def test_a_namespace_is_applied_without_what_the_server_wrote(directory: Path) -> None:
+    """As each object that `kubectl get --output yaml` printed: the API refuses fields of its own."""
+    text = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: plain, uid: 1-2, resourceVersion: '5', managedFields: [{manager: kubectl}], labels: {team: shop}}
+"""
+    parsed = parse_settings(with_manifest(full(directory), directory, text))
+    (found,) = [each for each in namespaces(parsed) if each.name == "plain"]
+    assert found.sent["metadata"].keys() == {"name", "labels", "annotations"}
+    assert found.sent["metadata"]["labels"]["team"] == "shop"
+
+
 def test_the_plan_names_an_add_on_that_comes_changes_and_goes(directory: Path) -> None:
     """The plan names a definition and a namespace as objects that stay."""
     with_it = with_manifest(stack_of(directory), directory)
@@ -171,6 +184,7 @@ def config_map(name: str = "x", namespace: str = "kube-system") -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
 
 
+CLUSTER_ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: %s, namespace: %s}\n"
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "no YAML": ("a: [", {}, "Kubernetes objects in YAML"),
     "a page of a web server": ("<html>not found</html>", {}, "saw among them '<html>"),
@@ -199,6 +213,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         "apiVersion: v1\nkind: Secret\nmetadata: {name: registry-credentials, namespace: shop}\n",
         {},
         "images.pullSecretNamespaces has the same object",
+    ),
+    "an object of kubeadm with a namespace that it does not have": (
+        CLUSTER_ROLE % ("system:coredns", "shop"),
+        {},
+        "an object of Kubernetes itself",
     ),
     "an object twice": (f"{config_map()}---\n{config_map()}", {}, "add-on db has the same object"),
     "a secret with content": (
@@ -237,6 +256,15 @@ def test_a_wrong_add_on_is_refused_before_anything_is_touched(
     assert error.value.problems[0].startswith("addons.db")
     assert reason in error.value.problems[0]
     assert "canary" not in str(error.value)
+
+
+def test_two_objects_of_the_whole_cluster_are_one_in_any_namespace(directory: Path) -> None:
+    """Templates of charts often write one for a ClusterRole, and the API passes over it."""
+    stack = with_manifest(full(directory), directory, CLUSTER_ROLE % ("a", "shop"))
+    (directory / "second.yaml").write_text(CLUSTER_ROLE % ("a", "web"))
+    stack["addons"]["second"] = {"manifest": str(directory / "second.yaml")}
+    with pytest.raises(SettingsError, match=r"addons\.second\.manifest: add-on db has the same object"):
+        refuse_wrong_addons(parse_settings(stack))
 
 
 def test_a_kind_of_others_may_have_the_name_of_one_of_kubernetes(directory: Path) -> None:
