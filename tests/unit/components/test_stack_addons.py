@@ -346,7 +346,43 @@ def test_two_add_ons_may_have_one_namespace(directory: Path, text: str) -> None:
         refuse_wrong_addons(parse_settings(stack))
 
 
-CLAIM = """\
+REPLACED = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: setup, namespace: shop-db}
+spec: {template: {spec: {containers: [{name: a, image: quay.io/a/setup:1}]}}}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: quick}
+provisioner: example.com/disk
+parameters: {type: ssd}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: fixed, namespace: shop-db}
+immutable: true
+data: {size: "5"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: open, namespace: shop-db}
+data: {color: red}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns, namespace: shop-db}
+spec: {clusterIP: 10.96.0.53}
+---
+apiVersion: serving.example.com/v1
+kind: Service
+metadata: {name: other, namespace: shop-db}
+spec: {clusterIP: 10.96.0.54}
+---
+"""
+CLAIM = (
+    REPLACED
+    + """\
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: data, namespace: shop-db}
@@ -357,6 +393,7 @@ kind: StatefulSet
 metadata: {name: db, namespace: shop-db}
 spec: {serviceName: db, replicas: 1}
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -366,6 +403,12 @@ spec: {serviceName: db, replicas: 1}
         ("fast", "slow", "PersistentVolumeClaim:shop-db/data (deleted, and made anew, without its data) changes"),
         ("serviceName: db", "serviceName: other", "StatefulSet:shop-db/db (deleted, and made anew) changes"),
         ("replicas: 1", "replicas: 2", "StatefulSet:shop-db/db changes"),
+        ("setup:1", "setup:2", "Job:shop-db/setup (deleted, and made anew) changes"),
+        ("ssd", "disk", "StorageClass:quick (deleted, and made anew) changes"),
+        ('"5"', '"6"', "ConfigMap:shop-db/fixed (deleted, and made anew) changes"),
+        ("red", "blue", "ConfigMap:shop-db/open changes"),
+        ("0.53", "0.10", "Service:shop-db/dns (deleted, and made anew) changes"),
+        ("0.54", "0.10", "Service:shop-db/other changes"),
     ],
 )
 def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: str, after: str, change: str) -> None:
