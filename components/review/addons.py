@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pulumi
 
 from components.addons import ADDONS, addons_of
 from components.addons.charts import left_out_hooks
-from components.addons.manifests import Manifest, defined_kinds, group_and_kind, object_name, with_replaced
+from components.addons.manifests import (
+    DEFINITION,
+    Manifest,
+    containers,
+    defined_kinds,
+    group_and_kind,
+    object_name,
+    with_replaced,
+)
+from components.addons.numbers import large_numbers
 from components.addons.of_stack import objects_of_addon
 from components.addons.scopes import OF_CLUSTER
 from components.objects.namespaces import ENFORCE, namespaces
 from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
-from components.review.pod_security import OPEN, refused_pods
+from components.review.pod_security import OPEN, pod_of, refused_pods
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
+from components.settings.kubeadm_documents import value_at
 from components.settings.stack_file import SettingsError
 from components.settings.versions import REMOVED_APIS, minor_of
 from components.steps.wanted import Wanted
@@ -151,13 +162,36 @@ def _problem(manifest: Manifest, owners: dict[ObjectKey, str]) -> str | None:
             "a secret with content, which state and previews would show; leave it out, of a chart by a value such as"
             " `existingSecret`, and make it with kubectl"
         )
-    for field in ("labels", "annotations"):
-        if not all(isinstance(value, str) for value in (metadata.get(field) or {}).values()):
-            return f"{field} whose values are not all texts; write them in quotes"
     level = (metadata.get("labels") or {}).get(ENFORCE) if is_namespace else None
     if level and level not in POD_SECURITY_LEVELS:
         return f"a label {ENFORCE} that is {' or '.join(POD_SECURITY_LEVELS)}, not {level}"
+    return _problem_of_values(manifest)
+
+
+def _problem_of_values(manifest: Manifest) -> str | None:
+    for field, texts in _mappings_of_texts(manifest):
+        if not all(isinstance(value, str) for value in texts.values()):
+            return f"{field} whose values are not all texts; write them in quotes"
+    large = list(large_numbers(manifest)) if manifest["kind"] != DEFINITION else []
+    if large:
+        return f"numbers with fewer digits than {large[0]}, which the engine would take for {float(large[0]):.0f}"
     return None
+
+
+def _mappings_of_texts(manifest: Manifest) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Parts of an object in which the API takes no number, and no word such as yes."""
+    template = value_at(manifest, "spec.template.metadata")
+    for metadata in (manifest["metadata"], template if isinstance(template, dict) else {}):
+        for field in ("labels", "annotations"):
+            if isinstance(metadata.get(field), dict):
+                yield field, metadata[field]
+    data = manifest.get("data")
+    if group_and_kind(manifest) == ("", "ConfigMap") and isinstance(data, dict):
+        yield "data", {name: value for name, value in data.items() if value is not None}
+    for container in containers(pod_of(manifest)):
+        for variable in container.get("env") or ():
+            if isinstance(variable, dict) and variable.get("value") is not None:
+                yield f"env of {container.get('name')}", {"value": variable["value"]}
 
 
 def _has_content(data: object) -> bool:

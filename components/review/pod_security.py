@@ -42,7 +42,7 @@ def refused_pods(settings: Settings) -> Iterator[str]:
         reported = set()
         for manifest in objects_of_addon(name, settings):
             namespace = manifest["metadata"].get("namespace") or ""
-            level, pod = levels.get(namespace, OPEN), _pod_of(manifest)
+            level, pod = levels.get(namespace, OPEN), pod_of(manifest)
             if level == OPEN or not pod or namespace in reported:
                 continue
             needs = set(_needs(pod))
@@ -56,7 +56,7 @@ def refused_pods(settings: Settings) -> Iterator[str]:
                 )
 
 
-def _pod_of(manifest: Manifest) -> dict[str, Any]:
+def pod_of(manifest: Manifest) -> dict[str, Any]:
     """The pod that a workload makes; empty for one that makes none, and for other objects."""
     if manifest["apiVersion"].partition("/")[0] not in {"v1", "apps", "batch"}:
         return {}

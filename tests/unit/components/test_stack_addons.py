@@ -236,6 +236,26 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         "an object of Kubernetes itself",
     ),
     "a number for a label": (config_map("x, labels: {a: 5}"), {}, "labels whose values are not all texts"),
+    "a number in a ConfigMap": (
+        f"{config_map('x')}data: {{a: b, port: 80}}\n",
+        {},
+        "data whose values are not all texts",
+    ),
+    "a number in a variable": (
+        WELL.replace('postgres:17"', 'postgres:17", env: [{name: a, value: 5}]'),
+        {},
+        "env of db whose values are not all texts",
+    ),
+    "a number in an annotation of a pod": (
+        WELL.replace("template:", "template:\n    metadata: {annotations: {prometheus.io/port: 80}}"),
+        {},
+        "annotations whose values are not all texts",
+    ),
+    "a number that the engine alters": (
+        "apiVersion: example.com/v1\nkind: Account\nmetadata: {name: x}\nspec: {number: 9007199254740993}\n",
+        {},
+        "fewer digits than 9007199254740993, which the engine would take for 9007199254740992, found Account:x",
+    ),
     "an unknown level": (
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {pod-security.kubernetes.io/enforce: open}}\n",
         {},
@@ -265,6 +285,12 @@ def test_two_objects_of_the_whole_cluster_are_one_in_any_namespace(directory: Pa
     stack["addons"]["second"] = {"manifest": str(directory / "second.yaml")}
     with pytest.raises(SettingsError, match=r"addons\.second\.manifest: add-on db has the same object"):
         refuse_wrong_addons(parse_settings(stack))
+
+
+def test_a_definition_may_have_the_largest_number_as_its_limit(directory: Path) -> None:
+    """The API takes a limit as a float."""
+    text = WELL.replace("spec: {group", "spec: {a: {maximum: 9223372036854775807}, group")
+    refuse_wrong_addons(parse_settings(with_manifest(full(directory), directory, text)))
 
 
 def test_a_kind_of_others_may_have_the_name_of_one_of_kubernetes(directory: Path) -> None:
