@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from components.addons import manifests
+from components.addons.of_stack import stack_addons
 from components.objects.namespaces import namespaces
 from components.review.addons import refuse_wrong_addons, removed_warnings
 from components.settings.stack_file import SettingsError, parse_settings
@@ -112,6 +113,18 @@ def test_images_are_rewritten_in_containers_and_where_the_add_on_names_them(run:
         "image: hub.example.com/docker/library/busybox:1.36",
         "other: docker.io/library/busybox:1.36.1",
     ]
+
+
+def test_an_image_that_is_a_volume_is_rewritten_and_listed(directory: Path) -> None:
+    """As that of a container: the kubelet pulls it. Other volumes are left alone."""
+    volumes = "volumes: [{name: a, image: {reference: quay.io/a/model:1}}, {name: b, emptyDir: {}}]\n      containers:"
+    stack = full(directory) | {"images": {"rewrite": {"quay.io": "hub.example.com/quay"}}}
+    parsed = parse_settings(with_manifest(stack, directory, WELL.replace("containers:", volumes)))
+    assert StackImage("quay.io/a/model:1", "hub.example.com/quay/a/model:1") in stack_images(parsed)
+    (addon,) = stack_addons(parsed)
+    (found,) = [each for each in addon.objects(parsed) if each["kind"] == "StatefulSet"]
+    first, second = found["spec"]["template"]["spec"]["volumes"]
+    assert (first["image"], second["emptyDir"]) == ({"reference": "hub.example.com/quay/a/model:1"}, {})
 
 
 def test_a_date_in_a_manifest_is_text(run: Recording) -> None:
