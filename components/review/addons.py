@@ -23,7 +23,13 @@ from components.addons.numbers import large_numbers
 from components.addons.of_stack import objects_of_addon
 from components.addons.scopes import OF_CLUSTER
 from components.objects.namespaces import ENFORCE, namespaces
-from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
+from components.review.owners import (
+    OBJECTS_OF_KUBERNETES,
+    ObjectKey,
+    key_of,
+    owners_beside_addons,
+    taken_access_objects,
+)
 from components.review.pod_security import OPEN, pod_of, refused_pods
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
@@ -43,10 +49,13 @@ OWN_GROUPS = {
 def refuse_wrong_addons(settings: Settings) -> None:
     """Refuse add-ons with an invalid manifest, a name or an object of another owner, or pods that may not run.
 
+    Refused are access rules with an object of another owner, too.
+
     Raises:
         SettingsError: with every problem of every add-on.
     """
-    problems = [*_closed_namespaces(settings), *_problems(settings)] or list(refused_pods(settings))
+    problems = [*taken_access_objects(settings), *_closed_namespaces(settings), *_problems(settings)]
+    problems = problems or list(refused_pods(settings))
     if problems:
         raise SettingsError(problems)
 

@@ -12,6 +12,7 @@ from components.addons import manifests
 from components.addons.of_stack import stack_addons
 from components.objects.namespaces import namespaces
 from components.review.addons import refuse_wrong_addons, removed_warnings
+from components.review.owners import taken_access_objects
 from components.settings.stack_file import SettingsError, parse_settings
 from operations.images._image_list import StackImage, stack_images
 from tests.unit.support.planning import planned, state_of
@@ -324,6 +325,39 @@ def test_objects_of_two_groups_may_have_one_kind_and_name(directory: Path) -> No
     assert planned(changed, state_of(run)) == ["add-on db: Gateway:a changes"]
     gone = with_manifest(stack_of(directory), directory, one)
     assert planned(gone, state_of(run)) == ["Gateway:a: no add-on has it any more; it is deleted"]
+
+
+RULE = {"resources": ["pods"], "verbs": ["get"]}
+
+
+@pytest.mark.parametrize(
+    ("access", "found"),
+    [
+        ({"roles": [{"name": "view", "rules": [RULE]}]}, ["Kubernetes", "ClusterRole:view"]),
+        (
+            {"serviceAccounts": [{"name": "cluster-admin", "namespace": "shop", "clusterRole": "cluster-admin"}]},
+            ["Kubernetes", "ClusterRoleBinding:cluster-admin"],
+        ),
+        (
+            {"serviceAccounts": [{"name": "kubernetes-dashboard", "namespaceRoles": {"shop": "view"}}]},
+            ["add-on dashboard", "ServiceAccount:kubernetes-dashboard/kubernetes-dashboard"],
+        ),
+        (
+            {"serviceAccounts": [{"name": "coredns", "namespace": "kube-system"}]},
+            ["Kubernetes", "ServiceAccount:kube-system/coredns"],
+        ),
+        ({"roles": [{"name": "view", "namespace": "shop", "rules": [RULE]}]}, []),
+        ({"serviceAccounts": [{"name": "default", "namespace": "shop", "namespaceRoles": {"shop": "view"}}]}, []),
+    ],
+)
+def test_access_rules_with_an_object_of_another_owner_are_refused(
+    directory: Path, access: dict[str, Any], found: list[str]
+) -> None:
+    """Each would change it back, or the API refuse the change; and the end of the rule would be that of the object."""
+    parsed = parse_settings(full(directory) | {"access": access})
+    assert list(taken_access_objects(parsed)) == (
+        [f"access: {found[0]} has the same object; take another name, found {found[1]}"] if found else []
+    )
 
 
 def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
