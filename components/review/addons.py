@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,7 +34,7 @@ from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.kubeadm_documents import value_at
 from components.settings.stack_file import SettingsError
-from components.settings.versions import REMOVED_APIS, minor_of
+from components.settings.versions import is_removed
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -80,7 +79,7 @@ def removed_warnings(settings: Settings) -> Iterator[Problem]:
         gone = {
             f"{each['kind']} of {each['apiVersion']}"
             for each in objects_of_addon(name, settings)
-            if REMOVED_APIS.get(each["apiVersion"], sys.maxsize) <= minor_of(version)
+            if is_removed(each["apiVersion"], each["kind"], version)
         }
         if gone:
             yield Problem(

@@ -492,21 +492,25 @@ def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: 
 
 
 @pytest.mark.parametrize(
-    ("api_version", "kubernetes", "is_gone"),
+    ("api_version", "kind", "kubernetes", "is_gone"),
     [
-        ("policy/v1beta1", "1.24.3", False),
-        ("policy/v1beta1", "1.36.3", True),
-        ("extensions/v1beta1", "1.24.3", True),
-        ("policy/v1", "1.36.3", False),
-        ("policy.example.com/v1beta1", "1.36.3", False),
+        ("policy/v1beta1", "Budget", "1.24.3", False),
+        ("policy/v1beta1", "Budget", "1.36.3", True),
+        ("extensions/v1beta1", "Budget", "1.24.3", True),
+        ("policy/v1", "Budget", "1.36.3", False),
+        ("policy.example.com/v1beta1", "Budget", "1.36.3", False),
+        ("networking.k8s.io/v1beta1", "Ingress", "1.24.3", True),
+        ("networking.k8s.io/v1beta1", "IPAddress", "1.36.3", False),
+        ("storage.k8s.io/v1beta1", "CSIStorageCapacity", "1.24.3", False),
+        ("storage.k8s.io/v1beta1", "CSIStorageCapacity", "1.27.16", True),
     ],
 )
 def test_an_object_of_an_api_version_that_kubernetes_removed_is_warned_of(
-    directory: Path, api_version: str, kubernetes: str, *, is_gone: bool
+    directory: Path, api_version: str, kind: str, kubernetes: str, *, is_gone: bool
 ) -> None:
     """Helm offers the API version to charts as one that is there; the update fails in its middle."""
-    (directory / "old.yaml").write_text(f"apiVersion: {api_version}\nkind: Budget\nmetadata: {{name: a}}\n")
+    (directory / "old.yaml").write_text(f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n")
     stack = full(directory, version=kubernetes) | {"addons": {"old": {"manifest": str(directory / "old.yaml")}}}
     found = [str(each) for each in removed_warnings(parse_settings(stack))]
     assert len(found) == is_gone
-    assert all(f"Kubernetes {kubernetes} serves,\n  saw Budget of {api_version}" in each for each in found)
+    assert all(f"Kubernetes {kubernetes} serves,\n  saw {kind} of {api_version}" in each for each in found)
