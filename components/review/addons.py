@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components.addons import ADDONS, addons_of
+from components.addons.calico import calico_version
 from components.addons.charts import left_out_hooks
 from components.addons.manifests import (
     DEFINITION,
@@ -34,7 +35,7 @@ from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.kubeadm_documents import value_at
 from components.settings.stack_file import SettingsError
-from components.settings.versions import is_removed
+from components.settings.versions import FIRST_CALICO_WITH_NFTABLES, calico_has_nftables, is_removed
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -53,8 +54,12 @@ def refuse_wrong_addons(settings: Settings) -> None:
     Raises:
         SettingsError: with every problem of every add-on.
     """
-    problems = [*taken_access_objects(settings), *_closed_namespaces(settings), *_problems(settings)]
-    problems = problems or list(refused_pods(settings))
+    problems = [
+        *_calico_without_nftables(settings),
+        *taken_access_objects(settings),
+        *_closed_namespaces(settings),
+        *_problems(settings),
+    ] or list(refused_pods(settings))
     if problems:
         raise SettingsError(problems)
 
@@ -113,6 +118,18 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
                 seen=f"nothing in the stack that makes {', '.join(dict.fromkeys(missing))}",
                 next_command="an add-on with the definitions; for a namespace an object in a manifest, or its level in"
                 " access.podSecurity",
+            )
+
+
+def _calico_without_nftables(settings: Settings) -> Iterator[str]:
+    """A line for a manifest of a Calico that cannot work beside this kube-proxy; the settings know listed ones only."""
+    if settings.calico.manifest_url and settings.cluster.kube_proxy_configuration.get("mode") == "nftables":
+        version = calico_version(settings)
+        if version and not calico_has_nftables(version):
+            first = ".".join(map(str, FIRST_CALICO_WITH_NFTABLES))
+            yield (
+                f"cluster.kubeProxyConfiguration.mode: nftables needs Calico {first} or newer,"
+                f" found {version} at calico.manifestUrl; change either"
             )
 
 
