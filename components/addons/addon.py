@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.addons.manifests import Manifest, containers, with_replaced, with_rewritten_images
+from components.addons.manifests import Manifest, containers, images_of_volumes, with_replaced, with_rewritten_images
 from components.settings import Settings
 
 
@@ -50,5 +50,7 @@ class Addon:
         Raises:
             pulumi.RunError: as `objects`.
         """
-        named = {each["image"] for manifest in self.manifests(settings) for each in containers(manifest)}
+        objects = self.manifests(settings)
+        named = {each["image"] for each in containers(objects)}
+        named.update(each["reference"] for each in images_of_volumes(objects))
         return sorted(named.union(self.further_images(settings)))

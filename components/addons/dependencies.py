@@ -15,7 +15,7 @@ import yaml
 LARGEST_BYTES = 1024**2
 """Limit of a file that says what a chart depends on."""
 DECLARATIONS = re.compile(r"[^/]+/(charts/[^/]+/)?(Chart|requirements)\.yaml")
-PACKED = re.compile(r"[^/]+/charts/([^/]+)-v?\d[^/]*\.tgz")
+PACKED = re.compile(r"[^/]+/charts/([^/]+)\.tgz")
 
 
 @cache
@@ -26,14 +26,19 @@ def missing_dependencies(archive: bytes) -> list[str]:
     except (tarfile.TarError, OSError, EOFError, zlib.error, yaml.YAMLError):
         return []  # Helm reports what the file is
     there = {str(content.get("name")) for path, content in files.items() if path.count("/") > 1}
-    there |= {found[1] for path in files if (found := PACKED.fullmatch(path))}
+    packed = [found[1] for path in files if (found := PACKED.fullmatch(path))]
     wanted = [
         str(each["name"])
         for path, content in files.items()
         for each in (content.get("dependencies") or () if path.count("/") == 1 else ())
         if isinstance(each, dict) and "name" in each
     ]
-    return sorted(set(wanted) - there)
+    return sorted(each for each in set(wanted) - there if not any(_is_of(name, each) for name in packed))
+
+
+def _is_of(packed: str, chart: str) -> bool:
+    """True for the name of an archive of a chart; the version behind it may have a `-`, too."""
+    return re.fullmatch(rf"{re.escape(chart)}(-v?\d.*)?", packed) is not None
 
 
 def _files(archive: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:

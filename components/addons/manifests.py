@@ -22,6 +22,8 @@ Manifest = dict[str, Any]
 
 DEFINITION = "CustomResourceDefinition"
 API_SERVICE = "APIService"
+OF_THE_SERVER = {"managedFields", "resourceVersion", "uid", "generation", "selfLink"}
+"""Fields of metadata that `kubectl get --output yaml` prints: the API refuses an object that comes with one."""
 
 
 def own_objects(name: str) -> list[Manifest]:
@@ -127,12 +129,14 @@ def _is_text(value: Any, form: str = ".+") -> bool:
 
 
 def with_rewritten_images(manifest: Manifest, settings: Settings) -> Manifest:
-    """A copy of an object with rewritten images of its containers; the object itself, if it has no container."""
+    """A copy of an object with rewritten images of its pods; the object itself, if it has no container."""
     if not any(containers(manifest)):
         return manifest
     rewritten = copy.deepcopy(manifest)
     for container in containers(rewritten):
         container["image"] = settings.images.rewritten(container["image"])
+    for image in images_of_volumes(rewritten):
+        image["reference"] = settings.images.rewritten(image["reference"])
     return rewritten
 
 
@@ -150,15 +154,26 @@ def with_replaced(node: Any, images: Mapping[str, str]) -> Any:
 
 def containers(node: Any) -> Iterator[dict[str, Any]]:
     """Every container and init container in an object, to be changed in place."""
+    yield from (each for each in _items_at(node, "containers", "initContainers") if _names_image(each))
+
+
+def images_of_volumes(node: Any) -> Iterator[dict[str, Any]]:
+    """Every image that is a volume of a pod, with its name as `reference`, to be changed in place."""
+    images = (each.get("image") for each in _items_at(node, "volumes"))
+    yield from (each for each in images if isinstance(each, dict) and _is_text(each.get("reference")))
+
+
+def _items_at(node: Any, *keys: str) -> Iterator[dict[str, Any]]:
+    """Mappings in lists with one of these keys."""
     if isinstance(node, dict):
         for key, value in node.items():
-            if key in {"containers", "initContainers"} and isinstance(value, list):
-                yield from (each for each in value if isinstance(each, dict) and _names_image(each))
+            if key in keys and isinstance(value, list):
+                yield from (each for each in value if isinstance(each, dict))
             else:
-                yield from containers(value)
+                yield from _items_at(value, *keys)
     elif isinstance(node, list):
         for each in node:
-            yield from containers(each)
+            yield from _items_at(each, *keys)
 
 
 def _names_image(container: Mapping[str, Any]) -> bool:
@@ -187,3 +202,8 @@ def object_name(manifest: Manifest) -> str:
     metadata = manifest["metadata"]
     scope = f"{metadata['namespace']}/" if "namespace" in metadata else ""
     return f"{manifest['kind']}:{scope}{metadata['name']}"
+
+
+def own_metadata(manifest: Manifest) -> dict[str, Any]:
+    """The metadata of an object, without fields of the API server."""
+    return {key: value for key, value in manifest["metadata"].items() if key not in OF_THE_SERVER}

@@ -15,13 +15,17 @@ ALL_IN_DIGITS = range(-4, 6)
 
 def altered_numbers(values: Any, objects: list[Manifest]) -> Iterator[str]:
     """Descriptions of numbers that Helm changes, or writes with an exponent into a text of an object."""
+    yield from (f"{large}, which Helm takes for {float(large):.0f}" for large in large_numbers(values))
     for number in _numbers(values):
-        if Decimal(float(number)) != number and isinstance(number, int):
-            yield f"{number}, which Helm takes for {float(number):.0f}"
         written = _as_go_writes(number)
         for each in objects if "e" in written else ():
             if any(_has(text, written) for text in _texts(each)):
                 yield f"{number} as {written} in {object_name(each)}"
+
+
+def large_numbers(node: Any) -> Iterator[int]:
+    """Whole numbers with more digits than a float has, as which Helm and the engine take each number."""
+    yield from (each for each in _numbers(node) if isinstance(each, int) and Decimal(float(each)) != each)
 
 
 def _as_go_writes(number: float) -> str:

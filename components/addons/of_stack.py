@@ -8,7 +8,7 @@ from typing import Any
 from components.addons.addon import Addon
 from components.addons.charts import chart_objects
 from components.addons.fetching import check_sum
-from components.addons.manifests import Manifest, fetched_objects, objects_of
+from components.addons.manifests import Manifest, fetched_objects, objects_of, own_metadata
 from components.addons.scopes import in_namespace
 from components.settings import Settings
 
@@ -58,7 +58,7 @@ def namespaces_of_addons(settings: Settings) -> dict[str, dict[str, Any]]:
     named = (addon.namespace_of(name) for name, addon in settings.addons.items())
     objects = [each for name in settings.addons for each in objects_of_addon(name, settings)]
     found: dict[str, dict[str, Any]] = {name: {"name": name} for name in named if name}
-    return found | {each["metadata"]["name"]: each["metadata"] for each in objects if each["kind"] == "Namespace"}
+    return found | {each["metadata"]["name"]: own_metadata(each) for each in objects if each["kind"] == "Namespace"}
 
 
 def _images(name: str, settings: Settings) -> tuple[str, ...]:

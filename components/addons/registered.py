@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from components.addons.manifests import DEFINITION, Manifest, group_and_kind, object_name
+from components.addons.manifests import DEFINITION, Manifest, group_and_kind, object_name, own_metadata
 from components.cluster_access import ClusterAccess, resource_type
 
 FIELD_MANAGER = "pulumi-kubeadm"
@@ -35,8 +35,6 @@ SETTLES_LATER = {
     " the first pod (untilCoreV1PersistentVolumeClaimReady of pulumi-kubernetes 4.25)",
 }
 """Kinds that the provider would wait for, and what they would need: workloads, which are applied later."""
-OF_THE_SERVER = {"managedFields", "resourceVersion", "uid", "generation", "selfLink"}
-"""Fields of metadata that `kubectl get --output yaml` prints: the API refuses an object that comes with one."""
 KEPT_BY_HELM = "helm.sh/resource-policy"
 """Annotation of an object of a chart that outlives the chart, such as a claim of a volume."""
 
@@ -61,11 +59,10 @@ def is_workload(manifest: Manifest) -> bool:
 
 def object_inputs(manifest: Manifest) -> Manifest:
     """The inputs of an object for the provider, without fields that others write later."""
-    metadata = {key: value for key, value in manifest["metadata"].items() if key not in OF_THE_SERVER}
     # A controller owns the rules of a role that collects the rules of others: sending rules is a conflict with it.
     left_out = {"status", "rules"} if "aggregationRule" in manifest else {"status"}
     kept = {key: value for key, value in manifest.items() if key not in left_out}
-    sent = with_field_manager({**kept, "metadata": metadata})
+    sent = with_field_manager({**kept, "metadata": own_metadata(manifest)})
     if manifest["kind"] in SETTLES_LATER:
         sent["metadata"]["annotations"]["pulumi.com/skipAwait"] = "true"
     return sent

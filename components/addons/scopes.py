@@ -31,9 +31,14 @@ def in_namespace(objects: list[Manifest], namespace: str | None) -> list[Manifes
 
     The API takes it away again from an object of the whole cluster whose definition is not among the objects.
     """
-    of_cluster = {(group, kind) for group, kinds in OF_CLUSTER.items() for kind in kinds}
-    of_cluster |= defined_kinds(objects, "Cluster")
+    of_cluster = defined_kinds(objects, "Cluster")
     for each in objects:
-        if namespace and not each["metadata"].get("namespace") and group_and_kind(each) not in of_cluster:
+        kind = group_and_kind(each)
+        if namespace and not (each["metadata"].get("namespace") or is_of_cluster(*kind) or kind in of_cluster):
             each["metadata"]["namespace"] = namespace
     return objects
+
+
+def is_of_cluster(group: str, kind: str) -> bool:
+    """True for a kind of Kubernetes that belongs to the whole cluster; the API passes over a namespace there."""
+    return kind in OF_CLUSTER.get(group, ())

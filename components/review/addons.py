@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pulumi
 
 from components.addons import ADDONS, addons_of
+from components.addons.calico import calico_version
 from components.addons.charts import left_out_hooks
-from components.addons.manifests import Manifest, defined_kinds, group_and_kind, object_name, with_replaced
+from components.addons.manifests import (
+    DEFINITION,
+    Manifest,
+    containers,
+    defined_kinds,
+    group_and_kind,
+    object_name,
+    with_replaced,
+)
+from components.addons.numbers import large_numbers
 from components.addons.of_stack import objects_of_addon
+from components.addons.scopes import OF_CLUSTER
 from components.objects.namespaces import ENFORCE, namespaces
-from components.review.owners import OBJECTS_OF_KUBERNETES, ObjectKey, key_of, owners_beside_addons
-from components.review.pod_security import OPEN, refused_pods
+from components.review.owners import (
+    OBJECTS_OF_KUBERNETES,
+    ObjectKey,
+    key_of,
+    owners_beside_addons,
+    taken_access_objects,
+)
+from components.review.pod_security import OPEN, pod_of, refused_pods
 from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
+from components.settings.kubeadm_documents import value_at
 from components.settings.stack_file import SettingsError
-from components.settings.versions import REMOVED_APIS, minor_of
+from components.settings.versions import FIRST_CALICO_WITH_NFTABLES, calico_has_nftables, is_removed
 from components.steps.wanted import Wanted
 from problem import Problem
 
-OWN_GROUPS = ".k8s.io"
-"""Suffix of the groups of Kubernetes itself, except those without a dot; groups of definitions may have it, too."""
+OWN_GROUPS = {
+    *OF_CLUSTER,
+    *(f"{name}.k8s.io" for name in ("authentication", "authorization", "coordination", "discovery", "events")),
+}
+"""Groups of Kubernetes itself with a dot. Groups of definitions end alike, such as gateway.networking.k8s.io."""
 
 
 def refuse_wrong_addons(settings: Settings) -> None:
     """Refuse add-ons with an invalid manifest, a name or an object of another owner, or pods that may not run.
 
+    Refused are access rules with an object of another owner, too.
+
     Raises:
         SettingsError: with every problem of every add-on.
     """
-    problems = [*_closed_namespaces(settings), *_problems(settings)] or list(refused_pods(settings))
+    problems = [
+        *_calico_without_nftables(settings),
+        *taken_access_objects(settings),
+        *_closed_namespaces(settings),
+        *_problems(settings),
+    ] or list(refused_pods(settings))
     if problems:
         raise SettingsError(problems)
 
@@ -56,7 +84,7 @@ def removed_warnings(settings: Settings) -> Iterator[Problem]:
         gone = {
             f"{each['kind']} of {each['apiVersion']}"
             for each in objects_of_addon(name, settings)
-            if REMOVED_APIS.get(each["apiVersion"], sys.maxsize) <= minor_of(version)
+            if is_removed(each["apiVersion"], each["kind"], version)
         }
         if gone:
             yield Problem(
@@ -78,8 +106,8 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
     for name in settings.addons:
         missing = []
         for each in found[name]:
-            group, namespace = group_and_kind(each)[0], each["metadata"].get("namespace") or ""
-            if "." in group and not group.endswith(OWN_GROUPS) and group_and_kind(each) not in kinds:
+            group, namespace = group_and_kind(each)[0], key_of(each).namespace
+            if "." in group and group not in OWN_GROUPS and group_and_kind(each) not in kinds:
                 missing.append(f"{each['kind']} of {group}")
             if namespace not in there:
                 missing.append(f"the namespace {namespace}")
@@ -90,6 +118,18 @@ def missing_warnings(wanted: Wanted) -> Iterator[Problem]:
                 seen=f"nothing in the stack that makes {', '.join(dict.fromkeys(missing))}",
                 next_command="an add-on with the definitions; for a namespace an object in a manifest, or its level in"
                 " access.podSecurity",
+            )
+
+
+def _calico_without_nftables(settings: Settings) -> Iterator[str]:
+    """A line for a manifest of a Calico that cannot work beside this kube-proxy; the settings know listed ones only."""
+    if settings.calico.manifest_url and settings.cluster.kube_proxy_configuration.get("mode") == "nftables":
+        version = calico_version(settings)
+        if version and not calico_has_nftables(version):
+            first = ".".join(map(str, FIRST_CALICO_WITH_NFTABLES))
+            yield (
+                f"cluster.kubeProxyConfiguration.mode: nftables needs Calico {first} or newer,"
+                f" found {version} at calico.manifestUrl; change either"
             )
 
 
@@ -147,13 +187,36 @@ def _problem(manifest: Manifest, owners: dict[ObjectKey, str]) -> str | None:
             "a secret with content, which state and previews would show; leave it out, of a chart by a value such as"
             " `existingSecret`, and make it with kubectl"
         )
-    for field in ("labels", "annotations"):
-        if not all(isinstance(value, str) for value in (metadata.get(field) or {}).values()):
-            return f"{field} whose values are not all texts; write them in quotes"
     level = (metadata.get("labels") or {}).get(ENFORCE) if is_namespace else None
     if level and level not in POD_SECURITY_LEVELS:
         return f"a label {ENFORCE} that is {' or '.join(POD_SECURITY_LEVELS)}, not {level}"
+    return _problem_of_values(manifest)
+
+
+def _problem_of_values(manifest: Manifest) -> str | None:
+    for field, texts in _mappings_of_texts(manifest):
+        if not all(isinstance(value, str) for value in texts.values()):
+            return f"{field} whose values are not all texts; write them in quotes"
+    large = list(large_numbers(manifest)) if manifest["kind"] != DEFINITION else []
+    if large:
+        return f"numbers with fewer digits than {large[0]}, which the engine would take for {float(large[0]):.0f}"
     return None
+
+
+def _mappings_of_texts(manifest: Manifest) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Parts of an object in which the API takes no number, and no word such as yes."""
+    template = value_at(manifest, "spec.template.metadata")
+    for metadata in (manifest["metadata"], template if isinstance(template, dict) else {}):
+        for field in ("labels", "annotations"):
+            if isinstance(metadata.get(field), dict):
+                yield field, metadata[field]
+    data = manifest.get("data")
+    if group_and_kind(manifest) == ("", "ConfigMap") and isinstance(data, dict):
+        yield "data", {name: value for name, value in data.items() if value is not None}
+    for container in containers(pod_of(manifest)):
+        for variable in container.get("env") or ():
+            if isinstance(variable, dict) and variable.get("value") is not None:
+                yield f"env of {container.get('name')}", {"value": variable["value"]}
 
 
 def _has_content(data: object) -> bool:

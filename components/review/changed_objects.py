@@ -14,6 +14,7 @@ from components.objects.kubernetes_object import KubernetesObject
 from components.objects.namespaces import ENFORCE, namespaces
 from components.objects.pull_secrets import pull_secret_objects
 from components.settings import Registry, Settings
+from components.settings.kubeadm_documents import value_at
 from components.steps.wanted import Wanted
 
 Inputs = Mapping[str, Any]
@@ -35,12 +36,27 @@ KINDS = {
 """Words for the kinds of objects that follow from settings, but for LABELS and ADDRESSES."""
 CLAIM = "PersistentVolumeClaim"
 REPLACING = {
-    CLAIM: ("accessModes", "selector", "storageClassName", "volumeName"),
-    "StatefulSet": ("podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates"),
-    "Deployment": ("selector",),
-    "DaemonSet": ("selector",),
+    ("", CLAIM): tuple(f"spec.{field}" for field in ("accessModes", "selector", "storageClassName", "volumeName")),
+    ("", "PersistentVolume"): tuple(f"spec.{field}" for field in ("csi", "hostPath", "iscsi", "local", "nfs")),
+    ("", "Pod"): ("spec",),
+    ("", "Service"): ("spec.clusterIP",),
+    ("", "ResourceQuota"): ("spec.scopes",),
+    ("", "Secret"): ("type",),
+    ("apps", "StatefulSet"): tuple(
+        f"spec.{field}"
+        for field in ("podManagementPolicy", "revisionHistoryLimit", "selector", "serviceName", "volumeClaimTemplates")
+    ),
+    ("apps", "Deployment"): ("spec.selector",),
+    ("apps", "DaemonSet"): ("spec.selector",),
+    ("batch", "Job"): tuple(f"spec.{field}" for field in ("completions", "parallelism", "selector", "template")),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): ("roleRef",),
+    ("rbac.authorization.k8s.io", "RoleBinding"): ("roleRef",),
+    ("storage.k8s.io", "StorageClass"): ("parameters", "provisioner"),
 }
-"""Fields of a spec that the API does not change: the provider (4.25, forceNew) replaces the object."""
+"""Fields of an object that the API does not change: the provider (4.25, forceNew) replaces the object. Of a pod it
+changes hardly anything."""
+OF_IMMUTABLE = {("", "ConfigMap"): ("binaryData", "data")}
+"""Such fields of an object with `immutable: true`."""
 FIELDS = {"roleRef": "role", "data": "content"}
 """Words for fields of an object, where these differ from the name of the field."""
 
@@ -149,9 +165,10 @@ def addon_changes(wanted: Wanted) -> Iterator[str]:
 
 def _with_end(key: Key, recorded: Mapping[Key, Inputs], inputs: Inputs) -> str:
     """The name of an object that changes, with a note if the provider replaces the object."""
-    _, kind, name = key
-    old, new = (_comparable(each.get("spec") or {}) for each in (recorded.get(key, inputs), inputs))
-    if all(old.get(field) == new.get(field) for field in REPLACING.get(kind, ())):
+    group, kind, name = key
+    fields = (OF_IMMUTABLE if inputs.get("immutable") is True else REPLACING).get((group, kind), ())
+    old, new = (_without_zeros(each) for each in (recorded.get(key, inputs), inputs))
+    if all(value_at(old, field) == value_at(new, field) for field in fields):
         return name
     return f"{name} (deleted, and made anew{', without its data' if kind == CLAIM else ''})"
 

@@ -45,7 +45,8 @@ def registry_warning(settings: Settings) -> Problem | None:
 def unnamed_images(settings: Settings) -> Iterator[Problem]:
     """A warning for each add-on whose objects still name images of a registry that has a rule, as in an argument."""
     rules = "|".join(re.escape(registry) for registry, to in settings.images.rewrite.items() if to != registry)
-    image = re.compile(rf"(?<![\w./:@-])(?:{rules})/[a-z0-9][\w./-]*(?::\w[\w.-]*|@sha256:[0-9a-f]{{64}})")
+    digest = "@sha256:[0-9a-f]{64}"
+    image = re.compile(rf"(?<![\w./:@-])(?:{rules})/[a-z0-9][\w./-]*(?::\w[\w.-]*(?:{digest})?|{digest})")
     for addon in stack_addons(settings) if rules else ():
         objects = [each for each in addon.objects(settings) if each["kind"] != DEFINITION]
         known = {container["image"] for container in containers(objects)}

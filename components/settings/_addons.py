@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
 from components.settings import Settings
-from components.settings.addons import Calico, Metallb, addresses_of
+from components.settings.addons import DASHBOARD_IMAGES, Calico, Metallb, addresses_of
 from components.settings.kubeadm_documents import value_at
 from components.settings.manifest_sources import manifest_sources
+from components.settings.packages import registry_and_path
 from components.settings.stack import is_address
 
 NEEDED_BY_METRICS = {
@@ -26,6 +28,7 @@ field that the stack does not set has this value.
 def contradictions_of_addons(settings: Settings) -> Iterator[str]:
     """A line for each contradiction: path in the file, the problem, the found value."""
     yield from _calico(settings)
+    yield from _dashboard(settings)
     yield from _metrics_server(settings)
     yield from _metallb(settings)
 
@@ -44,6 +47,16 @@ def _calico(settings: Settings) -> Iterator[str]:
 def _half_of_a_manifest(section: str, addon: Calico | Metallb) -> Iterator[str]:
     if (addon.manifest_url is None) != (addon.manifest_sha256 is None):
         yield f"{section}: manifestUrl and manifestSha256 go together"
+
+
+def _dashboard(settings: Settings) -> Iterator[str]:
+    """An image of one dashboard under another kind, as an edit of the kind alone leaves it."""
+    dashboard = settings.dashboard
+    path = re.sub("[:@].*", "", registry_and_path(dashboard.image or "")[1])
+    for kind, image in DASHBOARD_IMAGES.items():
+        own = re.sub("[:@].*", "", registry_and_path(image)[1])
+        if kind != dashboard.kind != "none" and f"/{path}".endswith(f"/{own}"):
+            yield f"dashboard.image: an image of {dashboard.kind}, found {dashboard.image} of {kind}; correct either"
 
 
 def _metrics_server(settings: Settings) -> Iterator[str]:

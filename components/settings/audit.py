@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import yaml
 from pydantic import Field, field_validator
 
+from components.settings import _patterns
 from components.settings._types import LARGEST, Model, TextFile
 
 LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
-POLICY_FIELDS = {"apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"}
+SWITCH = "omitManagedFields"
+POLICY_FIELDS = {"apiVersion", "kind", "metadata", "rules", "omitStages", SWITCH}
 TEXTS = ("users", "userGroups", "verbs", "namespaces", "nonResourceURLs")
-RULE_FIELDS = {"level", *TEXTS, "resources", "omitStages", "omitManagedFields"}
+RULE_FIELDS = {"level", *TEXTS, "resources", "omitStages", SWITCH}
 RESOURCE_FIELDS = {"group", "resources", "resourceNames"}
 """https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/. The API server passes over a field that it does
 not know (LoadPolicyFromBytes of k8s.io/apiserver): a rule with `verb` for `verbs` holds for all of them."""
@@ -57,6 +60,7 @@ def problems_of_policy(text: str) -> Iterator[str]:
         yield f"expected rules, a list that is not empty, found {rules!r}"
         return
     yield from _unknown_fields("", found, POLICY_FIELDS)
+    yield from _no_switch("", found)
     yield from _unknown_stages("omitStages", found)
     for number, rule in enumerate(rules):
         path = f"rules[{number}]"
@@ -71,8 +75,10 @@ def problems_of_policy(text: str) -> Iterator[str]:
 def _problems_of_rule(path: str, rule: Mapping[str, Any]) -> Iterator[str]:
     yield from _unknown_fields(f"{path}.", rule, RULE_FIELDS)
     yield from _unknown_stages(f"{path}.omitStages", rule)
+    yield from _no_switch(f"{path}.", rule)
     yield from _no_texts(path, rule, TEXTS)
-    for url in rule.get("nonResourceURLs") or []:
+    urls = rule.get("nonResourceURLs") or []
+    for url in urls if isinstance(urls, list) else ():
         if url != "*" and not (str(url).startswith("/") and "*" not in str(url)[:-1]):
             yield f"{path}.nonResourceURLs: expected paths that begin with /, with * at their end alone, found {url!r}"
     resources = rule.get("resources") or []
@@ -82,6 +88,9 @@ def _problems_of_rule(path: str, rule: Mapping[str, Any]) -> Iterator[str]:
             continue
         yield from _unknown_fields(f"{path}.resources.", each, RESOURCE_FIELDS)
         yield from _no_texts(f"{path}.resources", each, ("resources", "resourceNames"))
+        group = each.get("group") or ""
+        if not isinstance(group, str) or not re.fullmatch(f"({_patterns.HOST_NAME[1:-1]})?", group):
+            yield f"{path}.resources.group: expected an API group without its version, such as apps, found {group!r}"
         if each.get("resourceNames") and not each.get("resources"):
             yield f"{path}.resources: expected resources beside resourceNames, found {each!r}"
 
@@ -89,6 +98,12 @@ def _problems_of_rule(path: str, rule: Mapping[str, Any]) -> Iterator[str]:
 def _unknown_fields(path: str, content: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
     for field in (each for each in content if each not in known):
         yield f"{path}{field}: expected {', '.join(sorted(known))}; the API server would pass over it"
+
+
+def _no_switch(path: str, content: Mapping[str, Any]) -> Iterator[str]:
+    found = content.get(SWITCH)
+    if not isinstance(found, bool | None):
+        yield f"{path}{SWITCH}: expected true or false, found {found!r}"
 
 
 def _no_texts(path: str, content: Mapping[str, Any], fields: Collection[str]) -> Iterator[str]:

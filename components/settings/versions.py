@@ -74,8 +74,34 @@ REMOVED_APIS = {
     "flowcontrol.apiserver.k8s.io/v1beta2": 29,
     "flowcontrol.apiserver.k8s.io/v1beta3": 32,
 }
-"""API versions that no API server serves from this minor version on, whatever the kind; those that came back for
-another kind are not among them: https://kubernetes.io/docs/reference/using-api/deprecation-guide/."""
+"""API versions that no API server serves from this minor version on, whatever the kind:
+https://kubernetes.io/docs/reference/using-api/deprecation-guide/."""
+
+REMOVED_KINDS = {
+    **dict.fromkeys(
+        (
+            ("admissionregistration.k8s.io/v1beta1", "MutatingWebhookConfiguration"),
+            ("admissionregistration.k8s.io/v1beta1", "ValidatingWebhookConfiguration"),
+            ("apiregistration.k8s.io/v1beta1", "APIService"),
+            ("certificates.k8s.io/v1beta1", "CertificateSigningRequest"),
+            ("coordination.k8s.io/v1beta1", "Lease"),
+            ("networking.k8s.io/v1beta1", "Ingress"),
+            ("networking.k8s.io/v1beta1", "IngressClass"),
+            ("scheduling.k8s.io/v1beta1", "PriorityClass"),
+            ("storage.k8s.io/v1beta1", "CSIDriver"),
+            ("storage.k8s.io/v1beta1", "StorageClass"),
+        ),
+        22,
+    ),
+    ("storage.k8s.io/v1beta1", "CSIStorageCapacity"): 27,
+}
+"""Kinds that left an API version which came back, or may come back, for others: the same page."""
+
+
+def is_removed(api_version: str, kind: str, version: str) -> bool:
+    """True where a Kubernetes version does not serve objects of a kind in an API version any more."""
+    removed = REMOVED_APIS.get(api_version) or REMOVED_KINDS.get((api_version, kind))
+    return removed is not None and removed <= minor_of(version)
 
 
 def numbers_of(version: str) -> tuple[int, ...]:

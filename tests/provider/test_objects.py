@@ -13,7 +13,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from components.addons import helm
 from components.cluster_access import CHANGES_IN_PLACE, resource_type
-from components.review.changed_objects import CLAIM, REPLACING
+from components.review.changed_objects import CLAIM, OF_IMMUTABLE, REPLACING
 from local.paths import TOOL_CHAIN_BIN
 
 
@@ -64,21 +64,48 @@ def test_a_changed_content_replaces_no_object(provider: Any, tmp_path: Path, kin
 
 VALUES: dict[str, tuple[Any, Any]] = {
     "accessModes": (["ReadWriteOnce"], ["ReadWriteMany"]),
+    "parallelism": (1, 2),
+    "completions": (1, 2),
+    "parameters": ({"a": "b"}, {"a": "c"}),
     "revisionHistoryLimit": (1, 2),
+    "roleRef": ({"name": "a"}, {"name": "b"}),
+    "scopes": (["Terminating"], ["BestEffort"]),
     "selector": ({"matchLabels": {"a": "b"}}, {"matchLabels": {"a": "c"}}),
+    "spec": ({"containers": [{"name": "a", "image": "b"}]}, {"containers": [{"name": "a", "image": "c"}]}),
+    "template": ({"spec": {"containers": []}}, {"spec": {"containers": [], "restartPolicy": "Never"}}),
     "volumeClaimTemplates": ([{"spec": {"storageClassName": "a"}}], [{"spec": {"storageClassName": "b"}}]),
+    **dict.fromkeys(("hostPath", "local", "nfs"), ({"path": "/a"}, {"path": "/b"})),
+    "csi": ({"driver": "a"}, {"driver": "b"}),
+    "iscsi": ({"iqn": "a"}, {"iqn": "b"}),
+    **dict.fromkeys(("data", "binaryData"), ({"a": "YQ=="}, {"a": "Yg=="})),
 }
 
 
-@pytest.mark.parametrize("kind", REPLACING)
-def test_the_plan_knows_which_fields_replace_an_object(provider: Any, tmp_path: Path, kind: str) -> None:
-    """And a claim may grow."""
+def is_replaced(provider: Any, directory: Path, kind: tuple[str, str], field: str, *values: Any) -> bool:
+    """True where the provider deletes an object whose field gets another value, and makes another object."""
+    of: dict[str, Any] = {"apiVersion": f"{kind[0]}/v1".removeprefix("/"), "kind": kind[1], "metadata": {"name": "x"}}
+    of |= {"immutable": True} if kind in OF_IMMUTABLE else {}
+    for_field = (
+        (lambda value: {"spec": {field[5:]: value}}) if field.startswith("spec.") else lambda value: {field: value}
+    )
+    before, after = ({**of, **for_field(value)} for value in values)
+    return bool(replaced(provider, directory, before, after, **CHANGES_IN_PLACE))
 
-    def is_replaced(field: str, old: Any, new: Any) -> bool:
-        of = {"apiVersion": "v1" if kind == CLAIM else "apps/v1", "kind": kind, "metadata": {"name": "x"}}
-        before, after = ({**of, "spec": {field: value}} for value in (old, new))
-        return bool(replaced(provider, tmp_path, before, after))
 
-    assert [field for field in REPLACING[kind] if not is_replaced(field, *VALUES.get(field, ("a", "b")))] == []
-    assert not is_replaced("replicas", 1, 2)
-    assert not is_replaced("resources", {"requests": {"storage": "1Gi"}}, {"requests": {"storage": "2Gi"}})
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, field) for kind, fields in {**REPLACING, **OF_IMMUTABLE}.items() for field in fields],
+)
+def test_the_plan_knows_which_fields_replace_an_object(
+    provider: Any, tmp_path: Path, kind: tuple[str, str], field: str
+) -> None:
+    """Of an object of each kind."""
+    assert is_replaced(provider, tmp_path, kind, field, *VALUES.get(field.removeprefix("spec."), ("a", "b")))
+
+
+def test_other_fields_change_in_place(provider: Any, tmp_path: Path) -> None:
+    """A claim may grow, too."""
+    assert not is_replaced(provider, tmp_path, ("apps", "Deployment"), "spec.replicas", 1, 2)
+    assert not is_replaced(provider, tmp_path, ("", "Service"), "spec.type", "ClusterIP", "NodePort")
+    sizes = ({"requests": {"storage": size}} for size in ("1Gi", "2Gi"))
+    assert not is_replaced(provider, tmp_path, ("", CLAIM), "spec.resources", *sizes)

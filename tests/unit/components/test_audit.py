@@ -109,6 +109,11 @@ def test_the_policy_of_the_project_logs_no_body() -> None:
         (POLICY.replace("Metadata", "Metadata, verbs: get"), "rules[0].verbs: expected a list of texts, found 'get'"),
         (POLICY.replace("Metadata", "Metadata, users: [5]"), "rules[0].users: expected a list of texts, found [5]"),
         (POLICY.replace("Metadata", "Metadata, nonResourceURLs: /a"), "nonResourceURLs: expected a list of texts"),
+        (POLICY.replace("Metadata", "Metadata, nonResourceURLs: 5"), "nonResourceURLs: expected a list of texts"),
+        (POLICY.replace("Metadata", "Metadata, omitManagedFields: 'yes'"), "rules[0].omitManagedFields: expected true"),
+        (f"{POLICY}omitManagedFields: 5\n", "omitManagedFields: expected true or false, found 5"),
+        (POLICY.replace("Metadata", "None, resources: [{group: apps/v1}]"), "without its version, such as apps, found"),
+        (POLICY.replace("Metadata", "None, resources: [{group: 5}]"), "expected an API group without its version"),
         (POLICY.replace("Metadata", "Metadata, nonResourceURLs: [a]"), "expected paths that begin with /, with * at"),
         (POLICY.replace("Metadata", "Metadata, nonResourceURLs: ['/a*/b']"), "expected paths that begin with /,"),
         (POLICY.replace("Metadata", "Metadata, resources: {group: a}"), "rules[0].resources: expected a list of"),
@@ -135,7 +140,7 @@ omitManagedFields: true
 rules:
   - {level: None, users: [a], userGroups: [b], verbs: [get], namespaces: [""], omitStages: [Panic]}
   - {level: Metadata, omitManagedFields: true}
-  - {level: Request, resources: [{group: "", resources: [pods, pods/log], resourceNames: [a]}, {group: apps}]}
+  - {level: Request, resources: [{group: "", resources: [pods, pods/log], resourceNames: [a]}, {group: node.k8s.io}]}
   - {level: Metadata, nonResourceURLs: [/healthz*, "*"]}
 """
 

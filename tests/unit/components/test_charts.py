@@ -158,6 +158,7 @@ def test_a_definition_that_a_chart_has_twice_is_one(directory: Path, monkeypatch
     [
         ("charts/cache/Chart.yaml", True),
         ("charts/cache-1.0.0.tgz", True),
+        ("charts/cache-1.0.0-2.tgz", True),
         ("charts/cache-exporter-1.0.0.tgz", False),
         ("charts/other/charts/cache/Chart.yaml", False),
         ("charts/other/Chart.yaml", False),

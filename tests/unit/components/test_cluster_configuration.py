@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,18 @@ import pytest
 
 from components.addons.calico import calico_manifests
 from components.addons.manifests import containers
-from components.settings.stack_file import parse_settings
-from tests.unit.support.stacks import Stack, full, only_problem, problems, smallest, with_setting, with_workers
+from components.review.addons import refuse_wrong_addons
+from components.settings.stack_file import SettingsError, parse_settings
+from tests.unit.support.stacks import (
+    CALICO_MANIFEST,
+    Stack,
+    full,
+    only_problem,
+    problems,
+    smallest,
+    with_setting,
+    with_workers,
+)
 
 
 def test_what_has_a_setting_of_its_own_is_refused_in_documents_of_kubeadm() -> None:
@@ -160,6 +171,19 @@ def test_kube_proxy_and_calico_both_use_nftables_or_neither_does(tmp_path: Path)
         objects = calico_manifests(parse_settings(stack))
         variables = [each for node in objects for container in containers(node) for each in container.get("env", ())]
         assert [each["value"] for each in variables if each["name"] == "FELIX_NFTABLESMODE"] == wanted
+
+
+def test_a_manifest_of_a_calico_without_nftables_is_refused(tmp_path: Path) -> None:
+    """Its version is known once it is fetched; of a manifest that names none nothing is known."""
+    stack = full(tmp_path)
+    stack["cluster"]["kubeProxyConfiguration"] = {"mode": "nftables"}
+    with pytest.raises(SettingsError, match=r"needs Calico 3\.31 or newer, found 3\.28\.5 at calico\.manifestUrl"):
+        refuse_wrong_addons(parse_settings(stack))
+    for tag in ("v3.31.7", "mine"):
+        text = CALICO_MANIFEST.replace("v3.28.5", tag)
+        (tmp_path / "manifest.yaml").write_text(text)
+        stack["calico"]["manifestSha256"] = hashlib.sha256(text.encode()).hexdigest()
+        refuse_wrong_addons(parse_settings(stack))
 
 
 @pytest.mark.parametrize("behavior", ["LimitedSwap", "UnlimitedSwap"])

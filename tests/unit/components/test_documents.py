@@ -26,6 +26,8 @@ OBJECT = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
         ("1.5e3", 1500.0),
         (".5", 0.5),
         ("0644", 420),
+        ("0o644", 420),
+        ("0o9", "0o9"),
         ("0x1F", 31),
         ("1_000", 1000),
         ("yes", True),

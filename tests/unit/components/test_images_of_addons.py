@@ -15,6 +15,7 @@ RELOADER, CONFIGURED = (
     "quay.io/prometheus/prometheus:v3",
 )
 DIGEST = f"quay.io/thanos/thanos@sha256:{'0' * 64}"
+BOTH = f"quay.io/prometheus/exporter:v1@sha256:{'0' * 64}"
 OPERATOR = f"""\
 apiVersion: apps/v1
 kind: Deployment
@@ -23,7 +24,7 @@ spec:
   template:
     spec:
       containers:
-        - {{name: a, image: quay.io/a/operator:1, args: [--reloader={RELOADER}, --listen=:80, --doc=https://quay.io/a/b:1]}}
+        - {{name: a, image: quay.io/a/operator:1, args: [--reloader={RELOADER}, --exporter={BOTH}, --listen=:80, --doc=https://quay.io/a/b:1]}}
 ---
 apiVersion: monitoring.coreos.com/v1
 kind: Prometheus
@@ -53,10 +54,10 @@ def test_an_image_in_an_argument_or_a_custom_resource_is_warned_of(tmp_path: Pat
     (warning,) = warnings(tmp_path, {"quay.io": "hub.example.com/quay"})
     assert warning.startswith("addons.o.images: expected the images that its objects name outside of containers")
     assert (
-        f"saw {RELOADER} in Deployment:operator, {CONFIGURED} in Prometheus:main, {DIGEST} in Prometheus:main\n"
-        in warning
+        f"saw {RELOADER} in Deployment:operator, {BOTH} in Deployment:operator, {CONFIGURED} in Prometheus:main,"
+        f" {DIGEST} in Prometheus:main\n" in warning
     )
-    named = (RELOADER, CONFIGURED, DIGEST)
+    named = (RELOADER, BOTH, CONFIGURED, DIGEST)
     assert warnings(tmp_path, {"quay.io": "hub.example.com/quay"}, named) == []
 
 

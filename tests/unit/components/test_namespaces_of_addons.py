@@ -99,6 +99,16 @@ def test_a_chart_has_its_namespace_in_one_place(tmp_path: Path) -> None:
 
 
 MONITOR = "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: a, namespace: web}\n"
+GATEWAY = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a}\n"
+OWN = "\n---\n".join(
+    f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: a, namespace: {namespace}}}"
+    for group, kind, namespace in (
+        ("coordination.k8s.io/v1", "Lease", "default"),
+        ("networking.k8s.io/v1", "Ingress", "kube-system"),
+        ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", ""),
+        ("rbac.authorization.k8s.io/v1", "ClusterRole", "nowhere"),
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +118,8 @@ MONITOR = "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata:
         (MONITOR, {"access": {"podSecurity": {"web": "baseline"}}}, "ServiceMonitor of monitoring.coreos.com"),
         (f"{MONITOR}---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: web}}\n", {}, "ServiceMonitor of"),
         (MANIFEST, {}, ""),
+        (GATEWAY, {}, "Gateway of gateway.networking.k8s.io"),
+        (OWN, {}, ""),
     ],
 )
 def test_a_new_cluster_lacks_what_nothing_in_the_stack_makes(

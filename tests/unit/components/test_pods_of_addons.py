@@ -49,6 +49,12 @@ NEEDS: dict[str, dict[str, Any]] = {
     "capability NET_RAW": with_container(securityContext={"capabilities": {"add": ["CHOWN", "NET_RAW"]}}),
     "hostPort": with_container(ports=[{"containerPort": 80, "hostPort": 80}]),
     "seccompProfile Unconfined": {"securityContext": {"seccompProfile": {"type": "Unconfined"}}},
+    "appArmorProfile Unconfined": with_container(securityContext={"appArmorProfile": {"type": "Unconfined"}}),
+    "seLinuxOptions": with_container(securityContext={"seLinuxOptions": {"type": "spc_t"}}),
+    "procMount": with_container(securityContext={"procMount": "Unmasked"}),
+    "sysctl net.core.somaxconn": {
+        "securityContext": {"sysctls": [{"name": "net.core.somaxconn", "value": "1"}, {"name": "net.ipv4.tcp_rmem"}]}
+    },
 }
 
 
@@ -75,6 +81,8 @@ def test_pods_of_each_kind_of_workload_are_looked_at(tmp_path: Path, kind: str) 
     [
         workload(with_container(ports=[{"containerPort": 80, "hostPort": 0}])),
         workload(with_container(securityContext={"capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}})),
+        workload(with_container(securityContext={"procMount": "Unmasked"}) | {"hostUsers": False}),
+        workload(with_container(securityContext={"seLinuxOptions": {"type": "container_t"}, "procMount": None})),
         workload(NEEDS["hostPath"], "Deployment", replicas=0),
         workload(NEEDS["hostPath"], namespace="kube-system"),
         workload(NEEDS["hostPath"], namespace="of-somebody-else"),
@@ -91,3 +99,43 @@ def test_the_level_of_a_manifest_counts(tmp_path: Path) -> None:
     labels = {"pod-security.kubernetes.io/enforce": "privileged"}
     labelled = {**NAMESPACE, "metadata": {"name": "other", "labels": labels}}
     assert problems(tmp_path, labelled, workload(NEEDS["hostPath"], namespace="other")) == []
+
+
+HARDENED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True}
+OF_POD = {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "lacks"),
+    [
+        ({"allowPrivilegeEscalation": None}, "allowPrivilegeEscalation that is not false"),
+        ({"capabilities": {"drop": ["NET_RAW"]}}, "capabilities that are not dropped"),
+        ({"capabilities": {"drop": ["ALL"], "add": ["CHOWN"]}}, "capability CHOWN"),
+        ({"runAsNonRoot": False}, "runAsNonRoot that is not true"),
+        ({"runAsUser": 0}, "runAsUser 0"),
+        ({"seccompProfile": {}}, "no seccompProfile"),
+        ({"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}}, "capability NET_RAW"),
+    ],
+)
+def test_pods_that_restricted_refuses_are_named_with_what_they_lack(
+    tmp_path: Path, pod: dict[str, Any], lacks: str
+) -> None:
+    """The level that would take them is named, too."""
+    restricted = {"podSecurity": {"storage": "restricted"}}
+    (line,) = problems(
+        tmp_path, workload(with_container(securityContext=HARDENED | pod) | OF_POD, "Deployment"), access=restricted
+    )
+    level = "privileged" if "NET_RAW" in lacks else "baseline"
+    assert f"set access.podSecurity.storage to {level}, or change them" in line
+    assert line.startswith("addons.storage: pods that the level restricted of their namespace takes; ")
+    assert lacks in line
+
+
+def test_pods_that_restricted_takes_are_left_alone(tmp_path: Path) -> None:
+    """A container has the profile of its pod, and a volume without a value is an empty directory."""
+    restricted = {"podSecurity": {"storage": "restricted"}}
+    pod = with_container(securityContext=HARDENED) | OF_POD | {"volumes": [{"name": "a", "emptyDir": None}]}
+    assert problems(tmp_path, workload(pod, "Deployment"), access=restricted) == []
+    nfs = pod | {"volumes": [{"name": "a", "nfs": {"server": "a", "path": "/"}}]}
+    (line,) = problems(tmp_path, workload(nfs, "Deployment"), access=restricted)
+    assert line.endswith("found Deployment:storage/manager with volume of nfs")

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from components.addons import manifests
+from components.addons.of_stack import stack_addons
 from components.objects.namespaces import namespaces
 from components.review.addons import refuse_wrong_addons, removed_warnings
+from components.review.owners import taken_access_objects
 from components.settings.stack_file import SettingsError, parse_settings
 from operations.images._image_list import StackImage, stack_images
 from tests.unit.support.planning import planned, state_of
@@ -114,6 +116,18 @@ def test_images_are_rewritten_in_containers_and_where_the_add_on_names_them(run:
     ]
 
 
+def test_an_image_that_is_a_volume_is_rewritten_and_listed(directory: Path) -> None:
+    """As that of a container: the kubelet pulls it. Other volumes are left alone."""
+    volumes = "volumes: [{name: a, image: {reference: quay.io/a/model:1}}, {name: b, emptyDir: {}}]\n      containers:"
+    stack = full(directory) | {"images": {"rewrite": {"quay.io": "hub.example.com/quay"}}}
+    parsed = parse_settings(with_manifest(stack, directory, WELL.replace("containers:", volumes)))
+    assert StackImage("quay.io/a/model:1", "hub.example.com/quay/a/model:1") in stack_images(parsed)
+    (addon,) = stack_addons(parsed)
+    (found,) = [each for each in addon.objects(parsed) if each["kind"] == "StatefulSet"]
+    first, second = found["spec"]["template"]["spec"]["volumes"]
+    assert (first["image"], second["emptyDir"]) == ({"reference": "hub.example.com/quay/a/model:1"}, {})
+
+
 def test_a_date_in_a_manifest_is_text(run: Recording) -> None:
     """As Kubernetes reads it."""
     assert run.of_addons["ConfigMap:shop-db/helper"].inputs["metadata"]["annotations"]["since"] == "2026-01-21"
@@ -149,6 +163,19 @@ def test_a_namespace_of_a_manifest_without_a_level_is_not_open(directory: Path, 
     assert found.sent["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
+def test_a_namespace_is_applied_without_what_the_server_wrote(directory: Path) -> None:
+    """As each object that `kubectl get --output yaml` printed: the API refuses fields of its own."""
+    text = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: plain, uid: 1-2, resourceVersion: '5', managedFields: [{manager: kubectl}], labels: {team: shop}}
+"""
+    parsed = parse_settings(with_manifest(full(directory), directory, text))
+    (found,) = [each for each in namespaces(parsed) if each.name == "plain"]
+    assert found.sent["metadata"].keys() == {"name", "labels", "annotations"}
+    assert found.sent["metadata"]["labels"]["team"] == "shop"
+
+
 def test_the_plan_names_an_add_on_that_comes_changes_and_goes(directory: Path) -> None:
     """The plan names a definition and a namespace as objects that stay."""
     with_it = with_manifest(stack_of(directory), directory)
@@ -171,6 +198,7 @@ def config_map(name: str = "x", namespace: str = "kube-system") -> str:
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
 
 
+CLUSTER_ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: %s, namespace: %s}\n"
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "no YAML": ("a: [", {}, "Kubernetes objects in YAML"),
     "a page of a web server": ("<html>not found</html>", {}, "saw among them '<html>"),
@@ -200,6 +228,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {},
         "images.pullSecretNamespaces has the same object",
     ),
+    "an object of kubeadm with a namespace that it does not have": (
+        CLUSTER_ROLE % ("system:coredns", "shop"),
+        {},
+        "an object of Kubernetes itself",
+    ),
     "an object twice": (f"{config_map()}---\n{config_map()}", {}, "add-on db has the same object"),
     "a secret with content": (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: canary}\n",
@@ -217,6 +250,26 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         "an object of Kubernetes itself",
     ),
     "a number for a label": (config_map("x, labels: {a: 5}"), {}, "labels whose values are not all texts"),
+    "a number in a ConfigMap": (
+        f"{config_map('x')}data: {{a: b, port: 80}}\n",
+        {},
+        "data whose values are not all texts",
+    ),
+    "a number in a variable": (
+        WELL.replace('postgres:17"', 'postgres:17", env: [{name: a, value: 5}]'),
+        {},
+        "env of db whose values are not all texts",
+    ),
+    "a number in an annotation of a pod": (
+        WELL.replace("template:", "template:\n    metadata: {annotations: {prometheus.io/port: 80}}"),
+        {},
+        "annotations whose values are not all texts",
+    ),
+    "a number that the engine alters": (
+        "apiVersion: example.com/v1\nkind: Account\nmetadata: {name: x}\nspec: {number: 9007199254740993}\n",
+        {},
+        "fewer digits than 9007199254740993, which the engine would take for 9007199254740992, found Account:x",
+    ),
     "an unknown level": (
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {pod-security.kubernetes.io/enforce: open}}\n",
         {},
@@ -239,6 +292,21 @@ def test_a_wrong_add_on_is_refused_before_anything_is_touched(
     assert "canary" not in str(error.value)
 
 
+def test_two_objects_of_the_whole_cluster_are_one_in_any_namespace(directory: Path) -> None:
+    """Templates of charts often write one for a ClusterRole, and the API passes over it."""
+    stack = with_manifest(full(directory), directory, CLUSTER_ROLE % ("a", "shop"))
+    (directory / "second.yaml").write_text(CLUSTER_ROLE % ("a", "web"))
+    stack["addons"]["second"] = {"manifest": str(directory / "second.yaml")}
+    with pytest.raises(SettingsError, match=r"addons\.second\.manifest: add-on db has the same object"):
+        refuse_wrong_addons(parse_settings(stack))
+
+
+def test_a_definition_may_have_the_largest_number_as_its_limit(directory: Path) -> None:
+    """The API takes a limit as a float."""
+    text = WELL.replace("spec: {group", "spec: {a: {maximum: 9223372036854775807}, group")
+    refuse_wrong_addons(parse_settings(with_manifest(full(directory), directory, text)))
+
+
 def test_a_kind_of_others_may_have_the_name_of_one_of_kubernetes(directory: Path) -> None:
     """A Node of a storage system is no node."""
     text = "apiVersion: longhorn.io/v1beta2\nkind: Node\nmetadata: {name: node1, namespace: shop}\n"
@@ -257,6 +325,39 @@ def test_objects_of_two_groups_may_have_one_kind_and_name(directory: Path) -> No
     assert planned(changed, state_of(run)) == ["add-on db: Gateway:a changes"]
     gone = with_manifest(stack_of(directory), directory, one)
     assert planned(gone, state_of(run)) == ["Gateway:a: no add-on has it any more; it is deleted"]
+
+
+RULE = {"resources": ["pods"], "verbs": ["get"]}
+
+
+@pytest.mark.parametrize(
+    ("access", "found"),
+    [
+        ({"roles": [{"name": "view", "rules": [RULE]}]}, ["Kubernetes", "ClusterRole:view"]),
+        (
+            {"serviceAccounts": [{"name": "cluster-admin", "namespace": "shop", "clusterRole": "cluster-admin"}]},
+            ["Kubernetes", "ClusterRoleBinding:cluster-admin"],
+        ),
+        (
+            {"serviceAccounts": [{"name": "kubernetes-dashboard", "namespaceRoles": {"shop": "view"}}]},
+            ["add-on dashboard", "ServiceAccount:kubernetes-dashboard/kubernetes-dashboard"],
+        ),
+        (
+            {"serviceAccounts": [{"name": "coredns", "namespace": "kube-system"}]},
+            ["Kubernetes", "ServiceAccount:kube-system/coredns"],
+        ),
+        ({"roles": [{"name": "view", "namespace": "shop", "rules": [RULE]}]}, []),
+        ({"serviceAccounts": [{"name": "default", "namespace": "shop", "namespaceRoles": {"shop": "view"}}]}, []),
+    ],
+)
+def test_access_rules_with_an_object_of_another_owner_are_refused(
+    directory: Path, access: dict[str, Any], found: list[str]
+) -> None:
+    """Each would change it back, or the API refuse the change; and the end of the rule would be that of the object."""
+    parsed = parse_settings(full(directory) | {"access": access})
+    assert list(taken_access_objects(parsed)) == (
+        [f"access: {found[0]} has the same object; take another name, found {found[1]}"] if found else []
+    )
 
 
 def test_two_add_ons_with_one_object_are_refused(directory: Path) -> None:
@@ -318,7 +419,43 @@ def test_two_add_ons_may_have_one_namespace(directory: Path, text: str) -> None:
         refuse_wrong_addons(parse_settings(stack))
 
 
-CLAIM = """\
+REPLACED = """\
+apiVersion: batch/v1
+kind: Job
+metadata: {name: setup, namespace: shop-db}
+spec: {template: {spec: {containers: [{name: a, image: quay.io/a/setup:1}]}}}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: quick}
+provisioner: example.com/disk
+parameters: {type: ssd}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: fixed, namespace: shop-db}
+immutable: true
+data: {size: "5"}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: open, namespace: shop-db}
+data: {color: red}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: dns, namespace: shop-db}
+spec: {clusterIP: 10.96.0.53}
+---
+apiVersion: serving.example.com/v1
+kind: Service
+metadata: {name: other, namespace: shop-db}
+spec: {clusterIP: 10.96.0.54}
+---
+"""
+CLAIM = (
+    REPLACED
+    + """\
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: data, namespace: shop-db}
@@ -329,6 +466,7 @@ kind: StatefulSet
 metadata: {name: db, namespace: shop-db}
 spec: {serviceName: db, replicas: 1}
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +476,12 @@ spec: {serviceName: db, replicas: 1}
         ("fast", "slow", "PersistentVolumeClaim:shop-db/data (deleted, and made anew, without its data) changes"),
         ("serviceName: db", "serviceName: other", "StatefulSet:shop-db/db (deleted, and made anew) changes"),
         ("replicas: 1", "replicas: 2", "StatefulSet:shop-db/db changes"),
+        ("setup:1", "setup:2", "Job:shop-db/setup (deleted, and made anew) changes"),
+        ("ssd", "disk", "StorageClass:quick (deleted, and made anew) changes"),
+        ('"5"', '"6"', "ConfigMap:shop-db/fixed (deleted, and made anew) changes"),
+        ("red", "blue", "ConfigMap:shop-db/open changes"),
+        ("0.53", "0.10", "Service:shop-db/dns (deleted, and made anew) changes"),
+        ("0.54", "0.10", "Service:shop-db/other changes"),
     ],
 )
 def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: str, after: str, change: str) -> None:
@@ -348,21 +492,25 @@ def test_the_plan_says_where_a_change_costs_the_object(directory: Path, before: 
 
 
 @pytest.mark.parametrize(
-    ("api_version", "kubernetes", "is_gone"),
+    ("api_version", "kind", "kubernetes", "is_gone"),
     [
-        ("policy/v1beta1", "1.24.3", False),
-        ("policy/v1beta1", "1.36.3", True),
-        ("extensions/v1beta1", "1.24.3", True),
-        ("policy/v1", "1.36.3", False),
-        ("policy.example.com/v1beta1", "1.36.3", False),
+        ("policy/v1beta1", "Budget", "1.24.3", False),
+        ("policy/v1beta1", "Budget", "1.36.3", True),
+        ("extensions/v1beta1", "Budget", "1.24.3", True),
+        ("policy/v1", "Budget", "1.36.3", False),
+        ("policy.example.com/v1beta1", "Budget", "1.36.3", False),
+        ("networking.k8s.io/v1beta1", "Ingress", "1.24.3", True),
+        ("networking.k8s.io/v1beta1", "IPAddress", "1.36.3", False),
+        ("storage.k8s.io/v1beta1", "CSIStorageCapacity", "1.24.3", False),
+        ("storage.k8s.io/v1beta1", "CSIStorageCapacity", "1.27.16", True),
     ],
 )
 def test_an_object_of_an_api_version_that_kubernetes_removed_is_warned_of(
-    directory: Path, api_version: str, kubernetes: str, *, is_gone: bool
+    directory: Path, api_version: str, kind: str, kubernetes: str, *, is_gone: bool
 ) -> None:
     """Helm offers the API version to charts as one that is there; the update fails in its middle."""
-    (directory / "old.yaml").write_text(f"apiVersion: {api_version}\nkind: Budget\nmetadata: {{name: a}}\n")
+    (directory / "old.yaml").write_text(f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n")
     stack = full(directory, version=kubernetes) | {"addons": {"old": {"manifest": str(directory / "old.yaml")}}}
     found = [str(each) for each in removed_warnings(parse_settings(stack))]
     assert len(found) == is_gone
-    assert all(f"Kubernetes {kubernetes} serves,\n  saw Budget of {api_version}" in each for each in found)
+    assert all(f"Kubernetes {kubernetes} serves,\n  saw {kind} of {api_version}" in each for each in found)

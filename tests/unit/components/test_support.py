@@ -19,7 +19,7 @@ from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, calico_line
 from components.steps.last_update import LastUpdate
 from tests.unit.support.planning import state_of, wanted_by
 from tests.unit.support.recording import record, stack_of
-from tests.unit.support.stacks import CALICO_MANIFEST, Stack, problems, with_workers
+from tests.unit.support.stacks import CALICO_MANIFEST, Stack, problems, smallest, with_workers
 
 TODAY = dt.date(2026, 11, 26)
 SINGLE_IMAGE = CALICO_MANIFEST.replace("docker.io/calico/cni:", "quay.io/calico/calico:").replace(
@@ -57,6 +57,23 @@ def test_the_archived_dashboard_is_warned_of(directory: Path) -> None:
         wanted = wanted_by(with_calico(directory, "3.32.1", "1.36.3") | {"dashboard": {"kind": kind}}, LastUpdate())
         found[kind] = [str(each).partition(":")[0] for each in support_warnings(wanted, TODAY)]
     assert found == {"kubernetes-dashboard": ["dashboard.kind"], "headlamp": [], "none": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "image", "found"),
+    [
+        ("headlamp", "hub.example.com:5000/docker/kubernetesui/dashboard:v2.7.0", "of kubernetes-dashboard"),
+        ("kubernetes-dashboard", "ghcr.io/headlamp-k8s/headlamp@sha256:0a", "of headlamp"),
+        ("headlamp", "hub.example.com/headlamp-k8s/headlamp:v0.46.0", ""),
+        ("headlamp", "hub.example.com/dashboard:v1", ""),
+        ("none", "kubernetesui/dashboard:v2.7.0", ""),
+    ],
+)
+def test_an_image_of_another_dashboard_is_refused(kind: str, image: str, found: str) -> None:
+    """An edit of the kind alone leaves it: the update would wait for pods that end at once."""
+    stack = smallest() | {"dashboard": {"kind": kind, "image": image}}
+    expected = f"dashboard.image: an image of {kind}, found {image} {found}; correct either"
+    assert problems(stack) == ([expected] if found else [])
 
 
 def test_every_minor_from_the_oldest_to_the_newest_has_a_row() -> None:
