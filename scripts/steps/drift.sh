@@ -3,7 +3,7 @@
 # update left.
 # Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
 #   lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh
-#   lib/vip.sh lib/written.sh
+#   lib/units.sh lib/vip.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/release.sh"
@@ -17,6 +17,7 @@
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/swap.sh"
+. "$LIBRARY/lib/units.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/written.sh"
@@ -132,10 +133,20 @@ look_at_packages() {
   done
 }
 
-look_at_kubelet_arguments() {
-  local seen
-  seen=$(overriding_arguments)
-  [[ -z $seen ]] || differs "$KUBELET_DEFAULTS" "no argument that overrides those of the stack" "${seen//$'\n'/ }"
+# look_at_units: a repair leaves what the owner of the machine wrote.
+look_at_units() {
+  local others other by_hand="; take it out by hand"
+  others=$(replaced_units)
+  while read -r other; do
+    # A service that is masked does not start at boot.
+    [[ -z $other || $other -ef /dev/null ]] || differs "unit ${other##*/}" "that of its package" "$other$by_hand"
+  done <<<"$others"
+  other=$(overriding_containerd)
+  [[ -z $other ]] || differs "start of containerd" "that of its package, with the configuration of the stack" "$other$by_hand"
+  others=$(overriding_arguments)
+  while read -r other; do
+    [[ -z $other ]] || differs "start of the kubelet" "none that overrides the arguments of the stack" "$other$by_hand"
+  done <<<"$others"
 }
 
 look_at_services() {
@@ -171,7 +182,7 @@ look_at_files_of_kubeadm
 look_at_keyrings
 look_at_kernel
 look_at_packages
-look_at_kubelet_arguments
+look_at_units
 look_at_services
 look_at_clients
 step_is_done

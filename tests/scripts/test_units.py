@@ -1,0 +1,126 @@
+"""How systemd starts kubelet and containerd where the owner of a machine wrote units, drop-ins and arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.machine import Finished, Machine
+from tests.scripts.preparation import MACHINE_VALUES
+
+OF_PACKAGE = (Path(__file__).parents[2] / "local" / "mirror" / "files" / "10-kubeadm.conf").read_text()
+KUBELET = "/etc/systemd/system/kubelet.service.d"
+CONTAINERD = "/etc/systemd/system/containerd.service.d"
+START = "ExecStart=\nExecStart=/usr/bin/kubelet"
+IN_VARIABLES = "$KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS"
+
+
+def prepared(machine: Machine, *files: tuple[str, str]) -> Finished:
+    """The checks of a new host with these files of its owner."""
+    for path, content in files:
+        machine.write(path, machine.relocated(content))
+    return machine.run_part("machine", MACHINE_VALUES)
+
+
+@pytest.mark.parametrize(
+    ("setting", "seen"),
+    [
+        ('Environment="KUBELET_EXTRA_ARGS=--v=4 --node-ip 192.0.2.9"', "--node-ip=192.0.2.9"),
+        ("Environment = A=b 'KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9'", "--node-ip=192.0.2.9"),
+        ('Environment="KUBELET_CONFIG_ARGS=--config=/opt/x.yaml"', "--config=/opt/x.yaml"),
+        ('Environment="KUBELET_KUBECONFIG_ARGS=--kubeconfig=/opt/x"', "--kubeconfig=/opt/x"),
+        ("Environment=KUBELET_EXTRA_ARGS=--container-runtime-endpoint=/x.sock", "--container-runtime-endpoint=/x.sock"),
+        (f"{START} {IN_VARIABLES} \\\n  --hostname-override template", "--hostname-override=template"),
+        (f"{START} $KUBELET_CONFIG_ARGS ${{KUBELET_KUBEADM_ARGS}}", "no $KUBELET_KUBECONFIG_ARGS"),
+        (f"ExecStart=\nExecStart=-/opt/bin/kubelet {IN_VARIABLES}", "/opt/bin/kubelet"),
+    ],
+)
+def test_a_drop_in_that_overrides_the_arguments_of_the_stack_is_found_before_anything_is_changed(
+    sound: Machine, setting: str, seen: str
+) -> None:
+    """On a clone, or where a guide was followed: the node has another address, or the kubelet no configuration."""
+    finished = prepared(sound, (f"{KUBELET}/20-x.conf", f"[Service]\n{setting}\n"))
+    assert finished.status == 1
+    expected = (
+        f"no start of the kubelet that overrides the arguments of the stack,\n  saw {seen} in {KUBELET}/20-x.conf\n"
+    )
+    assert expected in finished.stderr.replace(str(sound.root), "")
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert prepared(sound).status == 0, "a node runs with it: drift names it"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {f"{KUBELET}/10-kubeadm.conf": OF_PACKAGE},
+        {"/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf": OF_PACKAGE},
+        {f"{KUBELET}/http-proxy.conf": "[Service]\nEnvironment=HTTP_PROXY=http://192.0.2.9:3128\n"},
+        {f"{KUBELET}/x.conf": "[Service]\nSlice=kube.slice\nCPUAccounting=true\n[Unit]\nAfter=containerd.service\n"},
+        {f"{KUBELET}/x.conf": f"[Service]\n{START} {IN_VARIABLES} $KUBELET_EXTRA_ARGS --v=2\n"},
+        {f"{KUBELET}/x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.11 --max-pods=90"\n'},
+        {f"{KUBELET}/x.conf": '[Service]\n#Environment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9"\n'},
+        {f"{KUBELET}/x.conf.old": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9"\n'},
+        {f"{KUBELET}/x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=${ADDRESS}"\n'},
+        {
+            f"{KUBELET}/x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9"\n',
+            "/etc/default/kubelet": "KUBELET_EXTRA_ARGS=--node-ip=192.0.2.11\n",
+        },
+        {
+            f"{KUBELET}/10-x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9"\n',
+            f"{KUBELET}/20-x.conf": "[Service]\nEnvironment=\n",
+        },
+        {
+            f"{KUBELET}/x.conf": "",
+            "/usr/lib/systemd/system/kubelet.service.d/x.conf": f"[Service]\n{START} --config=/opt/x.yaml\n",
+        },
+        {f"{CONTAINERD}/http-proxy.conf": "[Service]\nEnvironment=HTTPS_PROXY=http://192.0.2.9:3128\n"},
+        {f"{CONTAINERD}/x.conf": "[Service]\nExecStart=\nExecStart=containerd -c /etc/containerd/config.toml\n"},
+        {f"{CONTAINERD}/x.conf": "[Service]\nExecStart=\nExecStart=/usr/bin/containerd --log-level debug\n"},
+    ],
+)
+def test_a_drop_in_that_overrides_nothing_of_the_stack_stays(sound: Machine, files: dict[str, str]) -> None:
+    """A proxy, a slice, the drop-in that kubeadm's own documentation has; what another file takes back."""
+    finished = prepared(sound, *files.items())
+    assert finished.status == 0, finished.stderr
+
+
+def test_a_file_that_hides_the_drop_in_of_kubeadm_is_found_before_anything_is_changed(sound: Machine) -> None:
+    """A line for the drop-in of kubeadm, in the directory that it had once: the kubelet starts without arguments."""
+    content = '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--v=2"\n'
+    finished = prepared(sound, (f"{KUBELET}/10-kubeadm.conf", content))
+    assert finished.status == 1
+    assert f"saw no $KUBELET_KUBECONFIG_ARGS in {sound.path(KUBELET)}/10-kubeadm.conf\n" in finished.stderr
+
+
+def test_a_file_of_variables_that_a_drop_in_names_is_read(sound: Machine) -> None:
+    """Its variables override those of the unit."""
+    finished = prepared(
+        sound,
+        (f"{KUBELET}/x.conf", "[Service]\nEnvironmentFile=-/etc/kubernetes/x.env\nEnvironmentFile=-/etc/none.env\n"),
+        ("/etc/kubernetes/x.env", "# hers\nKUBELET_EXTRA_ARGS='--cgroup-driver=cgroupfs'\n"),
+    )
+    assert finished.status == 1
+    assert f"saw --cgroup-driver=cgroupfs in {sound.path('/etc/kubernetes/x.env')}\n" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    "start", ["/usr/bin/containerd --config /opt/config.toml", "/usr/bin/containerd -c=/opt/x", "/opt/bin/containerd"]
+)
+def test_another_start_of_containerd_is_found_before_anything_is_changed(sound: Machine, start: str) -> None:
+    """The configuration of the stack would have no effect."""
+    finished = prepared(sound, (f"{CONTAINERD}/override.conf", f"[Service]\nExecStart=\nExecStart={start}\n"))
+    assert finished.status == 1
+    path = sound.path(CONTAINERD) / "override.conf"
+    assert f"saw {sound.relocated(start)} in {path}\n  Next: take ExecStart out of {path}" in finished.stderr
+    sound.write("/etc/kubernetes/kubelet.conf", "")
+    assert prepared(sound).status == 0, "a node runs with it: drift names it"
+
+
+def test_a_unit_that_is_masked_until_the_next_boot_is_found_before_anything_is_changed(sound: Machine) -> None:
+    """No step starts it."""
+    path = sound.path("/run/systemd/system/kubelet.service")
+    path.symlink_to("/dev/null")
+    finished = prepared(sound)
+    assert finished.status == 1
+    assert f"saw {path}, which takes its place\n" in finished.stderr
