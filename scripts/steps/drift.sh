@@ -74,6 +74,14 @@ look_at_files() {
   done <<<"$paths"
 }
 
+# look_at_drop_ins: a file of somebody's in conf.d may replace settings of the file that did not change.
+look_at_drop_ins() {
+  local lost
+  lost=$(lost_settings 2>&1) || lost="containerd config dump: $lost"
+  [[ -z $lost ]] || differs "what containerd reads" "the settings of $CONTAINERD_CONFIG" \
+    "other files in $CONTAINERD_DROP_INS, without ${lost//$'\n'/, }"
+}
+
 # look_at_files_of_kubeadm: compare files of kubeadm with their copies. A file that an older version of this project had
 # kubeadm write has no copy.
 look_at_files_of_kubeadm() {
@@ -178,6 +186,7 @@ look_at_clients() {
 
 format=$(containerd_format)
 look_at_files
+look_at_drop_ins
 look_at_files_of_kubeadm
 look_at_keyrings
 look_at_kernel

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from components.host_files import File
+from tests.scripts.cluster import STATE
 from tests.scripts.machine import Finished, Machine
 from tests.scripts.preparation import MACHINE_VALUES
 
@@ -115,6 +117,98 @@ def test_another_start_of_containerd_is_found_before_anything_is_changed(sound: 
     assert f"saw {sound.relocated(start)} in {path}\n  Next: take ExecStart out of {path}" in finished.stderr
     sound.write("/etc/kubernetes/kubelet.conf", "")
     assert prepared(sound).status == 0, "a node runs with it: drift names it"
+
+
+OURS = """\
+imports = ["/etc/containerd/conf.d/*.toml"]
+version = 2
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "registry.k8s.io/pause:3.10"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+"""
+DUMP = """\
+imports = ["/etc/containerd/conf.d/gpu.toml", "/etc/containerd/config.toml"]
+version = 2
+
+[plugins]
+
+  [plugins."io.containerd.grpc.v1.cri"]
+    enable_cdi = false
+    sandbox_image = "registry.k8s.io/pause:{pause}"
+
+    [plugins."io.containerd.grpc.v1.cri".containerd]
+
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes]
+
+        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{runtime}]
+          runtime_type = "io.containerd.runc.v2"
+
+          [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{runtime}.options]
+            SystemdCgroup = true
+"""
+"""Of containerd 1.6.20, in short."""
+
+
+@pytest.fixture
+def with_gpu(machine: Machine) -> Machine:
+    """A machine whose containerd reads a file of a GPU's runtime, which has taken the place of the stack's settings."""
+    machine.write("/etc/containerd/conf.d/gpu.toml", "version = 2\n")
+    machine.stub("dpkg-query", "echo installed")
+    machine.stub("systemctl")
+    reads(machine, DUMP.format(pause="3.6", runtime="nvidia"))
+    return machine
+
+
+def reads(machine: Machine, dump: str) -> None:
+    """Let containerd say that it reads this configuration."""
+    machine.write("/dump", dump)
+    machine.stub("containerd", '[[ $* != *dump ]] || exec cat "$ROOT/dump"\necho "containerd x 1.6.20 x"')
+
+
+def prepared_containerd(machine: Machine) -> Finished:
+    """The part of a preparation that configures containerd."""
+    values = {"CONTAINERD_PACKAGE": "containerd", "KUBERNETES_VERSION": "1.36.3", "OLDEST_CONTAINERD": "1.6"}
+    files = [File("/etc/containerd/config.toml.1", machine.relocated(OURS)), File("/etc/crictl.yaml", "")]
+    return machine.run_part("containerd", values, files)
+
+
+def test_a_file_that_takes_the_place_of_the_configuration_of_containerd_is_named(with_gpu: Machine) -> None:
+    """containerd would start no pod, or not with the cgroups of systemd, and pull from no private registry."""
+    finished = prepared_containerd(with_gpu)
+    assert finished.status == 1
+    lost = [
+        "[plugins.io.containerd.grpc.v1.cri] sandbox_image=registry.k8s.io/pause:3.10",
+        "[plugins.io.containerd.grpc.v1.cri.containerd.runtimes.runc.options] SystemdCgroup=true",
+    ]
+    seen = f"saw other files in {with_gpu.path('/etc/containerd/conf.d')}, without\n    {lost[0]}\n    {lost[1]}\n"
+    assert seen in finished.stderr
+    assert "systemctl restart containerd" not in with_gpu.calls()
+    reads(with_gpu, DUMP.format(pause="3.10", runtime="runc"))
+    assert prepared_containerd(with_gpu).status == 0
+    reads(with_gpu, DUMP.format(pause="3.6", runtime="nvidia"))
+    with_gpu.write(f"{STATE}/prepared", "yes")
+    assert prepared_containerd(with_gpu).status == 0, "drift names it"
+    assert drift(with_gpu) == (
+        "what containerd reads: expected the settings of /etc/containerd/config.toml,"
+        f" saw other files in /etc/containerd/conf.d, without {lost[0]}, {lost[1]}\n"
+    )
+    with_gpu.path("/etc/containerd/conf.d/gpu.toml").unlink()
+    assert drift(with_gpu) == "", "without other files containerd is not asked"
+
+
+def drift(machine: Machine) -> str:
+    """What `make drift` shows of it."""
+    machine.script(
+        "look",
+        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
+        '. "$LIBRARY/steps/drift.sh"\nlook_at_drop_ins',
+    )
+    finished = machine.run("look")
+    assert finished.status == 0, finished.stderr
+    return finished.stdout.replace(str(machine.root), "")
 
 
 def test_a_unit_that_is_masked_until_the_next_boot_is_found_before_anything_is_changed(sound: Machine) -> None:
