@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
-# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
-#   lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh
-#   lib/units.sh lib/vip.sh lib/written.sh
+# Needs: API_HOST KEYRINGS KUBERNETES_VERSION MODULES ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh
+#   lib/keyrings.sh lib/kubeadm.sh lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh
+#   lib/serving_certificates.sh lib/swap.sh lib/units.sh lib/vip.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/release.sh"
@@ -173,6 +173,14 @@ look_at_services() {
   done
 }
 
+# look_at_endpoint: a worker that asks another address asks one control plane for ever.
+look_at_endpoint() {
+  local seen name=${API_HOST:-} # a step of an older version has none
+  [[ $ROLE == worker && -n $name && -f $KUBELET_CONF ]] || return 0
+  seen=$(sed --quiet 's/^ *server: //p' "$KUBELET_CONF")
+  [[ $seen == "https://$name:"* ]] || differs "API server in $KUBELET_CONF" "$name" "$seen"
+}
+
 # look_at_clients: a step that is killed leaves clients led elsewhere (lib/clients.sh). If its edit is taken back, no step runs
 # that would let them in again.
 look_at_clients() {
@@ -193,5 +201,6 @@ look_at_kernel
 look_at_packages
 look_at_units
 look_at_services
+look_at_endpoint
 look_at_clients
 step_is_done
