@@ -12,12 +12,12 @@ OF_KUBEADM=(KUBELET_KUBECONFIG_ARGS KUBELET_CONFIG_ARGS KUBELET_KUBEADM_ARGS) # 
 read_kubelet_start() {
   local settings path setting variables=() file files=("$KUBELET_DEFAULTS") names=("${OF_KUBEADM[@]}" KUBELET_EXTRA_ARGS)
   COMMAND="/usr/bin/kubelet ${names[*]/#/\$}" COMMAND_FROM='' VALUES=() VALUES_FROM=()
-  settings=$(drop_ins kubelet.service)
+  settings=$(drop_ins kubelet)
   while read -r path; do
     # Without ExecStart, this file hides that of the package.
     [[ $path != */10-kubeadm.conf ]] || COMMAND=/usr/bin/kubelet COMMAND_FROM=$path files=()
   done <<<"$settings"
-  settings=$(settings_of kubelet.service)
+  settings=$(settings_of kubelet)
   while IFS=$'\t' read -r path setting; do
     case $setting in
       Environment=) variables=() ;;

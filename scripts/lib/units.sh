@@ -10,11 +10,12 @@ replaced_units() {
   done
 }
 
-# drop_ins UNIT: files of its drop-ins in the order in which systemd reads them: by name. Of files with one name systemd reads
+# drop_ins SERVICE: files of its drop-ins in the order in which systemd reads them: by name. Of files with one name systemd reads
 # the first.
 drop_ins() {
   local path
-  for path in {/etc,/run,/usr/local/lib}/systemd/system/"$1.d"/*.conf /usr/lib/systemd/system/"$1.d"/*.conf; do
+  for path in {/etc,/run,/usr/local/lib}/systemd/system/"$1.service.d"/*.conf \
+    /usr/lib/systemd/system/"$1.service.d"/*.conf; do
     [[ ! -e $path || -d $path ]] || printf '%s\t%s\n' "${path##*/}" "$path"
   done | sort --field-separator=$'\t' --key=1,1 --unique | cut --fields=2
 }
@@ -37,7 +38,7 @@ settings_in() {
   ' "$@"
 }
 
-# settings_of UNIT: the settings of its drop-ins, in their order.
+# settings_of SERVICE: the settings of its drop-ins, in their order.
 settings_of() {
   local found paths
   found=$(drop_ins "$1")
@@ -61,7 +62,7 @@ other_program() {
 # stack, and the file that says so.
 overriding_containerd() {
   local settings path='' setting command='' from program configuration
-  settings=$(settings_of containerd.service)
+  settings=$(settings_of containerd)
   while IFS=$'\t' read -r path setting; do
     [[ $setting != ExecStart=?* ]] || command=${setting#*=} from=$path
   done <<<"$settings"
