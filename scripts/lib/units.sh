@@ -10,8 +10,8 @@ replaced_units() {
   done
 }
 
-# drop_ins SERVICE: files of its drop-ins in the order in which systemd reads them: by name. Of files with one name systemd reads
-# the first.
+# drop_ins SERVICE: files of its drop-ins in the order in which systemd reads them: by name. Of files with one name systemd
+# reads the first.
 drop_ins() {
   local path
   for path in {/etc,/run,/usr/local/lib}/systemd/system/"$1.service.d"/*.conf \
