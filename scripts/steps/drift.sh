@@ -85,7 +85,7 @@ look_at_drop_ins() {
 # look_at_files_of_kubeadm: compare files of kubeadm with their copies. A file that an older version of this project had
 # kubeadm write has no copy.
 look_at_files_of_kubeadm() {
-  local path written
+  local path written others
   for path in "${WRITTEN_FILES[@]}"; do
     written=$WRITTEN/${path##*/}
     if [[ -f $written && -f $path ]]; then
@@ -94,6 +94,9 @@ look_at_files_of_kubeadm() {
       differs "$path" "the file" "none"
     fi
   done
+  others=$(second_manifests)
+  [[ -z $others ]] ||
+    differs "$MANIFESTS" "one manifest of each component, since the kubelet runs either of two" "${others//$'\n'/ }"
 }
 
 look_at_keyrings() {
