@@ -5,6 +5,7 @@
 CONTAINERD_CONFIG=/etc/containerd/config.toml
 CONTAINERD_CONFIG_BEFORE=$CONTAINERD_CONFIG.before-kubernetes
 CONTAINERD_PROXY=/etc/systemd/system/containerd.service.d/pulumi-kubeadm-proxy.conf
+CONTAINERD_DROP_INS=/etc/containerd/conf.d
 REGISTRIES=/etc/containerd/certs.d
 CRI_WITH_PASSWORDS=/etc/containerd/cri-with-passwords.toml
 
@@ -20,6 +21,27 @@ containerd_format() {
 put_for_containerd() {
   put "$1"
   [[ $PUT == same ]] || forget "$CONTAINERD_MARK"
+}
+
+# settings_of_tables FILE: each setting of a configuration of containerd behind its table, without quotes, one a line.
+settings_of_tables() {
+  awk '
+    { gsub(/["\047]/, ""); sub(/^[[:space:]]+/, "") }
+    /^\[/ { table = $0; next }
+    table && /=/ { sub(/[[:space:]]*=[[:space:]]*/, "="); print table " " $0 }
+  ' "$1"
+}
+
+# lost_settings: settings of the stack that containerd does not read, one a line, since a file of somebody's has them, too.
+# containerd 1 takes all tables of a plugin from the last file with one of them: that of a GPU's runtime replaces the runtime
+# runc, the pause image and the registries.
+lost_settings() {
+  grep --quiet --no-messages "^imports = .*$CONTAINERD_DROP_INS/" "$CONTAINERD_CONFIG" &&
+    compgen -G "$CONTAINERD_DROP_INS/*.toml" >/dev/null || return 0
+  containerd config dump >"$STAGING/dump" || return 1
+  settings_of_tables "$STAGING/dump" >"$STAGING/read"
+  settings_of_tables "$CONTAINERD_CONFIG" >"$STAGING/written"
+  grep --invert-match --fixed-strings --line-regexp --file "$STAGING/read" "$STAGING/written" || (($? == 1))
 }
 
 restart_containerd() {

@@ -21,6 +21,17 @@ manifest_version() {
   if [[ -f $manifest ]]; then sed --quiet --regexp-extended 's|^ *image: .*/kube-apiserver:v([^@]*).*|\1|p' "$manifest"; fi
 }
 
+# second_manifests: files with a pod that kubeadm has in a file of its own, such as a copy that somebody made before an edit,
+# one a line. The kubelet reads every file there, and runs either of the two.
+second_manifests() {
+  local path name
+  for path in "$MANIFESTS"/*; do
+    [[ -f $path ]] || continue
+    name=$(sed --quiet --regexp-extended 's/^  name: (etcd|kube-[a-z-]+)$/\1/p' "$path") || return 1
+    [[ -z $name || ! -e $MANIFESTS/$name.yaml || $path == "$MANIFESTS/$name.yaml" ]] || echo "$path"
+  done
+}
+
 # run_kubeadm NEXT ARGUMENT...: run kubeadm. If it fails, the step ends with the lines that say why.
 run_kubeadm() {
   local next=$1 command

@@ -23,6 +23,14 @@ is_another() {
   esac
 }
 
+# refuse_second_manifests: end the step before a change of manifests that the kubelet may not follow.
+refuse_second_manifests() {
+  local others
+  others=$(second_manifests)
+  [[ -z $others ]] || fail "one manifest of each component, since the kubelet runs either of two" "$others" \
+    "move it to another directory, with whatever ending: the kubelet reads all files in $MANIFESTS; then pulumi up"
+}
+
 # put_back_half_done: put the former manifests and the former certificate back after an interrupted or failed change.
 put_back_half_done() {
   if [[ -d $MANIFESTS_BEFORE ]]; then

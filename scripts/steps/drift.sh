@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Changes nothing. Prints a line, or a diff, for each file, sysctl, module, package and service that differs from what the last
 # update left.
-# Needs: KEYRINGS KUBERNETES_VERSION MODULES; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh lib/keyrings.sh
-#   lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh lib/serving_certificates.sh lib/swap.sh
-#   lib/vip.sh lib/written.sh
+# Needs: API_HOST KEYRINGS KUBERNETES_VERSION MODULES ROLE; lib/backup.sh lib/containerd.sh lib/hosts_file.sh lib/kernel.sh
+#   lib/keyrings.sh lib/kubeadm.sh lib/kubelet_arguments.sh lib/load_balancer.sh lib/packages.sh lib/release.sh
+#   lib/serving_certificates.sh lib/swap.sh lib/units.sh lib/vip.sh lib/written.sh
 . "$LIBRARY/lib/lib.sh"
 . "$LIBRARY/lib/packages.sh"
 . "$LIBRARY/lib/release.sh"
@@ -17,6 +17,7 @@
 . "$LIBRARY/lib/backup.sh"
 . "$LIBRARY/lib/serving_certificates.sh"
 . "$LIBRARY/lib/swap.sh"
+. "$LIBRARY/lib/units.sh"
 . "$LIBRARY/lib/kubeadm.sh"
 . "$LIBRARY/lib/kubelet.sh"
 . "$LIBRARY/lib/written.sh"
@@ -73,10 +74,18 @@ look_at_files() {
   done <<<"$paths"
 }
 
+# look_at_drop_ins: a file of somebody's in conf.d may replace settings of the file that did not change.
+look_at_drop_ins() {
+  local lost
+  lost=$(lost_settings 2>&1) || lost="containerd config dump: $lost"
+  [[ -z $lost ]] || differs "what containerd reads" "the settings of $CONTAINERD_CONFIG" \
+    "other files in $CONTAINERD_DROP_INS, without ${lost//$'\n'/, }"
+}
+
 # look_at_files_of_kubeadm: compare files of kubeadm with their copies. A file that an older version of this project had
 # kubeadm write has no copy.
 look_at_files_of_kubeadm() {
-  local path written
+  local path written others
   for path in "${WRITTEN_FILES[@]}"; do
     written=$WRITTEN/${path##*/}
     if [[ -f $written && -f $path ]]; then
@@ -85,6 +94,9 @@ look_at_files_of_kubeadm() {
       differs "$path" "the file" "none"
     fi
   done
+  others=$(second_manifests)
+  [[ -z $others ]] ||
+    differs "$MANIFESTS" "one manifest of each component, since the kubelet runs either of two" "${others//$'\n'/ }"
 }
 
 look_at_keyrings() {
@@ -132,10 +144,20 @@ look_at_packages() {
   done
 }
 
-look_at_kubelet_arguments() {
-  local seen
-  seen=$(overriding_arguments)
-  [[ -z $seen ]] || differs "$KUBELET_DEFAULTS" "no argument that overrides those of the stack" "${seen//$'\n'/ }"
+# look_at_units: a repair leaves what the owner of the machine wrote.
+look_at_units() {
+  local others other by_hand="; take it out by hand"
+  others=$(replaced_units)
+  while read -r other; do
+    # A service that is masked does not start at boot.
+    [[ -z $other || $other -ef /dev/null ]] || differs "unit ${other##*/}" "that of its package" "$other$by_hand"
+  done <<<"$others"
+  other=$(overriding_containerd)
+  [[ -z $other ]] || differs "start of containerd" "that of its package, with the configuration of the stack" "$other$by_hand"
+  others=$(overriding_arguments)
+  while read -r other; do
+    [[ -z $other ]] || differs "start of the kubelet" "none that overrides the arguments of the stack" "$other$by_hand"
+  done <<<"$others"
 }
 
 look_at_services() {
@@ -154,6 +176,14 @@ look_at_services() {
   done
 }
 
+# look_at_endpoint: a worker that asks another address asks one control plane for ever.
+look_at_endpoint() {
+  local seen name=${API_HOST:-} # a step of an older version has none
+  [[ $ROLE == worker && -n $name && -f $KUBELET_CONF ]] || return 0
+  seen=$(sed --quiet 's/^ *server: //p' "$KUBELET_CONF")
+  [[ $seen == "https://$name:"* ]] || differs "API server in $KUBELET_CONF" "$name" "$seen"
+}
+
 # look_at_clients: a step that is killed leaves clients led elsewhere (lib/clients.sh). If its edit is taken back, no step runs
 # that would let them in again.
 look_at_clients() {
@@ -167,11 +197,13 @@ look_at_clients() {
 
 format=$(containerd_format)
 look_at_files
+look_at_drop_ins
 look_at_files_of_kubeadm
 look_at_keyrings
 look_at_kernel
 look_at_packages
-look_at_kubelet_arguments
+look_at_units
 look_at_services
+look_at_endpoint
 look_at_clients
 step_is_done

@@ -23,7 +23,7 @@ from components.steps.scripts import SCRIPTS, SUMS
 from components.steps.stdin import prologue, staged
 
 ABSOLUTE = re.compile(
-    r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|opt|usr/local/lib|lib/modules|dev/kmsg)\b)|(?<=STAGING/files)(?=/etc/)"
+    r"(?<![\w.}])(?=/(?:etc|run|var|proc|sys|opt|usr/local/lib|usr/lib/systemd|lib/modules|dev/kmsg)\b)|(?<=STAGING/files)(?=/etc/)"
 )
 """Before a path that a script names. What a variable holds is relocated where the variable is set."""
 

@@ -186,6 +186,20 @@ def test_the_token_of_a_join_that_was_cut_short_at_its_end_is_not_left_behind(wo
     assert not discovery.exists()
 
 
+def test_a_worker_that_was_led_to_one_control_plane_gets_the_endpoint_back(worker: Machine) -> None:
+    """By the next update of its node, or a repair; the kubelet restarts, and a second run does nothing."""
+    assert worker.run("join", VALUES, DISCOVERY).status == 0
+    kubeconfig = worker.write("/etc/kubernetes/kubelet.conf", "    server: https://192.0.2.99:6443\n")
+    worker.write("/var/lib/kubelet/config.yaml", "")
+    worker.calls()
+    finished = worker.run("join", VALUES, DISCOVERY)
+    assert finished.status == 0, finished.stderr
+    assert f"{kubeconfig} leads to {VALUES['API_SERVER']}\n" in finished.stderr
+    assert kubeconfig.read_text() == f"    server: {VALUES['API_SERVER']}\n"
+    assert "systemctl restart kubelet" in worker.calls()
+    assert worker.run("join", VALUES, DISCOVERY).stderr == ""
+
+
 def test_a_version_that_is_not_told_once_is_no_other_version(worker: Machine) -> None:
     """An upgrade would restart the kubelet."""
     assert worker.run("join", VALUES, DISCOVERY).status == 0

@@ -247,6 +247,9 @@ def test_files_and_marks_that_are_gone_are_facts_of_a_host(machine: Machine) -> 
     assert f"marks_gone\t{' '.join(gone)} \n" in finished.stdout
 
 
+BY_HAND = "; take it out by hand"
+UNIT_FILES = "/etc/systemd/system"
+LOOK = {"KUBERNETES_VERSION": "1.36.3", "MODULES": "", "KEYRINGS": "", "ROLE": "worker", "API_HOST": "api.internal"}
 SWAP_LINE = "/swap.img none swap sw 0 0\n"
 UNITS = {
     "kubernetes-backup.timer": "/etc/systemd/system/kubernetes-backup.timer",
@@ -277,7 +280,7 @@ def drift(machine: Machine) -> str:
     staged = [File("/etc/sysctl.d/99-kubernetes.conf", ""), *(File(path, "x") for path in UNITS.values())]
     for file in staged:
         machine.write(file.path, file.content).chmod(0o644)
-    finished = machine.run("drift", {"KUBERNETES_VERSION": "1.36.3", "MODULES": "", "KEYRINGS": ""}, staged)
+    finished = machine.run("drift", LOOK, staged)
     assert finished.status == 0, finished.stderr
     return finished.stdout.replace(str(machine.root), "")
 
@@ -334,8 +337,37 @@ def test_drift_shows_arguments_that_override_those_of_the_stack(looked_at: Machi
     looked_at.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--v=4"\n')
     assert drift(looked_at) == ""
     looked_at.write("/etc/default/kubelet", 'KUBELET_EXTRA_ARGS="--hostname-override=other --v=4"\n')
-    expected = "no argument that overrides those of the stack"
-    assert drift(looked_at) == f"/etc/default/kubelet: expected {expected}, saw --hostname-override=other\n"
+    expected = "start of the kubelet: expected none that overrides the arguments of the stack"
+    assert drift(looked_at) == f"{expected}, saw --hostname-override=other in /etc/default/kubelet{BY_HAND}\n"
+    looked_at.write(
+        f"{UNIT_FILES}/kubelet.service.d/x.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet --v=2\n"
+    )
+    lines = drift(looked_at).splitlines()
+    assert lines[0] == f"{expected}, saw no $KUBELET_KUBECONFIG_ARGS in {UNIT_FILES}/kubelet.service.d/x.conf{BY_HAND}"
+    assert len(lines) == 3
+
+
+def test_drift_shows_units_in_place_of_those_of_packages(looked_at: Machine) -> None:
+    """Nothing else shows it until the service starts. A masked service does not start at boot, as drift says."""
+    unit = looked_at.write(f"{UNIT_FILES}/kubelet.service", "[Service]\nExecStart=/usr/local/bin/kubelet\n")
+    seen = f"{UNIT_FILES}/kubelet.service{BY_HAND}"
+    assert drift(looked_at) == f"unit kubelet.service: expected that of its package, saw {seen}\n"
+    unit.unlink()
+    unit.symlink_to("/dev/null")
+    assert drift(looked_at) == ""
+    path = f"{UNIT_FILES}/containerd.service.d/x.conf"
+    looked_at.write(path, "[Service]\nExecStart=\nExecStart=/usr/bin/containerd --config /opt/x.toml\n")
+    expected = "start of containerd: expected that of its package, with the configuration of the stack"
+    assert drift(looked_at) == f"{expected}, saw /usr/bin/containerd --config /opt/x.toml in {path}{BY_HAND}\n"
+
+
+def test_drift_shows_a_kubelet_that_asks_one_control_plane(looked_at: Machine) -> None:
+    """Somebody edited its kubeconfig when the load balancer was down."""
+    looked_at.write("/etc/kubernetes/kubelet.conf", "    server: https://api.internal:6443\n")
+    assert drift(looked_at) == ""
+    looked_at.write("/etc/kubernetes/kubelet.conf", "    server: https://192.0.2.11:6443\n")
+    seen = "expected api.internal, saw https://192.0.2.11:6443"
+    assert drift(looked_at) == f"API server in /etc/kubernetes/kubelet.conf: {seen}\n"
 
 
 def test_drift_shows_clients_that_a_step_left_at_another_control_plane(looked_at: Machine) -> None:

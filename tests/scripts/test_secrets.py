@@ -183,7 +183,7 @@ def test_drift_shows_no_line_of_a_file_with_a_password(machine: Machine, path: s
     for program in ("swapon", "dpkg-query", "apt-mark", "systemctl"):
         machine.stub(program)
     machine.write(path, f'password = "{CANARY} by hand"\n')
-    values = {"KUBERNETES_VERSION": "1.36.3", "MODULES": "", "KEYRINGS": ""}
+    values = {"KUBERNETES_VERSION": "1.36.3", "MODULES": "", "KEYRINGS": "", "ROLE": "worker"}
     files = [File(path, f'password = "{CANARY}"\n', mode="0600"), File("/etc/sysctl.d/99-kubernetes.conf", "")]
     finished = machine.run("drift", values, files)
     assert finished.status == 0, finished.stderr

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.scripts.cluster import CA, CHANGED, DISCOVERY, ETCD, NODE_IS_READY, STATE, UPGRADE, VALUES
+from tests.scripts.cluster import CA, CHANGED, DISCOVERY, ETCD, NODE_IS_READY, STATE, UPGRADE, VALUES, kubeadm_calls
 from tests.scripts.machine import Finished, Machine
 
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
@@ -74,6 +74,26 @@ def test_a_manifest_of_somebody_else_is_none_of_kubeadm(node: Machine) -> None:
     assert verified(node).status == 0
     node.write("/etc/kubernetes/manifests/proxy.yaml", "hers, another one\n")
     assert drift(node) == ""
+
+
+COPY = "/etc/kubernetes/manifests/kube-apiserver.yaml.bak"
+POD = "metadata:\n  annotations:\n    x: y\n  name: kube-apiserver\n  namespace: kube-system\n"
+
+
+@pytest.mark.parametrize("values", [CHANGED, UPGRADE, VALUES | {"ETCD_CLUSTER_STATE": "new"}])
+def test_a_copy_of_a_manifest_beside_it_is_named_before_a_change(node: Machine, values: dict[str, str]) -> None:
+    """The kubelet reads every file there, runs either of the two, and the change may never come to be."""
+    copy = node.write(COPY, POD)
+    node.calls()
+    finished = verified(node, values)
+    assert finished.status == 1
+    assert f"since the kubelet runs either of two,\n  saw {copy}\n" in finished.stderr
+    assert kubeadm_calls(node) == []
+    assert drift(node).endswith(f"since the kubelet runs either of two, saw {COPY}\n")
+    assert verified(node).status == 0, "nothing changes"
+    copy.unlink()
+    node.write(API_SERVER, POD)
+    assert "either of two" not in drift(node)
 
 
 def test_a_host_that_an_older_version_updated_last_does_not_differ(node: Machine) -> None:

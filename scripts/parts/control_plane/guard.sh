@@ -9,6 +9,7 @@
 # Needs: ETCD_CLUSTER_STATE NODE_IP; lib/clients.sh lib/etcd.sh lib/kubeadm.sh lib/patches.sh lib/static_pods.sh
 
 guard_etcd() {
+  refuse_second_manifests
   wait_for_others "$NODE_IP"
   lead_elsewhere "$NODE_IP"
   divert_clients

@@ -57,6 +57,7 @@ set_encapsulation() {
 }
 
 if [[ $(mark "$CLUSTER_CONFIGURATION_MARK") != "$CLUSTER_CONFIGURATION_SHA256" ]]; then
+  refuse_second_manifests
   forget "$CLUSTER_CONFIGURATION_MARK"
   reconfigure_cluster
   remember "$CLUSTER_CONFIGURATION_MARK" "$CLUSTER_CONFIGURATION_SHA256"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # The control plane runs in the stack's version. The mark is written last, so the next run goes on with an interrupted upgrade.
 # Needs: IGNORE_PREFLIGHT_ERRORS KUBERNETES_VERSION LEADS NODE_IP; lib/bundle.sh lib/clients.sh lib/control_plane.sh
-#   lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/unsynced.sh
-#   lib/written.sh
+#   lib/etcd.sh lib/kubeadm.sh lib/kubelet.sh lib/nodes.sh lib/packages.sh lib/patches.sh lib/static_pods.sh
+#   lib/unsynced.sh lib/written.sh
 
 runs_in_version() {
   local condition version
@@ -13,6 +13,7 @@ runs_in_version() {
 upgrade_control_plane() {
   local how=(node)
   [[ $LEADS != true ]] || how=(apply "v$KUBERNETES_VERSION" --yes)
+  refuse_second_manifests
   wait_for_others "$NODE_IP"
   make_bundle "before-$KUBERNETES_VERSION"
   install_held kubeadm

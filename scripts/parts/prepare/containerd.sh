@@ -40,6 +40,12 @@ if [[ -f $CONTAINERD_CONFIG && ! -e $CONTAINERD_CONFIG_BEFORE ]] && ! is_marked 
   changed "the configuration of containerd as it was: $CONTAINERD_CONFIG_BEFORE"
 fi
 put_for_containerd "$CONTAINERD_CONFIG"
+# A prepared machine is not refused: its pods run, and drift names the settings.
+if ! is_marked "$PREPARED_MARK"; then
+  lost=$(lost_settings)
+  [[ -z $lost ]] || fail "the settings of the stack in what containerd reads" "other files in $CONTAINERD_DROP_INS, without
+$lost" "write these into the last of the files, too, or move it away: ls $CONTAINERD_DROP_INS; then pulumi up"
+fi
 if is_staged "$CONTAINERD_PROXY"; then put_for_containerd "$CONTAINERD_PROXY"; fi
 files=$(staged_below "$REGISTRIES")
 for file in $files; do

@@ -223,6 +223,7 @@ check_name_servers
 check_search_domains
 check_pod_networks
 check_units
+check_containerd_start
 check_kubelet_arguments
 if ((${#findings[@]} > 0)); then
   printf '%s\n' "${findings[@]}" >&2

@@ -35,7 +35,11 @@ from tests.unit.support.stacks import SHOP, with_workers
             "saw its CRI plugin is disabled",
             "make repair STACK=shop HOST=node2",
         ),
-        ({"pause_configured": "registry.k8s.io/pause:3.6"}, f"containerd to start pods with {PAUSE}", "make repair"),
+        (
+            {"pause_configured": "registry.k8s.io/pause:3.6"},
+            f"containerd to start pods with {PAUSE}",
+            "files in /etc/containerd/conf.d, which containerd reads, too: make drift STACK=shop",
+        ),
         ({"pause_present": "no", "pause_log": "401 Unauthorized"}, "saw 401 Unauthorized", f"crictl pull {PAUSE}"),
         ({"kubelet": "activating"}, "kubelet: expected the service kubelet to run", "journalctl --unit kubelet"),
         (
