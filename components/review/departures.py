@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.steps.step import NODE_STEPS, StepName
+from components.steps.step import StepName
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -31,7 +31,7 @@ def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
     for name in leaving:
         sponsor = last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
         if sponsor is None:
-            if any(last.step(name, step) for step in NODE_STEPS):
+            if last.may_have_node(name):
                 yield (
                     f"hosts: {name} leaves the stack, and no control plane would take it out of the cluster, because"
                     " the state has no membership of it; write its line back, `pulumi up`, then delete it"

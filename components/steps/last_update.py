@@ -142,9 +142,11 @@ class LastUpdate:
     def may_have_node(self, host: str) -> bool:
         """True where an update made the host a node, or began to.
 
-        The first control plane has no membership before the others have joined; a join may have been cut short.
+        The first control plane has no membership before the others have joined; a join may have been cut short; a state
+        may have forgotten a membership. 0.2.0, which recorded no role of a join, forgot it of a machine that was gone.
         """
-        return self.is_member(host) or self.step(host, StepName.MEMBERSHIP) is not None
+        is_known = self.is_member(host) or self.step(host, StepName.MEMBERSHIP) is not None
+        return is_known or self.value(host, StepName.JOIN, "ROLE") is not None
 
     def control_planes(self) -> list[str]:
         """Names of the hosts that earlier updates left as control planes, sorted."""

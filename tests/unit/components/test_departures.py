@@ -135,6 +135,24 @@ def test_a_host_whose_membership_is_forgotten_does_not_leave(directory: Path, la
     assert impossible(stack, state_of(again)) == [], "by the advice"
 
 
+@pytest.mark.parametrize("name", ["node3", "node9"])
+def test_a_machine_that_is_gone_leaves_the_cluster_without_a_membership_in_the_state(
+    directory: Path, name: str
+) -> None:
+    """Its node, and its member of etcd, would stay, and no update would say so."""
+    before, stack = record(several(directory, THREE), preview=False), several(directory, THREE)
+    only = dataclasses.replace(
+        before, resources=[each for each in before.resources if each.name != f"{name}/membership"]
+    )
+    stack["hosts"][name]["gone"] = True
+    assert any(line.startswith(f"{name}: is gone: ") for line in planned(stack, state_of(only)))
+    after = record(stack, preview=False, before=only)
+    assert f"{name}/membership" in after.changed_since(only)
+    assert state_of(after).has_departed(name)
+    del stack["hosts"][name]
+    assert impossible(stack, state_of(after)) == []
+
+
 def test_a_host_that_never_joined_leaves_without_a_membership(directory: Path, last: LastUpdate) -> None:
     """The update ended behind its preparation."""
     steps = {key: each for key, each in last.steps.items() if key[0] != "node9" or key[1] is StepName.PREPARE}
