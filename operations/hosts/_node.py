@@ -13,8 +13,8 @@ from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.access.api import Api, ApiError, Json
-from operations.etcd.members import members_of
 from operations.hosts._machine import Machine
+from operations.hosts.members import members_of
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from problem import StepError
 
