@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.cluster_access import ClusterAccess, authority_of
+from components.cluster_access import ClusterAccess
 from components.control_plane import ControlPlane
 from components.host import PreparedHost
-from components.steps.of_control_plane import KUBECONFIG_OWNER
+from components.host_files import kubeadm
 from components.steps.remote import StepCommands
 from components.steps.step import StepName
 
@@ -24,8 +24,9 @@ def make_control_planes(
     API server reads Secrets with all keys, one after the other writes with the first.
     """
     wanted, roles = commands.wanted, commands.wanted.control_planes
-    recorded = wanted.last.secret_result(KUBECONFIG_OWNER, StepName.KUBECONFIG)
-    authority: pulumi.Input[str] | None = authority_of(recorded) if recorded else None
+    # A leader that joined got the authority then. The state may lack a kubeconfig, or have one that cannot be read.
+    authority: pulumi.Input[str] | None
+    authority = wanted.last.file(roles.leader.name, StepName.JOIN, kubeadm.JOIN_AUTHORITY_PATH)
     gone = [host for host in wanted.settings.control_planes if host.gone]
     # Each host knows the new name before the cluster, and with it kube-proxy, uses it.
     named = list(hosts.values()) if wanted.moves_endpoint else []

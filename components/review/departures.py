@@ -23,17 +23,18 @@ def roles_that_change(wanted: Wanted) -> Iterator[str]:
 def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
     """A line for each host that leaves the stack, and whose membership ends on a host that leaves or is gone, too.
 
-    The engine runs the end of a membership on the machine that the last update recorded, and as its last work.
+    The engine runs the end of a membership on the machine that the last update recorded, and as its last work. Without
+    a membership in the state nothing takes the node away, and the machine is reset all the same.
     """
     last, hosts = wanted.last, wanted.settings.hosts
     leaving = [name for name in last.hosts_with(StepName.PREPARE) if name not in hosts]
     for name in leaving:
         sponsor = last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
         if sponsor is None:
-            if last.step(name, StepName.INIT):
+            if last.may_have_node(name):
                 yield (
-                    f"hosts: {name} leaves the stack, and no other control plane can take it out of the cluster yet;"
-                    " write its line back, `pulumi up`, then delete it"
+                    f"hosts: {name} leaves the stack, and no control plane would take it out of the cluster, because"
+                    " the state has no membership of it; write its line back, `pulumi up`, then delete it"
                 )
         elif sponsor in leaving or hosts[sponsor].gone:
             why = "leaves the stack, too" if sponsor in leaving else "is gone"

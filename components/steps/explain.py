@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pulumi
 
 from components.settings import Host, Ssh
-from components.steps.ssh import login_command
+from components.steps.ssh import bastion_command, login_command
 from components.steps.step import Step
 from components.steps.wanted import Wanted
 from components.steps.watch import Watch
@@ -52,8 +54,9 @@ def advice_by_sign(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
 def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """Advice for a key that the machine or this computer does not accept."""
     user, port = host.user or ssh.user, host.port or ssh.port
-    # ssh by hand takes a key file of its own accord, where steps without ssh.privateKeyFile have the agent only.
+    # ssh by hand takes a file in ~/.ssh of its own accord, where steps without ssh.privateKeyFile have the agent only.
     source, look = "ssh.privateKeyFile", ""
+    keys = _from_beside(ssh, f"ssh-keyscan -t ed25519 -p {port} {host.address}")
     if not ssh.private_key_file:
         source, look = "the SSH agent", "ssh-add -l lists its keys, ssh-add adds one; "
     key_is_refused = (
@@ -62,14 +65,17 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     )
     other_host_key = (
         "the SSH host key that the stack pins",
-        f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin the new one",
+        f"{keys}; compare it on its console, then pin the new one",
     )
     return {
         "dial unix": (
             "the SSH agent to answer at $SSH_AUTH_SOCK",
             "ssh-add -l; start an agent, or unset SSH_AUTH_SOCK where ssh.privateKeyFile names the key",
         ),
-        "bad permissions": ("a private key that only its owner may read", f"chmod 600 {ssh.private_key_file}"),
+        "bad permissions": (
+            "a private key that only its owner may read",
+            shlex.join(["chmod", "600", str(ssh.private_key_file)]),
+        ),
         "Too many authentication failures": (
             "the key of the stack among the first that the SSH agent offers: a server refuses after six",
             "ssh-add -l; ssh-add -D, then ssh-add the one key; or ssh.privateKeyFile",
@@ -78,7 +84,7 @@ def _login_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         "Permission denied": key_is_refused,
         "no common algorithm for host key": (
             "a host key of type Ed25519 or ECDSA: with one of RSA the command provider speaks to old servers alone",
-            f"ssh-keyscan -t ed25519 -p {port} {host.address}; compare it on its console, then pin it",
+            f"{keys}; compare it on its console, then pin it",
         ),
         "host key mismatch": other_host_key,
         "Host key verification failed": other_host_key,
@@ -128,8 +134,9 @@ def _server_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
     """Advice for a machine that does not answer, or drops the connection."""
     login = login_command(host, ssh)
     no_server = ("an SSH server", f"{login}; start ssh on the machine, or mend address and port")
-    no_answer = ("an answer", f"ping {host.address}; start the machine, or mend its address")
-    unreachable = ("the machine to be reachable", f"ping {host.address}; start the machine, or mend its address")
+    ping = _from_beside(ssh, f"ping {host.address}")
+    no_answer = ("an answer", f"{ping}; start the machine, or mend its address")
+    unreachable = ("the machine to be reachable", f"{ping}; start the machine, or mend its address")
     dropped = (
         "its SSH server to talk to this address",
         f"{login}; right user and key? Debian 13 bars an address for a minute when they fail",
@@ -145,3 +152,8 @@ def _server_advice(host: Host, ssh: Ssh) -> dict[str, tuple[str, str]]:
         # x/crypto's prefix of every failure before the login, those above too.
         "handshake failed": dropped,
     }
+
+
+def _from_beside(ssh: Ssh, command: str) -> str:
+    """A command that connects to a host: on the bastion where there is one, because nothing else may reach the host."""
+    return f"{bastion_command(ssh.bastion, ssh)} {command}" if ssh.bastion else command

@@ -12,7 +12,7 @@ import pulumi
 
 from components.host_files import File
 from components.host_files.kubeadm import api_server_at
-from components.steps.result import result_of
+from components.steps.result import is_cut_off, result_of
 from components.steps.sealing import SealedForAnotherKeyError, SealingKey
 from components.steps.stdin import Inputs, inputs_of
 from components.steps.step import StepName
@@ -39,11 +39,13 @@ class RecordedStep:
         stdin: standard input; may hold secrets, so the plan shows `inputs` only, without secret files.
         connection: fields of the connection, as the provider names them; may hold a private key.
         stdout: standard output; a secret in it is sealed, unless an older version recorded it.
+        is_whole: whether the end of the standard output arrived.
     """
 
     stdin: str = field(repr=False)
     connection: Mapping[str, Any] = field(repr=False)
     stdout: str = field(repr=False)
+    is_whole: bool = True
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -80,12 +82,24 @@ class LastUpdate:
 
         The command of the step then says what to do: an error here would come before the update that mends it.
         """
-        recorded = self.step(subject, name)
-        stdout = recorded.stdout if recorded else ""
         try:
-            return self.sealing_key.opened(stdout) if self.sealing_key else stdout
+            return self._opened(subject, name)
         except SealedForAnotherKeyError:
             return ""
+
+    def has_result(self, subject: str, name: StepName) -> bool:
+        """True where a step returned a result, or nothing, as a whole and for the key of the state."""
+        recorded = self.step(subject, name)
+        try:
+            self._opened(subject, name)
+        except SealedForAnotherKeyError:
+            return False
+        return recorded is not None and recorded.is_whole
+
+    def _opened(self, subject: str, name: StepName) -> str:
+        recorded = self.step(subject, name)
+        stdout = recorded.stdout if recorded else ""
+        return self.sealing_key.opened(stdout) if self.sealing_key else stdout
 
     def hosts_with(self, name: StepName) -> list[str]:
         """Names of the hosts on which a step succeeded, sorted: the state has the order in which steps ended."""
@@ -128,9 +142,11 @@ class LastUpdate:
     def may_have_node(self, host: str) -> bool:
         """True where an update made the host a node, or began to.
 
-        The first control plane has no membership before the others have joined; a join may have been cut short.
+        The first control plane has no membership before the others have joined; a join may have been cut short; a state
+        may have forgotten a membership. 0.2.0, which recorded no role of a join, forgot it of a machine that was gone.
         """
-        return self.is_member(host) or self.step(host, StepName.MEMBERSHIP) is not None
+        is_known = self.is_member(host) or self.step(host, StepName.MEMBERSHIP) is not None
+        return is_known or self.value(host, StepName.JOIN, "ROLE") is not None
 
     def control_planes(self) -> list[str]:
         """Names of the hosts that earlier updates left as control planes, sorted."""
@@ -168,7 +184,11 @@ def last_update_of(cluster: str, state: State) -> LastUpdate:
         outputs, kind = resource["outputs"], resource["type"]
         if kind == "command:remote:Command" and parent in PARENTS_OF_STEPS:
             host, _, step = name.rpartition("/")
-            steps[host, StepName(step)] = RecordedStep(outputs["stdin"], outputs["connection"], _stdout(resource))
+            stdout = str(outputs.get("stdout") or "")
+            is_whole = not is_cut_off(stdout)
+            steps[host, StepName(step)] = RecordedStep(
+                outputs["stdin"], outputs["connection"], result_of(stdout), is_whole
+            )
         elif kind == "pulumi:index:Stash" and name == IDENTITY:
             identity = outputs["output"]
         elif kind == "pulumi:index:Stash" and name == SEALING_KEY:
@@ -199,7 +219,3 @@ def _below(cluster: str, state: State) -> Iterator[tuple[str, str, Mapping[str, 
 def _sealing_key(stashed: Mapping[str, Any]) -> SealingKey | None:
     """The key in a state; None in a state that was read without its secrets, as operations read it."""
     return SealingKey(**stashed) if "private_key" in stashed else None
-
-
-def _stdout(command: Mapping[str, Any]) -> str:
-    return result_of(str(command["outputs"].get("stdout") or ""))

@@ -22,14 +22,15 @@ def membership_step(host: Host, sponsor: Host, control_planes: ControlPlanes) ->
         "IS_GONE": host.gone,
     }
     made = int(last.value(host.name, StepName.MEMBERSHIP, "ATTEMPT") or 0)
-    is_in = host.gone or last.is_member(host.name)
+    is_read = host.gone or (last.is_member(host.name) and last.has_result(host.name, StepName.MEMBERSHIP))
     return Step(
         StepName.MEMBERSHIP,
         host.name,
         sponsor,
         values,
-        # A token lives for minutes: if the update that minted a token did not use it, the next update mints another.
-        again_when={"ATTEMPT": made if is_in else made + 1},
+        # A token lives for minutes: if the update that minted a token did not use it, or could not read the result, the
+        # next update mints another.
+        again_when={"ATTEMPT": made if is_read else made + 1},
         undo=UndoName.LEAVE,
         returns_secret=True,
     )

@@ -61,10 +61,23 @@ class Answer:
 
 
 def login_command(host: Host, ssh: Ssh) -> str:
-    """The command by which a person logs in to a host, as steps do: through the bastion where there is one."""
-    bastion = ssh.bastion
-    through = f" -J {bastion.user}@{bastion.address}:{bastion.port}" if bastion else ""
-    return f"ssh{through} -p {host.port or ssh.port} {host.user or ssh.user}@{host.address}"
+    """The command by which a person logs in to a host, as steps do: with their key, and through their bastion."""
+    through = list[str]()
+    if ssh.bastion and ssh.private_key_file:  # a jump by -J takes no key of the command
+        through = ["-o", f"ProxyCommand={bastion_command(ssh.bastion, ssh)} -W %h:%p"]
+    elif ssh.bastion:
+        through = ["-J", f"{ssh.bastion.user}@{ssh.bastion.address}:{ssh.bastion.port}"]
+    port, user = host.port or ssh.port, host.user or ssh.user
+    return shlex.join(["ssh", *through, *_key(ssh), "-p", str(port), f"{user}@{host.address}"])
+
+
+def bastion_command(bastion: Bastion, ssh: Ssh) -> str:
+    """The command by which a person logs in to the bastion."""
+    return shlex.join(["ssh", *_key(ssh), "-p", str(bastion.port), f"{bastion.user}@{bastion.address}"])
+
+
+def _key(ssh: Ssh) -> list[str]:
+    return ["-i", str(ssh.private_key_file)] if ssh.private_key_file else []
 
 
 async def run_as_root(host: Host, ssh: Ssh, text: str, *, attempts: int = 1) -> Answer:

@@ -18,7 +18,7 @@ from components.steps.last_update import LastUpdate
 from components.steps.of_control_plane import encryption_step, init_step, kubeconfig_step
 from components.steps.of_every_host import images_step, prepare_step, repositories_step
 from components.steps.of_member import join_step, membership_step
-from components.steps.result import result_of
+from components.steps.result import is_cut_off, result_of
 from components.steps.sealing import CutOffError, SealedForAnotherKeyError, SealingKey
 from components.steps.ssh import CUT_OFF
 from components.steps.step import Step, StepName
@@ -88,19 +88,18 @@ class Wanted:
             pulumi.RunError: the machine sealed it for the key of another state, or its end did not arrive.
         """
         try:
+            if is_cut_off(stdout):
+                raise CutOffError
             return self.sealing_key.opened(result_of(stdout))
         except SealedForAnotherKeyError as error:
             raise pulumi.RunError(str(self._unread(step, error))) from error
 
     def _unread(self, step: Step, error: SealedForAnotherKeyError) -> Problem:
         """The problem of a result that the key of the state does not open."""
-        # A replaced membership would take the node out of the cluster.
         again = f"pulumi up --stack {pulumi.get_stack()} --replace '**/{step.subject}/{step.name}'"
         if step.name is StepName.MEMBERSHIP:
-            again = f"take {step.subject} out of the stack file, pulumi up, and add the host again"
+            again = "pulumi up"  # runs it again; a replaced membership would take the node out of the cluster
         if isinstance(error, CutOffError):
-            if step.name is StepName.MEMBERSHIP and not self.last.is_member(step.subject):
-                again = "pulumi up"  # mints another token
             return Problem(
                 f"{step.host.name}: {step.name}",
                 expected="the whole result of the step",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import shlex
 import sys
 
 import yaml
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     merge_into(arguments.file, entries)
-    print(f"kubectl --kubeconfig {arguments.file} --context {name}@{stack.name} get pods")
+    context = f"{name}@{stack.name}"
+    print(shlex.join(["kubectl", "--kubeconfig", str(arguments.file), "--context", context, "get", "pods"]))
 
 
 def entries_of(stack: str, name: str, api: Api, user: Kubeconfig) -> Kubeconfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,14 +49,14 @@ def merge_into(file: Path, entries: Kubeconfig) -> None:
         target = file.resolve()  # a link stays a link
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(target):
-            write_whole(target, yaml_text(_merged(_read(target), entries)).encode())
+            write_whole(target, yaml_text(_merged(_read(target), entries, target)).encode())
     except OSError as error:
         expected, next_command = f"a file that can be written, {file}", "choose another one with FILE="
         raise StepError(STEP, expected=expected, seen=str(error), next_command=next_command) from error
 
 
-def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:
-    _refuse_entries_of_others(old, entries)
+def _merged(old: Kubeconfig, entries: Kubeconfig, file: Path) -> Kubeconfig:
+    _refuse_entries_of_others(old, entries, file)
     merged = {"apiVersion": "v1", "kind": "Config", **old}
     for kind in KINDS:
         new = {each["name"]: each for each in entries[kind]}
@@ -65,7 +66,7 @@ def _merged(old: Kubeconfig, entries: Kubeconfig) -> Kubeconfig:
     return merged
 
 
-def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig) -> None:
+def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig, file: Path) -> None:
     """Refuse to replace entries that contexts of others use: such a context would lead elsewhere, or be lost."""
     clusters = {each["name"]: each for each in entries["clusters"]}
     changed = {each["name"] for each in old.get("clusters") or [] if clusters.get(each["name"], each) != each}
@@ -78,7 +79,7 @@ def _refuse_entries_of_others(old: Kubeconfig, entries: Kubeconfig) -> None:
                 expected=f"{', '.join([*contexts, *clusters])} to be names of ours",
                 seen=f"a context {name} of another program that uses one of them; nothing was changed",
                 next_command="choose another file with FILE=; or, if nobody needs it,"
-                f" kubectl config delete-context {name}",
+                f" {shlex.join(['kubectl', 'config', 'delete-context', name, '--kubeconfig', str(file)])}",
             )
 
 
@@ -113,7 +114,7 @@ def _locked(file: Path) -> Iterator[None]:
             STEP,
             expected="no other program to write to it",
             seen=f"the lock {lock}",
-            next_command=f"wait for that program; if there is none, rm {lock}",
+            next_command=f"wait for that program; if there is none, {shlex.join(['rm', str(lock)])}",
         ) from error
     try:
         yield

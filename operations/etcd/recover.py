@@ -9,7 +9,7 @@ from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.stdin import inputs_of
 from components.steps.step import StepName
-from operations.etcd._members import members_of
+from operations.hosts.members import members_of
 from operations.hosts.ssh import run_as_root, silence_of
 from operations.stack.commands import StackCommands
 from operations.stack.stacks import selected_stack

@@ -14,8 +14,8 @@ from pathlib import Path
 from components.settings import Host, Settings
 from components.steps.scripts import rerun
 from components.steps.step import StepName
-from operations.etcd._members import members_of
 from operations.etcd.restore import GZIP, SEQUENCE
+from operations.hosts.members import members_of
 from operations.hosts.ssh import run_as_root
 from operations.stack.stacks import SelectedStack, selected_stack
 from operations.stack.whole_file import write_whole

@@ -14,6 +14,7 @@ from components.steps.stdin import inputs_of
 from components.steps.step import StepName
 from operations.access.api import Api, ApiError, Json
 from operations.hosts._machine import Machine
+from operations.hosts.members import members_of
 from operations.hosts.pod_network import CALICO_ANNOTATIONS
 from problem import StepError
 
@@ -67,28 +68,50 @@ class Node:
 
     def repair(self, *, is_node: bool) -> None:
         """Make the node Ready, and its pods reachable; a host that no update made a node is left alone."""
+        sponsor = None
         if self.machine.node_step is StepName.INIT:
             # The cluster is verified, and never initialised or reset.
             init = rerun(self._recorded(StepName.INIT), "init", values={"RESET_ON_FAILURE": "false"}, mode="verify")
             self.machine.send(self.host, init)
         elif self.machine.node_step is StepName.JOIN:
-            self._join(is_node=is_node)
+            sponsor = self._sponsor()
+            self._join(sponsor, is_node=is_node)
         else:
             return
-        self._restore_pod_network()
+        self._restore_pod_network(sponsor or self.host)
 
     def _recorded(self, step: StepName) -> str:
         return self.machine.recorded[self.host.name, step]
 
-    def _join(self, *, is_node: bool) -> None:
+    def _sponsor(self) -> Host | None:
+        """The control plane on which the membership runs; None for the only control plane, which needs no invitation.
+
+        Raises:
+            StepError: it left the stack file, or its machine is gone; an update moves the membership to another one.
+        """
+        settings, recorded = self.machine.settings, self.machine.recorded
+        others = [each for each in members_of(settings, recorded) if not each.gone and each != self.host]
+        membership = recorded.get((self.host.name, StepName.MEMBERSHIP), "")
+        name = inputs_of(membership).values.get("HOST_NAME")
+        sponsor = next((each for each in others if each.name == name), None)
+        if sponsor is None and (others or not self.machine.is_control_plane):
+            raise StepError(
+                f"repair {self.host.name}",
+                expected="a control plane of the stack file that looks after its membership",
+                seen=f"{name}, which left the stack file or is gone" if name else "no membership in the state",
+                next_command=f"{self.api.commands.up}; then {self.api.commands.repair(self.host.name)}",
+            )
+        return sponsor
+
+    def _join(self, sponsor: Host | None, *, is_node: bool) -> None:
         """Verify a node that is in the cluster; join a machine without a node, with a new token."""
         if not is_node:
             self._wait_until_missed()
-        recorded = self._recorded(StepName.MEMBERSHIP)
-        sponsor = self.machine.settings.hosts[inputs_of(recorded).values["HOST_NAME"]]
-        membership = rerun(recorded, "membership", values={"RESULT_IS_PLAIN": "true"})
-        invitation = self.machine.send(sponsor, membership).output
-        values = {}
+        invitation, values = "", dict[str, str]()
+        if sponsor:
+            recorded = self._recorded(StepName.MEMBERSHIP)
+            membership = rerun(recorded, "membership", values={"RESULT_IS_PLAIN": "true"})
+            invitation = self.machine.send(sponsor, membership).output
         if self.machine.is_control_plane:
             values = {"RESET_ON_FAILURE": "false"}  # it has data of etcd, or its sponsor invites it
         elif not self._node():
@@ -97,12 +120,7 @@ class Node:
         files = [File(INVITATION_PATH, invitation, mode="0600")]
         self.machine.send(self.host, rerun(self._recorded(StepName.JOIN), "join", files, values=values))
 
-    def _restore_pod_network(self) -> None:
-        control_plane = next(
-            host
-            for host in self.machine.settings.living_control_planes
-            if (host.name, StepName.PREPARE) in self.machine.recorded
-        )
+    def _restore_pod_network(self, control_plane: Host) -> None:
         values = {"NODE_NAME": self.host.name, "CALICO_ANNOTATIONS": "\n".join(CALICO_ANNOTATIONS)}
         prepare = self.machine.recorded[control_plane.name, StepName.PREPARE]
         self.machine.send(control_plane, rerun(prepare, "pod_network", values=values))

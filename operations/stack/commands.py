@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from components.settings import Settings
@@ -41,7 +42,8 @@ class StackCommands:
 
     def restore(self, bundle: str, key: str | None = None) -> str:
         """Lets the next update begin with a bundle; with the key for which it is encrypted."""
-        return f"make restore STACK={self.stack} BUNDLE={bundle}" + (f" KEY={key}" if key else "")
+        given = f"BUNDLE={shlex.quote(bundle)}" + (f" KEY={shlex.quote(key)}" if key else "")
+        return f"make restore STACK={self.stack} {given}"
 
     @property
     def mirror(self) -> str:

@@ -34,8 +34,20 @@ COMPACT = (
 LARGER_QUOTA = "a larger quota: quota-backend-bytes in cluster.clusterConfiguration.etcd.local.extraArgs"
 
 
+def reporter(facts: Mapping[str, Facts], were_nodes: Collection[str]) -> str | None:
+    """Name of the control plane that reports what each member knows: the first whose etcd answered."""
+    wanted = {"initialized_age", "etcd_members"}
+    return next((name for name, each in facts.items() if name in were_nodes and wanted <= each.keys()), None)
+
+
 def etcd_problems(
-    host: Host, settings: Settings, facts: Facts, commands: StackCommands, *, were_nodes: Collection[str]
+    host: Host,
+    settings: Settings,
+    facts: Facts,
+    commands: StackCommands,
+    *,
+    were_nodes: Collection[str],
+    reports: bool,
 ) -> Iterator[Problem]:
     """Everything that is wrong with etcd on a control plane, and with the bundles there.
 
@@ -45,6 +57,7 @@ def etcd_problems(
         facts: that operations/status/etcd_facts.sh prints; none on a machine that is no control plane yet.
         commands: of the stack.
         were_nodes: hosts that the last update left as nodes.
+        reports: whether the host is the reporter.
     """
     if "initialized_age" not in facts:
         return
@@ -65,10 +78,12 @@ def etcd_problems(
             " etcd are gone: docs/how-to/lost-etcd-data.md",
         )
         return
-    yield from _members(host, settings, facts, commands, were_nodes)
+    if reports:
+        yield from _members(host, settings, facts, commands, were_nodes)
     yield from _leader(host, facts)
     yield from _size(host, facts)
-    yield from _encryption(host, settings, facts, commands)
+    if reports:
+        yield from _encryption(host, settings, facts, commands)
 
 
 def _bundle(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
@@ -90,8 +105,6 @@ def _members(
 ) -> Iterator[Problem]:
     members = dict(each.split("=", 1) for each in facts.get("etcd_members", "").split() if "=" in each)
     names = {str(each.internal_ip): each.name for each in settings.living_control_planes}
-    if host.name != next(iter(sorted(names.values()))):
-        return  # each member knows all members: one problem is enough
 
     def next_command(name: str) -> str:
         """The next command for a control plane without a vote: a former member has lost its data, a new one joins."""
@@ -123,9 +136,9 @@ def _members(
 
 
 def _encryption(host: Host, settings: Settings, facts: Facts, commands: StackCommands) -> Iterator[Problem]:
-    """The problem of Secrets that are written with another key than the stack's; a single control plane reports it."""
-    encryption, first = settings.cluster.encryption, min(each.name for each in settings.living_control_planes)
-    if encryption is None or host.name != first:
+    """The problem of Secrets that are written with another key than the stack's."""
+    encryption = settings.cluster.encryption
+    if encryption is None:
         return
     if "secret_writers" not in facts:
         yield Problem(

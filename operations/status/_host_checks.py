@@ -53,6 +53,7 @@ def host_problems(
     *,
     is_node: bool | None,
     were_nodes: Collection[str],
+    reports: bool,
 ) -> Iterator[Problem]:
     """Everything that is wrong on a host.
 
@@ -63,6 +64,7 @@ def host_problems(
         commands: of the stack.
         is_node: whether the cluster has a node of its name; None where the cluster does not say.
         were_nodes: hosts that the last update left as nodes.
+        reports: whether the host reports what each member of etcd knows.
     """
     lost = list(lost_problems(host, settings, facts, commands)) if host.name in were_nodes else []
     yield from lost
@@ -83,7 +85,7 @@ def host_problems(
         if not lost:
             yield from _join(host, facts, commands, is_node=is_node)
         if host.name in were_nodes:
-            yield from etcd_problems(host, settings, facts, commands, were_nodes=were_nodes)
+            yield from etcd_problems(host, settings, facts, commands, were_nodes=were_nodes, reports=reports)
     yield from _units(host, facts, commands)
     yield from _system(host, settings, facts, commands)
 

@@ -20,6 +20,7 @@ from operations.status._api_service_checks import api_service_problems
 from operations.status._cluster_checks import cluster_problems, ready_condition
 from operations.status._cluster_state import ClusterState, cluster_state
 from operations.status._dashboard_checks import dashboard_problems
+from operations.status._etcd_checks import reporter
 from operations.status._host_checks import facts_of, host_problems
 from operations.status._pod_checks import pod_problems
 from operations.status._pod_network_checks import pod_network_problems
@@ -109,14 +110,22 @@ def _hosts(
 ) -> Iterator[Problem]:
     """Problems of each host, and last those between hosts, which need the facts of all."""
     names = None if state.nodes is None else {node["metadata"]["name"] for node in state.nodes}
-    facts = {}
-    for host, answer in on_each(hosts, lambda host: facts_of(host, settings, were_nodes)):
+    answers = list(on_each(hosts, lambda host: facts_of(host, settings, were_nodes)))
+    facts = {host.name: answer for host, answer in answers if not isinstance(answer, Problem)}
+    first = reporter(facts, were_nodes)
+    for host, answer in answers:
         if isinstance(answer, Problem):
             yield answer
             continue
-        facts[host.name] = answer
-        is_node = None if names is None else host.name in names
-        yield from host_problems(host, settings, answer, commands, is_node=is_node, were_nodes=were_nodes)
+        yield from host_problems(
+            host,
+            settings,
+            answer,
+            commands,
+            is_node=None if names is None else host.name in names,
+            were_nodes=were_nodes,
+            reports=host.name == first,
+        )
     yield from port_problems(settings, facts, commands)
 
 

@@ -86,9 +86,11 @@ run_step() {
   fi
   trap - ERR # the step has explained itself
   # Pulumi shows the standard output of a failed command in its error, and a step may return secrets. So nothing that comes
-  # after the output of the result may fail.
+  # after the output of the result may fail, except for a session that is lost.
   ((status == 0)) || return "$status"
-  # A login may print, as by .bashrc. The result of the step is what follows this line: components/steps/result.py reads it.
-  printf '%s\n' "-- the step returned --"
+  # A login may print, as by .bashrc, and a sudo with log_output may lose the end of what is printed. The result of the step is
+  # between these lines: components/steps/result.py reads it.
+  echo "-- result of the step --"
   cat <&"$result"
+  echo "-- end of the result --"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The machine is as it was before the stack, except for installed packages: nothing of Kubernetes runs or is left on it. The
 # scripts stay: a reset whose session was lost at its end runs once more, and finds nothing to do.
-# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/dpkg.sh lib/etcd.sh
+# Needs: CLUSTER_ID CLUSTER_NAME NODE_LEAVES_FIRST ROLE; lib/backup.sh lib/containerd.sh lib/dpkg.sh
 #   lib/hosts_file.sh lib/ipvs.sh lib/kubeadm.sh lib/load_balancer.sh lib/mounts.sh lib/own_service.sh
 #   lib/rules.sh lib/serving_certificates.sh lib/swap.sh lib/vip.sh
 . "$LIBRARY/lib/lib.sh"
@@ -12,8 +12,6 @@
 . "$LIBRARY/lib/ipvs.sh"
 . "$LIBRARY/lib/nodes.sh"
 . "$LIBRARY/lib/kubeadm.sh"
-. "$LIBRARY/lib/static_pods.sh"
-. "$LIBRARY/lib/etcd.sh"
 . "$LIBRARY/lib/load_balancer.sh"
 . "$LIBRARY/lib/mounts.sh"
 . "$LIBRARY/lib/rules.sh"
@@ -56,20 +54,15 @@ reports_removal() {
 
 # is_out_of_cluster: whether a control plane is out of the cluster. Its own API server answers no more once its member is out
 # of etcd, and etcd reports that. Silence is no sign: the member may have a vote that nobody hears at this moment. A node that
-# somebody deleted is none either, as long as the member hears a majority.
+# somebody deleted is none either: a balancer of the owner leads to another API server while etcd still boots here. Only a
+# machine without a member is out once its node is.
 is_out_of_cluster() {
-  local answers=true
   reports_removal && return
-  look_for_node >"$STAGING/answer" || answers=false
-  if hears_majority &>/dev/null; then
-    echo "a member of etcd on $HOST_NAME that has a vote"
+  if [[ -d /var/lib/etcd/member ]]; then
+    echo "an etcd on $HOST_NAME that does not report that its member is out"
     return 1
   fi
-  if [[ $answers == false ]]; then
-    echo "no answer of an API server, and an etcd that does not report that its member is out"
-    cat "$STAGING/answer"
-    return 1
-  fi
+  look_for_node || return 1
   printf '%s' "$ANSWER"
   [[ -z $ANSWER ]]
 }

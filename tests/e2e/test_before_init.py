@@ -69,7 +69,7 @@ def test_a_wrong_ssh_key_is_named_with_host_and_remedy(machines_ready: MirrorAcc
     assert re.search(f"{SECOND}: prepare: expected (user debian to be let in{barred})", seen), seen
     for machine in E2E.machines:
         on_machine(machine, "systemctl restart ssh")  # which lets this host in again at once
-    assert f"Next: ssh -p 22 debian@{E2E.address(SECOND)}" in seen
+    assert f"Next: ssh -i {other} -p 22 debian@{E2E.address(SECOND)}" in seen
     assert "PRIVATE KEY" not in seen
 
 

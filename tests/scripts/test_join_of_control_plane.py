@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -302,48 +303,33 @@ def test_a_control_plane_is_reset_without_its_api(machine: Machine, reset: Calla
 
 
 def test_a_control_plane_in_the_cluster_is_not_reset(machine: Machine, reset: Callable[[], Finished]) -> None:
-    """The state may have forgotten the membership that takes it away first, and its member of etcd has a vote."""
+    """The state may have forgotten the membership that takes it away first, and the data of its etcd are lost."""
+    shutil.rmtree(machine.path("/var/lib/etcd/member"))
     machine.stub("kubectl", "echo node/node2")
     finished = reset()
     assert finished.status == 1
     assert "expected node node2 to be out of the cluster within 1 s,\n  saw node/node2\n" in finished.stderr
     assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
-    assert machine.path("/var/lib/etcd/member/wal").exists()
+    assert machine.path("/etc/kubernetes/kubelet.conf").exists()
     machine.stub("kubectl", "exit 1")
-    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
-    assert reset().status == 0, "its member is out of etcd since"
+    assert reset().status == 1, "no answer"
+    machine.stub("kubectl")
+    assert reset().status == 0, "another API server has no such node, and no member of etcd is here"
 
 
-VOTES = '[[ "$*" != *"get majority"* && "$*" != "ps --quiet"* ]] || echo 0123'
-"""A crictl of a machine whose member of etcd has a vote."""
-
-
-@pytest.mark.parametrize("api", ["exit 1", ""], ids=["is silent", "has no such node"])
-def test_a_member_with_a_vote_is_not_reset(machine: Machine, reset: Callable[[], Finished], api: str) -> None:
-    """The cluster would lose the vote: a silent API server, or a node that somebody deleted, is no member that left."""
-    machine.stub("crictl", VOTES)
+@pytest.mark.parametrize("api", ["exit 1", "", "echo node/node2"], ids=["is silent", "has no such node", "has it"])
+@pytest.mark.parametrize("etcd", ["", "[[ $1 == ps ]] && echo 0123"], ids=["boots", "runs"])
+def test_a_member_that_does_not_report_its_removal_is_not_reset(
+    machine: Machine, reset: Callable[[], Finished], api: str, etcd: str
+) -> None:
+    """The cluster would lose a vote. Another API server, behind a balancer, may lack a node that somebody deleted."""
+    machine.stub("crictl", etcd)
     machine.stub("kubectl", api)
     finished = reset()
     assert finished.status == 1
     assert (
-        "expected node node2 to be out of the cluster within 1 s,\n  saw a member of etcd on node2" in finished.stderr
-    )
-    assert "Next: write the line of node2 back, pulumi up, then delete it; where" in finished.stderr
-    assert machine.path("/var/lib/etcd/member/wal").exists()
-    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
-    assert reset().status == 0, "its member is out of etcd since"
-
-
-def test_the_silence_of_an_api_is_no_member_that_left(machine: Machine, reset: Callable[[], Finished]) -> None:
-    """Its etcd may have a vote, and wait for a majority at this moment."""
-    machine.stub("crictl", "[[ $1 == ps ]] && echo 0123")
-    machine.stub("kubectl", "echo the connection was refused >&2; exit 1")
-    finished = reset()
-    assert finished.status == 1
-    assert (
         "node2: reset: expected node node2 to be out of the cluster within 1 s,\n"
-        "  saw no answer of an API server, and an etcd that does not report that its member is out\n"
-        "    the connection was refused\n"
+        "  saw an etcd on node2 that does not report that its member is out\n"
         "  Next: write the line of node2 back, pulumi up, then delete it; where its member of etcd is out, or the"
         " cluster is lost, on node2: rm /etc/kubernetes/kubelet.conf; then pulumi up\n"
     ) in finished.stderr.replace(str(machine.root), "")
@@ -371,19 +357,3 @@ def test_a_reset_that_was_cut_short_does_not_ask_again(machine: Machine, reset: 
     finished = reset()
     assert finished.status == 0, finished.stderr
     assert list(machine.path("/var/lib/etcd").iterdir()) == []
-
-
-def test_a_control_plane_that_boots_is_not_taken_for_one_that_left(
-    machine: Machine, reset: Callable[[], Finished]
-) -> None:
-    """Neither API server nor etcd answers in its first seconds, and the member has a vote."""
-    machine.replace("lib/lib", "ANSWER_SECONDS=1", "ANSWER_SECONDS=3")
-    machine.stub("crictl", f"[[ -e $ROOT/seconds ]] || exit 1\n{VOTES}")
-    machine.stub("kubectl", "[[ -e $ROOT/seconds ]] || exit 1; echo node/node2")
-    machine.path("/proc/uptime").unlink()
-    machine.write("/proc/uptime", "0.0 0.0\n")
-    machine.stub("sleep", 'echo >>"$ROOT/seconds"; echo "$(wc -l <"$ROOT/seconds").0 0.0" >"$ROOT/proc/uptime"')
-    finished = reset()
-    assert finished.status == 1, finished.stderr
-    assert "saw a member of etcd on node2 that has a vote" in finished.stderr
-    assert machine.path("/var/lib/etcd/member/wal").exists()

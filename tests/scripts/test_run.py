@@ -15,7 +15,7 @@ import pytest
 
 from components.host_files import File
 from components.steps.remote import CREATE
-from components.steps.result import result_of
+from components.steps.result import RESULT, is_cut_off, result_of
 from components.steps.scripts import SCRIPTS
 from tests.scripts.machine import LIMIT_SECONDS, VERSION, Machine, cut_off, until
 
@@ -185,7 +185,7 @@ def test_the_output_of_a_step_is_printed_where_there_is_no_room_for_a_log(machin
 def test_a_step_reads_nothing_of_the_text_that_carries_it(machine: Machine) -> None:
     """A program that asks would swallow the rest of it."""
     machine.script("ask", "cat\n")
-    assert machine.send(f"{machine.text('ask')}echo the rest\n").stdout == "the rest\n"
+    assert machine.send(f"{machine.text('ask')}echo the rest >&2\n").stderr.endswith("the rest\n")
 
 
 def test_a_daemon_that_a_step_starts_does_not_hold_the_lock(machine: Machine) -> None:
@@ -344,6 +344,18 @@ def test_what_a_login_prints_is_no_result_of_a_step(machine: Machine, noise: str
     )
     assert output.startswith(noise)
     assert result_of(output) == result
+
+
+@pytest.mark.parametrize("result", ["", "abcdef.0123456789abcdef\n"])
+def test_a_result_that_is_cut_off_anywhere_is_known_as_one(machine: Machine, result: str) -> None:
+    """As by a sudo with `log_output`, and where nothing arrives: it is no result that is empty."""
+    machine.script("step", f'. "$LIBRARY/lib/lib.sh"\nprintf %s {shlex.quote(result)}')
+    output, _ = machine.start(machine.text("step")).communicate(timeout=LIMIT_SECONDS)
+    whole = output.removesuffix("\n")  # as the command provider keeps it
+    assert result_of(whole) == result
+    assert not is_cut_off(whole)
+    lost = [whole[:end] for end in range(len(whole)) if end == 0 or end >= len(RESULT)]
+    assert all(is_cut_off(each) for each in lost)
 
 
 def test_the_result_of_an_older_version_is_taken_as_it_is() -> None:

@@ -189,8 +189,22 @@ def test_a_login_that_is_refused_is_answered_with_the_place_of_the_key(tmp_path:
     expected, advice = explain.advice_by_sign(settings.control_planes[0], settings.ssh)["unable to authenticate"]
     assert expected.endswith("a key of ssh.privateKeyFile" if has_key_file else "a key of the SSH agent")
     assert advice.startswith(
-        "ssh -p 22 " if has_key_file else "ssh-add -l lists its keys, ssh-add adds one; ssh -p 22 "
+        f"ssh -i {tmp_path}/key -p 22 " if has_key_file else "ssh-add -l lists its keys, ssh-add adds one; ssh -p 22 "
     )
+
+
+def test_a_machine_behind_a_bastion_is_looked_at_from_there() -> None:
+    """Nothing else may reach it."""
+    stack = smallest()
+    key = stack["hosts"]["node1"]["hostKey"]
+    for bastion, login in (
+        ({}, ""),
+        ({"bastion": {"address": "b.test", "user": "jo", "hostKey": key}}, "ssh -p 22 jo@b.test "),
+    ):
+        settings = parse_settings(stack | {"ssh": bastion})
+        advice = explain.advice_by_sign(settings.control_planes[0], settings.ssh)
+        for sign, command in (("host key mismatch", "ssh-keyscan -t ed25519 -p 22 "), ("timeout", "ping ")):
+            assert advice[sign][1].startswith(f"{login}{command}192.0.2.11; ")
 
 
 def test_the_advice_for_sudo_is_a_command_whose_file_sudo_reads() -> None:

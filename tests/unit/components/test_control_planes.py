@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.support import recording
 from tests.unit.support.planning import ADDRESSES, impossible, planned, state_of
 from tests.unit.support.recording import Recording, record
 from tests.unit.support.several import host_line, several, steps_of
@@ -334,3 +335,21 @@ def test_a_hundred_hosts_have_three_control_planes(directory: Path) -> None:
     run = record(stack, preview=True)
     assert len(run.commands) == 1 + 100 * 4
     assert {name for name, each in run.commands.items() if "LEADS=true" in each.inputs["stdin"]} == {"node1/init"}
+
+
+@pytest.mark.parametrize("stdout", [None, "", "an answer that was cut off", "-----BEGIN CMS-----\nAA"])
+def test_a_kubeconfig_that_the_state_lacks_is_made_anew_where_the_first_has_left(
+    directory: Path, three: Recording, monkeypatch: pytest.MonkeyPatch, stdout: str | None
+) -> None:
+    """The leader joined, and the authority in its join is that of the cluster: `pulumi up --replace` is no dead end."""
+    stack = several(directory, "node2 node3")
+    left = record(stack, preview=False, before=three)
+    there = recording.state_of(left.resources)
+    (urn,) = [urn for urn in there if urn.endswith("/access/kubeconfig")]
+    if stdout is None:
+        del there[urn]
+    else:
+        there[urn]["outputs"]["stdout"] = stdout
+    monkeypatch.setattr(recording, "state_of", lambda resources: there if resources else {})
+    again = record(stack, preview=False, before=left)
+    assert again.changed_since(left) <= {"access/kubeconfig"}

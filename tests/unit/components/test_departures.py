@@ -115,7 +115,48 @@ def test_the_first_does_not_leave_before_another_can_take_it_away(directory: Pat
     """The update that would have given it its membership ended early."""
     steps = {key: each for key, each in last.steps.items() if key != ("node1", StepName.MEMBERSHIP)}
     (problem,) = impossible(several(directory, "node2 node3"), dataclasses.replace(last, steps=steps))
-    assert problem.startswith("hosts: node1 leaves the stack, and no other control plane can take it out")
+    assert problem.startswith("hosts: node1 leaves the stack, and no control plane would take it out of the cluster")
+
+
+@pytest.mark.parametrize("name", ["node3", "node9"])
+def test_a_host_whose_membership_is_forgotten_does_not_leave(directory: Path, last: LastUpdate, name: str) -> None:
+    """With policy.resetOnDestroy its machine would be reset without a look, and its member of etcd keep its vote."""
+    steps = {key: each for key, each in last.steps.items() if key != (name, StepName.MEMBERSHIP)}
+    forgotten, stack = dataclasses.replace(last, steps=steps), several(directory, THREE)
+    assert impossible(stack, forgotten) == [], "its line is written back"
+    line = stack["hosts"].pop(name)
+    (problem,) = impossible(stack | {"policy": {"resetOnDestroy": True}}, forgotten)
+    assert problem.startswith(f"hosts: {name} leaves the stack, and no control plane would take it out of the cluster")
+    before = record(several(directory, THREE), preview=False)
+    only = [each for each in before.resources if each.name != f"{name}/membership"]
+    stack["hosts"][name] = line
+    again = record(stack, preview=False, before=dataclasses.replace(before, resources=only))
+    del stack["hosts"][name]
+    assert impossible(stack, state_of(again)) == [], "by the advice"
+
+
+@pytest.mark.parametrize("name", ["node3", "node9"])
+def test_a_machine_that_is_gone_leaves_the_cluster_without_a_membership_in_the_state(
+    directory: Path, name: str
+) -> None:
+    """Its node, and its member of etcd, would stay, and no update would say so."""
+    before, stack = record(several(directory, THREE), preview=False), several(directory, THREE)
+    only = dataclasses.replace(
+        before, resources=[each for each in before.resources if each.name != f"{name}/membership"]
+    )
+    stack["hosts"][name]["gone"] = True
+    assert any(line.startswith(f"{name}: is gone: ") for line in planned(stack, state_of(only)))
+    after = record(stack, preview=False, before=only)
+    assert f"{name}/membership" in after.changed_since(only)
+    assert state_of(after).has_departed(name)
+    del stack["hosts"][name]
+    assert impossible(stack, state_of(after)) == []
+
+
+def test_a_host_that_never_joined_leaves_without_a_membership(directory: Path, last: LastUpdate) -> None:
+    """The update ended behind its preparation."""
+    steps = {key: each for key, each in last.steps.items() if key[0] != "node9" or key[1] is StepName.PREPARE}
+    assert impossible(several(directory, THREE, "node8"), dataclasses.replace(last, steps=steps)) == []
 
 
 def test_a_cluster_keeps_a_control_plane(directory: Path, last: LastUpdate) -> None:

@@ -19,7 +19,7 @@ from components.objects.pull_secrets import docker_config
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.remote import CREATE, DELETE, VERIFY
-from components.steps.result import RESULT
+from components.steps.result import END, RESULT
 from tests.unit.support import recording
 from tests.unit.support.recording import Recording, record, stack_of
 from tests.unit.support.stacks import CALICO_OBJECTS, KEY, only_problem, smallest
@@ -323,7 +323,7 @@ def test_what_a_login_prints_reaches_no_kubeconfig_and_no_join(tmp_path: Path, m
     again = record(stack_of(tmp_path, "node2"), preview=False, before=first)
     printed = recording._Machines._printed
     monkeypatch.setattr(
-        recording._Machines, "_printed", staticmethod(lambda name: f"Welcome!\n{RESULT}{printed(name)}")
+        recording._Machines, "_printed", staticmethod(lambda name: f"Welcome!\n{RESULT}{printed(name)}{END}")
     )
     noisy = record(stack_of(tmp_path, "node2"), preview=False, before=first)
     assert noisy.changed_since(again) == set()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 import pulumi
@@ -11,12 +11,13 @@ import pytest
 
 from components.host_files.results import RECIPIENT
 from components.lifetime import NOT_MINTED, sealing_key_of
-from components.steps.last_update import LastUpdate, RecordedStep
+from components.steps.last_update import LastUpdate, RecordedStep, last_update_of
 from components.steps.of_control_plane import KUBECONFIG_OWNER
+from components.steps.result import END, RESULT, RESULT_WITHOUT_END
 from components.steps.sealing import CutOffError, SealedForAnotherKeyError, SealingKey
 from components.steps.step import StepName
 from tests.unit.support import recording
-from tests.unit.support.planning import wanted_by
+from tests.unit.support.planning import state_of, wanted_by
 from tests.unit.support.recording import Recording, Registered, record, stack_of
 
 KEY = SealingKey.minted()
@@ -68,11 +69,11 @@ def test_a_result_for_another_key_is_told_by_its_own_command(directory: Path, tm
     wanted = wanted_by(stack_of(directory, "node2"), LastUpdate(sealing_key=KEY))
     for subject, name, again in (
         (KUBECONFIG_OWNER, StepName.KUBECONFIG, "pulumi up --stack test --replace '**/access/kubeconfig'"),
-        ("node2", StepName.MEMBERSHIP, "take node2 out of the stack file"),
+        ("node2", StepName.MEMBERSHIP, "pulumi up"),
     ):
         with pytest.raises(pulumi.RunError, match=rf"node1: {name}: expected a result that is sealed") as raised:
             wanted.secret_in(wanted.step(subject, name), other)
-        assert f"make repair STACK=test HOST=node1; then {again}" in str(raised.value)
+        assert str(raised.value).rstrip().endswith(f"make repair STACK=test HOST=node1; then {again}")
 
 
 def test_a_result_that_is_cut_off_anywhere_is_told_as_such(tmp_path: Path) -> None:
@@ -88,18 +89,50 @@ def test_a_result_that_is_cut_off_anywhere_is_told_as_such(tmp_path: Path) -> No
         assert end > len(result) - len("=\n-----END CMS-----\n") - 2, "the end of the answer alone is not missed"
 
 
-def test_the_command_of_a_result_that_is_cut_off_says_how_to_get_another(directory: Path, tmp_path: Path) -> None:
-    """A token that no join used is made anew by the next update: a host that comes is not taken out of the stack."""
-    cut = sealed("a secret\n", tmp_path)[:-60]
-    wanted = wanted_by(stack_of(directory, "node2"), LastUpdate(sealing_key=KEY))
+@pytest.mark.parametrize("cut", ["", RESULT, f"motd\n{RESULT}", f"{RESULT}abcdef.01", "sealed"])
+@pytest.mark.parametrize("are_members", [False, True])
+def test_the_command_of_a_result_that_is_cut_off_says_how_to_get_another(
+    directory: Path, tmp_path: Path, cut: str, *, are_members: bool
+) -> None:
+    """An answer that was none is no Ready node. No host is taken out of the stack, also one that is not Ready."""
+    last = state_of(record(stack_of(directory, "node2"), preview=False)) if are_members else LastUpdate()
+    last = dataclasses.replace(last, sealing_key=KEY)
+    wanted = wanted_by(stack_of(directory, "node2"), last)
     for subject, name, again in (
         (KUBECONFIG_OWNER, StepName.KUBECONFIG, "pulumi up --stack test --replace '**/access/kubeconfig'"),
         ("node2", StepName.MEMBERSHIP, "pulumi up"),
     ):
         with pytest.raises(pulumi.RunError, match=rf"node1: {name}: expected the whole result of the step") as raised:
-            wanted.secret_in(wanted.step(subject, name), cut)
+            wanted.secret_in(wanted.step(subject, name), sealed("a\n", tmp_path)[:-60] if cut == "sealed" else cut)
         assert "saw an answer without its end" in str(raised.value)
         assert str(raised.value).rstrip().endswith(f"docs/security.md; then {again}")
+
+
+def test_a_result_that_is_nothing_has_its_lines(directory: Path) -> None:
+    """Of a node that is Ready. The line before results of an older version promised no end."""
+    wanted = wanted_by(stack_of(directory, "node2"), LastUpdate(sealing_key=KEY))
+    for printed in (f"{RESULT}{END}", f"motd\n{RESULT}{END}\n", RESULT_WITHOUT_END):
+        assert wanted.secret_in(wanted.step("node2", StepName.MEMBERSHIP), printed) == ""
+
+
+@pytest.mark.parametrize("printed", ["", RESULT, f"{RESULT}abcdef", "cut", "other key"])
+def test_a_membership_whose_result_was_not_read_runs_again(directory: Path, tmp_path: Path, printed: str) -> None:
+    """The host is a node, so its next update would mint no token otherwise. No other step runs, and none twice."""
+    if printed in {"cut", "other key"}:
+        result = sealed("a secret\n", tmp_path, SealingKey.minted() if printed == "other key" else KEY)
+        printed = RESULT + (f"{result}{END}" if printed == "other key" else result[:-60])
+    stack = stack_of(directory, "node2")
+    first = record(stack, preview=False)
+    state = recording.state_of(first.resources)
+    (urn,) = [urn for urn in state if urn.endswith("/node2/membership")]
+    state[urn]["outputs"]["stdout"] = printed
+    before, last = state_of(first), last_update_of("cluster", state)
+    assert last.is_member("node2")
+    step = wanted_by(stack, last).step("node2", StepName.MEMBERSHIP)
+    assert step.variables["ATTEMPT"] == "2"
+    assert wanted_by(stack, before).step("node2", StepName.MEMBERSHIP).variables["ATTEMPT"] == "1"
+    gone = stack | {"hosts": {**stack["hosts"], "node2": {**stack["hosts"]["node2"], "gone": True}}}
+    assert wanted_by(gone, last).step("node2", StepName.MEMBERSHIP).variables["ATTEMPT"] == "1"
 
 
 def test_the_recorded_kubeconfig_is_read_through_the_key(tmp_path: Path) -> None:
@@ -113,7 +146,7 @@ def test_the_recorded_kubeconfig_is_read_through_the_key(tmp_path: Path) -> None
 def test_the_key_is_minted_once_and_is_a_secret_in_the_state(directory: Path) -> None:
     """Control planes get its certificate; a preview before the first update has a constant in its place."""
     preview = record(stack_of(directory, "node2"), preview=True)
-    assert stash_of(preview).inputs["input"] == asdict(SealingKey(NOT_MINTED, ""))
+    assert stash_of(preview).inputs["input"] == dataclasses.asdict(SealingKey(NOT_MINTED, ""))
     first = record(stack_of(directory, "node2"), preview=False)
     key = SealingKey(**stash_of(first).inputs["input"])
     assert stash_of(first).is_secret("input")

@@ -207,7 +207,7 @@ def test_an_announcement_that_fails_is_warned_of(
     assert len(warnings) == bool(status)
     if status:
         assert warnings[0].startswith("node1: leave: expected the machine to learn that node9 left the stack,")
-        assert "\n  saw No space left on device\n  Next: ssh -p 22 " in warnings[0]
+        assert "\n  saw No space left on device\n  Next: ssh -i " in warnings[0]
 
 
 def test_no_announcement_names_a_machine_that_was_declared_gone(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,21 @@ def test_the_login_that_advice_names_goes_through_the_bastion() -> None:
     key = stack["hosts"]["node1"]["hostKey"]
     stack["ssh"] = {"bastion": {"address": "192.0.2.9", "user": "jump", "port": 2222, "hostKey": key}}
     assert login(stack).startswith("ssh -J jump@192.0.2.9:2222 -p 22 ")
+
+
+def test_the_login_that_advice_names_has_the_key_of_the_stack(tmp_path: Path) -> None:
+    """A key that neither the agent nor ~/.ssh has; a jump by -J takes no key of the command."""
+    key = tmp_path / "a key"
+    key.touch(mode=0o600)
+    stack = smallest()
+    stack["ssh"] = {"privateKeyFile": str(key)}
+    assert shlex.split(login(stack))[:5] == ["ssh", "-i", str(key), "-p", "22"]
+    host_key = stack["hosts"]["node1"]["hostKey"]
+    stack["ssh"]["bastion"] = {"address": "192.0.2.9", "user": "jump", "port": 2222, "hostKey": host_key}
+    _, option, proxy, *rest = shlex.split(login(stack))
+    assert rest[:4] == ["-i", str(key), "-p", "22"]
+    hop = ["ssh", "-i", str(key), "-p", "2222", "jump@192.0.2.9", "-W", "%h:%p"]
+    assert (option, shlex.split(proxy.removeprefix("ProxyCommand="))) == ("-o", hop)
 
 
 def login(stack: Stack) -> str:

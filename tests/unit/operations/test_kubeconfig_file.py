@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +63,17 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_a_file_that_kubectl_writes_to_is_left_alone(tmp_path: Path) -> None:
-    """It locks with the same file; the lock is not ours to take away."""
-    lock = tmp_path / "config.lock"
+    """It locks with the same file; the lock is not ours to take away, but a person's, by the command that is named."""
+    file = tmp_path / "of a lab" / "config"
+    file.parent.mkdir()
+    lock = file.with_name("config.lock")
     lock.touch()
-    with pytest.raises(StepError, match="no other program"):
-        merge_into(tmp_path / "config", ENTRIES)
+    with pytest.raises(StepError, match="no other program") as error:
+        merge_into(file, ENTRIES)
     assert lock.exists()
-    assert not (tmp_path / "config").exists()
+    assert not file.exists()
+    subprocess.run(error.value.problem.next_command.partition("if there is none, ")[2], shell=True, check=True)  # noqa: S602
+    merge_into(file, ENTRIES)
 
 
 def context(name: str, cluster: str, user: str) -> dict[str, Any]:
@@ -80,14 +86,15 @@ def context(name: str, cluster: str, user: str) -> dict[str, Any]:
     [context("work", "kubeadm/shop", "me"), context("jo@shop", "work", "jo"), {"name": "jo@shop", "context": None}],
 )
 def test_entries_of_other_programs_are_left_to_them(tmp_path: Path, other: dict[str, Any]) -> None:
-    """Also where they have names of ours."""
-    file = tmp_path / "config"
+    """Also where they have names of ours. The command that is named is for this file, and not for ~/.kube/config."""
+    file = tmp_path / "config of others"
     clusters = [{"name": "kubeadm/shop", "cluster": {"server": "https://192.0.2.9"}}]
     text = yaml.safe_dump({"clusters": clusters, "contexts": [other]})
     file.write_text(text)
     with pytest.raises(StepError, match="of another program") as error:
         merge_into(file, ENTRIES)
-    assert f"kubectl config delete-context {other['name']}" in error.value.problem.next_command
+    command = shlex.split(error.value.problem.next_command.partition("nobody needs it, ")[2])
+    assert command == ["kubectl", "config", "delete-context", other["name"], "--kubeconfig", str(file)]
     assert file.read_text() == text
 
 

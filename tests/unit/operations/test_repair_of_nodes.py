@@ -164,6 +164,51 @@ def test_a_control_plane_that_joined_is_not_reset_with_or_without_its_node(hosts
     assert inputs_of(hosts.text("reclaim")).values["CONTROL_PLANE_VERSION"] == "1.36.3"
 
 
+def test_the_only_control_plane_that_joined_needs_no_sponsor(hosts: Hosts) -> None:
+    """Its sponsor left in an earlier update, which kept the membership as the state had it."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["role"] = "control-plane"
+    del stack["hosts"]["node1"]
+    hosts.stack.settings = lambda: parse_settings(stack)
+    hosts.stack.recorded = {key: text for key, text in hosts.stack.recorded.items() if key[0] == "node2"}
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    first = ["reclaim", "scripts", "prepare", "images", "join", "pod_network"]
+    assert hosts.order() == [f"node2 {script}" for script in first]
+    assert inputs_of(hosts.text("join")).files[INVITATION_PATH] == ""
+
+
+@pytest.mark.parametrize("change", ["left", "gone", "forgotten"])
+def test_a_node_without_its_sponsor_gets_another_one_by_an_update(
+    hosts: Hosts, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    """The edit that takes the sponsor away was not applied yet, and node3 is to take over."""
+    stack = with_workers("node2", "node3")
+    stack["hosts"]["node3"]["role"] = "control-plane"
+    if change == "left":
+        del stack["hosts"]["node1"]
+    if change == "gone":
+        stack["hosts"]["node1"]["gone"] = True
+    if change == "forgotten":
+        del hosts.stack.recorded["node2", StepName.MEMBERSHIP]
+    hosts.stack.settings = lambda: parse_settings(stack)
+    hosts.stack.recorded |= dict([recorded("node3", "prepare"), recorded("node3", "join")])
+    assert __main__.main(["repair", "shop", "node2"]) == 1
+    assert hosts.order() == [f"node2 {script}" for script in ("reclaim", "scripts", "prepare", "images")]
+    printed = capsys.readouterr().err
+    assert "repair node2: expected a control plane of the stack file that looks after its membership" in printed
+    assert "Next: pulumi up --stack shop; then make repair STACK=shop HOST=node2\n" in printed
+
+
+def test_a_control_plane_that_never_joined_does_not_end_a_repair(hosts: Hosts) -> None:
+    """It was prepared, and stands first in the stack file."""
+    stack = with_workers("node2")
+    stack["hosts"] = {"node0": {**stack["hosts"]["node1"], "address": "192.0.2.10"}, **stack["hosts"]}
+    hosts.stack.settings = lambda: parse_settings(stack)
+    hosts.stack.recorded |= dict([recorded("node0", "prepare")])
+    assert __main__.main(["repair", "shop", "node2"]) == 0
+    assert hosts.order() == WITH_MEMBERSHIP
+
+
 def test_every_script_comes_with_its_run(hosts: Hosts) -> None:
     """A host may have lost its scripts, and those it has may be of another version."""
     assert __main__.main(["repair", "shop", "node2"]) == 0

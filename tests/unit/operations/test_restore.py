@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import shlex
 import subprocess
 import tarfile
 from pathlib import Path
@@ -216,6 +217,17 @@ def test_a_bundle_that_does_not_fit_is_refused(
     assert problem in printed
     assert len(printed) < 2000
     assert place.sent == []
+
+
+def test_the_command_for_an_encrypted_bundle_names_its_file_as_a_shell_reads_it(
+    place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A directory of a person may have a blank in its name."""
+    place.bundle = tmp_path / "of the lab.bundle"
+    place.bundle.write_bytes(restore.SEQUENCE)
+    assert place.restore() == 1
+    command = capsys.readouterr().err.partition("\n  Next: ")[2]
+    assert shlex.split(command) == ["make", "restore", "STACK=shop", f"BUNDLE={place.bundle}", "KEY=FILE"]
 
 
 def test_an_address_as_endpoint_may_be_another_one(place: Place) -> None:

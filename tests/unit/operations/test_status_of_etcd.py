@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from components.settings.stack_file import parse_settings
+from operations.status import status
+from operations.status._cluster_state import ClusterState
 from operations.status._etcd_checks import etcd_problems
 from operations.status._host_checks import ETCD_FACTS
+from problem import Problem
+from tests.unit.support.recorded_cluster import HEALTHY_HOST
 from tests.unit.support.stacks import SHOP, with_workers
 
 HOUR = 3600
@@ -30,7 +34,9 @@ def problems(*were_nodes: str, **facts: str) -> list[str]:
     settings = parse_settings(stack)
     return [
         str(each)
-        for each in etcd_problems(settings.hosts["node1"], settings, WELL | facts, SHOP, were_nodes=were_nodes)
+        for each in etcd_problems(
+            settings.hosts["node1"], settings, WELL | facts, SHOP, were_nodes=were_nodes, reports=True
+        )
     ]
 
 
@@ -38,7 +44,7 @@ def test_an_etcd_that_is_well_is_no_problem() -> None:
     """Nor is a machine that is no control plane yet."""
     assert problems() == []
     settings = parse_settings(with_workers("node2"))
-    assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP, were_nodes=())) == []
+    assert list(etcd_problems(settings.hosts["node1"], settings, {}, SHOP, were_nodes=(), reports=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -100,8 +106,10 @@ def test_a_cluster_of_yesterday_without_a_bundle_is_a_problem(tmp_path: Path) ->
     host = stack.hosts["node1"]
     young = {**WELL, "etcd_members": "192.0.2.11=voter", "initialized_age": str(HOUR)}
     del young["bundle_age"]
-    assert list(etcd_problems(host, stack, young, SHOP, were_nodes=())) == []
-    (problem,) = etcd_problems(host, stack, young | {"initialized_age": str(24 * HOUR)}, SHOP, were_nodes=())
+    assert list(etcd_problems(host, stack, young, SHOP, were_nodes=(), reports=True)) == []
+    (problem,) = etcd_problems(
+        host, stack, young | {"initialized_age": str(24 * HOUR)}, SHOP, were_nodes=(), reports=True
+    )
     assert problem.seen == "no bundle; the timer did not run"
 
 
@@ -199,7 +207,7 @@ def test_secrets_of_which_etcd_does_not_tell_are_no_answer(tmp_path: Path, answe
     stack["cluster"]["encryption"] = {"keys": [{"name": "k1", "secret": "key"}]}
     settings = parse_settings(stack)
     well = WELL | {"etcd_members": "192.0.2.11=voter"}
-    (problem,) = etcd_problems(settings.hosts["node1"], settings, well, SHOP, were_nodes=())
+    (problem,) = etcd_problems(settings.hosts["node1"], settings, well, SHOP, were_nodes=(), reports=True)
     assert problem.seen == "no answer"
 
 
@@ -251,7 +259,7 @@ def test_a_bundle_of_a_clock_that_was_wrong_is_not_the_newest(tmp_path: Path) ->
     assert int(facts_with(tmp_path, PRINTED)["bundle_age"]) // HOUR == 20
 
 
-def with_key(writers: str, name: str = "node1", *, enabled: bool = True) -> list[str]:
+def with_key(writers: str, *, reports: bool = True, enabled: bool = True) -> list[str]:
     """What is wrong with the encryption of Secrets, of two control planes with key k1."""
     stack = with_workers("node2")
     stack["hosts"]["node2"]["role"] = "control-plane"
@@ -260,7 +268,12 @@ def with_key(writers: str, name: str = "node1", *, enabled: bool = True) -> list
     return [
         f"{each.expected}, {each.seen}"
         for each in etcd_problems(
-            settings.hosts[name], settings, WELL | {"secret_writers": writers}, SHOP, were_nodes=()
+            settings.hosts["node1"],
+            settings,
+            WELL | {"secret_writers": writers},
+            SHOP,
+            were_nodes=(),
+            reports=reports,
         )
     ]
 
@@ -272,7 +285,7 @@ def test_secrets_that_are_not_written_with_the_key_of_the_stack_are_counted() ->
         "every Secret encrypted with k1, 2 in clear, 1 encrypted with k0, 4 encrypted with k1"
     ]
     assert with_key("") == ["every Secret encrypted with k1, no API server with keys"]
-    assert with_key("identity=2 ", "node2") == []
+    assert with_key("identity=2 ", reports=False) == []
     assert with_key("k1=2 ", enabled=False) == ["every Secret in clear, 2 encrypted with k1"]
 
 
@@ -281,3 +294,31 @@ def test_keys_of_secrets_are_read_from_what_etcdctl_prints(tmp_path: Path) -> No
     assert facts_with(tmp_path, PRINTED)["secret_writers"] == ""
     (tmp_path / "encryption").touch()
     assert set(facts_with(tmp_path, PRINTED)["secret_writers"].split()) == {"identity=1", "k1=1"}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        Problem("node1: run a script over SSH", expected="an answer", seen="none", next_command="ping"),
+        {"etcd_members": "192.0.2.11=learner"},
+        {"initialized_age": "1", "etcd_failure": "connection refused"},
+    ],
+    ids=["is dead", "joins", "has no etcd"],
+)
+def test_a_control_plane_that_answers_reports_for_all(
+    monkeypatch: pytest.MonkeyPatch, first: Problem | dict[str, str]
+) -> None:
+    """Of several that answer, one; and where the first one is dead, the next one."""
+    stack = with_workers("node2", "node3")
+    for name in ("node2", "node3"):
+        stack["hosts"][name]["role"] = "control-plane"
+    settings = parse_settings(stack)
+    members = "192.0.2.11=voter 192.0.2.12=voter 192.0.2.13=voter 192.0.2.19=voter"
+    lost = HEALTHY_HOST | WELL | {"etcd_members": members}
+    answers = {"node1": HEALTHY_HOST | first if isinstance(first, dict) else first, "node2": lost, "node3": lost}
+    monkeypatch.setattr(status, "on_each", lambda hosts, _: [(each, answers[each.name]) for each in hosts])
+    were_nodes = {"node2": "node3", "node3": "node2"} | ({} if "learner" in str(first) else {"node1": "node2"})
+    found = status._hosts(list(settings.hosts.values()), settings, SHOP, ClusterState(), were_nodes)
+    (problem,) = [each for each in found if each.where == "etcd: members"]
+    assert problem.seen == "a member at 192.0.2.19, which votes on"
+    assert "on node2, as root" in problem.next_command

@@ -204,6 +204,8 @@ def test_a_conntrack_maximum_that_the_stack_sets_and_kube_proxy_overrides_is_nam
     hosts = with_workers("node2")["hosts"]
     hosts["node2"]["sysctl"] = {name: own} if own else {}
     stack = settings(system={"sysctl": {name: common}}, hosts=hosts)
-    (problem,) = host_problems(stack.hosts["node2"], stack, HEALTHY_HOST, SHOP, is_node=True, were_nodes=["node2"])
+    (problem,) = host_problems(
+        stack.hosts["node2"], stack, HEALTHY_HOST, SHOP, is_node=True, were_nodes=["node2"], reports=False
+    )
     assert f"net.netfilter.nf_conntrack_max to be {wanted}" in str(problem)
     assert "saw 262144; kube-proxy sets it" in str(problem)
