@@ -77,7 +77,7 @@ look_at_files() {
 # look_at_drop_ins: a file of somebody's in conf.d may replace settings of the file that did not change.
 look_at_drop_ins() {
   local lost
-  lost=$(lost_settings 2>&1) || lost="containerd config dump: $lost"
+  lost=$(lost_settings 2>"$STAGING/message") || lost="containerd config dump: $(<"$STAGING/message")"
   [[ -z $lost ]] || differs "what containerd reads" "the settings of $CONTAINERD_CONFIG" \
     "other files in $CONTAINERD_DROP_INS, without ${lost//$'\n'/, }"
 }

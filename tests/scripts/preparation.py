@@ -1,4 +1,4 @@
-"""Values of a preparation, and of the cluster that a machine belongs to."""
+"""Values of a preparation and of a reset, and of the cluster that a machine belongs to."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ MACHINE_VALUES = {
     "NEED_RELEASE": "",
     "RESOLVER_CONFIGURATION": "",
 }
+
+HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\ttemplate.example.com template\n::1\tlocalhost\n"
+"""/etc/hosts of a machine that has the name of its template."""
+
+RESET = {"CLUSTER_ID": "kubeadm/dev", "CLUSTER_NAME": "dev", "NODE_LEAVES_FIRST": "true", "ROLE": "worker"}
+"""A reset of a worker."""

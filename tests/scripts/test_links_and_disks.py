@@ -10,8 +10,7 @@ import pytest
 from tests.scripts.bundles import bundle
 from tests.scripts.cluster import OWNER, SNAPSHOTS, STATE, bundles
 from tests.scripts.machine import Machine
-from tests.scripts.preparation import CLUSTER, MACHINE_VALUES
-from tests.scripts.test_prepare_configuration import HOSTS, RESET
+from tests.scripts.preparation import CLUSTER, HOSTS, MACHINE_VALUES, RESET
 from tests.scripts.test_restore import lay
 
 

@@ -165,7 +165,10 @@ def with_gpu(machine: Machine) -> Machine:
 def reads(machine: Machine, dump: str) -> None:
     """Let containerd say that it reads this configuration."""
     machine.write("/dump", dump)
-    machine.stub("containerd", '[[ $* != *dump ]] || exec cat "$ROOT/dump"\necho "containerd x 1.6.20 x"')
+    machine.stub(
+        "containerd",
+        '[[ $* != *dump ]] || { echo "level=warning" >&2; exec cat "$ROOT/dump"; }\necho "containerd x 1.6.20 x"',
+    )
 
 
 def prepared_containerd(machine: Machine) -> Finished:
