@@ -49,7 +49,7 @@ class Etcd:
         facts = dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
         facts["etcd_members"] = "192.0.2.11=voter"
         settings = parse_settings(with_workers("node2"))
-        found = etcd_problems(settings.hosts["node1"], settings, facts, SHOP, were_nodes=["node1"])
+        found = etcd_problems(settings.hosts["node1"], settings, facts, SHOP, were_nodes=["node1"], reports=True)
         return [each.next_command for each in found]
 
 
@@ -106,7 +106,7 @@ def function() -> str:
     """The function that an advice begins with."""
     settings = parse_settings(with_workers("node2"))
     facts = {"initialized_age": "0", "etcd_members": "192.0.2.11=voter", "etcd_alarms": "NOSPACE"}
-    (problem,) = etcd_problems(settings.hosts["node1"], settings, facts, SHOP, were_nodes=["node1"])
+    (problem,) = etcd_problems(settings.hosts["node1"], settings, facts, SHOP, were_nodes=["node1"], reports=True)
     return problem.next_command.split("as root: ")[1].split("; etcdctl ")[0]
 
 
