@@ -73,14 +73,15 @@ class Stack:
         return parse_settings(with_workers("node2") | {"ssh": {"privateKeyFile": str(self.key)}})
 
     def recorded_inputs(self) -> dict[tuple[str, StepName], str]:
-        """Of each step of the last update."""
+        """Of each step of the last update; the control plane looks after the membership of the worker."""
         steps = {"node1": StepName.INIT, "node2": StepName.JOIN}
         return {
-            (host, step): prologue(step, {"HOST_NAME": host, "KUBERNETES_VERSION": "1.36.3"})
+            (host, step): prologue(step, {"HOST_NAME": runs_on, "KUBERNETES_VERSION": "1.36.3"})
             + staged([SECRET_FILES[step]] if step in SECRET_FILES else [])
             + f"run_step {step}\n"
             for host, own in steps.items()
             for step in (*FIRST_STEPS, own, *([StepName.MEMBERSHIP] if host == "node2" else []))
+            for runs_on in ("node1" if step is StepName.MEMBERSHIP else host,)
         }
 
     def outputs(self) -> dict[str, str]:
