@@ -42,8 +42,8 @@ class StackCommands:
 
     def restore(self, bundle: str, key: str | None = None) -> str:
         """Lets the next update begin with a bundle; with the key for which it is encrypted."""
-        given = f"BUNDLE={shlex.quote(bundle)}" + (f" KEY={shlex.quote(key)}" if key else "")
-        return f"make restore STACK={self.stack} {given}"
+        with_key = f" KEY={shlex.quote(key)}" if key else ""
+        return f"make restore STACK={self.stack} BUNDLE={shlex.quote(bundle)}{with_key}"
 
     @property
     def mirror(self) -> str:

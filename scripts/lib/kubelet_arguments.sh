@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Arguments of the kubelet that the owner of a machine wrote, as the guide says. They come after those of kubeadm, and override
 # them. A clone has the arguments of the machine that it was made from.
-# Needs: NODE_IP; lib/units.sh
+# Needs: NODE_IP; lib/kubeadm.sh lib/units.sh
 . "$LIBRARY/lib/units.sh"
 
 KUBELET_DEFAULTS=/etc/default/kubelet
@@ -93,7 +93,7 @@ overriding_arguments() {
       --node-ip) [[ -z $address || $value == "$address" || $value == "$address",* ]] ;;
       --hostname-override) [[ $value == "$HOST_NAME" ]] ;;
       --config) [[ $value == /var/lib/kubelet/config.yaml ]] ;;
-      --kubeconfig) [[ $value == /etc/kubernetes/kubelet.conf ]] ;;
+      --kubeconfig) [[ $value == "$KUBELET_CONF" ]] ;;
       --bootstrap-kubeconfig) [[ $value == /etc/kubernetes/bootstrap-kubelet.conf ]] ;;
       --pod-manifest-path) [[ $value == /etc/kubernetes/manifests ]] ;;
       --cgroup-driver) [[ $value == systemd ]] ;;

@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # Units of kubelet and containerd: files in place of those of packages, and drop-ins, which owners of machines write.
+# Needs: lib/containerd.sh
+. "$LIBRARY/lib/containerd.sh"
 
 # replaced_units: files that take the place of a unit of a package, one a line.
 replaced_units() {
@@ -68,5 +70,5 @@ overriding_containerd() {
   done <<<"$settings"
   program=$(other_program "$command" containerd)
   configuration=$(sed --quiet --regexp-extended 's/.*[[:space:]](-c|--config)[=[:space:]]+([^[:space:]]+).*/\2/p' <<<"$command")
-  [[ -z $program && (-z $configuration || $configuration == /etc/containerd/config.toml) ]] || echo "$command in $from"
+  [[ -z $program && (-z $configuration || $configuration == "$CONTAINERD_CONFIG") ]] || echo "$command in $from"
 }
