@@ -44,10 +44,9 @@ public: ## Fail where new local machines would not use the public sources and th
 tools: ## Install what is needed to run Pulumi and the tests
 	@$(PYTHON) -m local tools
 
-# Twice as many processes as processors: tests wait for the programs that they start.
 test: ## Unit and script tests: no root, no network once installed
 	@$(PYTHON) -m local.toolchain
-	@$(BIN)/pytest --numprocesses $$((2 * $$(nproc))) tests/unit tests/scripts tests/crash_points
+	@$(BIN)/pytest --numprocesses auto tests/unit tests/scripts tests/crash_points
 
 sdk-versions: ## [ARGS=tests/unit/components]: the program's tests with the oldest and the newest SDKs of Pulumi that are accepted
 	@$(PYTHON) -m local.toolchain.sdk_versions $(ARGS)
