@@ -111,6 +111,7 @@ def _host_keys(settings: Settings) -> Iterator[str]:
     for path, key in pinned.items():
         if without_comment(key) in revoked:
             yield f"{path}: {file} marks it as revoked, found {key!r}"
+    on_bastion = f" on {bastion.address}" if bastion else ""  # nothing else may reach the hosts
     for host in settings.hosts.values():
         port = host.port or settings.ssh.port
         if host.host_key or (file and known_host_key(file, str(host.address), port)):
@@ -121,6 +122,6 @@ def _host_keys(settings: Settings) -> Iterator[str]:
             else "and there is no ssh.knownHostsFile"
         )
         yield (
-            f"hosts.{host.name}.hostKey: missing, {where}; read it with"
+            f"hosts.{host.name}.hostKey: missing, {where}; read it{on_bastion} with"
             f" `ssh-keyscan -t ed25519 -p {port} {host.address}` and compare its fingerprint on the machine"
         )

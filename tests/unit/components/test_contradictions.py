@@ -34,13 +34,19 @@ def test_a_host_in_the_pod_or_service_network_is_refused(network: str, subnet: s
     assert only_problem(stack) == expected
 
 
-def test_a_host_without_a_host_key_is_refused_with_the_command_that_reads_it() -> None:
-    """No machine is trusted on first use."""
+@pytest.mark.parametrize(
+    ("bastion", "place"), [({}, ""), ({"address": "192.0.2.1", "hostKey": f"{KEY}1"}, " on 192.0.2.1")]
+)
+def test_a_host_without_a_host_key_is_refused_with_the_command_that_reads_it(
+    bastion: dict[str, str], place: str
+) -> None:
+    """No machine is trusted on first use. A host behind a bastion answers nobody else."""
     stack = with_workers("node2")
     del stack["hosts"]["node2"]["hostKey"]
+    stack["ssh"] = {**stack.get("ssh", {}), **({"bastion": bastion} if bastion else {})}
     problem = only_problem(stack)
     assert problem.startswith("hosts.node2.hostKey: missing")
-    assert "ssh-keyscan -t ed25519 -p 22 192.0.2.12" in problem
+    assert f"read it{place} with `ssh-keyscan -t ed25519 -p 22 192.0.2.12`" in problem
 
 
 def test_a_known_hosts_file_stands_for_a_missing_host_key(tmp_path: Path) -> None:
