@@ -7,6 +7,7 @@ import pytest
 from components.host_files import File
 from components.host_files.load_balancer import CONFIGURATION, UNIT
 from tests.scripts.cluster import STATE
+from tests.scripts.drift import LOOK, make_look
 from tests.scripts.machine import Machine
 
 SERVICE = "kubernetes-api-haproxy.service"
@@ -185,11 +186,7 @@ def test_a_kube_proxy_that_is_replaced_meanwhile_ends_no_preparation(node: Machi
 def test_drift_names_a_load_balancer_that_does_not_run(worker: Machine, wanted: list[File], missed: bool) -> None:
     """A worker without it does not find the API any more."""
     worker.stub("systemctl", f'[[ "$*" != *"{SERVICE}" ]] || {{ echo inactive; exit 3; }}')
-    worker.script(
-        "services",
-        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
-        '. "$LIBRARY/steps/drift.sh"\nlook_at_services',
-    )
-    finished = worker.run("services", VALUES, wanted)
+    make_look(worker, "look_at_services")
+    finished = worker.run(LOOK, VALUES, wanted)
     assert finished.status == 0, finished.stderr
     assert (f"service {SERVICE}: expected it to run, saw inactive\n" in finished.stdout) == missed

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.host_files import File
+from tests.scripts.drift import LOOK, make_look
 from tests.scripts.machine import Machine
 
 KEY = "C2FA8756AEDE590C9A05FE92EA5794177C8B708B"
@@ -155,31 +156,22 @@ def test_a_fetched_keyring_goes_when_no_repository_names_it(with_apt: Machine) -
     assert not with_apt.path(KEYRING).exists()
 
 
-def look_for_drift(machine: Machine) -> None:
-    """The step `drift` for repositories only, as the step `repositories_only`."""
-    machine.script(
-        "repositories_only",
-        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
-        '. "$LIBRARY/steps/drift.sh"\nformat=2\nlook_at_files\nlook_at_keyrings',
-    )
-
-
 def test_drift_shows_which_keys_apt_trusts(with_apt: Machine) -> None:
     """The installed keyring is not the file of the stack, but the export of its named keys."""
     values, files = repository(with_apt)
     assert with_apt.run_part("repositories", values, files).status == 0
-    look_for_drift(with_apt)
-    assert with_apt.run("repositories_only", values, files).stdout == ""
+    make_look(with_apt, "format=2", "look_at_files", "look_at_keyrings")
+    assert with_apt.run(LOOK, values, files).stdout == ""
     with_apt.write(KEYRING, KEYS)
-    assert with_apt.run("repositories_only", values, files).stdout == (
+    assert with_apt.run(LOOK, values, files).stdout == (
         f"{with_apt.path(KEYRING)}: expected the keys {KEY}, saw {OTHER_KEY} {KEY}\n"
     )
     with_apt.write(KEYRING, "rubbish\n")
-    assert "saw no key that gpg can read" in with_apt.run("repositories_only", values, files).stdout
+    assert "saw no key that gpg can read" in with_apt.run(LOOK, values, files).stdout
     with_apt.path(KEYRING).chmod(0o600)
-    assert "expected mode 644, saw 600" in with_apt.run("repositories_only", values, files).stdout
+    assert "expected mode 644, saw 600" in with_apt.run(LOOK, values, files).stdout
     with_apt.path(KEYRING).unlink()
-    assert "expected the file, saw none" in with_apt.run("repositories_only", values, files).stdout
+    assert "expected the file, saw none" in with_apt.run(LOOK, values, files).stdout
 
 
 def test_a_key_with_another_fingerprint_is_never_put_in_place(with_apt: Machine) -> None:
@@ -297,8 +289,8 @@ def test_a_source_list_gets_the_release_of_its_machine(with_apt: Machine, releas
     distribution, codename = entry.split()
     wanted = f"deb [signed-by=x] https://docker.test/linux/{distribution} {codename} stable\n"
     assert with_apt.path(SOURCE).read_text() == wanted
-    look_for_drift(with_apt)
-    assert with_apt.run("repositories_only", values, files).stdout == ""
+    make_look(with_apt, "format=2", "look_at_files", "look_at_keyrings")
+    assert with_apt.run(LOOK, values, files).stdout == ""
     other = f"deb https://docker.test/linux/{distribution} {codename} stable\n"
     with_apt.write("/etc/apt/sources.list.d/docker.list", other)
     finished = with_apt.run_part("repositories", values, files)

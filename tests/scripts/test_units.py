@@ -8,6 +8,7 @@ import pytest
 
 from components.host_files import File
 from tests.scripts.cluster import STATE
+from tests.scripts.drift import drift
 from tests.scripts.machine import Finished, Machine
 from tests.scripts.preparation import MACHINE_VALUES
 
@@ -194,24 +195,12 @@ def test_a_file_that_takes_the_place_of_the_configuration_of_containerd_is_named
     reads(with_gpu, DUMP.format(pause="3.6", runtime="nvidia"))
     with_gpu.write(f"{STATE}/prepared", "yes")
     assert prepared_containerd(with_gpu).status == 0, "drift names it"
-    assert drift(with_gpu) == (
+    assert drift(with_gpu, "look_at_drop_ins") == (
         "what containerd reads: expected the settings of /etc/containerd/config.toml,"
         f" saw other files in /etc/containerd/conf.d, without {lost[0]}, {lost[1]}\n"
     )
     with_gpu.path("/etc/containerd/conf.d/gpu.toml").unlink()
-    assert drift(with_gpu) == "", "without other files containerd is not asked"
-
-
-def drift(machine: Machine) -> str:
-    """What `make drift` shows of it."""
-    machine.script(
-        "look",
-        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
-        '. "$LIBRARY/steps/drift.sh"\nlook_at_drop_ins',
-    )
-    finished = machine.run("look")
-    assert finished.status == 0, finished.stderr
-    return finished.stdout.replace(str(machine.root), "")
+    assert drift(with_gpu, "look_at_drop_ins") == "", "without other files containerd is not asked"
 
 
 def test_a_unit_that_is_masked_until_the_next_boot_is_found_before_anything_is_changed(sound: Machine) -> None:

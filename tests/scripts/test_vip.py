@@ -8,6 +8,7 @@ from components.host_files import File, files_of
 from components.host_files.vip import CONFIGURATION, SCRIPT, UNIT
 from components.settings.stack_file import parse_settings
 from tests.scripts.cluster import ETCD, OWN_MEMBER, STATE, VALUES
+from tests.scripts.drift import LOOK, make_look
 from tests.scripts.machine import Finished, Machine
 from tests.unit.support.stacks import smallest
 
@@ -210,11 +211,7 @@ def test_drift_names_keepalived_that_does_not_run(control_plane: Machine, wanted
     """The other control planes hold the address alone."""
     control_plane.stub("systemctl", f'[[ "$*" != *"{SERVICE}" ]] || {{ echo inactive; exit 3; }}')
     control_plane.stub("hostname", "echo node1")
-    control_plane.script(
-        "services",
-        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
-        '. "$LIBRARY/steps/drift.sh"\nlook_at_services',
-    )
-    finished = control_plane.run("services", {}, wanted)
+    make_look(control_plane, "look_at_services")
+    finished = control_plane.run(LOOK, {}, wanted)
     assert finished.status == 0, finished.stderr
     assert (f"service {SERVICE}: expected it to run, saw inactive\n" in finished.stdout) == missed

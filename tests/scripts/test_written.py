@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from tests.scripts.cluster import CA, CHANGED, DISCOVERY, ETCD, NODE_IS_READY, STATE, UPGRADE, VALUES, kubeadm_calls
+from tests.scripts.drift import drift
 from tests.scripts.machine import Finished, Machine
 
 API_SERVER = "/etc/kubernetes/manifests/kube-apiserver.yaml"
@@ -16,16 +17,9 @@ FLAGS = "/var/lib/kubelet/kubeadm-flags.env"
 RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": ""}
 
 
-def drift(machine: Machine) -> str:
+def shown_by_drift(machine: Machine) -> str:
     """Lines that `make drift` shows of these files."""
-    machine.script(
-        "look",
-        '. "$LIBRARY/lib/lib.sh"\nsed --in-place "/^format=/,$ d" "$LIBRARY/steps/drift.sh"\n'
-        '. "$LIBRARY/steps/drift.sh"\nlook_at_files_of_kubeadm',
-    )
-    finished = machine.run("look")
-    assert finished.status == 0, finished.stderr
-    return finished.stdout.replace(str(machine.root), "")
+    return drift(machine, "look_at_files_of_kubeadm")
 
 
 def changes(difference: str) -> list[str]:
@@ -58,14 +52,14 @@ def node(running: Machine) -> Machine:
 @pytest.mark.parametrize("path", [API_SERVER, ETCD_MANIFEST, KUBELET, FLAGS])
 def test_drift_shows_a_file_of_kubeadm_that_somebody_edited_or_removed(node: Machine, path: str) -> None:
     """With what was edited: the kubelet runs with it, and no update would ever notice."""
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
     before = node.path(path).read_text()
     node.write(path, "by hand\n")
-    shown = drift(node)
+    shown = shown_by_drift(node)
     assert f"--- {path}, as it should be\n+++ {path}, as it is\n" in shown
     assert changes(shown) == [f"-{before.rstrip()}", "+by hand"]
     node.path(path).unlink()
-    assert drift(node) == f"{path}: expected the file, saw none\n"
+    assert shown_by_drift(node) == f"{path}: expected the file, saw none\n"
 
 
 def test_a_manifest_of_somebody_else_is_none_of_kubeadm(node: Machine) -> None:
@@ -73,7 +67,7 @@ def test_a_manifest_of_somebody_else_is_none_of_kubeadm(node: Machine) -> None:
     node.write("/etc/kubernetes/manifests/proxy.yaml", "hers\n")
     assert verified(node).status == 0
     node.write("/etc/kubernetes/manifests/proxy.yaml", "hers, another one\n")
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
 
 
 COPY = "/etc/kubernetes/manifests/kube-apiserver.yaml.bak"
@@ -89,29 +83,29 @@ def test_a_copy_of_a_manifest_beside_it_is_named_before_a_change(node: Machine, 
     assert finished.status == 1
     assert f"since the kubelet runs either of two,\n  saw {copy}\n" in finished.stderr
     assert kubeadm_calls(node) == []
-    assert drift(node).endswith(f"since the kubelet runs either of two, saw {COPY}\n")
+    assert shown_by_drift(node).endswith(f"since the kubelet runs either of two, saw {COPY}\n")
     assert verified(node).status == 0, "nothing changes"
     copy.unlink()
     node.write(API_SERVER, POD)
-    assert "either of two" not in drift(node)
+    assert "either of two" not in shown_by_drift(node)
 
 
 def test_a_host_that_an_older_version_updated_last_does_not_differ(node: Machine) -> None:
     """Nobody knows what was edited before; the next update of the node remembers how it leaves the files."""
     shutil.rmtree(node.path(f"{STATE}/written-by-kubeadm"))
     node.write(API_SERVER, "by hand\n")
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
     assert verified(node).stderr == ""
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
     node.write(API_SERVER, "by hand again\n")
-    assert changes(drift(node)) == ["-by hand", "+by hand again"]
+    assert changes(shown_by_drift(node)) == ["-by hand", "+by hand again"]
 
 
 def test_an_update_that_leaves_a_file_alone_takes_no_edit_for_its_own(node: Machine) -> None:
     """It changes something else."""
     node.write(API_SERVER, "by hand\n")
     assert verified(node, VALUES | {"DRAIN_TIMEOUT_SECONDS": "90"}).status == 0
-    assert changes(drift(node)) == ["-old", "+by hand"]
+    assert changes(shown_by_drift(node)) == ["-old", "+by hand"]
 
 
 @pytest.mark.parametrize("before", ["old\n", "by hand\n", "new\n"])
@@ -125,7 +119,7 @@ def test_what_kubeadm_writes_anew_is_no_edit(node: Machine, before: str) -> None
     finished = verified(node, CHANGED | {"KUBELET_CONFIGURATION_SHA256": "other"})
     assert finished.status == 0, finished.stderr
     assert (node.path(API_SERVER).read_text(), node.path(KUBELET).read_text()) == ("new\n", "new\n")
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
 
 
 def test_a_change_that_was_cut_short_is_no_edit(node: Machine) -> None:
@@ -135,11 +129,11 @@ def test_a_change_that_was_cut_short_is_no_edit(node: Machine) -> None:
     works = stub.read_text()
     stub.write_text(f'{works}[[ "$*" != *"control-plane all"* ]] || kill -9 $PPID\n')
     assert verified(node, CHANGED).status == 137
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
     stub.write_text(works)
     node.write("/wanted", "old\n")
     assert verified(node).status == 0
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
 
 
 def test_a_manifest_that_somebody_removed_comes_with_the_next_change(node: Machine) -> None:
@@ -151,7 +145,7 @@ def test_a_manifest_that_somebody_removed_comes_with_the_next_change(node: Machi
     stub.write_text(f'{stub.read_text()}[[ "$*" != *"etcd local"* ]] || {writes}\n')
     finished = verified(node, CHANGED)
     assert finished.status == 0, finished.stderr
-    assert drift(node) == ""
+    assert shown_by_drift(node) == ""
 
 
 @pytest.mark.parametrize(
@@ -176,7 +170,7 @@ def test_an_edit_that_an_upgrade_leaves_is_shown_after_it(
     finished = verified(node, UPGRADE)
     assert finished.status == 0, finished.stderr
     assert node.path(API_SERVER).read_text() == "upgraded\n"
-    assert changes(drift(node)) == shown
+    assert changes(shown_by_drift(node)) == shown
 
 
 def repaired(machine: Machine) -> Finished:
@@ -199,7 +193,7 @@ def test_a_repair_has_kubeadm_write_a_manifest_again_where_the_api_serves(node: 
     assert node.path(API_SERVER).read_text() == "by hand\n"
     assert verified(node).status == 0
     assert node.path(API_SERVER).read_text() == "old\n"
-    assert drift(node) == repaired(node).stderr == verified(node).stderr == ""
+    assert shown_by_drift(node) == repaired(node).stderr == verified(node).stderr == ""
 
 
 def test_a_repair_spares_clients_where_one_request_fails(node: Machine) -> None:
@@ -266,9 +260,9 @@ def test_a_worker_knows_its_files_too(machine: Machine) -> None:
     for program in ("crictl", "systemctl"):
         machine.stub(program)
     assert machine.run("join", VALUES, DISCOVERY).status == 0
-    assert drift(machine) == ""
+    assert shown_by_drift(machine) == ""
     machine.write(FLAGS, "by hand\n")
     finished = machine.run("join", VALUES | {"KUBELET_CONFIGURATION_SHA256": "other"}, DISCOVERY)
     assert finished.status == 0, finished.stderr
     assert machine.path(KUBELET).read_text() == "new\n"
-    assert changes(drift(machine)) == ["-old", "+by hand"]
+    assert changes(shown_by_drift(machine)) == ["-old", "+by hand"]
