@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.addons.manifests import Manifest, containers, images_of_volumes, with_replaced, with_rewritten_images
+from components.addons.manifests import Manifest, image_names, with_replaced, with_rewritten_images
 from components.settings import Settings
 
 
@@ -50,7 +50,4 @@ class Addon:
         Raises:
             pulumi.RunError: as `objects`.
         """
-        objects = self.manifests(settings)
-        named = {each["image"] for each in containers(objects)}
-        named.update(each["reference"] for each in images_of_volumes(objects))
-        return sorted(named.union(self.further_images(settings)))
+        return sorted(image_names(self.manifests(settings)).union(self.further_images(settings)))

@@ -157,6 +157,12 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
     yield from (each for each in _items_at(node, "containers", "initContainers") if _names_image(each))
 
 
+def image_names(node: Any) -> set[str]:
+    """Names of the images that the pods in an object, or in a list of objects, pull."""
+    of_volumes = {image["reference"] for image in images_of_volumes(node)}
+    return of_volumes.union(container["image"] for container in containers(node))
+
+
 def images_of_volumes(node: Any) -> Iterator[dict[str, Any]]:
     """Every image that is a volume of a pod, with its name as `reference`, to be changed in place."""
     images = (each.get("image") for each in _items_at(node, "volumes"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -15,7 +16,7 @@ ALL_IN_DIGITS = range(-4, 6)
 
 def altered_numbers(values: Any, objects: list[Manifest]) -> Iterator[str]:
     """Descriptions of numbers that Helm changes, or writes with an exponent into a text of an object."""
-    yield from (f"{large}, which Helm takes for {float(large):.0f}" for large in large_numbers(values))
+    yield from (f"{large}, which Helm takes for {as_float(large):.0f}" for large in large_numbers(values))
     for number in _numbers(values):
         written = _as_go_writes(number)
         for each in objects if "e" in written else ():
@@ -25,12 +26,20 @@ def altered_numbers(values: Any, objects: list[Manifest]) -> Iterator[str]:
 
 def large_numbers(node: Any) -> Iterator[int]:
     """Whole numbers with more digits than a float has, as which Helm and the engine take each number."""
-    yield from (each for each in _numbers(node) if isinstance(each, int) and Decimal(float(each)) != each)
+    yield from (each for each in _numbers(node) if isinstance(each, int) and Decimal(as_float(each)) != each)
+
+
+def as_float(number: float) -> float:
+    """The float of 64 bits that Helm and the engine make of a number: infinite, where its range has no such number."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _as_go_writes(number: float) -> str:
     """A number as templates write it: 1000000 is 1e+06."""
-    shortest = Decimal(repr(float(number))).normalize()
+    shortest = Decimal(repr(as_float(number))).normalize()
     power = shortest.adjusted()
     if power in ALL_IN_DIGITS or not number:
         return str(number)

@@ -19,7 +19,7 @@ from components.addons.manifests import (
     object_name,
     with_replaced,
 )
-from components.addons.numbers import large_numbers
+from components.addons.numbers import as_float, large_numbers
 from components.addons.of_stack import objects_of_addon
 from components.addons.scopes import OF_CLUSTER
 from components.objects.namespaces import ENFORCE, namespaces
@@ -35,7 +35,7 @@ from components.settings import Settings
 from components.settings.access import OF_KUBERNETES, POD_SECURITY_LEVELS
 from components.settings.kubeadm_documents import value_at
 from components.settings.stack_file import SettingsError
-from components.settings.versions import FIRST_CALICO_WITH_NFTABLES, calico_has_nftables, is_removed
+from components.settings.versions import calico_without_nftables, is_removed
 from components.steps.wanted import Wanted
 from problem import Problem
 
@@ -49,7 +49,7 @@ OWN_GROUPS = {
 def refuse_wrong_addons(settings: Settings) -> None:
     """Refuse add-ons with an invalid manifest, a name or an object of another owner, or pods that may not run.
 
-    Refused are access rules with an object of another owner, too.
+    Refused are access rules with an object of another owner, and a Calico that lacks the mode of kube-proxy, too.
 
     Raises:
         SettingsError: with every problem of every add-on.
@@ -125,12 +125,8 @@ def _calico_without_nftables(settings: Settings) -> Iterator[str]:
     """A line for a manifest of a Calico that cannot work beside this kube-proxy; the settings know listed ones only."""
     if settings.calico.manifest_url and settings.cluster.kube_proxy_configuration.get("mode") == "nftables":
         version = calico_version(settings)
-        if version and not calico_has_nftables(version):
-            first = ".".join(map(str, FIRST_CALICO_WITH_NFTABLES))
-            yield (
-                f"cluster.kubeProxyConfiguration.mode: nftables needs Calico {first} or newer,"
-                f" found {version} at calico.manifestUrl; change either"
-            )
+        problem = calico_without_nftables(version, f"{version} at calico.manifestUrl") if version else None
+        yield from [problem] if problem else []
 
 
 def _closed_namespaces(settings: Settings) -> Iterator[str]:
@@ -199,7 +195,7 @@ def _problem_of_values(manifest: Manifest) -> str | None:
             return f"{field} whose values are not all texts; write them in quotes"
     large = list(large_numbers(manifest)) if manifest["kind"] != DEFINITION else []
     if large:
-        return f"numbers with fewer digits than {large[0]}, which the engine would take for {float(large[0]):.0f}"
+        return f"numbers with fewer digits than {large[0]}, which the engine would take for {as_float(large[0]):.0f}"
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 
 from components.addons import addons_of
-from components.addons.manifests import DEFINITION, containers, object_name
+from components.addons.manifests import DEFINITION, image_names, object_name
 from components.addons.of_stack import stack_addons
 from components.settings import Settings
 from components.settings.kubeadm_images import kubeadm_images
@@ -49,7 +49,7 @@ def unnamed_images(settings: Settings) -> Iterator[Problem]:
     image = re.compile(rf"(?<![\w./:@-])(?:{rules})/[a-z0-9][\w./-]*(?::\w[\w.-]*(?:{digest})?|{digest})")
     for addon in stack_addons(settings) if rules else ():
         objects = [each for each in addon.objects(settings) if each["kind"] != DEFINITION]
-        known = {container["image"] for container in containers(objects)}
+        known = image_names(objects)
         found = {text: object_name(each) for each in objects for text in _found(each, image) if text not in known}
         if found:
             yield Problem(

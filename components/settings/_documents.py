@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from components.settings import Settings
 from components.settings.kubeadm_documents import value_at
 from components.settings.versions import (
-    FIRST_CALICO_WITH_NFTABLES,
-    calico_has_nftables,
+    calico_without_nftables,
     knows_fail_cgroup_v1,
     kube_proxy_modes,
 )
@@ -36,13 +35,9 @@ def _kube_proxy(settings: Settings) -> Iterator[str]:
         if document.get(name) not in (None, "", *values):
             listed = " or ".join(values)
             yield f"{path}.{name}: expected {listed} with Kubernetes {version}, found {document[name]!r}"
-    is_nftables = document.get("mode") == "nftables" and "nftables" in modes
-    if is_nftables and settings.calico.manifest_url is None and not calico_has_nftables(settings.listed_calico):
-        first = ".".join(map(str, FIRST_CALICO_WITH_NFTABLES))
-        yield (
-            f"{path}.mode: nftables needs Calico {first} or newer,"
-            f" found calico.version {settings.listed_calico}; change either"
-        )
+    if document.get("mode") == "nftables" and "nftables" in modes and settings.calico.manifest_url is None:
+        problem = calico_without_nftables(settings.listed_calico, f"calico.version {settings.listed_calico}")
+        yield from [problem] if problem else []
 
 
 def _kubelet(settings: Settings) -> Iterator[str]:

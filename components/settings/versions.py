@@ -220,6 +220,14 @@ def kube_proxy_modes(version: str) -> tuple[str, ...]:
     return KUBE_PROXY_MODES[max(first for first in KUBE_PROXY_MODES if first <= minor_of(version))]
 
 
-def calico_has_nftables(calico: str) -> bool:
-    """True where Calico works beside a kube-proxy of mode nftables."""
-    return numbers_of(calico)[:2] >= FIRST_CALICO_WITH_NFTABLES
+def calico_without_nftables(calico: str, found: str) -> str | None:
+    """The problem of a Calico that does not work beside a kube-proxy of mode nftables; None for one that does.
+
+    Args:
+        calico: its version.
+        found: the version, and where it stands.
+    """
+    if numbers_of(calico)[:2] >= FIRST_CALICO_WITH_NFTABLES:
+        return None
+    first = ".".join(map(str, FIRST_CALICO_WITH_NFTABLES))
+    return f"cluster.kubeProxyConfiguration.mode: nftables needs Calico {first} or newer, found {found}; change either"

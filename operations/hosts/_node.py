@@ -154,7 +154,7 @@ class Node:
                     f" {self.api.commands.repair(self.host.name)}; if the node stays Ready: kubectl describe node"
                     f" {self.host.name} shows the address of the machine that reports",
                 )
-            time.sleep(2)  # the control plane notices in its own time
+            time.sleep(2)  # the control plane counts a kubelet as missed when it has not reported for some 40 s
 
 
 def _is_ready(node: Json | None) -> bool:

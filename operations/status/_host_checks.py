@@ -104,12 +104,12 @@ def _runtime(host: Host, facts: Facts, commands: StackCommands) -> Iterator[Prob
             f"{host.name}: containerd",
             expected="containerd to serve the CRI, which kubelet talks to",
             seen=f"its CRI plugin is disabled: {disabled}" if disabled else facts["cri"],
-            next_command=_rewritten(host, commands),
+            next_command=_repaired_configuration(host, commands),
         )
 
 
-def _rewritten(host: Host, commands: StackCommands) -> str:
-    """Brings the configuration of containerd back; what others add goes before it."""
+def _repaired_configuration(host: Host, commands: StackCommands) -> str:
+    """The next command for a wrong configuration of containerd, which files of others may override after a repair."""
     return (
         f"{commands.repair(host.name)}, which writes our own /etc/containerd/config.toml; where it stays so, mend the"
         f" files in /etc/containerd/conf.d, which containerd reads, too: make drift STACK={commands.stack}"
@@ -123,7 +123,7 @@ def _pause_image(host: Host, settings: Settings, facts: Facts, commands: StackCo
             step,
             expected=f"containerd to start pods with {image}",
             seen=facts["pause_configured"] or "none configured",
-            next_command=_rewritten(host, commands),
+            next_command=_repaired_configuration(host, commands),
         )
     elif facts["pause_present"] != "yes":
         registry = image.partition("/")[0]

@@ -23,6 +23,7 @@ metadata: {{name: operator}}
 spec:
   template:
     spec:
+      volumes: [{{name: model, image: {{reference: quay.io/a/model:1}}}}]
       containers:
         - {{name: a, image: quay.io/a/operator:1, args: [--reloader={RELOADER}, --exporter={BOTH}, --listen=:80, --doc=https://quay.io/a/b:1]}}
 ---
@@ -59,6 +60,12 @@ def test_an_image_in_an_argument_or_a_custom_resource_is_warned_of(tmp_path: Pat
     )
     named = (RELOADER, BOTH, CONFIGURED, DIGEST)
     assert warnings(tmp_path, {"quay.io": "hub.example.com/quay"}, named) == []
+
+
+def test_images_of_pods_that_a_rule_leads_to_its_own_registry_are_named_ones(tmp_path: Path) -> None:
+    """A team's copies lie beside the originals; those of containers and volumes are rewritten already."""
+    (warning,) = warnings(tmp_path, {"quay.io": "quay.io/copies"})
+    assert "quay.io/copies" not in warning
 
 
 @pytest.mark.parametrize("rules", [{}, {"docker.io": "hub.example.com/docker"}, {"quay.io": "quay.io"}], ids=str)

@@ -62,6 +62,8 @@ def test_a_number_with_more_digits_than_a_float_has_is_found() -> None:
     assert list(altered_numbers({"a": 1234567890123456789}, [])) == [
         "1234567890123456789, which Helm takes for 1234567890123456768"
     ]
+    beyond = 10**400
+    assert list(altered_numbers({"a": beyond}, [config_map("a")])) == [f"{beyond}, which Helm takes for inf"]
 
 
 def test_a_chart_whose_numbers_are_altered_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
