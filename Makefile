@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help up refresh unchanged down status preview public tools test sdk-versions crash-points any-input e2e ha power-cuts recovery add-ons lifecycle errors faults chaos lint configuration picture site support release-notes \
+.PHONY: help up refresh unchanged down status preview public tools test sdk-versions crash-points any-input e2e ha power-cuts recovery add-ons lifecycle errors faults chaos lint lint-python lint-shell configuration picture site support release-notes \
 	new-stack preview-comment drift repair snapshot recover restore \
 	token kubeconfig images mirror bench bench-up bench-scale clean-cache
 
@@ -106,11 +106,16 @@ chaos: ## [SEED=1] [MINUTES=10]: updates with an edit and a fault each by chance
 
 lint: ## Style, types, shell, documentation
 	@$(PYTHON) -m local.toolchain
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-shell
+
+lint-python:
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest --quiet tests/unit/test_structure.py tests/unit/test_documentation.py
 	@$(BIN)/python -m operations configuration --check
+
+lint-shell:
 	@scripts=$$(git ls-files "*.sh") && $(BIN)/shellcheck --external-sources --source-path=scripts .ci/run $$scripts
 	@scripts=$$(git ls-files "*.sh") && $(BIN)/shfmt --diff --indent 2 --case-indent .ci/run $$scripts
 

@@ -152,8 +152,8 @@ def failure() -> str:
     return str(error.value)
 
 
-@pytest.fixture(scope="session")
-def machines_ready() -> Iterator[MirrorAccess]:
+@contextmanager
+def new_machines() -> Iterator[MirrorAccess]:
     """Machines, their mirror and the stack file; deleted afterwards, unless KEEP_MACHINES is set."""
     cluster.take_down(STACK)
     access = CELL.access(cluster.prepare_machines(E2E, CELL.kubernetes))
@@ -166,16 +166,24 @@ def machines_ready() -> Iterator[MirrorAccess]:
 
 
 @pytest.fixture(scope="session")
+def machines_ready() -> Iterator[MirrorAccess]:
+    """The machines that the files of a run share, without a cluster at first."""
+    with new_machines() as access:
+        yield access
+
+
+@pytest.fixture(scope="session")
 def live(machines_ready: MirrorAccess) -> Cluster:
-    """The cluster on the machines."""
+    """The cluster that the files of a run share; each file leaves it as it found it."""
     cluster.bring_up(STACK, machines_ready)
     return Cluster(machines_ready)
 
 
-@pytest.fixture(scope="session")
-def pods(live: Cluster) -> dict[str, str]:
-    """A probe pod on each node; node name to pod address."""
-    return probe_pods(live)
+@pytest.fixture(scope="module")
+def pods(live: Cluster) -> Iterator[dict[str, str]]:
+    """A probe pod on each node, for the tests of a file; node name to pod address."""
+    yield probe_pods(live)
+    live.kubectl("--namespace=shop", "delete", "daemonset/probe", "service/probe")
 
 
 def probe_pods(live: Cluster) -> dict[str, str]:

@@ -240,15 +240,6 @@ def test_a_second_up_changes_nothing_and_opens_no_connection(live: Cluster) -> N
     assert {machine: live.logins(machine) for machine in machine_names()} == before
 
 
-def test_destroy_takes_the_objects_and_leaves_the_nodes(live: Cluster) -> None:
-    """By default the machines are forgotten, not reset."""
-    live.kubectl("--namespace=shop", "delete", "daemonset/probe", "service/probe")
-    live.stack.destroy()
-    assert "NotFound" in live.kubectl("get", "namespace", "kubernetes-dashboard", check=False)
-    assert "NotFound" in live.kubectl("get", "secret", "robot-token", "--namespace=default", check=False)
-    assert len(live.get("nodes")["items"]) == len(machine_names())
-
-
 def pod_on(live: Cluster, node: str) -> str:
     """Name of the probe's pod on a node."""
     found = live.get("--namespace=shop", "pods", "--selector=app=probe", f"--field-selector=spec.nodeName={node}")

@@ -19,7 +19,6 @@ NEW = CELL.newer_patch or ""
 @pytest.fixture(scope="module")
 def upgraded(live: Cluster) -> Cluster:
     """The cluster, after one edit of its stack file, on machines whose package lists do not have the new patch yet."""
-    live.stack.up()  # the tests of the same cluster before took its objects away
     mirror.build(NEW)
     bring_up_service(live)
     for machine in machine_names():

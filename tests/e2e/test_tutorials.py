@@ -17,7 +17,7 @@ import yaml
 from local.mirror import MirrorAccess
 from local.paths import CACHE, REPOSITORY, TOOL_CHAIN_BIN
 from local.toolchain.pulumi import HAS_PLUGINS
-from tests.e2e.conftest import E2E, EVIDENCE, STACK, machine_names
+from tests.e2e.conftest import E2E, EVIDENCE, STACK, machine_names, new_machines
 from tests.e2e.tutorials import ETCD, OWN_MACHINES, rows_of_nodes, script, settings_of
 
 TUTORIAL_MACHINES = ("192.0.2.11", "192.0.2.12", "192.0.2.13")
@@ -100,14 +100,13 @@ def run(text: str, project: Path, variables: dict[str, str], output: TextIO) -> 
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_the_commands_of_the_tutorials_work_as_they_are_written(tmp_path: Path, machines_ready: MirrorAccess) -> None:
+def test_the_commands_of_the_tutorials_work_as_they_are_written(tmp_path: Path) -> None:
     """On machines that began anew; tests/e2e/tutorials.py has what is substituted, and what is left out."""
     addresses = dict(zip(TUTORIAL_MACHINES, map(E2E.address, machine_names()), strict=True))
-    project = clone(tmp_path, machines_ready)
     EVIDENCE.mkdir(parents=True, exist_ok=True)
     log = EVIDENCE / "tutorials.log"
-    with log.open("w") as output:
-        status = run(script(addresses), project, environment(tmp_path, machines_ready), output)
+    with new_machines() as access, log.open("w") as output:
+        status = run(script(addresses), clone(tmp_path, access), environment(tmp_path, access), output)
     text = log.read_text(errors="replace")
     assert status == 0, f"{log}, its end:\n{text[-4000:]}"
     assert "node1: is prepared and becomes the control plane" in text, "the plan that the page shows"
