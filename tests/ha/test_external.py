@@ -1,4 +1,7 @@
-"""Three control planes behind a load balancer of the owner's, by a name that is the owner's too; the first leaves."""
+"""Three control planes behind a load balancer of the owner's, by a name that is the owner's too.
+
+The first leaves, and comes back.
+"""
 
 from __future__ import annotations
 
@@ -86,3 +89,14 @@ def test_the_first_leaves(behind: HaCluster, balancer: Balancer, say: Callable[[
     assert behind.etcd_members("node2") == [(name, True) for name in THREE[1:]]
     assert behind.ready_nodes() == {*THREE[1:], WORKER}
     behind.up("--expect-no-changes")
+
+
+def test_the_first_comes_back_and_joins(behind: HaCluster, balancer: Balancer) -> None:
+    """It never initialises: the cluster is the one that it left."""
+    cluster_of = ("get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}")
+    before = behind.kubectl(*cluster_of)
+    behind.edit(hosts(THREE, [WORKER]))
+    behind.up()
+    balancer.behind = [HA.address(name) for name in THREE]
+    assert behind.kubectl(*cluster_of) == before
+    assert behind.etcd_members("node1") == [(name, True) for name in THREE]

@@ -97,13 +97,3 @@ def test_the_first_leaves(grown: HaCluster, say: Callable[[str], None]) -> None:
     assert grown.ready_nodes() == {"node2", "node3", WORKER}
     assert on_machine("node1", "ls /etc/kubernetes /var/lib/etcd /var/lib/kubelet | grep -v ':$' | xargs") == "\n"
     grown.up("--expect-no-changes")
-
-
-def test_the_first_comes_back_and_joins(grown: HaCluster) -> None:
-    """It never initialises: the cluster is the one that it left."""
-    cluster_of = ("get", "namespace", "kube-system", "--output", "jsonpath={.metadata.uid}")
-    before = grown.kubectl(*cluster_of)
-    grown.edit(hosts(["node1", "node2", "node3"], [WORKER]))
-    grown.up()
-    assert grown.kubectl(*cluster_of) == before
-    assert grown.etcd_members("node1") == [("node1", True), ("node2", True), ("node3", True)]
