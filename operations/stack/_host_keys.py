@@ -68,7 +68,8 @@ def read_host_key(host: str, address: str, port: int) -> HostKey:
         expected=f"an SSH server with an Ed25519 or ECDSA key at {address}, port {port}",
         # What a server says of itself, and not of its keys, stands behind a "#".
         seen="\n".join(line for line in found.stderr.splitlines() if not line.startswith("#"))
-        or f"no answer within {ANSWER_SECONDS} seconds",
+        # ssh-keyscan prints nothing about a connection that is refused.
+        or f"no answer within {ANSWER_SECONDS} seconds, or a refused connection",
         next_command=f"see whether `ssh -p {port} {address}` answers; for machines behind a bastion, run"
         " ssh-keyscan there and write the stack file as Pulumi.staging.yaml is",
     )

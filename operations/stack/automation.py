@@ -73,7 +73,7 @@ def command_after(error: CommandError, found: Workspace, commands: StackCommands
     if isinstance(error, StackNotFoundError):
         return commands.create
     if not _is_logged_in(found):
-        return "pulumi login"
+        return "pulumi login --local, or `pulumi login` with the backend of the stack: docs/how-to/state.md"
     if "PULUMI_CONFIG_PASSPHRASE" in message(error):
         return "export PULUMI_CONFIG_PASSPHRASE=..., the passphrase of the stack, then the same command again"
     return None

@@ -198,9 +198,12 @@ def commands_of(stack: str) -> StackCommands:
         if name == DEV.name:
             return StackCommands(stack, create="make up", up="make up", refresh="make refresh", configure=selection)
     up = f"pulumi up {selection}"
-    return StackCommands(
-        stack, create=f"pulumi stack init {stack}", up=up, refresh=f"{up} --refresh", configure=selection
+    # A second state of a cluster would be a second plan for it: the stack may be in a backend that is not chosen here.
+    create = (
+        "see by `pulumi whoami --verbose` that this is the backend of the stack; if the stack was never made:"
+        f" pulumi stack init {stack} --secrets-provider passphrase"
     )
+    return StackCommands(stack, create=create, up=up, refresh=f"{up} --refresh", configure=selection)
 
 
 def _generated(name: str) -> Path:

@@ -57,3 +57,13 @@ def test_each_quoted_message_is_one_of_the_code_or_of_a_named_program() -> None:
 def test_both_languages_quote_the_same_words(page: str) -> None:
     """In the same order: messages are English, and a reader searches for their words."""
     assert list(quotes(page)) == list(quotes(PAGES[0]))
+
+
+def test_the_page_of_drift_names_what_a_repair_leaves() -> None:
+    """As the script calls it: each file of the owner of a machine, which only the owner takes out."""
+    script = (REPOSITORY / "scripts/steps/drift.sh").read_text()
+    left = re.findall(r'differs "([^"$]+?) ?(?:\$[^"]*)?" [^\n]*\$by_hand"', script)
+    page = (REPOSITORY / "docs/how-to/drift-and-repair.md").read_text()
+    rows = page.partition("| `make drift` names | the file |")[2].partition("\n\n")[0]
+    assert left
+    assert [name for name in [*left, "what containerd reads"] if f"| `{name}" not in rows] == []

@@ -27,6 +27,8 @@ AUDIT_LOGS = api_server.AUDIT_LOGS
 """tests/scripts/test_audit.py looks at its mode."""
 OF_INSTALLATION = "/usr/local/lib/pulumi-kubeadm"
 """tests/scripts/test_install.py looks at its mode."""
+OF_SCRIPTS = re.compile(r"^[A-Z_]+=(/etc/\S*pulumi-kubeadm\S*)", re.MULTILINE)
+"""A file that a script names as a file of this project."""
 HOSTS = ("node1", "node2", "node3")
 WITH_LOGIN = {"url": "https://example.com/deb", "fingerprint": "A" * 40, "username": "robot"}
 
@@ -71,12 +73,16 @@ def test_the_page_names_each_secret_of_a_state_and_nothing_else(secrets: set[tup
 
 
 def test_the_page_names_each_file_on_hosts_with_its_mode(tmp_path: Path) -> None:
-    """Of every kind of host, and of every file that a stack may ask for."""
+    """Of every kind of host, of every file that a stack may ask for, and of what scripts write by themselves."""
     (tmp_path / "key.asc").write_text("a key")
-    found: set[tuple[str, str]] = set()
+    found = {(path, "0644") for path in _files_of_scripts()}
     for version in ("1.24.3", "1.36.3"):
-        stack = full(tmp_path, "node2", version=version)
-        stack["packages"] = {"repository": WITH_LOGIN | {"keyring": str(tmp_path / "key.asc")}}
+        stack = full(tmp_path, "node2", "node3", version=version)
+        if version == "1.36.3":
+            stack["hosts"]["node2"]["role"] = "control-plane"
+            stack["cluster"]["vip"] = {"address": "192.0.2.100"}
+        authority = {"caFile": str(tmp_path / "ca.crt")}
+        stack["packages"] = {"repository": WITH_LOGIN | authority | {"keyring": str(tmp_path / "key.asc")}}
         stack["proxy"] = {"http": "http://proxy.example.com:3128"}
         stack["cluster"]["audit"] = {}
         settings = parse_settings(stack)
@@ -95,8 +101,15 @@ def _files(settings: Settings) -> Iterator[File]:
     yield File(kubeadm.DISCOVERY_PATH, "", "0600")
 
 
+def _files_of_scripts() -> set[str]:
+    """Files of this project that scripts name; those that are staged, and removed again, are directories of a step."""
+    texts = (path.read_text() for path in (REPOSITORY / "scripts").rglob("*.sh"))
+    return {path for text in texts for path in OF_SCRIPTS.findall(text)} - {apt.LOGINS}
+
+
 def _place(path: str) -> str:
     path = re.sub(r"(?<=certs\.d/)[^/]+", "REGISTRY", path)
+    path = re.sub(r"(?<=authorities/)[^/]+(?=\.crt)", "SERVER", path)
     path = re.sub(r"(keyrings|sources\.list\.d)/\w+", r"\1/REPOSITORY", path)
     path = re.sub(r"(?<=audit-policy-)[0-9a-f]+", "*", path)
     return re.sub(r"(?<=config\.toml)\.[\d.]+$", "", path)

@@ -202,6 +202,7 @@ def test_a_host_that_does_not_answer_is_named_with_what_was_seen(
         f"node1: read the SSH host key: expected an SSH server with an Ed25519 or ECDSA key at 127.0.0.1, port {port}"
         in errors
     )
+    assert "saw no answer within 5 seconds, or a refused connection" in errors
     assert f"ssh -p {port} 127.0.0.1" in errors
     assert list(directory.iterdir()) == []
 

@@ -121,11 +121,22 @@ ANOTHER = """if [ "$2" = whoami ]; then echo '{"user": "jo"}'; else echo "error:
 @pytest.mark.parametrize(
     ("name", "answer", "next_command"),
     [
-        ("acme/shop", NO_STACK, "pulumi stack init acme/shop"),
+        (
+            "acme/shop",
+            NO_STACK,
+            (
+                "see by `pulumi whoami --verbose` that this is the backend of the stack; if the stack was never made:"
+                " pulumi stack init acme/shop --secrets-provider passphrase"
+            ),
+        ),
         ("dev", NO_STACK, "make up"),
         ("shop", "echo '{}'", "pulumi up --stack shop"),
         ("dev", "echo '{}'", "make up"),
-        ("shop", NO_LOGIN, "pulumi login"),
+        (
+            "shop",
+            NO_LOGIN,
+            "pulumi login --local, or `pulumi login` with the backend of the stack: docs/how-to/state.md",
+        ),
         (
             "shop",
             LOCKED,
