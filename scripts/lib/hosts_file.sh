@@ -36,11 +36,17 @@ replace() {
   mv "$1.new" "$1"
 }
 
+# without_block FILE: content of the file as it was before the block. /etc/hosts has a commented line, too, once cloud-init wrote
+# it from the template.
+without_block() {
+  sed -e "$HOSTS_BLOCK d" -e "s/^$CLOUD_COMMENT//" "$1"
+}
+
 # forget_cloud: give cloud-init its files back as they were.
 forget_cloud() {
   rm -f "$CLOUD_NAME"
   if grep --quiet "$HOSTS_BLOCK_LINE" "$CLOUD_HOSTS" 2>/dev/null; then
-    replace "$CLOUD_HOSTS" "$(sed -e "$HOSTS_BLOCK d" -e "s/^$CLOUD_COMMENT//" "$CLOUD_HOSTS")"
+    replace "$CLOUD_HOSTS" "$(without_block "$CLOUD_HOSTS")"
   fi
 }
 

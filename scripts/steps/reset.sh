@@ -152,7 +152,7 @@ for package in kubeadm kubelet kubectl; do
     fail "package $package to be held no longer" "$(tail -n 5 "$STAGING/dpkg")" "apt-mark unhold $package; then pulumi up"
 done
 finish_hosts
-hosts=$(sed "$HOSTS_BLOCK d" /etc/hosts)
+hosts=$(without_block /etc/hosts)
 write_hosts "$hosts"
 forget_cloud
 # Every file that a step put goes. A step writes its list before its first file. A machine whose preparation or reset was
