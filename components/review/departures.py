@@ -45,6 +45,21 @@ def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
             )
 
 
+def departures_through_dead_bastion(wanted: Wanted) -> Iterator[str]:
+    """A line for each member that leaves the stack, and that the last update reached through a machine that is gone."""
+    last, hosts = wanted.last, wanted.settings.hosts
+    dead = [host for host in hosts.values() if host.gone]
+    gone = {name: each.name for each in dead for name in (each.name, str(each.address), str(each.internal_ip))}
+    for name in last.hosts_with(StepName.PREPARE):
+        prepared = last.step(name, StepName.PREPARE)
+        bastion = (prepared.connection.get("proxy") or {}).get("host") if prepared else None
+        if name not in hosts and last.is_member(name) and bastion in gone:
+            yield (
+                f"hosts: {name} leaves the stack, and {gone[bastion]}, the bastion of the last update, is gone; that"
+                f" takes two updates: write the line of {name} back, `pulumi up`, then delete it"
+            )
+
+
 def virtual_address_of_leaving(wanted: Wanted) -> Iterator[str]:
     """A line where a host that leaves the stack has the virtual address as its own, until the update ends."""
     last, vip = wanted.last, wanted.settings.cluster.vip

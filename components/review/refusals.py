@@ -8,7 +8,12 @@ from typing import Any
 import yaml
 
 from components.host_files import kubeadm
-from components.review.departures import departures_without_sponsor, roles_that_change, virtual_address_of_leaving
+from components.review.departures import (
+    departures_through_dead_bastion,
+    departures_without_sponsor,
+    roles_that_change,
+    virtual_address_of_leaving,
+)
 from components.review.encryption import keys_of_leaving, lost_keys
 from components.review.endpoint import ENDPOINT, gets_name, impossible_endpoints
 from components.review.moved_objects import moved_objects
@@ -62,6 +67,7 @@ def _problems(wanted: Wanted) -> Iterator[str]:
         return
     yield from roles_that_change(wanted)
     yield from departures_without_sponsor(wanted)
+    yield from departures_through_dead_bastion(wanted)
     yield from virtual_address_of_leaving(wanted)
     yield from _fixed(wanted)
     yield from lost_keys(wanted)

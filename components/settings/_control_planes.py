@@ -32,7 +32,7 @@ def _roles(settings: Settings) -> Iterator[str]:
     elif not settings.living_control_planes:
         gone = ", ".join(f"hosts.{host.name}.gone" for host in control_planes)
         only = "its only control plane" if len(control_planes) == 1 else "all its control planes"
-        yield f"{gone}: a cluster cannot lose {only}; make another stack"
+        yield f"{gone}: a cluster cannot lose {only}; docs/how-to/lost-control-plane.md"
     for host in control_planes:
         if host.taints:
             yield f"hosts.{host.name}.taints: the control plane has its taints in cluster.controlPlaneTaints"

@@ -131,4 +131,4 @@ def test_a_stack_whose_control_planes_are_all_gone_is_refused(roles: str, what: 
     for host in stack["hosts"].values():
         host["gone"] = host["role"] == "control-plane"
     assert only_problem(stack).startswith("hosts.node1.gone")
-    assert f"a cluster cannot lose {what}" in only_problem(stack)
+    assert only_problem(stack).endswith(f"a cluster cannot lose {what}; docs/how-to/lost-control-plane.md")

@@ -21,7 +21,7 @@ from components.steps.step import StepName
 from tests.unit.support.planning import impossible, planned, state_of, wanted_by
 from tests.unit.support.recording import record
 from tests.unit.support.several import host_line, several
-from tests.unit.support.stacks import smallest
+from tests.unit.support.stacks import KEY, Stack, smallest
 
 THREE = "node1 node2 node3"
 
@@ -128,6 +128,23 @@ def test_a_host_whose_sponsor_is_gone_is_refused(directory: Path, last: LastUpda
     both["hosts"]["node1"]["gone"] = True
     moved = state_of(record(both, preview=False, before=record(several(directory, THREE), preview=False)))
     assert impossible(stack, moved) == []
+
+
+def test_a_host_does_not_leave_through_a_bastion_that_is_gone(directory: Path) -> None:
+    """Its machine would be asked through the dead one, and be taken for dead itself."""
+
+    def through(node: int, workers: str, **line: bool) -> Stack:
+        stack = several(directory, THREE, workers)
+        stack["ssh"] = {"bastion": {"address": f"192.0.2.1{node}", "hostKey": KEY}}
+        stack["hosts"]["node3"] |= line
+        return stack
+
+    before = record(through(3, "node8 node9"), preview=False)
+    (problem,) = impossible(through(2, "node8", gone=True), state_of(before))
+    assert problem.startswith("hosts: node9 leaves the stack, and node3, the bastion of the last update, is gone; that")
+    assert "write the line of node9 back, `pulumi up`, then delete it" in problem
+    moved = record(through(2, "node8 node9", gone=True), preview=False, before=before)
+    assert impossible(through(2, "node8", gone=True), state_of(moved)) == []
 
 
 def test_two_control_planes_that_sponsor_each_other_do_not_leave_together(directory: Path, last: LastUpdate) -> None:
