@@ -31,6 +31,7 @@ from components.settings import Registry, Settings
 from components.settings.passwords import Secrets
 from components.steps.last_update import CLUSTER_TYPE, load_last_update
 from components.steps.remote import StepCommands
+from components.steps.wanted import Wanted
 from components.worker import join_workers
 
 
@@ -102,7 +103,7 @@ class Cluster(pulumi.ComponentResource):
         watch_departures(wanted, commands.watch)
         access, control_planes = self._make(commands)
         self.kubeconfig = access.kubeconfig
-        self.outputs = _outputs(access, control_planes, settings)
+        self.outputs = _outputs(access, control_planes, wanted)
         self.register_outputs(self.outputs)
 
     def _make(self, commands: StepCommands) -> tuple[ClusterAccess, list[ControlPlane]]:
@@ -132,7 +133,8 @@ class Cluster(pulumi.ComponentResource):
         return access, control_planes
 
 
-def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], settings: Settings) -> dict[str, Any]:
+def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], wanted: Wanted) -> dict[str, Any]:
+    settings = wanted.settings
     nodes = {
         host.name: {
             "address": str(host.internal_ip),
@@ -147,7 +149,7 @@ def _outputs(access: ClusterAccess, control_planes: list[ControlPlane], settings
     expiry = pulumi.Output.all(printed, readable).apply(lambda known: expiry_dates(*known))
     outputs: dict[str, Any] = {"kubeconfig": access.kubeconfig, "nodes": nodes, "certificateExpiry": expiry}
     if settings.dashboard.has_node_port:
-        address = settings.living_control_planes[0].internal_ip
+        address = wanted.control_planes.leader.internal_ip
         outputs["dashboardAddress"] = f"https://{address}:{settings.dashboard.node_port}"
     for account in settings.access.service_accounts[:1]:
         outputs["loginTokenCommand"] = (

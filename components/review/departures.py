@@ -28,7 +28,7 @@ def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
     """
     last, hosts = wanted.last, wanted.settings.hosts
     leaving = [name for name in last.hosts_with(StepName.PREPARE) if name not in hosts]
-    for name in leaving:
+    for name in list(leaving):
         sponsor = last.value(name, StepName.MEMBERSHIP, "HOST_NAME")
         if sponsor is None:
             if last.may_have_node(name):
@@ -36,10 +36,26 @@ def departures_without_sponsor(wanted: Wanted) -> Iterator[str]:
                     f"hosts: {name} leaves the stack, and no control plane would take it out of the cluster, because"
                     " the state has no membership of it; write its line back, `pulumi up`, then delete it"
                 )
-        elif sponsor in leaving or hosts[sponsor].gone:
+        elif sponsor in leaving or (sponsor in hosts and hosts[sponsor].gone):
             why = "leaves the stack, too" if sponsor in leaving else "is gone"
+            leaving.remove(name)  # one that it sponsors may leave in the update that its own line is written back for
             yield (
                 f"hosts: {name} leaves the stack, and {sponsor}, which would take it out of the cluster, {why}; that"
+                f" takes two updates: write the line of {name} back, `pulumi up`, then delete it"
+            )
+
+
+def departures_through_dead_bastion(wanted: Wanted) -> Iterator[str]:
+    """A line for each member that leaves the stack, and that the last update reached through a machine that is gone."""
+    last, hosts = wanted.last, wanted.settings.hosts
+    dead = [host for host in hosts.values() if host.gone]
+    gone = {name: each.name for each in dead for name in (each.name, str(each.address), str(each.internal_ip))}
+    for name in last.hosts_with(StepName.PREPARE):
+        prepared = last.step(name, StepName.PREPARE)
+        bastion = (prepared.connection.get("proxy") or {}).get("host") if prepared else None
+        if name not in hosts and last.is_member(name) and bastion in gone:
+            yield (
+                f"hosts: {name} leaves the stack, and {gone[bastion]}, the bastion of the last update, is gone; that"
                 f" takes two updates: write the line of {name} back, `pulumi up`, then delete it"
             )
 

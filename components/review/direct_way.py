@@ -11,20 +11,21 @@ from ipaddress import IPv4Address, IPv4Network
 from urllib.parse import urlsplit
 
 from components.host_files.kubeadm import api_server_from_outside
-from components.settings import Settings
+from components.settings import Host, Settings
 from problem import Problem
 
 
-def proxy_warning(settings: Settings, variables: Mapping[str, str]) -> Problem | None:
+def proxy_warning(leader: Host, settings: Settings, variables: Mapping[str, str]) -> Problem | None:
     """The warning; None without a proxy, and where the API server is reached directly.
 
     Args:
+        leader: the control plane that the Kubernetes provider asks, unless the stack has a load balancer.
         settings: the settings of the stack.
         variables: the environment of Pulumi.
     """
     proxy = variables.get("HTTPS_PROXY") or variables.get("https_proxy")
     excepted = variables.get("NO_PROXY") or variables.get("no_proxy") or ""
-    server = urlsplit(api_server_from_outside(settings.living_control_planes[0], settings)).hostname or ""
+    server = urlsplit(api_server_from_outside(leader, settings)).hostname or ""
     if not proxy or any(_covers(entry.strip(), server) for entry in excepted.split(",")):
         return None
     return Problem(

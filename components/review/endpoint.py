@@ -13,9 +13,16 @@ from components.steps.wanted import Wanted
 ENDPOINT = "controlPlaneEndpoint"
 
 
-def gets_name(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """True where an endpoint that was an address becomes a name, in two documents ClusterConfiguration."""
-    return is_address(_host(before)) and not is_address(_host(after))
+def gets_name(wanted: Wanted, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """True where an endpoint that was an address, or the name of the only control plane, becomes another name.
+
+    Args:
+        wanted: the steps of the cluster, and the last update.
+        before: the ClusterConfiguration of the last update.
+        after: the ClusterConfiguration of the stack.
+    """
+    old, new = _host(before), _host(after)
+    return new != old and not is_address(new) and (is_address(old) or old in wanted.last.control_planes())
 
 
 def impossible_endpoints(wanted: Wanted, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -32,7 +39,7 @@ def impossible_endpoints(wanted: Wanted, before: Mapping[str, Any], after: Mappi
             "hosts: further control planes join when every node finds the API by its name; that takes two updates:"
             " write them after the `pulumi up` that changes cluster.controlPlaneEndpoint"
         )
-    if gets_name(before, after):
+    if gets_name(wanted, before, after):
         yield from _certificates(wanted, before, after)
     leader = wanted.control_planes.leader.name
     was_local = bool(last.value(leader, StepName.PREPARE, "API_HOST"))
@@ -46,11 +53,11 @@ def impossible_endpoints(wanted: Wanted, before: Mapping[str, Any], after: Mappi
 def _certificates(wanted: Wanted, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Names that no certificate would have while some nodes find the API by the address, and others by the name.
 
-    kubeadm gives a certificate the endpoint, the control plane's own address and `certSANs`. The first control plane
-    that changes has a new certificate before anything leads to the name, the others have not.
+    kubeadm gives a certificate the endpoint, the control plane's own name and address, and `certSANs`. The first
+    control plane that changes has a new certificate before anything leads to the name, the others have not.
     """
     members, old, new = wanted.last.control_planes(), _host(before), _host(after)
-    own = [wanted.last.value(name, StepName.PREPARE, "NODE_IP") for name in members]
+    own = [*members, *(wanted.last.value(name, StepName.PREPARE, "NODE_IP") for name in members)]
     path = "cluster.clusterConfiguration.apiServer.certSANs"
     if len(members) == 1 and old not in {*own, *_names(after)}:
         yield (

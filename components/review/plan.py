@@ -88,9 +88,9 @@ def _control_plane(host: Host, wanted: Wanted, passwords: Passwords) -> Iterator
 
 
 def _control_plane_restarts(host: Host, wanted: Wanted, changed: Collection[str]) -> Iterator[str]:
-    is_only = wanted.control_planes.sponsor_of(host) is None
     if "KUBERNETES_VERSION" in changed:
-        away = "; the API does not answer for a moment" if is_only else "; the other control planes serve the API"
+        is_alone = wanted.control_planes.is_alone(host)
+        away = "; the API does not answer for a moment" if is_alone else "; the other control planes serve the API"
         yield (
             f"{host.name}: etcd is saved, then the control plane is {_upgraded(host, wanted)}: drained, restarted,"
             f" uncordoned{away}"

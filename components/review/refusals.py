@@ -8,8 +8,13 @@ from typing import Any
 import yaml
 
 from components.host_files import kubeadm
-from components.review.departures import departures_without_sponsor, roles_that_change, virtual_address_of_leaving
-from components.review.encryption import lost_keys
+from components.review.departures import (
+    departures_through_dead_bastion,
+    departures_without_sponsor,
+    roles_that_change,
+    virtual_address_of_leaving,
+)
+from components.review.encryption import keys_of_leaving, lost_keys
 from components.review.endpoint import ENDPOINT, gets_name, impossible_endpoints
 from components.review.moved_objects import moved_objects
 from components.settings import Host
@@ -62,9 +67,11 @@ def _problems(wanted: Wanted) -> Iterator[str]:
         return
     yield from roles_that_change(wanted)
     yield from departures_without_sponsor(wanted)
+    yield from departures_through_dead_bastion(wanted)
     yield from virtual_address_of_leaving(wanted)
     yield from _fixed(wanted)
     yield from lost_keys(wanted)
+    yield from keys_of_leaving(wanted)
     yield from moved_objects(wanted)
     yield from _addresses(wanted)
     yield from _names(wanted)
@@ -76,10 +83,11 @@ def _fixed(wanted: Wanted) -> Iterator[str]:
     before = _cluster_configuration(wanted.last.file(*step.key, kubeadm.PATH))
     after = _cluster_configuration(next(file.content for file in step.files if file.path == kubeadm.PATH))
     for key, path in FIXED.items():
-        if before and before.get(key) != after.get(key) and not (key == ENDPOINT and gets_name(before, after)):
+        if before and before.get(key) != after.get(key) and not (key == ENDPOINT and gets_name(wanted, before, after)):
+            name = "write a name, or " if key == ENDPOINT and gets_name(wanted, before, {}) else ""
             yield (
                 f"{path}: cannot be changed once the cluster exists, found {_short(after.get(key))}, the cluster has"
-                f" {_short(before.get(key))}; set it back, or {DESTROY}"
+                f" {_short(before.get(key))}; set it back, or {name}{DESTROY}"
             )
     yield from impossible_endpoints(wanted, before, after)
 
@@ -89,10 +97,9 @@ def _addresses(wanted: Wanted) -> Iterator[str]:
     for host in _nodes(wanted):
         before, now = wanted.last.value(host.name, StepName.PREPARE, "NODE_IP"), str(host.internal_ip)
         if before and before != now:
-            is_only = wanted.control_planes.sponsor_of(host) is None
             way_out = (
                 f"set it back, or {DESTROY}"
-                if is_only
+                if wanted.control_planes.is_alone(host)
                 else f"set it back, or delete the line of {host.name}, `pulumi up`, write it anew, `pulumi up`; a"
                 " machine that is dead needs `gone: true` first"
             )
@@ -106,13 +113,20 @@ def _names(wanted: Wanted) -> Iterator[str]:
     """Renamed nodes. An update would join the machine under the new name, and then reset it under the old name."""
     members = [name for name in wanted.last.hosts_with(StepName.MEMBERSHIP) if not wanted.last.has_departed(name)]
     prepared = {name: wanted.last.step(name, StepName.PREPARE) for name in members}
-    nodes = {recorded.connection["host"]: name for name, recorded in prepared.items() if recorded}
+    nodes = {
+        address: name
+        for name, recorded in prepared.items()
+        if recorded
+        for address in (recorded.connection["host"], recorded.inputs.values.get("NODE_IP"))
+    }
     for host in wanted.settings.hosts.values():
-        node = nodes.get(str(host.address))
-        if node and node != host.name and not host.gone:
+        addresses = {"address": str(host.address), "nodeIp": str(host.internal_ip)}
+        setting = next((each for each in addresses if nodes.get(addresses[each], host.name) != host.name), None)
+        if setting and not host.gone:
+            node = nodes[addresses[setting]]
             yield (
-                f"hosts.{host.name}.address: {host.address} is node {node} of this cluster; to rename it delete the"
-                f" line of {node}, `pulumi up`, which drains and resets it, then add {host.name}, `pulumi up`"
+                f"hosts.{host.name}.{setting}: {addresses[setting]} is node {node} of this cluster; to rename it delete"
+                f" the line of {node}, `pulumi up`, which drains and resets it, then add {host.name}, `pulumi up`"
             )
 
 

@@ -39,4 +39,4 @@ def _warnings(wanted: Wanted) -> Iterator[Problem | None]:
     yield eviction_warning(settings)
     yield expiry_warning(wanted, today)
     yield slot_warning(wanted, int(slots) if slots else None)
-    yield proxy_warning(settings, os.environ)
+    yield proxy_warning(wanted.control_planes.leader, settings, os.environ)

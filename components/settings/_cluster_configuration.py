@@ -21,10 +21,18 @@ UNSUPPORTED = {
 }
 """Settings that kubeadm accepts, but that would break a later upgrade, renewal or reset; and the reason."""
 
+_NO_OTHER_DIRECTORY = "kubeadm mounts no other directory for etcd: its data would be gone with its container"
+_OF_EACH_MEMBER = "kubeadm gives each member of etcd its own"
 UNSUPPORTED_FLAGS = {
-    "apiServer": {"secure-port": "nodes and programs find each API server at port 6443"},
+    "apiServer": {
+        "secure-port": "nodes and programs find each API server at port 6443",
+        "advertise-address": "each API server has that of its node, `hosts.NAME.nodeIp`",
+        "etcd-servers": "each API server asks the etcd beside it",
+    },
     "etcd.local": {
-        "data-dir": "kubeadm mounts no other directory for etcd: its data would be gone with its container",
+        **dict.fromkeys(("data-dir", "wal-dir"), _NO_OTHER_DIRECTORY),
+        **dict.fromkeys(("name", "advertise-client-urls", "initial-advertise-peer-urls"), _OF_EACH_MEMBER),
+        "initial-cluster": _OF_EACH_MEMBER,
         "initial-cluster-state": "the program sets it, so that no etcd begins an empty cluster",
         "force-new-cluster": "etcd would forget its other members at each start",
     },

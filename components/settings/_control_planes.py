@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from components.settings import Host, Settings
+from components.settings._types import is_of_no_machine
 from components.settings.cluster import Vip
 from components.settings.stack import API_PORT, is_address
 from components.settings.versions import FIRST_MINOR_WITH_ETCD_LEARNERS, minor_of
@@ -15,11 +17,8 @@ def contradictions_of_control_planes(settings: Settings) -> Iterator[str]:
     yield from _roles(settings)
     if settings.load_balancer == "local":
         yield from _local_load_balancer(settings)
-    elif settings.cluster.control_plane_endpoint is None:
-        yield (
-            "cluster.controlPlaneEndpoint: missing; `loadBalancer: external` needs the name or address of your load"
-            " balancer"
-        )
+    else:
+        yield from _external_load_balancer(settings)
     if len(settings.control_planes) > 1:
         yield from _several(settings)
     if settings.cluster.vip:
@@ -33,7 +32,7 @@ def _roles(settings: Settings) -> Iterator[str]:
     elif not settings.living_control_planes:
         gone = ", ".join(f"hosts.{host.name}.gone" for host in control_planes)
         only = "its only control plane" if len(control_planes) == 1 else "all its control planes"
-        yield f"{gone}: a cluster cannot lose {only}; make another stack"
+        yield f"{gone}: a cluster cannot lose {only}; docs/how-to/lost-control-plane.md"
     for host in control_planes:
         if host.taints:
             yield f"hosts.{host.name}.taints: the control plane has its taints in cluster.controlPlaneTaints"
@@ -48,6 +47,20 @@ def _local_load_balancer(settings: Settings) -> Iterator[str]:
         yield f"{path}: port {API_PORT} with `loadBalancer: local`, the port of each API server, found {port}"
     if name in settings.hosts:
         yield f"{path}: a name of its own with `loadBalancer: local`, found the name of host {name}"
+
+
+def _external_load_balancer(settings: Settings) -> Iterator[str]:
+    name, _, port = settings.endpoint.partition(":")
+    path, owner = "cluster.controlPlaneEndpoint", _owner_of(name, settings)
+    if settings.cluster.control_plane_endpoint is None:
+        yield f"{path}: missing; `loadBalancer: external` needs the name or address of your load balancer"
+    if owner and owner.role == "worker" and len(settings.control_planes) < 2:
+        yield f"{path}: of the control plane, or of your load balancer, found {name} of worker {owner.name}"
+    elif owner and port and int(port) != API_PORT:
+        yield f"{path}: port {API_PORT} of each API server, found {port} of {owner.name}"
+    for network, subnet in settings.cluster.networking.subnets.items():
+        if is_address(name) and IPv4Address(name) in subnet:
+            yield f"{path}: {name} lies in cluster.networking.{network} {subnet}"
 
 
 def _several(settings: Settings) -> Iterator[str]:
@@ -69,11 +82,9 @@ def _several(settings: Settings) -> Iterator[str]:
 def _single_machine(settings: Settings) -> str | None:
     """The words for an endpoint that leads to one machine alone; None for that of a load balancer."""
     name = settings.endpoint_host
-    if name in settings.hosts:
-        return f"the name of host {name}"
-    owner = next((each.name for each in settings.hosts.values() if _has(name, each)), None)
+    owner = _owner_of(name, settings)
     if owner:
-        return f"the address of {owner}"
+        return f"the name of host {name}" if name == owner.name else f"the address of {owner.name}"
     return "an address" if is_address(name) and settings.cluster.load_balancer != "external" else None
 
 
@@ -81,11 +92,10 @@ def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
     path, address = "cluster.vip.address", vip.address
     if settings.load_balancer == "external":
         yield f"cluster.vip: needs `loadBalancer: local`; your own load balancer is {settings.endpoint}; remove either"
-    if any((address.is_multicast, address.is_loopback, address.is_link_local, address.is_unspecified)):
+    if is_of_no_machine(address) or address.is_link_local:
         yield f"{path}: an address that a network card can have, and others can reach, found {address}"
-    if address.is_reserved:  # the broadcast address, too
-        yield f"{path}: an address that is not reserved, found {address}"
-    owner = next((each.name for each in settings.hosts.values() if _has(str(address), each)), None)
+    host = _owner_of(str(address), settings)
+    owner = host.name if host else None
     if owner is None and settings.ssh.bastion and settings.ssh.bastion.address == str(address):
         owner = "ssh.bastion"
     if owner:
@@ -95,5 +105,7 @@ def _vip(vip: Vip, settings: Settings) -> Iterator[str]:
             yield f"{path}: {address} lies in cluster.networking.{name} {network}"
 
 
-def _has(address: str, host: Host) -> bool:
-    return address in {str(host.address), str(host.internal_ip)}
+def _owner_of(name: str, settings: Settings) -> Host | None:
+    """The host with a name or an address; None without such a host."""
+    hosts = settings.hosts.values()
+    return next((each for each in hosts if name in {each.name, str(each.address), str(each.internal_ip)}), None)

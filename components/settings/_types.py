@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -25,6 +25,12 @@ def no_address(value: str) -> str:
     if labels[-1] == "localhost" or labels[-2:] == ["localhost", "localdomain"]:
         raise ValueError("each machine takes this name for itself")
     return value
+
+
+def is_of_no_machine(address: IPv4Address) -> bool:
+    """True for an address that no network card has, or by which other machines find nobody."""
+    kinds = (address.is_loopback, address.is_multicast, address.is_reserved)  # the broadcast address is reserved, too
+    return any(kinds) or address in IPv4Network("0.0.0.0/8")
 
 
 MachineName = Annotated[str, StringConstraints(pattern=_patterns.HOST_NAME, max_length=64), AfterValidator(no_address)]

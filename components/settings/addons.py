@@ -19,6 +19,7 @@ from components.settings._types import (
     Model,
     Sha256,
     TextFile,
+    is_of_no_machine,
 )
 
 
@@ -133,10 +134,7 @@ def addresses_of(value: str) -> tuple[IPv4Address, IPv4Address]:
         raise ValueError("expected a network such as 192.0.2.0/28, or a range such as 192.0.2.10-192.0.2.20") from None
     if first > last:
         raise ValueError("the first address of a range is not above the last one")
-    if any(
-        each.is_multicast or each.is_loopback or each.is_unspecified or each.is_link_local or each.is_reserved
-        for each in (first, last)
-    ):
+    if any(is_of_no_machine(each) or each.is_link_local for each in (first, last)):
         raise ValueError("no host of a network has such an address")
     return first, last
 

@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from components.settings import _patterns
-from components.settings._types import LARGEST, DnsLabel, HostName, LabelKey, LabelValue, Model, Network, no_address
+from components.settings._types import (
+    LARGEST,
+    DnsLabel,
+    HostName,
+    LabelKey,
+    LabelValue,
+    Model,
+    Network,
+    is_of_no_machine,
+    no_address,
+)
 from components.settings.audit import Audit
 from components.settings.encryption import Encryption
 from components.settings.versions import NEWEST_MINOR, OLDEST_MINOR, minor_of
@@ -80,7 +90,7 @@ def _found_by_each_node(value: str) -> str:
     except AddressValueError:
         no_address(name)
         return value
-    if address.is_loopback or address.is_unspecified or address.is_multicast or address.is_reserved:
+    if is_of_no_machine(address):
         raise ValueError("other machines find nobody by this address")
     return value
 

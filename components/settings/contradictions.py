@@ -11,6 +11,7 @@ from components.settings._control_planes import contradictions_of_control_planes
 from components.settings._directories import contradictions_of_directories
 from components.settings._documents import contradictions_of_documents
 from components.settings._networks import contradictions_of_networks
+from components.settings._types import is_of_no_machine
 from components.settings.known_hosts import known_host_key, revoked_keys, without_comment
 
 
@@ -80,6 +81,9 @@ def _names_and_addresses(settings: Settings) -> Iterator[str]:
     for key, host in settings.hosts.items():
         if key != host.name:
             yield f"hosts.{key}.name: a host's name is its key, found {host.name!r}"
+        if is_of_no_machine(host.internal_ip):
+            path = f"hosts.{key}.{'nodeIp' if host.node_ip else 'address'}"
+            yield f"{path}: an address by which other machines find the node, found {host.internal_ip}"
     hosts = list(settings.hosts.values())
     for address in dict.fromkeys(host.address for host in hosts):
         names = [host.name for host in hosts if host.address == address]

@@ -51,6 +51,10 @@ class ControlPlanes:
         # An update without a living member is refused later, with a message: so this property has a host in any case.
         return next(host for host in [*first, *self.settings.living_control_planes] if not host.gone)
 
+    def is_alone(self, host: Host) -> bool:
+        """True for the only control plane that serves while it changes: others may join later in the same update."""
+        return self.members == [host]
+
     @property
     def in_turn(self) -> list[Host]:
         """The living control planes in the order of their changes: the leader, other members, then those that join."""

@@ -35,8 +35,10 @@ def verify(machine: Machine, **values: str) -> str:
     return finished.stderr
 
 
-def test_an_address_becomes_a_name_everywhere_and_once(addressed: Machine) -> None:
+@pytest.mark.parametrize("endpoint", ["192.0.2.11", "node1"])
+def test_an_endpoint_of_one_machine_becomes_a_name_everywhere_and_once(addressed: Machine, endpoint: str) -> None:
     """The kubeconfig of the machine, and what joining nodes read; kube-proxy follows the ClusterConfiguration."""
+    addressed.write(MARK, BEFORE.replace("192.0.2.11", endpoint))
     errors = verify(addressed, API_SERVER=NEW, CLUSTER_IDENTITY=AFTER)
     assert f"admin.conf leads to {NEW}\n" in errors
     assert f"    server: {NEW}\n" in addressed.path("/etc/kubernetes/admin.conf").read_text()
@@ -66,10 +68,16 @@ def test_only_the_leader_changes_what_belongs_to_the_cluster(addressed: Machine)
 
 @pytest.mark.parametrize(
     ("there", "wanted"),
-    [(AFTER, BEFORE), (BEFORE, BEFORE.replace("2.11", "2.12")), (BEFORE, AFTER.replace("dev, e", "other, e"))],
+    [
+        (AFTER, BEFORE),
+        (BEFORE, BEFORE.replace("2.11", "2.12")),
+        (BEFORE, AFTER.replace("dev, e", "other, e")),
+        (BEFORE.replace("192.0.2.11", "other"), AFTER),
+        (BEFORE.replace("192.0.2.11", "node1"), BEFORE),
+    ],
 )
 def test_no_other_change_of_the_identity_is_taken(addressed: Machine, there: str, wanted: str) -> None:
-    """A name back to an address, another address, another cluster."""
+    """A name back to an address, another address, another cluster, a name of no machine."""
     addressed.write(MARK, there)
     text = addressed.text("init", VALUES | {"API_SERVER": NEW, "CLUSTER_IDENTITY": wanted})
     finished = addressed.send(text, "verify")

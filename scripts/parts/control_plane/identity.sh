@@ -6,9 +6,10 @@
 
 without_endpoint() { sed --regexp-extended 's/ endpoint [^,]+,//' <<<"$1"; }
 
-# The part endpoint.sh leads a cluster from an address to a name, and writes the new identity at its end. An edit that is taken
-# back before that finds the old identity.
+# The part endpoint.sh leads a cluster from an address, or the name of its only control plane, to a name, and writes the new
+# identity at its end. An edit that is taken back before that finds the old identity.
 ENDPOINT_IS_ADDRESS=' endpoint [0-9.]+(:[0-9]+)?,'
+ENDPOINT_IS_HOST=" endpoint ${HOST_NAME//./[.]}(:[0-9]+)?,"
 identity=$(mark "$CLUSTER_IDENTITY_MARK")
 # 0.2.0 wrote the address of the only control plane into the identity, and not into a mark of its own.
 if [[ $identity == *' node '* ]]; then
@@ -19,8 +20,8 @@ fi
 there=$(without_endpoint "$identity")
 wanted=$(without_endpoint "$CLUSTER_IDENTITY")
 moves_endpoint=false
-if [[ $there == "$wanted" && $identity =~ $ENDPOINT_IS_ADDRESS && ! $CLUSTER_IDENTITY =~ $ENDPOINT_IS_ADDRESS ]]; then
-  moves_endpoint=true
+if [[ $there == "$wanted" && $identity =~ $ENDPOINT_IS_ADDRESS|$ENDPOINT_IS_HOST ]]; then
+  [[ $CLUSTER_IDENTITY =~ $ENDPOINT_IS_ADDRESS ]] || moves_endpoint=true
 fi
 if [[ -n $identity && $identity != "$CLUSTER_IDENTITY" && $moves_endpoint == false ]]; then
   fail "the cluster that is on this machine: $CLUSTER_IDENTITY" "$identity" \

@@ -85,7 +85,14 @@ def test_a_flag_that_kubernetes_no_longer_knows_is_refused(part: str, flag: str,
     ("part", "flag", "reason"),
     [
         ("apiServer", "secure-port", "at port 6443"),
+        ("apiServer", "advertise-address", "each API server has that of its node"),
+        ("apiServer", "etcd-servers", "the etcd beside it"),
         ("etcd.local", "data-dir", "its data would be gone with its container"),
+        ("etcd.local", "wal-dir", "its data would be gone with its container"),
+        *(
+            ("etcd.local", name, "kubeadm gives each member of etcd its own")
+            for name in ("name", "initial-cluster", "initial-advertise-peer-urls", "advertise-client-urls")
+        ),
         ("etcd.local", "initial-cluster-state", "the program sets it"),
         ("etcd.local", "force-new-cluster", "forget its other members"),
     ],

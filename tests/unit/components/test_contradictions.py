@@ -84,6 +84,19 @@ def test_a_node_ip_that_is_the_address_of_another_host_is_refused() -> None:
     assert "hosts.node2.nodeIp: 192.0.2.11 is the address of node1" in problems(stack)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.9", "224.0.0.5", "240.0.0.1", "255.255.255.255"])
+def test_an_address_that_no_network_card_has_is_not_that_of_a_node(address: str) -> None:
+    """The address of the SSH server may be a forwarded port of this computer, where the node has another."""
+    stack = with_workers("node2")
+    stack["hosts"]["node2"]["nodeIp"] = address
+    expected = f"an address by which other machines find the node, found {address}"
+    assert only_problem(stack) == f"hosts.node2.nodeIp: {expected}"
+    stack["hosts"]["node2"] |= {"nodeIp": None, "address": address}
+    assert only_problem(stack) == f"hosts.node2.address: {expected}"
+    stack["hosts"]["node2"]["nodeIp"] = "192.0.2.12"
+    assert problems(stack) == []
+
+
 def test_a_host_cannot_have_another_name_than_its_key() -> None:
     """Two names would make two machines of one."""
     stack = smallest()

@@ -115,7 +115,10 @@ def test_a_new_worker_is_all_that_changes(number: str, directory: Path, request:
 def test_the_order_of_the_hosts_changes_nothing(directory: Path, three: Recording) -> None:
     """Nor does it make another control plane the one that initialises or leads."""
     turned = several(directory, "node3 node2 node1", "node9 node8")
-    assert record(turned, preview=False, before=three).changed_since(three) == set()
+    again = record(turned, preview=False, before=three)
+    assert again.changed_since(three) == set()
+    plain = ("nodes", "dashboardAddress", "loginTokenCommand")
+    assert [again.outputs[name] for name in plain] == [three.outputs[name] for name in plain]
     assert planned(turned, state_of(three)) == ["nothing is done to any node"]
 
 
@@ -128,6 +131,14 @@ def test_one_becomes_three(directory: Path, one: Recording, grown: Recording) ->
     way = "the name of the API leads to haproxy; kube-proxy restarts, the kubelet does not"
     assert f"node8: /etc/haproxy/kubernetes-api.cfg comes: {way}" in lines
     assert not [line for line in lines if "upgraded" in line or "kubelet restarts" in line]
+
+
+def test_the_only_one_is_upgraded_before_others_join(directory: Path) -> None:
+    """Nothing else serves the API meanwhile, and the plan says so."""
+    before = record(several(directory, "node1", version="1.35.4"), preview=False)
+    lines = planned(several(directory, THREE), state_of(before))
+    (line,) = [line for line in lines if line.startswith("node1: etcd is saved")]
+    assert line.endswith("uncordoned; the API does not answer for a moment")
 
 
 def test_three_become_one(directory: Path, grown: Recording) -> None:

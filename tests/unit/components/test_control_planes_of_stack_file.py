@@ -63,6 +63,25 @@ def test_one_control_plane_may_have_an_address_as_its_endpoint(endpoint: str) ->
 @pytest.mark.parametrize(
     ("endpoint", "problem"),
     [
+        ("192.0.2.12:6443", "of the control plane, or of your load balancer, found 192.0.2.12 of worker node2"),
+        ("node3:6443", "of the control plane, or of your load balancer, found node3 of worker node3"),
+        ("192.0.2.11:8443", "port 6443 of each API server, found 8443 of node1"),
+        ("node1:443", "port 6443 of each API server, found 443 of node1"),
+        ("10.96.0.1:6443", "10.96.0.1 lies in cluster.networking.serviceSubnet 10.96.0.0/12"),
+        ("10.244.7.7", "10.244.7.7 lies in cluster.networking.podSubnet 10.244.0.0/16"),
+        ("192.0.2.99:8443", None),
+        ("node1", None),
+    ],
+)
+def test_an_endpoint_at_which_no_api_server_is_found_is_refused(endpoint: str, problem: str | None) -> None:
+    """The first update would wait for an API that nobody serves there."""
+    found = problems(small("cww", controlPlaneEndpoint=endpoint))
+    assert found == ([f"cluster.controlPlaneEndpoint: {problem}"] if problem else [])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "problem"),
+    [
         ("[2001:db8::1]:6443", "expected a host name in lower case or an IPv4 address"),
         ("2001:db8::1", "expected a host name in lower case or an IPv4 address"),
         ("192.0.2.999:6443", "inet_aton(3) reads this name as an address"),
@@ -70,6 +89,7 @@ def test_one_control_plane_may_have_an_address_as_its_endpoint(endpoint: str) ->
         ("localhost:6443", "each machine takes this name for itself"),
         ("127.0.0.1:6443", "other machines find nobody by this address"),
         ("0.0.0.0:6443", "other machines find nobody by this address"),
+        ("0.0.0.9:6443", "other machines find nobody by this address"),
         ("224.0.0.18", "other machines find nobody by this address"),
         ("255.255.255.255", "other machines find nobody by this address"),
     ],
@@ -111,4 +131,4 @@ def test_a_stack_whose_control_planes_are_all_gone_is_refused(roles: str, what: 
     for host in stack["hosts"].values():
         host["gone"] = host["role"] == "control-plane"
     assert only_problem(stack).startswith("hosts.node1.gone")
-    assert f"a cluster cannot lose {what}" in only_problem(stack)
+    assert only_problem(stack).endswith(f"a cluster cannot lose {what}; docs/how-to/lost-control-plane.md")

@@ -21,7 +21,7 @@ from components.steps.step import StepName
 from tests.unit.support.planning import impossible, planned, state_of, wanted_by
 from tests.unit.support.recording import record
 from tests.unit.support.several import host_line, several
-from tests.unit.support.stacks import smallest
+from tests.unit.support.stacks import KEY, Stack, smallest
 
 THREE = "node1 node2 node3"
 
@@ -59,6 +59,31 @@ def test_a_node_is_not_renamed(directory: Path, last: LastUpdate) -> None:
     stack["hosts"]["node7"] = stack["hosts"].pop("node3")
     (problem,) = impossible(stack, last)
     assert problem.startswith("hosts.node7.address: 192.0.2.13 is node node3 of this cluster; to rename it delete")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "setting"),
+    [({"address": "10.0.0.13"}, "address"), ({"address": "192.0.2.77", "nodeIp": "10.0.0.13"}, "nodeIp")],
+)
+def test_a_node_is_not_renamed_by_its_other_address(directory: Path, addresses: dict[str, str], setting: str) -> None:
+    """A machine of two networks is the same machine in both."""
+    stack = several(directory, THREE)
+    stack["hosts"]["node3"]["nodeIp"] = "10.0.0.13"
+    known = state_of(record(stack, preview=False))
+    stack["hosts"]["node7"] = {"hostKey": stack["hosts"].pop("node3")["hostKey"]} | addresses
+    (problem,) = impossible(stack, known)
+    assert problem.startswith(
+        f"hosts.node7.{setting}: 10.0.0.13 is node node3 of this cluster; to rename it delete the"
+    )
+
+
+def test_the_only_control_plane_does_not_change_its_address_while_others_come(directory: Path) -> None:
+    """Its line cannot be deleted either."""
+    known, stack = state_of(record(several(directory, "node1"), preview=False)), several(directory, THREE)
+    stack["hosts"]["node1"]["address"] = "192.0.2.77"
+    (problem,) = impossible(stack, known)
+    assert problem.startswith("hosts.node1.address: a node keeps its address in the cluster")
+    assert "; set it back, or destroy the cluster" in problem
 
 
 def test_an_address_of_a_machine_that_left_the_cluster_may_have_another_name(directory: Path) -> None:
@@ -105,10 +130,34 @@ def test_a_host_whose_sponsor_is_gone_is_refused(directory: Path, last: LastUpda
     assert impossible(stack, moved) == []
 
 
+def test_a_host_does_not_leave_through_a_bastion_that_is_gone(directory: Path) -> None:
+    """Its machine would be asked through the dead one, and be taken for dead itself."""
+
+    def through(node: int, workers: str, **line: bool) -> Stack:
+        stack = several(directory, THREE, workers)
+        stack["ssh"] = {"bastion": {"address": f"192.0.2.1{node}", "hostKey": KEY}}
+        stack["hosts"]["node3"] |= line
+        return stack
+
+    before = record(through(3, "node8 node9"), preview=False)
+    (problem,) = impossible(through(2, "node8", gone=True), state_of(before))
+    assert problem.startswith("hosts: node9 leaves the stack, and node3, the bastion of the last update, is gone; that")
+    assert "write the line of node9 back, `pulumi up`, then delete it" in problem
+    moved = record(through(2, "node8 node9", gone=True), preview=False, before=before)
+    assert impossible(through(2, "node8", gone=True), state_of(moved)) == []
+
+
 def test_two_control_planes_that_sponsor_each_other_do_not_leave_together(directory: Path, last: LastUpdate) -> None:
-    """Each would end the membership of the other."""
-    found = impossible(several(directory, "node3"), last)
-    assert sorted(each.split()[1] for each in found) == ["node1", "node2"]
+    """Each would end the membership of the other. One line that is written back is enough, for its workers too."""
+    (problem,) = impossible(several(directory, "node3", "node8"), last)
+    assert problem.startswith(
+        "hosts: node1 leaves the stack, and node2, which would take it out of the cluster, leaves"
+    )
+    assert "write the line of node1 back, `pulumi up`, then delete it" in problem
+    stack, before = several(directory, "node1 node3", "node8"), record(several(directory, THREE), preview=False)
+    assert impossible(stack, last) == []
+    moved = state_of(record(stack, preview=False, before=before))
+    assert impossible(several(directory, "node3", "node8"), moved) == []
 
 
 def test_the_first_does_not_leave_before_another_can_take_it_away(directory: Path, last: LastUpdate) -> None:

@@ -92,6 +92,22 @@ def test_a_key_that_is_in_use_is_not_taken_away(directory: Path, encrypted: Reco
     )
 
 
+@pytest.mark.parametrize("names", [(), ("k1",)])
+def test_keys_do_not_change_while_a_control_plane_leaves(directory: Path, names: tuple[str, ...]) -> None:
+    """It serves until the update ends: it could not read what others write, and would write with the old key."""
+    stack = several(directory, "node1 node2 node3")
+    before = record(with_keys(stack, *names) if names else stack, preview=False)
+    changed = with_keys(several(directory, "node1 node2"), "k2", *names)
+    (problem,) = impossible(changed, state_of(before))
+    assert problem.startswith("cluster.encryption: a control plane that leaves the stack serves until the update ends")
+    assert problem.endswith("found node3; that takes two updates: write the line back, `pulumi up`, then delete it")
+    with_line = record(with_keys(several(directory, "node1 node2 node3"), "k2", *names), preview=False, before=before)
+    assert impossible(changed, state_of(with_line)) == []
+    dead = several(directory, "node1 node2 node3")
+    dead["hosts"]["node3"]["gone"] = True
+    assert impossible(with_keys(dead, "k2", *names), state_of(before)) == []
+
+
 def test_encryption_is_removed_once_all_is_decrypted(directory: Path, encrypted: Recording) -> None:
     """In two updates."""
     stack = with_keys(several(directory, "node1 node2"), "k1", enabled=False)

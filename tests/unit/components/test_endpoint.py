@@ -1,4 +1,4 @@
-"""The endpoint of a running cluster: an address may become a name, once, and before the cluster grows."""
+"""The endpoint of a running cluster: that of one machine may become a name, once, and before the cluster grows."""
 
 from __future__ import annotations
 
@@ -37,9 +37,11 @@ def addressed(directory: Path) -> Recording:
     return record(stack_with(directory, ADDRESS), preview=False)
 
 
-def test_an_address_becomes_a_name_on_every_node(directory: Path, addressed: Recording) -> None:
+@pytest.mark.parametrize("endpoint", [ADDRESS, "node1:6443"])
+def test_an_endpoint_of_one_machine_becomes_a_name_on_every_node(directory: Path, endpoint: str) -> None:
     """Every host learns the name before the control plane uses it; workers change in turn."""
     stack = stack_with(directory, None)
+    addressed = record(stack_with(directory, endpoint), preview=False)
     assert impossible(stack, state_of(addressed)) == []
     after = record(stack, preview=False, before=addressed)
     changed = {name for name in after.changed_since(addressed) if name.count("/") == 1}
@@ -79,18 +81,23 @@ def test_a_cluster_with_an_address_grows_in_the_next_update(directory: Path, add
     assert impossible(stack_with(directory, None, "node1 node2 node3"), state_of(named)) == []
 
 
-@pytest.mark.parametrize("endpoint", [ADDRESS, "192.0.2.99:6443", "other.example.com:6443"])
+@pytest.mark.parametrize("endpoint", [ADDRESS, "192.0.2.99:6443", "other.example.com:6443", "node1:6443"])
 def test_a_name_stays(directory: Path, endpoint: str) -> None:
     """Nothing in the cluster would know the new one."""
     named = record(stack_with(directory, None), preview=False)
     (problem,) = impossible(stack_with(directory, endpoint), state_of(named))
     assert problem.startswith("cluster.controlPlaneEndpoint: cannot be changed once the cluster exists")
+    assert "; set it back, or destroy" in problem
 
 
-def test_an_address_does_not_become_another(directory: Path, addressed: Recording) -> None:
-    """Certificates have the old one."""
-    (problem,) = impossible(stack_with(directory, "192.0.2.99:6443"), state_of(addressed))
+@pytest.mark.parametrize("before", [ADDRESS, "node1:6443"])
+def test_an_endpoint_of_one_machine_does_not_become_an_address(directory: Path, before: str) -> None:
+    """Certificates have the old one. A name is the way out, and in the message."""
+    known = state_of(record(stack_with(directory, before), preview=False))
+    (problem,) = impossible(stack_with(directory, "192.0.2.99:6443"), known)
     assert problem.startswith("cluster.controlPlaneEndpoint: cannot be changed once the cluster exists")
+    assert "; set it back, or write a name, or destroy" in problem
+    assert impossible(stack_with(directory, "lb.example.com:6443"), known) == []
 
 
 def test_an_address_of_a_load_balancer_stays_in_the_certificate_until_every_node_has_the_name(directory: Path) -> None:

@@ -56,7 +56,9 @@ def three(directory: Path) -> Recording:
         ("127.0.0.2", "an address that a network card can have, and others can reach, found 127.0.0.2"),
         ("169.254.0.9", "an address that a network card can have, and others can reach, found 169.254.0.9"),
         ("0.0.0.0", "an address that a network card can have, and others can reach, found 0.0.0.0"),  # noqa: S104
-        ("255.255.255.255", "an address that is not reserved, found 255.255.255.255"),
+        ("0.0.0.9", "an address that a network card can have, and others can reach, found 0.0.0.9"),
+        ("240.0.0.9", "an address that a network card can have, and others can reach, found 240.0.0.9"),
+        ("255.255.255.255", "an address that a network card can have, and others can reach, found 255.255.255.255"),
     ],
 )
 def test_an_address_that_cannot_be_virtual_is_refused(address: str, problem: str) -> None:
