@@ -112,10 +112,11 @@ fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(state_of kubelet)"
 for unit in $(units); do fact "unit $unit" "$(state_of "$unit")"; done
 fact cri "$(word_or_output serves crictl info)"
-fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages \
-  /etc/containerd/config.toml || true)" # no such line, and no file, is the good case
-fact pause_configured "$(output_of containerd config dump |
-  sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
+reads=$(output_of containerd config dump)
+# The file itself says it where containerd cannot read it; no such line, and no file, is the good case.
+fact cri_disabled "$(printf '%s\n' "$reads" | cat - /etc/containerd/config.toml 2>/dev/null |
+  grep --extended-regexp '^ *disabled_plugins.*cri' | head --lines 1 || true)"
+fact pause_configured "$(sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p" <<<"$reads")"
 fact pause_present "$(word_or_output yes crictl inspecti --quiet "$PAUSE_IMAGE")"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"

@@ -14,9 +14,10 @@ kubelet_drop_in() {
   sed --quiet '\|/10-kubeadm\.conf$|p' <<<"$found"
 }
 
-# read_kubelet_start: set COMMAND, which starts the kubelet, the file COMMAND_FROM that has it, its variables, VALUES by name and
-# VALUES_FROM, and the file TAKEN_BY that took all variables away. The drop-in of kubeadm's package is still to come on a machine
-# that is no node. kubeadm's own file of arguments is compared with a copy of it: it counts as what its variable has.
+# read_kubelet_start: set COMMAND, which starts the kubelet, and the file COMMAND_FROM that has it; its variables, VALUES by
+# name and VALUES_FROM; and the file TAKEN_BY that took all variables away. The drop-in of kubeadm's package is still to come
+# on a machine that is no node. kubeadm's own file of arguments is compared with a copy of it, so it counts as what its
+# variable has.
 read_kubelet_start() {
   local settings path setting variables of_package=() file
   local files=(/var/lib/kubelet/kubeadm-flags.env "$KUBELET_DEFAULTS")

@@ -155,8 +155,9 @@ look_at_units() {
   other=$(overriding_containerd)
   [[ -z $other ]] || differs "start of containerd" "that of its package, with the configuration of the stack" "$other$by_hand"
   other=$(kubelet_drop_in)
-  [[ -n $other || ! -e $KUBELET_CONF ]] || differs "start of the kubelet" "10-kubeadm.conf of package kubeadm among its drop-ins" \
-    "none: without it the kubelet has no configuration; apt-get install --reinstall --allow-change-held-packages \
+  [[ -n $other || ! -e $KUBELET_CONF ]] ||
+    differs "start of the kubelet" "10-kubeadm.conf of package kubeadm among its drop-ins" \
+      "none: without it the kubelet has no configuration; apt-get install --reinstall --allow-change-held-packages \
 -o Dpkg::Options::=--force-confmiss kubeadm"
   others=$(overriding_arguments)
   while read -r other; do
