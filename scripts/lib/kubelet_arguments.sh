@@ -51,7 +51,7 @@ read_kubelet_start() {
   for file in "${files[@]}"; do
     file=${file#-}
     if [[ $file == */kubeadm-flags.env ]]; then
-      variables+=("$file"$'\t'"KUBELET_KUBEADM_ARGS=\$KUBELET_KUBEADM_ARGS")
+      variables+=("$file"$'\t'"KUBELET_KUBEADM_ARGS=of-kubeadm")
     elif [[ -f $file ]]; then
       settings=$(settings_in "$file")
       mapfile -t -O "${#variables[@]}" variables <<<"$settings"
@@ -108,7 +108,7 @@ overriding_arguments() {
       echo "no \$$name in $COMMAND_FROM"
     elif [[ -z ${VALUES[$name]:-} ]]; then
       echo "an empty \$$name in ${VALUES_FROM[$name]:-${TAKEN_BY:-$COMMAND_FROM}}"
-    elif [[ $name == KUBELET_KUBEADM_ARGS && ${VALUES[$name]} != "\$$name" ]]; then
+    elif [[ $name == KUBELET_KUBEADM_ARGS && ${VALUES[$name]} != of-kubeadm ]]; then
       echo "another \$$name in ${VALUES_FROM[$name]}"
     fi
   done
