@@ -7,7 +7,7 @@ import pulumi
 from components.host_files import apt, containerd
 from components.settings import Host
 from components.steps.remote import StepCommands
-from components.steps.result import result_of
+from components.steps.result import is_cut_off, result_of
 from components.steps.step import StepName
 
 
@@ -46,7 +46,8 @@ class PreparedHost(pulumi.ComponentResource):
             before.append(commands.run(step, self, after=before, secret_files=logins))
         end = None if settings.policy.reset_on_destroy else commands.lifetime
         prepared = commands.run(prepare, self, after=before, deleted_with=end)
-        self.machine_id = prepared.stdout.apply(result_of)
+        # The beginnings of two machine-ids may be the same.
+        self.machine_id = prepared.stdout.apply(lambda known: "" if is_cut_off(known) else result_of(known))
         passwords = commands.secrets.registry_passwords
         credentials = passwords.apply(lambda known: containerd.credential_files(settings, known))
         commands.run(

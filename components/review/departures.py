@@ -60,6 +60,24 @@ def departures_through_dead_bastion(wanted: Wanted) -> Iterator[str]:
             )
 
 
+def forgotten_warnings(wanted: Wanted) -> Iterator[Problem]:
+    """A warning for each host that leaves the stack, and may be a node of which the state has forgotten all.
+
+    With policy.resetOnDestroy a machine is reset without a question to the API. A host that never joined has the same
+    state.
+    """
+    last = wanted.last
+    for name in last.hosts_with(StepName.PREPARE):
+        is_reset_unasked = last.value(name, StepName.PREPARE, "NODE_LEAVES_FIRST") == "false"
+        if name not in wanted.settings.hosts and is_reset_unasked and not last.may_have_node(name):
+            yield Problem(
+                "hosts",
+                expected=f"a membership or a join of {name}, which leaves the stack, in the state",
+                seen="neither: with policy.resetOnDestroy the machine is reset unasked, also one that is a node",
+                next_command=f"if it is one: write the line of {name} back, pulumi up, then delete it",
+            )
+
+
 def virtual_address_of_leaving(wanted: Wanted) -> Iterator[str]:
     """A line where a host that leaves the stack has the virtual address as its own, until the update ends."""
     last, vip = wanted.last, wanted.settings.cluster.vip

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pulumi
 
 from components.review.addons import hook_warnings, missing_warnings, removed_warnings
-from components.review.departures import vote_warnings
+from components.review.departures import forgotten_warnings, vote_warnings
 from components.review.direct_way import proxy_warning
 from components.review.eviction import eviction_warning
 from components.review.expiry import expiry_warning
@@ -30,6 +30,7 @@ def _warnings(wanted: Wanted) -> Iterator[Problem | None]:
     settings, today = wanted.settings, dt.datetime.now(tz=dt.UTC).date()
     slots = pulumi.runtime.settings.SETTINGS.parallel
     yield from vote_warnings(wanted)
+    yield from forgotten_warnings(wanted)
     yield from support_warnings(wanted, today)
     yield from hook_warnings(settings)
     yield from removed_warnings(settings)

@@ -7,6 +7,7 @@ value quoted, and last the names of scripts in `scripts/steps`. docs/decisions.m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 from pulumi_command import remote
@@ -17,6 +18,7 @@ from components.steps.answers import demand_answer
 from components.steps.bring_scripts import bring_scripts
 from components.steps.connection import connection_of
 from components.steps.explain import explain_connection_failures
+from components.steps.lost_results import warn_of_lost_result
 from components.steps.ssh import RUN_AS_ROOT
 from components.steps.step import Step, StepName
 from components.steps.wanted import Wanted
@@ -95,6 +97,8 @@ class StepCommands:
             ),
         )
         command.id.apply(lambda _: self.watch.ends(step))
+        if not step.returns_secret:
+            command.stdout.apply(partial(warn_of_lost_result, step, self.wanted.settings.ssh))
         return command
 
     def keep(self, subject: str, name: StepName, parent: pulumi.Resource) -> None:

@@ -60,14 +60,16 @@ units() {
 # gone_files: files that steps, or kubeadm for the kubelet, put in place and that are gone. The list has containerd's file
 # under another name.
 gone_files() {
-  local path
+  local path listed
   for path in /etc/kubernetes/manifests/{etcd,kube-{apiserver,controller-manager,scheduler}}.yaml \
     /var/lib/kubelet/{config.yaml,kubeadm-flags.env}; do
     [[ ! -e $STATE/written-by-kubeadm/${path##*/} || -e $path ]] || printf '%s ' "$path"
   done
+  [[ -d $STATE/files ]] || return 0
+  listed=$(find "$STATE/files" -type f -exec sort --unique {} +) || printf '%s/files (unreadable) ' "$STATE"
   while read -r path; do
-    [[ $path == /etc/containerd/config.toml.* || -e $path ]] || printf '%s ' "$path"
-  done < <(cat "$STATE"/files/* 2>/dev/null | sort --unique)
+    [[ -z $path || $path == /etc/containerd/config.toml.* || -e $path ]] || printf '%s ' "$path"
+  done <<<"$listed"
 }
 
 gone_marks() {
@@ -112,10 +114,11 @@ fact containerd_log "$(last_line_with containerd 'level=fatal|^containerd: ')"
 fact kubelet "$(state_of kubelet)"
 for unit in $(units); do fact "unit $unit" "$(state_of "$unit")"; done
 fact cri "$(word_or_output serves crictl info)"
-fact cri_disabled "$(grep --extended-regexp '^ *disabled_plugins.*cri' --no-messages \
-  /etc/containerd/config.toml || true)" # no such line, and no file, is the good case
-fact pause_configured "$(output_of containerd config dump |
-  sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p")"
+reads=$(output_of containerd config dump)
+# The file itself says it where containerd cannot read it; no such line, and no file, is the good case.
+fact cri_disabled "$(printf '%s\n' "$reads" | cat - /etc/containerd/config.toml 2>/dev/null |
+  grep --extended-regexp '^ *disabled_plugins.*cri' | head --lines 1 || true)"
+fact pause_configured "$(sed --quiet --regexp-extended "s/^ *(sandbox_image|sandbox) = ['\"](.*)['\"]\$/\2/p" <<<"$reads")"
 fact pause_present "$(word_or_output yes crictl inspecti --quiet "$PAUSE_IMAGE")"
 fact pause_log "$(last_line_with containerd 'failed to (get|pull).*(sandbox|pause).*image|pull.*pause.*(failed|error)')"
 fact cni "$(find /etc/cni/net.d -name '*.conf*' 2>/dev/null | head --lines 1)"

@@ -39,6 +39,8 @@ lost_settings() {
   grep --quiet --no-messages "^imports = .*$CONTAINERD_DROP_INS/" "$CONTAINERD_CONFIG" &&
     compgen -G "$CONTAINERD_DROP_INS/*.toml" >/dev/null || return 0
   containerd config dump >"$STAGING/dump" || return 1
+  # Lists of disabled plugins of all files count together.
+  sed --quiet --regexp-extended "s/^(disabled_plugins = .*[\"'.]cri[\"'.].*)/the CRI: \1/p" "$STAGING/dump"
   settings_of_tables "$STAGING/dump" >"$STAGING/read"
   settings_of_tables "$CONTAINERD_CONFIG" >"$STAGING/written"
   grep --invert-match --fixed-strings --line-regexp --file "$STAGING/read" "$STAGING/written" || (($? == 1))

@@ -7,32 +7,55 @@
 KUBELET_DEFAULTS=/etc/default/kubelet
 OF_KUBEADM=(KUBELET_KUBECONFIG_ARGS KUBELET_CONFIG_ARGS KUBELET_KUBEADM_ARGS) # variables that kubeadm needs there
 
-# read_kubelet_start: set COMMAND, which starts the kubelet, the file COMMAND_FROM that has it, and its variables: VALUES by
-# name, and VALUES_FROM. Without the drop-in of kubeadm's package, which is still to come, they are those of the package.
+# kubelet_drop_in: the drop-in of kubeadm's package, or the file in its place, if there is one.
+kubelet_drop_in() {
+  local found
+  found=$(drop_ins kubelet)
+  sed --quiet '\|/10-kubeadm\.conf$|p' <<<"$found"
+}
+
+# read_kubelet_start: set COMMAND, which starts the kubelet, and the file COMMAND_FROM that has it; its variables, VALUES by
+# name and VALUES_FROM; and the file TAKEN_BY that took all variables away. The drop-in of kubeadm's package is still to come
+# on a machine that is no node. kubeadm's own file of arguments is compared with a copy of it, so it counts as what its
+# variable has.
 read_kubelet_start() {
-  local settings path setting variables=() file files=("$KUBELET_DEFAULTS") names=("${OF_KUBEADM[@]}" KUBELET_EXTRA_ARGS)
-  COMMAND="/usr/bin/kubelet ${names[*]/#/\$}" COMMAND_FROM='' VALUES=() VALUES_FROM=()
-  settings=$(drop_ins kubelet)
-  while read -r path; do
-    # Without ExecStart, this file hides that of the package.
-    [[ $path != */10-kubeadm.conf ]] || COMMAND=/usr/bin/kubelet COMMAND_FROM=$path files=()
-  done <<<"$settings"
+  local settings path setting variables of_package=() file
+  local files=(/var/lib/kubelet/kubeadm-flags.env "$KUBELET_DEFAULTS")
+  local names=("${OF_KUBEADM[@]}" KUBELET_EXTRA_ARGS)
+  COMMAND="/usr/bin/kubelet ${names[*]/#/\$}" TAKEN_BY='' VALUES=() VALUES_FROM=()
+  COMMAND_FROM=$(kubelet_drop_in)
+  if [[ -n $COMMAND_FROM ]]; then
+    # A file in its place may have no ExecStart, and hides that of the package.
+    COMMAND=/usr/bin/kubelet files=()
+  else
+    of_package=(
+      $'\t'"KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=$KUBELET_CONF"
+      $'\t'KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml
+    )
+  fi
+  variables=("${of_package[@]}")
   settings=$(settings_of kubelet)
   while IFS=$'\t' read -r path setting; do
     case $setting in
-      Environment=) variables=() ;;
+      Environment=)
+        variables=() TAKEN_BY=$path
+        [[ ${path##*/} > 10-kubeadm.conf ]] || variables=("${of_package[@]}") # which is read behind this file
+        ;;
       Environment=*) variables+=("$path"$'\t'"${setting#*=}") ;;
-      EnvironmentFile=) files=() ;;
+      EnvironmentFile=) files=() TAKEN_BY=$path ;;
       EnvironmentFile=*) files+=("${setting#*=}") ;;
       ExecStart=?*) COMMAND=${setting#*=} COMMAND_FROM=$path ;;
     esac
   done <<<"$settings"
-  # Files override variables of the unit. That of kubeadm is compared with a copy of it.
+  # Files override variables of the unit.
   for file in "${files[@]}"; do
     file=${file#-}
-    [[ -f $file && $file != */kubeadm-flags.env ]] || continue
-    settings=$(settings_in "$file")
-    mapfile -t -O "${#variables[@]}" variables <<<"$settings"
+    if [[ $file == */kubeadm-flags.env ]]; then
+      variables+=("$file"$'\t'"KUBELET_KUBEADM_ARGS=of-kubeadm")
+    elif [[ -f $file ]]; then
+      settings=$(settings_in "$file")
+      mapfile -t -O "${#variables[@]}" variables <<<"$settings"
+    fi
   done
   for setting in "${variables[@]}"; do
     read_variables "${setting%%$'\t'*}" "${setting#*$'\t'}"
@@ -66,32 +89,46 @@ read_arguments() {
   done
 }
 
+# has_no_configuration DIRECTORY: whether the kubelet finds no file there that it would merge into its configuration.
+has_no_configuration() {
+  local found
+  found=$(find -L "$1" -name '*.conf' -print -quit 2>/dev/null) || return 1
+  [[ -z $found ]]
+}
+
 # overriding_arguments: what makes the kubelet another node than the stack says, each with its file, one a line.
 overriding_arguments() {
   local -A VALUES VALUES_FROM ARGUMENTS=() SOURCES=()
-  local COMMAND COMMAND_FROM FLAG='' word words name value address=${NODE_IP:-} # a step of an older version has none
+  local COMMAND COMMAND_FROM TAKEN_BY FLAG='' word words name value address=${NODE_IP:-} # a step of an older version has none
   read_kubelet_start
   value=$(other_program "$COMMAND" kubelet)
   [[ -z $value ]] || echo "$value in $COMMAND_FROM"
   for name in "${OF_KUBEADM[@]}"; do
-    [[ "${COMMAND//[\{\}]/} " == *"\$$name "* ]] || echo "no \$$name in $COMMAND_FROM"
+    if [[ "${COMMAND//[\{\}]/} " != *"\$$name "* ]]; then
+      echo "no \$$name in $COMMAND_FROM"
+    elif [[ -z ${VALUES[$name]:-} ]]; then
+      echo "an empty \$$name in ${VALUES_FROM[$name]:-${TAKEN_BY:-$COMMAND_FROM}}"
+    elif [[ $name == KUBELET_KUBEADM_ARGS && ${VALUES[$name]} != of-kubeadm ]]; then
+      echo "another \$$name in ${VALUES_FROM[$name]}"
+    fi
   done
   read -ra words <<<"$COMMAND"
   for word in "${words[@]}"; do
     name=${word//[\$\{\}]/}
     if [[ $word != \$* ]]; then
       read_arguments "$COMMAND_FROM" "$word"
-    elif [[ -n $name && $name != KUBELET_KUBEADM_ARGS ]]; then # kubeadm has these in a file of its own
+    elif [[ -n $name && $name != KUBELET_KUBEADM_ARGS ]]; then
       read_arguments "${VALUES_FROM[$name]:-}" "${VALUES[$name]:-}"
     fi
   done
-  for name in --node-ip --hostname-override --config --kubeconfig --bootstrap-kubeconfig --pod-manifest-path --cgroup-driver \
-    --container-runtime-endpoint; do
+  for name in --node-ip --hostname-override --config --config-dir --kubeconfig --bootstrap-kubeconfig --pod-manifest-path \
+    --cgroup-driver --container-runtime-endpoint; do
     value=${ARGUMENTS[$name]:-}
     [[ -n $value && $value != *[\$%]* ]] || continue # systemd alone knows what it puts there
     case $name in
       --node-ip) [[ -z $address || $value == "$address" || $value == "$address",* ]] ;;
       --hostname-override) [[ $value == "$HOST_NAME" ]] ;;
+      --config-dir) has_no_configuration "$value" ;;
       --config) [[ $value == /var/lib/kubelet/config.yaml ]] ;;
       --kubeconfig) [[ $value == "$KUBELET_CONF" ]] ;;
       --bootstrap-kubeconfig) [[ $value == /etc/kubernetes/bootstrap-kubelet.conf ]] ;;

@@ -77,7 +77,8 @@ if [[ $NODE_LEAVES_FIRST == true && -f $KUBELET_CONF ]]; then
     pause_service kubelet "the kubelet"
     next="where the node is out of the cluster, or the cluster is lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
     wait_for "$ANSWER_SECONDS" "the API server to say whether it has node $HOST_NAME" "$next" look_for_node
-  elif is_marked "$INITIALIZED_MARK"; then
+  elif is_marked "$INITIALIZED_MARK" || { [[ -f $ADMIN_CONF ]] && ! is_marked "$JOIN_STARTED_MARK"; }; then
+    # The mark may be lost. Without a mark of a join that was cut short this machine may still have a vote.
     next="write the line of $HOST_NAME back, pulumi up, then delete it; where its member of etcd is out, or the cluster is \
 lost, on $HOST_NAME: rm $KUBELET_CONF; then pulumi up"
     # After a boot neither etcd nor the API server answers for a while.
@@ -93,8 +94,13 @@ fi
 trap - EXIT
 
 refuse_silent_mounts /var/lib/kubelet
-forget "$INITIALIZED_MARK" # a reset that is cut short leaves no etcd that could report once more that its member is out
-rm -f "$ADMIN_CONF"        # with it kubeadm asks the API for a member of etcd that is removed already
+# With this file kubeadm asks the API for a member of etcd that is removed already. It goes before the mark, and for good: a
+# reset that is cut short leaves no etcd that could report once more that its member is out.
+if [[ -f $ADMIN_CONF ]]; then
+  rm "$ADMIN_CONF"
+  sync "$(dirname "$ADMIN_CONF")"
+fi
+forget "$INITIALIZED_MARK"
 if command -v kubeadm >/dev/null; then undo_kubeadm; fi
 pause_service kubelet "the kubelet"
 systemctl --quiet disable kubelet 2>/dev/null || true # not there on a machine whose preparation was cut short

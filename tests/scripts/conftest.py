@@ -91,7 +91,11 @@ def sound(machine: Machine) -> Machine:
     machine.stub("hostname", "echo 192.0.2.11")
     machine.stub("dpkg-query", "exit 1")
     machine.stub("apt-cache", 'echo "  Candidate: 1.7.24~ds1-6"')
-    machine.stub("ip", 'echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"')
+    machine.stub(
+        "ip",
+        '[[ $* == *" to "* && $* != *" to 192.0.2.11/32" ]] ||'
+        ' echo "2: eth0 inet 192.0.2.11/24 brd 192.0.2.255 scope global eth0"',
+    )
     machine.stub("systemctl", "exit 3")
     machine.write("/etc/resolv.conf", "search example.com\nnameserver 192.0.2.53\n")
     machine.stub("getent", "exit 2")

@@ -80,3 +80,12 @@ def test_a_service_that_ends_again_and_again_is_reported(
     found = facts(machine, systemctl=systemctl)
     assert {name: value for name, value in found.items() if name.startswith("unit ")} == {f"unit {KEEPALIVED}": fact}
     assert (found["kubelet"], found["containerd"]) == (fact, fact)
+
+
+@pytest.mark.parametrize("file", ["config.toml", "conf.d/docker.toml"])
+def test_the_cri_is_disabled_by_any_file_of_containerd(machine: Machine, file: str) -> None:
+    """containerd prints what it reads from all of them; where it can read none, its own file says it."""
+    disabled = 'disabled_plugins = ["io.containerd.grpc.v1.cri"]'
+    machine.write(f"/etc/containerd/{file}", f"{disabled}\n")
+    dump = f"printf '%s\\n' 'imports = []' '{disabled}'" if file != "config.toml" else "echo 'no such file' >&2; exit 1"
+    assert facts(machine, containerd=dump)["cri_disabled"] == disabled

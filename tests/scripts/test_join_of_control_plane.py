@@ -338,6 +338,29 @@ def test_a_member_that_does_not_report_its_removal_is_not_reset(
     assert reset().status == 0, "by the advice"
 
 
+def test_a_control_plane_whose_mark_is_lost_is_not_reset(machine: Machine, reset: Callable[[], Finished]) -> None:
+    """Its member may have a vote. One whose join was cut short has left, and is reset."""
+    machine.path(f"{STATE}/initialized").unlink()
+    finished = reset()
+    assert finished.status == 1
+    assert "saw an etcd on node2 that does not report that its member is out\n" in finished.stderr
+    assert machine.path("/var/lib/etcd/member/wal").exists()
+    machine.write(f"{STATE}/join-started", "yes")
+    assert reset().status == 0
+
+
+def test_a_reset_that_was_cut_short_asks_no_etcd_that_is_gone(machine: Machine, reset: Callable[[], Finished]) -> None:
+    """It had asked, and kubeadm had taken etcd away."""
+    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
+    machine.stub("kubeadm", "exit 1")
+    assert reset().status == 1
+    assert machine.path("/etc/kubernetes/kubelet.conf").exists()
+    machine.stub("crictl")
+    machine.stub("kubeadm")
+    finished = reset()
+    assert finished.status == 0, finished.stderr
+
+
 def test_a_cluster_that_is_destroyed_asks_no_api(machine: Machine, reset: Callable[..., Finished]) -> None:
     """The other machines may be reset already: with policy.resetOnDestroy no node has to leave first."""
     finished = reset(NODE_LEAVES_FIRST="false")

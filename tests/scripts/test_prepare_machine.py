@@ -25,6 +25,18 @@ def test_a_sound_machine_is_only_looked_at(sound: Machine) -> None:
     assert "apt-get" not in " ".join(sound.calls())
 
 
+@pytest.mark.parametrize(("address", "status"), [("192.0.2.11", 0), ("192.0.2.1", 1)])
+def test_an_address_with_a_peer_is_one_of_the_machine_and_its_peers_is_not(
+    sound: Machine, address: str, status: int
+) -> None:
+    """As on a routed server. `ip` with `to` compares the machine's own addresses alone."""
+    shown = "2: eth0 inet 192.0.2.11 peer 192.0.2.1/32 scope global eth0"
+    sound.stub("ip", f'[[ $* == *" to "* && $* != *" to 192.0.2.11/32" ]] || echo "{shown}"')
+    finished = sound.run_part("machine", MACHINE_VALUES | {"NODE_IP": address})
+    assert finished.status == status, finished.stderr
+    assert (f"expected the node's address {address} on one of the network cards" in finished.stderr) == (status == 1)
+
+
 def test_the_first_boot_of_a_clouds_machine_is_waited_for(machine: Machine) -> None:
     """Its SSH server answers while cloud-init still installs packages, and may reboot."""
     machine.replace("parts/prepare/first_boot", "FIRST_BOOT_SECONDS=600", "FIRST_BOOT_SECONDS=1")

@@ -37,12 +37,16 @@ def prepared(machine: Machine, *files: tuple[str, str]) -> Finished:
         (f"{START} {IN_VARIABLES} \\\n  --hostname-override template", "--hostname-override=template"),
         (f"{START} $KUBELET_CONFIG_ARGS ${{KUBELET_KUBEADM_ARGS}}", "no $KUBELET_KUBECONFIG_ARGS"),
         (f"ExecStart=\nExecStart=-/opt/bin/kubelet {IN_VARIABLES}", "/opt/bin/kubelet"),
+        ('Environment="KUBELET_EXTRA_ARGS=--config-dir=/etc/kubelet.d"', "--config-dir=/etc/kubelet.d"),
+        ('Environment="KUBELET_CONFIG_ARGS="', "an empty $KUBELET_CONFIG_ARGS"),
+        ("EnvironmentFile=", "an empty $KUBELET_KUBEADM_ARGS"),
     ],
 )
 def test_a_drop_in_that_overrides_the_arguments_of_the_stack_is_found_before_anything_is_changed(
     sound: Machine, setting: str, seen: str
 ) -> None:
     """On a clone, or where a guide was followed: the node has another address, or the kubelet no configuration."""
+    sound.write("/etc/kubelet.d/more/50-hers.conf", "cgroupDriver: cgroupfs\n")
     finished = prepared(sound, (f"{KUBELET}/20-x.conf", f"[Service]\n{setting}\n"))
     assert finished.status == 1
     expected = (
@@ -70,8 +74,12 @@ def test_a_drop_in_that_overrides_the_arguments_of_the_stack_is_found_before_any
             "/etc/default/kubelet": "KUBELET_EXTRA_ARGS=--node-ip=192.0.2.11\n",
         },
         {
-            f"{KUBELET}/10-x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9"\n',
-            f"{KUBELET}/20-x.conf": "[Service]\nEnvironment=\n",
+            f"{KUBELET}/05-x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--node-ip=192.0.2.9"\n',
+            f"{KUBELET}/06-x.conf": "[Service]\nEnvironment=\n",
+        },
+        {
+            f"{KUBELET}/x.conf": '[Service]\nEnvironment="KUBELET_EXTRA_ARGS=--config-dir=/etc/kubelet.d"\n',
+            "/etc/kubelet.d/50-ours.yaml": "maxPods: 90\n",
         },
         {
             f"{KUBELET}/x.conf": "",
@@ -94,6 +102,33 @@ def test_a_file_that_hides_the_drop_in_of_kubeadm_is_found_before_anything_is_ch
     finished = prepared(sound, (f"{KUBELET}/10-kubeadm.conf", content))
     assert finished.status == 1
     assert f"saw no $KUBELET_KUBECONFIG_ARGS in {sound.path(KUBELET)}/10-kubeadm.conf\n" in finished.stderr
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_variables_of_kubeadm_that_a_file_takes_away_are_found(sound: Machine, is_there: bool) -> None:
+    """Before the package has brought its drop-in, too: the kubelet would start without kubeconfig and configuration."""
+    if is_there:
+        sound.write("/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf", sound.relocated(OF_PACKAGE))
+    finished = prepared(
+        sound,
+        (f"{KUBELET}/20-x.conf", "[Service]\nEnvironment=\n"),
+        ("/etc/default/kubelet", 'KUBELET_KUBEADM_ARGS="--v=2"\n'),
+    )
+    assert finished.status == 1
+    names = ["an empty $KUBELET_KUBECONFIG_ARGS", "an empty $KUBELET_CONFIG_ARGS"]
+    seen = [f"{name} in {KUBELET}/20-x.conf" for name in names]
+    seen.append("another $KUBELET_KUBEADM_ARGS in /etc/default/kubelet")
+    assert "saw " + "\n    ".join(seen) + "\n" in finished.stderr.replace(str(sound.root), "")
+
+
+def test_drift_names_a_drop_in_of_kubeadm_that_is_gone(machine: Machine) -> None:
+    """Once a file in /etc, which apt does not write again by itself. A restarted kubelet has no arguments."""
+    machine.write("/etc/kubernetes/kubelet.conf", "")
+    assert drift(machine, "look_at_units").startswith(
+        "start of the kubelet: expected 10-kubeadm.conf of package kubeadm among its drop-ins, saw none: "
+    )
+    machine.write(f"{KUBELET}/10-kubeadm.conf", machine.relocated(OF_PACKAGE))
+    assert drift(machine, "look_at_units") == ""
 
 
 def test_a_file_of_variables_that_a_drop_in_names_is_read(sound: Machine) -> None:
@@ -201,6 +236,23 @@ def test_a_file_that_takes_the_place_of_the_configuration_of_containerd_is_named
     )
     with_gpu.path("/etc/containerd/conf.d/gpu.toml").unlink()
     assert drift(with_gpu, "look_at_drop_ins") == "", "without other files containerd is not asked"
+
+
+@pytest.mark.parametrize(
+    "disabled", ["['io.containerd.grpc.v1.cri']", '["aufs", "cri"]', "['io.containerd.cri.v1.runtime', 'x']"]
+)
+def test_a_file_that_disables_the_cri_is_named(with_gpu: Machine, disabled: str) -> None:
+    """As of a machine that had Docker alone. Other plugins may be disabled: nothing of the stack needs zfs."""
+    dump = DUMP.format(pause="3.10", runtime="runc")
+    reads(with_gpu, f"disabled_plugins = ['io.containerd.snapshotter.v1.zfs', 'criu.x']\n{dump}")
+    assert prepared_containerd(with_gpu).status == 0
+    reads(with_gpu, f"disabled_plugins = {disabled}\n{dump}")
+    with_gpu.path(f"{STATE}/prepared").unlink(missing_ok=True)
+    finished = prepared_containerd(with_gpu)
+    assert finished.status == 1
+    conf = "/etc/containerd/conf.d"
+    assert f"{with_gpu.path(conf)}, without\n    the CRI: disabled_plugins = {disabled}\n" in finished.stderr
+    assert drift(with_gpu, "look_at_drop_ins").endswith(f"without the CRI: disabled_plugins = {disabled}\n")
 
 
 def test_a_unit_that_is_masked_until_the_next_boot_is_found_before_anything_is_changed(sound: Machine) -> None:

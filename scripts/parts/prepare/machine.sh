@@ -119,8 +119,11 @@ check_programs() {
 }
 
 check_node_ip() {
+  local own
   command -v ip >/dev/null || return 0 # check_programs says it
-  ip -4 -oneline address show | grep --fixed-strings " $NODE_IP/" >/dev/null ||
+  # A card with a peer, as of a routed server, has `inet ADDRESS peer OTHER/32`, and the other is no address of the machine.
+  own=$(ip -4 -oneline address show to "$NODE_IP/32")
+  [[ -n $own ]] ||
     find_wrong "the node's address $NODE_IP on one of the network cards" "$(hostname --all-ip-addresses)" \
       "correct nodeIp of the host in the stack file"
 }

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from components.review.departures import vote_warnings
+from components.review.departures import forgotten_warnings, vote_warnings
 from components.settings import Settings
 from components.settings.stack_file import parse_settings
 from components.steps.control_planes import ControlPlanes
@@ -182,6 +182,26 @@ def test_a_host_whose_membership_is_forgotten_does_not_leave(directory: Path, la
     again = record(stack, preview=False, before=dataclasses.replace(before, resources=only))
     del stack["hosts"][name]
     assert impossible(stack, state_of(again)) == [], "by the advice"
+
+
+@pytest.mark.parametrize("name", ["node3", "node9"])
+@pytest.mark.parametrize("is_forgotten", [True, False])
+@pytest.mark.parametrize("is_reset_unasked", [True, False])
+def test_a_node_that_the_state_has_forgotten_is_warned_of_before_its_reset(
+    directory: Path, name: str, is_forgotten: bool, is_reset_unasked: bool
+) -> None:
+    """A host that never joined has the same state, and may leave. Without the policy the machine asks the API."""
+    stack = several(directory, THREE)
+    stack["policy"] = {"resetOnDestroy": is_reset_unasked}
+    last = state_of(record(stack, preview=False))
+    forgotten = {(name, StepName.MEMBERSHIP), (name, StepName.JOIN)} if is_forgotten else set()
+    steps = {key: each for key, each in last.steps.items() if key not in forgotten}
+    known = dataclasses.replace(last, steps=steps)
+    assert list(forgotten_warnings(wanted_by(stack, known))) == []
+    del stack["hosts"][name]
+    found = [str(each) for each in forgotten_warnings(wanted_by(stack, known))]
+    assert len(found) == (is_forgotten and is_reset_unasked)
+    assert all(f"Next: if it is one: write the line of {name} back, pulumi up" in each for each in found)
 
 
 @pytest.mark.parametrize("name", ["node3", "node9"])

@@ -22,7 +22,7 @@ ATTEMPTS = 3
 def answer_of(port: int, *, attempts: int) -> Answer:
     """How a run on a machine at a port ends."""
     stack: dict[str, Any] = smallest() | {"ssh": {"port": port, "perDialTimeout": 1}}
-    stack["hosts"]["node1"]["address"] = "127.0.0.1"
+    stack["hosts"]["node1"] |= {"address": "127.0.0.1", "nodeIp": "192.0.2.11"}
     settings = parse_settings(stack)
     return finished(run_as_root(settings.control_planes[0], settings.ssh, "true\n", attempts=attempts))
 

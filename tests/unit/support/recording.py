@@ -154,8 +154,10 @@ class _Machines(mocks.Mocks):
     def _printed(name: str) -> str:
         if name.endswith("/kubeconfig"):
             return KUBECONFIG
-        if name.endswith("/init"):
+        if name.endswith(("/init", "/join")):
             return f"certificate apiserver {EXPIRY}\n"
+        if name.endswith("/prepare"):
+            return f"machine-id of {name}\n"
         return TOKEN if name.endswith("/membership") else ""
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
