@@ -124,11 +124,17 @@ def _scalar(value: str) -> str:
     return yaml_text(value).splitlines()[0]
 
 
+class EndOfInputError(StepError):
+    """No answer comes any more."""
+
+
 def _until_taken(question: Callable[[], bool]) -> bool:
     """Repeat a question until the answer is valid; without a terminal an invalid answer is an error."""
     while True:
         try:
             return question()
+        except EndOfInputError:
+            raise
         except StepError as error:
             if not sys.stdin.isatty():
                 raise
@@ -140,7 +146,7 @@ def _ask(question: str, default: str = "") -> str:
         answer = input(question).strip()
     except EOFError as error:
         next_command = "an empty line after the last host; nothing was written"
-        raise StepError(
+        raise EndOfInputError(
             "read the answers",
             expected=f"an answer to `{question.strip()}`",
             seen="the end of the input",

@@ -31,6 +31,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
         yield first, second
 
 
+@pytest.fixture(autouse=True)
+def _a_node_may_be_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SSH servers of these tests are there."""
+    monkeypatch.setattr("components.settings.contradictions.is_of_no_machine", lambda _: False)
+
+
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where stack files are written in a test."""
@@ -267,3 +273,13 @@ def test_a_person_may_correct_an_answer(
     monkeypatch.setattr("sys.stdin", Terminal("\n".join([*lines, ""])))
     assert operations.main(["new-stack", "shop"]) == 0
     assert written(directory / "Pulumi.shop.yaml").cluster.name == "fine"
+
+
+def test_the_end_of_the_input_ends_the_questions_of_a_terminal_too(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-D, and a terminal that was closed, which has no further answer."""
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert operations.main(["new-stack", "shop"]) == 1
+    assert "saw the end of the input" in capsys.readouterr().err
+    assert list(directory.iterdir()) == []
