@@ -54,7 +54,7 @@ def settings_of(port: int, **more: Any) -> Settings:
     """A stack whose first host is at a port of this host."""
     stack: dict[str, Any] = smallest()
     stack["ssh"] = {"port": port, "perDialTimeout": 1, "dialErrorLimit": ATTEMPTS} | more
-    stack["hosts"]["node1"]["address"] = "127.0.0.1"
+    stack["hosts"]["node1"] |= {"address": "127.0.0.1", "nodeIp": "192.0.2.11"}
     return parse_settings(stack)
 
 
