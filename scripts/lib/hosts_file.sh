@@ -36,8 +36,8 @@ replace() {
   mv "$1.new" "$1"
 }
 
-# without_block FILE: content of the file as it was before the block. /etc/hosts has a commented line, too, once cloud-init wrote
-# it from the template.
+# without_block FILE: content of the file as it was before the block. /etc/hosts has a commented line, too, once cloud-init
+# wrote it from the template.
 without_block() {
   sed -e "$HOSTS_BLOCK d" -e "s/^$CLOUD_COMMENT//" "$1"
 }
