@@ -64,3 +64,9 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         monkeypatch.setattr(calico, "fetched_objects", lambda *_: list(yaml.safe_load_all(CALICO_MANIFEST)))
         monkeypatch.setattr(status, "facts_of", lambda host, *_: found.facts[host.name])
         yield found
+
+
+@pytest.fixture
+def nodes_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node may have an address of this host alone, where the servers of a test are."""
+    monkeypatch.setattr("components.settings.contradictions.is_of_no_machine", lambda _: False)

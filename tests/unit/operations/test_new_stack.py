@@ -22,6 +22,8 @@ from operations.stack.stack_schema import PREFIX
 from tests.unit.operations.test_configuration_reference import HEADER, refusals
 from tests.unit.support.ssh_server import Server, serving
 
+pytestmark = pytest.mark.usefixtures("nodes_on_loopback")
+
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
@@ -29,12 +31,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     directory = tmp_path_factory.mktemp("keys")
     with serving(directory) as first, serving(directory, "127.0.0.2", "ecdsa") as second:
         yield first, second
-
-
-@pytest.fixture(autouse=True)
-def _a_node_may_be_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SSH servers of these tests are there."""
-    monkeypatch.setattr("components.settings.contradictions.is_of_no_machine", lambda _: False)
 
 
 @pytest.fixture

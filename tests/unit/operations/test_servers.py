@@ -14,6 +14,7 @@ from operations.access.servers import answering_kubeconfig
 from tests.unit.support.stacks import Stack as StackFile
 from tests.unit.support.stacks import with_workers
 
+pytestmark = pytest.mark.usefixtures("nodes_on_loopback")
 KUBECONFIG = "clusters:\n- cluster:\n    server: https://127.83.0.1:{port}\n"
 
 
