@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.scripts.machine import Machine
 
 LOOK = "look"
 """The name of the step."""
+KUBELET = "/etc/systemd/system/kubelet.service.d"
+"""Drop-ins of the kubelet that the owner of a machine wrote."""
+OF_PACKAGE = (Path(__file__).parents[2] / "local" / "mirror" / "files" / "10-kubeadm.conf").read_text()
+"""The drop-in of kubeadm's package."""
 
 
 def make_look(machine: Machine, *commands: str) -> None:

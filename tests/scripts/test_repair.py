@@ -23,6 +23,7 @@ from tests.scripts.cluster import (
     VALUES,
     kubeadm_calls,
 )
+from tests.scripts.drift import KUBELET, OF_PACKAGE
 from tests.scripts.machine import Finished, Machine
 
 RECLAIM = {"CLUSTER_ID": "0123", "CLUSTER_NAME": "dev", "CLUSTER_AUTHORITY": CA, "CONTROL_PLANE_VERSION": "1.36.3"}
@@ -265,6 +266,7 @@ def looked_at(machine: Machine) -> Machine:
     machine.stub("dpkg-query", "echo 'installed 1.36.3-1.1'")
     machine.stub("apt-mark", "printf 'kubeadm\\nkubelet\\nkubectl\\n'")
     machine.stub("swapon")
+    machine.write(f"{KUBELET}/10-kubeadm.conf", machine.relocated(OF_PACKAGE))
     machine.stub(
         "systemctl",
         '[[ $* != list-unit-files* ]] || { cat "$ROOT/units" 2>/dev/null; exit; }\n'

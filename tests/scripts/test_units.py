@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from components.host_files import File
 from tests.scripts.cluster import STATE
-from tests.scripts.drift import drift
+from tests.scripts.drift import KUBELET, OF_PACKAGE, drift
 from tests.scripts.machine import Finished, Machine
 from tests.scripts.preparation import MACHINE_VALUES
 
-OF_PACKAGE = (Path(__file__).parents[2] / "local" / "mirror" / "files" / "10-kubeadm.conf").read_text()
-KUBELET = "/etc/systemd/system/kubelet.service.d"
 CONTAINERD = "/etc/systemd/system/containerd.service.d"
 START = "ExecStart=\nExecStart=/usr/bin/kubelet"
 IN_VARIABLES = "$KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS"
