@@ -156,9 +156,9 @@ look_at_units() {
   [[ -z $other ]] || differs "start of containerd" "that of its package, with the configuration of the stack" "$other$by_hand"
   other=$(kubelet_drop_in)
   [[ -n $other || ! -e $KUBELET_CONF ]] ||
-    differs "start of the kubelet" "10-kubeadm.conf of package kubeadm among its drop-ins" \
+    differs "start of the kubelet" "10-kubeadm.conf of package kubeadm or kubelet among its drop-ins" \
       "none: without it the kubelet has no configuration; apt-get install --reinstall --allow-change-held-packages \
--o Dpkg::Options::=--force-confmiss kubeadm"
+-o Dpkg::Options::=--force-confmiss kubeadm kubelet; apt-mark hold kubeadm kubelet"
   others=$(overriding_arguments)
   while read -r other; do
     [[ -z $other ]] || differs "start of the kubelet" "none that overrides the arguments of the stack" "$other$by_hand"
