@@ -349,18 +349,6 @@ def test_a_control_plane_whose_mark_is_lost_is_not_reset(machine: Machine, reset
     assert reset().status == 0
 
 
-def test_a_reset_that_was_cut_short_asks_no_etcd_that_is_gone(machine: Machine, reset: Callable[[], Finished]) -> None:
-    """It had asked, and kubeadm had taken etcd away."""
-    machine.stub("crictl", ETCD_THAT_WAS_REMOVED)
-    machine.stub("kubeadm", "exit 1")
-    assert reset().status == 1
-    assert machine.path("/etc/kubernetes/kubelet.conf").exists()
-    machine.stub("crictl")
-    machine.stub("kubeadm")
-    finished = reset()
-    assert finished.status == 0, finished.stderr
-
-
 def test_a_cluster_that_is_destroyed_asks_no_api(machine: Machine, reset: Callable[..., Finished]) -> None:
     """The other machines may be reset already: with policy.resetOnDestroy no node has to leave first."""
     finished = reset(NODE_LEAVES_FIRST="false")
